@@ -1,0 +1,1 @@
+"""The demonstration: a grocer's year of purchases, replayed as a chain."""

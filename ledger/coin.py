@@ -1,0 +1,95 @@
+"""Moving coin, always from one bucket to another in the same call (spec COIN).
+
+Buckets: `accounts`, `pools` (programs' fee pools), `locked` (deposits and prepaid exits), `escrow` (campaigns), `maturing` (block
+rewards), and within a block `fees`. A payer is 33 bytes: `A` + address, or `P` + program.
+"""
+
+from dataclasses import replace
+
+from ledger.domains.accounts.state import Account, load_account, save_account
+from ledger.domains.loyalty.state import books_key, load_books
+from ledger.errors import Code, RuleViolation
+from ledger.params import EXIT_WEIGHT
+from ledger.kinds import Call, Context
+from ledger.state import RuleView
+from ledger.types import Address, Amount, ProgramId
+
+INSUFFICIENT = Code(
+    "coin.insufficient",
+    "{needed} coin is needed and the account holds {available}",
+    "Send less, wait for unconfirmed payments, or receive coin first.",
+)
+POOL_INSUFFICIENT = Code(
+    "coin.pool_insufficient",
+    "{needed} coin is needed and the program's fee pool holds {available}",
+    "Tell the brand to fill its fee pool by a transfer, or pay the fee yourself.",
+)
+
+ACCOUNT_PAYER = b"A"
+POOL_PAYER = b"P"
+
+
+def account_payer(address: Address) -> bytes:
+    """The payer that is an account."""
+    return ACCOUNT_PAYER + address
+
+
+def pool_payer(program: ProgramId) -> bytes:
+    """The payer that is a program's fee pool."""
+    return POOL_PAYER + program
+
+
+def take_from(view: RuleView, payer: bytes, amount: Amount, bucket: str) -> None:
+    """Move `amount` from the payer to `bucket`. Raises `coin.insufficient` or `coin.pool_insufficient`."""
+    if payer[:1] == ACCOUNT_PAYER:
+        address = Address(payer[1:])
+        account = load_account(view, address)
+        if account.balance < amount:
+            raise RuleViolation(INSUFFICIENT, needed=amount, available=account.balance)
+        save_account(view, address, Account(Amount(account.balance - amount), account.policy_hash, account.deposit))
+        view.post("accounts", -amount)
+    else:
+        program = ProgramId(payer[1:])
+        books = load_books(view, program)
+        if books.pool < amount:
+            raise RuleViolation(POOL_INSUFFICIENT, needed=amount, available=books.pool)
+        view.put(books_key(program), replace(books, pool=Amount(books.pool - amount)))
+        view.post("pools", -amount)
+    view.post(bucket, amount)
+
+
+def give_to(view: RuleView, payer: bytes, amount: Amount, bucket: str) -> None:
+    """Move `amount` from `bucket` to the payer."""
+    if amount == 0:
+        return
+    if payer[:1] == ACCOUNT_PAYER:
+        address = Address(payer[1:])
+        account = load_account(view, address)
+        save_account(view, address, Account(Amount(account.balance + amount), account.policy_hash, account.deposit))
+        view.post("accounts", amount)
+    else:
+        program = ProgramId(payer[1:])
+        books = load_books(view, program)
+        view.put(books_key(program), replace(books, pool=Amount(books.pool + amount)))
+        view.post("pools", amount)
+    view.post(bucket, -amount)
+
+
+def lock_deposit(view: RuleView, call: Call, context: Context) -> Amount:
+    """Lock one record's deposit from the call's payer; returns what was locked (spec FEE-5)."""
+    deposit = context.params.record_deposit
+    take_from(view, call.payer, deposit, "locked")
+    return deposit
+
+
+def prepay_exit(view: RuleView, call: Call, context: Context) -> Amount:
+    """Lock what the exit of a record will cost from the call's payer; returns the amount (spec FEE-4)."""
+    prepaid = Amount(EXIT_WEIGHT * context.params.fee_rate_min)
+    take_from(view, call.payer, prepaid, "locked")
+    return prepaid
+
+
+def spend_prepaid(view: RuleView, prepaid: Amount) -> None:
+    """The exit has come: what was prepaid goes to the block's miner."""
+    view.post("locked", -prepaid)
+    view.post("fees", prepaid)

@@ -1,0 +1,1 @@
+"""Coin and who may sign for an account."""

@@ -1,0 +1,1 @@
+"""What a fan agreed to, and took back."""

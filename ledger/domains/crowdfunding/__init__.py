@@ -1,0 +1,1 @@
+"""Campaigns that fans back before the product exists."""

@@ -1,0 +1,1 @@
+"""Programs, their terms, their members and the points that they earn."""

@@ -1,0 +1,360 @@
+"""`earn`: an issuer settles purchases as a batch of entries, sealed or open (spec LOY-11, LOY-12).
+
+A structural fault, or an issuer that may not settle, rejects the batch; a fault of one entry's state skips that entry and records
+its code. The state keeps one root over the batch's entries, as long as anything about them can be contested.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, NamedTuple
+
+from ledger.codec import pack
+from ledger.coin import give_to, lock_deposit
+from ledger.due import schedule
+from ledger.domains.consent.state import PUBLISH, has_consent
+from ledger.domains.loyalty.earning import points_for
+from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned
+from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
+from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.state import (
+    NEVER,
+    POINTS,
+    SCOPE_SETTLE,
+    TIME,
+    Batch,
+    Grant,
+    Member,
+    Program,
+    RollingExpiry,
+    Terms,
+    batch_key,
+    grant_allows,
+    grant_key,
+    load_program,
+    load_terms,
+    member_key,
+    program_key,
+)
+from ledger.errors import Code, RuleViolation
+from ledger.hashing import object_id
+from ledger.kinds import APPLIED, Call, Context, Cost, DueKind, Kind
+from ledger.merkle import leaf_hash, root
+from ledger.params import CONTEST_KEEP_SECONDS, EARN_ENTRIES_MAX
+from ledger.schema import Integer, ListOf, OneOf, OptionalIdentifier, Struct, identifier
+from ledger.state import RuleView
+from ledger.types import Address, Amount, Day, Hash, Points, ProgramId, ReceiptHash, RecordKey, Timestamp
+
+ENTRY_NO_MEMBER = Code("earn.no_member", "the account has not joined", "Let the fan join, then settle again.")
+ENTRY_LEFT = Code("earn.member_left", "the member left before this period", "Nothing: later purchases earn nothing.")
+ENTRY_EARLY = Code("earn.before_joining", "the period ended before the member joined", "Settle what came after joining.")
+ENTRY_FUTURE = Code("earn.future_period", "the period has not begun", "Settle it when it has.")
+ENTRY_ISSUANCE_CAP = Code(
+    "earn.issuance_cap", "the program's issuance cap would be passed", "Raise the cap by `program.update`."
+)
+ENTRY_DAILY_CAP = Code(
+    "earn.daily_cap", "the issuer's daily cap would be passed", "Settle the rest tomorrow, or raise the cap."
+)
+ENTRY_NO_CONSENT = Code(
+    "earn.no_consent", "the member has not agreed to publish open entries", "Settle it as a sealed entry."
+)
+ENTRY_NO_VERSION = Code(
+    "earn.wrong_version", "the terms named were not in force at the purchase", "Name the version that was in force."
+)
+ENTRY_WRONG_TIME = Code(
+    "earn.wrong_period", "the purchase's time lies outside the entry's period", "Put it into its own period."
+)
+
+DROP_BATCH_DUE = "earn.drop"
+VERSION_GRACE_SECONDS = 72 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEntry:
+    """What is settled for one member and period: points, R over the receipts, and K over the remainder (spec RCP-6, 7)."""
+
+    tag: ClassVar[int] = 0
+    member: Annotated[Address, identifier()]
+    period: Annotated[int, Integer(0, 2**31 - 1)]
+    points: Annotated[Points, POINTS]
+    receipts: Annotated[Hash, identifier()]
+    remainder: Annotated[Hash, OptionalIdentifier()]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEntry:
+    """One receipt in clear, where its member agreed to publish: every node computes its points."""
+
+    tag: ClassVar[int] = 1
+    member: Annotated[Address, identifier()]
+    period: Annotated[int, Integer(0, 2**31 - 1)]
+    receipt: Annotated[ReceiptHash, identifier()]
+    terms_version: Annotated[int, Integer(1, 2**31 - 1)]
+    time: Annotated[Timestamp, TIME]
+    net_cents: Annotated[int, Integer(-(2**53), 2**53)]
+    paid_with_points_cents: Annotated[int, Integer(0, 2**53)]
+
+
+Entry = SealedEntry | OpenEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Earn:
+    """A batch for one program. The author holds the scope to settle."""
+
+    program: Annotated[ProgramId, identifier()]
+    entries: Annotated[tuple[Entry, ...], ListOf(OneOf(SealedEntry, OpenEntry), 1, EARN_ENTRIES_MAX)]
+
+
+class PeriodDates(NamedTuple):
+    """What an entry of one period becomes: its terms' version, the lot's days, and when contesting it ends."""
+
+    version: int
+    begins: Timestamp
+    ends: Timestamp
+    activation_day: Day
+    expiry_day: Day
+    keep_until: Timestamp
+
+
+def period_dates(view: RuleView, program_id: ProgramId, program: Program, period: int, now: Timestamp) -> PeriodDates:
+    """Dates of an entry of `period` that is settled at `now`; they count from the later of the two (spec LOY-11)."""
+    in_force = load_terms(view, program_id, program.version_at(now))
+    length = max(in_force.period_days, 1)
+    first_day = Day(period * length + in_force.period_anchor_day)
+    begins, ends = program.day_start(first_day), program.day_start(Day(first_day + length))
+    version = program.version_at(Timestamp(min(ends - 1, now)))
+    terms = load_terms(view, program_id, version)
+    today = program.day_at(now)
+    base = today if in_force.period_days == 0 else max(today, first_day + length)
+    expiry = Day(base + terms.expiry.days) if isinstance(terms.expiry, RollingExpiry) else NEVER
+    settle_by = max(ends, now) + terms.settle_grace_days * 86_400
+    return PeriodDates(
+        version=version,
+        begins=begins,
+        ends=ends,
+        activation_day=Day(base + terms.activation_delay_days),
+        expiry_day=expiry,
+        keep_until=Timestamp(settle_by + CONTEST_KEEP_SECONDS),
+    )
+
+
+@dataclass(slots=True)
+class Settlement:
+    """The running totals of one batch."""
+
+    view: RuleView
+    program_id: ProgramId
+    program: Program
+    terms: Terms
+    book: PointsBook
+    context: Context
+    cap_left: int
+    day_left: int
+    dates: dict[int, PeriodDates]
+    settled: int = 0
+
+    def dates_of(self, period: int) -> PeriodDates:
+        """Dates of a period, computed once per batch."""
+        found = self.dates.get(period)
+        if found is None:
+            found = period_dates(self.view, self.program_id, self.program, period, self.context.time)
+            self.dates[period] = found
+        return found
+
+    def settle(self, entry: Entry, index: int) -> tuple[str, bytes]:
+        """Apply one entry, or skip it: its result code, and its leaf in the batch's root (spec LOY-12)."""
+        key = member_key(self.program_id, entry.member)
+        member: Member | None = self.view.get(key)
+        dates = self.dates_of(entry.period)
+        fault, points = self._check(entry, member, dates)
+        if isinstance(entry, SealedEntry):
+            commitment, remainder = entry.receipts, entry.remainder
+        else:
+            commitment = Hash(entry.receipt)
+            remainder = Hash(b"") if member is None else member.remainder
+        before = b"" if member is None else member.remainder
+        if fault is None:
+            assert member is not None, "an entry without a member is a fault"
+            self._credit(key, member, entry, index, points, commitment, remainder, dates)
+            code = APPLIED
+        else:
+            code = fault.name
+            self.view.emit(EntrySkipped(self.program_id, entry.member, index, entry.period, code))
+        leaf = pack((entry.tag, entry.member, entry.period, points, commitment, remainder, before, code))
+        return code, leaf_hash(leaf)
+
+    def _check(self, entry: Entry, member: Member | None, dates: PeriodDates) -> tuple[Code | None, Points]:
+        """The first fault of an entry in the order of the spec, and the points that it gives."""
+        points = entry.points if isinstance(entry, SealedEntry) else Points(0)
+        if member is None:
+            return ENTRY_NO_MEMBER, points
+        if dates.begins > self.context.time:
+            return ENTRY_FUTURE, points
+        if dates.ends <= member.joined_at:
+            return ENTRY_EARLY, points
+        if member.left_at and dates.begins > member.left_at:
+            return ENTRY_LEFT, points
+        if isinstance(entry, OpenEntry):
+            fault, points = self._check_open(entry, dates)
+            if fault is not None:
+                return fault, points
+        if points > self.cap_left:
+            return ENTRY_ISSUANCE_CAP, points
+        if points > self.day_left:
+            return ENTRY_DAILY_CAP, points
+        return None, points
+
+    def _check_open(self, entry: OpenEntry, dates: PeriodDates) -> tuple[Code | None, Points]:
+        none = Points(0)
+        if not has_consent(self.view, entry.member, self.program_id, PUBLISH, self.context.time):
+            return ENTRY_NO_CONSENT, none
+        if not dates.begins <= entry.time < dates.ends or entry.time > self.context.time:
+            return ENTRY_WRONG_TIME, none
+        window = {
+            self.program.version_at(entry.time),
+            self.program.version_at(Timestamp(max(entry.time - VERSION_GRACE_SECONDS, 0))),
+        }
+        if entry.terms_version not in window:
+            return ENTRY_NO_VERSION, none
+        points = max(
+            points_for(
+                load_terms(self.view, self.program_id, version).rules,
+                net_cents=entry.net_cents,
+                paid_with_points_cents=entry.paid_with_points_cents,
+            )
+            for version in {entry.terms_version, self.program.version_at(entry.time)}
+        )
+        return None, points
+
+    def _credit(
+        self,
+        key: RecordKey,
+        member: Member,
+        entry: Entry,
+        index: int,
+        points: Points,
+        commitment: Hash,
+        remainder: Hash,
+        dates: PeriodDates,
+    ) -> None:
+        lots = member.lots
+        if points:
+            lot = (dates.version, dates.activation_day, dates.expiry_day, points)
+            lots = self.book.add_lot(lots, lot)
+            self.book.move("issued", points)
+            self.cap_left -= points
+            self.day_left -= points
+            self.settled += points
+        self.view.put(
+            key,
+            Member(
+                member.payer,
+                member.deposit,
+                member.prepaid,
+                member.joined_at,
+                member.left_at,
+                remainder,
+                member.entries + 1,
+                member.sponsor_day,
+                member.sponsor_spent,
+                lots,
+            ),
+        )
+        self.view.emit(
+            PointsEarned(
+                self.program_id,
+                entry.member,
+                index,
+                entry.period,
+                points,
+                commitment,
+                dates.activation_day,
+                dates.expiry_day,
+            )
+        )
+
+
+def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[str, ...]:
+    """Codes in order: `program.unknown`, `issuer.not_granted`, `coin.insufficient` or `coin.pool_insufficient`.
+
+    An entry is skipped with the first of: `earn.no_member`, `earn.future_period`, `earn.before_joining`, `earn.member_left`, for
+    open ones `earn.no_consent`, `earn.wrong_period`, `earn.wrong_version`; then `earn.issuance_cap`, `earn.daily_cap`.
+    """
+    program = load_program(view, payload.program)
+    if not grant_allows(view, payload.program, call.author, SCOPE_SETTLE):
+        raise RuleViolation(NOT_GRANTED, issuer=call.author)
+    deposit = lock_deposit(view, call, context)
+    grant: Grant = view.get(grant_key(payload.program, call.author))
+    book = PointsBook.open(view, payload.program, program, context)
+    terms = load_terms(view, payload.program, program.version_at(context.time))
+    used_today = grant.day_used if grant.day == book.today else 0
+    settlement = Settlement(
+        view=view,
+        program_id=payload.program,
+        program=program,
+        terms=terms,
+        book=book,
+        context=context,
+        cap_left=terms.issuance_cap - book.books.issued,
+        day_left=max(grant.daily_cap - used_today, 0),
+        dates={},
+    )
+    results = [settlement.settle(entry, index) for index, entry in enumerate(payload.entries)]
+    book.save()
+    used = Points(used_today + settlement.settled)
+    view.put(grant_key(payload.program, call.author), replace(grant, day=book.today, day_used=used))
+    codes = tuple([code for code, _ in results])
+    _keep_batch(view, call, payload, settlement, [leaf for _, leaf in results], codes, deposit)
+    return codes
+
+
+def _keep_batch(
+    view: RuleView,
+    call: Call,
+    payload: Earn,
+    settlement: Settlement,
+    leaves: list[bytes],
+    codes: tuple[str, ...],
+    deposit: Amount,
+) -> None:
+    batch_id = Hash(object_id("earn", call.txid, 0))
+    keep_until = max(dates.keep_until for dates in settlement.dates.values())
+    batch = Batch(
+        payer=call.payer,
+        deposit=deposit,
+        program=payload.program,
+        entries_root=Hash(root(leaves)),
+        count=len(leaves),
+        keep_until=keep_until,
+    )
+    view.put(batch_key(batch_id), batch)
+    schedule(view, kind=DROP_BATCH_DUE, subject=batch_id, number=0, due=keep_until)
+    skipped = sum(1 for code in codes if code != APPLIED)
+    view.emit(
+        BatchSettled(payload.program, call.author, batch_id, len(leaves), skipped, Points(settlement.settled))
+    )
+
+
+def drop_batch(view: RuleView, subject: bytes, number: int, context: Context) -> None:
+    """Due work: nothing of the batch can be contested any more; its deposit goes back."""
+    key = batch_key(Hash(subject))
+    batch: Batch = view.get(key)
+    view.delete(key)
+    give_to(view, batch.payer, batch.deposit, "locked")
+
+
+def cost(payload: Earn) -> Cost:
+    """A member an entry; program books, grant, payer; the batch, its due item, and days."""
+    return Cost(records=len(payload.entries) + 4, slots=6, due=3)
+
+
+def reads(author: Address, payload: Earn) -> tuple[RecordKey, ...]:
+    """Program, grant and every member."""
+    program = payload.program
+    members = tuple([member_key(program, entry.member) for entry in payload.entries])
+    return (program_key(program), grant_key(program, author), *members)
+
+
+DROP_BATCH = DueKind(name=DROP_BATCH_DUE, anchor="LOY-12", weight=200, apply=drop_batch)
+
+EARN: Kind[Earn] = Kind(name="earn", anchor="LOY-11", payload=Struct(Earn), apply=apply, cost=cost, reads=reads)
+

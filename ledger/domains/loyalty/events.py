@@ -1,0 +1,144 @@
+"""What happens in programs, for the read model."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from ledger.domains.loyalty.state import DAY, POINTS, TIME
+from ledger.events import Event, declare_event
+from ledger.schema import Integer, OptionalIdentifier, Text, identifier
+from ledger.types import INTEGER_MAX, Address, Day, Hash, Points, ProgramId, Timestamp
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class ProgramCreated(Event):
+    """A program exists from here on."""
+
+    name: ClassVar[str] = "program.created"
+    program: Annotated[ProgramId, identifier()]
+    owner: Annotated[Address, identifier()]
+    title: Annotated[str, Text(1, 64)]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.owner)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class ProgramUpdated(Event):
+    """New terms were published; they are in force from `effective_from` on."""
+
+    name: ClassVar[str] = "program.updated"
+    program: Annotated[ProgramId, identifier()]
+    version: Annotated[int, Integer(1, 2**31 - 1)]
+    effective_from: Annotated[Timestamp, TIME]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program,)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class IssuerGranted(Event):
+    """An issuer's key may act for the program."""
+
+    name: ClassVar[str] = "issuer.granted"
+    program: Annotated[ProgramId, identifier()]
+    issuer: Annotated[Address, identifier()]
+    scopes: Annotated[int, Integer(1, 255)]
+    daily_cap: Annotated[Points, POINTS]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.issuer)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class IssuerRevoked(Event):
+    """An issuer's key may no longer act for the program."""
+
+    name: ClassVar[str] = "issuer.revoked"
+    program: Annotated[ProgramId, identifier()]
+    issuer: Annotated[Address, identifier()]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.issuer)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class MemberJoined(Event):
+    """A fan joined, or came back."""
+
+    name: ClassVar[str] = "member.joined"
+    program: Annotated[ProgramId, identifier()]
+    member: Annotated[Address, identifier()]
+    issuer: Annotated[Address, OptionalIdentifier()]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.member)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class MemberLeft(Event):
+    """A fan left; what it had earned stays spendable until it expires."""
+
+    name: ClassVar[str] = "member.left"
+    program: Annotated[ProgramId, identifier()]
+    member: Annotated[Address, identifier()]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.member)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class PointsEarned(Event):
+    """One entry of a batch was settled. `index` is its place in the batch; `commitment` is R, or the open receipt's hash."""
+
+    name: ClassVar[str] = "points.earned"
+    program: Annotated[ProgramId, identifier()]
+    member: Annotated[Address, identifier()]
+    index: Annotated[int, Integer(0, INTEGER_MAX)]
+    period: Annotated[int, Integer(0, INTEGER_MAX)]
+    points: Annotated[Points, POINTS]
+    commitment: Annotated[Hash, identifier()]
+    available_on: Annotated[Day, DAY]
+    expires_on: Annotated[Day, DAY]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.member,)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class EntrySkipped(Event):
+    """One entry of a batch was not applied, for the reason `code`."""
+
+    name: ClassVar[str] = "points.skipped"
+    program: Annotated[ProgramId, identifier()]
+    member: Annotated[Address, identifier()]
+    index: Annotated[int, Integer(0, INTEGER_MAX)]
+    period: Annotated[int, Integer(0, INTEGER_MAX)]
+    code: Annotated[str, Text(1, 64)]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.member)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class BatchSettled(Event):
+    """A batch of entries was settled."""
+
+    name: ClassVar[str] = "earn.settled"
+    program: Annotated[ProgramId, identifier()]
+    issuer: Annotated[Address, identifier()]
+    batch: Annotated[Hash, identifier()]
+    entries: Annotated[int, Integer(0, INTEGER_MAX)]
+    skipped: Annotated[int, Integer(0, INTEGER_MAX)]
+    points: Annotated[Points, POINTS]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.issuer)

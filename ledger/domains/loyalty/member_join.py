@@ -1,0 +1,106 @@
+"""`member.join`: a fan joins a program, from a till's QR code or alone (spec LOY-7)."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from ledger.coin import lock_deposit, prepay_exit
+from ledger.domains.loyalty.events import MemberJoined
+from ledger.domains.loyalty.state import (
+    SCOPE_ENROL,
+    Member,
+    books_key,
+    grant_allows,
+    grant_key,
+    load_books,
+    load_program,
+    member_key,
+    program_key,
+)
+from ledger.errors import Code, RuleViolation
+from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
+from ledger.kinds import APPLIED, Call, Context, Cost, Kind
+from ledger.schema import OptionalIdentifier, Struct, identifier
+from ledger.state import RuleView
+from ledger.types import Address, Amount, Day, Hash, ProgramId, RecordKey, Timestamp
+
+ALREADY_MEMBER = Code("member.already", "this account has joined already", "Nothing needs to be done.")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberJoin:
+    """The author joins. An `issuer` that counter-signs lets the program's pool pay; without one the fan pays."""
+
+    program: Annotated[ProgramId, identifier()]
+    issuer: Annotated[Address, OptionalIdentifier()]
+
+
+def cosigners(payload: MemberJoin) -> tuple[Address, ...]:
+    """The issuer, where one is named."""
+    return (payload.issuer,) if payload.issuer else ()
+
+
+def admits_sponsor(view: RuleView, program: ProgramId, payload: MemberJoin) -> bool:
+    """The pool pays for a fan whom an issuer with the scope to enrol has counter-signed."""
+    return payload.program == program and grant_allows(view, program, payload.issuer, SCOPE_ENROL)
+
+
+def apply(view: RuleView, call: Call, payload: MemberJoin, context: Context) -> tuple[str, ...]:
+    """Codes in order: `program.unknown`, `issuer.not_granted`, `member.already`, `coin.insufficient` or
+    `coin.pool_insufficient`.
+    """
+    load_program(view, payload.program)
+    if payload.issuer and not grant_allows(view, payload.program, payload.issuer, SCOPE_ENROL):
+        raise RuleViolation(NOT_GRANTED, issuer=payload.issuer)
+    key = member_key(payload.program, call.author)
+    earlier: Member | None = view.get(key)
+    if earlier is None:
+        deposit = lock_deposit(view, call, context)
+        prepaid = prepay_exit(view, call, context)
+        member = Member(
+            payer=call.payer,
+            deposit=deposit,
+            prepaid=prepaid,
+            joined_at=context.time,
+            left_at=Timestamp(0),
+            remainder=Hash(b""),
+            entries=0,
+            sponsor_day=Day(0),
+            sponsor_spent=Amount(0),
+            lots=(),
+        )
+    elif earlier.left_at:
+        prepaid = prepay_exit(view, call, context)
+        member = replace(earlier, prepaid=prepaid, joined_at=context.time, left_at=Timestamp(0))
+    else:
+        raise RuleViolation(ALREADY_MEMBER)
+    view.put(key, member)
+    books = load_books(view, payload.program)
+    view.put(books_key(payload.program), replace(books, members=books.members + 1))
+    view.emit(MemberJoined(payload.program, call.author, payload.issuer))
+    return (APPLIED,)
+
+
+def cost(payload: MemberJoin) -> Cost:
+    """The member is made, books and payer are touched."""
+    return Cost(records=3, slots=1)
+
+
+def reads(author: Address, payload: MemberJoin) -> tuple[RecordKey, ...]:
+    """Program, grant and member."""
+    return (
+        program_key(payload.program),
+        grant_key(payload.program, payload.issuer),
+        member_key(payload.program, author),
+    )
+
+
+MEMBER_JOIN = Kind(
+    name="member.join",
+    anchor="LOY-7",
+    payload=Struct(MemberJoin),
+    apply=apply,
+    cost=cost,
+    reads=reads,
+    cosigners=cosigners,
+    admits_sponsor=admits_sponsor,
+)

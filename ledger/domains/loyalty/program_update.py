@@ -1,0 +1,125 @@
+"""`program.update`: new terms; what could worsen a fan's position waits for the notice (spec LOY-3)."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from ledger.domains.loyalty.events import ProgramUpdated
+from ledger.domains.loyalty.state import (
+    Program,
+    Terms,
+    load_books,
+    load_program,
+    load_terms,
+    program_key,
+    terms_key,
+)
+from ledger.domains.loyalty.terms import check_sponsor_rate, check_terms, is_worse
+from ledger.errors import Code, RuleViolation
+from ledger.kinds import APPLIED, Call, Context, Cost, Kind
+from ledger.params import CONTEST_KEEP_SECONDS, TERMS_VERSIONS_MAX
+from ledger.schema import Integer, Struct, identifier
+from ledger.state import RuleView
+from ledger.types import Address, ProgramId, RecordKey, Timestamp
+
+NOT_OWNER = Code("program.not_owner", "only the program's owner may do this", "Sign with the owner's key.")
+STALE_VERSION = Code(
+    "program.stale_version",
+    "the update follows version {expected}, and the latest is {latest}",
+    "Read the program again and base the update on its latest version.",
+)
+UPDATE_PENDING = Code(
+    "program.update_pending",
+    "version {version} is announced and not yet in force; a second change for the worse must wait",
+    "Wait until it is in force, or publish an improvement.",
+)
+CAP_BELOW_ISSUED = Code(
+    "program.cap_below_issued", "the issuance cap {cap} is below the {issued} points issued", "Choose a higher cap."
+)
+TOO_MANY_VERSIONS = Code(
+    "program.too_many_versions", "{count} versions are still needed", "Wait until receipts under old ones are settled."
+)
+
+VERSION_KEEP_SECONDS = CONTEST_KEEP_SECONDS + 124 * 86_400
+"""A version is kept as long as a receipt under it can be settled (period and grace) or contested."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramUpdate:
+    """The complete new terms, and the latest version that they were written against."""
+
+    program: Annotated[ProgramId, identifier()]
+    latest_version: Annotated[int, Integer(1, 2**31 - 2)]
+    terms: Annotated[Terms, Struct(Terms)]
+
+
+def check(payload: ProgramUpdate) -> None:
+    """Terms that contradict themselves are malformed."""
+    check_terms(payload.terms)
+
+
+def apply(view: RuleView, call: Call, payload: ProgramUpdate, context: Context) -> tuple[str, ...]:
+    """Codes in order: `program.unknown`, `program.not_owner`, `program.stale_version`, `program.sponsor_rate`,
+    `program.cap_below_issued`, `program.update_pending`, `program.too_many_versions`.
+    """
+    program = load_program(view, payload.program)
+    if call.author != program.owner:
+        raise RuleViolation(NOT_OWNER)
+    latest = max(version for version, _ in program.versions)
+    if payload.latest_version != latest:
+        raise RuleViolation(STALE_VERSION, expected=payload.latest_version, latest=latest)
+    check_sponsor_rate(payload.terms, context.params.fee_rate_min)
+    issued = load_books(view, payload.program).issued
+    if payload.terms.issuance_cap < issued:
+        raise RuleViolation(CAP_BELOW_ISSUED, cap=payload.terms.issuance_cap, issued=issued)
+    effective_from = _effective_from(view, payload, program, context)
+    versions = _with_version(program, latest + 1, effective_from, context.time)
+    view.put(program_key(payload.program), replace(program, versions=versions))
+    view.put(terms_key(payload.program, latest + 1), payload.terms)
+    view.emit(ProgramUpdated(payload.program, latest + 1, effective_from))
+    return (APPLIED,)
+
+
+def _effective_from(view: RuleView, payload: ProgramUpdate, program: Program, context: Context) -> Timestamp:
+    in_force = load_terms(view, payload.program, program.version_at(context.time))
+    if not is_worse(in_force, payload.terms):
+        return context.time
+    pending = program.pending_version(context.time)
+    if pending is not None:
+        raise RuleViolation(UPDATE_PENDING, version=pending)
+    return Timestamp(context.time + in_force.notice_days * 86_400)
+
+
+def _with_version(
+    program: Program, version: int, effective_from: Timestamp, now: Timestamp
+) -> tuple[tuple[int, int], ...]:
+    """Versions by time, without those that were replaced before `VERSION_KEEP_SECONDS`."""
+    ordered = sorted((*program.versions, (version, effective_from)), key=lambda item: (item[1], item[0]))
+    kept = [
+        item
+        for item, following in zip(ordered, [*ordered[1:], None], strict=True)
+        if following is None or following[1] >= now - VERSION_KEEP_SECONDS
+    ]
+    if len(kept) > TERMS_VERSIONS_MAX:
+        raise RuleViolation(TOO_MANY_VERSIONS, count=len(program.versions))
+    return tuple(kept)
+
+
+def cost(payload: ProgramUpdate) -> Cost:
+    """The program changes and terms are made."""
+    return Cost(records=2, slots=1)
+
+
+def reads(author: Address, payload: ProgramUpdate) -> tuple[RecordKey, ...]:
+    """The program."""
+    return (program_key(payload.program),)
+
+
+PROGRAM_UPDATE = Kind(
+    name="program.update",
+    anchor="LOY-3",
+    payload=Struct(ProgramUpdate),
+    apply=apply,
+    cost=cost,
+    reads=reads,
+    check=check,
+)

@@ -1,0 +1,212 @@
+"""The bytes of receipts, of the sums over them that an entry seals, and of carried remainders (spec RCP).
+
+A receipt is a salted RFC 9162 tree of its fields, so that a fan can open one field and keep the others. A settlement seals many
+receipts of one member and period: R commits to a Merkle-sum tree over (receipt hash, points), K to the remainder that is carried.
+`points = sum + previous remainder - remainder`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from ledger import keys
+from ledger.codec import pack, unpack
+from ledger.errors import Code, Malformed
+from ledger.hashing import (
+    EARN_REMAINDER,
+    EARN_SUM,
+    LINE_SALT,
+    RECEIPT_FIELD_SALT,
+    RECEIPT_SIGNATURE,
+    SUM_LEAF,
+    SUM_NODE,
+)
+from ledger.merkle import leaf_hash, root
+from ledger.schema import Integer, ListOf, Octets, Row, Struct, Text, identifier
+from ledger.types import (
+    INTEGER_MAX,
+    Address,
+    ChainId,
+    Hash,
+    Points,
+    PrivateSeed,
+    ProgramId,
+    PublicKey,
+    ReceiptHash,
+    Signature,
+    Timestamp,
+)
+
+RECEIPT_BYTES_MAX = 65_536
+RECEIPT_VERSION = 1
+MONEY = Integer(-(2**53), 2**53)
+
+BAD_RECEIPT = Code("receipt.shape", "this is no receipt: {reason}", "Ask the shop for the receipt again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a till promises for one purchase. Amounts are in cents; `codes` are category codes, never names (spec RCP-1).
+
+    `lines_root` is the RFC 9162 root of the salted lines (`line_leaf`), or of no lines.
+    """
+
+    version: Annotated[int, Integer(1, 1)]
+    program: Annotated[ProgramId, identifier()]
+    terms_version: Annotated[int, Integer(1, 2**31 - 1)]
+    member: Annotated[Address, identifier()]
+    till: Annotated[PublicKey, Octets(32, 32)]
+    sequence: Annotated[int, Integer(0, INTEGER_MAX)]
+    time: Annotated[Timestamp, Integer(0, 2**40)]
+    net_cents: Annotated[int, MONEY]
+    paid_with_points_cents: Annotated[int, Integer(0, 2**53)]
+    codes: Annotated[tuple[tuple[str, int], ...], ListOf(Row(Text(1, 32), MONEY), 0, 64)]
+    lines_root: Annotated[Hash, identifier()]
+    points: Annotated[Points, Integer(0, INTEGER_MAX)]
+
+
+RECEIPT = Struct(Receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReceipt:
+    """A receipt as the fan keeps it: its fields, the salt that blinds them, and the till's signature."""
+
+    receipt: Annotated[Receipt, RECEIPT]
+    salt: Annotated[bytes, Octets(32, 32)]
+    signature: Annotated[Signature, Octets(64, 64)]
+
+
+SIGNED_RECEIPT = Struct(SignedReceipt)
+
+
+def field_salt(salt: bytes, index: int) -> Hash:
+    """The salt of one field, so that opening it opens no other (spec RCP-2)."""
+    return Hash(RECEIPT_FIELD_SALT(salt + index.to_bytes(4, "big")))
+
+
+def field_leaves(receipt: Receipt, salt: bytes) -> list[bytes]:
+    """RFC 9162 leaf hashes of the canonical [index, field salt, value] of every field."""
+    array = RECEIPT.encode(receipt)
+    return [leaf_hash(pack((index, field_salt(salt, index), value))) for index, value in enumerate(array)]
+
+
+def receipt_hash(receipt: Receipt, salt: bytes) -> ReceiptHash:
+    """The root of the salted tree of fields (spec RCP-2)."""
+    return ReceiptHash(root(field_leaves(receipt, salt)))
+
+
+def line_leaf(salt: bytes, index: int, line: Any) -> bytes:
+    """Leaf hash of one purchase line: any canonical value, salted like a field (spec RCP-3)."""
+    line_salt = LINE_SALT(salt + index.to_bytes(4, "big"))
+    return leaf_hash(pack((index, line_salt, line)))
+
+
+def receipt_signing_hash(chain_id: ChainId, hash_of_receipt: ReceiptHash) -> Hash:
+    """What the till signs: `RECEIPT_SIGNATURE(chain id ‖ receipt hash)` (spec RCP-4)."""
+    return Hash(RECEIPT_SIGNATURE(chain_id + hash_of_receipt))
+
+
+def sign_receipt(receipt: Receipt, salt: bytes, chain_id: ChainId, seed: PrivateSeed) -> SignedReceipt:
+    """Sign as the till whose private seed is given."""
+    message = receipt_signing_hash(chain_id, receipt_hash(receipt, salt))
+    return SignedReceipt(receipt, salt, keys.sign(seed, message))
+
+
+def receipt_is_signed(signed: SignedReceipt, chain_id: ChainId) -> bool:
+    """Whether the till named in the receipt signed it for this chain."""
+    message = receipt_signing_hash(chain_id, receipt_hash(signed.receipt, signed.salt))
+    return keys.verify(signed.receipt.till, message, signed.signature)
+
+
+def encode_receipt(signed: SignedReceipt) -> bytes:
+    """The canonical bytes of a signed receipt."""
+    return pack(SIGNED_RECEIPT.encode(signed))
+
+
+def decode_receipt(data: bytes) -> SignedReceipt:
+    """Read a signed receipt. Raises `Malformed`."""
+    found = SIGNED_RECEIPT.decode(unpack(data, bytes_max=RECEIPT_BYTES_MAX), "receipt")
+    codes = [code for code, _ in found.receipt.codes]
+    if any(a >= b for a, b in zip(codes, codes[1:], strict=False)):
+        raise Malformed(BAD_RECEIPT, reason="codes are not strictly ascending")
+    return found
+
+
+# --- sums ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SumNode:
+    """A node of the Merkle-sum tree: its hash and the points below it."""
+
+    hash: bytes
+    points: int
+
+
+def sum_leaf(hash_of_receipt: ReceiptHash, points: Points) -> SumNode:
+    """`SUM_LEAF(receipt hash ‖ points as 8 bytes)` (spec RCP-5)."""
+    return SumNode(SUM_LEAF(hash_of_receipt + points.to_bytes(8, "big")), points)
+
+
+def sum_parent(left: SumNode, right: SumNode) -> SumNode:
+    """`SUM_NODE(left hash ‖ left points ‖ right hash ‖ right points)`; sums stay within 2**63 - 1."""
+    total = left.points + right.points
+    assert total <= INTEGER_MAX, "a sum of receipts is out of range"
+    data = left.hash + left.points.to_bytes(8, "big") + right.hash + right.points.to_bytes(8, "big")
+    return SumNode(SUM_NODE(data), total)
+
+
+EMPTY_SUM = SumNode(SUM_LEAF(b""), 0)
+
+
+def sum_root(leaves: Sequence[SumNode]) -> SumNode:
+    """The root over leaves in the order given, split as in RFC 9162; no leaves have the root `SUM_LEAF("")`, sum 0."""
+    if not leaves:
+        return EMPTY_SUM
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    return sum_parent(sum_root(leaves[:split]), sum_root(leaves[split:]))
+
+
+def sum_path(leaves: Sequence[SumNode], index: int) -> list[SumNode]:
+    """The siblings from the leaf at `index` up to the root."""
+    if len(leaves) == 1:
+        return []
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    if index < split:
+        return [*sum_path(leaves[:split], index), sum_root(leaves[split:])]
+    return [*sum_path(leaves[split:], index - split), sum_root(leaves[:split])]
+
+
+def climb(leaf: SumNode, index: int, size: int, path: Sequence[SumNode]) -> SumNode | None:
+    """The root that a path leads to, or None where the path does not fit `index` and `size` (RFC 9162, 2.1.3.2)."""
+    if not 0 <= index < size:
+        return None
+    node, last = leaf, size - 1
+    for sibling in path:
+        if last == 0:
+            return None
+        if index & 1 or index == last:
+            node = sum_parent(sibling, node)
+            while not index & 1 and index:
+                index >>= 1
+                last >>= 1
+        else:
+            node = sum_parent(node, sibling)
+        index >>= 1
+        last >>= 1
+    return node if last == 0 else None
+
+
+def seal_sum(salt: bytes, node: SumNode) -> Hash:
+    """R = `EARN_SUM(salt ‖ root ‖ sum as 8 bytes)` (spec RCP-6)."""
+    return Hash(EARN_SUM(salt + node.hash + node.points.to_bytes(8, "big")))
+
+
+def seal_remainder(salt: bytes, remainder: Points) -> Hash:
+    """K = `EARN_REMAINDER(salt ‖ remainder as 8 bytes)`; K is empty where nothing is carried in clear (spec RCP-7)."""
+    return Hash(EARN_REMAINDER(salt + remainder.to_bytes(8, "big")))
+
+

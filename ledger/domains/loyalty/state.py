@@ -1,0 +1,307 @@
+"""Records of the loyalty domain: programs, their terms and books, issuers, members, batches of entries, and days."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from ledger.errors import Code, RuleViolation
+from ledger.params import LOTS_MAX, TERMS_VERSIONS_MAX
+from ledger.schema import Integer, ListOf, Octets, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
+from ledger.state import RuleView, Table
+from ledger.types import INTEGER_MAX, Address, Amount, Day, Hash, Points, ProgramId, RecordKey, Timestamp
+
+NO_PROGRAM = Code("program.unknown", "there is no program {program}", "Check the program id; `GET /v1/programs` lists them.")
+NO_MEMBER = Code("member.unknown", "the account {member} has not joined the program", "Join the program first.")
+
+TIME = Integer(0, 2**40)
+DAY_MAX = 2**31 - 1
+DAY = Integer(0, DAY_MAX)
+NEVER = Day(DAY_MAX)
+"""Expiry day of a lot that does not expire."""
+
+PAYER = Octets(0, 33)
+"""`A` + address or `P` + program: who gets the deposit back; empty if nothing is locked (spec FEE-5)."""
+
+COIN = Integer(0, INTEGER_MAX)
+POINTS = Integer(0, INTEGER_MAX)
+
+Lot = tuple[int, int, int, int]
+"""(terms version, activation day, expiry day, points): usable from the first day on, until before the second (spec LOY-8)."""
+
+LOT = Row(Integer(1, 2**31 - 1), DAY, DAY, Integer(1, INTEGER_MAX))
+
+# Scopes of an issuer's grant (spec LOY-4).
+SCOPE_TILL = 1
+SCOPE_SETTLE = 2
+SCOPE_ENROL = 4
+SCOPE_FULFIL = 8
+SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL
+
+
+@dataclass(frozen=True, slots=True)
+class RatePerAmount:
+    """floor(eligible * points / per_cents) points for an eligible net in cents (spec LOY-6)."""
+
+    tag: ClassVar[int] = 0
+    points: Annotated[Points, Integer(1, 2**31 - 1)]
+    per_cents: Annotated[int, Integer(1, 2**31 - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class MinimumBasket:
+    """A receipt whose eligible net is below `cents` gives no points."""
+
+    tag: ClassVar[int] = 1
+    cents: Annotated[int, Integer(1, 2**31 - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptCap:
+    """A receipt gives at most `points`, whatever the other rules add up to."""
+
+    tag: ClassVar[int] = 2
+    points: Annotated[Points, Integer(1, INTEGER_MAX)]
+
+
+EarnRule = RatePerAmount | MinimumBasket | ReceiptCap
+
+
+@dataclass(frozen=True, slots=True)
+class NeverExpires:
+    """Points stay until they are spent."""
+
+    tag: ClassVar[int] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RollingExpiry:
+    """Points expire `days` after the later of the period's end and the settling block."""
+
+    tag: ClassVar[int] = 1
+    days: Annotated[int, Integer(1, 36_500)]
+
+
+Expiry = NeverExpires | RollingExpiry
+
+
+@dataclass(frozen=True, slots=True)
+class SponsorPolicy:
+    """What the fee pool pays: `rate` coin a weight unit, with totals per member and day, per block, and per day (spec FEE-2)."""
+
+    rate: Annotated[Amount, Integer(0, 1_000_000)]
+    member_day_max: Annotated[Amount, COIN]
+    block_max: Annotated[Amount, COIN]
+    day_max: Annotated[Amount, COIN]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """One version of what a program promises (spec LOY-2). Days are the program's own.
+
+    `period_days` 0 settles on demand: a period is a day, and dates count from the settling block's day. `remainder_max` bounds
+    what may be carried from one entry to the next. `hold_seconds` is how long a redemption may stay open.
+    """
+
+    rules: Annotated[tuple[EarnRule, ...], ListOf(OneOf(RatePerAmount, MinimumBasket, ReceiptCap), 1, 16)]
+    expiry: Annotated[Expiry, OneOf(NeverExpires, RollingExpiry)]
+    activation_delay_days: Annotated[int, Integer(0, 366)]
+    return_window_days: Annotated[int, Integer(0, 366)]
+    period_days: Annotated[int, Integer(0, 92)]
+    period_anchor_day: Annotated[int, Integer(0, 91)]
+    settle_grace_days: Annotated[int, Integer(0, 31)]
+    remainder_max: Annotated[Points, Integer(0, 2**31 - 1)]
+    issuance_cap: Annotated[Points, Integer(0, INTEGER_MAX)]
+    hold_seconds: Annotated[int, Integer(60, 90 * 86_400)]
+    notice_days: Annotated[int, Integer(0, 366)]
+    sponsor: Annotated[SponsorPolicy, Struct(SponsorPolicy)]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program's fixed facts, and which terms are in force from when: (version, from time), by time."""
+
+    owner: Annotated[Address, identifier()]
+    payer: Annotated[bytes, PAYER]
+    deposit: Annotated[Amount, COIN]
+    name: Annotated[str, Text(1, 64)]
+    unit: Annotated[str, Text(1, 16)]
+    decimals: Annotated[int, Integer(0, 8)]
+    offset_minutes: Annotated[int, Integer(-1_439, 1_439)]
+    versions: Annotated[tuple[tuple[int, int], ...], ListOf(Row(Integer(1, 2**31 - 1), TIME), 1, TERMS_VERSIONS_MAX)]
+
+    def day_at(self, time: Timestamp) -> Day:
+        """The program's day that holds `time`: integer arithmetic, no time zones (spec BYTES-6)."""
+        return Day((time + self.offset_minutes * 60) // 86_400)
+
+    def day_start(self, day: Day) -> Timestamp:
+        """The first second of the program's `day`."""
+        return Timestamp(day * 86_400 - self.offset_minutes * 60)
+
+    def version_at(self, time: Timestamp) -> int:
+        """The version in force at `time`; before the first one, the first."""
+        found = self.versions[0][0]
+        for version, since in self.versions:
+            if since <= time:
+                found = version
+        return found
+
+    def pending_version(self, time: Timestamp) -> int | None:
+        """The version that is announced and not yet in force, if any."""
+        version, since = self.versions[-1]
+        return version if since > time else None
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """A program's fee pool and its points: `issued + restored` = the sum of the seven that follow (spec INV-4)."""
+
+    pool: Annotated[Amount, COIN]
+    issued: Annotated[Points, POINTS]
+    restored: Annotated[Points, POINTS]
+    pending: Annotated[Points, POINTS]
+    available: Annotated[Points, POINTS]
+    held: Annotated[Points, POINTS]
+    escrowed: Annotated[Points, POINTS]
+    redeemed: Annotated[Points, POINTS]
+    expired: Annotated[Points, POINTS]
+    reversed: Annotated[Points, POINTS]
+    members: Annotated[int, Integer(0, INTEGER_MAX)]
+    sponsor_day: Annotated[Day, DAY]
+    sponsor_day_spent: Annotated[Amount, COIN]
+    sponsor_height: Annotated[int, Integer(0, 2**32 - 1)]
+    sponsor_height_spent: Annotated[Amount, COIN]
+
+
+EMPTY_BOOKS = Books(*([0] * 15))  # pyright: ignore[reportArgumentType]  # zero is a zero in every unit
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an issuer's key may do, and until when. `revoked_at` other than 0 is a tombstone that stays."""
+
+    payer: Annotated[bytes, PAYER]
+    deposit: Annotated[Amount, COIN]
+    scopes: Annotated[int, Integer(1, SCOPES_ALL)]
+    daily_cap: Annotated[Points, POINTS]
+    granted_at: Annotated[Timestamp, TIME]
+    revoked_at: Annotated[Timestamp, TIME]
+    day: Annotated[Day, DAY]
+    day_used: Annotated[Points, POINTS]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member's standing: when it joined and left, the sealed remainder, and its lots by expiry.
+
+    `remainder` is the commitment K of the last entry; empty means that nothing is carried. `left_at` 0: it has not left.
+    """
+
+    payer: Annotated[bytes, PAYER]
+    deposit: Annotated[Amount, COIN]
+    prepaid: Annotated[Amount, COIN]
+    joined_at: Annotated[Timestamp, TIME]
+    left_at: Annotated[Timestamp, TIME]
+    remainder: Annotated[Hash, OptionalIdentifier()]
+    entries: Annotated[int, Integer(0, INTEGER_MAX)]
+    sponsor_day: Annotated[Day, DAY]
+    sponsor_spent: Annotated[Amount, COIN]
+    lots: Annotated[tuple[Lot, ...], ListOf(LOT, 0, LOTS_MAX)]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A settled batch: the RFC 9162 root over its entries, kept until nothing can be contested any more (spec LOY-12)."""
+
+    payer: Annotated[bytes, PAYER]
+    deposit: Annotated[Amount, COIN]
+    program: Annotated[ProgramId, identifier()]
+    entries_root: Annotated[Hash, identifier()]
+    count: Annotated[int, Integer(1, INTEGER_MAX)]
+    keep_until: Annotated[Timestamp, TIME]
+
+
+@dataclass(frozen=True, slots=True)
+class DayTotals:
+    """What a program's books will move when a day begins: `activating` to available, `expiring` to expired (spec LOY-10)."""
+
+    activating: Annotated[Points, POINTS]
+    expiring: Annotated[Points, POINTS]
+
+
+PROGRAMS = Table(b"B", Program)
+TERMS = Table(b"T", Terms)
+BOOKS = Table(b"K", Books)
+GRANTS = Table(b"G", Grant)
+MEMBERS = Table(b"M", Member)
+BATCHES = Table(b"E", Batch)
+DAYS = Table(b"D", DayTotals)
+
+
+def program_key(program: ProgramId) -> RecordKey:
+    """`B` + program."""
+    return RecordKey(b"B" + program)
+
+
+def terms_key(program: ProgramId, version: int) -> RecordKey:
+    """`T` + program + version as 4 bytes."""
+    return RecordKey(b"T" + program + version.to_bytes(4, "big"))
+
+
+def books_key(program: ProgramId) -> RecordKey:
+    """`K` + program."""
+    return RecordKey(b"K" + program)
+
+
+def grant_key(program: ProgramId, issuer: Address) -> RecordKey:
+    """`G` + program + issuer."""
+    return RecordKey(b"G" + program + issuer)
+
+
+def member_key(program: ProgramId, member: Address) -> RecordKey:
+    """`M` + program + member."""
+    return RecordKey(b"M" + program + member)
+
+
+def batch_key(batch: Hash) -> RecordKey:
+    """`E` + batch id."""
+    return RecordKey(b"E" + batch)
+
+
+def days_key(program: ProgramId, day: Day) -> RecordKey:
+    """`D` + program + day as 4 bytes."""
+    return RecordKey(b"D" + program + day.to_bytes(4, "big"))
+
+
+def load_program(view: RuleView, program: ProgramId) -> Program:
+    """The program, or `program.unknown`."""
+    found: Program | None = view.get(program_key(program))
+    if found is None:
+        raise RuleViolation(NO_PROGRAM, program=program)
+    return found
+
+
+def load_terms(view: RuleView, program: ProgramId, version: int) -> Terms:
+    """Terms of a version that exists."""
+    found: Terms | None = view.get(terms_key(program, version))
+    assert found is not None, f"program {program.hex()} names missing terms {version}"
+    return found
+
+
+def load_books(view: RuleView, program: ProgramId) -> Books:
+    """The books of a program that exists."""
+    found: Books | None = view.get(books_key(program))
+    assert found is not None, f"program {program.hex()} has no books"
+    return found
+
+
+def load_member(view: RuleView, program: ProgramId, member: Address) -> Member:
+    """The member's record (also of one who left), or `member.unknown`."""
+    found: Member | None = view.get(member_key(program, member))
+    if found is None:
+        raise RuleViolation(NO_MEMBER, member=member)
+    return found
+
+
+def grant_allows(view: RuleView, program: ProgramId, issuer: Address, scope: int) -> bool:
+    """Whether `issuer` holds a live grant with `scope`."""
+    grant: Grant | None = view.get(grant_key(program, issuer))
+    return grant is not None and not grant.revoked_at and bool(grant.scopes & scope)

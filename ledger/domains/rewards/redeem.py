@@ -1,0 +1,123 @@
+"""`redeem`: a fan asks for a reward; its points are held until the shop hands it out (spec RWD-3)."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+from ledger.coin import lock_deposit, prepay_exit
+from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.state import (
+    POINTS,
+    books_key,
+    load_member,
+    load_program,
+    load_terms,
+    member_key,
+    program_key,
+)
+from ledger.domains.rewards.holds import HOLD_BLOCKS_MIN, HOLD_TIMEOUT_DUE
+from ledger.domains.rewards.state import PRICE, UNLIMITED, Hold, hold_key, load_reward, reward_key
+from ledger.due import schedule
+from ledger.errors import Code, RuleViolation
+from ledger.events import Event, declare_event
+from ledger.hashing import object_id
+from ledger.kinds import APPLIED, Call, Context, Cost, Kind
+from ledger.schema import Integer, Struct, identifier
+from ledger.state import RuleView
+from ledger.types import Address, Height, HoldId, Points, ProgramId, RecordKey, RewardId, Timestamp
+
+NOT_LISTED = Code("redeem.not_listed", "the reward is no longer on offer", "Choose another reward.")
+PRICE_ABOVE = Code(
+    "redeem.price_above",
+    "the reward costs {price} points, more than the {accepted} accepted",
+    "Look at the new price and accept it, or choose another reward.",
+)
+OUT_OF_STOCK = Code("redeem.out_of_stock", "{stock} are left, {wanted} were asked for", "Ask for fewer, or wait.")
+
+
+@dataclass(frozen=True, slots=True)
+class Redeem:
+    """`quantity` of a reward, at no more than `price_accepted` points each. The hold's id is `object_id("hold", txid, 0)`."""
+
+    program: Annotated[ProgramId, identifier()]
+    reward: Annotated[RewardId, identifier()]
+    quantity: Annotated[int, Integer(1, 1_000)]
+    price_accepted: Annotated[Points, PRICE]
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class RedemptionOpened(Event):
+    """A fan asked for a reward; `points` are held."""
+
+    name: ClassVar[str] = "redeem.opened"
+    program: Annotated[ProgramId, identifier()]
+    member: Annotated[Address, identifier()]
+    hold: Annotated[HoldId, identifier()]
+    reward: Annotated[RewardId, identifier()]
+    quantity: Annotated[int, Integer(1, 1_000)]
+    points: Annotated[Points, POINTS]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.member, self.program)
+
+
+def apply(view: RuleView, call: Call, payload: Redeem, context: Context) -> tuple[str, ...]:
+    """Codes in order: `program.unknown`, `member.unknown`, `reward.unknown`, `redeem.not_listed`, `redeem.price_above`,
+    `redeem.out_of_stock`, `points.insufficient`, `coin.insufficient` or `coin.pool_insufficient`.
+
+    A member who left may still spend what it has.
+    """
+    program = load_program(view, payload.program)
+    load_member(view, payload.program, call.author)
+    reward = load_reward(view, payload.program, payload.reward, context.time)
+    if not reward.listed:
+        raise RuleViolation(NOT_LISTED)
+    if reward.price > payload.price_accepted:
+        raise RuleViolation(PRICE_ABOVE, price=reward.price, accepted=payload.price_accepted)
+    if reward.stock < payload.quantity:
+        raise RuleViolation(OUT_OF_STOCK, stock=reward.stock, wanted=payload.quantity)
+    points = Points(reward.price * payload.quantity)
+    book = PointsBook.open(view, payload.program, program, context)
+    member = load_member(view, payload.program, call.author)
+    left, taken = book.take(member.lots, points, "held")
+    view.put(member_key(payload.program, call.author), replace(member, lots=left))
+    book.save()
+    stock = reward.stock if reward.stock == UNLIMITED else reward.stock - payload.quantity
+    view.put(reward_key(payload.program, payload.reward), replace(reward, stock=stock))
+    hold_id = HoldId(object_id("hold", call.txid, 0))
+    terms = load_terms(view, payload.program, program.version_at(context.time))
+    hold = Hold(
+        payer=call.payer,
+        deposit=lock_deposit(view, call, context),
+        prepaid=prepay_exit(view, call, context),
+        program=payload.program,
+        member=call.author,
+        reward=payload.reward,
+        quantity=payload.quantity,
+        points=points,
+        lots=taken,
+        expires_at=Timestamp(context.time + terms.hold_seconds),
+        expires_height=Height(context.height + HOLD_BLOCKS_MIN),
+    )
+    view.put(hold_key(hold_id), hold)
+    schedule(view, kind=HOLD_TIMEOUT_DUE, subject=hold_id, number=0, due=hold.expires_at)
+    view.emit(RedemptionOpened(payload.program, call.author, hold_id, payload.reward, payload.quantity, points))
+    return (APPLIED,)
+
+
+def cost(payload: Redeem) -> Cost:
+    """Member, books, reward, days and payer are touched; hold and due item are made."""
+    return Cost(records=6, slots=2, due=1)
+
+
+def reads(author: Address, payload: Redeem) -> tuple[RecordKey, ...]:
+    """Program, books, member and reward."""
+    return (
+        program_key(payload.program),
+        books_key(payload.program),
+        member_key(payload.program, author),
+        reward_key(payload.program, payload.reward),
+    )
+
+
+REDEEM = Kind(name="redeem", anchor="RWD-3", payload=Struct(Redeem), apply=apply, cost=cost, reads=reads)

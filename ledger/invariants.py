@@ -1,0 +1,80 @@
+"""What must hold in every block, computed from the records and not from what the rules say they did (spec INV).
+
+A broken invariant is an `AssertionError`: the node stops rather than build on it.
+"""
+
+from collections import defaultdict
+from typing import Any
+
+from ledger.domains.accounts.state import Account
+from ledger.domains.crowdfunding.state import Campaign, CoinUnit
+from ledger.domains.loyalty.state import Books
+from ledger.domains.rewards.state import Hold
+from ledger.reward import Maturing
+from ledger.state import Overlay
+from ledger.supply import BUCKETS, ChainRecord
+from ledger.types import INTEGER_MAX, Amount
+
+POINT_TOTALS = ("pending", "available", "held", "escrowed", "redeemed", "expired", "reversed")
+
+
+def check_postings(before: dict[str, int], after: dict[str, int]) -> None:
+    """INV-1: what one transaction booked sums to zero over all buckets."""
+    assert sum(after.values()) == sum(before.values()), f"coin appeared or vanished: {before} -> {after}"
+
+
+def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
+    """INV-2 to INV-6 over the records that a block wrote."""
+    assert chain.emitted == emitted, f"emitted {chain.emitted} coin, not {emitted}"
+    assert chain.emitted == sum(getattr(chain, bucket) for bucket in BUCKETS), "coin supply is not what was emitted"
+    changes: dict[Any, int] = defaultdict(int)
+    for key, record in overlay.records.items():
+        stored = overlay.stored(key)
+        before = None if stored is None else stored.record
+        if before is record:
+            continue
+        _measure(changes, key, before, -1)
+        _measure(changes, key, record, 1)
+        if isinstance(record, Books):
+            check_books(record)
+    for bucket in BUCKETS:
+        posted = overlay.postings.get(bucket, 0)
+        assert changes[bucket] == posted, f"records of {bucket} changed by {changes[bucket]}, postings by {posted}"
+    differing = {place: amount for place, amount in changes.items() if isinstance(place, tuple) and amount}
+    assert not differing, f"held or escrowed points do not match holds or campaigns: {differing}"
+
+
+def check_books(books: Books) -> None:
+    """INV-4: issued + restored = pending + available + held + escrowed + redeemed + expired + reversed; none negative."""
+    totals = [getattr(books, name) for name in POINT_TOTALS]
+    assert books.issued + books.restored == sum(totals), f"points do not add up: {books}"
+    assert min(totals) >= 0 <= books.pool, f"a total is negative: {books}"
+    assert books.issued <= INTEGER_MAX, f"a total is too large: {books}"
+
+
+def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> None:
+    """Add what `record` holds to the totals of its buckets."""
+    if record is None:
+        return
+    if isinstance(record, Account):
+        assert record.balance >= 0, "a balance is negative"
+        changes["accounts"] += sign * record.balance
+        changes["locked"] += sign * record.deposit
+        return
+    locked = getattr(record, "deposit", 0) + getattr(record, "prepaid", 0)
+    if locked:
+        changes["locked"] += sign * locked
+    if isinstance(record, Books):
+        program = key[1:]
+        changes["pools"] += sign * record.pool
+        changes["held", program] += sign * record.held
+        changes["escrowed", program] += sign * record.escrowed
+    elif isinstance(record, Hold):
+        changes["held", record.program] -= sign * record.points
+    elif isinstance(record, Campaign):
+        if isinstance(record.unit, CoinUnit):
+            changes["escrow"] += sign * record.escrowed
+        else:
+            changes["escrowed", record.unit.program] -= sign * record.escrowed
+    elif isinstance(record, Maturing):
+        changes["maturing"] += sign * sum(amount for _, amount in record.payees)

@@ -1,0 +1,97 @@
+"""What a kind of transaction is: the form in which each domain module states its rule (spec KIND).
+
+A module under `ledger/domains/<domain>/` declares a payload dataclass, its failure codes, its `apply` function and one `Kind`. The
+registry lists the kinds; nothing else in the ledger changes when one is added.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from ledger.params import Params
+from ledger.schema import Struct
+from ledger.state import RuleView
+from ledger.types import Address, Height, ProgramId, RecordKey, Timestamp, TxId
+
+Payload = TypeVar("Payload")
+
+APPLIED = ""
+"""Result code of an entry (or of a whole transaction) that was applied."""
+
+
+class Cost(NamedTuple):
+    """What applying a payload touches: records changed, slots made, due items made, besides the envelope's own."""
+
+    records: int
+    slots: int = 0
+    due: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a rule is applied: the block's height and the chain's clock, which is the previous block's time (spec BLK-3)."""
+
+    params: Params
+    height: Height
+    time: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One transaction as its rule sees it.
+
+    `payer` is who locks deposits: `A` + address, or `P` + program (spec FEE-5). It is empty when the fee was prepaid.
+    """
+
+    txid: TxId
+    author: Address
+    payer: bytes
+    sponsored: bool
+
+
+def no_cosigners(payload: Any) -> tuple[Address, ...]:
+    """Only the author signs."""
+    return ()
+
+
+def nothing_more_to_check(payload: Any) -> None:
+    """The payload's shape says it all."""
+
+
+def admits_nobody(view: RuleView, program: ProgramId, payload: Any) -> bool:
+    """A pool pays for members, issuers and the owner only."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[Payload]):
+    """One kind of transaction.
+
+    `apply` raises `RuleViolation`, or returns one result code per entry (`(APPLIED,)` unless the kind is a batch). `check` raises
+    `Malformed` for what a shape can't say. `reads` names records that `apply` will read, so that a store can fetch a block's in
+    one go. `admits_sponsor` is asked before a pool pays for somebody who is not yet a member.
+    """
+
+    name: str
+    anchor: str
+    payload: Struct[Payload]
+    apply: Callable[[RuleView, Call, Payload, Context], tuple[str, ...]]
+    cost: Callable[[Payload], Cost]
+    reads: Callable[[Address, Payload], tuple[RecordKey, ...]]
+    cosigners: Callable[[Payload], tuple[Address, ...]] = no_cosigners
+    check: Callable[[Payload], None] = nothing_more_to_check
+    admits_sponsor: Callable[[RuleView, ProgramId, Payload], bool] = admits_nobody
+    is_exit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DueKind:
+    """One kind of due work: what a block does by itself when its time has come (spec DUE).
+
+    `weight` is counted before a piece is done; `apply` gets the subject's id and a number, and does one bounded piece.
+    """
+
+    name: str
+    anchor: str
+    weight: int
+    apply: Callable[[RuleView, bytes, int, Context], None]

@@ -1,0 +1,191 @@
+"""Everything that makes one chain differ from another, and every limit of the law, each with its reason.
+
+`Params` is hashed into the genesis commitment (spec PAR-1): two files that differ are two chains. `upgrades` alone is left out of
+that hash, since it is agreed after genesis: it names kinds and rule sets that become valid from a later height on (PAR-2). What
+no activation names is invalid.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Annotated, Any
+
+from ledger.codec import pack
+from ledger.difficulty import Era, check_eras
+from ledger.emission import Emission
+from ledger.errors import Code, Malformed
+from ledger.hashing import PARAMS
+from ledger.schema import Integer, ListOf, Octets, Row, Struct, Text, identifier
+from ledger.types import INTEGER_MAX, Address, Amount, Hash, Height, Timestamp
+
+BAD_FILE = Code("params.file", "the params are not usable: {reason}", "Correct the params file; `fansumer chain params` prints a good one.")
+
+# --- limits that are the same on every chain ---------------------------------------------------------------------------------
+
+TRANSACTION_BYTES_MAX = 262_144
+"""One transaction. An earn batch of 1,000 sealed entries is about 110 kB; twice that leaves room for witnesses."""
+BLOCK_BYTES_MAX = 16_777_216
+"""One block on the wire. Weight limits a block far earlier; this bounds memory before weight can be known."""
+BLOCK_TRANSACTIONS_MAX = 65_536
+"""Bounds the list before its items are looked at."""
+POLICY_KEYS_MAX = 16
+"""Keys in one m-of-n policy: boards and treasuries need fewer, and each costs a signature check."""
+PAYEES_MAX = 64
+"""Payees of one block's reward: a pool's shares, without making the commitment a payroll."""
+EARN_ENTRIES_MAX = 1_000
+"""Entries of one batch: keeps a batch below TRANSACTION_BYTES_MAX and its rollback short."""
+LOTS_MAX = 128
+"""Lots in one member's record: weekly lots of two years. Above it, lots merge in the member's favour (spec LOY-9)."""
+TERMS_VERSIONS_MAX = 32
+"""Versions of terms that a program keeps in force or scheduled."""
+CAMPAIGN_TIERS_MAX = 32
+"""Tiers of one campaign: what a page can show."""
+DUE_CHUNK = 16
+"""Refunds in one piece of due work; then the campaign goes to the back of the queue (spec DUE-3)."""
+RECEIPT_AGE_SECONDS_MAX = 72 * 3600
+"""A till may be offline for three days and still name the version that it knew."""
+CONTEST_KEEP_SECONDS = 45 * 86_400
+"""How long after settle-by a batch stays provable in the state: contest (30 days) and answer (15 days)."""
+
+# --- weight: what a transaction costs every node, in one unit (spec ENV-7) ---------------------------------------------------
+
+WEIGHT_PER_SIGNATURE = 200
+"""About 55 us of a core; a byte is 1."""
+WEIGHT_PER_RECORD = 60
+"""A record that is touched: read, encoded, hashed into the state root, written: about 20 us."""
+WEIGHT_PER_SLOT = 300
+"""A record that is made stays on every disk until it is deleted."""
+WEIGHT_PER_DUE = 150
+"""Work that the transaction leaves for a later block, which nobody pays for then."""
+EXIT_WEIGHT = 800
+"""What leaving, revoking, cancelling or a refund costs when it comes; prepaid by the record that it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Coin that an address holds from genesis on, counted as emission."""
+
+    address: Annotated[Address, identifier()]
+    amount: Annotated[Amount, Integer(1, INTEGER_MAX)]
+
+
+ERA = Row(
+    Integer(0, 2**32 - 1),
+    Integer(1, 86_400),
+    Integer(1, 10_000_000),
+    Integer(0, 2**32 - 1),
+    Integer(0, 2**32 - 1),
+    Integer(0, 1),
+)
+
+
+@dataclass(frozen=True)
+class Params:
+    """The consensus parameters of one chain. Field by field in `ledger/spec/params.md`."""
+
+    name: Annotated[str, Text(1, 32)]
+    address_prefix: Annotated[str, Text(1, 16)]
+    magic: Annotated[bytes, Octets(4, 4)]
+    genesis_time: Annotated[Timestamp, Integer(0, 2**32 - 1)]
+    eras: Annotated[tuple[tuple[int, int, int, int, int, int], ...], ListOf(ERA, 1, 16)]
+    subsidy_initial: Annotated[Amount, Integer(0, INTEGER_MAX)]
+    halving_interval_blocks: Annotated[int, Integer(1, 2**32 - 1)]
+    maturity_blocks: Annotated[int, Integer(1, 10_000)]
+    block_weight_max: Annotated[int, Integer(100_000, 100_000_000)]
+    due_weight_max: Annotated[int, Integer(10_000, 100_000_000)]
+    fee_rate_min: Annotated[Amount, Integer(0, 1_000_000)]
+    record_deposit: Annotated[Amount, Integer(0, INTEGER_MAX >> 20)]
+    account_minimum: Annotated[Amount, Integer(0, INTEGER_MAX >> 20)]
+    validity_blocks_max: Annotated[int, Integer(1, 100_000)]
+    allocations: Annotated[tuple[Allocation, ...], ListOf(Struct(Allocation), 0, 1_024)]
+    kinds: Annotated[tuple[str, ...], ListOf(Text(1, 32), 1, 256)]
+    upgrades: Annotated[tuple[tuple[str, int], ...], ListOf(Row(Text(1, 32), Integer(1, 2**32 - 1)), 0, 256)] = ()
+
+    def __post_init__(self) -> None:
+        self._refuse_unless(self.magic != bytes.fromhex("aa21a9ed"), "magic aa21a9ed belongs to Bitcoin's witness commitment")
+        self._refuse_unless(self.address_prefix == self.address_prefix.lower(), "address_prefix must be lower case")
+        self._refuse_unless(tuple(sorted(set(self.kinds))) == self.kinds, "kinds must be sorted and unique")
+        addresses = [allocation.address for allocation in self.allocations]
+        self._refuse_unless(sorted(set(addresses)) == addresses, "allocations must be sorted by address and unique")
+        self._refuse_unless(sum(a.amount for a in self.allocations) <= INTEGER_MAX // 2, "allocations are too large")
+        check_eras(self.difficulty_eras)
+        assert self.emission.total >= 0, "a bad emission schedule raises when it is made"
+
+    def _refuse_unless(self, holds: bool, reason: str) -> None:
+        if not holds:
+            raise Malformed(BAD_FILE, reason=reason)
+
+    @cached_property
+    def difficulty_eras(self) -> tuple[Era, ...]:
+        """The eras as the difficulty rule reads them."""
+        return tuple(Era(*era[:5], retarget=bool(era[5])) for era in self.eras)
+
+    @cached_property
+    def emission(self) -> Emission:
+        """Subsidy schedule and maturity."""
+        return Emission(self.subsidy_initial, self.halving_interval_blocks, self.maturity_blocks)
+
+    @cached_property
+    def hash(self) -> Hash:
+        """Binds the chain to its rules: part of the genesis commitment (spec PAR-1)."""
+        return Hash(PARAMS(pack(PARAMS_SHAPE.encode(replace(self, upgrades=())))))
+
+    @cached_property
+    def activations(self) -> Mapping[str, Height]:
+        """The height from which each kind or rule set is valid."""
+        found = {name: Height(0) for name in self.kinds}
+        for name, height in self.upgrades:
+            found.setdefault(name, Height(height))
+        return found
+
+    @property
+    def allocated(self) -> Amount:
+        """Coin that exists at genesis."""
+        return Amount(sum(allocation.amount for allocation in self.allocations))
+
+    def era_at(self, height: Height) -> Era:
+        """The era that rules the block at `height`."""
+        return max((era for era in self.difficulty_eras if era.start_height <= height), key=lambda era: era.start_height)
+
+    def future_limit_seconds(self, height: Height) -> int:
+        """How far ahead of a node's clock a block may be: max(half-life / 30, 60 s) (spec POW-6)."""
+        return max(self.era_at(height).half_life_s // 30, 60)
+
+
+PARAMS_SHAPE = Struct(Params)
+
+
+def params_to_mapping(params: Params) -> dict[str, Any]:
+    """The params as a JSON-like mapping: bytes as hex, the rest as it is."""
+    found: dict[str, Any] = {}
+    for field in fields(params):
+        value = getattr(params, field.name)
+        if field.name == "allocations":
+            found[field.name] = [[a.address.hex(), a.amount] for a in params.allocations]
+        elif isinstance(value, bytes):
+            found[field.name] = value.hex()
+        elif isinstance(value, tuple):
+            found[field.name] = [list(item) if isinstance(item, tuple) else item for item in value]
+        else:
+            found[field.name] = value
+    return found
+
+
+def params_from_mapping(mapping: Mapping[str, Any]) -> Params:
+    """Read what `params_to_mapping` wrote. Raises `Malformed` naming what is wrong."""
+    names = {field.name for field in fields(Params)}
+    unknown, missing = sorted(set(mapping) - names), sorted(names - {"upgrades"} - set(mapping))
+    if unknown or missing:
+        raise Malformed(BAD_FILE, reason=f"unknown fields {unknown}, missing fields {missing}")
+    found = {"upgrades": [], **mapping}
+    try:
+        found["magic"] = bytes.fromhex(found["magic"])
+        found["allocations"] = [[bytes.fromhex(address), amount] for address, amount in found["allocations"]]
+        array = tuple(_frozen(found[name]) for name in PARAMS_SHAPE.names)
+    except (TypeError, ValueError) as fault:
+        raise Malformed(BAD_FILE, reason=f"hexadecimal text or array expected ({fault})") from fault
+    return PARAMS_SHAPE.decode(array, "params")
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

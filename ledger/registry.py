@@ -1,0 +1,58 @@
+"""The index of the law: every kind of transaction and of due work, and the module that holds its rule (spec KIND-1).
+
+A new kind is one module and one line here.
+"""
+
+from typing import Any
+
+from ledger.domains.accounts.set_policy import SET_POLICY
+from ledger.domains.accounts.transfer import TRANSFER
+from ledger.domains.consent.consent_grant import CONSENT_GRANT
+from ledger.domains.consent.consent_revoke import CONSENT_REVOKE
+from ledger.domains.crowdfunding.campaign_create import CAMPAIGN_CREATE
+from ledger.domains.crowdfunding.pledge import PLEDGE
+from ledger.domains.crowdfunding.settlement import REFUND, SETTLE
+from ledger.domains.loyalty.earn import DROP_BATCH, EARN
+from ledger.domains.loyalty.issuer_grant import ISSUER_GRANT
+from ledger.domains.loyalty.issuer_revoke import ISSUER_REVOKE
+from ledger.domains.loyalty.member_join import MEMBER_JOIN
+from ledger.domains.loyalty.member_leave import MEMBER_LEAVE
+from ledger.domains.loyalty.points import BEGIN_DAY
+from ledger.domains.loyalty.program_create import PROGRAM_CREATE
+from ledger.domains.loyalty.program_update import PROGRAM_UPDATE
+from ledger.domains.rewards.holds import HOLD_TIMEOUT
+from ledger.domains.rewards.redeem import REDEEM
+from ledger.domains.rewards.redeem_cancel import REDEEM_CANCEL
+from ledger.domains.rewards.redeem_fulfil import REDEEM_FULFIL
+from ledger.domains.rewards.reward_list import REWARD_LIST
+from ledger.domains.rewards.reward_update import REWARD_UPDATE
+from ledger.kinds import DueKind, Kind
+
+KINDS: dict[str, Kind[Any]] = {}
+"""Kind by name."""
+
+DUE_KINDS: dict[str, DueKind] = {}
+"""Kind of due work by name."""
+
+
+def register(*kinds: Kind[Any]) -> None:
+    """Add kinds to the law. A name is given once."""
+    for kind in kinds:
+        assert kind.name not in KINDS, f"the kind {kind.name} is registered twice"
+        KINDS[kind.name] = kind
+
+
+def register_due(*kinds: DueKind) -> None:
+    """Add kinds of due work. A name is given once."""
+    for kind in kinds:
+        assert kind.name not in DUE_KINDS, f"the due work {kind.name} is registered twice"
+        DUE_KINDS[kind.name] = kind
+
+
+register(TRANSFER, SET_POLICY)
+register(PROGRAM_CREATE, PROGRAM_UPDATE, ISSUER_GRANT, ISSUER_REVOKE, MEMBER_JOIN, MEMBER_LEAVE, EARN)
+register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL)
+register(CONSENT_GRANT, CONSENT_REVOKE)
+register(CAMPAIGN_CREATE, PLEDGE)
+
+register_due(BEGIN_DAY, DROP_BATCH, HOLD_TIMEOUT, SETTLE, REFUND)

@@ -1,0 +1,1 @@
+"""The machine: disk, sockets, clocks and threads around the ledger."""

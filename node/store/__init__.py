@@ -1,0 +1,1 @@
+"""All SQL of the node: tables, engine, blocks, state, read model, migrations."""

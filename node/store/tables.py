@@ -1,0 +1,100 @@
+"""Every table of the node, in one place. All SQL of the node stays below `node/store/`.
+
+The chain itself: `headers`, `bodies`, `active`, `undo`, `records`. The read model, built from events only and rebuilt from the chain
+at any time: `transactions`, `history`, `listing`. The read model is append-only: each row carries the height that made it, and
+taking a block back deletes its rows.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    comment="Facts of the store: params, chain id.",
+)
+
+headers = Table(
+    "headers",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("height", BigInteger, nullable=False),
+    Column("previous", LargeBinary(32), nullable=False),
+    Column("raw", LargeBinary(80), nullable=False),
+    Column("work", LargeBinary(32), nullable=False, comment="cumulative, big-endian"),
+    Column("effective_time", BigInteger, nullable=False),
+    Column("anchor_parent_time", BigInteger, nullable=False),
+    Column("invalid_code", Text, nullable=True, comment="why its body, or an ancestor's, can never be connected"),
+    Index("headers_by_previous", "previous"),
+    sqlite_with_rowid=False,
+)
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("block", LargeBinary, nullable=False, comment="the whole block as it travels"),
+)
+
+active = Table(
+    "active",
+    metadata,
+    Column("height", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False, unique=True),
+    Column("codes", LargeBinary, nullable=False, comment="canonical list of the result codes of each transaction"),
+)
+
+undo = Table(
+    "undo",
+    metadata,
+    Column("height", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary(128), nullable=True, unique=True, comment="NULL: a free slot"),
+    Column("value", LargeBinary, nullable=False),
+    Column("next_free", BigInteger, nullable=False),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("txid", LargeBinary(32), primary_key=True),
+    Column("height", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False, comment="0 is the first transaction of the block"),
+    Index("transactions_by_height", "height"),
+    sqlite_with_rowid=False,
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("height", BigInteger, primary_key=True, autoincrement=False),
+    Column("sequence", Integer, primary_key=True, autoincrement=False, comment="of the event within its block"),
+    Column("place", Integer, nullable=False, comment="0 due work, 1.. the transactions, last the reward"),
+    Column("name", String(32), nullable=False),
+    Column("data", LargeBinary, nullable=False, comment="canonical array of the event's fields"),
+    Index("history_by_height", "height"),
+    sqlite_with_rowid=False,
+)
+
+listing = Table(
+    "listing",
+    metadata,
+    Column("parent", LargeBinary(32), primary_key=True, comment="empty for programs and campaigns"),
+    Column("kind", String(16), primary_key=True),
+    Column("id", LargeBinary(36), primary_key=True),
+    Column("height", BigInteger, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Index("listing_in_order", "parent", "kind", "height", "sequence"),
+    Index("listing_by_height", "height"),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,128 @@
+"""Sets up and runs everything that proves the project, and says in a table what passed and how long it took.
+
+    python3 scripts/test.py                    everything
+    python3 scripts/test.py --fast             at most two minutes: no slow tests, no coverage
+    python3 scripts/test.py --seed 7           the order and the examples of an earlier run
+    python3 scripts/test.py -k codec -x        other arguments go to pytest, which then runs once, without coverage
+
+Exits 0 if everything passed, otherwise 1. Needs Python 3.11 or newer and, the first time, a network.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit(
+        "the tests need Python 3.11 or newer; this is %s. Start them as: python3.11 scripts/test.py"
+        % sys.version.split()[0]
+    )
+
+import argparse
+import os
+import random
+import subprocess
+import time
+from dataclasses import dataclass
+
+from environment import DEV, PROGRAMS, ROOT, SetUpError, prepare_environment
+
+WORKERS = 2
+FUNCTIONAL = "tests/functional"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to run: a name for the table and its command."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended, after how long."""
+
+    name: str
+    passed: bool
+    seconds: float
+
+
+def program(name: str, *arguments: str) -> tuple[str, ...]:
+    """The command line of a tool that is installed in the environment."""
+    suffix = ".exe" if sys.platform == "win32" else ""
+    return (str(PROGRAMS / f"{name}{suffix}"), *arguments)
+
+
+def check_steps() -> list[Step]:
+    """What is proved without running the product."""
+    return [
+        Step("lint", program("ruff", "check", ".")),
+        Step("format", program("ruff", "format", "--check", ".")),
+        Step("types", program("pyright", "--warnings")),
+        Step("import contracts", program("lint-imports", "--no-cache")),
+        Step("dependencies", program("deptry", "--no-ansi", ".")),
+    ]
+
+
+def pytest_steps(fast: bool, seed: int, extra: list[str]) -> list[Step]:
+    """The tests: one run when they are chosen by the caller, otherwise those of one process first, with the ledger's coverage."""
+    common = ("-n", str(WORKERS), f"--randomly-seed={seed}", f"--hypothesis-seed={seed}")
+    chosen = ("-m", "not slow") if fast else ()
+    if extra or fast:
+        return [Step("tests", program("pytest", *common, *chosen, *extra))]
+    coverage = ("--cov=ledger", "--cov-branch", "--cov-report=term-missing:skip-covered", "--cov-fail-under=100")
+    steps = [Step("unit and property tests", program("pytest", *common, *coverage, f"--ignore={FUNCTIONAL}"))]
+    if any((ROOT / FUNCTIONAL).rglob("test_*.py")):
+        steps.append(Step("functional tests", program("pytest", *common, FUNCTIONAL)))
+    return steps
+
+
+def run_step(step: Step, environment: dict[str, str]) -> Outcome:
+    """Run one step, its output passing through."""
+    print(f"\n=== {step.name}", flush=True)
+    started = time.monotonic()
+    code = subprocess.run(step.command, cwd=ROOT, env=environment, check=False).returncode
+    return Outcome(step.name, code == 0, time.monotonic() - started)
+
+
+def print_summary(outcomes: list[Outcome], seed: int) -> None:
+    """The table at the end."""
+    width = max(len(outcome.name) for outcome in outcomes)
+    print("\n=== summary")
+    for outcome in outcomes:
+        print(f"{outcome.name:<{width}}  {'ok' if outcome.passed else 'FAILED':<6}  {outcome.seconds:7.1f} s")
+    total = sum(outcome.seconds for outcome in outcomes)
+    print(f"{'all':<{width}}  {'ok' if all(o.passed for o in outcomes) else 'FAILED':<6}  {total:7.1f} s")
+    print(f"seed {seed}: repeat this order and these examples with --seed {seed}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Prepare the environment, run each step in turn, whatever failed before it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--fast", action="store_true", help="leave out what is slow: at most two minutes")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="of an earlier run")
+    options, extra = parser.parse_known_args(arguments)
+    try:
+        prepare_environment(DEV)
+    except SetUpError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    environment = os.environ | {
+        "HYPOTHESIS_PROFILE": "fast" if options.fast else "full",
+        # pyright would ask a registry for a newer release of itself.
+        "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
+        "PYTHONUTF8": "1",
+    }
+    steps = [*check_steps(), *pytest_steps(options.fast, options.seed, extra)]
+    outcomes = [run_step(step, environment) for step in steps]
+    print_summary(outcomes, options.seed)
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)

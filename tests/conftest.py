@@ -1,0 +1,44 @@
+"""What holds for every test: how many examples hypothesis draws, and that only functional tests open sockets."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+TESTS = Path(__file__).resolve().parent
+# Processes on the loopback interface; everything else is a unit or a property test, or a network simulated in one process.
+FOLDERS_WITH_SOCKETS = ("functional", "browser")
+
+# No deadline: a loaded machine is no fault. print_blob: a failure of CI can be replayed here.
+settings.register_profile("base", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("full", settings.get_profile("base"), max_examples=100)
+settings.register_profile("fast", settings.get_profile("base"), max_examples=20)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+class GuardedSocket(socket.socket):
+    """A socket that cannot be one of the internet. Pairs within the process, which event loops need, still work."""
+
+    def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
+        if fileno is None and family in (-1, socket.AF_INET, socket.AF_INET6):
+            raise RuntimeError(
+                "a unit test opened a network socket; inject the transport, or move it to tests/functional"
+            )
+        super().__init__(family, type, proto, fileno)
+
+
+@pytest.fixture(autouse=True)
+def no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse sockets of the internet in every test outside the folders that may open them."""
+    folder = request.path.resolve().relative_to(TESTS).parts[0]
+    if folder in FOLDERS_WITH_SOCKETS:
+        return
+
+    def refuse_lookup(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a unit test looked up a host name")
+
+    monkeypatch.setattr(socket, "socket", GuardedSocket)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse_lookup)
