@@ -1,10 +1,11 @@
 """A block on the wire, and the commitment that its header carries (spec BLK).
 
-    block      = [header: 80 bytes, coinbase: 122 bytes, commitment: bytes, [transaction: bytes, ...]]
+    block      = [header: 80 bytes, coinbase: 122 bytes, commitment: bytes, [transaction: bytes, ...], [results, ...]]
     commitment = [chain id, height, transaction root, state root, history root, transaction count, [[address, amount], ...]]
 
 `header.merkle_root = sha256d(coinbase)`, and the coinbase holds `COMMITMENT(commitment)`. The genesis commitment holds the hash of
-the params where later ones hold the chain id.
+the params where later ones hold the chain id. `results` are the result codes of each transaction, one per entry: with them a body
+can be held against its commitment before anything in it is applied, so that a spoiled body never condemns a good header.
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,12 @@ from typing import Annotated
 from ledger import coinbase as coinbase_format
 from ledger.codec import pack, unpack
 from ledger.errors import BlockViolation, Code, Malformed
-from ledger.hashing import COMMITMENT, OBJECT, sha256d
+from ledger.hashing import COMMITMENT, OBJECT, WTX, sha256d
 from ledger.header import HEADER_BYTES, Header
 from ledger.merkle import leaf_hash, root
-from ledger.params import BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, Params
+from ledger.params import BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, EARN_ENTRIES_MAX, TRANSACTION_BYTES_MAX, Params
 from ledger.reward import PAYEES, Payee
-from ledger.schema import Integer, Octets, Struct, identifier
+from ledger.schema import Integer, ListOf, Octets, Struct, Text, identifier
 from ledger.types import BlockHash, ChainId, Hash, Height, Timestamp, Work, WtxId
 
 NOT_A_BLOCK = Code("block.shape", "these bytes are no block: {reason}", "Fetch the block from another peer.")
@@ -54,6 +55,8 @@ class Commitment:
 
 COMMITMENT_SHAPE = Struct(Commitment)
 COMMITMENT_BYTES_MAX = 8_192
+TRANSACTIONS = ListOf(Octets(1, TRANSACTION_BYTES_MAX), 0, BLOCK_TRANSACTIONS_MAX)
+RESULTS = ListOf(ListOf(Text(0, 64), 1, EARN_ENTRIES_MAX), 0, BLOCK_TRANSACTIONS_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Block:
     coinbase: bytes
     commitment_bytes: bytes
     transactions: tuple[bytes, ...]
+    results: tuple[tuple[str, ...], ...]
 
     @property
     def hash(self) -> BlockHash:
@@ -72,21 +76,20 @@ class Block:
 
     def encode(self) -> bytes:
         """The canonical bytes."""
-        return pack((self.header.encode(), self.coinbase, self.commitment_bytes, self.transactions))
+        return pack((self.header.encode(), self.coinbase, self.commitment_bytes, self.transactions, self.results))
 
     @staticmethod
     def decode(data: bytes) -> "Block":
         """Split the bytes of a block. Raises `Malformed`."""
-        items_max = BLOCK_TRANSACTIONS_MAX + 8
-        array = unpack(data, bytes_max=BLOCK_BYTES_MAX, items_max=items_max)
-        if type(array) is not tuple or len(array) != 4 or type(array[3]) is not tuple:
-            raise Malformed(NOT_A_BLOCK, reason="it is not [header, coinbase, commitment, transactions]")
+        array = unpack(data, bytes_max=BLOCK_BYTES_MAX, items_max=BLOCK_TRANSACTIONS_MAX)
+        if type(array) is not tuple or len(array) != 5:
+            raise Malformed(NOT_A_BLOCK, reason="it is not [header, coinbase, commitment, transactions, results]")
         header = Octets(HEADER_BYTES, HEADER_BYTES).decode(array[0], "header")
         coinbase = Octets(coinbase_format.COINBASE_BYTES, coinbase_format.COINBASE_BYTES).decode(array[1], "coinbase")
         commitment = Octets(1, COMMITMENT_BYTES_MAX).decode(array[2], "commitment")
-        if any(type(item) is not bytes for item in array[3]):
-            raise Malformed(NOT_A_BLOCK, reason="a transaction is not a byte string")
-        return Block(Header.decode(header), coinbase, commitment, array[3])
+        transactions = TRANSACTIONS.decode(array[3], "transactions")
+        results = RESULTS.decode(array[4], "results")
+        return Block(Header.decode(header), coinbase, commitment, transactions, results)
 
 
 def check_body_belongs(block: Block, params: Params) -> Commitment:
@@ -107,8 +110,13 @@ def check_body_belongs(block: Block, params: Params) -> Commitment:
         raise BlockViolation(COMMITTED_WRONG, what="height in the coinbase")
     if coinbase.reward != min(sum(amount for _, amount in commitment.payees), coinbase_format.REWARD_SHOWN_MAX):
         raise BlockViolation(COMMITTED_WRONG, what="reward in the coinbase")
-    if len(block.transactions) != commitment.transaction_count:
-        raise BlockViolation(BODY_MISMATCH, reason="it has another number of transactions")
+    if not len(block.transactions) == len(block.results) == commitment.transaction_count:
+        raise BlockViolation(BODY_MISMATCH, reason="it has another number of transactions or results")
+    leaves = [
+        transaction_leaf(WtxId(WTX(raw)), codes) for raw, codes in zip(block.transactions, block.results, strict=True)
+    ]
+    if transaction_root(leaves) != commitment.transaction_root:
+        raise BlockViolation(BODY_MISMATCH, reason="its transactions and results are not the committed ones")
     return commitment
 
 

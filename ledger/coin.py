@@ -9,8 +9,8 @@ from dataclasses import replace
 from ledger.domains.accounts.state import Account, load_account, save_account
 from ledger.domains.loyalty.state import books_key, load_books
 from ledger.errors import Code, RuleViolation
-from ledger.params import EXIT_WEIGHT
 from ledger.kinds import Call, Context
+from ledger.params import EXIT_WEIGHT
 from ledger.state import RuleView
 from ledger.types import Address, Amount, ProgramId
 

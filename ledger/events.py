@@ -5,7 +5,7 @@ declared once with a stable `name`, and says whose history it belongs to (`subje
 needs no new table: its events appear in the histories of their subjects.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from ledger.schema import Struct
 
@@ -16,14 +16,18 @@ class Event:
     __slots__ = ()
     name: ClassVar[str]
     catalogue: ClassVar[dict[str, type["Event"]]] = {}
-    _shapes: ClassVar[dict[str, Struct[Any]]] = {}
 
     def subjects(self) -> tuple[bytes, ...]:
         """The 32-byte ids in whose history this event is shown."""
         raise AssertionError(f"{type(self).__name__} names no subjects")
 
 
-def declare_event(cls: type[Event]) -> type[Event]:
+EventType = TypeVar("EventType", bound=Event)
+
+_SHAPES: dict[str, Struct[Any]] = {}
+
+
+def declare_event(cls: type[EventType]) -> type[EventType]:
     """Register an event class by its name; a class decorator is put above `@dataclass`."""
     earlier = Event.catalogue.setdefault(cls.name, cls)
     assert earlier.__qualname__ == cls.__qualname__, f"event {cls.name} is declared twice"
@@ -32,7 +36,6 @@ def declare_event(cls: type[Event]) -> type[Event]:
 
 def event_shape(name: str) -> Struct[Any]:
     """The shape of the event called `name`."""
-    shapes = Event._shapes  # noqa: SLF001  # the catalogue is this module's own
-    if name not in shapes:
-        shapes[name] = Struct(Event.catalogue[name])
-    return shapes[name]
+    if name not in _SHAPES:
+        _SHAPES[name] = Struct(Event.catalogue[name])
+    return _SHAPES[name]

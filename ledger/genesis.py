@@ -51,9 +51,7 @@ def make_genesis(params: Params) -> Genesis:
     for index, allocation in enumerate(params.allocations):
         account = Account(allocation.amount, Hash(b""), Amount(0))
         records.append((Slot(index + 1), account_key(allocation.address), account))
-    contents = tuple(
-        (slot, SlotContent(key, encode_record(key, record), Slot(0))) for slot, key, record in records
-    )
+    contents = tuple((slot, SlotContent(key, encode_record(key, record), Slot(0))) for slot, key, record in records)
     commitment = Commitment(
         chain_id=ChainId(params.hash),
         height=Height(0),
@@ -85,4 +83,4 @@ def _seal(params: Params, commitment: Commitment, bits: CompactBits) -> Block:
         commitment=COMMITMENT(commitment_bytes),
     )
     header = Header(VERSION_BASE, BlockHash(bytes(32)), Hash(sha256d(coinbase)), params.genesis_time, bits, 0)
-    return Block(header, coinbase, commitment_bytes, ())
+    return Block(header, coinbase, commitment_bytes, (), ())

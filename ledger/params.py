@@ -8,7 +8,7 @@ no activation names is invalid.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from ledger.codec import pack
 from ledger.difficulty import Era, check_eras
@@ -16,9 +16,13 @@ from ledger.emission import Emission
 from ledger.errors import Code, Malformed
 from ledger.hashing import PARAMS
 from ledger.schema import Integer, ListOf, Octets, Row, Struct, Text, identifier
-from ledger.types import INTEGER_MAX, Address, Amount, Hash, Height, Timestamp
+from ledger.types import INTEGER_MAX, Address, Amount, CompactBits, Hash, Height, Timestamp
 
-BAD_FILE = Code("params.file", "the params are not usable: {reason}", "Correct the params file; `fansumer chain params` prints a good one.")
+BAD_FILE = Code(
+    "params.file",
+    "the params are not usable: {reason}",
+    "Correct the params file; `fansumer chain params` prints a good one.",
+)
 
 # --- limits that are the same on every chain ---------------------------------------------------------------------------------
 
@@ -44,6 +48,8 @@ DUE_CHUNK = 16
 """Refunds in one piece of due work; then the campaign goes to the back of the queue (spec DUE-3)."""
 RECEIPT_AGE_SECONDS_MAX = 72 * 3600
 """A till may be offline for three days and still name the version that it knew."""
+GENESIS_TIME_MIN = 86_400
+"""A clock of 0 would read as "never" in records, and a program's day west of UTC would be negative on the first day of 1970."""
 CONTEST_KEEP_SECONDS = 45 * 86_400
 """How long after settle-by a batch stays provable in the state: contest (30 days) and answer (15 days)."""
 
@@ -86,7 +92,7 @@ class Params:
     name: Annotated[str, Text(1, 32)]
     address_prefix: Annotated[str, Text(1, 16)]
     magic: Annotated[bytes, Octets(4, 4)]
-    genesis_time: Annotated[Timestamp, Integer(0, 2**32 - 1)]
+    genesis_time: Annotated[Timestamp, Integer(GENESIS_TIME_MIN, 2**32 - 1)]
     eras: Annotated[tuple[tuple[int, int, int, int, int, int], ...], ListOf(ERA, 1, 16)]
     subsidy_initial: Annotated[Amount, Integer(0, INTEGER_MAX)]
     halving_interval_blocks: Annotated[int, Integer(1, 2**32 - 1)]
@@ -102,7 +108,9 @@ class Params:
     upgrades: Annotated[tuple[tuple[str, int], ...], ListOf(Row(Text(1, 32), Integer(1, 2**32 - 1)), 0, 256)] = ()
 
     def __post_init__(self) -> None:
-        self._refuse_unless(self.magic != bytes.fromhex("aa21a9ed"), "magic aa21a9ed belongs to Bitcoin's witness commitment")
+        self._refuse_unless(
+            self.magic != bytes.fromhex("aa21a9ed"), "magic aa21a9ed belongs to Bitcoin's witness commitment"
+        )
         self._refuse_unless(self.address_prefix == self.address_prefix.lower(), "address_prefix must be lower case")
         self._refuse_unless(tuple(sorted(set(self.kinds))) == self.kinds, "kinds must be sorted and unique")
         addresses = [allocation.address for allocation in self.allocations]
@@ -118,7 +126,10 @@ class Params:
     @cached_property
     def difficulty_eras(self) -> tuple[Era, ...]:
         """The eras as the difficulty rule reads them."""
-        return tuple(Era(*era[:5], retarget=bool(era[5])) for era in self.eras)
+        return tuple(
+            Era(Height(start), block_time_s, half_life_s, CompactBits(limit), CompactBits(anchor), bool(retarget))
+            for start, block_time_s, half_life_s, limit, anchor, retarget in self.eras
+        )
 
     @cached_property
     def emission(self) -> Emission:
@@ -145,7 +156,9 @@ class Params:
 
     def era_at(self, height: Height) -> Era:
         """The era that rules the block at `height`."""
-        return max((era for era in self.difficulty_eras if era.start_height <= height), key=lambda era: era.start_height)
+        return max(
+            (era for era in self.difficulty_eras if era.start_height <= height), key=lambda era: era.start_height
+        )
 
     def future_limit_seconds(self, height: Height) -> int:
         """How far ahead of a node's clock a block may be: max(half-life / 30, 60 s) (spec POW-6)."""
@@ -160,14 +173,8 @@ def params_to_mapping(params: Params) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in fields(params):
         value = getattr(params, field.name)
-        if field.name == "allocations":
-            found[field.name] = [[a.address.hex(), a.amount] for a in params.allocations]
-        elif isinstance(value, bytes):
-            found[field.name] = value.hex()
-        elif isinstance(value, tuple):
-            found[field.name] = [list(item) if isinstance(item, tuple) else item for item in value]
-        else:
-            found[field.name] = value
+        found[field.name] = value.hex() if isinstance(value, bytes) else _thawed(value)
+    found["allocations"] = [[a.address.hex(), a.amount] for a in params.allocations]
     return found
 
 
@@ -177,15 +184,18 @@ def params_from_mapping(mapping: Mapping[str, Any]) -> Params:
     unknown, missing = sorted(set(mapping) - names), sorted(names - {"upgrades"} - set(mapping))
     if unknown or missing:
         raise Malformed(BAD_FILE, reason=f"unknown fields {unknown}, missing fields {missing}")
-    found = {"upgrades": [], **mapping}
+    found: dict[str, Any] = {"upgrades": [], **mapping}
     try:
         found["magic"] = bytes.fromhex(found["magic"])
         found["allocations"] = [[bytes.fromhex(address), amount] for address, amount in found["allocations"]]
-        array = tuple(_frozen(found[name]) for name in PARAMS_SHAPE.names)
+        return PARAMS_SHAPE.decode(tuple(_frozen(found[name]) for name in PARAMS_SHAPE.names), "params")
     except (TypeError, ValueError) as fault:
-        raise Malformed(BAD_FILE, reason=f"hexadecimal text or array expected ({fault})") from fault
-    return PARAMS_SHAPE.decode(array, "params")
+        raise Malformed(BAD_FILE, reason=f"hexadecimal text, plain text or array expected ({fault})") from fault
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+    return tuple(_frozen(item) for item in cast("list[Any]", value)) if isinstance(value, list) else value
+
+
+def _thawed(value: Any) -> Any:
+    return [_thawed(item) for item in cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else value

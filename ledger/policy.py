@@ -1,6 +1,7 @@
 """Who may sign for an account (spec ACC-1)."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated
 
 from ledger.codec import pack
@@ -26,7 +27,7 @@ class Policy:
 
     def check(self) -> None:
         """Raise `Malformed` unless keys ascend strictly and the threshold is within their number."""
-        if any(a >= b for a, b in zip(self.keys, self.keys[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(self.keys)):
             raise Malformed(BAD_POLICY, reason="keys are not strictly ascending")
         if self.threshold > len(self.keys):
             raise Malformed(BAD_POLICY, reason="threshold above the number of keys")

@@ -1,6 +1,7 @@
 """Block rewards: who is paid, and when it can be spent (spec EMI-2)."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated
 
 from ledger.coin import account_payer, give_to
@@ -35,7 +36,7 @@ def maturing_key(height: Height) -> RecordKey:
 def check_payees(payees: tuple[Payee, ...], total: Amount, minimum: Amount) -> None:
     """Raise `block.payees` unless they are sorted, unique, above dust, and sum to `total`. A lone payee may be below dust."""
     addresses = [address for address, _ in payees]
-    if any(a >= b for a, b in zip(addresses, addresses[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(addresses)):
         raise BlockViolation(BAD_PAYEES, reason="not strictly ascending by address")
     if sum(amount for _, amount in payees) != total:
         raise BlockViolation(BAD_PAYEES, reason=f"they do not sum to subsidy and fees, {total}")

@@ -27,9 +27,7 @@ OUT_OF_RANGE = Code(
 WRONG_LENGTH = Code(
     "shape.length", "{field} must be {expected}, not {found} bytes", "Send as many bytes as the spec names."
 )
-WRONG_COUNT = Code(
-    "shape.count", "{field} must hold {expected}, not {found}", "Send as many items as the spec names."
-)
+WRONG_COUNT = Code("shape.count", "{field} must hold {expected}, not {found}", "Send as many items as the spec names.")
 UNKNOWN_TAG = Code(
     "shape.tag", "{field} has the unknown tag {found}; known are {expected}", "Use a tag that this version defines."
 )
@@ -171,12 +169,14 @@ class ListOf:
         self.plain = is_plain(item)
 
     def decode(self, value: Any, field: str) -> tuple[Any, ...]:
-        if type(value) is not tuple:
+        items: tuple[Any, ...] = value
+        if type(items) is not tuple:
             raise Malformed(WRONG_TYPE, field=field, expected="an array")
-        if not self.minimum <= len(value) <= self.maximum:
-            raise Malformed(WRONG_COUNT, field=field, expected=f"{self.minimum}..{self.maximum} items", found=len(value))
-        decode = self.item.decode
-        return tuple([decode(item, f"{field}[]") for item in value])
+        if not self.minimum <= len(items) <= self.maximum:
+            expected = f"{self.minimum}..{self.maximum} items"
+            raise Malformed(WRONG_COUNT, field=field, expected=expected, found=len(items))
+        decode, item_field = self.item.decode, f"{field}[]"
+        return tuple([decode(item, item_field) for item in items])
 
     def encode(self, value: Sequence[Any]) -> Any:
         if self.plain:
@@ -198,11 +198,12 @@ class Row:
         self.plain = all(is_plain(position) for position in positions)
 
     def decode(self, value: Any, field: str) -> tuple[Any, ...]:
-        if type(value) is not tuple:
+        items: tuple[Any, ...] = value
+        if type(items) is not tuple:
             raise Malformed(WRONG_TYPE, field=field, expected="an array")
-        if len(value) != len(self.positions):
-            raise Malformed(WRONG_COUNT, field=field, expected=f"{len(self.positions)} items", found=len(value))
-        return tuple([shape.decode(item, field) for shape, item in zip(self.positions, value, strict=True)])
+        if len(items) != len(self.positions):
+            raise Malformed(WRONG_COUNT, field=field, expected=f"{len(self.positions)} items", found=len(items))
+        return tuple([shape.decode(item, field) for shape, item in zip(self.positions, items, strict=True)])
 
     def encode(self, value: Sequence[Any]) -> Any:
         if self.plain:
@@ -216,7 +217,7 @@ class Row:
 class Struct(Generic[Shaped]):
     """The array of a dataclass's fields, each of which carries its shape in `Annotated`."""
 
-    __slots__ = ("cls", "name", "names", "plain", "positions", "take")
+    __slots__ = ("cls", "is_flat", "name", "names", "positions", "take")
 
     def __init__(self, cls: type[Shaped]) -> None:
         self.cls = cls
@@ -224,24 +225,22 @@ class Struct(Generic[Shaped]):
         hints = get_type_hints(cls, include_extras=True)
         self.names = tuple(field.name for field in fields(cast(Any, cls)))
         self.positions: tuple[Shape, ...] = tuple(_shape_of(hints[name], cls, name) for name in self.names)
-        self.plain = all(is_plain(position) for position in self.positions)
+        self.is_flat = all(is_plain(position) for position in self.positions)
         self.take: Callable[[Shaped], tuple[Any, ...]] = _taker(self.names)
 
     def decode(self, value: Any, field: str) -> Shaped:
-        if type(value) is not tuple:
+        items: tuple[Any, ...] = value
+        if type(items) is not tuple:
             raise Malformed(WRONG_TYPE, field=field, expected="an array")
-        if len(value) != len(self.positions):
-            raise Malformed(WRONG_COUNT, field=field, expected=f"{len(self.positions)} fields", found=len(value))
+        if len(items) != len(self.positions):
+            raise Malformed(WRONG_COUNT, field=field, expected=f"{len(self.positions)} fields", found=len(items))
         return self.cls(
-            *[
-                shape.decode(item, name)
-                for shape, item, name in zip(self.positions, value, self.names, strict=True)
-            ]
+            *[shape.decode(item, name) for shape, item, name in zip(self.positions, items, self.names, strict=True)]
         )
 
     def encode(self, value: Shaped) -> Any:
         taken = self.take(value)
-        if self.plain:
+        if self.is_flat:
             return taken
         return tuple([shape.encode(item) for shape, item in zip(self.positions, taken, strict=True)])
 
@@ -259,13 +258,14 @@ class OneOf:
         assert len(self.by_tag) == len(classes), "two members of a union share a tag"
 
     def decode(self, value: Any, field: str) -> Any:
-        if type(value) is not tuple or not value or type(value[0]) is not int:
+        items: tuple[Any, ...] = value
+        if type(items) is not tuple or not items or type(items[0]) is not int:
             raise Malformed(WRONG_TYPE, field=field, expected="an array that begins with a tag")
-        struct = self.by_tag.get(value[0])
+        struct = self.by_tag.get(items[0])
         if struct is None:
             known = ", ".join(str(tag) for tag in self.by_tag)
-            raise Malformed(UNKNOWN_TAG, field=field, expected=known, found=value[0])
-        return struct.decode(value[1:], field)
+            raise Malformed(UNKNOWN_TAG, field=field, expected=known, found=items[0])
+        return struct.decode(items[1:], field)
 
     def encode(self, value: Any) -> Any:
         return (value.tag, *self.by_tag[value.tag].encode(value))
@@ -275,7 +275,7 @@ class OneOf:
 
 
 def is_plain(shape: Shape) -> bool:
-    """Whether encoding leaves the value as it is, so that it can be skipped."""
+    """Whether encoding leaves the value as it is, so that it can be skipped. Never true of a struct, whose values are objects."""
     return getattr(shape, "plain", False) or shape.encode is _same
 
 

@@ -226,9 +226,7 @@ class Overlay:
         """Close a phase of the block: its net deletions and net creations, each sorted by key (spec STA-5)."""
         records = self.records
         deleted = sorted(key for key, existed in self._phase.items() if existed and records.get(key, _ABSENT) is None)
-        created = sorted(
-            key for key, existed in self._phase.items() if not existed and records.get(key) is not None
-        )
+        created = sorted(key for key, existed in self._phase.items() if not existed and records.get(key) is not None)
         self._phase.clear()
         self._journal.clear()
         return deleted, created

@@ -10,6 +10,7 @@ The body travels as one byte string, so the bytes that were hashed and signed ar
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 from ledger import registry
@@ -70,9 +71,7 @@ BAD_RANGE = Code(
 EARLY = Code(
     "envelope.early", "valid from height {valid_from}, and the next block is {height}", "Send it again at that height."
 )
-EXPIRED = Code(
-    "envelope.expired", "valid until height {valid_until}, and the next block is {height}", "Sign it again."
-)
+EXPIRED = Code("envelope.expired", "valid until height {valid_until}, and the next block is {height}", "Sign it again.")
 NO_PREPAID_EXIT = Code(
     "envelope.not_prepaid", "{kind} is not paid in advance by any record", "Pay a fee, or let a program's pool pay."
 )
@@ -247,7 +246,7 @@ def _check_witnesses(witnesses: tuple[Witness, ...], signers: tuple[Address, ...
         policy = witness.policy
         policy.check()
         indexes = [index for index, _ in witness.signatures]
-        ascending = all(a < b for a, b in zip(indexes, indexes[1:], strict=False))
+        ascending = all(a < b for a, b in pairwise(indexes))
         if len(indexes) != policy.threshold or not ascending or indexes[-1] >= len(policy.keys):
             raise Malformed(SIGNATURE_COUNT, expected=policy.threshold)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ledger.codec import pack, unpack
-from ledger.due import QUEUE_START, DueItem, due_time
 from ledger.domains.accounts.state import load_account
+from ledger.due import QUEUE_START, DueItem, due_time
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event
 from ledger.fees import charge_fee
@@ -18,14 +18,16 @@ from ledger.invariants import check_block, check_postings
 from ledger.kinds import Call, Context
 from ledger.registry import DUE_KINDS
 from ledger.reward import Payee, check_payees, pay_reward
-from ledger.schema import ListOf, Integer, Octets, Row
+from ledger.schema import Integer, ListOf, Octets, Row
 from ledger.state import Overlay, SlotAllocator, SlotContent, StateView, encode_record
 from ledger.supply import BUCKETS, CHAIN_KEY, load_chain_record
 from ledger.transaction import Sponsored, Transaction, check_validity_range
 from ledger.types import INTEGER_MAX, Amount, RecordKey, Slot, TxId, Weight
 
 REPEATED = Code(
-    "envelope.repeated", "this transaction is in the chain already", "Nothing: it was counted once and will not be twice."
+    "envelope.repeated",
+    "this transaction is in the chain already",
+    "Nothing: it was counted once and will not be twice.",
 )
 SALT_USED = Code(
     "envelope.salt_used",
@@ -102,7 +104,9 @@ class Undo:
     def encode(self) -> bytes:
         """Canonical bytes for the store."""
         rows = [
-            (slot, 0, b"", b"", 0) if content is None else (slot, 1, content.key, content.value_bytes, content.next_free)
+            (slot, 0, b"", b"", 0)
+            if content is None
+            else (slot, 1, content.key, content.value_bytes, content.next_free)
             for slot, content in self.contents
         ]
         return pack((self.slot_count, rows))

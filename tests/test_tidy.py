@@ -35,7 +35,8 @@ LEDGER_STANDARD_MODULES = {
     "contextvars",
     "copy",
     "dataclasses",
-    "enum", "fractions",
+    "enum",
+    "fractions",
     "functools",
     "hashlib",
     "heapq",
@@ -51,8 +52,8 @@ LEDGER_STANDARD_MODULES = {
     "typing",
     "unicodedata",
     "__future__",
-}  # fmt: skip - a list of words is read in rows
-LEDGER_NAMES_FORBIDDEN = {"breakpoint", "eval", "exec", "float", "hash", "id", "input", "open", "print", "round"}
+}
+LEDGER_CALLS_FORBIDDEN = {"breakpoint", "eval", "exec", "float", "hash", "id", "input", "open", "print", "round"}
 
 # A way around a check needs its reason: words after it, or a comment in the line above.
 EXCEPTION = re.compile(
@@ -189,8 +190,9 @@ def test_ledger_computes_with_integers_and_touches_nothing() -> None:
                     yield f"{place(path, node.lineno)}: floating point {node.value}"
                 if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div):
                     yield f"{place(path, node.lineno)}: true division; use //"
-                if isinstance(node, ast.Name) and node.id in LEDGER_NAMES_FORBIDDEN and isinstance(node.ctx, ast.Load):
-                    yield f"{place(path, node.lineno)}: {node.id} in the ledger"
+                called = node.func if isinstance(node, ast.Call) else None
+                if isinstance(called, ast.Name) and called.id in LEDGER_CALLS_FORBIDDEN:
+                    yield f"{place(path, called.lineno)}: {called.id}() in the ledger"
 
     assert_none(faults())
 

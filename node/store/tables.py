@@ -44,7 +44,6 @@ active = Table(
     metadata,
     Column("height", BigInteger, primary_key=True, autoincrement=False),
     Column("hash", LargeBinary(32), nullable=False, unique=True),
-    Column("codes", LargeBinary, nullable=False, comment="canonical list of the result codes of each transaction"),
 )
 
 undo = Table(
@@ -91,7 +90,7 @@ listing = Table(
     metadata,
     Column("parent", LargeBinary(32), primary_key=True, comment="empty for programs and campaigns"),
     Column("kind", String(16), primary_key=True),
-    Column("id", LargeBinary(36), primary_key=True),
+    Column("id", LargeBinary(97), primary_key=True),
     Column("height", BigInteger, nullable=False),
     Column("sequence", Integer, nullable=False),
     Index("listing_in_order", "parent", "kind", "height", "sequence"),

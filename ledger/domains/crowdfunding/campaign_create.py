@@ -72,9 +72,7 @@ def apply(view: RuleView, call: Call, payload: CampaignCreate, context: Context)
     """
     latest = context.time + DURATION_DAYS_MAX * 86_400
     if not context.time < payload.deadline <= latest:
-        raise RuleViolation(
-            BAD_DEADLINE, deadline=payload.deadline, days_max=DURATION_DAYS_MAX, time=context.time
-        )
+        raise RuleViolation(BAD_DEADLINE, deadline=payload.deadline, days_max=DURATION_DAYS_MAX, time=context.time)
     if isinstance(payload.unit, PointsUnit) and load_program(view, payload.unit.program).owner != call.author:
         raise RuleViolation(NOT_OWNER)
     deposit = lock_deposit(view, call, context)

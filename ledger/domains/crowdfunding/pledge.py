@@ -26,7 +26,9 @@ from ledger.state import RuleView
 from ledger.types import INTEGER_MAX, Address, Amount, CampaignId, Points, ProgramId, RecordKey
 
 CAMPAIGN_OVER = Code("pledge.campaign_over", "the campaign has ended", "Look for the creator's next campaign.")
-NO_TIER = Code("pledge.no_tier", "the campaign has {count} tiers, not {tier}", "Choose one of its tiers, or 0 for none.")
+NO_TIER = Code(
+    "pledge.no_tier", "the campaign has {count} tiers, not {tier}", "Choose one of its tiers, or 0 for none."
+)
 BELOW_TIER = Code("pledge.below_tier", "this tier begins at {least}, and {offered} is offered", "Pledge more.")
 TIER_TAKEN = Code("pledge.tier_taken", "all {limit} places of this tier are taken", "Choose another tier.")
 TOO_MUCH = Code("pledge.too_much", "the campaign would hold more than a number can", "Pledge less.")

@@ -104,9 +104,7 @@ def refund(view: RuleView, subject: bytes, number: int, context: Context) -> Non
         schedule(view, kind=REFUND_DUE, subject=subject, number=until, due=context.time)
 
 
-def _refund_one(
-    view: RuleView, campaign_id: CampaignId, campaign: Campaign, number: int, context: Context
-) -> int:
+def _refund_one(view: RuleView, campaign_id: CampaignId, campaign: Campaign, number: int, context: Context) -> int:
     key = pledge_key(campaign_id, number)
     pledge: Pledge = view.get(key)
     if isinstance(campaign.unit, CoinUnit):

@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar, NamedTuple
 
 from ledger.codec import pack
 from ledger.coin import give_to, lock_deposit
-from ledger.due import schedule
 from ledger.domains.consent.state import PUBLISH, has_consent
 from ledger.domains.loyalty.earning import points_for
 from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned
@@ -34,6 +33,7 @@ from ledger.domains.loyalty.state import (
     member_key,
     program_key,
 )
+from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
 from ledger.hashing import object_id
 from ledger.kinds import APPLIED, Call, Context, Cost, DueKind, Kind
@@ -45,7 +45,9 @@ from ledger.types import Address, Amount, Day, Hash, Points, ProgramId, ReceiptH
 
 ENTRY_NO_MEMBER = Code("earn.no_member", "the account has not joined", "Let the fan join, then settle again.")
 ENTRY_LEFT = Code("earn.member_left", "the member left before this period", "Nothing: later purchases earn nothing.")
-ENTRY_EARLY = Code("earn.before_joining", "the period ended before the member joined", "Settle what came after joining.")
+ENTRY_EARLY = Code(
+    "earn.before_joining", "the period ended before the member joined", "Settle what came after joining."
+)
 ENTRY_FUTURE = Code("earn.future_period", "the period has not begun", "Settle it when it has.")
 ENTRY_ISSUANCE_CAP = Code(
     "earn.issuance_cap", "the program's issuance cap would be passed", "Raise the cap by `program.update`."
@@ -126,7 +128,8 @@ def period_dates(view: RuleView, program_id: ProgramId, program: Program, period
     today = program.day_at(now)
     base = today if in_force.period_days == 0 else max(today, first_day + length)
     expiry = Day(base + terms.expiry.days) if isinstance(terms.expiry, RollingExpiry) else NEVER
-    settle_by = max(ends, now) + terms.settle_grace_days * 86_400
+    # An entry of a period to come is skipped, so nothing of it can be contested: its end, however far, keeps nothing.
+    settle_by = (ends if begins <= now < ends else now) + terms.settle_grace_days * 86_400
     return PeriodDates(
         version=version,
         begins=begins,
@@ -160,7 +163,7 @@ class Settlement:
             self.dates[period] = found
         return found
 
-    def settle(self, entry: Entry, index: int) -> tuple[str, bytes]:
+    def settle(self, entry: Entry, index: int) -> tuple[str, Hash]:
         """Apply one entry, or skip it: its result code, and its leaf in the batch's root (spec LOY-12)."""
         key = member_key(self.program_id, entry.member)
         member: Member | None = self.view.get(key)
@@ -312,7 +315,7 @@ def _keep_batch(
     call: Call,
     payload: Earn,
     settlement: Settlement,
-    leaves: list[bytes],
+    leaves: list[Hash],
     codes: tuple[str, ...],
     deposit: Amount,
 ) -> None:
@@ -329,9 +332,7 @@ def _keep_batch(
     view.put(batch_key(batch_id), batch)
     schedule(view, kind=DROP_BATCH_DUE, subject=batch_id, number=0, due=keep_until)
     skipped = sum(1 for code in codes if code != APPLIED)
-    view.emit(
-        BatchSettled(payload.program, call.author, batch_id, len(leaves), skipped, Points(settlement.settled))
-    )
+    view.emit(BatchSettled(payload.program, call.author, batch_id, len(leaves), skipped, Points(settlement.settled)))
 
 
 def drop_batch(view: RuleView, subject: bytes, number: int, context: Context) -> None:
@@ -357,4 +358,3 @@ def reads(author: Address, payload: Earn) -> tuple[RecordKey, ...]:
 DROP_BATCH = DueKind(name=DROP_BATCH_DUE, anchor="LOY-12", weight=200, apply=drop_batch)
 
 EARN: Kind[Earn] = Kind(name="earn", anchor="LOY-11", payload=Struct(Earn), apply=apply, cost=cost, reads=reads)
-

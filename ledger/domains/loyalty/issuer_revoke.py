@@ -19,7 +19,7 @@ NOT_GRANTED = Code(
 
 @dataclass(frozen=True, slots=True)
 class IssuerRevoke:
-    """Ends the grant of `issuer`, from the next block on."""
+    """Ends the grant of `issuer`, from the next transaction on."""
 
     program: Annotated[ProgramId, identifier()]
     issuer: Annotated[Address, identifier()]

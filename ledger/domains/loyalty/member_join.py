@@ -5,6 +5,7 @@ from typing import Annotated
 
 from ledger.coin import lock_deposit, prepay_exit
 from ledger.domains.loyalty.events import MemberJoined
+from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.state import (
     SCOPE_ENROL,
     Member,
@@ -17,7 +18,6 @@ from ledger.domains.loyalty.state import (
     program_key,
 )
 from ledger.errors import Code, RuleViolation
-from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import OptionalIdentifier, Struct, identifier
 from ledger.state import RuleView

@@ -6,7 +6,6 @@ its expiry day's totals were moved. Whether a lot can be used is decided by its 
 
 from dataclasses import dataclass, replace
 
-from ledger.due import schedule
 from ledger.domains.loyalty.state import (
     NEVER,
     Books,
@@ -18,6 +17,7 @@ from ledger.domains.loyalty.state import (
     load_books,
     load_program,
 )
+from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import Context, DueKind
 from ledger.params import LOTS_MAX
@@ -81,9 +81,7 @@ class PointsBook:
                 due=self.program.day_start(day),
             )
             totals = NO_TOTALS
-        self.days[day] = DayTotals(
-            Points(totals.activating + activating), Points(totals.expiring + expiring)
-        )
+        self.days[day] = DayTotals(Points(totals.activating + activating), Points(totals.expiring + expiring))
 
     def book_in(self, lot: Lot) -> None:
         """Count a lot's points in `pending` or `available`, and in the days on which they will move."""

@@ -7,6 +7,7 @@ receipts of one member and period: R commits to a Merkle-sum tree over (receipt 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any
 
 from ledger import keys
@@ -85,7 +86,7 @@ def field_salt(salt: bytes, index: int) -> Hash:
     return Hash(RECEIPT_FIELD_SALT(salt + index.to_bytes(4, "big")))
 
 
-def field_leaves(receipt: Receipt, salt: bytes) -> list[bytes]:
+def field_leaves(receipt: Receipt, salt: bytes) -> list[Hash]:
     """RFC 9162 leaf hashes of the canonical [index, field salt, value] of every field."""
     array = RECEIPT.encode(receipt)
     return [leaf_hash(pack((index, field_salt(salt, index), value))) for index, value in enumerate(array)]
@@ -96,7 +97,7 @@ def receipt_hash(receipt: Receipt, salt: bytes) -> ReceiptHash:
     return ReceiptHash(root(field_leaves(receipt, salt)))
 
 
-def line_leaf(salt: bytes, index: int, line: Any) -> bytes:
+def line_leaf(salt: bytes, index: int, line: Any) -> Hash:
     """Leaf hash of one purchase line: any canonical value, salted like a field (spec RCP-3)."""
     line_salt = LINE_SALT(salt + index.to_bytes(4, "big"))
     return leaf_hash(pack((index, line_salt, line)))
@@ -128,7 +129,7 @@ def decode_receipt(data: bytes) -> SignedReceipt:
     """Read a signed receipt. Raises `Malformed`."""
     found = SIGNED_RECEIPT.decode(unpack(data, bytes_max=RECEIPT_BYTES_MAX), "receipt")
     codes = [code for code, _ in found.receipt.codes]
-    if any(a >= b for a, b in zip(codes, codes[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(codes)):
         raise Malformed(BAD_RECEIPT, reason="codes are not strictly ascending")
     return found
 
@@ -182,7 +183,7 @@ def sum_path(leaves: Sequence[SumNode], index: int) -> list[SumNode]:
 
 def climb(leaf: SumNode, index: int, size: int, path: Sequence[SumNode]) -> SumNode | None:
     """The root that a path leads to, or None where the path does not fit `index` and `size` (RFC 9162, 2.1.3.2)."""
-    if not 0 <= index < size:
+    if not 0 <= index < size or not _is_summable((leaf, *path)):
         return None
     node, last = leaf, size - 1
     for sibling in path:
@@ -200,6 +201,10 @@ def climb(leaf: SumNode, index: int, size: int, path: Sequence[SumNode]) -> SumN
     return node if last == 0 else None
 
 
+def _is_summable(nodes: Sequence[SumNode]) -> bool:
+    return min(node.points for node in nodes) >= 0 and sum(node.points for node in nodes) <= INTEGER_MAX
+
+
 def seal_sum(salt: bytes, node: SumNode) -> Hash:
     """R = `EARN_SUM(salt ‖ root ‖ sum as 8 bytes)` (spec RCP-6)."""
     return Hash(EARN_SUM(salt + node.hash + node.points.to_bytes(8, "big")))
@@ -208,5 +213,3 @@ def seal_sum(salt: bytes, node: SumNode) -> Hash:
 def seal_remainder(salt: bytes, remainder: Points) -> Hash:
     """K = `EARN_REMAINDER(salt ‖ remainder as 8 bytes)`; K is empty where nothing is carried in clear (spec RCP-7)."""
     return Hash(EARN_REMAINDER(salt + remainder.to_bytes(8, "big")))
-
-

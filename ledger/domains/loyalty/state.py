@@ -9,7 +9,9 @@ from ledger.schema import Integer, ListOf, Octets, OneOf, OptionalIdentifier, Ro
 from ledger.state import RuleView, Table
 from ledger.types import INTEGER_MAX, Address, Amount, Day, Hash, Points, ProgramId, RecordKey, Timestamp
 
-NO_PROGRAM = Code("program.unknown", "there is no program {program}", "Check the program id; `GET /v1/programs` lists them.")
+NO_PROGRAM = Code(
+    "program.unknown", "there is no program {program}", "Check the program id; `GET /v1/programs` lists them."
+)
 NO_MEMBER = Code("member.unknown", "the account {member} has not joined the program", "Join the program first.")
 
 TIME = Integer(0, 2**40)
@@ -171,7 +173,24 @@ class Books:
     sponsor_height_spent: Annotated[Amount, COIN]
 
 
-EMPTY_BOOKS = Books(*([0] * 15))  # pyright: ignore[reportArgumentType]  # zero is a zero in every unit
+NO_POINTS = Points(0)
+EMPTY_BOOKS = Books(
+    pool=Amount(0),
+    issued=NO_POINTS,
+    restored=NO_POINTS,
+    pending=NO_POINTS,
+    available=NO_POINTS,
+    held=NO_POINTS,
+    escrowed=NO_POINTS,
+    redeemed=NO_POINTS,
+    expired=NO_POINTS,
+    reversed=NO_POINTS,
+    members=0,
+    sponsor_day=Day(0),
+    sponsor_day_spent=Amount(0),
+    sponsor_height=0,
+    sponsor_height_spent=Amount(0),
+)
 
 
 @dataclass(frozen=True, slots=True)

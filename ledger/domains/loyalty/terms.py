@@ -91,6 +91,4 @@ def _expiry_days(expiry: Expiry) -> int:
 
 def _sponsor_is_worse(old: SponsorPolicy, new: SponsorPolicy) -> bool:
     """A lower rate is no loss for a fan as long as it meets the chain's; lower totals are."""
-    return (
-        new.member_day_max < old.member_day_max or new.block_max < old.block_max or new.day_max < old.day_max
-    )
+    return new.member_day_max < old.member_day_max or new.block_max < old.block_max or new.day_max < old.day_max

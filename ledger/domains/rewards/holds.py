@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from ledger.coin import give_to, spend_prepaid
 from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.state import POINTS, load_member, load_program, member_key
-from ledger.domains.rewards.state import UNLIMITED, Hold, hold_key, reward_key
+from ledger.domains.rewards.state import UNLIMITED, Hold, changed_stock, hold_key, reward_key
 from ledger.due import schedule
 from ledger.events import Event, declare_event
 from ledger.kinds import Context, DueKind
@@ -46,7 +46,7 @@ def release_hold(view: RuleView, hold_id: HoldId, hold: Hold, context: Context, 
     key = reward_key(hold.program, hold.reward)
     reward = view.get(key).at(context.time)
     if reward.stock != UNLIMITED:
-        view.put(key, replace(reward, stock=reward.stock + hold.quantity))
+        view.put(key, replace(reward, stock=changed_stock(reward.stock, hold.quantity)))
     end_hold(view, hold_id, hold)
     view.emit(HoldReleased(hold.program, hold.member, hold_id, hold.reward, hold.points, timed_out))
 

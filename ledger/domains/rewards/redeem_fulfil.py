@@ -53,9 +53,7 @@ def apply(view: RuleView, call: Call, payload: RedeemFulfil, context: Context) -
     book.save()
     end_hold(view, payload.hold, hold)
     view.emit(
-        RedemptionFulfilled(
-            hold.program, hold.member, payload.hold, hold.reward, hold.points, payload.code_commitment
-        )
+        RedemptionFulfilled(hold.program, hold.member, payload.hold, hold.reward, hold.points, payload.code_commitment)
     )
     return (APPLIED,)
 

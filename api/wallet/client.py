@@ -1,0 +1,358 @@
+"""The typed client of a node's HTTP API: one method for each endpoint, answers as plain mappings (ids hex, amounts integers).
+
+    ClientProblem              the node refused: `code`, `detail`, `advice` and `fields` are the ledger's own
+    └── Unreachable            no answer at all, or none that makes sense: `code` is client.*
+
+A request that meets a fault of the connection, or 429 or 503, is sent again with growing pauses, or after the time that the node
+names. That is harmless for transactions, too: the same bytes count once.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Self
+
+import httpx2
+import stamina
+
+from ledger.errors import Code
+from ledger.types import TxId
+
+DEFAULT_URL: Final = "http://127.0.0.1:8780"
+ATTEMPTS_MAX: Final = 6
+RETRY_SECONDS_MAX: Final = 45.0
+PAUSE_SECONDS_MAX: Final = 5.0
+REQUEST_SECONDS_MAX: Final = 20.0
+POLL_SECONDS: Final = 0.5
+PAGE_LIMIT: Final = 100
+PAGES_MAX: Final = 10_000
+"""Bounds a loop over pages: a node whose cursors never end is not followed for ever."""
+
+UNREACHABLE = Code(
+    "client.unreachable",
+    "no node answers at {url}: {reason}",
+    "Start one with `fansumer up`, or name yours with --url or FANSUMER_URL.",
+)
+BAD_ANSWER = Code(
+    "client.bad_answer",
+    "the answer from {url} is not from a fansumer node: {reason}",
+    "Check the URL; it must be the node's API.",
+)
+WAITED_TOO_LONG = Code(
+    "client.waited_too_long",
+    "the transaction {txid} has {confirmations} of {wanted} confirmations after {seconds} seconds",
+    "Look again with `fansumer chain tx`; blocks may be slow, and it stays valid for some time.",
+)
+DROPPED = Code("client.dropped", "the node dropped the transaction {txid}", "Build it again, if it is still wanted.")
+
+Answer = Mapping[str, Any]
+
+
+class ClientProblem(Exception):
+    """The node's refusal (RFC 9457) as an exception; `status` is HTTP's, 0 where there was no answer."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        advice: str = "",
+        *,
+        status: int = 0,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.code = code
+        self.detail = detail
+        self.advice = advice
+        self.status = status
+        self.fields = dict(fields or {})
+        super().__init__(f"{code}: {detail}")
+
+    @classmethod
+    def of_code(cls, code: Code, **fields: Any) -> Self:
+        """A problem that the client itself found."""
+        return cls(code.name, code.text.format_map(fields), code.advice, fields=fields)
+
+
+class Unreachable(ClientProblem):
+    """No node answers there."""
+
+
+class _Busy(Exception):
+    """The node asks to come back later."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.response = response
+        super().__init__(response.status_code)
+
+
+def _pause_before_retry(fault: Exception) -> bool | float:
+    """Whether to try again, or after how many seconds."""
+    if isinstance(fault, _Busy):
+        header = fault.response.headers.get("retry-after", "")
+        return min(float(header), RETRY_SECONDS_MAX) if header.isascii() and header.isdigit() else True
+    return isinstance(fault, httpx2.TransportError)
+
+
+class Client:
+    """A node's API. Use it as a context manager, or `close` it.
+
+    `http` replaces the connection (a test's transport, a connection with other limits); `sleep` and `clock` are for waiting.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        http: httpx2.Client | None = None,
+        attempts_max: int = ATTEMPTS_MAX,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.url = url.rstrip("/")
+        try:
+            self._http = httpx2.Client(base_url=self.url, timeout=REQUEST_SECONDS_MAX) if http is None else http
+        except httpx2.InvalidURL as fault:
+            raise Unreachable.of_code(UNREACHABLE, url=url, reason=str(fault)) from None
+        self._attempts_max = attempts_max
+        self._sleep = sleep
+        self._clock = clock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    # --- transactions -----------------------------------------------------------------------------------------------
+
+    def submit(self, raw: bytes) -> Answer:
+        """`POST /v1/transactions`: {txid, status}. The same bytes twice are harmless."""
+        return self._json("POST", "/v1/transactions", content=raw)
+
+    def dry_run(self, raw: bytes) -> Answer:
+        """`POST /v1/transactions/dry-run`: result codes, events, fee and weight, without sending anything on."""
+        return self._json("POST", "/v1/transactions/dry-run", content=raw)
+
+    def transaction(self, txid: TxId) -> Answer:
+        """`GET /v1/transactions/{txid}`: unconfirmed, in a block with confirmations, or dropped and why."""
+        return self._json("GET", f"/v1/transactions/{txid.hex()}")
+
+    def transaction_proof(self, txid: TxId) -> bytes:
+        """`GET /v1/transactions/{txid}/proof`: a file that `fansumer proof check` reads offline."""
+        return self._request("GET", f"/v1/transactions/{txid.hex()}/proof").content
+
+    # --- chain ------------------------------------------------------------------------------------------------------
+
+    def chain(self) -> Answer:
+        """`GET /v1/chain`: name, chain_id, address_prefix, height, tip, time, next_height and what a wallet must know."""
+        return self._json("GET", "/v1/chain")
+
+    def blocks(self, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/blocks`: a page, the newest first."""
+        return self._page("/v1/blocks", cursor, limit)
+
+    def block(self, block: str) -> Answer:
+        """`GET /v1/blocks/{height|hash}`."""
+        return self._json("GET", f"/v1/blocks/{_segment(block)}")
+
+    # --- accounts ---------------------------------------------------------------------------------------------------
+
+    def account(self, address: str) -> Answer:
+        """`GET /v1/accounts/{address}`: coin, and per program pending, available, held, next expiry."""
+        return self._json("GET", f"/v1/accounts/{_segment(address)}")
+
+    def account_history(self, address: str, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/accounts/{address}/history`: a page of what happened, the newest first."""
+        return self._page(f"/v1/accounts/{_segment(address)}/history", cursor, limit)
+
+    def account_proof(self, address: str) -> bytes:
+        """`GET /v1/accounts/{address}/proof`."""
+        return self._request("GET", f"/v1/accounts/{_segment(address)}/proof").content
+
+    # --- programs ---------------------------------------------------------------------------------------------------
+
+    def programs(self, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/programs`: a page."""
+        return self._page("/v1/programs", cursor, limit)
+
+    def program(self, program: bytes) -> Answer:
+        """`GET /v1/programs/{id}`: owner, terms in force and announced, books."""
+        return self._json("GET", f"/v1/programs/{program.hex()}")
+
+    def rewards(self, program: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/programs/{id}/rewards`: a page."""
+        return self._page(f"/v1/programs/{program.hex()}/rewards", cursor, limit)
+
+    def members(self, program: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/programs/{id}/members`: a page."""
+        return self._page(f"/v1/programs/{program.hex()}/members", cursor, limit)
+
+    def liability(self, program: bytes) -> Answer:
+        """`GET /v1/programs/{id}/liability`: what the program owes its members."""
+        return self._json("GET", f"/v1/programs/{program.hex()}/liability")
+
+    # --- campaigns --------------------------------------------------------------------------------------------------
+
+    def campaigns(self, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/campaigns`: a page."""
+        return self._page("/v1/campaigns", cursor, limit)
+
+    def campaign(self, campaign: bytes) -> Answer:
+        """`GET /v1/campaigns/{id}`: terms, what was pledged, status."""
+        return self._json("GET", f"/v1/campaigns/{campaign.hex()}")
+
+    def pledges(self, campaign: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/campaigns/{id}/pledges`: a page."""
+        return self._page(f"/v1/campaigns/{campaign.hex()}/pledges", cursor, limit)
+
+    # --- service ----------------------------------------------------------------------------------------------------
+
+    def is_alive(self) -> bool:
+        """`GET /healthz`."""
+        return self._send_once("GET", "/healthz").status_code == 200
+
+    def is_ready(self) -> bool:
+        """`GET /readyz`: whether the node follows its chain and takes transactions."""
+        return self._send_once("GET", "/readyz").status_code == 200
+
+    def metrics(self) -> str:
+        """`GET /metrics` in Prometheus' text format."""
+        return self._request("GET", "/metrics").text
+
+    # --- waiting and paging -----------------------------------------------------------------------------------------
+
+    def wait_for(self, txid: TxId, *, confirmations: int = 1, seconds_max: float = 120.0) -> Answer:
+        """The transaction's status once it has `confirmations` (1: it is in a block).
+
+        Raises ClientProblem with the ledger's code if it was dropped, client.waited_too_long after `seconds_max`.
+        """
+        ends = self._clock() + seconds_max
+        while True:
+            status = self.transaction(txid)
+            count = int(status.get("confirmations") or 0)
+            if count >= confirmations:
+                return status
+            if status.get("status") == "dropped":
+                raise _dropped_problem(txid, status)
+            if self._clock() >= ends:
+                raise ClientProblem.of_code(
+                    WAITED_TOO_LONG,
+                    txid=txid.hex(),
+                    confirmations=count,
+                    wanted=confirmations,
+                    seconds=int(seconds_max),
+                )
+            self._sleep(POLL_SECONDS)
+
+    def every(self, read_page: Callable[..., Answer], *arguments: Any) -> Iterator[Answer]:
+        """All items of a list, page by page: `client.every(client.rewards, program)`."""
+        cursor: str | None = None
+        for _ in range(PAGES_MAX):
+            page = read_page(*arguments, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def _page(self, path: str, cursor: str | None, limit: int) -> Answer:
+        parameters: dict[str, str | int] = {"limit": limit}
+        if cursor is not None:
+            parameters["cursor"] = cursor
+        return self._json("GET", path, parameters=parameters)
+
+    def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        parameters: Mapping[str, str | int] | None = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        response = self._request(method, path, parameters=parameters, content=content)
+        try:
+            answer = response.json()
+        except ValueError:
+            raise Unreachable.of_code(BAD_ANSWER, url=self.url, reason="it is not JSON") from None
+        if not isinstance(answer, dict):
+            raise Unreachable.of_code(BAD_ANSWER, url=self.url, reason="it is no JSON object")
+        return answer
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        parameters: Mapping[str, str | int] | None = None,
+        content: bytes | None = None,
+    ) -> httpx2.Response:
+        """The answer of success. Raises ClientProblem or Unreachable once trying again has not helped."""
+        try:
+            response = self._send(method, path, parameters, content)
+        except _Busy as fault:
+            response = fault.response
+        except httpx2.TransportError as fault:
+            reason = str(fault) or type(fault).__name__
+            raise Unreachable.of_code(UNREACHABLE, url=self.url, reason=reason) from None
+        if response.is_success:
+            return response
+        raise self._problem_of(response)
+
+    def _send(
+        self, method: str, path: str, parameters: Mapping[str, str | int] | None, content: bytes | None
+    ) -> httpx2.Response:
+        headers = {} if content is None else {"content-type": "application/msgpack"}
+        for attempt in stamina.retry_context(
+            on=_pause_before_retry,
+            attempts=self._attempts_max,
+            timeout=RETRY_SECONDS_MAX,
+            wait_max=PAUSE_SECONDS_MAX,
+        ):
+            with attempt:
+                response = self._http.request(method, path, params=parameters, content=content, headers=headers)
+                if response.status_code in (429, 503):
+                    raise _Busy(response)
+                return response
+        raise AssertionError("the last attempt returns or raises")
+
+    def _send_once(self, method: str, path: str) -> httpx2.Response:
+        try:
+            return self._http.request(method, path)
+        except httpx2.TransportError as fault:
+            reason = str(fault) or type(fault).__name__
+            raise Unreachable.of_code(UNREACHABLE, url=self.url, reason=reason) from None
+
+    def _problem_of(self, response: httpx2.Response) -> ClientProblem:
+        """The problem that a refusal describes (RFC 9457); one without a code is not from a node."""
+        try:
+            document = response.json()
+        except ValueError:
+            document = None
+        if not isinstance(document, dict) or not isinstance(document.get("code"), str):
+            return Unreachable.of_code(BAD_ANSWER, url=self.url, reason=f"HTTP {response.status_code}")
+        fields = document.get("fields")
+        return ClientProblem(
+            document["code"],
+            str(document.get("detail") or document.get("title") or ""),
+            str(document.get("advice") or ""),
+            status=response.status_code,
+            fields=fields if isinstance(fields, dict) else None,
+        )
+
+
+def _dropped_problem(txid: TxId, status: Answer) -> ClientProblem:
+    code = status.get("code")
+    if not isinstance(code, str) or not code:
+        return ClientProblem.of_code(DROPPED, txid=txid.hex())
+    known = Code.catalogue.get(code)
+    detail = str(status.get("detail") or (known.text if known else "the node dropped the transaction"))
+    return ClientProblem(code, detail, str(status.get("advice") or (known.advice if known else DROPPED.advice)))
+
+
+def _segment(text: str) -> str:
+    """One segment of a path: what a person typed must not become another path."""
+    return "".join(character if character.isalnum() and character.isascii() else "-" for character in text) or "-"

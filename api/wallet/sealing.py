@@ -1,0 +1,177 @@
+"""From signed receipts to the sealed entries of an `earn` batch, and to the openings that fans and brand keep (spec RCP-5 to 7).
+
+An entry shows `points = sum + previous remainder - remainder`, R and K. Everything that proves the equation later is in its
+`Opening`: the receipts' hashes with their points, and the salts of R and K. The brand keeps it to answer a contest, the fan to
+know that nothing was left out. `Carried` is what one member's next entry starts from; it must not be lost, and must move on
+only after the entry is in a block.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random, SystemRandom
+from typing import Any, Final
+
+from ledger.domains.loyalty.earn import SealedEntry
+from ledger.domains.loyalty.receipts import (
+    SignedReceipt,
+    receipt_hash,
+    seal_remainder,
+    seal_sum,
+    sum_leaf,
+    sum_root,
+)
+from ledger.errors import Code
+from ledger.types import Address, Hash, Points, ReceiptHash, Timestamp
+
+from api.wallet.errors import WalletError
+
+SEAL_SALT_BYTES: Final = 32
+
+BAD_OPENING = Code(
+    "sealing.bad_opening", "this is no opening of a settled entry: {reason}", "Ask the shop for the file again."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What one member's last entry left over: points, and the salt of its K; the salt is empty where K is."""
+
+    remainder: Points = Points(0)
+    salt: bytes = b""
+
+    def commitment(self) -> Hash:
+        """K, as the member's record holds it."""
+        return seal_remainder(self.salt, self.remainder) if self.salt else Hash(b"")
+
+
+NOTHING_CARRIED: Final = Carried()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """All that proves one sealed entry: receipts with points in the tree's order, and both remainders with their salts."""
+
+    member: Address
+    period: int
+    points: Points
+    receipts: tuple[tuple[ReceiptHash, Points], ...]
+    salt: bytes
+    before: Carried
+    after: Carried
+
+    def fits(self, entry: SealedEntry) -> bool:
+        """Whether this opens `entry`: its R, its K, and the equation of its points."""
+        node = sum_root([sum_leaf(receipt, points) for receipt, points in self.receipts])
+        return (
+            (self.member, self.period, self.points) == (entry.member, entry.period, entry.points)
+            and entry.receipts == seal_sum(self.salt, node)
+            and entry.remainder == self.after.commitment()
+            and self.points == node.points + self.before.remainder - self.after.remainder
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRule:
+    """How a program numbers its periods: its terms' length and anchor day, and its days' offset from UTC."""
+
+    offset_minutes: int
+    period_days: int
+    anchor_day: int
+
+    def period_of(self, time: Timestamp) -> int:
+        """The period that holds `time`, as `earn` numbers it (spec LOY-11)."""
+        day = (time + self.offset_minutes * 60) // 86_400
+        return (day - self.anchor_day) // max(self.period_days, 1)
+
+    def ends(self, period: int) -> Timestamp:
+        """The first second after `period`."""
+        day = (period + 1) * max(self.period_days, 1) + self.anchor_day
+        return Timestamp(day * 86_400 - self.offset_minutes * 60)
+
+
+def group_receipts(
+    receipts: Iterable[SignedReceipt], rule: PeriodRule
+) -> Mapping[tuple[Address, int], tuple[tuple[ReceiptHash, Points], ...]]:
+    """Receipt hashes with their points by (member, period), sorted, each receipt once."""
+    groups: defaultdict[tuple[Address, int], set[tuple[ReceiptHash, Points]]] = defaultdict(set)
+    for signed in receipts:
+        receipt = signed.receipt
+        item = (receipt_hash(receipt, signed.salt), receipt.points)
+        groups[receipt.member, rule.period_of(receipt.time)].add(item)
+    return {key: tuple(sorted(groups[key])) for key in sorted(groups, key=lambda key: (key[1], key[0]))}
+
+
+def seal_entry(
+    member: Address,
+    period: int,
+    receipts: Sequence[tuple[ReceiptHash, Points]],
+    *,
+    before: Carried = NOTHING_CARRIED,
+    remainder_max: Points = Points(0),
+    is_last: bool = False,
+    random: Random | None = None,
+) -> tuple[SealedEntry, Opening]:
+    """One sealed entry over `receipts` (hash and points, in the tree's order) and its opening.
+
+    The remainder is uniform over 0 to the smaller of `remainder_max` and what there is to carry; `is_last` (the member leaves,
+    the program ends) carries nothing. `random` is the system's source unless given; a fixed one is for demos and tests only.
+    """
+    source = SystemRandom() if random is None else random
+    node = sum_root([sum_leaf(receipt, points) for receipt, points in receipts])
+    there = node.points + before.remainder
+    after = NOTHING_CARRIED
+    if remainder_max and not is_last:
+        remainder = Points(source.randint(0, min(remainder_max, there)))
+        after = Carried(remainder, source.randbytes(SEAL_SALT_BYTES))
+    salt = source.randbytes(SEAL_SALT_BYTES)
+    points = Points(there - after.remainder)
+    entry = SealedEntry(member, period, points, seal_sum(salt, node), after.commitment())
+    opening = Opening(member, period, points, tuple(receipts), salt, before, after)
+    assert opening.fits(entry), "an opening proves its own entry"
+    return entry, opening
+
+
+def opening_to_mapping(opening: Opening) -> dict[str, Any]:
+    """An opening as JSON: bytes as hex."""
+    return {
+        "format": "fansumer-opening",
+        "version": 1,
+        "member": opening.member.hex(),
+        "period": opening.period,
+        "points": opening.points,
+        "receipts": [[receipt.hex(), points] for receipt, points in opening.receipts],
+        "salt": opening.salt.hex(),
+        "before": carried_to_mapping(opening.before),
+        "after": carried_to_mapping(opening.after),
+    }
+
+
+def opening_from_mapping(mapping: Mapping[str, Any]) -> Opening:
+    """Read what `opening_to_mapping` wrote. Raises WalletError sealing.bad_opening."""
+    try:
+        if mapping["format"] != "fansumer-opening" or mapping["version"] != 1:
+            raise WalletError(BAD_OPENING, reason="its format is unknown")
+        return Opening(
+            member=Address(bytes.fromhex(mapping["member"])),
+            period=int(mapping["period"]),
+            points=Points(int(mapping["points"])),
+            receipts=tuple(
+                (ReceiptHash(bytes.fromhex(receipt)), Points(int(points))) for receipt, points in mapping["receipts"]
+            ),
+            salt=bytes.fromhex(mapping["salt"]),
+            before=carried_from_mapping(mapping["before"]),
+            after=carried_from_mapping(mapping["after"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise WalletError(BAD_OPENING, reason="a field is missing or malformed") from None
+
+
+def carried_to_mapping(carried: Carried) -> dict[str, Any]:
+    """A remainder as JSON."""
+    return {"remainder": carried.remainder, "salt": carried.salt.hex()}
+
+
+def carried_from_mapping(mapping: Mapping[str, Any]) -> Carried:
+    """Read what `carried_to_mapping` wrote. Raises KeyError, TypeError or ValueError."""
+    return Carried(Points(int(mapping["remainder"])), bytes.fromhex(mapping["salt"]))

@@ -1,0 +1,234 @@
+"""A fan's wallet at work: keys from one phrase, a node to talk to, and every act that a fan has.
+
+Acts within a program are signed by the account for that program and paid by its fee pool; leaving, cancelling and revoking were
+paid for in advance; coin moves from a main account, which pays its own fees. Asking a node for the balances of all programs
+shows that node which accounts belong together: ask your own.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from ledger.address import decode_address, encode_address
+from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
+from ledger.domains.consent.consent_grant import ConsentGrant
+from ledger.domains.consent.consent_revoke import ConsentRevoke
+from ledger.domains.crowdfunding.pledge import PledgeMake
+from ledger.domains.loyalty.member_join import MemberJoin
+from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.rewards.redeem import Redeem
+from ledger.domains.rewards.redeem_cancel import RedeemCancel
+from ledger.errors import Code
+from ledger.hashing import object_id
+from ledger.transaction import Payment, Prepaid, Sponsored, decode_transaction
+from ledger.types import (
+    Address,
+    Amount,
+    CampaignId,
+    Hash,
+    Height,
+    HoldId,
+    Points,
+    ProgramId,
+    RewardId,
+    Timestamp,
+    TxId,
+)
+
+from api.wallet.builder import ChainFacts, Signer, build
+from api.wallet.client import Answer, Client
+from api.wallet.derivation import derive_main_seed, derive_program_seed
+from api.wallet.enrolment import Invitation, JoinRequest, request_join
+from api.wallet.errors import WalletError
+from api.wallet.mnemonic import MasterSeed
+
+WRONG_CHAIN = Code(
+    "wallet.wrong_chain",
+    "the invitation is for the chain {invited}, the node is on {found}",
+    "Point the wallet at a node of that chain.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A transaction that the node took. Its objects' ids follow from its own."""
+
+    txid: TxId
+    raw: bytes
+
+    def object_id(self, noun: str) -> Hash:
+        """The id of the first object that it makes: "program", "reward", "hold", "campaign"."""
+        return object_id(noun, self.txid, 0)
+
+
+OWN_FEE: Final = "own"
+"""Choice of payment: the author's account pays the exact fee."""
+POOL: Final = "pool"
+"""Choice of payment: the program's fee pool pays."""
+
+
+class Wallet:
+    """The accounts of one phrase, at one node. `account` numbers the main account that it acts as."""
+
+    def __init__(self, master: MasterSeed, client: Client, *, account: int = 0) -> None:
+        self._master = master
+        self.client = client
+        self.main = Signer.of_seed(derive_main_seed(master, account))
+
+    @cached_property
+    def facts(self) -> ChainFacts:
+        """The facts of the node's chain, asked for once."""
+        return ChainFacts.of_answer(self.client.chain())
+
+    def program_signer(self, program: ProgramId) -> Signer:
+        """The one account that this wallet shows to `program`."""
+        return Signer.of_seed(derive_program_seed(self._master, program))
+
+    def address_text(self, address: Address) -> str:
+        """An address as this chain writes it."""
+        return encode_address(self.facts.address_prefix, address)
+
+    def read_address(self, text: str) -> Address:
+        """The address that a text of this chain stands for. Raises Malformed address.*."""
+        return decode_address(self.facts.address_prefix, text)
+
+    def next_height(self) -> Height:
+        """The height of the next block."""
+        return Height(int(self.client.chain()["next_height"]))
+
+    def send(
+        self,
+        kind: str,
+        payload: Any,
+        author: Signer,
+        *,
+        payment: Payment | None = None,
+        cosigners: Sequence[Signer] = (),
+    ) -> Sent:
+        """Build, sign and send one transaction. `payment` None: the author pays the exact least fee."""
+        raw = build(
+            self.facts,
+            kind,
+            payload,
+            author,
+            valid_from=self.next_height(),
+            cosigners=cosigners,
+            payment=payment,
+        )
+        return self.send_raw(raw)
+
+    def send_raw(self, raw: bytes) -> Sent:
+        """Send finished bytes."""
+        txid = decode_transaction(raw, self.facts.chain_id).txid
+        self.client.submit(raw)
+        return Sent(txid, raw)
+
+    def wait_for(self, sent: Sent, *, confirmations: int = 1, seconds_max: float = 120.0) -> Answer:
+        """As `Client.wait_for`."""
+        return self.client.wait_for(sent.txid, confirmations=confirmations, seconds_max=seconds_max)
+
+    # --- programs ---------------------------------------------------------------------------------------------------
+
+    def join(self, program: ProgramId, *, till: Signer | None = None) -> Sent:
+        """Join a program: with a till's key the pool pays, without one this program's account pays from its own coin."""
+        fan = self.program_signer(program)
+        if till is None:
+            return self.send("member.join", MemberJoin(program, Address(b"")), fan)
+        payload = MemberJoin(program, till.address)
+        return self.send("member.join", payload, fan, payment=Sponsored(program), cosigners=(till,))
+
+    def answer_invitation(self, invitation: Invitation) -> JoinRequest:
+        """A request to join that the till counter-signs. Needs no node."""
+        return request_join(invitation, self.program_signer(invitation.program))
+
+    def check_invitation(self, invitation: Invitation) -> None:
+        """Raise WalletError wallet.wrong_chain unless the invitation is for the chain of this wallet's node."""
+        if invitation.facts.chain_id != self.facts.chain_id:
+            raise WalletError(
+                WRONG_CHAIN, invited=invitation.facts.chain_id.hex()[:16], found=self.facts.chain_id.hex()[:16]
+            )
+
+    def leave(self, program: ProgramId) -> Sent:
+        """Leave a program, without a fee; points stay usable until they expire."""
+        return self.send("member.leave", MemberLeave(program), self.program_signer(program), payment=Prepaid())
+
+    def redeem(
+        self, program: ProgramId, reward: RewardId, *, price_accepted: Points, quantity: int = 1, payment: str = POOL
+    ) -> Sent:
+        """Ask for a reward; its points are held. The hold's id is `sent.object_id("hold")`."""
+        payload = Redeem(program, reward, quantity, price_accepted)
+        return self.send("redeem", payload, self.program_signer(program), payment=_payment(payment, program))
+
+    def cancel(self, program: ProgramId, hold: HoldId) -> Sent:
+        """Give a redemption up, without a fee; its points come back."""
+        return self.send("redeem.cancel", RedeemCancel(hold), self.program_signer(program), payment=Prepaid())
+
+    # --- coin and campaigns -----------------------------------------------------------------------------------------
+
+    def transfer(self, recipient: Address, amount: Amount) -> Sent:
+        """Coin from the main account to another account."""
+        return self.send("transfer", Transfer(ToAccount(recipient), amount), self.main)
+
+    def fill_pool(self, program: ProgramId, amount: Amount) -> Sent:
+        """Coin from the main account into a program's fee pool, for good."""
+        return self.send("transfer", Transfer(ToPool(program), amount), self.main)
+
+    def pledge(
+        self,
+        campaign: CampaignId,
+        quantity: int,
+        *,
+        tier: int = 0,
+        program: ProgramId | None = None,
+        payment: str = POOL,
+    ) -> Sent:
+        """Back a campaign: in coin from the main account, or in the points of `program` from the account for it."""
+        payload = PledgeMake(campaign, quantity, tier)
+        if program is None:
+            return self.send("pledge", payload, self.main)
+        return self.send("pledge", payload, self.program_signer(program), payment=_payment(payment, program))
+
+    # --- consent ----------------------------------------------------------------------------------------------------
+
+    def grant_consent(
+        self,
+        program: ProgramId,
+        *,
+        purpose: int,
+        scope: str = "",
+        expires_at: Timestamp = Timestamp(0),
+        grantee: bytes | None = None,
+        payment: str = POOL,
+    ) -> Sent:
+        """Let the program, or another `grantee`, use what this program's account did, for one purpose."""
+        payload = ConsentGrant(program if grantee is None else grantee, purpose, scope, expires_at)
+        return self.send("consent.grant", payload, self.program_signer(program), payment=_payment(payment, program))
+
+    def revoke_consent(
+        self, program: ProgramId, *, purpose: int, scope: str = "", grantee: bytes | None = None
+    ) -> Sent:
+        """Take a consent back, without a fee."""
+        payload = ConsentRevoke(program if grantee is None else grantee, purpose, scope)
+        return self.send("consent.revoke", payload, self.program_signer(program), payment=Prepaid())
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    def balances(self) -> Iterator[tuple[str, Answer]]:
+        """What the main account and the accounts for all known programs hold: (address, the node's answer)."""
+        main = self.address_text(self.main.address)
+        yield main, self.client.account(main)
+        for program in self.client.every(self.client.programs):
+            signer = self.program_signer(ProgramId(bytes.fromhex(program["id"])))
+            address = self.address_text(signer.address)
+            answer = self.client.account(address)
+            if answer.get("programs"):
+                yield address, answer
+
+
+def _payment(choice: str, program: ProgramId) -> Payment | None:
+    """`pool` or `own` as a payment; None asks the builder for the exact own fee."""
+    assert choice in (OWN_FEE, POOL), "a payment is `own` or `pool`"
+    return Sponsored(program) if choice == POOL else None
+
+

@@ -1,0 +1,474 @@
+"""The chain: the only writer. Connects blocks, takes them back, and follows the branch with the most work.
+
+One database transaction holds everything that a step changes: blocks, records, undo, read model. The trees in memory follow it
+and are rebuilt from it when a step fails half-way. Listeners hear of a new tip after it was committed.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DatabaseError
+
+from ledger import coinbase as coinbase_format
+from ledger.block import (
+    COMMITTED_WRONG,
+    Block,
+    Commitment,
+    check_body_belongs,
+    transaction_leaf,
+    transaction_root,
+)
+from ledger.difficulty import DifficultyState, next_bits
+from ledger.domains.accounts.state import account_key
+from ledger.domains.loyalty.state import books_key, member_key, program_key
+from ledger.errors import BlockViolation, Code, LedgerError, Malformed, RuleViolation
+from ledger.fork_choice import Branch, TieKey, is_better
+from ledger.genesis import Genesis, make_genesis
+from ledger.hashing import COMMITMENT, sha256d
+from ledger.header import VERSION_BASE, Header
+from ledger.header_chain import check_header
+from ledger.kinds import Context
+from ledger.merkle import IncrementalTree
+from ledger.params import Params
+from ledger.pow import target_from_compact, work_of
+from ledger.reward import Payee
+from ledger.transaction import BAD_SIGNATURE, Sponsored, Transaction, decode_transaction, signature_checks
+from ledger.transition import BlockExecution, Transition
+from ledger.types import Amount, BlockHash, ChainId, Hash, Height, RecordKey, Target, Timestamp, TxId, Work
+from node.clock import Clock
+from node.errors import NodeError
+from node.signatures import SignatureVerifier
+from node.store.blocks import BlockStore, KnownHeader
+from node.store.engine import explain_fault
+from node.store.index import Index
+from node.store.state import StateTree, StoreState
+
+UNKNOWN_PARENT = Code("block.unknown_parent", "its parent {parent} is not known here", "Send the parent first.")
+TOO_EARLY = Code(
+    "block.too_early",
+    "its time {time} is {ahead} s ahead of this node's clock; {maximum} s are allowed",
+    "Send it again later, and check both clocks.",
+)
+KNOWN_INVALID = Code("block.known_invalid", "it, or a block below it, is invalid: {reason}", "Mine on another block.")
+WRONG_ROOT = Code("block.wrong_root", "the {name} root does not match its transactions", "Mine on the parent.")
+WRONG_RESULTS = Code(
+    "block.wrong_results", "the block commits to result codes that its transactions do not have", "Mine on the parent."
+)
+BAD_TRANSACTION = Code(
+    "block.transaction", "transaction {position} is not valid: {reason}", "Mine on the parent without it."
+)
+OTHER_CHAIN = Code(
+    "store.other_chain",
+    "the store holds the chain {found}, and the params are those of {expected}",
+    "Use the params file that the store was made with, or another data folder.",
+)
+
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedBlock:
+    """A block that joined the active chain, decoded."""
+
+    hash: BlockHash
+    height: Height
+    transactions: tuple[Transaction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TipChanged:
+    """The active chain changed: blocks taken back (highest first), then blocks connected (lowest first)."""
+
+    connected: tuple[ConnectedBlock, ...]
+    disconnected: tuple[ConnectedBlock, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedBlock:
+    """What became of a block: whether it was new, and whether the active chain ends with it or a descendant."""
+
+    hash: BlockHash
+    is_new: bool
+    is_tip: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A block that lacks only its work."""
+
+    block: Block
+    target: Target
+    height: Height
+    reward: Amount
+    dropped: tuple[tuple[Transaction, RuleViolation], ...]
+
+
+class Chain:
+    """The active chain over one store. Not thread-safe: its owner holds a lock around every call."""
+
+    def __init__(self, engine: Engine, params: Params, clock: Clock, tie_key: TieKey) -> None:
+        self.params = params
+        self._clock = clock
+        self._tie_key = tie_key
+        self._path = str(engine.url.database)
+        self._verifier = SignatureVerifier()
+        self._listeners: list[Callable[[TipChanged], None]] = []
+        try:
+            self._connection = engine.connect()
+            self._blocks = BlockStore(self._connection)
+            self.state = StoreState(self._connection)
+            self._index = Index(self._connection)
+            self._genesis = make_genesis(params)
+            self.chain_id: ChainId = self._genesis.chain_id
+            self._open(self._genesis)
+        except DatabaseError as fault:
+            raise explain_fault(fault, self._path) from fault
+
+    # --- opening ---
+
+    def _open(self, genesis: Genesis) -> None:
+        tip = self._blocks.tip()
+        if tip is None:
+            self._write_genesis(genesis)
+        first = self._blocks.active_hash(Height(0))
+        if first != genesis.chain_id:
+            raise NodeError(OTHER_CHAIN, found=first, expected=genesis.chain_id)
+        self._load()
+
+    def _write_genesis(self, genesis: Genesis) -> None:
+        header = genesis.block.header
+        known = KnownHeader(BlockHash(genesis.chain_id), header, genesis.difficulty, genesis.work, "")
+        self._blocks.add(known, genesis.block.encode())
+        self._blocks.activate(known, None)
+        rows = [(slot, content) for slot, content in genesis.contents]
+        self.state.write_genesis(rows)
+        self._connection.commit()
+
+    def _load(self) -> None:
+        """Rebuild what is kept in memory from the store."""
+        tip = self._blocks.tip()
+        assert tip is not None, "an opened store has a tip"
+        self.tip = tip
+        self.state.forget()
+        self._tree = StateTree()
+        self._tree.rebuild(self._connection)
+        self._history = IncrementalTree(known.history_leaf for known in self._blocks.active_headers())
+        self.window: dict[bytes, TxId] = {}
+        self._window_by_height: dict[Height, list[bytes]] = {}
+        first = Height(max(tip.height - self.params.validity_blocks_max, 1))
+        for offset, block in enumerate(self._blocks.active_blocks(first)):
+            transactions = [decode_transaction(raw, self.chain_id) for raw in block.transactions]
+            self._extend_window(Height(first + offset), transactions)
+        self._connection.rollback()
+
+    def _extend_window(self, height: Height, transactions: Iterable[Transaction]) -> None:
+        added: list[bytes] = []
+        for transaction in transactions:
+            self.window[transaction.once_key] = transaction.txid
+            added.append(transaction.once_key)
+        self._window_by_height[height] = added
+        for key in self._window_by_height.pop(Height(height - self.params.validity_blocks_max), ()):
+            del self.window[key]
+
+    # --- reading ---
+
+    def next_context(self) -> Context:
+        """Where the next block's transactions are applied."""
+        return Context(self.params, Height(self.tip.height + 1), self.tip.header.time)
+
+    @property
+    def state_root(self) -> Hash:
+        """The root of the state at the tip."""
+        return self._tree.tree.root()
+
+    def block(self, block_hash: BlockHash) -> Block | None:
+        """A block that is here, active or not."""
+        return self._blocks.body(block_hash)
+
+    def block_at(self, height: Height) -> Block | None:
+        """The active block at `height`."""
+        block_hash = self._blocks.active_hash(height)
+        return None if block_hash is None else self._blocks.body(block_hash)
+
+    def state_path(self, key: RecordKey) -> tuple[int, int, tuple[Hash, ...]] | None:
+        """Slot, number of slots and inclusion path of the record under `key` in the latest state."""
+        stored = self.state.stored(key)
+        if stored is None:
+            return None
+        tree = self._tree.tree
+        return stored.slot, len(tree), tree.inclusion_path(stored.slot)
+
+    def history_path(self, height: Height) -> tuple[int, tuple[Hash, ...]]:
+        """Size and inclusion path of the block at `height` in the history below the tip."""
+        tree = IncrementalTree(self._history.leaf(index) for index in range(self.tip.height))
+        return self.tip.height, tree.inclusion_path(height)
+
+    def subscribe(self, listener: Callable[[TipChanged], None]) -> None:
+        """Call `listener` after every change of the tip, in the writer's thread."""
+        self._listeners.append(listener)
+
+    # --- building ---
+
+    def build_template(
+        self,
+        transactions: Iterable[Transaction],
+        payees_of: Callable[[Amount], tuple[Payee, ...]],
+        time: Timestamp,
+    ) -> Template:
+        """A block on the tip with as many of `transactions` as are valid and fit, in their order."""
+        context = self.next_context()
+        execution = BlockExecution(self.state, context, self.window)
+        kept: list[Transaction] = []
+        dropped: list[tuple[Transaction, RuleViolation]] = []
+        for transaction in transactions:
+            try:
+                execution.add(transaction)
+                kept.append(transaction)
+            except RuleViolation as fault:
+                dropped.append((transaction, fault))
+        reward = execution.reward
+        payees = payees_of(reward)
+        transition = execution.finish(payees)
+        state_root = self._tree.apply(transition)
+        self._tree.take_back(transition.undo)
+        commitment = Commitment(
+            chain_id=self.chain_id,
+            height=context.height,
+            transaction_root=_root_of(kept, transition.codes),
+            state_root=state_root,
+            history_root=self._history.root(),
+            transaction_count=len(kept),
+            payees=payees,
+        ).encode()
+        coinbase = coinbase_format.build(
+            height=context.height,
+            extranonce=coinbase_format.Extranonce(bytes(8)),
+            reward=reward,
+            magic=coinbase_format.Magic(self.params.magic),
+            commitment=COMMITMENT(commitment),
+        )
+        bits = next_bits(self.params.difficulty_eras, self.tip.difficulty)
+        time = Timestamp(max(time, self.tip.header.time + 1))
+        header = Header(VERSION_BASE, self.tip.hash, Hash(sha256d(coinbase)), time, bits, 0)
+        block = Block(header, coinbase, commitment, tuple(tx.raw for tx in kept), transition.codes)
+        return Template(block, target_from_compact(bits), context.height, reward, tuple(dropped))
+
+    # --- accepting ---
+
+    def accept_block(self, block: Block) -> AcceptedBlock:
+        """Check a block, keep it, and follow it if its branch has the most work.
+
+        Raises `HeaderViolation`, `BlockViolation` or `Malformed`; `block.unknown_parent`, `block.too_early` and
+        `block.body_mismatch` say nothing against the block itself. Database faults become `NodeError`; nothing is half-written.
+        """
+        try:
+            return self._accept(block)
+        except DatabaseError as fault:
+            self._connection.rollback()
+            self._load()
+            raise explain_fault(fault, self._path) from fault
+
+    def _accept(self, block: Block) -> AcceptedBlock:
+        block_hash = block.hash
+        earlier = self._blocks.header(block_hash)
+        if earlier is not None:
+            if earlier.invalid_code:
+                raise BlockViolation(KNOWN_INVALID, reason=earlier.invalid_code)
+            return AcceptedBlock(block_hash, is_new=False, is_tip=block_hash == self.tip.hash)
+        known = self._check_header(block)
+        check_body_belongs(block, self.params)
+        try:
+            return self._follow(block, known)
+        except LedgerError:
+            self._connection.rollback()
+            raise
+
+    def _check_header(self, block: Block) -> KnownHeader:
+        header = block.header
+        parent = self.tip if header.previous == self.tip.hash else self._blocks.header(header.previous)
+        if parent is None:
+            raise BlockViolation(UNKNOWN_PARENT, parent=header.previous)
+        if parent.invalid_code:
+            raise BlockViolation(KNOWN_INVALID, reason=parent.invalid_code)
+        state: DifficultyState = check_header(
+            self.params.difficulty_eras, parent.difficulty, parent.hash, header
+        )
+        ahead, maximum = header.time - self._clock.now(), self.params.future_limit_seconds(state.height)
+        if ahead > maximum:
+            raise BlockViolation(TOO_EARLY, time=header.time, ahead=ahead, maximum=maximum)
+        work = Work(parent.work + work_of(target_from_compact(header.bits)))
+        return KnownHeader(block.hash, header, state, work, "")
+
+    def _follow(self, block: Block, known: KnownHeader) -> AcceptedBlock:
+        extends = block.header.previous == self.tip.hash
+        current, challenger = Branch(self.tip.hash, self.tip.work), Branch(known.hash, known.work)
+        if not extends and not is_better(challenger, current, self._tie_key):
+            self._blocks.add(known, block.encode())
+            self._connection.commit()
+            return AcceptedBlock(known.hash, is_new=True, is_tip=False)
+        changed = self._extend(block, known) if extends else self._reorganise(block, known)
+        for listener in self._listeners:
+            listener(changed)
+        return AcceptedBlock(known.hash, is_new=True, is_tip=True)
+
+    def _extend(self, block: Block, known: KnownHeader) -> TipChanged:
+        try:
+            connected = self._connect(block, known)
+        except (Malformed, BlockViolation) as fault:
+            self._connection.rollback()
+            self._remember_invalid(block, known, fault)
+            raise
+        self._blocks.add(known, block.encode())
+        self._connection.commit()
+        return TipChanged((connected,), ())
+
+    def _remember_invalid(self, block: Block, known: KnownHeader, fault: LedgerError) -> None:
+        """A block with good work and a bad body is kept as invalid, so that it is not checked again."""
+        invalid = KnownHeader(known.hash, known.header, known.difficulty, known.work, fault.code.name)
+        self._blocks.add(invalid, block.encode())
+        self._connection.commit()
+
+    def _reorganise(self, block: Block, known: KnownHeader) -> TipChanged:
+        """Take back blocks down to the fork and connect the better branch, in one database transaction."""
+        self._blocks.add(known, block.encode())
+        branch = [known]
+        while self._blocks.active_hash(branch[-1].height) != branch[-1].hash:
+            parent = self._blocks.header(branch[-1].header.previous)
+            assert parent is not None, "a known header's parent is known"
+            branch.append(parent)
+        fork = branch.pop()
+        disconnected: list[ConnectedBlock] = []
+        connected: list[ConnectedBlock] = []
+        at = branch[-1]
+        try:
+            while self.tip.height > fork.height:
+                disconnected.append(self._disconnect())
+            for at in reversed(branch):
+                body = self._blocks.body(at.hash)
+                assert body is not None, "a kept header has its body"
+                connected.append(self._connect(body, at))
+        except (Malformed, BlockViolation) as fault:
+            self._connection.rollback()
+            self._load()
+            self._keep_branch_invalid(block, known, at, fault)
+            raise BlockViolation(KNOWN_INVALID, reason=fault.code.name) from fault
+        self._connection.commit()
+        return TipChanged(tuple(connected), tuple(disconnected))
+
+    def _keep_branch_invalid(self, block: Block, known: KnownHeader, bad: KnownHeader, fault: LedgerError) -> None:
+        self._blocks.add(known, block.encode())
+        self._blocks.condemn(bad.hash, fault.code.name)
+        self._connection.commit()
+
+    def _disconnect(self) -> ConnectedBlock:
+        gone = self.tip
+        block = self._blocks.body(gone.hash)
+        parent = self._blocks.header(gone.header.previous)
+        assert block is not None and parent is not None, "the active chain is whole"
+        undo = self._blocks.deactivate(gone.height)
+        self.state.take_back(undo)
+        self._tree.take_back(undo)
+        self._index.take_back(gone.height)
+        self._history.truncate(gone.height)
+        for key in self._window_by_height.pop(gone.height, ()):
+            del self.window[key]
+        self.tip = parent
+        self._refill_window(Height(parent.height - self.params.validity_blocks_max + 1))
+        transactions = tuple(decode_transaction(raw, self.chain_id) for raw in block.transactions)
+        return ConnectedBlock(gone.hash, gone.height, transactions)
+
+    def _refill_window(self, height: Height) -> None:
+        """A block that had left the window is in it again after one was taken back."""
+        block = self.block_at(height) if height > 0 else None
+        if block is not None and height not in self._window_by_height:
+            transactions = [decode_transaction(raw, self.chain_id) for raw in block.transactions]
+            self._window_by_height[height] = [tx.once_key for tx in transactions]
+            self.window.update((tx.once_key, tx.txid) for tx in transactions)
+
+    def _connect(self, block: Block, known: KnownHeader) -> ConnectedBlock:
+        """Apply a block to the tip that is its parent. Changes nothing in memory if it raises."""
+        commitment = Commitment.decode(block.commitment_bytes)
+        height = known.height
+        if commitment.chain_id != self.chain_id or commitment.height != height:
+            raise BlockViolation(COMMITTED_WRONG, what="chain id or height")
+        if commitment.history_root != self._history.root():
+            raise BlockViolation(WRONG_ROOT, name="history")
+        transactions = self._decode(block)
+        self._verify(transactions)
+        self.state.prefetch(_keys_read(transactions))
+        transition = self._execute(transactions, commitment)
+        if block.results != transition.codes:
+            raise BlockViolation(WRONG_RESULTS)
+        if commitment.state_root != self._tree.apply(transition):
+            self._tree.take_back(transition.undo)
+            raise BlockViolation(WRONG_ROOT, name="state")
+        self.state.write(transition)
+        self._index.write(height, transactions, transition.events)
+        self._blocks.activate(known, transition.undo)
+        self._history.extend([known.history_leaf])
+        self._extend_window(height, transactions)
+        self.tip = known
+        return ConnectedBlock(known.hash, height, tuple(transactions))
+
+    def _decode(self, block: Block) -> list[Transaction]:
+        found: list[Transaction] = []
+        for position, raw in enumerate(block.transactions):
+            try:
+                found.append(decode_transaction(raw, self.chain_id))
+            except LedgerError as fault:
+                raise BlockViolation(BAD_TRANSACTION, position=position, reason=str(fault)) from fault
+        return found
+
+    def _verify(self, transactions: Sequence[Transaction]) -> None:
+        checks = [(i, check) for i, tx in enumerate(transactions) for check in signature_checks(tx, self.chain_id)]
+        bad = self._verifier.first_bad([check for _, check in checks])
+        if bad is not None:
+            raise BlockViolation(BAD_TRANSACTION, position=checks[bad][0], reason="witness.signature")
+
+    def _execute(self, transactions: Sequence[Transaction], commitment: Commitment) -> Transition:
+        execution = BlockExecution(self.state, self.next_context(), self.window)
+        for position, transaction in enumerate(transactions):
+            try:
+                execution.add(transaction)
+            except RuleViolation as fault:
+                raise BlockViolation(BAD_TRANSACTION, position=position, reason=str(fault)) from fault
+        return execution.finish(commitment.payees)
+
+    def verify_signatures(self, transactions: Sequence[Transaction]) -> list[RuleViolation | None]:
+        """Check the signatures of many transactions in one phase; one verdict each."""
+        checks = [signature_checks(transaction, self.chain_id) for transaction in transactions]
+        if self._verifier.first_bad([check for one in checks for check in one]) is None:
+            return [None] * len(transactions)
+        verdicts: list[RuleViolation | None] = []
+        for transaction, one in zip(transactions, checks, strict=True):
+            bad = self._verifier.first_bad(one)
+            fault = None if bad is None else RuleViolation(BAD_SIGNATURE, index=bad, signer=transaction.author)
+            verdicts.append(fault)
+        return verdicts
+
+    def close(self) -> None:
+        """Close the store; what was committed is safe."""
+        self._verifier.close()
+        self._connection.rollback()
+        self._connection.close()
+
+
+def _root_of(transactions: Sequence[Transaction], codes: Sequence[tuple[str, ...]]) -> Hash:
+    leaves = [transaction_leaf(tx.wtxid, code) for tx, code in zip(transactions, codes, strict=True)]
+    return transaction_root(leaves)
+
+
+def _keys_read(transactions: Sequence[Transaction]) -> list[RecordKey]:
+    """Records that applying these transactions will read, as far as their kinds can tell."""
+    keys: list[RecordKey] = []
+    for transaction in transactions:
+        keys.append(account_key(transaction.author))
+        keys.extend(transaction.kind.reads(transaction.author, transaction.payload))
+        payment = transaction.body.payment
+        if isinstance(payment, Sponsored):
+            keys.append(program_key(payment.program))
+            keys.append(books_key(payment.program))
+            keys.append(member_key(payment.program, transaction.author))
+    return keys
+
+

@@ -1,0 +1,1 @@
+"""Transactions that wait for a block: `pool` is the mechanism, `policy` what this node takes in."""

@@ -1,0 +1,18 @@
+"""What this node takes in while transactions wait. Each node's own choice, unlike the law."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MempoolLimits:
+    """Bounds of the pool.
+
+    `weight_max`: all that waits, about eight full blocks. `author_count_max`: one author's transactions, so that nobody fills the
+    pool alone (a brand's tills are authors of their own). `replacement_percent`: what a replacement must pay of the old fee.
+    `dropped_remembered`: transactions whose end is remembered for those who ask.
+    """
+
+    weight_max: int = 64_000_000
+    author_count_max: int = 2_000
+    replacement_percent: int = 110
+    dropped_remembered: int = 20_000

@@ -1,0 +1,292 @@
+"""Transactions that wait: applied in order of arrival to an overlay of the tip, so that what is here can be mined together.
+
+Two transactions of one author with the same salt exclude each other (spec ENV-5); the later one replaces the earlier if it pays
+enough more. What no longer fits after a new tip is dropped, and the reason is remembered.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ledger.errors import Code, LedgerError, Malformed, RuleViolation
+from ledger.events import Event
+from ledger.fees import sponsor_policy_at
+from ledger.kinds import Context
+from ledger.params import EXIT_WEIGHT
+from ledger.state import Overlay
+from ledger.transaction import OwnFee, Sponsored, Transaction, decode_transaction
+from ledger.transition import apply_transaction, run_due_work
+from ledger.types import Address, Amount, TxId, Weight
+from node.chain import Chain, TipChanged
+from node.errors import NodeError
+from node.mempool.policy import MempoolLimits
+
+FULL = Code(
+    "mempool.full",
+    "the pool is full and takes fee rates above {rate_min} only",
+    "Try again after the next block, or pay more.",
+)
+AUTHOR_LIMIT = Code(
+    "mempool.author_limit",
+    "this author has {count} transactions waiting already",
+    "Wait for the next block.",
+)
+REPLACEMENT_FEE = Code(
+    "mempool.replacement_fee",
+    "it would replace a waiting transaction and must pay at least {needed}, not {offered}",
+    "Raise the fee, or use a fresh salt if it is a transaction of its own.",
+)
+REPLACED = Code("mempool.replaced", "it was replaced by {by}", "Nothing: its author replaced it.")
+CONFIRMED = Code("mempool.confirmed", "it was taken into a block", "Nothing.")
+EVICTED = Code("mempool.evicted", "the pool was full and its fee rate was the lowest", "Send it again with a higher fee.")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A transaction in the pool. `fee` is what its block's miner gets."""
+
+    transaction: Transaction
+    fee: Amount
+    sequence: int
+
+    @property
+    def fee_rate(self) -> float:
+        """Coin a weight unit."""
+        return self.fee / self.transaction.weight
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a transaction would do in the next block."""
+
+    transaction: Transaction
+    codes: tuple[str, ...]
+    events: tuple[Event, ...]
+    fee: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Why a transaction is no longer here."""
+
+    code: str
+    reason: str
+
+
+class Mempool:
+    """Not thread-safe: the node's lock is held around every call."""
+
+    def __init__(self, chain: Chain, limits: MempoolLimits) -> None:
+        self._chain = chain
+        self._limits = limits
+        self._waiting: dict[TxId, Waiting] = {}
+        self._by_once_key: dict[bytes, TxId] = {}
+        self._count_by_author: dict[Address, int] = {}
+        self._dropped: dict[TxId, Dropped] = {}
+        self._sequence = 0
+        self._weight = 0
+        self._start_overlay()
+        chain.subscribe(self._follow)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def weight(self) -> int:
+        """Weight of all that waits."""
+        return self._weight
+
+    def get(self, txid: TxId) -> Transaction | None:
+        """A waiting transaction."""
+        found = self._waiting.get(txid)
+        return None if found is None else found.transaction
+
+    def dropped(self, txid: TxId) -> Dropped | None:
+        """Why a transaction that was here is gone, as far as it is remembered."""
+        return self._dropped.get(txid)
+
+    # --- taking in ---
+
+    def submit_batch(self, batch: Sequence[bytes]) -> list[Transaction | LedgerError]:
+        """Take in many transactions, verifying their signatures in one phase; one result each, in order."""
+        results: list[Transaction | LedgerError] = []
+        for raw in batch:
+            try:
+                results.append(decode_transaction(raw, self._chain.chain_id))
+            except LedgerError as fault:
+                results.append(fault)
+        decoded = [item for item in results if isinstance(item, Transaction)]
+        verdicts = iter(self._chain.verify_signatures(decoded))
+        for index, item in enumerate(results):
+            if isinstance(item, Transaction):
+                fault = next(verdicts)
+                results[index] = fault if fault is not None else self._submit_verified(item)
+        return results
+
+    def submit(self, raw: bytes) -> Transaction:
+        """Take in one transaction. Raises `Malformed`, `RuleViolation` or `NodeError`."""
+        result = self.submit_batch([raw])[0]
+        if isinstance(result, LedgerError):
+            raise result
+        return result
+
+    def _submit_verified(self, transaction: Transaction) -> Transaction | LedgerError:
+        known = self._waiting.get(transaction.txid)
+        if known is not None:
+            return known.transaction
+        try:
+            rival = self._by_once_key.get(transaction.once_key)
+            if rival is not None:
+                self._replace(self._waiting[rival], transaction)
+            else:
+                self._take(transaction)
+        except (RuleViolation, NodeError) as fault:
+            return fault
+        return transaction
+
+    def _take(self, transaction: Transaction) -> None:
+        count = self._count_by_author.get(transaction.author, 0)
+        if count >= self._limits.author_count_max:
+            raise NodeError(AUTHOR_LIMIT, count=count)
+        fee = self._fee_of(transaction)
+        if self._weight + transaction.weight > self._limits.weight_max:
+            self._make_room(transaction, fee)
+        apply_transaction(self._overlay, transaction, self._context, self._chain.window)
+        self._add(Waiting(transaction, fee, self._next_sequence()))
+
+    def _add(self, waiting: Waiting) -> None:
+        transaction = waiting.transaction
+        self._waiting[transaction.txid] = waiting
+        self._by_once_key[transaction.once_key] = transaction.txid
+        self._count_by_author[transaction.author] = self._count_by_author.get(transaction.author, 0) + 1
+        self._weight += transaction.weight
+        self._dropped.pop(transaction.txid, None)
+
+    def _remove(self, txid: TxId, code: Code, reason: str) -> None:
+        waiting = self._waiting.pop(txid)
+        transaction = waiting.transaction
+        del self._by_once_key[transaction.once_key]
+        left = self._count_by_author[transaction.author] - 1
+        if left:
+            self._count_by_author[transaction.author] = left
+        else:
+            del self._count_by_author[transaction.author]
+        self._weight -= transaction.weight
+        if code is not CONFIRMED:
+            self._remember_dropped(txid, code, reason)
+
+    def _remember_dropped(self, txid: TxId, code: Code, reason: str) -> None:
+        self._dropped[txid] = Dropped(code.name, reason)
+        if len(self._dropped) > self._limits.dropped_remembered:
+            del self._dropped[next(iter(self._dropped))]
+
+    def _next_sequence(self) -> int:
+        self._sequence += 1
+        return self._sequence
+
+    def _replace(self, rival: Waiting, transaction: Transaction) -> None:
+        fee = self._fee_of(transaction)
+        needed = -(-rival.fee * self._limits.replacement_percent // 100)
+        if fee < max(needed, rival.fee + 1):
+            raise NodeError(REPLACEMENT_FEE, needed=needed, offered=fee)
+        self._remove(rival.transaction.txid, CONFIRMED, "")
+        self._reapply()
+        try:
+            self._take(transaction)
+        except LedgerError:
+            self._take(rival.transaction)
+            raise
+        replaced = RuleViolation(REPLACED, by=transaction.txid)
+        self._remember_dropped(rival.transaction.txid, REPLACED, str(replaced))
+
+    def _make_room(self, transaction: Transaction, fee: Amount) -> None:
+        """Evict the cheapest twentieth of the pool if the newcomer pays more than all of it."""
+        by_rate = sorted(self._waiting.values(), key=lambda waiting: (waiting.fee_rate, -waiting.sequence))
+        leaving: list[Waiting] = []
+        freed = 0
+        for waiting in by_rate:
+            if freed >= max(self._limits.weight_max // 20, transaction.weight):
+                break
+            leaving.append(waiting)
+            freed += waiting.transaction.weight
+        highest = leaving[-1].fee_rate if leaving else 0.0
+        if freed < transaction.weight or fee / transaction.weight <= highest:
+            raise NodeError(FULL, rate_min=str(highest))
+        for waiting in leaving:
+            self._remove(waiting.transaction.txid, EVICTED, str(NodeError(EVICTED)))
+        self._reapply()
+
+    def _fee_of(self, transaction: Transaction) -> Amount:
+        payment = transaction.body.payment
+        if isinstance(payment, OwnFee):
+            return payment.fee
+        if isinstance(payment, Sponsored):
+            return Amount(transaction.weight * sponsor_policy_at(self._overlay, payment.program, self._context).rate)
+        return Amount(EXIT_WEIGHT * self._chain.params.fee_rate_min)
+
+    # --- asking ---
+
+    def dry_run(self, raw: bytes) -> DryRun:
+        """What a transaction would do on top of all that waits; nothing is kept. Raises like `submit`."""
+        transaction = decode_transaction(raw, self._chain.chain_id)
+        fault = self._chain.verify_signatures([transaction])[0]
+        if fault is not None:
+            raise fault
+        mark = self._overlay.mark()
+        codes = apply_transaction(self._overlay, transaction, self._context, self._chain.window)
+        events = tuple(self._overlay.events[mark.events :])
+        fee = self._overlay.postings.get("fees", 0) - mark.postings.get("fees", 0)
+        self._overlay.roll_back(mark)
+        return DryRun(transaction, codes, events, Amount(fee))
+
+    def select(self, weight_max: int) -> list[Transaction]:
+        """What a block of `weight_max` should try: all in order of arrival, or the best-paying if not all fit."""
+        waiting: Iterable[Waiting] = self._waiting.values()
+        if self._weight > weight_max:
+            waiting = sorted(waiting, key=lambda one: (-one.fee_rate, one.sequence))
+        selected: list[Transaction] = []
+        weight = Weight(0)
+        for one in waiting:
+            if weight + one.transaction.weight <= weight_max:
+                selected.append(one.transaction)
+                weight = Weight(weight + one.transaction.weight)
+        return selected
+
+    # --- following the chain ---
+
+    def _start_overlay(self) -> None:
+        self._context: Context = self._chain.next_context()
+        self._overlay = Overlay(self._chain.state)
+        run_due_work(self._overlay, self._context)
+
+    def _reapply(self) -> None:
+        """Apply everything again to a fresh overlay; drop what no longer fits, remembering why."""
+        self._start_overlay()
+        for txid, waiting in list(self._waiting.items()):
+            try:
+                apply_transaction(self._overlay, waiting.transaction, self._context, self._chain.window)
+            except (RuleViolation, Malformed) as fault:
+                self._remove(txid, fault.code, str(fault))
+
+    def _follow(self, changed: TipChanged) -> None:
+        """A new tip: what it holds leaves; what was taken back returns, in front of the rest."""
+        for block in changed.connected:
+            for transaction in block.transactions:
+                if transaction.txid in self._waiting:
+                    self._remove(transaction.txid, CONFIRMED, "")
+                self._dropped.pop(transaction.txid, None)
+        confirmed = {tx.txid for block in changed.connected for tx in block.transactions}
+        returned = [tx for block in reversed(changed.disconnected) for tx in block.transactions]
+        self._return([tx for tx in returned if tx.txid not in confirmed])
+
+    def _return(self, transactions: Sequence[Transaction]) -> None:
+        rest = list(self._waiting.values())
+        for waiting in rest:
+            self._remove(waiting.transaction.txid, CONFIRMED, "")
+        self._start_overlay()
+        for transaction in [*transactions, *(waiting.transaction for waiting in rest)]:
+            try:
+                self._take(transaction)
+            except (RuleViolation, NodeError) as fault:
+                self._remember_dropped(transaction.txid, fault.code, str(fault))
+
+

@@ -1,0 +1,1 @@
+"""The embedded miner: templates, search in worker processes, publication."""

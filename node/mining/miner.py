@@ -1,0 +1,108 @@
+"""The embedded miner: builds on the tip, searches, publishes; for dev chains not before the parent's time + T."""
+
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from ledger.block import Block
+from ledger.errors import LedgerError
+from ledger.reward import Payee
+from ledger.types import Address, Amount, Timestamp
+from node.chain import AcceptedBlock, Chain, Template, TipChanged
+from node.clock import Clock
+from node.mempool.pool import Mempool
+from node.mining.search import NonceSearch
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 0.2
+"""How often a waiting miner looks at the clock."""
+
+
+def pay_all_to(address: Address) -> Callable[[Amount], tuple[Payee, ...]]:
+    """One payee for the whole reward; none where there is nothing to pay."""
+    return lambda reward: ((address, reward),) if reward else ()
+
+
+def with_nonce(template: Template, nonce: int) -> Block:
+    """The template's block with the nonce that was found."""
+    return replace(template.block, header=replace(template.block.header, nonce=nonce))
+
+
+class Miner:
+    """Mines in a thread of its own with the node's lock held only to build and to publish."""
+
+    def __init__(
+        self,
+        *,
+        chain: Chain,
+        mempool: Mempool,
+        clock: Clock,
+        lock: threading.RLock,
+        payout: Address,
+        workers: int,
+    ) -> None:
+        self._chain, self._mempool, self._clock, self._lock = chain, mempool, clock, lock
+        self._payout = payout
+        self._search = NonceSearch(workers)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        chain.subscribe(self._follow)
+
+    def _follow(self, changed: TipChanged) -> None:
+        self._search.cancel()
+
+    def build(self, time: Timestamp) -> Template:
+        """A template on the tip with what waits; the node's lock must be held."""
+        transactions = self._mempool.select(self._chain.params.block_weight_max)
+        return self._chain.build_template(transactions, pay_all_to(self._payout), time)
+
+    def mine_one(self, time: Timestamp) -> AcceptedBlock | None:
+        """Build, search and publish one block with the given time; None if the tip changed meanwhile."""
+        with self._lock:
+            template = self.build(time)
+        nonce = self._search.search(struct_prefix(template), template.target)
+        if nonce is None:
+            return None
+        with self._lock:
+            return self._chain.accept_block(with_nonce(template, nonce))
+
+    def earliest_time(self) -> Timestamp:
+        """When the next block may be published: the parent's time + T."""
+        with self._lock:
+            height = self._chain.tip.height
+            era = self._chain.params.era_at(self._chain.next_context().height)
+            return Timestamp(self._chain.tip.header.time + (era.block_time_s if height else 1))
+
+    def start(self) -> None:
+        """Begin to mine."""
+        self._thread = threading.Thread(target=self._run, name="miner", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            now = self._clock.now()
+            if now < self.earliest_time():
+                self._stop.wait(POLL_SECONDS)
+                continue
+            try:
+                self.mine_one(now)
+            except LedgerError as fault:
+                log.warning("miner.refused", code=fault.code.name, reason=str(fault))
+                self._stop.wait(1)
+
+    def close(self) -> None:
+        """Stop mining; a search under way is dropped."""
+        self._stop.set()
+        self._search.cancel()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+        self._search.close()
+
+
+def struct_prefix(template: Template) -> bytes:
+    """The header's first 76 bytes: all but the nonce."""
+    return template.block.header.encode()[: -struct.calcsize("<I")]

@@ -1,0 +1,90 @@
+"""One node: store, chain, mempool and miner behind one lock, opened and closed as a whole."""
+
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from ledger.errors import LedgerError
+from ledger.fork_choice import TieKey
+from ledger.params import Params
+from ledger.transaction import Transaction
+from ledger.types import Address
+from node.chain import Chain
+from node.clock import Clock, SystemClock
+from node.mempool.policy import MempoolLimits
+from node.mempool.pool import DryRun, Mempool
+from node.mining.miner import Miner
+from node.store.engine import StoreLock, open_engine
+from node.store.migrate import migrate
+from node.store.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """How to run a node. `database_url` None: an SQLite file in the data folder."""
+
+    data_dir: Path
+    params: Params
+    database_url: str | None = None
+    limits: MempoolLimits = MempoolLimits()
+    miner_workers: int = 0
+    miner_payout: Address | None = None
+
+
+class Node:
+    """An open node. `lock` is held around every use of `chain` and `mempool`; `reader` needs no lock."""
+
+    def __init__(self, config: NodeConfig, clock: Clock | None = None) -> None:
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        self.lock = threading.RLock()
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+        self._store_lock = StoreLock(config.data_dir)
+        url = config.database_url or f"sqlite:///{config.data_dir / 'chain.sqlite'}"
+        try:
+            self._engine: Engine = open_engine(url)
+            migrate(self._engine)
+            self.chain = Chain(self._engine, config.params, self.clock, TieKey(secrets.token_bytes(32)))
+        except BaseException:
+            self._store_lock.release()
+            raise
+        self.mempool = Mempool(self.chain, config.limits)
+        self.reader = Reader(open_engine(url, read_only=True))
+        self.miner: Miner | None = None
+
+    def start_miner(self, payout: Address, workers: int) -> Miner:
+        """Make the embedded miner; its `start` lets it run by itself."""
+        assert self.miner is None, "a node has one miner"
+        self.miner = Miner(
+            chain=self.chain,
+            mempool=self.mempool,
+            clock=self.clock,
+            lock=self.lock,
+            payout=payout,
+            workers=workers,
+        )
+        return self.miner
+
+    def submit_batch(self, batch: Sequence[bytes]) -> list[Transaction | LedgerError]:
+        """Take in transactions from outside; one result each."""
+        with self.lock:
+            return self.mempool.submit_batch(batch)
+
+    def dry_run(self, raw: bytes) -> DryRun:
+        """What a transaction would do in the next block. Raises `Malformed` or `RuleViolation`."""
+        with self.lock:
+            return self.mempool.dry_run(raw)
+
+    def close(self) -> None:
+        """Stop everything in order; what was committed is safe."""
+        if self.miner is not None:
+            self.miner.close()
+        with self.lock:
+            self.chain.close()
+        self.reader.close()
+        self._engine.dispose()
+        self._store_lock.release()

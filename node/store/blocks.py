@@ -1,0 +1,143 @@
+"""Headers, bodies, the active chain and its undo data."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+
+from ledger.block import Block, history_leaf
+from ledger.difficulty import DifficultyState
+from ledger.header import Header
+from ledger.transition import Undo
+from ledger.types import BlockHash, Hash, Height, Timestamp, Work
+from node.store.engine import Bulk
+from node.store.tables import active, bodies, headers, undo
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHeader:
+    """A header whose work was checked, with what its descendants need. `work` is cumulative.
+
+    `invalid_code` says why its body, or an ancestor's, can never be connected; empty if nothing speaks against it.
+    """
+
+    hash: BlockHash
+    header: Header
+    difficulty: DifficultyState
+    work: Work
+    invalid_code: str
+
+    @property
+    def height(self) -> Height:
+        """Height of the block."""
+        return self.difficulty.height
+
+    @property
+    def history_leaf(self) -> Hash:
+        """Its leaf in the history of every later block."""
+        return history_leaf(self.hash, self.work, self.difficulty.effective_time)
+
+
+class BlockStore:
+    """Reads and writes blocks on the writer's connection; the database transaction is the caller's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._header = select(headers).where(headers.c.hash == bindparam("wanted"))
+        self._add_header = Bulk(
+            connection,
+            insert(headers),
+            ("hash", "height", "previous", "raw", "work", "effective_time", "anchor_parent_time", "invalid_code"),
+        )
+        self._add_body = Bulk(connection, insert(bodies), ("hash", "block"))
+        self._add_active = Bulk(connection, insert(active), ("height", "hash"))
+        self._add_undo = Bulk(connection, insert(undo), ("height", "data"))
+
+    def header(self, block_hash: BlockHash) -> KnownHeader | None:
+        """The header with this hash, if it is known."""
+        row = self._connection.execute(self._header, {"wanted": block_hash}).first()
+        return None if row is None else _known(row)
+
+    def body(self, block_hash: BlockHash) -> Block | None:
+        """The whole block with this hash, if it is here."""
+        data = self._connection.execute(select(bodies.c.block).where(bodies.c.hash == block_hash)).scalar()
+        return None if data is None else Block.decode(data)
+
+    def add(self, known: KnownHeader, block_bytes: bytes) -> None:
+        """Keep a block whose header is good and whose body belongs to it."""
+        state = known.difficulty
+        row = (
+            known.hash,
+            state.height,
+            known.header.previous,
+            known.header.encode(),
+            known.work.to_bytes(32, "big"),
+            state.effective_time,
+            state.anchor_parent_time,
+            known.invalid_code or None,
+        )
+        self._add_header.run([row])
+        self._add_body.run([(known.hash, block_bytes)])
+
+    def activate(self, known: KnownHeader, undo_data: Undo | None) -> None:
+        """Make the block the active one at its height."""
+        self._add_active.run([(known.height, known.hash)])
+        if undo_data is not None:
+            self._add_undo.run([(known.height, undo_data.encode())])
+
+    def deactivate(self, height: Height) -> Undo:
+        """Take the active block at `height` off the chain; returns how to undo it."""
+        data = self._connection.execute(select(undo.c.data).where(undo.c.height == height)).scalar_one()
+        for table in (active, undo):
+            self._connection.execute(delete(table).where(table.c.height == height))
+        return Undo.decode(data)
+
+    def condemn(self, block_hash: BlockHash, code: str) -> None:
+        """Remember that a block can never be connected, nor anything that builds on it."""
+        wanted = [block_hash]
+        while wanted:
+            self._connection.execute(update(headers).where(headers.c.hash.in_(wanted)).values(invalid_code=code))
+            children = select(headers.c.hash).where(headers.c.previous.in_(wanted))
+            wanted = [BlockHash(row[0]) for row in self._connection.execute(children)]
+
+    def active_hash(self, height: Height) -> BlockHash | None:
+        """Hash of the active block at `height`."""
+        found = self._connection.execute(select(active.c.hash).where(active.c.height == height)).scalar()
+        return None if found is None else BlockHash(found)
+
+    def tip(self) -> KnownHeader | None:
+        """The active block with the greatest height."""
+        height = self._connection.execute(select(func.max(active.c.height))).scalar()
+        if height is None:
+            return None
+        block_hash = self.active_hash(Height(height))
+        return None if block_hash is None else self.header(block_hash)
+
+    def active_headers(self) -> Iterator[KnownHeader]:
+        """The active chain's headers from genesis on."""
+        joined = headers.join(active, headers.c.hash == active.c.hash)
+        query = select(headers).select_from(joined).order_by(active.c.height)
+        for row in self._connection.execution_options(yield_per=10_000).execute(query):
+            yield _known(row)
+
+    def active_blocks(self, first: Height) -> Iterator[Block]:
+        """The active chain's blocks from the height `first` on."""
+        joined = bodies.join(active, bodies.c.hash == active.c.hash)
+        query = (
+            select(bodies.c.block).select_from(joined).where(active.c.height >= first).order_by(active.c.height)
+        )
+        for row in self._connection.execution_options(yield_per=16).execute(query):
+            yield Block.decode(row[0])
+
+
+def _known(row: Row[tuple[object, ...]]) -> KnownHeader:
+    height, header = Height(row.height), Header.decode(row.raw)
+    return KnownHeader(
+        hash=BlockHash(row.hash),
+        header=header,
+        difficulty=DifficultyState(
+            height, header.time, Timestamp(row.effective_time), Timestamp(row.anchor_parent_time)
+        ),
+        work=Work(int.from_bytes(row.work, "big")),
+        invalid_code=row.invalid_code or "",
+    )

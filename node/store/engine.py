@@ -1,0 +1,104 @@
+"""Opening a database: pragmas, exclusive use, schema version, and faults in words."""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Executable, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError
+
+from ledger.errors import Code
+from node.errors import NodeError
+
+STORE_IN_USE = Code(
+    "store.in_use",
+    "another process uses the store {path}",
+    "Stop the other node, or give this one a data folder of its own.",
+)
+STORE_FAILED = Code(
+    "store.failed",
+    "the database refused: {reason}",
+    "Check disk space and permissions; what was committed before is safe.",
+)
+STORE_CORRUPT = Code(
+    "store.corrupt",
+    "the store {path} is damaged: {reason}",
+    "Restore it from a copy, or delete the folder and sync or replay again.",
+)
+
+
+def open_engine(url: str, *, read_only: bool = False) -> Engine:
+    """An engine for `url` (`sqlite:///file` or `postgresql+psycopg://...`) with this project's settings."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(url)
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10})
+    event.listen(engine, "connect", _configure_reader if read_only else _configure_writer)
+    return engine
+
+
+def _configure_writer(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-65536"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _configure_reader(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("query_only=ON", "cache_size=-32768", "mmap_size=268435456"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+class StoreLock:
+    """Exclusive use of a data folder by one process, given back when the process ends, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "lock"
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as fault:
+            os.close(self._file)
+            raise NodeError(STORE_IN_USE, path=str(folder)) from fault
+
+    def release(self) -> None:
+        """Let another process use the folder."""
+        os.close(self._file)
+
+
+class Bulk:
+    """One statement, compiled once, run with many rows of positional values."""
+
+    def __init__(self, connection: Connection, statement: Executable, names: Sequence[str]) -> None:
+        compiled: Any = statement.compile(dialect=connection.dialect)  # type: ignore[attr-defined]  # every Core statement
+        self._connection = connection
+        self._sql = str(compiled)
+        order = list(compiled.positiontup) if compiled.positional else None
+        self._names = tuple(names)
+        self._positions = None if order is None else [self._names.index(name) for name in order]
+        self._in_order = self._positions == list(range(len(self._names)))
+
+    def run(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run the statement for every row, in one round trip where the driver can."""
+        if not rows:
+            return
+        if self._positions is None:
+            parameters: Any = [dict(zip(self._names, row, strict=True)) for row in rows]
+        elif self._in_order:
+            parameters = list(rows)
+        else:
+            parameters = [tuple([row[position] for position in self._positions]) for row in rows]
+        self._connection.exec_driver_sql(self._sql, parameters)
+
+
+def explain_fault(fault: DatabaseError, path: str) -> NodeError:
+    """The database's complaint as an error that says what to do."""
+    reason = str(fault.orig)
+    if "malformed" in reason or "not a database" in reason:
+        return NodeError(STORE_CORRUPT, path=path, reason=reason)
+    return NodeError(STORE_FAILED, reason=reason)

@@ -1,0 +1,164 @@
+"""The state at the tip, read from the `records` table and kept decoded in memory as far as there is room."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from ledger.codec import unpack
+from ledger.merkle import IncrementalTree
+from ledger.state import SlotContent, Stored, decode_record
+from ledger.transition import Transition, Undo
+from ledger.types import Hash, RecordKey, Slot
+from node.store.engine import Bulk
+from node.store.tables import records
+
+RECORDS_REMEMBERED = 400_000
+"""Decoded records kept in memory: about 300 MB at worst; the oldest half is dropped when it is full."""
+KEYS_PER_QUERY = 500
+"""Keys of one prefetch query: below SQLite's and PostgreSQL's limits on parameters."""
+_UNKNOWN: Any = object()
+
+
+class StoreState:
+    """A `StateView` over the database; the one writer's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: dict[RecordKey, Stored | None] = {}
+        self._by_key = select(records.c.slot, records.c.value).where(records.c.key == bindparam("wanted"))
+        self._free = select(records.c.next_free).where(records.c.slot == bindparam("wanted"))
+        self._update = Bulk(
+            connection,
+            update(records).where(records.c.slot == bindparam("at")).values(value=bindparam("new_value")),
+            ("new_value", "at"),
+        )
+        self._insert = Bulk(connection, insert(records), ("slot", "key", "value", "next_free"))
+        self._delete = Bulk(connection, delete(records).where(records.c.slot == bindparam("at")), ("at",))
+
+    def stored(self, key: RecordKey) -> Stored | None:
+        """The record under `key` with its slot, or None."""
+        found = self._known.get(key, _UNKNOWN)
+        if found is not _UNKNOWN:
+            return found
+        row = self._connection.execute(self._by_key, {"wanted": key}).first()
+        return self._remember(key, row)
+
+    def _remember(self, key: RecordKey, row: Any) -> Stored | None:
+        if len(self._known) >= RECORDS_REMEMBERED:
+            for old in list(self._known)[: RECORDS_REMEMBERED // 2]:
+                del self._known[old]
+        found = None if row is None else Stored(Slot(row[0]), row[1], decode_record(key, unpack(row[1])))
+        self._known[key] = found
+        return found
+
+    def prefetch(self, keys: Iterable[RecordKey]) -> None:
+        """Read many records in few queries, so that a block's rules find them in memory."""
+        wanted = [key for key in dict.fromkeys(keys) if key not in self._known]
+        for start in range(0, len(wanted), KEYS_PER_QUERY):
+            part = wanted[start : start + KEYS_PER_QUERY]
+            query = select(records.c.key, records.c.slot, records.c.value).where(records.c.key.in_(part))
+            found = {row[0]: (row[1], row[2]) for row in self._connection.execute(query)}
+            for key in part:
+                self._remember(key, found.get(key))
+
+    def next_free(self, slot: Slot) -> Slot:
+        """The free slot that follows the free slot `slot`."""
+        found = self._connection.execute(self._free, {"wanted": slot}).scalar_one()
+        return Slot(found)
+
+    def first_key(self, prefix: bytes, after: RecordKey) -> RecordKey | None:
+        """The smallest key of a table that is greater than `after`."""
+        end = bytes((prefix[0] + 1,))
+        query = (
+            select(records.c.key)
+            .where(records.c.key > after, records.c.key < end)
+            .order_by(records.c.key)
+            .limit(1)
+        )
+        found = self._connection.execute(query).scalar()
+        return None if found is None else RecordKey(found)
+
+    def content(self, slot: Slot) -> SlotContent | None:
+        """What a slot holds now; None if it does not exist."""
+        row = self._connection.execute(select(records).where(records.c.slot == slot)).first()
+        if row is None:
+            return None
+        return SlotContent(RecordKey(row.key or b""), row.value, Slot(row.next_free))
+
+    def write_genesis(self, contents: Sequence[tuple[Slot, SlotContent]]) -> None:
+        """Write the first records; the database transaction is the caller's."""
+        self._replace((), contents)
+
+    def write(self, transition: Transition) -> None:
+        """Write a block's records; the database transaction is the caller's."""
+        before = dict(transition.undo.contents)
+        updated: list[tuple[bytes, int]] = []
+        replaced: list[tuple[int, SlotContent]] = []
+        for slot, content in transition.contents:
+            old = before[slot]
+            if old is not None and old.key == content.key and content.key:
+                updated.append((content.value_bytes, slot))
+            else:
+                replaced.append((slot, content))
+        self._replace([slot for slot, _ in replaced if before[Slot(slot)] is not None], replaced)
+        self._update.run(updated)
+        for key, record in transition.records.items():
+            if record is None:
+                self._known[key] = None
+        for slot, content in transition.contents:
+            if content.key:
+                self._known[content.key] = Stored(slot, content.value_bytes, transition.records[content.key])
+
+    def _replace(self, gone: Sequence[int], rows: Sequence[tuple[int, SlotContent]]) -> None:
+        self._delete.run([(slot,) for slot in gone])
+        self._insert.run(
+            [(slot, content.key or None, content.value_bytes, content.next_free) for slot, content in rows]
+        )
+
+    def take_back(self, undo: Undo) -> None:
+        """Restore what the slots held before a block."""
+        for slot, _ in undo.contents:
+            content = self.content(slot)
+            assert content is not None, f"slot {slot} of a connected block is missing"
+            self._known.pop(content.key, None)
+        for _, old in undo.contents:
+            if old is not None:
+                self._known.pop(old.key, None)
+        self._replace(
+            [slot for slot, _ in undo.contents],
+            [(slot, content) for slot, content in undo.contents if content is not None],
+        )
+
+    def forget(self) -> None:
+        """Drop what is remembered: the database transaction was rolled back."""
+        self._known.clear()
+
+
+class StateTree:
+    """The state root's tree in memory: a cache that is rebuilt from the records when it may not match them."""
+
+    def __init__(self) -> None:
+        self.tree = IncrementalTree()
+
+    def rebuild(self, connection: Connection) -> None:
+        """Read every slot in order."""
+        query = select(records.c.slot, records.c.key, records.c.value, records.c.next_free).order_by(records.c.slot)
+        rows = connection.execution_options(yield_per=10_000).execute(query)
+        self.tree = IncrementalTree(
+            SlotContent(RecordKey(key or b""), value, Slot(free)).leaf() for _, key, value, free in rows
+        )
+
+    def apply(self, transition: Transition) -> Hash:
+        """The root after a block."""
+        size = len(self.tree)
+        changed = [(slot, content.leaf()) for slot, content in transition.contents]
+        self.tree.update([item for item in changed if item[0] < size])
+        self.tree.extend([leaf for slot, leaf in changed if slot >= size])
+        assert len(self.tree) == transition.slot_count, "the tree and the slots differ in number"
+        return self.tree.root()
+
+    def take_back(self, undo: Undo) -> None:
+        """The tree as it was before a block."""
+        self.tree.truncate(undo.slot_count)
+        self.tree.update([(slot, content.leaf()) for slot, content in undo.contents if content is not None])
