@@ -4,8 +4,8 @@ A record lives under a key (one table byte, then fixed-width parts) and in a slo
 slots. Rules see records only: `Overlay.get`, `put`, `delete`. Slots are given out at the end of each phase of a block, from the
 phase's net effect, in an order that every node computes alike.
 
-An overlay lies over a `StateView` (the store, or another overlay), collects writes, events and postings, and can roll a
-transaction back: `mark()` before, `roll_back(mark)` on a violation.
+An overlay lies over a `StateView` (the store or a dictionary, never another overlay), collects writes, events and postings, and
+can roll a transaction back: `mark()` before, `roll_back(mark)` on a violation.
 """
 
 from bisect import bisect_left, insort
@@ -206,10 +206,6 @@ class Overlay:
     def stored(self, key: RecordKey) -> Stored | None:
         """The base's record with its slot: what the key held before this overlay."""
         return self._base.stored(key)
-
-    def next_free(self, slot: Slot) -> Slot:
-        """See `StateView.next_free`."""
-        return self._base.next_free(slot)
 
     def first_key(self, prefix: bytes, after: RecordKey) -> RecordKey | None:
         """The smallest live key of the ordered table that is greater than `after`."""

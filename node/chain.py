@@ -198,10 +198,20 @@ class Chain:
         tree = self._tree.tree
         return stored.slot, len(tree), tree.inclusion_path(stored.slot)
 
-    def history_path(self, height: Height) -> tuple[int, tuple[Hash, ...]]:
-        """Size and inclusion path of the block at `height` in the history below the tip."""
-        tree = IncrementalTree(self._history.leaf(index) for index in range(self.tip.height))
-        return self.tip.height, tree.inclusion_path(height)
+    def history_path(self, height: Height) -> tuple[Hash, ...]:
+        """Inclusion path of the block at `height` in the history that the tip commits to: all blocks below it."""
+        tip_leaf = self._history.leaf(self.tip.height)
+        self._history.truncate(self.tip.height)
+        path = self._history.inclusion_path(height)
+        self._history.extend([tip_leaf])
+        return path
+
+    def header_at(self, height: Height) -> KnownHeader:
+        """The active header at `height`, which exists."""
+        block_hash = self._blocks.active_hash(height)
+        known = None if block_hash is None else self._blocks.header(block_hash)
+        assert known is not None, f"the active chain has no height {height}"
+        return known
 
     def subscribe(self, listener: Callable[[TipChanged], None]) -> None:
         """Call `listener` after every change of the tip, in the writer's thread."""

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from api.wallet.errors import WalletError
 from ledger import keys, registry
 from ledger.errors import Code
 from ledger.params import Params
@@ -31,8 +32,6 @@ from ledger.transaction import (
     weigh,
 )
 from ledger.types import INTEGER_MAX, Address, Amount, ChainId, Height, PrivateSeed, Signature
-
-from api.wallet.errors import WalletError
 
 SALT_BYTES: Final = 8
 SIGNATURE_BYTES: Final = 64

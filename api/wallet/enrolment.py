@@ -13,17 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from api.wallet.builder import ChainFacts, Signer, draft_body, join_witnesses, new_salt, sign_body
+from api.wallet.errors import WalletError
 from ledger.codec import pack, unpack
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.errors import Code
-from ledger.params import TRANSACTION_BYTES_MAX
 from ledger.keys import verify
+from ledger.params import TRANSACTION_BYTES_MAX
 from ledger.schema import Struct
 from ledger.transaction import BODY, Sponsored, Witness, signing_hash
 from ledger.types import Address, Height, ProgramId
-
-from api.wallet.builder import ChainFacts, Signer, draft_body, join_witnesses, new_salt, sign_body
-from api.wallet.errors import WalletError
 
 INVITATION_FORMAT: Final = "fansumer-invitation"
 REQUEST_FORMAT: Final = "fansumer-join-request"

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from api.wallet.errors import WalletError
 from ledger.domains.loyalty.program_create import ProgramCreate
 from ledger.domains.loyalty.state import (
     EarnRule,
@@ -22,8 +23,6 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.errors import Code
 from ledger.types import Amount, Points
-
-from api.wallet.errors import WalletError
 
 FILE_CHARACTERS_MAX: Final = 65_536
 

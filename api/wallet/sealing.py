@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random, SystemRandom
 from typing import Any, Final
 
+from api.wallet.errors import WalletError
 from ledger.domains.loyalty.earn import SealedEntry
 from ledger.domains.loyalty.receipts import (
     SignedReceipt,
@@ -24,9 +25,9 @@ from ledger.domains.loyalty.receipts import (
 from ledger.errors import Code
 from ledger.types import Address, Hash, Points, ReceiptHash, Timestamp
 
-from api.wallet.errors import WalletError
-
 SEAL_SALT_BYTES: Final = 32
+
+NO_POINTS: Final = Points(0)
 
 BAD_OPENING = Code(
     "sealing.bad_opening", "this is no opening of a settled entry: {reason}", "Ask the shop for the file again."
@@ -37,7 +38,7 @@ BAD_OPENING = Code(
 class Carried:
     """What one member's last entry left over: points, and the salt of its K; the salt is empty where K is."""
 
-    remainder: Points = Points(0)
+    remainder: Points = NO_POINTS
     salt: bytes = b""
 
     def commitment(self) -> Hash:
@@ -108,7 +109,7 @@ def seal_entry(
     receipts: Sequence[tuple[ReceiptHash, Points]],
     *,
     before: Carried = NOTHING_CARRIED,
-    remainder_max: Points = Points(0),
+    remainder_max: Points = NO_POINTS,
     is_last: bool = False,
     random: Random | None = None,
 ) -> tuple[SealedEntry, Opening]:

@@ -10,6 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from api.wallet.builder import ChainFacts, Signer, build
+from api.wallet.client import Answer, Client
+from api.wallet.derivation import derive_main_seed, derive_program_seed
+from api.wallet.enrolment import Invitation, JoinRequest, request_join
+from api.wallet.errors import WalletError
+from api.wallet.mnemonic import MasterSeed
 from ledger.address import decode_address, encode_address
 from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
@@ -36,13 +42,6 @@ from ledger.types import (
     TxId,
 )
 
-from api.wallet.builder import ChainFacts, Signer, build
-from api.wallet.client import Answer, Client
-from api.wallet.derivation import derive_main_seed, derive_program_seed
-from api.wallet.enrolment import Invitation, JoinRequest, request_join
-from api.wallet.errors import WalletError
-from api.wallet.mnemonic import MasterSeed
-
 WRONG_CHAIN = Code(
     "wallet.wrong_chain",
     "the invitation is for the chain {invited}, the node is on {found}",
@@ -66,6 +65,9 @@ OWN_FEE: Final = "own"
 """Choice of payment: the author's account pays the exact fee."""
 POOL: Final = "pool"
 """Choice of payment: the program's fee pool pays."""
+
+NEVER: Final = Timestamp(0)
+"""A consent that ends only when it is revoked."""
 
 
 class Wallet:
@@ -197,7 +199,7 @@ class Wallet:
         *,
         purpose: int,
         scope: str = "",
-        expires_at: Timestamp = Timestamp(0),
+        expires_at: Timestamp = NEVER,
         grantee: bytes | None = None,
         payment: str = POOL,
     ) -> Sent:
@@ -230,5 +232,3 @@ def _payment(choice: str, program: ProgramId) -> Payment | None:
     """`pool` or `own` as a payment; None asks the builder for the exact own fee."""
     assert choice in (OWN_FEE, POOL), "a payment is `own` or `pool`"
     return Sponsored(program) if choice == POOL else None
-
-

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import StaticPool
 
 from ledger.errors import Code
 from node.errors import NodeError
@@ -31,11 +32,12 @@ STORE_CORRUPT = Code(
 
 
 def open_engine(url: str, *, read_only: bool = False) -> Engine:
-    """An engine for `url` (`sqlite:///file` or `postgresql+psycopg://...`) with this project's settings."""
+    """An engine for `url` (`sqlite:///file`, `sqlite://` in memory, or `postgresql+psycopg://...`) with this project's settings."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(url)
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10})
+    options: dict[str, Any] = {} if parsed.database else {"poolclass": StaticPool}
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10}, **options)
     event.listen(engine, "connect", _configure_reader if read_only else _configure_writer)
     return engine
 

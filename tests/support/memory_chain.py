@@ -264,14 +264,17 @@ class Scenario:
             "author": author.address,
             "valid_from": self.height,
             "valid_until": self.height + self.params.validity_blocks_max - 1,
-            "payment": payment or OwnFee(Amount(2**31)),
+            "payment": payment or OwnFee(Amount(0)),
         }
         signers = (author, *cosigners)
         transaction = self._seal(Body(**{**fields, **body}), payload, signers)
-        if payment is None:
-            fee = Amount(transaction.weight * self.params.fee_rate_min)
-            transaction = self._seal(Body(**{**fields, "payment": OwnFee(fee), **body}), payload, signers)
+        while payment is None and transaction.body.payment != (exact := self.exact_fee(transaction)):
+            transaction = self._seal(Body(**{**fields, "payment": exact, **body}), payload, signers)
         return transaction
+
+    def exact_fee(self, transaction: Transaction) -> OwnFee:
+        """The least fee for a transaction of this weight."""
+        return OwnFee(Amount(transaction.weight * self.params.fee_rate_min))
 
     def _seal(self, body: Body, payload: Any, signers: tuple[Signer, ...]) -> Transaction:
         body_bytes = encode_body(body, payload)

@@ -1,0 +1,1 @@
+"""The node over HTTP: reads from the store, transactions in, nothing signed here."""

@@ -1,0 +1,187 @@
+"""Refusals as RFC 9457 problems: one table from the ledger's codes to HTTP's statuses, and nowhere else a status.
+
+A problem carries `type` (urn:fansumer:problem:<code>), `title`, `status`, `detail`, `instance`, and of ours `code`, `advice` and
+`fields`. Codes are stable; texts may change.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DatabaseError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ledger.errors import Code, LedgerError, Malformed
+from node.errors import NodeError
+from node.store.engine import explain_fault
+
+log = structlog.get_logger()
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPE_PREFIX: Final = "urn:fansumer:problem:"
+RETRY_SECONDS: Final = 1
+"""What a client is told to wait where nothing better is known."""
+READING_METHODS: Final = frozenset({"GET", "HEAD"})
+
+NOT_FOUND = Code("http.not_found", "there is nothing at {path}", "Look at /docs for the paths that exist.")
+METHOD = Code(
+    "http.method_not_allowed", "{method} is not allowed at {path}", "The Allow header names the methods that are."
+)
+REFUSED = Code("http.refused", "the request was refused: {reason}", "Correct the request.")
+PARAMETER = Code(
+    "http.parameter", "the parameter {parameter} is not valid: {reason}", "Correct it; /docs has examples."
+)
+MEDIA = Code(
+    "http.media_type",
+    "a body of the type {found} is not taken here",
+    'Send application/msgpack, or application/json with {{"transaction": "<base64>"}}.',
+)
+BAD_BODY = Code("http.body", "the body is not usable: {reason}", 'Send {{"transaction": "<base64>"}}.')
+BODY_TOO_LARGE = Code(
+    "http.body_too_large", "the body has more than {maximum} bytes", "Send fewer entries in one transaction."
+)
+RATE_LIMITED = Code(
+    "http.rate_limited",
+    "more than {quota} requests in {window} seconds",
+    "Wait as long as the Retry-After header says.",
+)
+BUSY = Code("http.busy", "{waiting} transactions are waiting to be checked", "Send it again in a moment.")
+NOT_READY = Code("http.not_ready", "the node is not ready: {reason}", "Wait, or look at the node's log.")
+INTERNAL = Code(
+    "http.internal", "something broke in the node", "Nothing is lost; tell the operator the time and the path."
+)
+BAD_ID = Code("id.format", "{parameter} is 64 hexadecimal digits", "Copy the whole id again.")
+NO_TRANSACTION = Code(
+    "transaction.unknown",
+    "this node knows no transaction {txid}",
+    "Check the id; a dropped one is forgotten after a while.",
+)
+UNCONFIRMED = Code(
+    "transaction.unconfirmed", "the transaction {txid} is in no block yet", "Ask again after the next block."
+)
+NO_BLOCK = Code("block.unknown", "there is no block {block}", "`GET /v1/blocks` lists them.")
+NO_RECORD = Code(
+    "account.no_record", "the state has no record of {address}: it never held coin", "Ask again once it holds some."
+)
+
+STATUS_BY_CODE: Final[Mapping[str, int]] = {
+    NOT_FOUND.name: 404,
+    METHOD.name: 405,
+    MEDIA.name: 415,
+    BODY_TOO_LARGE.name: 413,
+    RATE_LIMITED.name: 429,
+    BUSY.name: 503,
+    NOT_READY.name: 503,
+    INTERNAL.name: 500,
+    UNCONFIRMED.name: 409,
+    NO_RECORD.name: 404,
+    "envelope.repeated": 409,
+    "envelope.salt_used": 409,
+    "mempool.full": 503,
+    "mempool.author_limit": 429,
+    "mempool.replacement_fee": 409,
+}
+STATUS_OF_STORE: Final = 503
+RETRY_STATUSES: Final = frozenset({429, 503})
+
+
+class RequestFault(LedgerError):
+    """A fault of the request, before the ledger was asked."""
+
+
+def status_of(fault: LedgerError, method: str) -> int:
+    """HTTP's status for a fault: by code first, then by class."""
+    name = fault.code.name
+    if name in STATUS_BY_CODE:
+        return STATUS_BY_CODE[name]
+    if name.endswith(".unknown") and method in READING_METHODS:
+        return 404
+    if isinstance(fault, NodeError):
+        return STATUS_OF_STORE
+    return 400 if isinstance(fault, Malformed | RequestFault) else 422
+
+
+def detail_of(fault: LedgerError) -> str:
+    """The fault's message without its code."""
+    return str(fault).removeprefix(f"{fault.code.name}: ")
+
+
+def plain_fields(fault: LedgerError) -> dict[str, Any]:
+    """The fields that explain the case; bytes as hex."""
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in fault.fields.items()}
+
+
+def problem_response(
+    fault: LedgerError, *, method: str, path: str, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer that says what was wrong."""
+    found = status_of(fault, method) if status is None else status
+    document = {
+        "type": TYPE_PREFIX + fault.code.name,
+        "title": fault.code.name.replace(".", ": ").replace("_", " "),
+        "status": found,
+        "detail": detail_of(fault),
+        "instance": path,
+        "code": fault.code.name,
+        "advice": fault.advice,
+        "fields": plain_fields(fault),
+    }
+    sent = dict(headers or {})
+    if found in RETRY_STATUSES:
+        sent.setdefault("Retry-After", str(RETRY_SECONDS))
+    body = json.dumps(document, separators=(",", ":")).encode()
+    return Response(body, found, headers=sent, media_type=MEDIA_TYPE)
+
+
+def _respond(request: Request, fault: LedgerError, **more: Any) -> Response:
+    return problem_response(fault, method=request.method, path=request.url.path, **more)
+
+
+async def _on_ledger_error(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, LedgerError), "registered for this class"
+    return _respond(request, fault)
+
+
+async def _on_database_error(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, DatabaseError), "registered for this class"
+    explained = explain_fault(fault, "of this node")
+    log.error("http.store", path=request.url.path, code=explained.code.name, reason=str(fault.orig))
+    return _respond(request, explained)
+
+
+async def _on_http_exception(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, HTTPException), "registered for this class"
+    path = request.url.path
+    if fault.status_code == 404:
+        found = RequestFault(NOT_FOUND, path=path)
+    elif fault.status_code == 405:
+        found = RequestFault(METHOD, method=request.method, path=path)
+    else:
+        found = RequestFault(REFUSED, reason=str(fault.detail))
+    return _respond(request, found, status=fault.status_code, headers=fault.headers)
+
+
+async def _on_validation_error(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, RequestValidationError), "registered for this class"
+    first = fault.errors()[0]
+    parameter = str(first["loc"][-1])
+    return _respond(request, RequestFault(PARAMETER, parameter=parameter, reason=str(first["msg"])))
+
+
+async def _on_anything_else(request: Request, fault: Exception) -> Response:
+    log.error("http.internal", path=request.url.path, exc_info=fault)
+    return _respond(request, RequestFault(INTERNAL))
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Let `app` answer every fault with a problem."""
+    app.add_exception_handler(LedgerError, _on_ledger_error)
+    app.add_exception_handler(DatabaseError, _on_database_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(Exception, _on_anything_else)

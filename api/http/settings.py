@@ -1,0 +1,40 @@
+"""What an operator can choose about the HTTP edge, each with its unit and its reason."""
+
+from typing import Annotated
+
+from limits import parse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ledger.params import TRANSACTION_BYTES_MAX
+
+BODY_BYTES_MAX = TRANSACTION_BYTES_MAX * 4 // 3 + 4_096
+"""The largest transaction in base64, with the JSON around it."""
+
+
+def _checked_rate(text: str) -> str:
+    """`parse` raises ValueError, which pydantic reports with the field's name."""
+    parse(text)
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_checked_rate)]
+"""As `limits` writes it: "6000/minute"."""
+
+
+class HttpSettings(BaseModel):
+    """The HTTP edge of one node.
+
+    `rate_limited` False turns limits off; `loopback_exempt` lets this computer's own programs (the demo's replay) pass without.
+    `tip_age_seconds_max` None: the chain's clock is not the wall's (a simulated chain), so its age says nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    body_bytes_max: int = Field(BODY_BYTES_MAX, ge=1_024, le=2**24)
+    rate_limited: bool = True
+    loopback_exempt: bool = False
+    read_rate: Rate = "6000/minute"
+    write_rate: Rate = "1200/minute"
+    tip_age_seconds_max: int | None = Field(3_600, ge=1)
+    submissions_waiting_max: int = Field(20_000, ge=1)
+    submissions_batch_max: int = Field(512, ge=1, le=4_096)

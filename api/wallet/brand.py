@@ -1,0 +1,144 @@
+"""What a brand and its tills do: programs, rewards, issuers, enrolment, receipts, handing out. Signed by a main account.
+
+The owner's key and a till's key are main accounts of whatever phrase they live in; a till should have a phrase of its own.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from api.wallet.enrolment import Invitation, JoinRequest, counter_sign, make_invitation
+from api.wallet.wallet import POOL, Sent, Wallet
+from ledger import keys
+from ledger.domains.loyalty.earning import points_for
+from ledger.domains.loyalty.issuer_grant import IssuerGrant
+from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
+from ledger.domains.loyalty.program_create import ProgramCreate
+from ledger.domains.loyalty.program_update import ProgramUpdate
+from ledger.domains.loyalty.receipts import RECEIPT_VERSION, Receipt, SignedReceipt, sign_receipt
+from ledger.domains.loyalty.state import Terms
+from ledger.domains.rewards.redeem_cancel import RedeemCancel
+from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
+from ledger.domains.rewards.reward_list import RewardList
+from ledger.domains.rewards.reward_update import RewardUpdate
+from ledger.merkle import root
+from ledger.transaction import Payment, Sponsored
+from ledger.types import Address, Hash, HoldId, Points, ProgramId, RewardId, Timestamp
+
+RECEIPT_SALT_BYTES = 32
+NO_LINES_ROOT = Hash(root(()))
+"""`lines_root` of a receipt without lines."""
+NO_CODE = Hash(b"")
+"""The reward is no voucher code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What a till knows of one purchase; money in cents, `time` in seconds. `sequence` counts this till's receipts."""
+
+    member: Address
+    sequence: int
+    time: Timestamp
+    net_cents: int
+    paid_with_points_cents: int = 0
+    codes: tuple[tuple[str, int], ...] = ()
+    lines_root: Hash = NO_LINES_ROOT
+
+
+class Brand:
+    """A brand's side of a wallet: its main account is the owner, or a till that holds a grant.
+
+    `payment`: who pays where the program's pool may, `pool` or `own`; what makes a program is always paid by its owner.
+    """
+
+    def __init__(self, wallet: Wallet, *, payment: str = POOL) -> None:
+        self.wallet = wallet
+        self._payment = payment
+
+    def pay(self, program: ProgramId) -> Payment | None:
+        """The payment for an act within `program`."""
+        return Sponsored(program) if self._payment == POOL else None
+
+    # --- the program ------------------------------------------------------------------------------------------------
+
+    def create_program(self, program: ProgramCreate) -> Sent:
+        """Publish a program. Its id is `sent.object_id("program")`; fill its pool next."""
+        return self.wallet.send("program.create", program, self.wallet.main)
+
+    def update_program(self, program: ProgramId, latest_version: int, terms: Terms) -> Sent:
+        """Publish new terms, written against `latest_version`."""
+        payload = ProgramUpdate(program, latest_version, terms)
+        return self.wallet.send("program.update", payload, self.wallet.main, payment=self.pay(program))
+
+    def grant_issuer(self, program: ProgramId, issuer: Address, *, scopes: int, daily_cap: Points) -> Sent:
+        """Let `issuer` act: scopes add up, 1 sign receipts, 2 settle, 4 enrol, 8 fulfil."""
+        payload = IssuerGrant(program, issuer, scopes, daily_cap)
+        return self.wallet.send("issuer.grant", payload, self.wallet.main, payment=self.pay(program))
+
+    def revoke_issuer(self, program: ProgramId, issuer: Address) -> Sent:
+        """End a grant."""
+        payload = IssuerRevoke(program, issuer)
+        return self.wallet.send("issuer.revoke", payload, self.wallet.main, payment=self.pay(program))
+
+    def list_reward(self, program: ProgramId, *, name: str, price: Points, stock: int) -> Sent:
+        """Offer something for points. The reward's id is `sent.object_id("reward")`."""
+        payload = RewardList(program, name, price, stock)
+        return self.wallet.send("reward.list", payload, self.wallet.main, payment=self.pay(program))
+
+    def update_reward(
+        self, program: ProgramId, reward: RewardId, *, price: Points, stock_change: int, listed: bool
+    ) -> Sent:
+        """Change a reward; what gets worse waits for the notice."""
+        payload = RewardUpdate(program, reward, price, stock_change, listed)
+        return self.wallet.send("reward.update", payload, self.wallet.main, payment=self.pay(program))
+
+    # --- the till ---------------------------------------------------------------------------------------------------
+
+    def invite(self, program: ProgramId, *, blocks: int | None = None) -> Invitation:
+        """An invitation that this account will counter-sign."""
+        return make_invitation(
+            self.wallet.facts,
+            program,
+            self.wallet.main.address,
+            valid_from=self.wallet.next_height(),
+            blocks=blocks,
+        )
+
+    def enrol(self, program: ProgramId, request: JoinRequest) -> Sent:
+        """Counter-sign a fan's request to join and send it."""
+        return self.wallet.send_raw(counter_sign(self.wallet.facts, program, request, self.wallet.main))
+
+    def sign_receipt(
+        self, program: ProgramId, terms_version: int, terms: Terms, purchase: Purchase, *, salt: bytes | None = None
+    ) -> SignedReceipt:
+        """The receipt that the fan takes home: a promise of points under the terms named. Needs no network."""
+        points = points_for(
+            terms.rules,
+            net_cents=purchase.net_cents,
+            paid_with_points_cents=purchase.paid_with_points_cents,
+        )
+        till = self.wallet.main.seed
+        receipt = Receipt(
+            version=RECEIPT_VERSION,
+            program=program,
+            terms_version=terms_version,
+            member=purchase.member,
+            till=keys.public_key_of(till),
+            sequence=purchase.sequence,
+            time=purchase.time,
+            net_cents=purchase.net_cents,
+            paid_with_points_cents=purchase.paid_with_points_cents,
+            codes=purchase.codes,
+            lines_root=purchase.lines_root,
+            points=points,
+        )
+        blinding = secrets.token_bytes(RECEIPT_SALT_BYTES) if salt is None else salt
+        return sign_receipt(receipt, blinding, self.wallet.facts.chain_id, till)
+
+    def fulfil(self, program: ProgramId, hold: HoldId, code_commitment: Hash = NO_CODE) -> Sent:
+        """Hand out what was redeemed; the held points are spent."""
+        payload = RedeemFulfil(hold, code_commitment)
+        return self.wallet.send("redeem.fulfil", payload, self.wallet.main, payment=self.pay(program))
+
+    def cancel(self, program: ProgramId, hold: HoldId) -> Sent:
+        """Give a redemption back that cannot be delivered."""
+        return self.wallet.send("redeem.cancel", RedeemCancel(hold), self.wallet.main, payment=self.pay(program))

@@ -1,0 +1,319 @@
+"""Settling receipts batch by batch, so that a crash at any moment loses no salt and settles nothing twice.
+
+The book is one JSON file of a settlement key: what each member carries, which receipts are settled, and the batch that is on its
+way. A batch is written to the book before it is sent; only when it stands in a block do its members' remainders move on. A batch
+holds at most one entry for each member: an entry that the chain skips leaves the member's remainder as it was, and a second one
+would have started from the wrong one.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from api.wallet.brand import Brand
+from api.wallet.builder import build
+from api.wallet.client import Answer, ClientProblem
+from api.wallet.errors import WalletError
+from api.wallet.sealing import (
+    NOTHING_CARRIED,
+    Carried,
+    Opening,
+    PeriodRule,
+    carried_to_mapping,
+    group_receipts,
+    opening_to_mapping,
+    seal_entry,
+)
+from ledger.domains.loyalty.earn import Earn, SealedEntry
+from ledger.domains.loyalty.receipts import SignedReceipt, receipt_is_signed
+from ledger.errors import Code
+from ledger.kinds import APPLIED
+from ledger.params import EARN_ENTRIES_MAX
+from ledger.transaction import decode_transaction
+from ledger.types import Address, Height, Points, ProgramId, ReceiptHash, Timestamp
+
+FORMAT: Final = "fansumer-settlement-book"
+VERSION: Final = 1
+
+BAD_BOOK = Code(
+    "settlement.bad_book",
+    "the settlement book {path} cannot be used: {reason}",
+    "Take a copy from a backup; without its salts a contest cannot be answered.",
+)
+FOREIGN_RECEIPT = Code(
+    "settlement.foreign_receipt",
+    "the receipt {receipt} is {reason}",
+    "Take it out of the folder: only this program's receipts, signed by its tills, are settled.",
+)
+
+Group = tuple[Address, int, tuple[tuple[ReceiptHash, Points], ...]]
+
+
+@dataclass(slots=True)
+class Pending:
+    """A batch on its way: its bytes, the last height at which it can count, and its openings by entry."""
+
+    raw: bytes
+    valid_until: Height
+    openings: tuple[Opening, ...]
+
+
+@dataclass(slots=True)
+class SettlementBook:
+    """What a settlement key must remember, saved whole at every step."""
+
+    path: Path
+    program: ProgramId
+    carried: dict[Address, Carried] = field(default_factory=dict)
+    settled: set[ReceiptHash] = field(default_factory=set)
+    pending: Pending | None = None
+
+    @staticmethod
+    def load(path: Path, program: ProgramId) -> "SettlementBook":
+        """The book at `path`, or a new one. Raises WalletError settlement.bad_book."""
+        if not path.exists():
+            return SettlementBook(path, program)
+        try:
+            document = json.loads(path.read_text("utf-8"))
+            if document["format"] != FORMAT or document["version"] != VERSION:
+                raise WalletError(BAD_BOOK, path=str(path), reason="its format or version is unknown")
+            if document["program"] != program.hex():
+                raise WalletError(BAD_BOOK, path=str(path), reason="it belongs to another program")
+            return _book_of_mapping(path, program, document)
+        except OSError as fault:
+            raise WalletError(BAD_BOOK, path=str(path), reason=fault.strerror or "it cannot be read") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise WalletError(BAD_BOOK, path=str(path), reason="a field is missing or malformed") from None
+
+    def save(self) -> None:
+        """Write the book, whole or not at all, readable by its owner only. Raises WalletError settlement.bad_book."""
+        temporary = self.path.with_name(f".{self.path.name}.tmp")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(descriptor, "w", encoding="utf-8") as file:
+                json.dump(self._to_mapping(), file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path)
+        except OSError as fault:
+            raise WalletError(BAD_BOOK, path=str(self.path), reason=fault.strerror or "it cannot be written") from None
+
+    def finish(self, codes: Iterable[str]) -> "Outcome":
+        """The pending batch stands in a block with these result codes: remainders move on, its receipts are settled."""
+        assert self.pending is not None, "there is a batch to finish"
+        outcome = Outcome()
+        for opening, code in zip(self.pending.openings, codes, strict=True):
+            if code == APPLIED:
+                self.carried[opening.member] = opening.after
+                self.settled.update(receipt for receipt, _ in opening.receipts)
+                outcome.openings.append(opening)
+            else:
+                outcome.skipped.append((opening, code))
+        self.pending = None
+        self.save()
+        return outcome
+
+    def forget(self) -> None:
+        """The pending batch can never count any more."""
+        self.pending = None
+        self.save()
+
+    def _to_mapping(self) -> dict[str, Any]:
+        pending = self.pending
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "program": self.program.hex(),
+            "carried": {member.hex(): carried_to_mapping(carried) for member, carried in self.carried.items()},
+            "settled": sorted(receipt.hex() for receipt in self.settled),
+            "pending": None
+            if pending is None
+            else {
+                "raw": base64.b64encode(pending.raw).decode(),
+                "valid_until": pending.valid_until,
+                "openings": [opening_to_mapping(opening) for opening in pending.openings],
+            },
+        }
+
+
+def _book_of_mapping(path: Path, program: ProgramId, document: Mapping[str, Any]) -> SettlementBook:
+    """Raises ValueError, KeyError, TypeError or AttributeError for a mapping that `save` did not write."""
+    pending = document["pending"]
+    return SettlementBook(
+        path=path,
+        program=program,
+        carried={
+            Address(bytes.fromhex(member)): carried_from_mapping(carried)
+            for member, carried in document["carried"].items()
+        },
+        settled={ReceiptHash(bytes.fromhex(receipt)) for receipt in document["settled"]},
+        pending=None
+        if pending is None
+        else Pending(
+            raw=base64.b64decode(pending["raw"], validate=True),
+            valid_until=Height(int(pending["valid_until"])),
+            openings=tuple(opening_from_mapping(opening) for opening in pending["openings"]),
+        ),
+    )
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of entries: openings of those that were applied, and the others with the ledger's code."""
+
+    openings: list[Opening] = field(default_factory=list)
+    skipped: list[tuple[Opening, str]] = field(default_factory=list)
+
+    @property
+    def points(self) -> int:
+        """Points that were settled."""
+        return sum(opening.points for opening in self.openings)
+
+    def add(self, other: "Outcome") -> None:
+        """Count another batch in."""
+        self.openings.extend(other.openings)
+        self.skipped.extend(other.skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementTerms:
+    """What settling needs of a program's terms in force."""
+
+    periods: PeriodRule
+    remainder_max: Points
+
+
+class Settler:
+    """Settles receipts of one program with the brand's settlement key, batch after batch."""
+
+    def __init__(
+        self,
+        brand: Brand,
+        book: SettlementBook,
+        terms: SettlementTerms,
+        *,
+        confirmations: int = 1,
+        seconds_max: float = 300.0,
+        random: Random | None = None,
+    ) -> None:
+        self._brand = brand
+        self._book = book
+        self._terms = terms
+        self._confirmations = confirmations
+        self._seconds_max = seconds_max
+        self._random = random
+
+    def settle(self, receipts: Iterable[SignedReceipt], *, until: Timestamp, is_last: bool = False) -> Outcome:
+        """Settle all receipts whose period ended by `until`, or has begun where the program settles on demand.
+
+        Finishes first what an earlier run left. `is_last` carries nothing on. Raises WalletError settlement.foreign_receipt.
+        """
+        found = list(receipts)
+        for signed in found:
+            self._check(signed)
+        total = self.resume()
+        tried: set[tuple[Address, int]] = set()
+        while True:
+            batch = self._next_batch(found, until, tried)
+            if not batch:
+                return total
+            tried.update((member, period) for member, period, _ in batch)
+            self._prepare(batch, is_last=is_last)
+            total.add(self._deliver())
+
+    def flush(self, at: Timestamp) -> Outcome:
+        """Bring every carried remainder to zero, in the period that holds `at`: the program ends, or members leave."""
+        total = self.resume()
+        period = self._terms.periods.period_of(at)
+        members = sorted(member for member, carried in self._book.carried.items() if carried.salt)
+        for start in range(0, len(members), EARN_ENTRIES_MAX):
+            self._prepare([(member, period, ()) for member in members[start : start + EARN_ENTRIES_MAX]], is_last=True)
+            total.add(self._deliver())
+        return total
+
+    def resume(self) -> Outcome:
+        """Finish the batch that an earlier run left on its way; one that no block can take any more is sealed anew later."""
+        pending = self._book.pending
+        if pending is None:
+            return Outcome()
+        if self._status(pending.raw) is None and self._brand.wallet.next_height() > pending.valid_until:
+            self._book.forget()
+            return Outcome()
+        return self._deliver()
+
+    def _check(self, signed: SignedReceipt) -> None:
+        receipt, name = signed.receipt, f"{signed.receipt.till.hex()[:16]}/{signed.receipt.sequence}"
+        if receipt.program != self._book.program:
+            raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="of another program")
+        if not receipt_is_signed(signed, self._brand.wallet.facts.chain_id):
+            raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="not signed by the till that it names")
+
+    def _next_batch(
+        self, receipts: Iterable[SignedReceipt], until: Timestamp, tried: set[tuple[Address, int]]
+    ) -> list[Group]:
+        """Each member's earliest period that is unsettled and was not tried in this run; at most one batch of them."""
+        rule = self._terms.periods
+        batch: dict[Address, Group] = {}
+        for (member, period), hashes in group_receipts(receipts, rule).items():
+            fresh = tuple(item for item in hashes if item[0] not in self._book.settled)
+            is_due = rule.period_days == 0 or rule.ends(period) <= until
+            if fresh and is_due and member not in batch and (member, period) not in tried:
+                batch[member] = (member, period, fresh)
+        return list(batch.values())[:EARN_ENTRIES_MAX]
+
+    def _prepare(self, batch: list[Group], *, is_last: bool) -> None:
+        """Seal, sign and write down a batch, before anybody sees it."""
+        sealed: list[tuple[SealedEntry, Opening]] = [
+            seal_entry(
+                member,
+                period,
+                hashes,
+                before=self._book.carried.get(member, NOTHING_CARRIED),
+                remainder_max=self._terms.remainder_max,
+                is_last=is_last,
+                random=self._random,
+            )
+            for member, period, hashes in batch
+        ]
+        wallet, program = self._brand.wallet, self._book.program
+        valid_from = wallet.next_height()
+        valid_until = wallet.facts.valid_until(valid_from)
+        raw = build(
+            wallet.facts,
+            "earn",
+            Earn(program, tuple(entry for entry, _ in sealed)),
+            wallet.main,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            payment=self._brand.pay(program),
+        )
+        self._book.pending = Pending(raw, valid_until, tuple(opening for _, opening in sealed))
+        self._book.save()
+
+    def _deliver(self) -> Outcome:
+        """Send the pending batch, wait for its block, and write down what became of it."""
+        pending = self._book.pending
+        assert pending is not None, "a batch was prepared"
+        wallet = self._brand.wallet
+        txid = decode_transaction(pending.raw, wallet.facts.chain_id).txid
+        if self._status(pending.raw) is None:
+            wallet.client.submit(pending.raw)
+        status = wallet.client.wait_for(txid, confirmations=self._confirmations, seconds_max=self._seconds_max)
+        return self._book.finish(status["codes"])
+
+    def _status(self, raw: bytes) -> Answer | None:
+        """What the node knows of the batch already: it may be in a block since an earlier run."""
+        wallet = self._brand.wallet
+        try:
+            status: Mapping[str, Any] = wallet.client.transaction(decode_transaction(raw, wallet.facts.chain_id).txid)
+        except ClientProblem as problem:
+            if problem.status == 404:
+                return None
+            raise
+        return status if status.get("confirmations") else None
