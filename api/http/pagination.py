@@ -1,7 +1,7 @@
 """Pages and the cursors between them.
 
-A cursor is an opaque text: base64url of the canonical [version, list, filters, position]. It keeps the filters of the page that gave
-it: sent alone it goes on with them, and with other ones, or to another list, it is refused (`page.cursor`).
+A cursor is an opaque text: base64url of the canonical [version, list, filters, position]. It keeps the filters of the page that
+gave it: sent alone it goes on with them, and with other ones, or to another list, it is refused (`page.cursor`).
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -11,12 +11,11 @@ from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Query
 
+from api.http.problems import RequestFault
 from ledger.codec import pack, unpack
 from ledger.errors import Code, Malformed
 from ledger.schema import Integer, ListOf, Octets, Row, Text
 from ledger.types import INTEGER_MAX
-
-from api.http.problems import RequestFault
 
 BAD_CURSOR = Code(
     "page.cursor",

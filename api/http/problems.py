@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ledger.errors import Code, LedgerError, Malformed
+from node import proofs
 from node.errors import NodeError
 from node.store.engine import explain_fault
 
@@ -39,9 +40,9 @@ PARAMETER = Code(
 MEDIA = Code(
     "http.media_type",
     "a body of the type {found} is not taken here",
-    'Send application/msgpack, or application/json with {{"transaction": "<base64>"}}.',
+    'Send application/msgpack, or application/json with {"transaction": "<base64>"}.',
 )
-BAD_BODY = Code("http.body", "the body is not usable: {reason}", 'Send {{"transaction": "<base64>"}}.')
+BAD_BODY = Code("http.body", "the body is not usable: {reason}", 'Send {"transaction": "<base64>"}.')
 BODY_TOO_LARGE = Code(
     "http.body_too_large", "the body has more than {maximum} bytes", "Send fewer entries in one transaction."
 )
@@ -56,18 +57,10 @@ INTERNAL = Code(
     "http.internal", "something broke in the node", "Nothing is lost; tell the operator the time and the path."
 )
 BAD_ID = Code("id.format", "{parameter} is 64 hexadecimal digits", "Copy the whole id again.")
-NO_TRANSACTION = Code(
-    "transaction.unknown",
-    "this node knows no transaction {txid}",
-    "Check the id; a dropped one is forgotten after a while.",
-)
 UNCONFIRMED = Code(
     "transaction.unconfirmed", "the transaction {txid} is in no block yet", "Ask again after the next block."
 )
 NO_BLOCK = Code("block.unknown", "there is no block {block}", "`GET /v1/blocks` lists them.")
-NO_RECORD = Code(
-    "account.no_record", "the state has no record of {address}: it never held coin", "Ask again once it holds some."
-)
 
 STATUS_BY_CODE: Final[Mapping[str, int]] = {
     NOT_FOUND.name: 404,
@@ -79,7 +72,8 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     NOT_READY.name: 503,
     INTERNAL.name: 500,
     UNCONFIRMED.name: 409,
-    NO_RECORD.name: 404,
+    proofs.NO_RECORD.name: 404,
+    proofs.NO_BLOCK.name: 409,
     "envelope.repeated": 409,
     "envelope.salt_used": 409,
     "mempool.full": 503,

@@ -12,11 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol, TypeVar
 
+from api.http.metrics import HttpMetrics
+from api.http.problems import BUSY, NOT_READY, RequestFault
 from ledger.errors import LedgerError
 from ledger.transaction import Transaction
-
-from api.http.metrics import HttpMetrics
-from api.http.problems import BUSY, RequestFault
 
 Result = TypeVar("Result")
 Taken = Transaction | LedgerError
@@ -50,7 +49,9 @@ class SubmissionQueue:
 
     async def submit(self, raw: bytes) -> Transaction:
         """Hand a transaction in. Raises what the node says against it, or `http.busy`."""
-        if self.broken or len(self._waiting) >= self._waiting_max:
+        if self.broken:
+            raise RequestFault(NOT_READY, reason="it stopped at a broken invariant")
+        if len(self._waiting) >= self._waiting_max:
             raise RequestFault(BUSY, waiting=len(self._waiting))
         done: asyncio.Future[Transaction] = asyncio.get_running_loop().create_future()
         self._waiting.append((raw, done))

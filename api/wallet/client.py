@@ -1,7 +1,6 @@
 """The typed client of a node's HTTP API: one method for each endpoint, answers as plain mappings (ids hex, amounts integers).
 
-    ClientProblem              the node refused: `code`, `detail`, `advice` and `fields` are the ledger's own
-    └── Unreachable            no answer at all, or none that makes sense: `code` is client.*
+A refusal is a `ClientProblem` with the ledger's code; no sensible answer at all is an `Unreachable` (see `errors`).
 
 A request that meets a fault of the connection, or 429 or 503, is sent again with growing pauses, or after the time that the node
 names. That is harmless for transactions, too: the same bytes count once.
@@ -14,6 +13,7 @@ from typing import Any, Final, Self
 import httpx2
 import stamina
 
+from api.wallet.errors import ClientProblem, Unreachable
 from ledger.errors import Code
 from ledger.types import TxId
 
@@ -45,35 +45,6 @@ WAITED_TOO_LONG = Code(
 DROPPED = Code("client.dropped", "the node dropped the transaction {txid}", "Build it again, if it is still wanted.")
 
 Answer = Mapping[str, Any]
-
-
-class ClientProblem(Exception):
-    """The node's refusal (RFC 9457) as an exception; `status` is HTTP's, 0 where there was no answer."""
-
-    def __init__(
-        self,
-        code: str,
-        detail: str,
-        advice: str = "",
-        *,
-        status: int = 0,
-        fields: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.code = code
-        self.detail = detail
-        self.advice = advice
-        self.status = status
-        self.fields = dict(fields or {})
-        super().__init__(f"{code}: {detail}")
-
-    @classmethod
-    def of_code(cls, code: Code, **fields: Any) -> Self:
-        """A problem that the client itself found."""
-        return cls(code.name, code.text.format_map(fields), code.advice, fields=fields)
-
-
-class Unreachable(ClientProblem):
-    """No node answers there."""
 
 
 class _Busy(Exception):

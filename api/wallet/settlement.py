@@ -24,8 +24,10 @@ from api.wallet.sealing import (
     Carried,
     Opening,
     PeriodRule,
+    carried_from_mapping,
     carried_to_mapping,
     group_receipts,
+    opening_from_mapping,
     opening_to_mapping,
     seal_entry,
 )
@@ -303,7 +305,7 @@ class Settler:
         wallet = self._brand.wallet
         txid = decode_transaction(pending.raw, wallet.facts.chain_id).txid
         if self._status(pending.raw) is None:
-            wallet.client.submit(pending.raw)
+            wallet.send_raw(pending.raw)
         status = wallet.client.wait_for(txid, confirmations=self._confirmations, seconds_max=self._seconds_max)
         return self._book.finish(status["codes"])
 

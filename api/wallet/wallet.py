@@ -14,7 +14,7 @@ from api.wallet.builder import ChainFacts, Signer, build
 from api.wallet.client import Answer, Client
 from api.wallet.derivation import derive_main_seed, derive_program_seed
 from api.wallet.enrolment import Invitation, JoinRequest, request_join
-from api.wallet.errors import WalletError
+from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.mnemonic import MasterSeed
 from ledger.address import decode_address, encode_address
 from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
@@ -28,6 +28,7 @@ from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.errors import Code
 from ledger.hashing import object_id
 from ledger.transaction import Payment, Prepaid, Sponsored, decode_transaction
+from ledger.transition import REPEATED
 from ledger.types import (
     Address,
     Amount,
@@ -121,9 +122,13 @@ class Wallet:
         return self.send_raw(raw)
 
     def send_raw(self, raw: bytes) -> Sent:
-        """Send finished bytes."""
+        """Send finished bytes. That they stand in a block already, after a request was sent again, is what was wanted."""
         txid = decode_transaction(raw, self.facts.chain_id).txid
-        self.client.submit(raw)
+        try:
+            self.client.submit(raw)
+        except ClientProblem as problem:
+            if problem.code != REPEATED.name:
+                raise
         return Sent(txid, raw)
 
     def wait_for(self, sent: Sent, *, confirmations: int = 1, seconds_max: float = 120.0) -> Answer:

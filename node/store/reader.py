@@ -304,6 +304,7 @@ class Reader:
         self._engine = engine
         self._queries = _Queries(engine.dialect)
         self._threads = threading.local()
+        self._connections: list[Connection] = []
         self._begin = "BEGIN" if engine.dialect.name == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
         self._blocks: LRUCache[bytes, Block] = LRUCache(BLOCKS_REMEMBERED)
         self._programs: LRUCache[bytes, Program] = LRUCache(PROGRAMS_REMEMBERED)
@@ -315,6 +316,8 @@ class Reader:
         if connection is None:
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             self._threads.connection = connection
+            with self._caches:
+                self._connections.append(connection)
         return Snapshot(self, connection, self._queries, self._begin)
 
     def decode_block(self, block_hash: BlockHash, data: bytes) -> Block:
@@ -340,11 +343,12 @@ class Reader:
             return found
 
     def close(self) -> None:
-        """Close this thread's connection and those that are idle."""
-        connection: Connection | None = getattr(self._threads, "connection", None)
-        if connection is not None:
-            connection.close()
-            del self._threads.connection
+        """Close the connections of all threads; nobody may be reading."""
+        with self._caches:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+        self._threads = threading.local()
         self._engine.dispose()
 
 

@@ -1,0 +1,118 @@
+"""What commands print: facts and tables for people, JSON for programs, and refusals that say what to do."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from api.wallet.errors import ClientProblem, Unreachable
+from ledger.errors import LedgerError
+
+EXIT_REFUSED = 1
+EXIT_USAGE = 2
+
+
+class UsageFault(LedgerError):
+    """What was typed cannot be meant: exit code 2."""
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def print_answer(answer: Mapping[str, Any], *, as_json: bool, title: str = "") -> None:
+    """A mapping as JSON, or as facts; lists of mappings in it become tables of their own."""
+    if as_json:
+        print_json(answer)
+        return
+    facts, tables = _split(answer)
+    if title:
+        _console().print(f"[bold]{title}[/bold]")
+    width = max((len(name) for name, _ in facts), default=0)
+    for name, value in facts:
+        sys.stdout.write(f"{name:<{width}}  {value}\n")
+    for name, rows in tables:
+        sys.stdout.write(f"\n{name}\n")
+        print_rows(rows)
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
+    """Mappings as a table; columns in the order in which they first come. Nothing is cut off: an id must stay whole."""
+    from rich import box
+    from rich.table import Table
+
+    flat = [dict(_flatten(row)) for row in rows]
+    names = list(dict.fromkeys(name for row in flat for name in row)) if columns is None else list(columns)
+    if not flat:
+        sys.stdout.write("(none)\n")
+        return
+    table = Table(*names, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in flat:
+        table.add_row(*(str(row.get(name, "")) for name in names))
+    console = _console()
+    console.print(table, soft_wrap=True, overflow="ignore", crop=False, markup=False, width=_table_width(flat, names))
+
+
+def report_fault(fault: LedgerError | ClientProblem) -> int:
+    """Say on standard error what was wrong and what to do; returns the exit code."""
+    if isinstance(fault, ClientProblem):
+        name, text, advice = fault.code, fault.detail, fault.advice
+    else:
+        name, advice = fault.code.name, fault.advice
+        text = str(fault).removeprefix(f"{name}: ")
+    sys.stderr.write(f"error: {text}\n")
+    if advice:
+        sys.stderr.write(f"what to do: {advice}\n")
+    sys.stderr.write(f"code: {name}\n")
+    return EXIT_USAGE if isinstance(fault, Unreachable | UsageFault) else EXIT_REFUSED
+
+
+def say(text: str) -> None:
+    """One line for a person, on standard error: it is no data."""
+    sys.stderr.write(f"{text}\n")
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _table_width(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> int:
+    return sum(3 + max(len(name), *(len(str(row.get(name, ""))) for row in rows)) for name in names)
+
+
+def _flatten(row: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", _shown(value)
+
+
+def _shown(value: Any) -> Any:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(json.dumps(item) if isinstance(item, list | dict) else str(item) for item in value)
+    return value
+
+
+def _split(answer: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tuple[str, list[Mapping[str, Any]]]]]:
+    """Plain facts, and lists of mappings."""
+    facts: list[tuple[str, Any]] = []
+    tables: list[tuple[str, list[Mapping[str, Any]]]] = []
+    for name, value in answer.items():
+        if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+            tables.append((name, value))
+        elif isinstance(value, Mapping):
+            inner_facts, inner_tables = _split(value)
+            facts.extend((f"{name}.{inner}", found) for inner, found in inner_facts)
+            tables.extend((f"{name}.{inner}", found) for inner, found in inner_tables)
+        else:
+            facts.append((name, _shown(value)))
+    return facts, tables

@@ -1,0 +1,133 @@
+"""What a command works with: the data folder, a node, an opened wallet, ids and files that a person named."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+import stamina
+import typer
+
+from api.cli.output import UsageFault, print_answer, say
+from api.wallet.client import Answer, Client
+from api.wallet.keystore import load_keystore
+from api.wallet.mnemonic import MasterSeed, derive_master_seed, spell_entropy
+from api.wallet.wallet import Sent, Wallet
+from ledger.errors import Code, Malformed
+from ledger.types import Address
+
+PASSPHRASE_VARIABLE: Final = "FANSUMER_PASSPHRASE"
+ATTEMPTS_MAX: Final = 3
+"""A person waits for the answer: a node that is not there is reported after about two seconds."""
+FILE_BYTES_MAX: Final = 2**20
+
+BAD_ID = Code("cli.bad_id", "{name} must be 64 hexadecimal digits, not {found}", "Copy the whole id again.")
+FILE_FAILED = Code("cli.file_failed", "the file {path} cannot be used: {reason}", "Check its name and permissions.")
+
+
+def data_folder() -> Path:
+    """Where this system keeps a person's data of this program; FANSUMER_DATA names another place."""
+    named = os.environ.get("FANSUMER_DATA")
+    return Path(named) if named else platformdirs.user_data_path("fansumer", appauthor=False)
+
+
+def wallet_path(named: Path | None) -> Path:
+    """The keystore that a command means."""
+    return data_folder() / "wallet.json" if named is None else named
+
+
+def ask_passphrase(*, is_new: bool = False) -> str:
+    """The passphrase: from FANSUMER_PASSPHRASE, or typed without being shown, twice if it is new."""
+    found = os.environ.get(PASSPHRASE_VARIABLE)
+    if found:
+        return found
+    return typer.prompt("Passphrase", hide_input=True, confirmation_prompt=is_new, err=True)
+
+
+def open_master(named: Path | None) -> MasterSeed:
+    """The root of the wallet's keys. Raises WalletError keystore.*."""
+    path = wallet_path(named)
+    if not path.exists():
+        load_keystore(path, "-")  # raises keystore.missing before anybody is asked for a passphrase
+    return derive_master_seed(spell_entropy(load_keystore(path, ask_passphrase()).entropy))
+
+
+@contextmanager
+def connect(url: str) -> Iterator[Client]:
+    """A client of the node at `url`. Its retries are not logged: the error at the end says what a person must know."""
+    stamina.instrumentation.set_on_retry_hooks([])
+    with Client(url, attempts_max=ATTEMPTS_MAX) as client:
+        yield client
+
+
+@contextmanager
+def open_wallet(url: str, named: Path | None, account: int = 0) -> Iterator[Wallet]:
+    """The wallet at its node."""
+    master = open_master(named)
+    with connect(url) as client:
+        yield Wallet(master, client, account=account)
+
+
+def finish(wallet: Wallet, sent: Sent, *, wait: bool, as_json: bool, noun: str | None = None) -> None:
+    """Wait for a transaction if that is wanted, and print what became of it and the id of what it made."""
+    answer: dict[str, object] = {"txid": sent.txid.hex()}
+    if noun is not None:
+        answer[noun] = sent.object_id(noun).hex()
+    status: Answer = {"status": "unconfirmed"}
+    if wait:
+        say(f"sent {sent.txid.hex()}; waiting for its block")
+        status = wallet.wait_for(sent)
+    answer |= {name: status[name] for name in ("status", "height", "confirmations") if name in status}
+    print_answer(answer, as_json=as_json)
+
+
+def read_id(text: str, name: str) -> bytes:
+    """The 32 bytes of an id. Raises UsageFault cli.bad_id."""
+    try:
+        found = bytes.fromhex(text) if len(text) == 64 else b""
+    except ValueError:
+        found = b""
+    if len(found) != 32:
+        raise UsageFault(BAD_ID, name=name, found=text[:80])
+    return found
+
+
+def read_account(wallet: Wallet, text: str) -> Address:
+    """The address that was typed. Raises UsageFault address.*."""
+    try:
+        return wallet.read_address(text)
+    except Malformed as fault:
+        raise UsageFault(fault.code, **fault.fields) from None
+
+
+def read_bytes(path: Path, bytes_max: int = FILE_BYTES_MAX) -> bytes:
+    """The bytes of a file that was named. Raises UsageFault cli.file_failed."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(bytes_max + 1)
+    except OSError as fault:
+        raise UsageFault(FILE_FAILED, path=str(path), reason=fault.strerror or "it cannot be read") from None
+    if len(data) > bytes_max:
+        raise UsageFault(FILE_FAILED, path=str(path), reason=f"it has more than {bytes_max} bytes")
+    return data
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that was named. Raises UsageFault cli.file_failed."""
+    try:
+        return read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageFault(FILE_FAILED, path=str(path), reason="it is not UTF-8 text") from None
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file that was named, readable by its owner only. Raises UsageFault cli.file_failed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+    except OSError as fault:
+        raise UsageFault(FILE_FAILED, path=str(path), reason=fault.strerror or "it cannot be written") from None

@@ -1,0 +1,202 @@
+"""`fansumer up`: node, miner and API in one process; `--demo` with four weeks of a grocer's purchases, `--smoke` as a test."""
+
+import json
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_data_path
+from rich.console import Console
+
+from api.demo.replay import DEMO_WEEKS, ReplayOptions, demo_brand_master, run_replay
+from api.demo.walk import Walk, WalkReport
+from api.http.settings import HttpSettings
+from api.service import Service, bind_port
+from api.wallet.client import Client
+from api.wallet.derivation import derive_main_seed
+from api.wallet.builder import Signer
+from ledger.address import encode_address
+from ledger.errors import Code
+from ledger.networks import NETWORKS
+from ledger.params import Params, params_from_mapping
+from ledger.types import Address
+from node.audit import AuditReport, audit_store
+from node.errors import NodeError
+from node.node import Node, NodeConfig
+
+PARAMS_FILE = "params.json"
+DEFAULT_PORT = 8780
+DEFAULT_HOST = "127.0.0.1"
+
+SMOKE_FAILED = Code("smoke.failed", "the smoke run failed: {reason}", "Read the lines above; they say at which step.")
+BAD_PARAMS_FILE = Code("params.unreadable", "{path} is no params file: {reason}", "Write one with `fansumer chain params`.")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """Where and how to run. `data_dir` None: the user's data folder. Port 0 takes a free one."""
+
+    data_dir: Path | None = None
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    miner_workers: int = 1
+    payout: Address | None = None
+    network: str = "dev"
+    params_file: Path | None = None
+
+
+def default_folder(name: str) -> Path:
+    """The user's data folder for the chain called `name`."""
+    return user_data_path("fansumer", appauthor=False) / name
+
+
+def read_params_file(path: Path) -> Params:
+    """The params in a JSON file. Raises `params.unreadable` or what is wrong with them."""
+    try:
+        return params_from_mapping(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as fault:
+        raise NodeError(BAD_PARAMS_FILE, path=str(path), reason=str(fault)) from fault
+
+
+def find_params(options: UpOptions, folder: Path) -> Params:
+    """The params file that was named, else the folder's own, else the network's."""
+    own = folder / PARAMS_FILE
+    if options.params_file is not None:
+        return read_params_file(options.params_file)
+    return read_params_file(own) if own.exists() else NETWORKS[options.network]
+
+
+class Running:
+    """A node with its miner and API, from start to clean end."""
+
+    def __init__(self, options: UpOptions, folder: Path, params: Params, payout: Address | None) -> None:
+        listener = bind_port(options.host, options.port)
+        try:
+            self.node = Node(NodeConfig(folder, params))
+        except BaseException:
+            listener.close()
+            raise
+        self.service = Service(self.node, listener, HttpSettings(tip_age_seconds_max=None))
+        self.url = self.service.url
+        if payout is not None and options.miner_workers:
+            self.node.start_miner(payout, options.miner_workers)
+
+    def start(self) -> None:
+        """Answer requests and mine."""
+        self.service.start()
+        if self.node.miner is not None:
+            self.node.miner.start()
+
+    def close(self) -> None:
+        """Stop answering, stop mining, close the store: in this order nothing is lost."""
+        self.service.close()
+        self.node.close()
+
+
+def run_up(options: UpOptions, console: Console) -> None:
+    """Run a node until it is told to stop (Ctrl-C or SIGTERM)."""
+    folder = options.data_dir or default_folder(options.network)
+    params = find_params(options, folder)
+    _serve(Running(options, folder, params, options.payout), console, _hints_for_node)
+
+
+def run_demo(options: UpOptions, console: Console) -> None:
+    """The demo: makes its chain once, then runs it."""
+    folder = options.data_dir or default_folder("demo")
+    prepare_demo(folder, console)
+    payout = demo_owner().address
+    _serve(Running(options, folder, read_params_file(folder / PARAMS_FILE), payout), console, _hints_for_demo)
+
+
+def demo_owner() -> Signer:
+    """The demo brand's main account, whose phrase is public."""
+    return Signer.of_seed(derive_main_seed(demo_brand_master()))
+
+
+def prepare_demo(folder: Path, console: Console) -> None:
+    """Replay the last four weeks into `folder` unless that was done before; a broken-off replay is made anew."""
+    done = folder / "replay.json"
+    if done.exists():
+        console.print(f"The demo chain is in {folder} already.")
+        return
+    for stale in folder.glob("chain.sqlite*"):
+        stale.unlink()
+    console.print(f"Replaying {DEMO_WEEKS} weeks of a grocer's purchases (simulated from real shopping patterns) ...")
+    summary = run_replay(ReplayOptions(weeks=DEMO_WEEKS, data_dir=None, as_of=None, folder=folder), console=console)
+    done.write_text(json.dumps(summary.to_mapping()), encoding="utf-8")
+
+
+def _serve(running: Running, console: Console, hints: Callable[[Running], list[str]]) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        running.start()
+        console.print(f"The API is at [bold]{running.url}[/bold] (docs: {running.url}/docs). Ctrl-C stops.")
+        for hint in hints(running):
+            console.print(hint, highlight=False)
+        while not stop.wait(0.5):
+            pass
+        console.print("Stopping ...")
+    finally:
+        running.close()
+    console.print("Stopped; nothing is lost.")
+
+
+def _hints_for_node(running: Running) -> list[str]:
+    mining = "mining" if running.node.miner is not None else "not mining (name a --payout address)"
+    return [f"Chain {running.node.chain.params.name}, height {running.node.chain.tip.height}, {mining}."]
+
+
+def _hints_for_demo(running: Running) -> list[str]:
+    owner = encode_address(running.node.chain.params.address_prefix, demo_owner().address)
+    return [
+        "Try, in another terminal (commands are in .venv/bin):",
+        f"  curl {running.url}/v1/chain",
+        f"  curl {running.url}/v1/programs",
+        f"  curl {running.url}/v1/accounts/{owner}",
+        "  fansumer chain info",
+        "  fansumer wallet create",
+    ]
+
+
+# --- smoke ---------------------------------------------------------------------------------------------------------------
+
+
+def run_smoke(console: Console, *, workers: int = 1) -> None:
+    """The demo in a temporary folder on a free port, a fan's walk, and an audit. Raises where anything is not as promised."""
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="fansumer-smoke-") as name:
+        folder = Path(name)
+        prepare_demo(folder, console)
+        params = read_params_file(folder / PARAMS_FILE)
+        options = UpOptions(data_dir=folder, port=0, miner_workers=workers)
+        running = Running(options, folder, params, demo_owner().address)
+        try:
+            running.start()
+            console.print(f"API at {running.url}; a new fan walks through it:")
+            with Client(running.url) as client:
+                walk = Walk(client, demo_brand_master(), lambda line: console.print(f"  {line}")).run()
+        finally:
+            running.close()
+        tip, root = running.node.chain.tip, running.node.chain.state_root
+        console.print("Replaying the chain from genesis ...")
+        audit = audit_store(folder, params)
+        if not audit.is_good or audit.state_root != root or audit.tip != tip.hash:
+            raise NodeError(SMOKE_FAILED, reason="; ".join(f.text for f in audit.findings) or "the roots differ")
+        _print_smoke(console, walk, audit, time.perf_counter() - started)
+
+
+def _print_smoke(console: Console, walk: WalkReport, audit: AuditReport, seconds: float) -> None:
+    console.print(
+        f"smoke: good. height {audit.height}, {audit.transactions} transactions, {audit.entries} entries; "
+        f"fan earned {walk.earned}, redeemed and backed {walk.redeemed}, has {walk.available}; "
+        f"campaign {walk.campaign_status}; root {audit.state_root.hex()} from genesis; {seconds:.0f} s",
+        highlight=False,
+    )

@@ -1,0 +1,67 @@
+"""What every endpoint needs, made once by `create_app`, and what reads ids from paths."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import Path
+from starlette.requests import Request
+
+from api.http.metrics import HttpMetrics
+from api.http.problems import BAD_ID, RequestFault
+from api.http.rendering import Renderer
+from api.http.settings import HttpSettings
+from api.http.submission import SubmissionQueue
+from ledger.domains.loyalty.state import program_key
+from ledger.params import Params
+from ledger.types import ChainId, ProgramId
+from node.node import Node
+from node.store.reader import Reader, Snapshot
+
+EXAMPLE_ID: Final = "5f" * 32
+EXAMPLE_ADDRESS: Final = "fd1p0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0esf9qkyl"
+
+AddressText = Annotated[str, Path(description="An account's address on this network.", examples=[EXAMPLE_ADDRESS])]
+IdText = Annotated[str, Path(description="An id: 64 hexadecimal digits.", examples=[EXAMPLE_ID])]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything behind the endpoints."""
+
+    node: Node
+    reader: Reader
+    params: Params
+    chain_id: ChainId
+    settings: HttpSettings
+    renderer: Renderer
+    submissions: SubmissionQueue
+    metrics: HttpMetrics
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that serves `request`."""
+    return request.app.state.services
+
+
+def parse_id(parameter: str, text: str) -> bytes:
+    """The 32 bytes of an id. Raises `id.format`."""
+    try:
+        found = bytes.fromhex(text) if len(text) == 64 and text.isalnum() else b""
+    except ValueError:
+        found = b""
+    if len(found) != 32:
+        raise RequestFault(BAD_ID, parameter=parameter)
+    return found
+
+
+def program_test(view: Snapshot) -> Callable[[bytes], bool]:
+    """Whether an id is a program's; asks the store once for each id."""
+    known: dict[bytes, bool] = {}
+
+    def is_program(found: bytes) -> bool:
+        if found not in known:
+            known[found] = view.stored(program_key(ProgramId(found))) is not None
+        return known[found]
+
+    return is_program

@@ -1,0 +1,121 @@
+"""Accounts: what a fan has, and how it came."""
+
+from collections import defaultdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.http.deps import AddressText, Services, program_test, services_of
+from api.http.openapi import answers, answers_bytes
+from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
+from api.http.rendering import json_response, show_time
+from api.http.routers.proofs import PROOF_MEDIA_TYPE, record_proof
+from api.http.schemas.accounts import AccountAnswer, HistoryAnswer
+from api.http.standing import show_standing
+from ledger.domains.accounts.state import NO_ACCOUNT, Account, account_key
+from ledger.types import Address
+from node.store.reader import HistoryRow, Membership, Snapshot
+
+PROGRAMS_MAX = 256
+"""Programs shown of one account: a fan has one account for each program, unless it links them."""
+EVENT_NAME_MAX = 32
+
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+
+
+@router.get("/{address}", summary="What an account has", responses=answers(AccountAnswer))
+async def read_account(request: Request, address: AddressText) -> Response:
+    """Coin, and for each program that it joined: points pending, available and held, the next expiry, and the lots.
+
+    An account that nobody has used is empty, not unknown.
+    """
+    services = services_of(request)
+    account = services.renderer.parse_address(address)
+    with services.reader.snapshot() as view:
+        return json_response(_show_account(services, view, account))
+
+
+def _show_account(services: Services, view: Snapshot, address: Address) -> dict[str, Any]:
+    tip = view.tip()
+    account: Account = view.record(account_key(address)) or NO_ACCOUNT
+    memberships = view.memberships(address, PROGRAMS_MAX + 1)
+    held: dict[bytes, int] = defaultdict(int)
+    if memberships:
+        for _, hold in view.open_holds(address):
+            held[hold.program] += hold.points
+    return {
+        "address": services.renderer.address(address),
+        "height": tip.height,
+        "coin": account.balance,
+        "policy_hash": account.policy_hash.hex() or None,
+        "programs": [
+            _show_membership(found, tip.header.time, held[found.program_id]) for found in memberships[:PROGRAMS_MAX]
+        ],
+        "programs_complete": len(memberships) <= PROGRAMS_MAX,
+    }
+
+
+def _show_membership(found: Membership, now: Any, held: int) -> dict[str, Any]:
+    program = found.program
+    return {
+        "program": found.program_id.hex(),
+        "name": program.name,
+        "unit": program.unit,
+        "decimals": program.decimals,
+        **show_standing(found.member, program.day_at(now), held),
+    }
+
+
+@router.get("/{address}/history", summary="What happened to an account", responses=answers(HistoryAnswer))
+async def read_history(
+    request: Request,
+    address: AddressText,
+    event: Annotated[
+        str | None,
+        Query(max_length=EVENT_NAME_MAX, description="Only events of this name.", examples=["points.earned"]),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_LIMIT,
+) -> Response:
+    """Events, the newest first. Each names the transaction that caused it; null for what a block did by itself."""
+    services = services_of(request)
+    account = services.renderer.parse_address(address)
+    asked = None if event is None else event.encode()
+    page = Page("account.history", (account, asked), cursor, limit, width=2)
+    name = page.filters[1].decode() or None
+    with services.reader.snapshot() as view:
+        rows = view.history(account, page.place, page.rows_wanted, name)
+        is_program = program_test(view)
+        return json_response(
+            page.answer(
+                rows,
+                lambda row: (row.height, row.sequence),
+                lambda row: show_history_row(services, row, is_program),
+            )
+        )
+
+
+def show_history_row(services: Services, row: HistoryRow, is_program: Any) -> dict[str, Any]:
+    """An event with its place in the chain."""
+    return {
+        "height": row.height,
+        "sequence": row.sequence,
+        "time": row.time,
+        "date": show_time(row.time),
+        "txid": None if row.txid is None else row.txid.hex(),
+        **services.renderer.event(row.event, is_program),
+    }
+
+
+@router.get(
+    "/{address}/proof", summary="Prove what an account has", responses=answers_bytes("The proof, to be checked offline.")
+)
+async def read_account_proof(request: Request, address: AddressText) -> Response:
+    """The account's record in the latest state with the path to its block's work; `fansumer proof check` reads it."""
+    services = services_of(request)
+    account = services.renderer.parse_address(address)
+    key = account_key(account)
+    proof = await services.submissions.run(lambda: record_proof(services.node, key))
+    return Response(proof, media_type=PROOF_MEDIA_TYPE)

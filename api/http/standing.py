@@ -1,0 +1,49 @@
+"""A member's points as a person asks for them, computed by the ledger's own function over the lots that are recorded."""
+
+from typing import Any
+
+from api.http.rendering import show_day
+from ledger.domains.loyalty.points import usable_points
+from ledger.domains.loyalty.state import NEVER, Lot, Member
+from ledger.types import Day, Points
+
+
+def pending_points(lots: tuple[Lot, ...], today: Day) -> Points:
+    """Points that are not usable yet and will be: usable on their own first day, and that day is still to come."""
+    return Points(sum(usable_points((lot,), Day(lot[1])) for lot in lots if lot[1] > today))
+
+
+def next_expiry(lots: tuple[Lot, ...], today: Day) -> dict[str, Any] | None:
+    """The next day on which points expire if they are not used, and how many; None if none ever do."""
+    days = [lot[2] for lot in lots if today < lot[2] != NEVER]
+    if not days:
+        return None
+    day = min(days)
+    return {**(show_day(day) or {}), "points": sum(lot[3] for lot in lots if lot[2] == day)}
+
+
+def show_lot(lot: Lot) -> dict[str, Any]:
+    """A lot: usable from its activation day on, until before its expiry day."""
+    version, activation_day, expiry_day, points = lot
+    return {
+        "terms_version": version,
+        "available_on": show_day(activation_day),
+        "expires_on": show_day(expiry_day),
+        "points": points,
+    }
+
+
+def show_standing(member: Member, today: Day, held: int) -> dict[str, Any]:
+    """What a member has in a program. `held` are the points of its open redemptions."""
+    lots = tuple(lot for lot in member.lots if today < lot[2])
+    return {
+        "pending": pending_points(lots, today),
+        "available": usable_points(lots, today),
+        "held": held,
+        "next_expiry": next_expiry(lots, today),
+        "tier": None,
+        "joined_at": member.joined_at,
+        "left_at": member.left_at or None,
+        "entries": member.entries,
+        "lots": [show_lot(lot) for lot in lots],
+    }

@@ -1,0 +1,76 @@
+"""The HTTP API of one node on one port, in a thread of its own."""
+
+import errno
+import socket
+import threading
+import time
+
+import uvicorn
+
+from api.http.app import create_app
+from api.http.settings import HttpSettings
+from ledger.errors import Code
+from node.errors import NodeError
+from node.node import Node
+
+PORT_IN_USE = Code(
+    "api.port_in_use",
+    "port {port} of {host} is taken by another program",
+    "Stop that program, or choose another port with --port (0 takes a free one).",
+)
+NOT_STARTED = Code("api.not_started", "the API did not start within {seconds} s", "Read the log above, then try again.")
+
+START_SECONDS_MAX = 15
+STOP_SECONDS_MAX = 10
+BACKLOG = 1_024
+
+
+def bind_port(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises `api.port_in_use`."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as fault:
+        listener.close()
+        if fault.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise NodeError(PORT_IN_USE, host=host, port=port) from fault
+        raise
+    listener.listen(BACKLOG)
+    return listener
+
+
+class Service:
+    """Serves a node's API until it is closed. The node itself belongs to the caller."""
+
+    def __init__(self, node: Node, listener: socket.socket, settings: HttpSettings) -> None:
+        host, port = listener.getsockname()[:2]
+        self.url = f"http://{host}:{port}"
+        self._listener = listener
+        config = uvicorn.Config(
+            create_app(node, settings),
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=STOP_SECONDS_MAX // 2,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._listener])
+
+    def start(self) -> None:
+        """Serve; returns when requests are answered. Raises `api.not_started`."""
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise NodeError(NOT_STARTED, seconds=START_SECONDS_MAX)
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        """Finish what is being answered and stop listening."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(timeout=STOP_SECONDS_MAX)
+        self._listener.close()

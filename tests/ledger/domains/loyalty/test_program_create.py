@@ -1,0 +1,95 @@
+"""`program.create`: terms that hold together, an owner, empty books."""
+
+from typing import Any
+
+import pytest
+
+from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
+from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.domains.loyalty.events import ProgramCreated
+from ledger.domains.loyalty.program_create import PROGRAM_CREATE, ProgramCreate
+from ledger.domains.loyalty.state import (
+    EMPTY_BOOKS,
+    MinimumBasket,
+    NeverExpires,
+    Program,
+    RatePerAmount,
+    ReceiptCap,
+    RollingExpiry,
+    SponsorPolicy,
+    books_key,
+    program_key,
+    terms_key,
+)
+from ledger.domains.loyalty.terms import BAD_TERMS, SPONSOR_RATE
+from ledger.errors import Malformed
+from ledger.types import Amount, Points
+from tests.support.memory_chain import Scenario
+from tests.support.refusal import refused
+from tests.support.shop import FAN, OWNER, POOR, SPONSOR, Shop, make_terms
+
+RATE = RatePerAmount(Points(1), 10)
+
+
+def program(**terms: Any) -> ProgramCreate:
+    return ProgramCreate("Corner Shop", "point", 0, 0, make_terms(**terms))
+
+
+def test_a_program_begins_with_its_terms_and_empty_books(shop: Shop) -> None:
+    fresh = shop.create_program(FAN, offset_minutes=-300)
+    chain = shop.chain
+    assert chain.events == (ProgramCreated(fresh, FAN.address, "Corner Shop"),)
+    assert chain.events[0].subjects() == (fresh, FAN.address)
+    record: Program = chain.record(program_key(fresh))
+    assert (record.owner, record.payer, record.offset_minutes) == (FAN.address, b"A" + FAN.address, -300)
+    assert record.versions == ((1, chain.mined[-1].context.time),)
+    assert chain.record(terms_key(fresh, 1)) == make_terms()
+    assert chain.record(books_key(fresh)) == EMPTY_BOOKS
+    assert PROGRAM_CREATE.reads(FAN.address, program()) == ()
+
+
+@pytest.mark.parametrize(
+    ("terms", "reason"),
+    [
+        ({"rules": (MinimumBasket(1),)}, "no rule gives points"),
+        ({"rules": (RATE, MinimumBasket(1), MinimumBasket(2))}, "named twice"),
+        ({"rules": (RATE, ReceiptCap(Points(1)), ReceiptCap(Points(2)))}, "named twice"),
+        ({"expiry": RollingExpiry(5), "activation_delay_days": 5}, "would expire before"),
+        ({"activation_delay_days": 6, "return_window_days": 7}, "before the return window"),
+        ({"period_days": 7, "period_anchor_day": 7}, "outside the period"),
+        ({"period_days": 0, "period_anchor_day": 1}, "outside the period"),
+    ],
+)
+def test_terms_that_contradict_themselves_are_malformed(chain: Scenario, terms: dict[str, Any], reason: str) -> None:
+    with refused(BAD_TERMS, Malformed):
+        chain.sign("program.create", program(**terms), author=OWNER)
+    with pytest.raises(Malformed, match=reason):
+        chain.sign("program.create", program(**terms), author=OWNER)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"rules": (RATE, RATE, MinimumBasket(1), ReceiptCap(Points(2)))},
+        {"expiry": RollingExpiry(6), "activation_delay_days": 5, "return_window_days": 5},
+        {"expiry": NeverExpires(), "activation_delay_days": 366},
+        {"period_days": 7, "period_anchor_day": 6},
+    ],
+)
+def test_terms_at_their_limits_are_valid(chain: Scenario, terms: dict[str, Any]) -> None:
+    chain.send("program.create", program(**terms), author=OWNER)
+
+
+def test_failures_come_in_the_documented_order(chain: Scenario) -> None:
+    chain.send("transfer", Transfer(ToAccount(POOR.address), Amount(12_000)), author=FAN)
+    low = SponsorPolicy(Amount(1), Amount(0), Amount(0), Amount(0))
+    with refused(SPONSOR_RATE, rate=1, minimum=2):
+        chain.send("program.create", program(sponsor=low), author=POOR)
+    with refused(INSUFFICIENT, needed=10_000):
+        chain.send("program.create", program(sponsor=SPONSOR), author=POOR)
+
+
+def test_another_programs_pool_must_hold_the_deposit() -> None:
+    shop = Shop(pool=11_000)
+    with refused(POOL_INSUFFICIENT, needed=10_000):
+        shop.chain.send("program.create", program(), author=OWNER, payment=shop.sponsored)
