@@ -16,9 +16,9 @@ from api.demo.replay import DEMO_WEEKS, ReplayOptions, demo_brand_master, run_re
 from api.demo.walk import Walk, WalkReport
 from api.http.settings import HttpSettings
 from api.service import Service, bind_port
+from api.wallet.builder import Signer
 from api.wallet.client import Client
 from api.wallet.derivation import derive_main_seed
-from api.wallet.builder import Signer
 from ledger.address import encode_address
 from ledger.errors import Code
 from ledger.networks import NETWORKS
@@ -33,7 +33,9 @@ DEFAULT_PORT = 8780
 DEFAULT_HOST = "127.0.0.1"
 
 SMOKE_FAILED = Code("smoke.failed", "the smoke run failed: {reason}", "Read the lines above; they say at which step.")
-BAD_PARAMS_FILE = Code("params.unreadable", "{path} is no params file: {reason}", "Write one with `fansumer chain params`.")
+BAD_PARAMS_FILE = Code(
+    "params.unreadable", "{path} is no params file: {reason}", "Write one with `fansumer chain params`."
+)
 
 Say = Callable[[str], None]
 

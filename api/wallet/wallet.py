@@ -48,6 +48,9 @@ WRONG_CHAIN = Code(
     "the invitation is for the chain {invited}, the node is on {found}",
     "Point the wallet at a node of that chain.",
 )
+NO_REWARD = Code(
+    "wallet.no_reward", "the program offers no reward {reward}", "List them with `fansumer brand rewards`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +234,41 @@ class Wallet:
             answer = self.client.account(address)
             if answer.get("programs"):
                 yield address, answer
+
+    def price_of(self, program: ProgramId, reward: RewardId) -> Points:
+        """Today's price of a reward. Raises WalletError wallet.no_reward."""
+        for found in self.client.every(self.client.rewards, program):
+            if found["id"] == reward.hex():
+                return Points(int(found["price"]))
+        raise WalletError(NO_REWARD, reward=reward)
+
+    def program_of_campaign(self, campaign: CampaignId) -> ProgramId | None:
+        """The program whose points a campaign collects; None if it collects coin."""
+        unit = self.client.campaign(campaign)["unit"]
+        return ProgramId(bytes.fromhex(unit["program"])) if unit.get("program") else None
+
+    def consents(self, program: ProgramId, now: int) -> list[dict[str, Any]]:
+        """Every consent of the account for `program` as its history tells: the newest word on each, and whether it holds."""
+        address = self.address_text(self.program_signer(program).address)
+        found: dict[tuple[str, int, str], dict[str, Any]] = {}
+        for event in self.client.every(self.client.account_history, address):
+            if event["name"] not in ("consent.granted", "consent.revoked"):
+                continue
+            data = event["data"]
+            expires_at = int(data.get("expires_at") or 0)
+            holds = event["name"] == "consent.granted" and (not expires_at or now < expires_at)
+            found.setdefault(
+                (data["grantee"], data["purpose"], data["scope"]),
+                {
+                    "grantee": data["grantee"],
+                    "purpose": data["purpose"],
+                    "scope": data["scope"],
+                    "holds": holds,
+                    "expires_at": expires_at or None,
+                    "height": event["height"],
+                },
+            )
+        return list(found.values())
 
 
 def _payment(choice: str, program: ProgramId) -> Payment | None:

@@ -1,4 +1,4 @@
-"""Moving points between lots and the totals of a program's books (spec LOY-8 to LOY-11).
+"""Moving points between lots and the totals of a program's books (spec LOY-8 to LOY-10, LOY-13).
 
 A lot's points stand in the total `pending` while its activation day's totals exist, in `available` after, and in `expired` once
 its expiry day's totals were moved. Whether a lot can be used is decided by its days alone, never by whether that work was done.
@@ -31,7 +31,7 @@ POINTS_INSUFFICIENT = Code(
 )
 
 RESTORE_GRACE_DAYS = 14
-"""What comes back from a hold or a failed campaign stays usable at least this long (spec LOY-11)."""
+"""What comes back from a hold or a failed campaign stays usable at least this long (spec LOY-13)."""
 
 DAY_DUE = "program.day"
 NO_TOTALS = DayTotals(Points(0), Points(0))
@@ -157,7 +157,7 @@ class PointsBook:
         return tuple(left), tuple(taken)
 
     def give_back(self, lots: tuple[Lot, ...], taken: tuple[Lot, ...], out_of: str) -> tuple[Lot, ...]:
-        """Move taken lots back from the total `out_of`; what expired meanwhile gets the grace (spec LOY-11)."""
+        """Move taken lots back from the total `out_of`; what expired meanwhile gets the grace (spec LOY-13)."""
         for version, activation_day, expiry_day, amount in taken:
             until = expiry_day if expiry_day == NEVER else max(expiry_day, self.today + RESTORE_GRACE_DAYS)
             lots = self.add_lot(lots, (version, activation_day, until, amount))

@@ -16,7 +16,7 @@ from ledger.types import Address, HoldId, Points, ProgramId, RewardId, Timestamp
 
 HOLD_TIMEOUT_DUE = "redeem.timeout"
 HOLD_BLOCKS_MIN = 6
-"""A hold stays open for at least so many blocks: an outage must not eat it (spec RWD-4)."""
+"""A hold stays open for at least so many blocks: an outage must not eat it (spec RWD-5)."""
 
 
 @declare_event

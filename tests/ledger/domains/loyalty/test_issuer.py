@@ -89,7 +89,7 @@ def test_failures_of_granting_come_in_the_documented_order(shop: Shop) -> None:
         send("issuer.grant", replace(payload, program=ProgramId(NOWHERE)), author=FAN)
     with refused(NOT_OWNER):
         send("issuer.grant", payload, author=FAN)
-    keep = 12_000
+    keep = 11_000
     everything = Transfer(ToAccount(STRANGER.address), Amount(FUNDS // 2))
     fee = shop.chain.sign("transfer", everything, author=OWNER).weight * 2
     rest = shop.coin_of(OWNER) - fee - keep

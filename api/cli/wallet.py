@@ -1,0 +1,351 @@
+"""`fansumer wallet`: a fan's own commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli import consent, receipt
+from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, Limit, PayOwn, Program, Url, Wait, WalletFile
+
+app = typer.Typer(no_args_is_help=True, help="A fan's wallet: keys, memberships, points, coin.")
+app.add_typer(consent.app, name="consent")
+app.add_typer(receipt.app, name="receipt")
+
+Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]
+
+
+@app.command()
+def create(wallet: WalletFile = None, as_json: AsJson = False) -> None:
+    """Make a wallet: 24 words to write down, and a keystore under a passphrase.
+
+    \b
+    Example:
+      fansumer wallet create
+    """
+    from api.cli.output import print_json, say
+    from api.cli.session import wallet_path
+    from api.wallet.mnemonic import create_phrase
+
+    phrase = create_phrase()
+    path = wallet_path(wallet)
+    _save(path, phrase)
+    if as_json:
+        print_json({"wallet": str(path), "phrase": phrase})
+        return
+    say("Write these words down in their order and keep the paper. They are the wallet; nobody can restore them.")
+    typer.echo(phrase)
+    say(f"The keystore is {path}.")
+
+
+@app.command()
+def restore(
+    wallet: WalletFile = None,
+    phrase_file: Annotated[
+        Path | None, typer.Option("--phrase-file", help="Read the words from this file instead of asking.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a wallet back from its words.
+
+    \b
+    Example:
+      fansumer wallet restore
+    """
+    from api.cli.output import print_json, say
+    from api.cli.session import read_text, wallet_path
+    from api.wallet.mnemonic import check_phrase
+
+    typed = typer.prompt("Words", hide_input=True, err=True) if phrase_file is None else read_text(phrase_file)
+    phrase = check_phrase(typed)
+    path = wallet_path(wallet)
+    _save(path, phrase)
+    if as_json:
+        print_json({"wallet": str(path)})
+    else:
+        say(f"The keystore is {path}.")
+
+
+def _save(path: Path, phrase: str) -> None:
+    """Write a new keystore; nothing is asked where one is in the way."""
+    from api.cli.output import UsageFault
+    from api.cli.session import FILE_FAILED, ask_passphrase
+    from api.wallet.errors import WalletError
+    from api.wallet.keystore import ALREADY_THERE, Content, save_keystore, seal_content
+    from api.wallet.mnemonic import read_entropy
+
+    if path.exists():
+        raise WalletError(ALREADY_THERE, path=str(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as fault:
+        raise UsageFault(FILE_FAILED, path=str(path), reason=fault.strerror or "no folder") from None
+    save_keystore(path, seal_content(Content(read_entropy(phrase)), ask_passphrase(is_new=True)))
+
+
+@app.command()
+def addresses(
+    programs: Annotated[
+        list[str] | None, typer.Option("--program", help="A program's id; by default all that the node knows.")
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option("--prefix", help="The network's prefix, such as dfan: then no node is asked.")
+    ] = None,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Show this wallet's addresses: the main one, and one for each program.
+
+    \b
+    Examples:
+      fansumer wallet addresses
+      fansumer wallet addresses --prefix dfan --program 5f5f...5f
+    """
+    from api.cli.output import print_json, print_rows
+    from api.cli.session import connect, open_master, read_id
+    from api.wallet.builder import Signer
+    from api.wallet.derivation import derive_main_seed, derive_program_seed
+    from ledger.address import encode_address
+    from ledger.types import ProgramId
+
+    master = open_master(wallet)
+    found = [ProgramId(read_id(text, "PROGRAM")) for text in programs or ()]
+    if prefix is None:
+        with connect(url) as client:
+            prefix = str(client.chain()["address_prefix"])
+            if programs is None:
+                found = [ProgramId(bytes.fromhex(item["id"])) for item in client.every(client.programs)]
+    main = Signer.of_seed(derive_main_seed(master, account)).address
+    rows = [{"account": f"main {account}", "address": encode_address(prefix, main)}]
+    for program in found:
+        address = Signer.of_seed(derive_program_seed(master, program)).address
+        rows.append({"account": program.hex(), "address": encode_address(prefix, address)})
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows)
+
+
+@app.command()
+def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Show coin, and points of every program that was joined.
+
+    \b
+    Example:
+      fansumer wallet balance
+    """
+    from api.cli.output import print_json, print_rows
+    from api.cli.session import open_wallet
+
+    with open_wallet(url, wallet, account) as opened:
+        found = [answer for _, answer in opened.balances()]
+    if as_json:
+        print_json(found)
+        return
+    typer.echo(f"coin  {found[0]['coin']}  {found[0]['address']}\n")
+    columns = ("name", "available", "pending", "held", "next_expiry.date", "next_expiry.points", "program")
+    print_rows([program for answer in found for program in answer["programs"]], columns)
+
+
+@app.command()
+def join(
+    program: Annotated[str | None, typer.Argument(metavar="[PROGRAM]", help="The program's id.")] = None,
+    invitation: Annotated[
+        Path | None, typer.Option("--invitation", help="A till's invitation: then its program's pool pays.")
+    ] = None,
+    request: Annotated[
+        Path | None, typer.Option("--request", help="Where to write the request for the till; else it is printed.")
+    ] = None,
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Join a program: with a till's invitation (no coin, no network needed), or alone from the account's own coin.
+
+    \b
+    Examples:
+      fansumer wallet join --invitation invitation.json --request request.json
+      fansumer wallet join 5f5f...5f
+    """
+    from api.cli.session import finish, open_master, open_wallet, read_id, read_text, write_file
+    from api.wallet.client import Client
+    from api.wallet.enrolment import Invitation
+    from api.wallet.wallet import Wallet
+    from ledger.types import ProgramId
+
+    if (program is None) == (invitation is None):
+        raise typer.BadParameter("name either a PROGRAM or an --invitation")
+    if invitation is not None:
+        invited = Invitation.from_json(read_text(invitation))
+        with Client(url) as client:
+            text = Wallet(open_master(wallet), client).answer_invitation(invited).to_json()
+        if request is None:
+            typer.echo(text)
+        else:
+            write_file(request, text.encode())
+        return
+    assert program is not None, "one of the two is given"
+    with open_wallet(url, wallet) as opened:
+        finish(opened, opened.join(ProgramId(read_id(program, "PROGRAM"))), wait=wait, as_json=as_json)
+
+
+@app.command()
+def leave(
+    program: Program, wallet: WalletFile = None, url: Url = DEFAULT_URL, wait: Wait = True, as_json: AsJson = False
+) -> None:
+    """Leave a program, without a fee. Points stay usable until they expire.
+
+    \b
+    Example:
+      fansumer wallet leave 5f5f...5f
+    """
+    from api.cli.session import finish, open_wallet, read_id
+    from ledger.types import ProgramId
+
+    found = ProgramId(read_id(program, "PROGRAM"))
+    with open_wallet(url, wallet) as opened:
+        finish(opened, opened.leave(found), wait=wait, as_json=as_json)
+
+
+@app.command()
+def redeem(
+    program: Program,
+    reward: Annotated[str, typer.Argument(metavar="REWARD", help="The reward's id: 64 hexadecimal digits.")],
+    quantity: Annotated[int, typer.Option("--quantity", min=1, max=1_000, help="How many.")] = 1,
+    price_max: Annotated[
+        int | None, typer.Option("--price-max", min=1, help="Points that one may cost; by default today's price.")
+    ] = None,
+    pay_own: PayOwn = False,
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a reward. Its points are held until the shop hands it out, or come back.
+
+    \b
+    Example:
+      fansumer wallet redeem 5f5f...5f a1a1...a1 --price-max 100
+    """
+    from api.cli.session import finish, open_wallet, read_id
+    from api.wallet.wallet import OWN_FEE, POOL
+    from ledger.types import Points, ProgramId, RewardId
+
+    of_program, wanted = ProgramId(read_id(program, "PROGRAM")), RewardId(read_id(reward, "REWARD"))
+    with open_wallet(url, wallet) as opened:
+        price = opened.price_of(of_program, wanted) if price_max is None else Points(price_max)
+        payment = OWN_FEE if pay_own else POOL
+        sent = opened.redeem(of_program, wanted, price_accepted=price, quantity=quantity, payment=payment)
+        finish(opened, sent, wait=wait, as_json=as_json, noun="hold")
+
+
+@app.command()
+def cancel(
+    program: Program,
+    hold: Annotated[str, typer.Argument(metavar="HOLD", help="The redemption's id, as `wallet redeem` showed it.")],
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Give a redemption up, without a fee. Its points come back.
+
+    \b
+    Example:
+      fansumer wallet cancel 5f5f...5f b2b2...b2
+    """
+    from api.cli.session import finish, open_wallet, read_id
+    from ledger.types import HoldId, ProgramId
+
+    of_program, open_hold = ProgramId(read_id(program, "PROGRAM")), HoldId(read_id(hold, "HOLD"))
+    with open_wallet(url, wallet) as opened:
+        finish(opened, opened.cancel(of_program, open_hold), wait=wait, as_json=as_json)
+
+
+@app.command()
+def pledge(
+    campaign: Campaign,
+    quantity: Annotated[
+        int, typer.Argument(min=1, max=AMOUNT_MAX, help="How much, in the smallest unit of what it collects.")
+    ],
+    tier: Annotated[int, typer.Option("--tier", min=0, max=32, help="The tier, counted from 1; 0 is none.")] = 0,
+    pay_own: PayOwn = False,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Back a campaign. If its goal is not reached by the deadline, everything comes back by itself.
+
+    \b
+    Example:
+      fansumer wallet pledge c3c3...c3 500 --tier 1
+    """
+    from api.cli.session import finish, open_wallet, read_id
+    from api.wallet.wallet import OWN_FEE, POOL
+    from ledger.types import CampaignId
+
+    wanted = CampaignId(read_id(campaign, "CAMPAIGN"))
+    with open_wallet(url, wallet, account) as opened:
+        unit_program = opened.program_of_campaign(wanted)
+        payment = OWN_FEE if pay_own else POOL
+        sent = opened.pledge(wanted, quantity, tier=tier, program=unit_program, payment=payment)
+        finish(opened, sent, wait=wait, as_json=as_json)
+
+
+@app.command()
+def send(
+    recipient: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets it.")],
+    amount: Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="Coin, in its smallest unit.")],
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Send coin to another account.
+
+    \b
+    Example:
+      fansumer wallet send dfan1p... 5000
+    """
+    from api.cli.session import finish, open_wallet, read_account
+    from ledger.types import Amount
+
+    with open_wallet(url, wallet, account) as opened:
+        sent = opened.transfer(read_account(opened, recipient), Amount(amount))
+        finish(opened, sent, wait=wait, as_json=as_json)
+
+
+@app.command()
+def history(
+    program: Annotated[
+        str | None, typer.Option("--program", help="The account for this program; by default the main account.")
+    ] = None,
+    limit: Limit = 20,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Show what happened to an account, the newest first.
+
+    \b
+    Example:
+      fansumer wallet history --program 5f5f...5f --limit 5
+    """
+    from api.cli.output import print_json, print_rows
+    from api.cli.session import open_wallet, read_id
+    from ledger.types import ProgramId
+
+    with open_wallet(url, wallet, account) as opened:
+        signer = opened.main if program is None else opened.program_signer(ProgramId(read_id(program, "PROGRAM")))
+        page = opened.client.account_history(opened.address_text(signer.address), limit=limit)
+    if as_json:
+        print_json(page)
+    else:
+        print_rows(page["items"], ("height", "date", "name", "data.points", "data.amount", "data.quantity", "txid"))

@@ -1,0 +1,81 @@
+"""What a fan's wallet does with a receipt: check it at the till, show it, and find it again in the settled entry."""
+
+import json
+from typing import Any, Final
+
+from api.wallet.errors import WalletError
+from api.wallet.sealing import BAD_OPENING, opening_from_mapping
+from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash, receipt_is_signed
+from ledger.errors import Code
+from ledger.policy import address_of_key
+from ledger.types import ChainId, Timestamp
+
+CLOCK_SECONDS_MAX: Final = 600
+"""A receipt that is handed over now and whose time is off by more is refused: its period may be another one."""
+
+NOT_SIGNED = Code(
+    "receipt.not_signed",
+    "the till that this receipt names did not sign it for this chain",
+    "Ask the shop for the receipt again, and check the chain's id.",
+)
+WRONG_TIME = Code(
+    "receipt.wrong_time",
+    "the receipt's time is off by {seconds} seconds",
+    "Ask the shop to set its till's clock and to sign again.",
+)
+NOT_IN_OPENING = Code(
+    "receipt.not_in_opening",
+    "the settled entry of period {period} does not hold this receipt",
+    "Show the receipt to the shop: it was left out.",
+)
+
+
+def check_receipt(signed: SignedReceipt, chain_id: ChainId, *, now: Timestamp | None = None) -> None:
+    """Raise WalletError receipt.not_signed, or receipt.wrong_time where `now` is given."""
+    if not receipt_is_signed(signed, chain_id):
+        raise WalletError(NOT_SIGNED)
+    if now is not None and abs(now - signed.receipt.time) > CLOCK_SECONDS_MAX:
+        raise WalletError(WRONG_TIME, seconds=abs(now - signed.receipt.time))
+
+
+def describe_receipt(signed: SignedReceipt) -> dict[str, Any]:
+    """A receipt as JSON."""
+    receipt = signed.receipt
+    return {
+        "receipt": receipt_hash(receipt, signed.salt).hex(),
+        "program": receipt.program.hex(),
+        "terms_version": receipt.terms_version,
+        "member": receipt.member.hex(),
+        "till": address_of_key(receipt.till).hex(),
+        "sequence": receipt.sequence,
+        "time": receipt.time,
+        "net_cents": receipt.net_cents,
+        "paid_with_points_cents": receipt.paid_with_points_cents,
+        "codes": {code: cents for code, cents in receipt.codes},
+        "points": receipt.points,
+        "signed": True,
+    }
+
+
+def find_in_opening(signed: SignedReceipt, text: str) -> dict[str, Any]:
+    """The entry that settled a receipt: its period, points and commitments, to be compared with the account's history.
+
+    Raises WalletError sealing.bad_opening or receipt.not_in_opening.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise WalletError(BAD_OPENING, reason="it is not JSON") from None
+    if not isinstance(document, dict):
+        raise WalletError(BAD_OPENING, reason="it is no JSON object")
+    opening = opening_from_mapping(document)
+    item = (receipt_hash(signed.receipt, signed.salt), signed.receipt.points)
+    if opening.member != signed.receipt.member or item not in opening.receipts:
+        raise WalletError(NOT_IN_OPENING, period=opening.period)
+    entry = opening.entry()
+    return {
+        "settled_in_period": opening.period,
+        "entry_points": opening.points,
+        "entry_commitment": entry.receipts.hex(),
+        "entry_remainder_commitment": entry.remainder.hex() or None,
+    }
