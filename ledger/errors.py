@@ -14,7 +14,8 @@ A `Code` is declared once, beside the rule that uses it, and is never reused for
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 FieldValue = int | str | bytes | bool | None
 
@@ -53,6 +54,10 @@ class LedgerError(Exception):
     def __str__(self) -> str:
         shown = {name: value.hex() if isinstance(value, bytes) else value for name, value in self.fields.items()}
         return f"{self.code.name}: {self.code.text.format_map(_Shown(shown))}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that a fault of a worker process arrives whole."""
+        return partial(type(self), self.code, **self.fields), ()
 
     @property
     def advice(self) -> str:

@@ -27,7 +27,9 @@ from node.store.migrate import migrate
 from node.store.tables import history, listing, records, transactions
 
 NO_STORE = Code("audit.no_store", "there is no store at {path}", "Name the data folder of a node.")
-BAD_BLOCK = Code("audit.block", "block {height} does not verify: {reason}", "The store is damaged or its maker cheated.")
+BAD_BLOCK = Code(
+    "audit.block", "block {height} does not verify: {reason}", "The store is damaged or its maker cheated."
+)
 ROWS_DIFFER = Code(
     "audit.rows_differ",
     "the table {table} differs from what the blocks give: {reason}",

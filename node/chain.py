@@ -4,7 +4,8 @@ One database transaction holds everything that a step changes: blocks, records, 
 and are rebuilt from it when a step fails half-way. Listeners hear of a new tip after it was committed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from ledger import coinbase as coinbase_format
 from ledger.block import (
+    BODY_MISMATCH,
     COMMITTED_WRONG,
     Block,
     Commitment,
@@ -20,9 +22,7 @@ from ledger.block import (
     transaction_root,
 )
 from ledger.difficulty import DifficultyState, next_bits
-from ledger.domains.accounts.state import account_key
-from ledger.domains.loyalty.state import books_key, member_key, program_key
-from ledger.errors import BlockViolation, Code, LedgerError, Malformed, RuleViolation
+from ledger.errors import BlockViolation, Code, LedgerError, Malformed, RuleViolation, Violation
 from ledger.fork_choice import Branch, TieKey, is_better
 from ledger.genesis import Genesis, make_genesis
 from ledger.hashing import COMMITMENT, sha256d
@@ -33,16 +33,18 @@ from ledger.merkle import IncrementalTree
 from ledger.params import Params
 from ledger.pow import target_from_compact, work_of
 from ledger.reward import Payee
-from ledger.transaction import BAD_SIGNATURE, Sponsored, Transaction, decode_transaction, signature_checks
+from ledger.transaction import Transaction, decode_transaction
 from ledger.transition import BlockExecution, Transition
 from ledger.types import Amount, BlockHash, ChainId, Hash, Height, RecordKey, Target, Timestamp, TxId, Work
 from node.clock import Clock
 from node.errors import NodeError
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
-from node.store.engine import explain_fault
+from node.store.engine import corrupt_store, explain_fault
 from node.store.index import Index
+from node.store.prefetch import keys_read
 from node.store.state import StateTree, StoreState
+from node.window import TransactionWindow
 
 UNKNOWN_PARENT = Code("block.unknown_parent", "its parent {parent} is not known here", "Send the parent first.")
 TOO_EARLY = Code(
@@ -63,7 +65,6 @@ OTHER_CHAIN = Code(
     "the store holds the chain {found}, and the params are those of {expected}",
     "Use the params file that the store was made with, or another data folder.",
 )
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +114,23 @@ class Chain:
         self._path = str(engine.url.database)
         self._verifier = SignatureVerifier()
         self._listeners: list[Callable[[TipChanged], None]] = []
+        genesis = make_genesis(params)
+        self.chain_id: ChainId = genesis.chain_id
         try:
             self._connection = engine.connect()
+        except DatabaseError as fault:
+            raise explain_fault(fault, self._path) from fault
+        try:
             self._blocks = BlockStore(self._connection)
             self.state = StoreState(self._connection)
             self._index = Index(self._connection)
-            self._genesis = make_genesis(params)
-            self.chain_id: ChainId = self._genesis.chain_id
-            self._open(self._genesis)
+            self._open(genesis)
         except DatabaseError as fault:
+            self._connection.close()
             raise explain_fault(fault, self._path) from fault
+        except BaseException:
+            self._connection.close()
+            raise
 
     # --- opening ---
 
@@ -145,36 +153,53 @@ class Chain:
         self._connection.commit()
 
     def _load(self) -> None:
-        """Rebuild what is kept in memory from the store."""
+        """Rebuild what is kept in memory from the store. Raises `store.corrupt` where it is not what the tip commits to."""
+        self._is_stale = True
         tip = self._blocks.tip()
-        assert tip is not None, "an opened store has a tip"
+        block = None if tip is None else self._blocks.body(tip.hash)
+        if tip is None or block is None:
+            raise corrupt_store(self._connection, "the last block is missing")
         self.tip = tip
         self.state.forget()
         self._tree = StateTree()
         self._tree.rebuild(self._connection)
-        self._history = IncrementalTree(known.history_leaf for known in self._blocks.active_headers())
-        self.window: dict[bytes, TxId] = {}
-        self._window_by_height: dict[Height, list[bytes]] = {}
+        *earlier, _ = (known.history_leaf for known in self._blocks.active_headers())
+        self._history = IncrementalTree(earlier)
+        commitment = Commitment.decode(block.commitment_bytes)
+        if self._tree.tree.root() != commitment.state_root or self._history.root() != commitment.history_root:
+            raise corrupt_store(self._connection, "its records or headers are not those that the last block commits to")
+        self._history.extend([tip.history_leaf])
+        self._window = TransactionWindow(self.params.validity_blocks_max)
         first = Height(max(tip.height - self.params.validity_blocks_max, 1))
-        for offset, block in enumerate(self._blocks.active_blocks(first)):
-            transactions = [decode_transaction(raw, self.chain_id) for raw in block.transactions]
-            self._extend_window(Height(first + offset), transactions)
+        for height, kept in enumerate(self._blocks.active_blocks(first), start=first):
+            self._window.extend(Height(height), self._decode_kept(kept))
         self._connection.rollback()
+        self._is_stale = False
 
-    def _extend_window(self, height: Height, transactions: Iterable[Transaction]) -> None:
-        added: list[bytes] = []
-        for transaction in transactions:
-            self.window[transaction.once_key] = transaction.txid
-            added.append(transaction.once_key)
-        self._window_by_height[height] = added
-        for key in self._window_by_height.pop(Height(height - self.params.validity_blocks_max), ()):
-            del self.window[key]
+    def _decode_kept(self, block: Block) -> list[Transaction]:
+        """The transactions of a block that was valid when it was kept. Raises `store.corrupt`."""
+        try:
+            return [decode_transaction(raw, self.chain_id) for raw in block.transactions]
+        except LedgerError as fault:
+            raise corrupt_store(self._connection, f"a transaction of block {block.hash.hex()}: {fault}") from fault
+
+    def _recover(self) -> None:
+        """After a fault of this machine: back to what is committed; where even that can't be read, try again at the next call."""
+        self._is_stale = True
+        with suppress(DatabaseError, NodeError):
+            self._connection.rollback()
+            self._load()
 
     # --- reading ---
 
     def next_context(self) -> Context:
         """Where the next block's transactions are applied."""
         return Context(self.params, Height(self.tip.height + 1), self.tip.header.time)
+
+    @property
+    def window(self) -> Mapping[bytes, TxId]:
+        """Author and salt of each transaction of the last blocks, and its txid."""
+        return self._window.txids
 
     @property
     def state_root(self) -> Hash:
@@ -225,7 +250,20 @@ class Chain:
         payees_of: Callable[[Amount], tuple[Payee, ...]],
         time: Timestamp,
     ) -> Template:
-        """A block on the tip with as many of `transactions` as are valid and fit, in their order."""
+        """A block on the tip with as many of `transactions` as are valid and fit, in their order. Raises `NodeError`."""
+        try:
+            if self._is_stale:
+                self._load()
+            return self._build(transactions, payees_of, time)
+        except DatabaseError as fault:
+            raise explain_fault(fault, self._path) from fault
+
+    def _build(
+        self,
+        transactions: Iterable[Transaction],
+        payees_of: Callable[[Amount], tuple[Payee, ...]],
+        time: Timestamp,
+    ) -> Template:
         context = self.next_context()
         execution = BlockExecution(self.state, context, self.window)
         kept: list[Transaction] = []
@@ -272,11 +310,19 @@ class Chain:
         `block.body_mismatch` say nothing against the block itself. Database faults become `NodeError`; nothing is half-written.
         """
         try:
+            if self._is_stale:
+                self._load()
             return self._accept(block)
-        except DatabaseError as fault:
+        except (Malformed, Violation):
             self._connection.rollback()
-            self._load()
+            raise
+        except DatabaseError as fault:
+            self._recover()
             raise explain_fault(fault, self._path) from fault
+        except BaseException:
+            # A damaged store, a broken invariant or an interrupt: memory may be ahead of what is committed.
+            self._recover()
+            raise
 
     def _accept(self, block: Block) -> AcceptedBlock:
         block_hash = block.hash
@@ -286,12 +332,13 @@ class Chain:
                 raise BlockViolation(KNOWN_INVALID, reason=earlier.invalid_code)
             return AcceptedBlock(block_hash, is_new=False, is_tip=block_hash == self.tip.hash)
         known = self._check_header(block)
-        check_body_belongs(block, self.params)
         try:
-            return self._follow(block, known)
-        except LedgerError:
-            self._connection.rollback()
+            check_body_belongs(block, self.params)
+        except (Malformed, BlockViolation) as fault:
+            if fault.code is not BODY_MISMATCH:
+                self._remember_invalid(block, known, fault)
             raise
+        return self._follow(block, known)
 
     def _check_header(self, block: Block) -> KnownHeader:
         header = block.header
@@ -300,9 +347,7 @@ class Chain:
             raise BlockViolation(UNKNOWN_PARENT, parent=header.previous)
         if parent.invalid_code:
             raise BlockViolation(KNOWN_INVALID, reason=parent.invalid_code)
-        state: DifficultyState = check_header(
-            self.params.difficulty_eras, parent.difficulty, parent.hash, header
-        )
+        state: DifficultyState = check_header(self.params.difficulty_eras, parent.difficulty, parent.hash, header)
         ahead, maximum = header.time - self._clock.now(), self.params.future_limit_seconds(state.height)
         if ahead > maximum:
             raise BlockViolation(TOO_EARLY, time=header.time, ahead=ahead, maximum=maximum)
@@ -354,21 +399,28 @@ class Chain:
             while self.tip.height > fork.height:
                 disconnected.append(self._disconnect())
             for at in reversed(branch):
-                body = self._blocks.body(at.hash)
-                assert body is not None, "a kept header has its body"
-                connected.append(self._connect(body, at))
+                connected.append(self._connect(self._kept_block(at), at))
         except (Malformed, BlockViolation) as fault:
             self._connection.rollback()
             self._load()
-            self._keep_branch_invalid(block, known, at, fault)
+            self._blocks.add(known, block.encode())
+            self._blocks.condemn(at.hash, fault.code.name)
+            self._connection.commit()
+            if at is known:
+                raise
             raise BlockViolation(KNOWN_INVALID, reason=fault.code.name) from fault
         self._connection.commit()
         return TipChanged(tuple(connected), tuple(disconnected))
 
-    def _keep_branch_invalid(self, block: Block, known: KnownHeader, bad: KnownHeader, fault: LedgerError) -> None:
-        self._blocks.add(known, block.encode())
-        self._blocks.condemn(bad.hash, fault.code.name)
-        self._connection.commit()
+    def _kept_block(self, known: KnownHeader) -> Block:
+        """A block whose body was found to belong to its header before it was kept. Raises `store.corrupt`."""
+        block = self._blocks.body(known.hash)
+        assert block is not None, "a kept header has its body"
+        try:
+            check_body_belongs(block, self.params)
+        except LedgerError as fault:
+            raise corrupt_store(self._connection, f"the body of block {known.hash.hex()}: {fault}") from fault
+        return block
 
     def _disconnect(self) -> ConnectedBlock:
         gone = self.tip
@@ -380,20 +432,12 @@ class Chain:
         self._tree.take_back(undo)
         self._index.take_back(gone.height)
         self._history.truncate(gone.height)
-        for key in self._window_by_height.pop(gone.height, ()):
-            del self.window[key]
         self.tip = parent
-        self._refill_window(Height(parent.height - self.params.validity_blocks_max + 1))
-        transactions = tuple(decode_transaction(raw, self.chain_id) for raw in block.transactions)
-        return ConnectedBlock(gone.hash, gone.height, transactions)
-
-    def _refill_window(self, height: Height) -> None:
-        """A block that had left the window is in it again after one was taken back."""
-        block = self.block_at(height) if height > 0 else None
-        if block is not None and height not in self._window_by_height:
-            transactions = [decode_transaction(raw, self.chain_id) for raw in block.transactions]
-            self._window_by_height[height] = [tx.once_key for tx in transactions]
-            self.window.update((tx.once_key, tx.txid) for tx in transactions)
+        returning = self._window.take_back(gone.height)
+        older = None if returning is None else self.block_at(returning)
+        if returning is not None and older is not None:
+            self._window.restore(returning, self._decode_kept(older))
+        return ConnectedBlock(gone.hash, gone.height, tuple(self._decode_kept(block)))
 
     def _connect(self, block: Block, known: KnownHeader) -> ConnectedBlock:
         """Apply a block to the tip that is its parent. Changes nothing in memory if it raises."""
@@ -404,8 +448,10 @@ class Chain:
         if commitment.history_root != self._history.root():
             raise BlockViolation(WRONG_ROOT, name="history")
         transactions = self._decode(block)
-        self._verify(transactions)
-        self.state.prefetch(_keys_read(transactions))
+        bad = self._verifier.first_bad_transaction(transactions, self.chain_id)
+        if bad is not None:
+            raise BlockViolation(BAD_TRANSACTION, position=bad, reason="witness.signature")
+        self.state.prefetch(keys_read(transactions))
         transition = self._execute(transactions, commitment)
         if block.results != transition.codes:
             raise BlockViolation(WRONG_RESULTS)
@@ -416,7 +462,7 @@ class Chain:
         self._index.write(height, transactions, transition.events)
         self._blocks.activate(known, transition.undo)
         self._history.extend([known.history_leaf])
-        self._extend_window(height, transactions)
+        self._window.extend(height, transactions)
         self.tip = known
         return ConnectedBlock(known.hash, height, tuple(transactions))
 
@@ -429,12 +475,6 @@ class Chain:
                 raise BlockViolation(BAD_TRANSACTION, position=position, reason=str(fault)) from fault
         return found
 
-    def _verify(self, transactions: Sequence[Transaction]) -> None:
-        checks = [(i, check) for i, tx in enumerate(transactions) for check in signature_checks(tx, self.chain_id)]
-        bad = self._verifier.first_bad([check for _, check in checks])
-        if bad is not None:
-            raise BlockViolation(BAD_TRANSACTION, position=checks[bad][0], reason="witness.signature")
-
     def _execute(self, transactions: Sequence[Transaction], commitment: Commitment) -> Transition:
         execution = BlockExecution(self.state, self.next_context(), self.window)
         for position, transaction in enumerate(transactions):
@@ -446,15 +486,7 @@ class Chain:
 
     def verify_signatures(self, transactions: Sequence[Transaction]) -> list[RuleViolation | None]:
         """Check the signatures of many transactions in one phase; one verdict each."""
-        checks = [signature_checks(transaction, self.chain_id) for transaction in transactions]
-        if self._verifier.first_bad([check for one in checks for check in one]) is None:
-            return [None] * len(transactions)
-        verdicts: list[RuleViolation | None] = []
-        for transaction, one in zip(transactions, checks, strict=True):
-            bad = self._verifier.first_bad(one)
-            fault = None if bad is None else RuleViolation(BAD_SIGNATURE, index=bad, signer=transaction.author)
-            verdicts.append(fault)
-        return verdicts
+        return self._verifier.judge(transactions, self.chain_id)
 
     def close(self) -> None:
         """Close the store; what was committed is safe."""
@@ -466,19 +498,3 @@ class Chain:
 def _root_of(transactions: Sequence[Transaction], codes: Sequence[tuple[str, ...]]) -> Hash:
     leaves = [transaction_leaf(tx.wtxid, code) for tx, code in zip(transactions, codes, strict=True)]
     return transaction_root(leaves)
-
-
-def _keys_read(transactions: Sequence[Transaction]) -> list[RecordKey]:
-    """Records that applying these transactions will read, as far as their kinds can tell."""
-    keys: list[RecordKey] = []
-    for transaction in transactions:
-        keys.append(account_key(transaction.author))
-        keys.extend(transaction.kind.reads(transaction.author, transaction.payload))
-        payment = transaction.body.payment
-        if isinstance(payment, Sponsored):
-            keys.append(program_key(payment.program))
-            keys.append(books_key(payment.program))
-            keys.append(member_key(payment.program, transaction.author))
-    return keys
-
-

@@ -3,7 +3,8 @@
 import secrets
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -30,7 +31,7 @@ class NodeConfig:
     data_dir: Path
     params: Params
     database_url: str | None = None
-    limits: MempoolLimits = MempoolLimits()
+    limits: MempoolLimits = field(default_factory=MempoolLimits)
     miner_workers: int = 0
     miner_payout: Address | None = None
 
@@ -42,19 +43,19 @@ class Node:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.lock = threading.RLock()
-        config.data_dir.mkdir(parents=True, exist_ok=True)
-        self._store_lock = StoreLock(config.data_dir)
+        self.miner: Miner | None = None
         url = config.database_url or f"sqlite:///{config.data_dir / 'chain.sqlite'}"
-        try:
+        with ExitStack() as undone_on_failure:
+            self._store_lock = StoreLock(config.data_dir)
+            undone_on_failure.callback(self._store_lock.release)
             self._engine: Engine = open_engine(url)
+            undone_on_failure.callback(self._engine.dispose)
             migrate(self._engine)
             self.chain = Chain(self._engine, config.params, self.clock, TieKey(secrets.token_bytes(32)))
-        except BaseException:
-            self._store_lock.release()
-            raise
-        self.mempool = Mempool(self.chain, config.limits)
-        self.reader = Reader(open_engine(url, read_only=True))
-        self.miner: Miner | None = None
+            undone_on_failure.callback(self.chain.close)
+            self.mempool = Mempool(self.chain, config.limits)
+            self.reader = Reader(open_engine(url, read_only=True))
+            undone_on_failure.pop_all()
 
     def start_miner(self, payout: Address, workers: int) -> Miner:
         """Make the embedded miner; its `start` lets it run by itself."""
@@ -80,7 +81,7 @@ class Node:
             return self.mempool.dry_run(raw)
 
     def close(self) -> None:
-        """Stop everything in order; what was committed is safe."""
+        """Stop everything in order; what was committed is safe. Harmless a second time."""
         if self.miner is not None:
             self.miner.close()
         with self.lock:

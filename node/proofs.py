@@ -1,10 +1,10 @@
 """Making proofs from the chain as it is now (spec PRF). The node's lock must be held."""
 
-from ledger.errors import Code
-from ledger.proofs import Anchor, Home, Proof, RecordClaim, TransactionClaim, Trusted
 from ledger.block import transaction_leaf
+from ledger.errors import Code
 from ledger.hashing import WTX
 from ledger.merkle import inclusion_path
+from ledger.proofs import Anchor, Home, Proof, RecordClaim, TransactionClaim, Trusted
 from ledger.types import BlockHash, Height, RecordKey, TxId, WtxId
 from node.chain import Chain
 from node.errors import NodeError

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ledger import keys
-from ledger.types import PublicKey, Signature
+from ledger.errors import RuleViolation
+from ledger.transaction import BAD_SIGNATURE, Transaction, signature_checks
+from ledger.types import ChainId, PublicKey, Signature
 
 Check = tuple[PublicKey, bytes, Signature]
 
@@ -39,6 +41,24 @@ class SignatureVerifier:
             self._remember([check for _, check in wanted])
         return bad
 
+    def first_bad_transaction(self, transactions: Sequence[Transaction], chain_id: ChainId) -> int | None:
+        """Position of the first transaction with a wrong signature, or None if all are good."""
+        checks = [
+            (position, check) for position, tx in enumerate(transactions) for check in signature_checks(tx, chain_id)
+        ]
+        bad = self.first_bad([check for _, check in checks])
+        return None if bad is None else checks[bad][0]
+
+    def judge(self, transactions: Sequence[Transaction], chain_id: ChainId) -> list[RuleViolation | None]:
+        """One verdict for each transaction: None, or `witness.signature` naming its first wrong signature."""
+        if self.first_bad_transaction(transactions, chain_id) is None:
+            return [None] * len(transactions)
+        verdicts: list[RuleViolation | None] = []
+        for transaction in transactions:
+            bad = self.first_bad(signature_checks(transaction, chain_id))
+            verdicts.append(None if bad is None else _blame(transaction, bad))
+        return verdicts
+
     def _remember(self, checks: Sequence[Check]) -> None:
         if len(self._good) + len(checks) > VERIFIED_REMEMBERED:
             for old in list(self._good)[: VERIFIED_REMEMBERED // 2]:
@@ -48,6 +68,17 @@ class SignatureVerifier:
     def close(self) -> None:
         """Let the threads go."""
         self._pool.shutdown(wait=True)
+
+
+def _blame(transaction: Transaction, bad: int) -> RuleViolation:
+    """Whose signature the transaction's check number `bad` was, and which of theirs."""
+    places = [
+        (signer, index)
+        for signer, witness in zip(transaction.signers, transaction.witnesses, strict=True)
+        for index in range(len(witness.signatures))
+    ]
+    signer, index = places[bad]
+    return RuleViolation(BAD_SIGNATURE, index=index, signer=signer)
 
 
 def _verify(wanted: Sequence[tuple[int, Check]]) -> int | None:

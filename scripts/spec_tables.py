@@ -15,23 +15,21 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from ledger.block import COMMITMENT_SHAPE
+from ledger.domains.loyalty.receipts import SIGNED_RECEIPT
+from ledger.errors import Code
+from ledger.events import Event, event_shape
+from ledger.genesis import make_genesis
+from ledger.kinds import Kind
+from ledger.networks import NETWORKS
+from ledger.params import PARAMS_SHAPE, params_to_mapping
+from ledger.proofs import PROOF
+from ledger.registry import DUE_KINDS, KINDS
+from ledger.schema import ListOf, OneOf, Row, Shape, Struct
+from ledger.state import Table
+from ledger.transaction import BODY, Witness
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from ledger.block import COMMITMENT_SHAPE  # noqa: E402  # the path above comes first
-from ledger.domains.loyalty.receipts import SIGNED_RECEIPT  # noqa: E402  # the path above comes first
-from ledger.errors import Code  # noqa: E402  # the path above comes first
-from ledger.events import Event, event_shape  # noqa: E402  # the path above comes first
-from ledger.genesis import make_genesis  # noqa: E402  # the path above comes first
-from ledger.kinds import Kind  # noqa: E402  # the path above comes first
-from ledger.networks import NETWORKS  # noqa: E402  # the path above comes first
-from ledger.params import PARAMS_SHAPE, params_to_mapping  # noqa: E402  # the path above comes first
-from ledger.proofs import PROOF  # noqa: E402  # the path above comes first
-from ledger.registry import DUE_KINDS, KINDS  # noqa: E402  # the path above comes first
-from ledger.schema import ListOf, OneOf, Row, Shape, Struct  # noqa: E402  # the path above comes first
-from ledger.state import Table  # noqa: E402  # the path above comes first
-from ledger.transaction import BODY, Witness  # noqa: E402  # the path above comes first
-
 TABLES = ROOT / "ledger" / "spec" / "tables.md"
 
 TAG_USES = {
@@ -255,7 +253,7 @@ def _raises(path: Path) -> Iterator[tuple[str, str]]:
 def _networks() -> Iterator[str]:
     """Params, params hash and chain id of every network that comes with the project."""
     yield "## Networks"
-    yield 'PAR-3. Byte strings in hex; the chain id in header byte order. Where kinds are given as `all`, they are the table "Kinds".'
+    yield 'PAR-3. Byte strings in hex, the chain id in header byte order. Kinds `all` are those of the table "Kinds".'
     for name, params in NETWORKS.items():
         yield f"### Network {name}"
         found = params_to_mapping(params)

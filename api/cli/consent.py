@@ -24,7 +24,7 @@ class Purpose(StrEnum):
         return list(Purpose).index(self)
 
 
-For = Annotated[Purpose, typer.Option("--for", help="What it is for.")]
+For = Annotated[Purpose, typer.Option("--purpose", help="What it is for.")]
 Scope = Annotated[
     str, typer.Option("--scope", help="A channel, a category or a partner's service; empty is all of it.")
 ]
@@ -50,7 +50,7 @@ def grant(
 
     \b
     Example:
-      fansumer wallet consent grant 5f5f...5f --for personalise --days 365
+      fansumer wallet consent grant 5f5f...5f --purpose personalise --days 365
     """
     from api.cli.session import finish, open_wallet, read_id
     from api.wallet.wallet import OWN_FEE, POOL
@@ -86,7 +86,7 @@ def revoke(
 
     \b
     Example:
-      fansumer wallet consent revoke 5f5f...5f --for personalise
+      fansumer wallet consent revoke 5f5f...5f --purpose personalise
     """
     from api.cli.session import finish, open_wallet, read_id
     from ledger.types import ProgramId

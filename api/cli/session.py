@@ -14,7 +14,8 @@ from api.cli.output import UsageFault, print_answer, say
 from api.wallet.client import Answer, Client
 from api.wallet.keystore import load_keystore
 from api.wallet.mnemonic import MasterSeed, derive_master_seed, spell_entropy
-from api.wallet.wallet import Sent, Wallet
+from api.wallet.wallet import OWN_FEE, POOL, Sent, Wallet
+from ledger.address import decode_address
 from ledger.errors import Code, Malformed
 from ledger.types import Address
 
@@ -28,8 +29,8 @@ FILE_FAILED = Code("cli.file_failed", "the file {path} cannot be used: {reason}"
 
 
 def data_folder() -> Path:
-    """Where this system keeps a person's data of this program; FANSUMER_DATA names another place."""
-    named = os.environ.get("FANSUMER_DATA")
+    """Where this system keeps a person's data of this program; FANSUMER_HOME names another place."""
+    named = os.environ.get("FANSUMER_HOME")
     return Path(named) if named else platformdirs.user_data_path("fansumer", appauthor=False)
 
 
@@ -83,6 +84,11 @@ def finish(wallet: Wallet, sent: Sent, *, wait: bool, as_json: bool, noun: str |
     print_answer(answer, as_json=as_json)
 
 
+def payment_choice(*, pay_own: bool) -> str:
+    """Who pays where the program's pool may."""
+    return OWN_FEE if pay_own else POOL
+
+
 def read_id(text: str, name: str) -> bytes:
     """The 32 bytes of an id. Raises UsageFault cli.bad_id."""
     try:
@@ -95,9 +101,14 @@ def read_id(text: str, name: str) -> bytes:
 
 
 def read_account(wallet: Wallet, text: str) -> Address:
+    """The address on the wallet's chain that was typed. Raises UsageFault address.*."""
+    return parse_address(wallet.facts.address_prefix, text)
+
+
+def parse_address(prefix: str, text: str) -> Address:
     """The address that was typed. Raises UsageFault address.*."""
     try:
-        return wallet.read_address(text)
+        return decode_address(prefix, text)
     except Malformed as fault:
         raise UsageFault(fault.code, **fault.fields) from None
 

@@ -12,6 +12,7 @@ app = typer.Typer(no_args_is_help=True, help="A fan's wallet: keys, memberships,
 app.add_typer(consent.app, name="consent")
 app.add_typer(receipt.app, name="receipt")
 
+PROGRAM_ID_DIGITS = 64
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]
 
 
@@ -151,10 +152,14 @@ def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_
 
 @app.command()
 def join(
-    program: Annotated[str | None, typer.Argument(metavar="[PROGRAM]", help="The program's id.")] = None,
     invitation: Annotated[
-        Path | None, typer.Option("--invitation", help="A till's invitation: then its program's pool pays.")
-    ] = None,
+        str,
+        typer.Argument(
+            metavar="INVITATION",
+            help="A till's invitation, as a file or as the text of its QR code: the program's pool pays. Or a program's "
+            "id: then the account for it pays from coin of its own.",
+        ),
+    ],
     request: Annotated[
         Path | None, typer.Option("--request", help="Where to write the request for the till; else it is printed.")
     ] = None,
@@ -163,33 +168,31 @@ def join(
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Join a program: with a till's invitation (no coin, no network needed), or alone from the account's own coin.
+    """Join a program. With an invitation no node and no coin is needed: the till counter-signs the request and sends it.
 
     \b
     Examples:
-      fansumer wallet join --invitation invitation.json --request request.json
+      fansumer wallet join invitation.json --request request.json
       fansumer wallet join 5f5f...5f
     """
     from api.cli.session import finish, open_master, open_wallet, read_id, read_text, write_file
-    from api.wallet.client import Client
-    from api.wallet.enrolment import Invitation
-    from api.wallet.wallet import Wallet
+    from api.wallet.builder import Signer
+    from api.wallet.derivation import derive_program_seed
+    from api.wallet.enrolment import Invitation, request_join
     from ledger.types import ProgramId
 
-    if (program is None) == (invitation is None):
-        raise typer.BadParameter("name either a PROGRAM or an --invitation")
-    if invitation is not None:
-        invited = Invitation.from_json(read_text(invitation))
-        with Client(url) as client:
-            text = Wallet(open_master(wallet), client).answer_invitation(invited).to_json()
-        if request is None:
-            typer.echo(text)
-        else:
-            write_file(request, text.encode())
+    if len(invitation) == PROGRAM_ID_DIGITS and not Path(invitation).exists():
+        with open_wallet(url, wallet) as opened:
+            finish(opened, opened.join(ProgramId(read_id(invitation, "PROGRAM"))), wait=wait, as_json=as_json)
         return
-    assert program is not None, "one of the two is given"
-    with open_wallet(url, wallet) as opened:
-        finish(opened, opened.join(ProgramId(read_id(program, "PROGRAM"))), wait=wait, as_json=as_json)
+    text = invitation if invitation.lstrip().startswith("{") else read_text(Path(invitation))
+    invited = Invitation.from_json(text)
+    fan = Signer.of_seed(derive_program_seed(open_master(wallet), invited.program))
+    answer = request_join(invited, fan).to_json()
+    if request is None:
+        typer.echo(answer)
+    else:
+        write_file(request, answer.encode())
 
 
 @app.command()
@@ -272,6 +275,9 @@ def pledge(
         int, typer.Argument(min=1, max=AMOUNT_MAX, help="How much, in the smallest unit of what it collects.")
     ],
     tier: Annotated[int, typer.Option("--tier", min=0, max=32, help="The tier, counted from 1; 0 is none.")] = 0,
+    program: Annotated[
+        str | None, typer.Option("--program", help="Whose points it collects; by default the node is asked.")
+    ] = None,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
     account: Account = 0,
@@ -287,11 +293,12 @@ def pledge(
     """
     from api.cli.session import finish, open_wallet, read_id
     from api.wallet.wallet import OWN_FEE, POOL
-    from ledger.types import CampaignId
+    from ledger.types import CampaignId, ProgramId
 
     wanted = CampaignId(read_id(campaign, "CAMPAIGN"))
+    of_program = None if program is None else ProgramId(read_id(program, "--program"))
     with open_wallet(url, wallet, account) as opened:
-        unit_program = opened.program_of_campaign(wanted)
+        unit_program = opened.program_of_campaign(wanted) if of_program is None else of_program
         payment = OWN_FEE if pay_own else POOL
         sent = opened.pledge(wanted, quantity, tier=tier, program=unit_program, payment=payment)
         finish(opened, sent, wait=wait, as_json=as_json)

@@ -175,9 +175,15 @@ class Journey:
 
     def lines_of(self, basket: Basket) -> tuple[Line, ...]:
         """The lines of a basket, in the order of the data."""
+        return tuple(
+            Line(product, quantity, Cents(sales), Cents(shop), Cents(coupon))
+            for product, quantity, sales, shop, coupon in self.rows_of(basket)
+        )
+
+    def rows_of(self, basket: Basket) -> tuple[tuple[int, ...], ...]:
+        """The lines of a basket as plain rows, in the order of `Line`'s fields."""
         part = slice(basket.first_line, basket.first_line + basket.line_count)
-        columns = [column[part].tolist() for column in self.line_columns]
-        return tuple(Line(*values) for values in zip(*columns, strict=True))
+        return tuple(zip(*[column[part].tolist() for column in self.line_columns], strict=True))
 
     def sum_points(self) -> dict[HouseholdId, Points]:
         """Points per household: the sum over its baskets of floor(net / 10 cents)."""

@@ -12,7 +12,7 @@ from api.wallet.client import Client
 from api.wallet.creator import Creator
 from api.wallet.mnemonic import MasterSeed
 from api.wallet.sealing import PeriodRule
-from api.wallet.settlement import SettlementBook, Settler, SettlementTerms
+from api.wallet.settlement import SettlementBook, SettlementTerms, Settler
 from api.wallet.wallet import Sent, Wallet
 from ledger.domains.loyalty.program_create import ProgramCreate
 from ledger.domains.loyalty.state import SCOPES_ALL, NeverExpires, RatePerAmount, SponsorPolicy, Terms

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Path
 from starlette.requests import Request
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from api.http.metrics import HttpMetrics
 from api.http.problems import BAD_ID, RequestFault
 from api.http.rendering import Renderer
+from api.http.schemas.answer import EXAMPLE_ADDRESS, EXAMPLE_ID
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
 from ledger.domains.loyalty.state import program_key
@@ -17,9 +18,6 @@ from ledger.params import Params
 from ledger.types import ChainId, ProgramId
 from node.node import Node
 from node.store.reader import Reader, Snapshot
-
-EXAMPLE_ID: Final = "5f" * 32
-EXAMPLE_ADDRESS: Final = "fd1p0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0esf9qkyl"
 
 AddressText = Annotated[str, Path(description="An account's address on this network.", examples=[EXAMPLE_ADDRESS])]
 IdText = Annotated[str, Path(description="An id: 64 hexadecimal digits.", examples=[EXAMPLE_ID])]

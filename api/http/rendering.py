@@ -4,14 +4,14 @@ A block's hash is shown in the order that people know, reversed; the chain id is
 declared type says, so a new event or a new rule needs no line here.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, get_origin, get_type_hints
 
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from ledger.address import decode_address, encode_address
@@ -25,13 +25,13 @@ ADDRESSES_REMEMBERED = 65_536
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 DAY_SHOWN_MAX = date.max.toordinal() - EPOCH_ORDINAL
 
-Show = Callable[[Any], Any]
+ANSWER: TypeAdapter[Any] = TypeAdapter(Any)
+"""Writes JSON several times faster than the standard library."""
 
 
 def json_response(content: Any, status: int = 200) -> Response:
     """An answer in JSON; nothing is validated on the way out."""
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, status, media_type="application/json")
+    return Response(ANSWER.dump_json(content), status, media_type="application/json")
 
 
 def show_hash(block_hash: BlockHash) -> str:
@@ -64,7 +64,7 @@ def show_header(header: Header) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=None)  # as many entries as there are classes of records and events
+@cache  # as many entries as there are classes of records and events
 def _address_fields(cls: type[Any]) -> dict[str, Any]:
     """The declared type of each field: a NewType such as Address, or a plain class."""
     hints = get_type_hints(cls, include_extras=True)

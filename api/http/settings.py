@@ -30,11 +30,11 @@ class HttpSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    body_bytes_max: int = Field(BODY_BYTES_MAX, ge=1_024, le=2**24)
+    body_bytes_max: int = Field(default=BODY_BYTES_MAX, ge=1_024, le=2**24)
     rate_limited: bool = True
     loopback_exempt: bool = False
     read_rate: Rate = "6000/minute"
     write_rate: Rate = "1200/minute"
-    tip_age_seconds_max: int | None = Field(3_600, ge=1)
-    submissions_waiting_max: int = Field(20_000, ge=1)
-    submissions_batch_max: int = Field(512, ge=1, le=4_096)
+    tip_age_seconds_max: int | None = Field(default=3_600, ge=1)
+    submissions_waiting_max: int = Field(default=20_000, ge=1)
+    submissions_batch_max: int = Field(default=512, ge=1, le=4_096)

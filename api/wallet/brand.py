@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from api.wallet.enrolment import Invitation, JoinRequest, counter_sign, make_invitation
+from api.wallet.shown_terms import ProgramFacts, read_program_answer
 from api.wallet.wallet import POOL, Sent, Wallet
 from ledger import keys
 from ledger.domains.loyalty.earning import points_for
@@ -59,6 +60,10 @@ class Brand:
         return Sponsored(program) if self._payment == POOL else None
 
     # --- the program ------------------------------------------------------------------------------------------------
+
+    def read_program(self, program: ProgramId) -> ProgramFacts:
+        """The program's terms in force, as the node shows them."""
+        return read_program_answer(self.wallet.client.program(program))
 
     def create_program(self, program: ProgramCreate) -> Sent:
         """Publish a program. Its id is `sent.object_id("program")`; fill its pool next."""

@@ -51,7 +51,7 @@ def describe_receipt(signed: SignedReceipt) -> dict[str, Any]:
         "time": receipt.time,
         "net_cents": receipt.net_cents,
         "paid_with_points_cents": receipt.paid_with_points_cents,
-        "codes": {code: cents for code, cents in receipt.codes},
+        "codes": dict(receipt.codes),
         "points": receipt.points,
         "signed": True,
     }

@@ -41,6 +41,8 @@ from ledger.types import Address, Height, Points, ProgramId, ReceiptHash, Timest
 
 FORMAT: Final = "fansumer-settlement-book"
 VERSION: Final = 1
+APPLIED_SHOWN: Final = "applied"
+"""How the API shows the ledger's empty result code."""
 
 BAD_BOOK = Code(
     "settlement.bad_book",
@@ -111,7 +113,7 @@ class SettlementBook:
         assert self.pending is not None, "there is a batch to finish"
         outcome = Outcome()
         for opening, code in zip(self.pending.openings, codes, strict=True):
-            if code == APPLIED:
+            if code in (APPLIED, APPLIED_SHOWN):
                 self.carried[opening.member] = opening.after
                 self.settled.update(receipt for receipt, _ in opening.receipts)
                 outcome.openings.append(opening)

@@ -49,7 +49,7 @@ WRONG_CHAIN = Code(
     "Point the wallet at a node of that chain.",
 )
 NO_REWARD = Code(
-    "wallet.no_reward", "the program offers no reward {reward}", "List them with `fansumer brand rewards`."
+    "wallet.no_reward", "the program offers no reward {reward}", "List them with `fansumer chain rewards`."
 )
 
 

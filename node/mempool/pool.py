@@ -7,14 +7,14 @@ enough more. What no longer fits after a new tip is dropped, and the reason is r
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ledger.errors import Code, LedgerError, Malformed, RuleViolation
+from ledger.errors import Code, LedgerError, RuleViolation
 from ledger.events import Event
 from ledger.fees import sponsor_policy_at
 from ledger.kinds import Context
 from ledger.params import EXIT_WEIGHT
 from ledger.state import Overlay
 from ledger.transaction import OwnFee, Sponsored, Transaction, decode_transaction
-from ledger.transition import apply_transaction, run_due_work
+from ledger.transition import REPEATED, SALT_USED, apply_transaction, run_due_work
 from ledger.types import Address, Amount, TxId, Weight
 from node.chain import Chain, TipChanged
 from node.errors import NodeError
@@ -36,8 +36,14 @@ REPLACEMENT_FEE = Code(
     "Raise the fee, or use a fresh salt if it is a transaction of its own.",
 )
 REPLACED = Code("mempool.replaced", "it was replaced by {by}", "Nothing: its author replaced it.")
-CONFIRMED = Code("mempool.confirmed", "it was taken into a block", "Nothing.")
-EVICTED = Code("mempool.evicted", "the pool was full and its fee rate was the lowest", "Send it again with a higher fee.")
+TOO_HEAVY = Code(
+    "mempool.too_heavy",
+    "its weight {weight} is more than a block's {maximum}",
+    "Send it as several smaller ones.",
+)
+EVICTED = Code(
+    "mempool.evicted", "the pool was full and its fee rate was the lowest", "Send it again with a higher fee."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +150,28 @@ class Mempool:
         return transaction
 
     def _take(self, transaction: Transaction) -> None:
+        weight_max = self._chain.params.block_weight_max
+        if transaction.weight > weight_max:
+            raise NodeError(TOO_HEAVY, weight=transaction.weight, maximum=weight_max)
         count = self._count_by_author.get(transaction.author, 0)
         if count >= self._limits.author_count_max:
             raise NodeError(AUTHOR_LIMIT, count=count)
-        fee = self._fee_of(transaction)
+        newcomer = Waiting(transaction, self._fee_of(transaction), self._next_sequence())
         if self._weight + transaction.weight > self._limits.weight_max:
-            self._make_room(transaction, fee)
-        apply_transaction(self._overlay, transaction, self._context, self._chain.window)
-        self._add(Waiting(transaction, fee, self._next_sequence()))
+            self._squeeze_in(newcomer)
+        else:
+            self._apply(transaction)
+            self._add(newcomer)
+
+    def _apply(self, transaction: Transaction) -> tuple[str, ...]:
+        """Apply to the overlay, or raise `RuleViolation` and leave it as it was."""
+        mark = self._overlay.mark()
+        try:
+            return apply_transaction(self._overlay, transaction, self._context, self._chain.window)
+        except BaseException:
+            # The rules roll back after a violation; this is for a store that failed under them.
+            self._overlay.roll_back(mark)
+            raise
 
     def _add(self, waiting: Waiting) -> None:
         transaction = waiting.transaction
@@ -160,19 +180,6 @@ class Mempool:
         self._count_by_author[transaction.author] = self._count_by_author.get(transaction.author, 0) + 1
         self._weight += transaction.weight
         self._dropped.pop(transaction.txid, None)
-
-    def _remove(self, txid: TxId, code: Code, reason: str) -> None:
-        waiting = self._waiting.pop(txid)
-        transaction = waiting.transaction
-        del self._by_once_key[transaction.once_key]
-        left = self._count_by_author[transaction.author] - 1
-        if left:
-            self._count_by_author[transaction.author] = left
-        else:
-            del self._count_by_author[transaction.author]
-        self._weight -= transaction.weight
-        if code is not CONFIRMED:
-            self._remember_dropped(txid, code, reason)
 
     def _remember_dropped(self, txid: TxId, code: Code, reason: str) -> None:
         self._dropped[txid] = Dropped(code.name, reason)
@@ -184,36 +191,55 @@ class Mempool:
         return self._sequence
 
     def _replace(self, rival: Waiting, transaction: Transaction) -> None:
+        """Put a transaction into the place of the one that it excludes, if it pays enough more."""
         fee = self._fee_of(transaction)
-        needed = -(-rival.fee * self._limits.replacement_percent // 100)
-        if fee < max(needed, rival.fee + 1):
+        needed = max(-(-rival.fee * self._limits.replacement_percent // 100), rival.fee + 1)
+        if fee < needed:
             raise NodeError(REPLACEMENT_FEE, needed=needed, offered=fee)
-        self._remove(rival.transaction.txid, CONFIRMED, "")
-        self._reapply()
-        try:
-            self._take(transaction)
-        except LedgerError:
-            self._take(rival.transaction)
-            raise
+        if self._weight - rival.transaction.weight + transaction.weight > self._limits.weight_max:
+            raise NodeError(FULL, rate_min=str(rival.fee_rate))
+        places = self._waiting.values()
+        self._change(transaction, [transaction if place is rival else place.transaction for place in places])
         replaced = RuleViolation(REPLACED, by=transaction.txid)
         self._remember_dropped(rival.transaction.txid, REPLACED, str(replaced))
 
-    def _make_room(self, transaction: Transaction, fee: Amount) -> None:
-        """Evict the cheapest twentieth of the pool if the newcomer pays more than all of it."""
+    def _squeeze_in(self, newcomer: Waiting) -> None:
+        """Take in a valid transaction in exchange for the cheapest twentieth of a full pool, if it pays more than all of that."""
+        leaving = self._choose_leaving(newcomer)
+        mark = self._overlay.mark()
+        self._apply(newcomer.transaction)  # what is not valid evicts nobody
+        self._overlay.roll_back(mark)
+        gone = {waiting.transaction.txid for waiting in leaving}
+        staying = [waiting.transaction for txid, waiting in self._waiting.items() if txid not in gone]
+        self._change(newcomer.transaction, [*staying, newcomer.transaction])
+        for txid in gone:
+            self._remember_dropped(txid, EVICTED, str(NodeError(EVICTED)))
+
+    def _choose_leaving(self, newcomer: Waiting) -> list[Waiting]:
+        weight = newcomer.transaction.weight
         by_rate = sorted(self._waiting.values(), key=lambda waiting: (waiting.fee_rate, -waiting.sequence))
         leaving: list[Waiting] = []
         freed = 0
         for waiting in by_rate:
-            if freed >= max(self._limits.weight_max // 20, transaction.weight):
+            if freed >= max(self._limits.weight_max // 20, weight):
                 break
             leaving.append(waiting)
             freed += waiting.transaction.weight
         highest = leaving[-1].fee_rate if leaving else 0.0
-        if freed < transaction.weight or fee / transaction.weight <= highest:
+        if self._weight - freed + weight > self._limits.weight_max or newcomer.fee_rate <= highest:
             raise NodeError(FULL, rate_min=str(highest))
-        for waiting in leaving:
-            self._remove(waiting.transaction.txid, EVICTED, str(NodeError(EVICTED)))
-        self._reapply()
+        return leaving
+
+    def _change(self, newcomer: Transaction, wanted: Sequence[Transaction]) -> None:
+        """Let `wanted` wait, in that order. If the newcomer among them is not valid then, raise why and change nothing."""
+        before = [waiting.transaction for waiting in self._waiting.values()]
+        faults = self._start_again(wanted)
+        refused = faults.pop(newcomer.txid, None)
+        if refused is not None:
+            self._start_again(before)
+            raise refused
+        for txid, fault in faults.items():
+            self._remember_dropped(txid, fault.code, str(fault))
 
     def _fee_of(self, transaction: Transaction) -> Amount:
         payment = transaction.body.payment
@@ -232,7 +258,7 @@ class Mempool:
         if fault is not None:
             raise fault
         mark = self._overlay.mark()
-        codes = apply_transaction(self._overlay, transaction, self._context, self._chain.window)
+        codes = self._apply(transaction)
         events = tuple(self._overlay.events[mark.events :])
         fee = self._overlay.postings.get("fees", 0) - mark.postings.get("fees", 0)
         self._overlay.roll_back(mark)
@@ -258,35 +284,42 @@ class Mempool:
         self._overlay = Overlay(self._chain.state)
         run_due_work(self._overlay, self._context)
 
-    def _reapply(self) -> None:
-        """Apply everything again to a fresh overlay; drop what no longer fits, remembering why."""
+    def _start_again(self, wanted: Iterable[Transaction]) -> dict[TxId, RuleViolation]:
+        """Empty the pool and take in `wanted`, in that order; returns why some are no longer valid."""
+        self._waiting, self._by_once_key, self._count_by_author, self._weight = {}, {}, {}, 0
         self._start_overlay()
-        for txid, waiting in list(self._waiting.items()):
+        faults: dict[TxId, RuleViolation] = {}
+        for transaction in wanted:
+            earlier = self._by_once_key.get(transaction.once_key)
             try:
-                apply_transaction(self._overlay, waiting.transaction, self._context, self._chain.window)
-            except (RuleViolation, Malformed) as fault:
-                self._remove(txid, fault.code, str(fault))
+                if earlier is not None:
+                    raise RuleViolation(REPEATED if earlier == transaction.txid else SALT_USED)
+                fee = self._fee_of(transaction)
+                self._apply(transaction)
+                self._add(Waiting(transaction, fee, self._next_sequence()))
+            except RuleViolation as fault:
+                faults[transaction.txid] = fault
+        return faults
 
     def _follow(self, changed: TipChanged) -> None:
-        """A new tip: what it holds leaves; what was taken back returns, in front of the rest."""
-        for block in changed.connected:
-            for transaction in block.transactions:
-                if transaction.txid in self._waiting:
-                    self._remove(transaction.txid, CONFIRMED, "")
-                self._dropped.pop(transaction.txid, None)
+        """A new tip: what it holds leaves; what was taken back returns, in front of the rest, as far as there is room."""
         confirmed = {tx.txid for block in changed.connected for tx in block.transactions}
-        returned = [tx for block in reversed(changed.disconnected) for tx in block.transactions]
-        self._return([tx for tx in returned if tx.txid not in confirmed])
+        for txid in confirmed:
+            self._dropped.pop(txid, None)
+        taken_back = [tx for block in reversed(changed.disconnected) for tx in block.transactions]
+        rest = [waiting.transaction for waiting in self._waiting.values() if waiting.transaction.txid not in confirmed]
+        returning = self._within_weight([tx for tx in taken_back if tx.txid not in confirmed], rest)
+        for txid, fault in self._start_again([*returning, *rest]).items():
+            self._remember_dropped(txid, fault.code, str(fault))
 
-    def _return(self, transactions: Sequence[Transaction]) -> None:
-        rest = list(self._waiting.values())
-        for waiting in rest:
-            self._remove(waiting.transaction.txid, CONFIRMED, "")
-        self._start_overlay()
-        for transaction in [*transactions, *(waiting.transaction for waiting in rest)]:
-            try:
-                self._take(transaction)
-            except (RuleViolation, NodeError) as fault:
-                self._remember_dropped(transaction.txid, fault.code, str(fault))
-
-
+    def _within_weight(self, transactions: Sequence[Transaction], rest: Sequence[Transaction]) -> list[Transaction]:
+        """Those that may come back beside the rest, in their order; for the others there is no room."""
+        room = self._limits.weight_max - sum(transaction.weight for transaction in rest)
+        returning: list[Transaction] = []
+        for transaction in transactions:
+            if transaction.weight > room:
+                self._remember_dropped(transaction.txid, EVICTED, str(NodeError(EVICTED)))
+                continue
+            room -= transaction.weight
+            returning.append(transaction)
+        return returning

@@ -61,10 +61,13 @@ class Miner:
         return self._chain.build_template(transactions, pay_all_to(self._payout), time)
 
     def mine_one(self, time: Timestamp) -> AcceptedBlock | None:
-        """Build, search and publish one block with the given time; None if the tip changed meanwhile."""
+        """Build, search and publish one block with the given time; None if the tip changed or the miner was closed meanwhile."""
         with self._lock:
+            job_id = self._search.present_job()
+            if self._stop.is_set():
+                return None
             template = self.build(time)
-        nonce = self._search.search(struct_prefix(template), template.target)
+        nonce = self._search.search(struct_prefix(template), template.target, job_id)
         if nonce is None:
             return None
         with self._lock:

@@ -7,10 +7,11 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from ledger.block import Block, history_leaf
 from ledger.difficulty import DifficultyState
+from ledger.errors import Malformed
 from ledger.header import Header
 from ledger.transition import Undo
 from ledger.types import BlockHash, Hash, Height, Timestamp, Work
-from node.store.engine import Bulk
+from node.store.engine import Bulk, corrupt_store
 from node.store.tables import active, bodies, headers, undo
 
 
@@ -61,7 +62,14 @@ class BlockStore:
     def body(self, block_hash: BlockHash) -> Block | None:
         """The whole block with this hash, if it is here."""
         data = self._connection.execute(select(bodies.c.block).where(bodies.c.hash == block_hash)).scalar()
-        return None if data is None else Block.decode(data)
+        return None if data is None else self._decode(data)
+
+    def _decode(self, data: bytes) -> Block:
+        """A block that was whole when it was written. Raises `store.corrupt`, never what would blame the block."""
+        try:
+            return Block.decode(data)
+        except Malformed as fault:
+            raise corrupt_store(self._connection, str(fault)) from fault
 
     def add(self, known: KnownHeader, block_bytes: bytes) -> None:
         """Keep a block whose header is good and whose body belongs to it."""
@@ -90,7 +98,10 @@ class BlockStore:
         data = self._connection.execute(select(undo.c.data).where(undo.c.height == height)).scalar_one()
         for table in (active, undo):
             self._connection.execute(delete(table).where(table.c.height == height))
-        return Undo.decode(data)
+        try:
+            return Undo.decode(data)
+        except Malformed as fault:
+            raise corrupt_store(self._connection, f"undo of block {height}: {fault}") from fault
 
     def condemn(self, block_hash: BlockHash, code: str) -> None:
         """Remember that a block can never be connected, nor anything that builds on it."""
@@ -111,23 +122,24 @@ class BlockStore:
         if height is None:
             return None
         block_hash = self.active_hash(Height(height))
-        return None if block_hash is None else self.header(block_hash)
+        known = None if block_hash is None else self.header(block_hash)
+        if known is None:
+            raise corrupt_store(self._connection, f"the header of block {height} is missing")
+        return known
 
     def active_headers(self) -> Iterator[KnownHeader]:
         """The active chain's headers from genesis on."""
         joined = headers.join(active, headers.c.hash == active.c.hash)
         query = select(headers).select_from(joined).order_by(active.c.height)
-        for row in self._connection.execution_options(yield_per=10_000).execute(query):
+        for row in self._connection.execute(query, execution_options={"yield_per": 10_000}):
             yield _known(row)
 
     def active_blocks(self, first: Height) -> Iterator[Block]:
         """The active chain's blocks from the height `first` on."""
         joined = bodies.join(active, bodies.c.hash == active.c.hash)
-        query = (
-            select(bodies.c.block).select_from(joined).where(active.c.height >= first).order_by(active.c.height)
-        )
-        for row in self._connection.execution_options(yield_per=16).execute(query):
-            yield Block.decode(row[0])
+        query = select(bodies.c.block).select_from(joined).where(active.c.height >= first).order_by(active.c.height)
+        for row in self._connection.execute(query, execution_options={"yield_per": 16}):
+            yield self._decode(row[0])
 
 
 def _known(row: Row[tuple[object, ...]]) -> KnownHeader:

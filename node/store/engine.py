@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, create_engine, event
+from sqlalchemy import Connection, Delete, Engine, Insert, Update, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
@@ -23,6 +23,11 @@ STORE_FAILED = Code(
     "store.failed",
     "the database refused: {reason}",
     "Check disk space and permissions; what was committed before is safe.",
+)
+STORE_FULL = Code(
+    "store.full",
+    "the disk of the store {path} is full",
+    "Make room on the disk and try again; what was committed before is safe.",
 )
 STORE_CORRUPT = Code(
     "store.corrupt",
@@ -60,8 +65,11 @@ class StoreLock:
     """Exclusive use of a data folder by one process, given back when the process ends, however it ends."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "lock"
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file: int | None = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as fault:
+            raise NodeError(STORE_FAILED, reason=str(fault)) from fault
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as fault:
@@ -69,15 +77,17 @@ class StoreLock:
             raise NodeError(STORE_IN_USE, path=str(folder)) from fault
 
     def release(self) -> None:
-        """Let another process use the folder."""
-        os.close(self._file)
+        """Let another process use the folder; harmless a second time."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 class Bulk:
     """One statement, compiled once, run with many rows of positional values."""
 
-    def __init__(self, connection: Connection, statement: Executable, names: Sequence[str]) -> None:
-        compiled: Any = statement.compile(dialect=connection.dialect)  # type: ignore[attr-defined]  # every Core statement
+    def __init__(self, connection: Connection, statement: Insert | Update | Delete, names: Sequence[str]) -> None:
+        compiled: Any = statement.compile(dialect=connection.dialect)
         self._connection = connection
         self._sql = str(compiled)
         order = list(compiled.positiontup) if compiled.positional else None
@@ -98,9 +108,18 @@ class Bulk:
         self._connection.exec_driver_sql(self._sql, parameters)
 
 
+def corrupt_store(connection: Connection, reason: str) -> NodeError:
+    """What the store of this connection holds can't be what was written into it."""
+    return NodeError(STORE_CORRUPT, path=str(connection.engine.url.database), reason=reason)
+
+
 def explain_fault(fault: DatabaseError, path: str) -> NodeError:
     """The database's complaint as an error that says what to do."""
     reason = str(fault.orig)
     if "malformed" in reason or "not a database" in reason:
         return NodeError(STORE_CORRUPT, path=path, reason=reason)
+    if "is locked" in reason:
+        return NodeError(STORE_IN_USE, path=path)
+    if "is full" in reason or "No space left" in reason:
+        return NodeError(STORE_FULL, path=path)
     return NodeError(STORE_FAILED, reason=reason)

@@ -75,7 +75,9 @@ class Index:
         listed: list[tuple[bytes, str, bytes, int, int]] = []
         for sequence, (place, event) in enumerate(events):
             data = pack(event_shape(event.name).encode(event))
-            rows.extend((subject, height, sequence, place, event.name, data) for subject in event.subjects())
+            # An event may name one id twice: who grants a consent to itself has it once in its history.
+            subjects = dict.fromkeys(event.subjects())
+            rows.extend((subject, height, sequence, place, event.name, data) for subject in subjects)
             list_rows = LISTED.get(type(event))
             if list_rows is not None:
                 listed.extend((*row, height, sequence) for row in list_rows(event))

@@ -27,6 +27,9 @@ def migrate(engine: Engine) -> None:
     script = ScriptDirectory(str(MIGRATIONS))
     try:
         with engine.begin() as connection:
+            if engine.dialect.name == "sqlite":
+                # The driver begins no transaction for DDL; without one, a crash would leave half of the tables.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             found = MigrationContext.configure(connection).get_current_revision()
             known = {revision.revision for revision in script.walk_revisions()}
             if found is not None and found not in known:

@@ -6,11 +6,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from ledger.codec import unpack
+from ledger.errors import Malformed
 from ledger.merkle import IncrementalTree
 from ledger.state import SlotContent, Stored, decode_record
 from ledger.transition import Transition, Undo
 from ledger.types import Hash, RecordKey, Slot
-from node.store.engine import Bulk
+from node.store.engine import Bulk, corrupt_store
 from node.store.tables import records
 
 RECORDS_REMEMBERED = 400_000
@@ -45,10 +46,14 @@ class StoreState:
         return self._remember(key, row)
 
     def _remember(self, key: RecordKey, row: Any) -> Stored | None:
+        """Decode what the database gave. Raises `store.corrupt`, never what would blame a block."""
         if len(self._known) >= RECORDS_REMEMBERED:
             for old in list(self._known)[: RECORDS_REMEMBERED // 2]:
                 del self._known[old]
-        found = None if row is None else Stored(Slot(row[0]), row[1], decode_record(key, unpack(row[1])))
+        try:
+            found = None if row is None else Stored(Slot(row[0]), row[1], decode_record(key, unpack(row[1])))
+        except Malformed as fault:
+            raise corrupt_store(self._connection, f"record {key.hex()}: {fault}") from fault
         self._known[key] = found
         return found
 
@@ -70,12 +75,7 @@ class StoreState:
     def first_key(self, prefix: bytes, after: RecordKey) -> RecordKey | None:
         """The smallest key of a table that is greater than `after`."""
         end = bytes((prefix[0] + 1,))
-        query = (
-            select(records.c.key)
-            .where(records.c.key > after, records.c.key < end)
-            .order_by(records.c.key)
-            .limit(1)
-        )
+        query = select(records.c.key).where(records.c.key > after, records.c.key < end).order_by(records.c.key).limit(1)
         found = self._connection.execute(query).scalar()
         return None if found is None else RecordKey(found)
 
@@ -144,7 +144,7 @@ class StateTree:
     def rebuild(self, connection: Connection) -> None:
         """Read every slot in order."""
         query = select(records.c.slot, records.c.key, records.c.value, records.c.next_free).order_by(records.c.slot)
-        rows = connection.execution_options(yield_per=10_000).execute(query)
+        rows = connection.execute(query, execution_options={"yield_per": 10_000})
         self.tree = IncrementalTree(
             SlotContent(RecordKey(key or b""), value, Slot(free)).leaf() for _, key, value, free in rows
         )

@@ -1,8 +1,8 @@
 """Every table of the node, in one place. All SQL of the node stays below `node/store/`.
 
-The chain itself: `headers`, `bodies`, `active`, `undo`, `records`. The read model, built from events only and rebuilt from the chain
-at any time: `transactions`, `history`, `listing`. The read model is append-only: each row carries the height that made it, and
-taking a block back deletes its rows.
+The chain itself: `headers`, `bodies`, `active`, `undo`, `records`. The read model, built from events only and rebuilt from the
+chain at any time: `transactions`, `history`, `listing`. The read model is append-only: each row carries the height that made it,
+and taking a block back deletes its rows.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text

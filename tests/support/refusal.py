@@ -9,7 +9,7 @@ from ledger.errors import Code, FieldValue, LedgerError, RuleViolation
 
 
 @contextmanager
-def refused(code: Code, kind: type[LedgerError] = RuleViolation, **fields: FieldValue) -> Iterator[None]:
+def refused(code: Code, kind: type[LedgerError] = RuleViolation, /, **fields: FieldValue) -> Iterator[None]:
     """The block raises exactly `kind` with `code` and at least these fields, and its text can be read."""
     with pytest.raises(LedgerError) as caught:
         yield

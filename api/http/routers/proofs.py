@@ -3,6 +3,7 @@
 from typing import Final
 
 from ledger.errors import RuleViolation
+from ledger.proofs import encode_proof
 from ledger.types import RecordKey, TxId
 from node.node import Node
 from node.proofs import NO_TRANSACTION, make_record_proof, make_transaction_proof
@@ -18,10 +19,10 @@ def transaction_proof(node: Node, reader: Reader, txid: TxId) -> bytes:
             place = view.place_of(txid)
         if place is None:
             raise RuleViolation(NO_TRANSACTION, txid=txid)
-        return make_transaction_proof(node.chain, txid, place.height, place.position).encode()
+        return encode_proof(make_transaction_proof(node.chain, txid, place.height, place.position))
 
 
 def record_proof(node: Node, key: RecordKey) -> bytes:
     """The file that proves a record of the latest state offline. Raises `proof.no_record`."""
     with node.lock:
-        return make_record_proof(node.chain, key).encode()
+        return encode_proof(make_record_proof(node.chain, key))

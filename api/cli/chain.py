@@ -1,0 +1,181 @@
+"""`fansumer chain`: what a node knows."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.options import DEFAULT_URL, AsJson, Limit, Program, Url
+
+app = typer.Typer(no_args_is_help=True, help="The chain as a node sees it: blocks, transactions, programs, campaigns.")
+
+
+@app.command()
+def info(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Show the chain's name, id, height, and what a wallet must know.
+
+    \b
+    Example:
+      fansumer chain info
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import connect
+
+    with connect(url) as client:
+        print_answer(client.chain(), as_json=as_json)
+
+
+@app.command()
+def blocks(limit: Limit = 20, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """List the newest blocks.
+
+    \b
+    Example:
+      fansumer chain blocks --limit 5
+    """
+    from api.cli.session import connect
+
+    with connect(url) as client:
+        _print_page(client.blocks(limit=limit), as_json=as_json)
+
+
+@app.command()
+def block(
+    wanted: Annotated[str, typer.Argument(metavar="HEIGHT|HASH", help="Which block.")],
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Show one block and its transactions.
+
+    \b
+    Example:
+      fansumer chain block 12
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import connect
+
+    with connect(url) as client:
+        print_answer(client.block(wanted), as_json=as_json)
+
+
+@app.command()
+def tx(
+    txid: Annotated[str, typer.Argument(metavar="TXID", help="The transaction's id: 64 hexadecimal digits.")],
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Show a transaction: unconfirmed, in a block, or dropped and why.
+
+    \b
+    Example:
+      fansumer chain tx e4e4...e4
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import connect, read_id
+    from ledger.types import TxId
+
+    with connect(url) as client:
+        print_answer(client.transaction(TxId(read_id(txid, "TXID"))), as_json=as_json)
+
+
+@app.command()
+def account(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whose account.")],
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Show an account: coin, and points of each program.
+
+    \b
+    Example:
+      fansumer chain account dfan1p...
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import connect
+
+    with connect(url) as client:
+        print_answer(client.account(address), as_json=as_json)
+
+
+@app.command()
+def programs(limit: Limit = 50, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """List programs.
+
+    \b
+    Example:
+      fansumer chain programs
+    """
+    from api.cli.session import connect
+
+    with connect(url) as client:
+        _print_page(client.programs(limit=limit), as_json=as_json)
+
+
+@app.command()
+def program(program: Program, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Show a program: its terms, and what it owes.
+
+    \b
+    Example:
+      fansumer chain program 5f5f...5f
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import connect, read_id
+
+    wanted = read_id(program, "PROGRAM")
+    with connect(url) as client:
+        print_answer({**client.program(wanted), "liability": client.liability(wanted)}, as_json=as_json)
+
+
+@app.command()
+def rewards(program: Program, limit: Limit = 50, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """List what a program's points buy.
+
+    \b
+    Example:
+      fansumer chain rewards 5f5f...5f
+    """
+    from api.cli.session import connect, read_id
+
+    with connect(url) as client:
+        _print_page(client.rewards(read_id(program, "PROGRAM"), limit=limit), as_json=as_json)
+
+
+@app.command()
+def campaigns(limit: Limit = 50, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """List campaigns.
+
+    \b
+    Example:
+      fansumer chain campaigns
+    """
+    from api.cli.session import connect
+
+    with connect(url) as client:
+        _print_page(client.campaigns(limit=limit), as_json=as_json)
+
+
+@app.command()
+def params(
+    network: Annotated[str, typer.Option("--network", help="Which network's: main, test, dev or sim.")] = "dev",
+) -> None:
+    """Print a network's params file as JSON; a private chain begins with a changed copy. No node is asked.
+
+    \b
+    Example:
+      fansumer chain params --network dev > params.json
+    """
+    from api.cli.chain_params import load_params
+    from api.cli.output import print_json
+    from ledger.params import params_to_mapping
+
+    print_json(params_to_mapping(load_params(network)))
+
+
+def _print_page(page: Mapping[str, Any], *, as_json: bool) -> None:
+    from api.cli.output import print_json, print_rows
+
+    if as_json:
+        print_json(page)
+    else:
+        print_rows(page["items"])

@@ -1,0 +1,118 @@
+"""`fansumer up` and `fansumer node`: running a node."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from api.cli.up import UpOptions
+
+app = typer.Typer(no_args_is_help=True, help="Run a node: chain, API, and a miner if it is wanted.")
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="The chain's folder; by default one for each network in your data folder."),
+]
+Host = Annotated[str, typer.Option("--host", help="The address that the API listens on.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="The API's port; 0 takes a free one.")]
+Network = Annotated[str, typer.Option("--network", help="Which network: main, test, dev or sim.")]
+ParamsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--params", help="A private chain's params file; by default params.json in the folder, if it is there."
+    ),
+]
+Workers = Annotated[int, typer.Option("--workers", min=0, max=256, help="Processes that mine; 0 is none.")]
+Payout = Annotated[
+    str | None, typer.Option("--payout", metavar="ADDRESS", help="Whom mined blocks pay. Without it nothing is mined.")
+]
+
+
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="With a demo brand and four weeks of purchases.")] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Try everything in a temporary folder on a free port, then stop.")
+    ] = False,
+    network: Network = "dev",
+    params: ParamsFile = None,
+    data_dir: DataDir = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8780,
+    workers: Workers = 1,
+    payout: Payout = None,
+) -> None:
+    """Start a node with API and miner. Ctrl-C stops it, and nothing is lost.
+
+    \b
+    Examples:
+      fansumer up --demo
+      fansumer up --smoke
+      fansumer up --payout dfan1p...
+    """
+    from rich.console import Console
+
+    from api.cli import up as running
+
+    if demo and smoke:
+        raise typer.BadParameter("name either --demo or --smoke")
+    console = Console()
+    if smoke:
+        running.run_smoke(console, workers=workers)
+        return
+    options = _options(network, params, data_dir, host, port, workers, payout)
+    if demo:
+        running.run_demo(options, console)
+    else:
+        running.run_up(options, console)
+
+
+@app.command()
+def run(
+    network: Network = "dev",
+    params: ParamsFile = None,
+    data_dir: DataDir = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8780,
+    workers: Workers = 1,
+    payout: Payout = None,
+) -> None:
+    """Run a node. Ctrl-C stops it, and nothing is lost.
+
+    \b
+    Examples:
+      fansumer node run --network dev --payout dfan1p...
+      fansumer node run --data-dir chain --params params.json
+    """
+    from rich.console import Console
+
+    from api.cli import up as running
+
+    running.run_up(_options(network, params, data_dir, host, port, workers, payout), Console())
+
+
+def _options(
+    network: str,
+    params: Path | None,
+    data_dir: Path | None,
+    host: str,
+    port: int,
+    workers: int,
+    payout: str | None,
+) -> "UpOptions":
+    """What was asked for, checked. Raises Malformed params.file or UsageFault address.*."""
+    from api.cli.chain_params import load_params
+    from api.cli.session import parse_address
+    from api.cli.up import UpOptions, default_folder
+
+    folder = data_dir or default_folder(network)
+    prefix = load_params(network, params, folder).address_prefix
+    return UpOptions(
+        data_dir=folder,
+        host=host,
+        port=port,
+        miner_workers=workers,
+        payout=None if payout is None else parse_address(prefix, payout),
+        network=network,
+        params_file=params,
+    )

@@ -1,0 +1,200 @@
+"""The commands of `fansumer brand` that tills use: enrol fans, sign receipts, settle them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+
+RequestFile = Annotated[Path, typer.Argument(metavar="FILE", help="The fan's request to join.")]
+MONEY_MAX = 2**53
+
+
+def invite(
+    program: Program,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the invitation; else it is printed.")
+    ] = None,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Make an invitation: a fan needs nothing else to ask for membership, not even a network.
+
+    \b
+    Example:
+      fansumer brand invite 5f5f...5f --out invitation.json
+    """
+    from api.cli.session import open_wallet, read_id, write_file
+    from api.wallet.brand import Brand
+    from ledger.types import ProgramId
+
+    with open_wallet(url, wallet, account) as opened:
+        text = Brand(opened).invite(ProgramId(read_id(program, "PROGRAM"))).to_json()
+    if out is None:
+        typer.echo(text)
+    else:
+        write_file(out, text.encode())
+
+
+def enrol(
+    program: Program,
+    file: RequestFile,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Counter-sign a fan's request to join and send it; the program's pool pays.
+
+    \b
+    Example:
+      fansumer brand enrol 5f5f...5f request.json
+    """
+    from api.cli.session import finish, open_wallet, read_id, read_text
+    from api.wallet.brand import Brand
+    from api.wallet.enrolment import JoinRequest
+    from ledger.types import ProgramId
+
+    request = JoinRequest.from_json(read_text(file))
+    with open_wallet(url, wallet, account) as opened:
+        sent = Brand(opened).enrol(ProgramId(read_id(program, "PROGRAM")), request)
+        finish(opened, sent, wait=wait, as_json=as_json)
+
+
+def sign_receipt(
+    program: Program,
+    member: Annotated[str, typer.Option("--member", help="The fan's address for this program.")],
+    net_cents: Annotated[
+        int, typer.Option("--net-cents", min=-MONEY_MAX, max=MONEY_MAX, help="What was paid, in cents.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Where to write the receipt for the fan.")],
+    paid_with_points_cents: Annotated[
+        int,
+        typer.Option("--paid-with-points-cents", min=0, max=MONEY_MAX, help="Part of it that points paid, in cents."),
+    ] = 0,
+    sequence: Annotated[
+        int | None,
+        typer.Option("--sequence", min=0, help="The receipt's number; by default the till's next, kept on disk."),
+    ] = None,
+    at: Annotated[int | None, typer.Option("--time", min=0, help="Seconds since 1970 in UTC; by default now.")] = None,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Sign a receipt for a purchase: the fan's promise of points.
+
+    \b
+    Example:
+      fansumer brand sign-receipt 5f5f...5f --member dfan1p... --net-cents 1999 --out receipts/0001.bin
+    """
+    import time
+
+    from api.cli.output import print_answer
+    from api.cli.session import data_folder, open_wallet, read_account, read_id, write_file
+    from api.wallet.brand import Brand, Purchase
+    from api.wallet.receipts import describe_receipt
+    from api.wallet.sequence import take_sequence
+    from ledger.domains.loyalty.receipts import encode_receipt
+    from ledger.types import ProgramId, Timestamp
+
+    of_program = ProgramId(read_id(program, "PROGRAM"))
+    with open_wallet(url, wallet, account) as opened:
+        brand = Brand(opened)
+        facts = brand.read_program(of_program)
+        buyer = read_account(opened, member)
+        if sequence is None:
+            sequence = take_sequence(data_folder() / "tills", of_program, opened.main.address)
+        purchase = Purchase(
+            member=buyer,
+            sequence=sequence,
+            time=Timestamp(int(time.time()) if at is None else at),
+            net_cents=net_cents,
+            paid_with_points_cents=paid_with_points_cents,
+        )
+        signed = brand.sign_receipt(of_program, facts.version, facts.terms, purchase)
+    write_file(out, encode_receipt(signed))
+    print_answer(describe_receipt(signed), as_json=as_json)
+
+
+def settle(
+    program: Program,
+    receipts: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder with the tills' receipts.")],
+    openings: Annotated[
+        Path | None, typer.Option("--openings", help="Where each fan's opening goes; by default in your data folder.")
+    ] = None,
+    book: Annotated[
+        Path | None, typer.Option("--book", help="The settlement book; by default in your data folder. Back it up.")
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="Carry nothing on: every remainder is brought to zero.")] = False,
+    confirmations: Annotated[
+        int, typer.Option("--confirmations", min=1, max=1_000, help="How deep a batch must lie to be settled.")
+    ] = 1,
+    pay_own: PayOwn = False,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Settle receipts: fans get their points, sealed. Running it again settles nothing twice.
+
+    \b
+    Example:
+      fansumer brand settle 5f5f...5f receipts --openings openings
+    """
+    import json
+
+    from api.cli.output import print_answer
+    from api.cli.session import data_folder, open_wallet, payment_choice, read_bytes, read_id, write_file
+    from api.wallet.brand import Brand
+    from api.wallet.sealing import opening_to_mapping
+    from api.wallet.settlement import SettlementBook, SettlementTerms, Settler
+    from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX, decode_receipt
+    from ledger.types import ProgramId, Timestamp
+
+    of_program = ProgramId(read_id(program, "PROGRAM"))
+    signed = [decode_receipt(read_bytes(path, RECEIPT_BYTES_MAX)) for path in _files_in(receipts)]
+    with open_wallet(url, wallet, account) as opened:
+        brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
+        facts = brand.read_program(of_program)
+        path = book or data_folder() / "settlement" / f"{of_program.hex()}-{opened.main.address.hex()[:16]}.json"
+        settler = Settler(
+            brand,
+            SettlementBook.load(path, of_program),
+            SettlementTerms(facts.periods, facts.terms.remainder_max),
+            confirmations=confirmations,
+        )
+        now = Timestamp(int(opened.client.chain()["time"]))
+        outcome = settler.settle(signed, until=now, is_last=last)
+        if last:
+            outcome.add(settler.flush(now))
+    kept = openings or data_folder() / "openings" / of_program.hex()
+    for opening in outcome.openings:
+        name = f"{opening.member.hex()[:16]}-{opening.period}-{opening.salt.hex()[:8]}.json"
+        write_file(kept / name, json.dumps(opening_to_mapping(opening)).encode())
+    skipped = [
+        {"member": opening.member.hex(), "period": opening.period, "code": code} for opening, code in outcome.skipped
+    ]
+    print_answer(
+        {
+            "entries": len(outcome.openings),
+            "points": outcome.points,
+            "openings": str(kept),
+            "book": str(path),
+            "skipped": skipped,
+        },
+        as_json=as_json,
+    )
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The files of a folder by name. Raises UsageFault cli.file_failed."""
+    from api.cli.output import UsageFault
+    from api.cli.session import FILE_FAILED
+
+    if not folder.is_dir():
+        raise UsageFault(FILE_FAILED, path=str(folder), reason="it is no folder")
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))

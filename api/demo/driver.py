@@ -1,0 +1,381 @@
+"""Drives a replay: one process holds the node, its API on a loopback port, and this driver, which mines.
+
+The chain's clock stands where the driver puts it. The office (till, settlement desk, fans' wallets) works ahead in a second
+process. Nothing reaches the node but by its API, and every figure of the summary is read from there.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+from api.demo.brand import COUPON_PRICE, make_salt, open_brand, set_up_program
+from api.demo.campaigns import sign_campaigns
+from api.demo.journey import HouseholdId
+from api.demo.office import BRAND, Assignment, OfficeProcess, Overview, Purchases, Signed, Week, settlement_height
+from api.demo.plan import FIRST_HEIGHT, LAST_SECONDS, SECOND_HEIGHT, CampaignTimes, Plan, make_plan
+from api.demo.receipts_file import RECEIPTS_FILE
+from api.demo.summary import CampaignResult, ReplaySummary
+from api.http.settings import HttpSettings
+from api.service import Service, bind_port
+from api.wallet.builder import ChainFacts, build
+from api.wallet.client import Answer, Client
+from api.wallet.errors import ClientProblem, Unreachable
+from ledger.address import encode_address
+from ledger.domains.loyalty.earn import Earn
+from ledger.domains.loyalty.events import PointsEarned
+from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
+from ledger.errors import Code, LedgerError
+from ledger.hashing import object_id
+from ledger.networks import private_params, replay_eras
+from ledger.params import Params, params_to_mapping
+from ledger.transaction import Sponsored
+from ledger.types import CampaignId, Hash, Height, HoldId, Timestamp, TxId
+from node.chain import TipChanged
+from node.clock import ManualClock
+from node.node import Node, NodeConfig
+
+CAMPAIGN_FIELDS: Final = tuple(field.name for field in fields(CampaignResult))
+CHAIN_NAME: Final = "grocer-replay"
+PARAMS_FILE: Final = "params.json"
+STORE_FILE: Final = "chain.sqlite"
+SENDERS: Final = 4
+"""Requests under way at once."""
+WEEKS_AHEAD: Final = 2
+"""Weeks that the office may be ahead: bounds what waits in memory."""
+PROGRESS_BLOCKS: Final = 24
+"""Blocks between two looks at the progress bar."""
+NO_CODE: Final = Hash(b"")
+"""A coupon of the demo has no voucher code."""
+
+REFUSED = Code(
+    "replay.refused",
+    "the node refused a transaction for block {height}: {reason}",
+    "Report this: all of a replay's transactions but coupons and pledges must be valid.",
+)
+MINING_FAILED = Code(
+    "replay.mining_failed", "block {height} could not be mined", "Report this: nobody else mines here."
+)
+DISAGREES = Code(
+    "replay.disagrees",
+    "the chain gave household {household} {found} points, and the purchases give {expected}",
+    "Report this: the chain and the data must agree.",
+)
+SKIPPED = Code(
+    "replay.skipped",
+    "an entry of the batch {txid} was skipped with {fault}",
+    "Report this: a replay settles everything.",
+)
+
+
+class ReplayError(LedgerError):
+    """A replay that can't begin, or that did not end as it must."""
+
+
+Report = Callable[[str, int, int], None]
+"""Shows what is being done: (what, done, of how many; 0 is unknown)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The API's answers at the end, and points by household from the entries that stand in the chain."""
+
+    households: Mapping[HouseholdId, int]
+    books: Answer
+    campaigns: tuple[Answer, ...]
+    chain: Answer
+    root: str
+
+
+class Stopwatch:
+    """Seconds spent in each phase."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add what the block takes to the phase `name`."""
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += perf_counter() - started
+
+
+class Traffic:
+    """What went into blocks, counted where the chain announces them."""
+
+    def __init__(self) -> None:
+        self.transactions = 0
+        self.entries = 0
+        self.bytes = 0
+
+    def count(self, changed: TipChanged) -> None:
+        """Add the blocks that were connected."""
+        for block in changed.connected:
+            self.transactions += len(block.transactions)
+            for transaction in block.transactions:
+                self.bytes += len(transaction.raw)
+                if isinstance(transaction.payload, Earn):
+                    self.entries += len(transaction.payload.entries)
+
+
+def make_params(plan: Plan) -> Params:
+    """The replay's own chain: coin for the demo brand, sim rules up to the plan's last block, dev rules after it."""
+    return private_params(
+        name=CHAIN_NAME,
+        genesis_time=plan.times[0],
+        eras=replay_eras(plan.switch_height),
+        allocations=open_brand().allocations(),
+    )
+
+
+class Driver:
+    """One replay from the purchases to the summary."""
+
+    def __init__(
+        self, folder: Path, as_of: Timestamp, weeks: int | None, data_dir: Path | None, report: Report
+    ) -> None:
+        # The last basket lies in the last seven days, with the closing blocks' room after it.
+        self._purchases = Purchases(Timestamp(as_of - LAST_SECONDS), weeks, data_dir)
+        self._folder = folder
+        self._as_of = as_of
+        self._report = report
+        self._watch = Stopwatch()
+        self._traffic = Traffic()
+        self._due: defaultdict[Height, list[Signed]] = defaultdict(list)
+        self._wishes: defaultdict[Height, list[Signed]] = defaultdict(list)
+        self._credits: dict[Height, Week] = {}
+        self._settlements: list[TxId] = []
+        self._members: dict[str, HouseholdId] = {}
+        self._balances: Counter[HouseholdId] = Counter()
+        self._coupons_redeemed = 0
+        self._coupons_refused: Counter[str] = Counter()
+        self._pledges_refused: Counter[str] = Counter()
+        self._campaigns: tuple[CampaignId, ...] = ()
+
+    def run(self) -> ReplaySummary:
+        """Load, mine, and report."""
+        started = perf_counter()
+        with ExitStack() as stack:
+            office = OfficeProcess()
+            stack.callback(office.close)
+            self._report("reading the purchases", 0, 0)
+            with self._watch.phase("load"):
+                self._overview: Overview = office.open(self._purchases)
+            self._plan = make_plan(self._overview.first_basket, self._as_of)
+            with self._watch.phase("open"):
+                self._open(stack)
+            self._mine_all(office)
+            self._report("reading the results", 0, 0)
+            with self._watch.phase("results"):
+                results = self._read_results()
+            self._report("closing", 0, 0)
+        return self._summarise(results, perf_counter() - started)
+
+    def _open(self, stack: ExitStack) -> None:
+        """A node on a clock that stands still, its API on a free port, and the driver's client."""
+        params = make_params(self._plan)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(params_to_mapping(params), indent=2)
+        (self._folder / PARAMS_FILE).write_text(text + "\n", encoding="utf-8")
+        self._clock = ManualClock(params.genesis_time)
+        self._node = Node(NodeConfig(self._folder, params), self._clock)
+        stack.callback(self._node.close)
+        self._node.chain.subscribe(self._traffic.count)
+        self._miner = self._node.start_miner(open_brand().owner.address, 0)
+        settings = HttpSettings(loopback_exempt=True, tip_age_seconds_max=None)
+        service = Service(self._node, bind_port("127.0.0.1", 0), settings)
+        stack.callback(service.close)
+        service.start()
+        self._client = stack.enter_context(Client(service.url))
+        self._senders = stack.enter_context(ThreadPoolExecutor(SENDERS, thread_name_prefix="sender"))
+        self._facts = ChainFacts.of_answer(self._client.chain())
+
+    # --- mining -----------------------------------------------------------------------------------------------------
+
+    def _mine_all(self, office: OfficeProcess) -> None:
+        """Every block of the plan. A week's transactions are here before the first block that one of them is for."""
+        owner = open_brand().owner.address
+        self._setup = set_up_program(self._facts, open_brand(), first=FIRST_HEIGHT, second=SECOND_HEIGHT)
+        for height, raws in ((FIRST_HEIGHT, self._setup.first), (SECOND_HEIGHT, self._setup.second)):
+            self._due[height] = [Signed(height, BRAND, owner, raw) for raw in raws]
+        receipts_path = self._folder / RECEIPTS_FILE
+        office.begin(Assignment(self._facts, self._setup.program, self._setup.reward, self._plan, receipts_path))
+        periods = self._overview.periods
+        settled = [settlement_height(self._plan, period) for period in periods]
+        self._campaign_times = self._plan.plan_campaigns(settled)
+        ordered: list[Future[Week]] = [office.order_week(index) for index in range(min(WEEKS_AHEAD, len(periods)))]
+        height = FIRST_HEIGHT
+        for index in range(len(periods)):
+            with self._watch.phase("wait for the office"):
+                self._schedule(ordered[index].result())
+            if index + WEEKS_AHEAD < len(periods):
+                ordered.append(office.order_week(index + WEEKS_AHEAD))
+            # The next week begins with the block whose time is this week's end: the one before this week is settled.
+            until = settled[index] - 2 if index + 1 < len(periods) else self._plan.last
+            while height <= until:
+                self._mine(height)
+                height = Height(height + 1)
+        assert height == self._plan.switch_height, "every planned block was mined"
+
+    def _schedule(self, week: Week) -> None:
+        for signed in (*week.joins, *week.settlements):
+            self._due[signed.height].append(signed)
+        for signed in week.redemptions:
+            self._wishes[signed.height].append(signed)
+        prefix = self._facts.address_prefix
+        self._members.update((encode_address(prefix, signed.account), signed.household) for signed in week.joins)
+        self._credits[week.settled] = week
+
+    def _mine(self, height: Height) -> None:
+        """Send what is for this block, and mine it at its time."""
+        times = self._campaign_times
+        if times is not None and height == times.created:
+            self._schedule_campaigns(times)
+        if height in self._due or height in self._wishes:
+            with self._watch.phase("send"):
+                self._send_due(height)
+                self._send_wishes(height)
+        with self._watch.phase("mine"):
+            time = self._plan.times[height]
+            self._clock.set(time)
+            accepted = self._miner.mine_one(time)
+        if accepted is None or not accepted.is_tip:
+            raise ReplayError(MINING_FAILED, height=height)
+        if height % PROGRESS_BLOCKS == 0:
+            self._report("mining hourly blocks", height, self._plan.last)
+
+    def _schedule_campaigns(self, times: CampaignTimes) -> None:
+        signed = sign_campaigns(self._facts, open_brand(), self._setup.program, times, self._balances)
+        self._campaigns = signed.ids
+        self._due[times.created].extend(signed.creations)
+        self._wishes[times.pledged].extend(signed.pledges)
+
+    def _send_due(self, height: Height) -> None:
+        """Joins, settlements, hand-outs: none of them may be refused."""
+        due = self._due.pop(height, [])
+        for signed, outcome in zip(due, self._send(due), strict=True):
+            if isinstance(outcome, ClientProblem):
+                raise ReplayError(REFUSED, height=height, reason=str(outcome))
+            if signed.account == open_brand().settlement.address:
+                self._settlements.append(outcome)
+        week = self._credits.pop(height, None)
+        if week is not None:
+            self._balances.update(week.credited)
+
+    def _send_wishes(self, height: Height) -> None:
+        """Coupons and pledges: whether a fan's points suffice is for the node to say."""
+        wishes = self._wishes.pop(height, [])
+        fulfilments = self._due[Height(height + 1)]
+        for signed, outcome in zip(wishes, self._send(wishes), strict=True):
+            is_coupon = signed.points == 0
+            if isinstance(outcome, ClientProblem):
+                (self._coupons_refused if is_coupon else self._pledges_refused)[outcome.code] += 1
+                continue
+            self._balances[signed.household] -= COUPON_PRICE if is_coupon else signed.points
+            if is_coupon:
+                self._coupons_redeemed += 1
+                fulfilments.append(self._sign_fulfilment(Height(height + 1), outcome))
+
+    def _sign_fulfilment(self, height: Height, redemption: TxId) -> Signed:
+        """The till hands the coupon's reward out in the next block."""
+        till = open_brand().till
+        hold = HoldId(object_id("hold", redemption, 0))
+        raw = build(
+            self._facts,
+            "redeem.fulfil",
+            RedeemFulfil(hold, NO_CODE),
+            till,
+            valid_from=height,
+            payment=Sponsored(self._setup.program),
+            salt=make_salt("fulfil", hold.hex()),
+        )
+        return Signed(height, BRAND, till.address, raw)
+
+    def _send(self, signed: Sequence[Signed]) -> list[TxId | ClientProblem]:
+        """Send transactions, a few at once; one outcome each, in order."""
+        return list(self._senders.map(self._send_one, signed))
+
+    def _send_one(self, signed: Signed) -> TxId | ClientProblem:
+        try:
+            return TxId(bytes.fromhex(self._client.submit(signed.raw)["txid"]))
+        except Unreachable:
+            raise
+        except ClientProblem as problem:
+            return problem
+
+    # --- results ----------------------------------------------------------------------------------------------------
+
+    def _read_results(self) -> Results:
+        """Everything that the summary says, as the API says it."""
+        chain = self._client.chain()
+        return Results(
+            households=self._read_households(),
+            books=self._client.program(self._setup.program)["books"],
+            campaigns=tuple(self._client.campaign(campaign) for campaign in self._campaigns),
+            chain=chain,
+            root=self._client.block(str(chain["height"]))["state_root"],
+        )
+
+    def _read_households(self) -> dict[HouseholdId, int]:
+        """Points by household, summed from the entries in the chain. Raises ReplayError where they are not the data's."""
+        found = dict.fromkeys(self._overview.points, 0)
+        for txid in self._settlements:
+            answer = self._client.transaction(txid)
+            skipped = set(answer["codes"]) - {"applied"}
+            if skipped:
+                raise ReplayError(SKIPPED, fault=min(skipped), txid=txid)
+            for event in answer["events"]:
+                if event["name"] == PointsEarned.name:
+                    found[self._members[event["data"]["member"]]] += event["data"]["points"]
+        for household, expected in self._overview.points.items():
+            if found[household] != expected:
+                raise ReplayError(DISAGREES, household=household, found=found[household], expected=expected)
+        return found
+
+    def _summarise(self, results: Results, seconds: float) -> ReplaySummary:
+        books, chain = results.books, results.chain
+        return ReplaySummary(
+            weeks=self._overview.weeks,
+            as_of=self._as_of,
+            households={str(household): points for household, points in results.households.items()},
+            fans=books["members"],
+            baskets=self._overview.baskets,
+            lines=self._overview.lines,
+            points_issued=books["issued"],
+            pending=books["pending"],
+            available=books["available"],
+            held=books["held"],
+            redeemed=books["redeemed"],
+            expired=books["expired"],
+            escrow=books["escrowed"],
+            coupons_redeemed=self._coupons_redeemed,
+            coupons_refused=dict(self._coupons_refused),
+            pledges_refused=sum(self._pledges_refused.values()),
+            campaigns=tuple(
+                CampaignResult(**{name: answer[name] for name in CAMPAIGN_FIELDS}) for answer in results.campaigns
+            ),
+            blocks=chain["height"] + 1,
+            transactions=self._traffic.transactions,
+            entries=self._traffic.entries,
+            bytes=sum(path.stat().st_size for path in self._folder.glob(f"{STORE_FILE}*")),
+            transaction_bytes=self._traffic.bytes,
+            receipts_bytes=(self._folder / RECEIPTS_FILE).stat().st_size,
+            seconds=round(seconds, 1),
+            phases={name: round(spent, 1) for name, spent in self._watch.seconds.items()},
+            folder=str(self._folder),
+            program=self._setup.program.hex(),
+            chain_name=chain["name"],
+            chain_id=chain["chain_id"],
+            tip=chain["tip"],
+            root=results.root,
+            height=chain["height"],
+            switch_height=self._plan.switch_height,
+        )

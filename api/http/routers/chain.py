@@ -1,0 +1,114 @@
+"""The chain and its blocks."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.http.deps import Services, parse_id, services_of
+from api.http.openapi import answers
+from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
+from api.http.problems import NO_BLOCK, RequestFault
+from api.http.rendering import json_response, show_hash, show_header
+from api.http.schemas.chain import BlockAnswer, BlocksAnswer, ChainAnswer
+from ledger.block import Block, Commitment
+from ledger.types import INTEGER_MAX, BlockHash, Height
+from node.store.reader import BlockRow, HeaderRow, Snapshot
+
+HEIGHT_DIGITS_MAX: Final = 10
+"""A height has 32 bits; a longer text is taken for a hash."""
+
+router = APIRouter(prefix="/v1", tags=["chain"])
+
+
+@router.get("/chain", summary="The chain that this node follows", responses=answers(ChainAnswer))
+async def read_chain(request: Request) -> Response:
+    """Name, id, tip and clock of the chain, and what a wallet must know to build transactions for it."""
+    services = services_of(request)
+    with services.reader.snapshot() as view:
+        tip = view.tip()
+    params, next_height = services.params, Height(tip.height + 1)
+    return json_response(
+        {
+            "name": params.name,
+            "chain_id": services.chain_id.hex(),
+            "address_prefix": params.address_prefix,
+            "height": tip.height,
+            "tip": show_hash(tip.hash),
+            "time": tip.header.time,
+            "next_height": next_height,
+            "fee_rate_min": params.fee_rate_min,
+            "record_deposit": params.record_deposit,
+            "account_minimum": params.account_minimum,
+            "validity_blocks_max": params.validity_blocks_max,
+            "block_time_s": params.era_at(next_height).block_time_s,
+            "kinds": sorted(name for name, height in params.activations.items() if height <= next_height),
+        }
+    )
+
+
+@router.get("/blocks", summary="The blocks of the active chain", responses=answers(BlocksAnswer))
+async def read_blocks(request: Request, cursor: Cursor = None, limit: Limit = PAGE_LIMIT) -> Response:
+    """Blocks, the newest first. Pages go on below the height of the last one, also when new blocks have come."""
+    services = services_of(request)
+    page = Page("blocks", (), cursor, limit, width=1)
+    below = INTEGER_MAX if page.position is None else page.position[0]
+    with services.reader.snapshot() as view:
+        rows = view.blocks_below(below, page.rows_wanted)
+    return json_response(page.answer(rows, lambda row: (row.height,), _show_row))
+
+
+def _show_row(row: BlockRow) -> dict[str, Any]:
+    return {
+        "height": row.height,
+        "hash": show_hash(row.hash),
+        **show_header(row.header),
+        "transactions": row.transactions,
+    }
+
+
+@router.get("/blocks/{block}", summary="One block", responses=answers(BlockAnswer))
+async def read_block(
+    request: Request,
+    block: Annotated[
+        str, Path(description="A height of the active chain, or a block's hash.", examples=["1440"], max_length=64)
+    ],
+) -> Response:
+    """A block by its height in the active chain, or by its hash, also when another branch was followed."""
+    services = services_of(request)
+    with services.reader.snapshot() as view:
+        found = _find_block(view, block)
+        body = None if found is None else view.block(found.hash)
+        if found is None or body is None:
+            raise RequestFault(NO_BLOCK, block=block)
+        return json_response(_show_block(services, view, found, body))
+
+
+def _find_block(view: Snapshot, text: str) -> HeaderRow | None:
+    if len(text) <= HEIGHT_DIGITS_MAX and text.isascii() and text.isdigit():
+        block_hash = view.hash_at(Height(int(text)))
+    else:
+        block_hash = BlockHash(parse_id("block", text)[::-1])
+    return None if block_hash is None else view.header(block_hash)
+
+
+def _show_block(services: Services, view: Snapshot, found: HeaderRow, body: Block) -> dict[str, Any]:
+    commitment = Commitment.decode(body.commitment_bytes)
+    txids = view.txids_at(found.height) if found.is_active else []
+    return {
+        "height": found.height,
+        "hash": show_hash(found.hash),
+        **show_header(found.header),
+        "transactions": len(body.transactions),
+        "confirmations": view.tip().height - found.height + 1 if found.is_active else 0,
+        "invalid_code": found.invalid_code or None,
+        "bytes": len(body.encode()),
+        "transaction_root": commitment.transaction_root.hex(),
+        "state_root": commitment.state_root.hex(),
+        "history_root": commitment.history_root.hex(),
+        "payees": [
+            {"address": services.renderer.address(address), "amount": amount} for address, amount in commitment.payees
+        ],
+        "txids": [txid.hex() for txid in txids],
+    }

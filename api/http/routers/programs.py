@@ -1,0 +1,188 @@
+"""Programs: their terms, rewards, members, and what they owe."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.http.deps import IdText, Services, parse_id, services_of
+from api.http.openapi import answers
+from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
+from api.http.rendering import json_response, show_day
+from api.http.schemas.programs import (
+    LiabilityAnswer,
+    MembersAnswer,
+    ProgramAnswer,
+    ProgramsAnswer,
+    RewardsAnswer,
+)
+from api.http.standing import show_standing
+from ledger.domains.loyalty.state import (
+    DAYS,
+    Books,
+    Program,
+    days_key,
+    load_books,
+    load_member,
+    load_program,
+    load_terms,
+)
+from ledger.domains.rewards.state import UNLIMITED, Reward, load_reward
+from ledger.invariants import POINT_TOTALS
+from ledger.state import Overlay
+from ledger.types import Address, Day, ProgramId, RewardId, Timestamp
+from node.store.reader import DAYS_MAX, ListedRow, Snapshot
+
+OUTSTANDING = ("pending", "available", "held", "escrowed")
+"""Totals that a member can still claim."""
+
+router = APIRouter(prefix="/v1/programs", tags=["programs"])
+
+
+@router.get("", summary="All programs", responses=answers(ProgramsAnswer))
+async def list_programs(request: Request, cursor: Cursor = None, limit: Limit = PAGE_LIMIT) -> Response:
+    """Programs in the order in which they were made."""
+    services = services_of(request)
+    page = Page("programs", (), cursor, limit, width=2)
+    with services.reader.snapshot() as view:
+        rows = view.listed(b"", "program", page.place, page.rows_wanted)
+        return json_response(
+            page.answer(rows, _position, lambda row: _show_program(services, Overlay(view), ProgramId(row.id)))
+        )
+
+
+def _position(row: ListedRow) -> tuple[int, int]:
+    return row.position
+
+
+def _show_program(services: Services, state: Overlay, program_id: ProgramId) -> dict[str, Any]:
+    program = load_program(state, program_id)
+    return {
+        "id": program_id.hex(),
+        "owner": services.renderer.address(program.owner),
+        "name": program.name,
+        "unit": program.unit,
+        "decimals": program.decimals,
+        "offset_minutes": program.offset_minutes,
+        "members": load_books(state, program_id).members,
+    }
+
+
+@router.get("/{program}", summary="One program", responses=answers(ProgramAnswer))
+async def read_program(request: Request, program: IdText) -> Response:
+    """A program, the terms in force and those announced, and where its points are."""
+    services = services_of(request)
+    program_id = ProgramId(parse_id("program", program))
+    with services.reader.snapshot() as view:
+        state, now = Overlay(view), view.tip().header.time
+        found = load_program(state, program_id)
+        announced = found.pending_version(now)
+        return json_response(
+            {
+                **_show_program(services, state, program_id),
+                "terms": _show_terms(services, state, program_id, found, found.version_at(now)),
+                "announced": (
+                    None if announced is None else _show_terms(services, state, program_id, found, announced)
+                ),
+                "books": _show_books(load_books(state, program_id)),
+            }
+        )
+
+
+def _show_terms(
+    services: Services, state: Overlay, program_id: ProgramId, program: Program, version: int
+) -> dict[str, Any]:
+    since = dict(program.versions)[version]
+    terms = load_terms(state, program_id, version)
+    return {"version": version, "effective_from": since, **services.renderer.plain(terms)}
+
+
+def _show_books(books: Books) -> dict[str, Any]:
+    shown = ("pool", "issued", "restored", *POINT_TOTALS, "members")
+    return {name: getattr(books, name) for name in shown}
+
+
+@router.get("/{program}/rewards", summary="What a program's points buy", responses=answers(RewardsAnswer))
+async def list_rewards(request: Request, program: IdText, cursor: Cursor = None, limit: Limit = PAGE_LIMIT) -> Response:
+    """Rewards in the order in which they were listed, as they are at the chain's time."""
+    services = services_of(request)
+    program_id = ProgramId(parse_id("program", program))
+    page = Page("program.rewards", (program_id,), cursor, limit, width=2)
+    with services.reader.snapshot() as view:
+        state, now = Overlay(view), view.tip().header.time
+        load_program(state, program_id)
+        rows = view.listed(program_id, "reward", page.place, page.rows_wanted)
+        return json_response(
+            page.answer(rows, _position, lambda row: _show_reward(state, program_id, RewardId(row.id), now))
+        )
+
+
+def _show_reward(state: Overlay, program_id: ProgramId, reward_id: RewardId, now: Timestamp) -> dict[str, Any]:
+    reward: Reward = load_reward(state, program_id, reward_id, now)
+    announced = None
+    for effective_from, price, stock, listed in reward.announced:
+        announced = {"effective_from": effective_from, "price": price, "stock": stock, "listed": listed}
+    return {
+        "id": reward_id.hex(),
+        "name": reward.name,
+        "price": reward.price,
+        "stock": None if reward.stock == UNLIMITED else reward.stock,
+        "listed": reward.listed,
+        "announced": announced,
+    }
+
+
+@router.get("/{program}/members", summary="A program's members", responses=answers(MembersAnswer))
+async def list_members(request: Request, program: IdText, cursor: Cursor = None, limit: Limit = PAGE_LIMIT) -> Response:
+    """Members in the order in which they first joined, with their points."""
+    services = services_of(request)
+    program_id = ProgramId(parse_id("program", program))
+    page = Page("program.members", (program_id,), cursor, limit, width=2)
+    with services.reader.snapshot() as view:
+        state = Overlay(view)
+        today = load_program(state, program_id).day_at(view.tip().header.time)
+        rows = view.listed(program_id, "member", page.place, page.rows_wanted)
+        return json_response(
+            page.answer(rows, _position, lambda row: _show_member(services, view, program_id, Address(row.id), today))
+        )
+
+
+def _show_member(
+    services: Services, view: Snapshot, program_id: ProgramId, address: Address, today: Day
+) -> dict[str, Any]:
+    member = load_member(Overlay(view), program_id, address)
+    held = sum(hold.points for _, hold in view.open_holds(address) if hold.program == program_id)
+    return {"address": services.renderer.address(address), **show_standing(member, today, held)}
+
+
+@router.get("/{program}/liability", summary="What a program owes its members", responses=answers(LiabilityAnswer))
+async def read_liability(request: Request, program: IdText) -> Response:
+    """The totals of the program's books, and on which days points become available or expire."""
+    services = services_of(request)
+    program_id = ProgramId(parse_id("program", program))
+    with services.reader.snapshot() as view:
+        state, tip = Overlay(view), view.tip()
+        found = load_program(state, program_id)
+        books = load_books(state, program_id)
+        days = view.records_after(DAYS.prefix + program_id, DAYS_MAX)
+    prefix_length = len(days_key(program_id, Day(0))) - 4
+    return json_response(
+        {
+            "program": program_id.hex(),
+            "height": tip.height,
+            "time": tip.header.time,
+            "today": show_day(found.day_at(tip.header.time)),
+            "outstanding": sum(getattr(books, name) for name in OUTSTANDING),
+            "books": _show_books(books),
+            "days": [
+                {
+                    **(show_day(int.from_bytes(key[prefix_length:], "big")) or {}),
+                    "activating": totals.activating,
+                    "expiring": totals.expiring,
+                }
+                for key, totals in days.items()
+            ],
+            "days_complete": len(days) < DAYS_MAX,
+        }
+    )

@@ -1,0 +1,67 @@
+"""For those who run the node: is it alive, is it ready, what does it count."""
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import DatabaseError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.http.deps import services_of
+from api.http.openapi import answers
+from api.http.problems import NOT_READY, RequestFault
+from api.http.rendering import json_response
+from api.http.schemas.service import HealthAnswer, ReadyAnswer
+from node.errors import NodeError
+from node.store.reader import Reader, Tip
+
+METRICS_EXAMPLE = 'fansumer_http_requests_total{method="GET",route="/v1/chain",status="200"} 7.0'
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/healthz", summary="Is the process alive", responses=answers(HealthAnswer))
+async def read_health(request: Request) -> Response:
+    """Answers as long as the process does; says nothing about the chain."""
+    return json_response({"status": "ok"})
+
+
+@router.get("/readyz", summary="Is the node ready", responses=answers(ReadyAnswer))
+async def read_readiness(request: Request) -> Response:
+    """Whether the store can be read, transactions are taken in, and the tip is fresh. A problem with 503 says what is wrong."""
+    services = services_of(request)
+    tip = _read_tip(services.reader)
+    age_s = max(services.node.clock.now() - tip.header.time, 0)
+    maximum = services.settings.tip_age_seconds_max
+    if services.submissions.broken:
+        raise RequestFault(NOT_READY, reason="it stopped at a broken invariant")
+    if maximum is not None and age_s > maximum:
+        raise RequestFault(NOT_READY, reason=f"the tip is {age_s} seconds old", tip_age_s=age_s, height=tip.height)
+    return json_response({"status": "ready", "height": tip.height, "tip_age_s": age_s})
+
+
+def _read_tip(reader: Reader) -> Tip:
+    try:
+        with reader.snapshot() as view:
+            return view.tip()
+    except (DatabaseError, NodeError) as fault:
+        raise RequestFault(NOT_READY, reason="the store cannot be read") from fault
+
+
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    responses={
+        200: {
+            "description": "Prometheus' text format.",
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": METRICS_EXAMPLE}},
+        }
+    },
+)
+async def read_metrics(request: Request) -> Response:
+    """Requests, times, submissions, the tip."""
+    services = services_of(request)
+    with services.reader.snapshot() as view:
+        tip = view.tip()
+    services.metrics.height.set(tip.height)
+    services.metrics.tip_age_s.set(max(services.node.clock.now() - tip.header.time, 0))
+    return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,182 @@
+"""Transactions: taking them in, trying them, and saying what became of them."""
+
+import json
+from base64 import b64decode
+from binascii import Error
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.http.deps import IdText, Services, parse_id, program_test, services_of
+from api.http.openapi import TRANSACTION_BODY, answers, answers_bytes
+from api.http.problems import BAD_BODY, MEDIA, UNCONFIRMED, RequestFault
+from api.http.rendering import json_response, show_hash
+from api.http.routers.proofs import PROOF_MEDIA_TYPE, transaction_proof
+from api.http.schemas.transactions import DryRunAnswer, Submitted, TransactionAnswer
+from ledger.errors import Code, RuleViolation
+from ledger.transaction import decode_transaction
+from ledger.types import TxId
+from node.proofs import NO_TRANSACTION
+from node.store.reader import Snapshot, TransactionPlace
+
+APPLIED_SHOWN: Final = "applied"
+"""How the empty result code of an applied entry is shown."""
+
+router = APIRouter(prefix="/v1/transactions", tags=["transactions"])
+
+
+async def read_transaction_bytes(request: Request) -> bytes:
+    """The bytes of the transaction in a request's body. Raises `http.media_type`, `http.body`, `http.body_too_large`."""
+    announced = request.headers.get("content-type", "")
+    media_type = announced.partition(";")[0].strip().lower()
+    if media_type not in ("application/msgpack", "application/json"):
+        raise RequestFault(MEDIA, found=announced[:100] or "none")
+    body = await request.body()
+    if media_type == "application/msgpack":
+        return body
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        raise RequestFault(BAD_BODY, reason="it is not JSON") from None
+    if not isinstance(found, dict) or set(found) != {"transaction"} or not isinstance(found["transaction"], str):
+        raise RequestFault(BAD_BODY, reason="it is not an object with the one field `transaction`")
+    try:
+        return b64decode(found["transaction"], validate=True)
+    except (Error, ValueError):
+        raise RequestFault(BAD_BODY, reason="`transaction` is not base64") from None
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Send a transaction",
+    responses=answers(Submitted, 202),
+    openapi_extra=TRANSACTION_BODY,
+)
+async def submit_transaction(request: Request) -> Response:
+    """Check a signed transaction and let it wait for a block. The same bytes twice count once."""
+    services = services_of(request)
+    transaction = await services.submissions.submit(await read_transaction_bytes(request))
+    answer = {"txid": transaction.txid.hex(), "wtxid": transaction.wtxid.hex(), "status": "unconfirmed"}
+    return json_response(answer, 202)
+
+
+@router.post(
+    "/dry-run",
+    summary="Try a transaction without sending it",
+    responses=answers(DryRunAnswer),
+    openapi_extra=TRANSACTION_BODY,
+)
+async def dry_run_transaction(request: Request) -> Response:
+    """What a signed transaction would do in the next block, after all that waits already. Nothing is kept."""
+    services = services_of(request)
+    raw = await read_transaction_bytes(request)
+    found = await services.submissions.run(lambda: services.node.dry_run(raw))
+    with services.reader.snapshot() as view:
+        is_program = program_test(view)
+        events = [services.renderer.event(event, is_program) for event in found.events]
+    transaction = found.transaction
+    return json_response(
+        {
+            "txid": transaction.txid.hex(),
+            "wtxid": transaction.wtxid.hex(),
+            "kind": transaction.kind.name,
+            "weight": transaction.weight,
+            "fee": found.fee,
+            "codes": show_codes(found.codes),
+            "events": events,
+        }
+    )
+
+
+@router.get("/{txid}", summary="What became of a transaction", responses=answers(TransactionAnswer))
+async def read_transaction(request: Request, txid: IdText) -> Response:
+    """Waiting for a block, in one with so many confirmations, or dropped and why."""
+    services = services_of(request)
+    wanted = TxId(parse_id("txid", txid))
+    answer = _show_confirmed(services, wanted)
+    if answer is None:
+        answer = await services.submissions.run(lambda: _show_waiting(services, wanted))
+    if answer is None:  # it may have been taken into a block between the two questions
+        answer = _show_confirmed(services, wanted)
+    if answer is None:
+        raise RuleViolation(NO_TRANSACTION, txid=wanted)
+    return json_response(answer)
+
+
+def show_codes(codes: tuple[str, ...]) -> list[str]:
+    """Result codes, one for each entry."""
+    return [code or APPLIED_SHOWN for code in codes]
+
+
+def _show_confirmed(services: Services, txid: TxId) -> dict[str, Any] | None:
+    with services.reader.snapshot() as view:
+        place = view.place_of(txid)
+        return None if place is None else _show_place(services, view, txid, place)
+
+
+def _show_place(services: Services, view: Snapshot, txid: TxId, place: TransactionPlace) -> dict[str, Any]:
+    block_hash = view.hash_at(place.height)
+    block = None if block_hash is None else view.block(block_hash)
+    assert block is not None and block_hash is not None, "a listed transaction stands in an active block"
+    transaction = decode_transaction(block.transactions[place.position], services.chain_id)
+    is_program = program_test(view)
+    return {
+        "txid": txid.hex(),
+        "status": "confirmed",
+        "kind": transaction.kind.name,
+        "author": services.renderer.address(transaction.author),
+        "wtxid": transaction.wtxid.hex(),
+        "weight": transaction.weight,
+        "height": place.height,
+        "block": show_hash(block_hash),
+        "time": block.header.time,
+        "position": place.position,
+        "confirmations": view.tip().height - place.height + 1,
+        "codes": show_codes(block.results[place.position]),
+        "events": [services.renderer.event(event, is_program) for event in view.events_of(place)],
+    }
+
+
+def _show_waiting(services: Services, txid: TxId) -> dict[str, Any] | None:
+    """Asked in the writer's thread: the pool is behind the node's lock."""
+    with services.node.lock:
+        waiting = services.node.mempool.get(txid)
+        dropped = services.node.mempool.dropped(txid)
+    if waiting is not None:
+        return {
+            "txid": txid.hex(),
+            "status": "unconfirmed",
+            "kind": waiting.kind.name,
+            "author": services.renderer.address(waiting.author),
+            "wtxid": waiting.wtxid.hex(),
+            "weight": waiting.weight,
+            "confirmations": 0,
+        }
+    if dropped is None:
+        return None
+    code = Code.catalogue.get(dropped.code)
+    return {
+        "txid": txid.hex(),
+        "status": "dropped",
+        "confirmations": 0,
+        "code": dropped.code,
+        "detail": dropped.reason.removeprefix(f"{dropped.code}: "),
+        "advice": None if code is None else code.advice,
+    }
+
+
+@router.get(
+    "/{txid}/proof", summary="Prove a transaction", responses=answers_bytes("The proof, to be checked offline.")
+)
+async def read_transaction_proof(request: Request, txid: IdText) -> Response:
+    """The transaction with its path to a block's work, as a file; `fansumer proof check` reads it without a network."""
+    services = services_of(request)
+    wanted = TxId(parse_id("txid", txid))
+    waits = await services.submissions.run(lambda: _show_waiting(services, wanted))
+    if waits is not None and waits["status"] == "unconfirmed":
+        raise RequestFault(UNCONFIRMED, txid=wanted)
+    proof = await services.submissions.run(lambda: transaction_proof(services.node, services.reader, wanted))
+    return Response(proof, media_type=PROOF_MEDIA_TYPE)

@@ -1,0 +1,216 @@
+"""Answers about programs, their rewards, members and books."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from api.http.schemas.answer import (
+    EXAMPLE_ADDRESS,
+    EXAMPLE_CURSOR,
+    EXAMPLE_ID,
+    EXAMPLE_TIME,
+    Answer,
+    Example,
+    PageAnswer,
+    ShownDay,
+    Standing,
+)
+
+
+class ProgramItem(Answer):
+    """A program in short."""
+
+    id: str
+    owner: str
+    name: str
+    unit: str
+    decimals: int
+    offset_minutes: int = Field(description="The program's days begin this many minutes before those of UTC.")
+    members: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "id": EXAMPLE_ID,
+        "owner": EXAMPLE_ADDRESS,
+        "name": "Corner Shop",
+        "unit": "points",
+        "decimals": 0,
+        "offset_minutes": -300,
+        "members": 2_469,
+    }
+
+
+class ProgramsAnswer(PageAnswer):
+    """Programs in the order in which they were made."""
+
+    items: list[ProgramItem]
+
+    EXAMPLE: ClassVar[Example] = {"items": [ProgramItem.EXAMPLE], "next_cursor": None}
+
+
+class ShownTerms(Answer):
+    """One version of what a program promises. Rules and expiry say in `type` what they are."""
+
+    version: int
+    effective_from: int
+    rules: list[dict[str, Any]]
+    expiry: dict[str, Any]
+    activation_delay_days: int
+    return_window_days: int
+    period_days: int
+    period_anchor_day: int
+    settle_grace_days: int
+    remainder_max: int
+    issuance_cap: int
+    hold_seconds: int
+    notice_days: int
+    sponsor: dict[str, int]
+
+    EXAMPLE: ClassVar[Example] = {
+        "version": 1,
+        "effective_from": EXAMPLE_TIME,
+        "rules": [{"type": "rate_per_amount", "points": 1, "per_cents": 10}],
+        "expiry": {"type": "rolling_expiry", "days": 365},
+        "activation_delay_days": 0,
+        "return_window_days": 0,
+        "period_days": 7,
+        "period_anchor_day": 0,
+        "settle_grace_days": 3,
+        "remainder_max": 50,
+        "issuance_cap": 1_000_000_000,
+        "hold_seconds": 86_400,
+        "notice_days": 30,
+        "sponsor": {"rate": 1, "member_day_max": 20_000, "block_max": 8_000_000, "day_max": 900_000_000},
+    }
+
+
+class BooksItem(Answer):
+    """The fee pool in coin, and where the program's points are: issued + restored = the sum of the seven that follow."""
+
+    pool: int
+    issued: int
+    restored: int
+    pending: int
+    available: int
+    held: int
+    escrowed: int
+    redeemed: int
+    expired: int
+    reversed: int
+    members: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "pool": 40_000_000,
+        "issued": 12_000,
+        "restored": 0,
+        "pending": 0,
+        "available": 9_100,
+        "held": 100,
+        "escrowed": 500,
+        "redeemed": 2_300,
+        "expired": 0,
+        "reversed": 0,
+        "members": 2_469,
+    }
+
+
+class ProgramAnswer(ProgramItem):
+    """A program with the terms in force, those that are announced and not yet in force, and its books."""
+
+    terms: ShownTerms
+    announced: ShownTerms | None
+    books: BooksItem
+
+    EXAMPLE: ClassVar[Example] = {
+        **ProgramItem.EXAMPLE,
+        "terms": ShownTerms.EXAMPLE,
+        "announced": None,
+        "books": BooksItem.EXAMPLE,
+    }
+
+
+class AnnouncedChange(Answer):
+    """A change for the worse that waits for its notice. `stock` is the change of the stock."""
+
+    effective_from: int
+    price: int
+    stock: int
+    listed: bool
+
+    EXAMPLE: ClassVar[Example] = {"effective_from": EXAMPLE_TIME, "price": 120, "stock": 0, "listed": True}
+
+
+class RewardItem(Answer):
+    """Something that points buy, as it is now. `stock` null: it does not run out."""
+
+    id: str
+    name: str
+    price: int
+    stock: int | None
+    listed: bool
+    announced: AnnouncedChange | None
+
+    EXAMPLE: ClassVar[Example] = {
+        "id": "6a" * 32,
+        "name": "Coffee",
+        "price": 100,
+        "stock": None,
+        "listed": True,
+        "announced": AnnouncedChange.EXAMPLE,
+    }
+
+
+class RewardsAnswer(PageAnswer):
+    """Rewards in the order in which they were listed."""
+
+    items: list[RewardItem]
+
+    EXAMPLE: ClassVar[Example] = {"items": [RewardItem.EXAMPLE], "next_cursor": None}
+
+
+class MemberItem(Standing):
+    """A member and its points."""
+
+    address: str
+
+    EXAMPLE: ClassVar[Example] = {"address": EXAMPLE_ADDRESS, **Standing.EXAMPLE}
+
+
+class MembersAnswer(PageAnswer):
+    """Members in the order in which they first joined; those who left are marked by `left_at`."""
+
+    items: list[MemberItem]
+
+    EXAMPLE: ClassVar[Example] = {"items": [MemberItem.EXAMPLE], "next_cursor": EXAMPLE_CURSOR}
+
+
+class LiabilityDay(ShownDay):
+    """What moves when this day begins: points that become available, and points that expire if not used before."""
+
+    activating: int
+    expiring: int
+
+    EXAMPLE: ClassVar[Example] = {"day": 21_123, "date": "2027-11-01", "activating": 0, "expiring": 9_100}
+
+
+class LiabilityAnswer(Answer):
+    """What a program owes its members. `outstanding` = pending + available + held + escrowed."""
+
+    program: str
+    height: int
+    time: int
+    today: ShownDay
+    outstanding: int
+    books: BooksItem
+    days: list[LiabilityDay]
+    days_complete: bool
+
+    EXAMPLE: ClassVar[Example] = {
+        "program": EXAMPLE_ID,
+        "height": 1_440,
+        "time": EXAMPLE_TIME,
+        "today": ShownDay.EXAMPLE,
+        "outstanding": 9_700,
+        "books": BooksItem.EXAMPLE,
+        "days": [LiabilityDay.EXAMPLE],
+        "days_complete": True,
+    }

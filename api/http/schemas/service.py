@@ -1,0 +1,23 @@
+"""Answers of the node about itself."""
+
+from typing import ClassVar, Literal
+
+from api.http.schemas.answer import Answer, Example
+
+
+class HealthAnswer(Answer):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+    EXAMPLE: ClassVar[Example] = {"status": "ok"}
+
+
+class ReadyAnswer(Answer):
+    """The store can be read, transactions are taken in, and the tip is not too old."""
+
+    status: Literal["ready"]
+    height: int
+    tip_age_s: int
+
+    EXAMPLE: ClassVar[Example] = {"status": "ready", "height": 1_440, "tip_age_s": 4}

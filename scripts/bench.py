@@ -1,0 +1,222 @@
+"""Measures how fast the ledger, the node and the API are, beside what the project wants and the machine's facts.
+
+    .venv/bin/python scripts/bench.py                     everything; about ten minutes, most of them to prepare the stores
+    .venv/bin/python scripts/bench.py --only transfers --only earn
+    .venv/bin/python scripts/bench.py --work-dir /var/tmp/bench --json figures.json
+    .venv/bin/python scripts/bench.py --quick             small sizes: shows that it works, its figures mean nothing
+
+Runs inside the project's environment; `python3 scripts/test.py` or `scripts/run.py` makes it. What is measured is prepared once
+(with --work-dir also for the next time) from real signed transactions on a chain of 10**5 accounts; each measurement then runs in
+a process of its own. This is no test: nothing fails because a machine is slow.
+"""
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from environment import PYTHON
+
+MEASURE = Path(__file__).with_name("bench_measure.py")
+NEEDED = ("ledger", "node", "api", "sqlalchemy", "cryptography", "uvicorn")
+BREAKDOWNS = ("transfers", "earn")
+DATA_PARTS = {"transfers": ("transfers",), "earn": ("earn",), "headers": ("headers",), "http": ("settled",)}
+"""What a bench needs prepared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table. `target` None: only for information. `is_limit`: the target is what must not be passed."""
+
+    name: str
+    measured: float
+    unit: str
+    target: float | None = None
+    is_limit: bool = False
+
+    @property
+    def ratio(self) -> float | None:
+        """How well the target is met: 1 just so, more is better."""
+        if self.target is None:
+            return None
+        return self.target / self.measured if self.is_limit else self.measured / self.target
+
+
+# --- from answers to figures -------------------------------------------------------------------------------------------------
+
+
+def show_transfers(answer: Any) -> list[Figure]:
+    """Single-signature transfers, fully validated from stored blocks."""
+    return [Figure("transfers from stored blocks", answer["units"] / answer["seconds"], "tx/s", 4_000)]
+
+
+def show_earn(answer: Any) -> list[Figure]:
+    """Sealed entries, fully validated from stored blocks. The next goal is 20,000."""
+    return [Figure("sealed earn entries", answer["units"] / answer["seconds"], "entries/s", 10_000)]
+
+
+def show_root(answer: Any) -> list[Figure]:
+    """Microseconds a record."""
+    return [
+        Figure(f"state root, changes of {answer['leaves']:,}", answer["change_us"], "us/record", 15, is_limit=True),
+        Figure("state root, appends", answer["append_us"], "us/record", 3, is_limit=True),
+    ]
+
+
+def show_headers(answer: Any) -> list[Figure]:
+    """Headers checked in a row."""
+    return [Figure("headers", answer["headers"] / answer["seconds"], "headers/s", 100_000)]
+
+
+def show_http(answer: Any) -> list[Figure]:
+    """Reads of accounts, with each number of connections."""
+    figures: list[Figure] = []
+    for connections, found in answer.items():
+        if connections.isdigit():
+            name = f"account reads, {connections} connections"
+            figures.append(Figure(name, found["requests_per_second"], "requests/s", 2_000))
+            figures.append(Figure(f"{name}, median", found["p50_ms"], "ms"))
+            figures.append(Figure(f"{name}, 99 %", found["p99_ms"], "ms", 20, is_limit=True))
+    return figures
+
+
+def show_signatures(answer: Any) -> list[Figure]:
+    """What transfers stand on."""
+    return [
+        Figure("signatures, 1 thread", answer["one_thread"], "checks/s"),
+        Figure("signatures, 2 threads", answer["two_threads"], "checks/s"),
+    ]
+
+
+def show_hashing(answer: Any) -> list[Figure]:
+    """What the embedded miner does on one core."""
+    return [Figure("mining with hashlib, 1 core", answer["hashes"] / answer["seconds"] / 1e6, "MH/s")]
+
+
+SHOWN: dict[str, Callable[[Any], list[Figure]]] = {
+    "signatures": show_signatures,
+    "hashing": show_hashing,
+    "root": show_root,
+    "headers": show_headers,
+    "transfers": show_transfers,
+    "earn": show_earn,
+    "http": show_http,
+}
+
+
+# --- running -----------------------------------------------------------------------------------------------------------------
+
+
+def measure(name: str, folder: Path, size: str) -> Any:
+    """A measurement's answer, from a fresh process. Raises SystemExit where it fails; what it said is on the terminal."""
+    command = [sys.executable, str(MEASURE), name, str(folder), size]
+    finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if finished.returncode:
+        sys.exit(
+            f"the bench {name} failed, see above. Were the ledger's rules changed since {folder} was prepared? Then delete it."
+        )
+    return json.loads(finished.stdout)
+
+
+def run(names: Sequence[str], folder: Path, size: str) -> dict[str, Any]:
+    """Prepare, measure and print; returns everything for --json."""
+    from bench_machine import describe_machine
+    from bench_world import FULL, QUICK, World
+
+    world = World(folder, FULL if size == FULL.name else QUICK)
+    for name in names:
+        for part in DATA_PARTS.get(name, ()):
+            getattr(world, part)
+    machine = describe_machine(folder)
+    print_facts(machine, size)
+    answers: dict[str, Any] = {}
+    figures: list[Figure] = []
+    for name in names:
+        answers[name] = measure(name, folder, size)
+        shown = SHOWN[name](answers[name])
+        print_figures(shown, with_head=not figures)
+        figures.extend(shown)
+    for name in BREAKDOWNS:
+        if name in names:
+            answers[f"{name}-breakdown"] = measure(f"{name}-breakdown", folder, size)
+            print_breakdown(name, answers[f"{name}-breakdown"])
+    table = [asdict(figure) | {"ratio": figure.ratio} for figure in figures]
+    return {"machine": machine, "sizes": asdict(world.sizes), "figures": table, "answers": answers}
+
+
+def print_facts(machine: dict[str, Any], size: str) -> None:
+    """The machine, a line for each fact."""
+    for name, value in machine.items():
+        print(f"{name.replace('_', ' '):14}{value}")
+    if size != "full":
+        print("\nsmall sizes: these figures only show that the benches work")
+
+
+def print_figures(figures: Sequence[Figure], *, with_head: bool) -> None:
+    """Lines of the table, as soon as they are known. A ratio of 1 or more means that the target is met."""
+    if with_head:
+        print(f"\n{'bench':38}{'measured':>12}  {'unit':12}{'target':>12}{'ratio':>8}")
+    for figure in figures:
+        target, ratio = figure.target, figure.ratio
+        wanted = "" if target is None else f"{'<= ' if figure.is_limit else ''}{target:,.0f}"
+        met = "" if ratio is None else f"{ratio:.2f}"
+        digits = 0 if figure.measured >= 100 else 2
+        print(f"{figure.name:38}{figure.measured:>12,.{digits}f}  {figure.unit:12}{wanted:>12}{met:>8}", flush=True)
+
+
+def print_breakdown(name: str, answer: Any) -> None:
+    """Where the time of one unit goes, from a run of its own whose stopwatches cost a little themselves."""
+    spent: dict[str, float] = answer["us_per_unit"]
+    total = sum(spent.values())
+    print(f"\n{name}: {total:.1f} us each, of which")
+    for place in answer["not_found"]:
+        print(f"  (counted with others, since there is no {place} any more)")
+    for phase, us in sorted(spent.items(), key=lambda item: -item[1]):
+        print(f"  {phase:28}{us:8.2f} us{us / total:7.1%}")
+
+
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Measure the ledger, the node and the API.")
+    parser.add_argument(
+        "--only", action="extend", nargs="+", choices=tuple(SHOWN), metavar="NAME", help=f"of {', '.join(SHOWN)}"
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured there")
+    parser.add_argument(
+        "--work-dir", type=Path, metavar="FOLDER", help="keep what is prepared there, for the next time"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benches that were asked for."""
+    options = parse_options(arguments)
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f"{', '.join(missing)} cannot be imported: this runs inside the project's environment.", file=sys.stderr)
+        print(f"Run it as: {PYTHON} {Path(__file__)}", file=sys.stderr)
+        print("`python3 scripts/test.py --fast` makes the environment if it is not there.", file=sys.stderr)
+        return 2
+    names = [name for name in SHOWN if options.only is None or name in options.only]
+    size = "quick" if options.quick else "full"
+    with tempfile.TemporaryDirectory(prefix="fansumer-bench-") as temporary:
+        folder = Path(temporary) if options.work_dir is None else options.work_dir.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        found = run(names, folder, size)
+    if options.json is not None:
+        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

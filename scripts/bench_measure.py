@@ -1,0 +1,265 @@
+"""The measurements themselves. `bench.py` starts each in a process of its own; its answer is one line of JSON.
+
+    python scripts/bench_measure.py NAME FOLDER full|quick
+
+Nothing that is measured was run in the process before: module caches, prepared statements and remembered records are cold.
+"""
+
+import gc
+import hashlib
+import importlib
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench_http import measure_reads
+from bench_world import (
+    FULL,
+    QUICK,
+    World,
+    copy_store,
+    header_eras,
+    header_start,
+    opened_chain,
+    read_blocks,
+    signed_messages,
+)
+from ledger.block import Block
+from ledger.header import HEADER_BYTES
+from ledger.header_chain import check_headers
+from ledger.merkle import IncrementalTree
+from ledger.state import Overlay
+from ledger.supply import load_chain_record
+from ledger.types import Hash, Target
+from node.mining.search import search_range
+from node.signatures import SignatureVerifier
+
+Answer = dict[str, Any]
+
+HEADERS_AT_ONCE = 2_000
+"""Headers in one call: what a peer sends in one message."""
+ROUNDS = 10
+
+
+@contextmanager
+def scratch_store(source: Path) -> Iterator[Path]:
+    """A copy of a prepared store, gone afterwards. It lies beside the source: on the disk that is to be measured."""
+    with tempfile.TemporaryDirectory(dir=source.parent, prefix="scratch-") as name:
+        copy_store(source, Path(name))
+        yield Path(name)
+
+
+# --- blocks --------------------------------------------------------------------------------------------------------------
+
+
+class Stopwatch:
+    """Seconds spent in each phase, a phase within another counted once, as its own."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._open: list[str] = []
+        self._since = 0.0
+
+    def _switch(self) -> None:
+        now = time.perf_counter()
+        if self._open:
+            self.seconds[self._open[-1]] += now - self._since
+        self._since = now
+
+    def wrap(self, place: str, phase: str) -> bool:
+        """Count every call of `module:Class.method` or `module:function` to `phase`; False if there is no such thing any more."""
+        module, _, path = place.partition(":")
+        *parents, name = path.split(".")
+        owner: Any = importlib.import_module(module)
+        for parent in parents:
+            owner = getattr(owner, parent, None)
+        inner = getattr(owner, name, None)
+        if inner is None:
+            return False
+
+        def timed(*arguments: Any, **named: Any) -> Any:
+            self._switch()
+            self._open.append(phase)
+            try:
+                return inner(*arguments, **named)
+            finally:
+                self._switch()
+                self._open.pop()
+
+        setattr(owner, name, timed)
+        return True
+
+    def watch_collector(self) -> None:
+        """Count what Python's garbage collector takes to a phase of its own."""
+
+        def note(stage: str, _facts: dict[str, int]) -> None:
+            self._switch()
+            if stage == "start":
+                self._open.append("garbage collector")
+            else:
+                self._open.pop()
+
+        gc.callbacks.append(note)
+
+
+PHASES = (
+    ("ledger.block:Block.decode", "decode block"),
+    ("node.chain:Chain.accept_block", "the rest"),
+    ("node.chain:check_body_belongs", "transaction root"),
+    ("node.chain:Chain._decode", "decode transactions"),
+    ("node.signatures:SignatureVerifier.first_bad", "signatures"),
+    ("node.store.state:StoreState.prefetch", "SQL: read records"),
+    ("ledger.transition:BlockExecution.add", "apply"),
+    ("ledger.transition:BlockExecution.finish", "slots, undo, invariants"),
+    ("node.store.state:StateTree.apply", "state root"),
+    ("node.store.state:StoreState.write", "SQL: write records"),
+    ("node.store.index:Index.write", "SQL: read model"),
+    ("node.store.blocks:BlockStore.activate", "SQL: block and undo"),
+    ("node.store.blocks:BlockStore.add", "SQL: block and undo"),
+    ("ledger.block:Block.encode", "SQL: block and undo"),
+    ("sqlalchemy:Connection.commit", "SQL: commit"),
+)
+"""Where a block's time goes. Methods that are not public are named on purpose: the parts are what is measured."""
+
+
+def replay(store: Path, blocks: Path, units: int, watched: bool) -> Answer:
+    """Take in prepared blocks: decode, signatures, rules, root, undo, events, read model, commit. `units` are in all of them."""
+    with scratch_store(store) as folder:
+        raws = read_blocks(blocks)
+        started = time.perf_counter()
+        with opened_chain(folder) as chain:
+            opened_s = time.perf_counter() - started
+            records = load_chain_record(Overlay(chain.state)).slot_count
+            watch = Stopwatch()
+            missing = [place for place, phase in PHASES if not watch.wrap(place, phase)] if watched else []
+            if watched:
+                watch.watch_collector()
+            started = time.perf_counter()
+            for raw in raws:
+                accepted = chain.accept_block(Block.decode(raw))
+                assert accepted.is_tip, "a prepared block extends the tip"
+            seconds = time.perf_counter() - started
+    return {
+        "units": units,
+        "seconds": seconds,
+        "blocks": len(raws),
+        "bytes": sum(map(len, raws)),
+        "records_before": records,
+        "opening_seconds": opened_s,
+        "not_found": missing,
+        "us_per_unit": {phase: spent / units * 1e6 for phase, spent in watch.seconds.items()},
+    }
+
+
+def measure_transfers(world: World, watched: bool = False) -> Answer:
+    """Blocks of single-signature transfers between random accounts."""
+    sizes = world.sizes
+    return replay(world.base, world.transfers, sizes.transfer_blocks * sizes.transfers_per_block, watched)
+
+
+def measure_earn(world: World, watched: bool = False) -> Answer:
+    """Blocks of batches of sealed entries."""
+    sizes = world.sizes
+    batches = sizes.earn_blocks * sizes.batches_per_block
+    return replay(world.base, world.earn, batches * sizes.entries_per_batch, watched)
+
+
+# --- parts -------------------------------------------------------------------------------------------------------------------
+
+
+def measure_root(world: World) -> Answer:
+    """Random changes of a large tree, and appends to it: microseconds a record, the root included, medians of several blocks."""
+    sizes, chance = world.sizes, random.Random("root")
+    tree = IncrementalTree(Hash(hashlib.sha256(i.to_bytes(8, "big")).digest()) for i in range(sizes.leaves))
+    tree.root()
+
+    def time_each(change: Callable[[], None]) -> float:
+        started = time.perf_counter()
+        change()
+        tree.root()
+        return (time.perf_counter() - started) / sizes.changes * 1e6
+
+    changes, appends = [], []
+    for _ in range(ROUNDS):
+        places = chance.sample(range(sizes.leaves), sizes.changes)
+        leaves = [Hash(chance.randbytes(32)) for _ in places]
+        changed = list(zip(places, leaves, strict=True))
+        changes.append(time_each(lambda changed=changed: tree.update(changed)))
+    for _ in range(ROUNDS):
+        leaves = [Hash(chance.randbytes(32)) for _ in range(sizes.changes)]
+        appends.append(time_each(lambda leaves=leaves: tree.extend(leaves)))
+    return {"leaves": sizes.leaves, "change_us": statistics.median(changes), "append_us": statistics.median(appends)}
+
+
+def measure_headers(world: World) -> Answer:
+    """A long row of headers, in the portions of a first sync."""
+    raw = (world.headers / "headers.bin").read_bytes()
+    eras, (state, parent) = header_eras(), header_start()
+    size = HEADERS_AT_ONCE * HEADER_BYTES
+    started = time.perf_counter()
+    for start in range(0, len(raw), size):
+        checked = check_headers(eras, state, parent, raw[start : start + size])
+        state, parent = checked.state_after(-1), checked.hashes[-1]
+    seconds = time.perf_counter() - started
+    count = len(raw) // HEADER_BYTES
+    assert state.height == count, "each header was checked"
+    return {"headers": count, "seconds": seconds}
+
+
+def measure_signatures(world: World) -> Answer:
+    """The verification phase of a block, on one thread and on two, each signature by a key that was not seen before."""
+    checks = signed_messages(world.sizes.signatures * 2)
+    rates: list[float] = []
+    for threads, part in ((1, checks[::2]), (2, checks[1::2])):
+        verifier = SignatureVerifier(threads)
+        started = time.perf_counter()
+        assert verifier.first_bad(part) is None, "they are good"
+        rates.append(len(part) / (time.perf_counter() - started))
+        verifier.close()
+    return {"one_thread": rates[0], "two_threads": rates[1]}
+
+
+def measure_hashing(world: World) -> Answer:
+    """The inline search of the miner on one core, for a target that nothing meets."""
+    count = world.sizes.hashes
+    started = time.perf_counter()
+    assert search_range(bytes(76), Target(0), 0, count) is None, "no hash is zero"
+    return {"hashes": count, "seconds": time.perf_counter() - started}
+
+
+def measure_http(world: World) -> Answer:
+    """Reading accounts; this process reads, one that it starts serves."""
+    with scratch_store(world.settled) as folder:
+        return measure_reads(folder, world.sizes)
+
+
+MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
+    "transfers": measure_transfers,
+    "transfers-breakdown": lambda world: measure_transfers(world, watched=True),
+    "earn": measure_earn,
+    "earn-breakdown": lambda world: measure_earn(world, watched=True),
+    "root": measure_root,
+    "headers": measure_headers,
+    "http": measure_http,
+    "signatures": measure_signatures,
+    "hashing": measure_hashing,
+}
+
+
+def main(arguments: list[str]) -> None:
+    """Measure one thing and say it in JSON."""
+    name, folder, size = arguments
+    world = World(Path(folder), {sizes.name: sizes for sizes in (FULL, QUICK)}[size])
+    print(json.dumps(MEASUREMENTS[name](world)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,269 @@
+"""A small chain that holds every kind of transaction: what the golden vectors of transactions, records and blocks are taken from.
+
+Nothing in it is random: keys come from names, salts count up, times are fixed, nonces are the first that meet an easy target.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import count
+
+from ledger import coinbase as coinbase_format
+from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
+from ledger.difficulty import DifficultyState, advance, next_bits
+from ledger.domains.accounts.set_policy import SetPolicy
+from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
+from ledger.domains.consent.consent_grant import ConsentGrant
+from ledger.domains.consent.consent_revoke import ConsentRevoke
+from ledger.domains.consent.state import CONTACT, PUBLISH
+from ledger.domains.crowdfunding.campaign_create import CampaignCreate
+from ledger.domains.crowdfunding.pledge import PledgeMake
+from ledger.domains.crowdfunding.state import CoinUnit, PointsUnit
+from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
+from ledger.domains.loyalty.issuer_grant import IssuerGrant
+from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
+from ledger.domains.loyalty.member_join import MemberJoin
+from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.program_create import ProgramCreate
+from ledger.domains.loyalty.program_update import ProgramUpdate
+from ledger.domains.loyalty.state import (
+    SCOPE_FULFIL,
+    SCOPES_ALL,
+    MinimumBasket,
+    RatePerAmount,
+    ReceiptCap,
+    RollingExpiry,
+    SponsorPolicy,
+    Terms,
+)
+from ledger.domains.rewards.redeem import Redeem
+from ledger.domains.rewards.redeem_cancel import RedeemCancel
+from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
+from ledger.domains.rewards.reward_list import RewardList
+from ledger.domains.rewards.reward_update import RewardUpdate
+from ledger.hashing import COMMITMENT, object_id, sha256d
+from ledger.header import VERSION_BASE, Header
+from ledger.merkle import IncrementalTree
+from ledger.params import Allocation, Params
+from ledger.pow import meets_target, target_from_compact, work_of
+from ledger.registry import KINDS
+from ledger.transaction import Prepaid, Sponsored, Transaction
+from ledger.types import (
+    INTEGER_MAX,
+    Address,
+    Amount,
+    BlockHash,
+    CampaignId,
+    Hash,
+    HoldId,
+    Points,
+    ProgramId,
+    ReceiptHash,
+    RewardId,
+    Timestamp,
+    Work,
+)
+from tests.support.memory_chain import DAY_SECONDS, GENESIS_DAY, GENESIS_TIME, MinedBlock, Scenario, Signer
+
+OWNER, TILL, FAN = Signer.named("owner"), Signer.named("till"), Signer.named("fan")
+FRIEND, BOARD, HELPER = Signer.named("friend"), Signer.named("board"), Signer.named("helper")
+BOARD_KEYS = Signer.named("board keys", threshold=2, keys_count=3)
+FUNDED = (OWNER, TILL, FAN, FRIEND, BOARD)
+NOBODY = Address(bytes(31) + b"\x07")
+
+TERMS = Terms(
+    rules=(RatePerAmount(Points(1), 10), MinimumBasket(50), ReceiptCap(Points(100_000))),
+    expiry=RollingExpiry(30),
+    activation_delay_days=0,
+    return_window_days=0,
+    period_days=0,
+    period_anchor_day=0,
+    settle_grace_days=3,
+    remainder_max=Points(100),
+    issuance_cap=Points(1_000_000_000),
+    hold_seconds=3_600,
+    notice_days=10,
+    sponsor=SponsorPolicy(Amount(2), Amount(100_000), Amount(1_000_000), Amount(5_000_000)),
+)
+
+
+def golden_params() -> Params:
+    """Sim rules with fees and deposits, four allocations, and one upgrade, which the params hash leaves out."""
+    addresses = sorted(signer.address for signer in FUNDED)
+    return Params(
+        name="golden",
+        address_prefix="gold",
+        magic=b"gold",
+        genesis_time=GENESIS_TIME,
+        eras=((0, 60, 7_200, 0x207FFFFF, 0x207FFFFF, 0),),
+        subsidy_initial=Amount(5_000_000),
+        halving_interval_blocks=4,
+        maturity_blocks=3,
+        block_weight_max=4_000_000,
+        due_weight_max=1_000_000,
+        fee_rate_min=Amount(2),
+        record_deposit=Amount(10_000),
+        account_minimum=Amount(1_000),
+        validity_blocks_max=100,
+        allocations=tuple(
+            Allocation(address, Amount(10_000_000_000 + index)) for index, address in enumerate(addresses)
+        ),
+        kinds=tuple(sorted(KINDS)),
+        upgrades=(("toy.kind", 1_000),),
+    )
+
+
+@dataclass(frozen=True)
+class GoldenBlock:
+    """A whole block of the golden chain with what is known after it."""
+
+    block: Block
+    mined: MinedBlock
+    work: Work
+    difficulty: DifficultyState
+
+
+class GoldenChain:
+    """The chain: `scenario` applies the rules, `blocks` are sealed with headers of their own."""
+
+    def __init__(self) -> None:
+        self.scenario = Scenario(params=golden_params())
+        genesis = self.scenario.genesis
+        self.tip, self.difficulty, self.work = genesis.block.hash, genesis.difficulty, genesis.work
+        self.history = IncrementalTree([history_leaf(self.tip, self.work, self.difficulty.effective_time)])
+        self.blocks: list[GoldenBlock] = []
+
+    def add(self, transactions: Iterable[Transaction] = (), *, time: int | None = None) -> None:
+        """Apply the transactions and seal the block."""
+        mined = self.scenario.block(*transactions, time=time)
+        block = self._seal(mined)
+        bits = block.header.bits
+        self.difficulty = advance(self.scenario.params.difficulty_eras, self.difficulty, block.header.time)
+        self.work = Work(self.work + work_of(target_from_compact(bits)))
+        self.tip = block.hash
+        self.history.extend([history_leaf(self.tip, self.work, self.difficulty.effective_time)])
+        self.blocks.append(GoldenBlock(block, mined, self.work, self.difficulty))
+
+    def _seal(self, mined: MinedBlock) -> Block:
+        params, codes = self.scenario.params, mined.transition.codes
+        leaves = [transaction_leaf(tx.wtxid, code) for tx, code in zip(mined.transactions, codes, strict=True)]
+        height = mined.context.height
+        commitment = Commitment(
+            chain_id=self.scenario.chain_id,
+            height=height,
+            transaction_root=transaction_root(leaves),
+            state_root=mined.root,
+            history_root=self.history.root(),
+            transaction_count=len(leaves),
+            payees=mined.payees,
+        ).encode()
+        coinbase = coinbase_format.build(
+            height=height,
+            extranonce=coinbase_format.Extranonce(height.to_bytes(8, "little")),
+            reward=Amount(sum(amount for _, amount in mined.payees)),
+            magic=coinbase_format.Magic(params.magic),
+            commitment=COMMITMENT(commitment),
+        )
+        bits = next_bits(params.difficulty_eras, self.difficulty)
+        first = Header(VERSION_BASE, BlockHash(self.tip), Hash(sha256d(coinbase)), mined.time, bits, 0)
+        headers = (replace(first, nonce=nonce) for nonce in count())
+        header = next(header for header in headers if meets_target(header.hash, target_from_compact(bits)))
+        return Block(header, coinbase, commitment, tuple(tx.raw for tx in mined.transactions), codes)
+
+
+def make_golden_chain() -> GoldenChain:
+    """Program, members, points, rewards, consents, a funded and a failed campaign, refunds, and a day of expiry."""
+    chain = GoldenChain()
+    sign = chain.scenario.sign
+    create = sign("program.create", ProgramCreate("Corner Shop", "point", 0, -300, TERMS), author=OWNER)
+    program = ProgramId(object_id("program", create.txid, 0))
+    chain.add(_opening(chain, create, program))
+    chain.add(_points_and_offers(chain, program))
+    reward, campaigns = _ids(chain, "reward.list", "reward"), _ids(chain, "campaign.create", "campaign")
+    pay = [
+        sign(
+            "redeem",
+            Redeem(program, RewardId(reward[0]), quantity, Points(100)),
+            author=FAN,
+            payment=Sponsored(program),
+        )
+        for quantity in (1, 2)
+    ]
+    pledges = [
+        sign("pledge", PledgeMake(CampaignId(campaigns[0]), 2_000, 1), author=FAN),
+        sign("pledge", PledgeMake(CampaignId(campaigns[1]), 40, 0), author=FRIEND),
+        sign("pledge", PledgeMake(CampaignId(campaigns[1]), 2, 0), author=FRIEND),
+    ]
+    chain.add((*pay, *pledges))
+    chain.add(_endings(chain, program, RewardId(reward[0]), [HoldId(hold) for hold in _ids(chain, "redeem", "hold")]))
+    for _ in range(3):
+        chain.add()
+    chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
+    chain.add()  # one campaign is released, the other refunded
+    chain.add(time=chain.scenario.time + 31 * DAY_SECONDS)
+    chain.add()  # points expire
+    chain.scenario.replay()
+    return chain
+
+
+def _ids(chain: GoldenChain, kind: str, noun: str) -> list[Hash]:
+    """Ids of the objects that the last block's transactions of one kind made."""
+    made = chain.blocks[-1].mined.transactions
+    return [object_id(noun, tx.txid, 0) for tx in made if tx.body.kind == kind]
+
+
+def _opening(chain: GoldenChain, create: Transaction, program: ProgramId) -> list[Transaction]:
+    sign = chain.scenario.sign
+    join = MemberJoin(program, TILL.address)
+    return [
+        create,
+        sign("transfer", Transfer(ToPool(program), Amount(2_000_000)), author=OWNER),
+        sign("transfer", Transfer(ToAccount(HELPER.address), Amount(1_000)), author=OWNER),
+        sign("issuer.grant", IssuerGrant(program, TILL.address, SCOPES_ALL, Points(INTEGER_MAX)), author=OWNER),
+        sign("issuer.grant", IssuerGrant(program, HELPER.address, SCOPE_FULFIL, Points(0)), author=OWNER),
+        sign("member.join", join, author=FAN, payment=Sponsored(program), cosigners=(TILL,)),
+        sign("member.join", MemberJoin(program, Address(b"")), author=FRIEND),
+        sign("consent.grant", ConsentGrant(program, PUBLISH, "", Timestamp(0)), author=FAN),
+        sign(
+            "consent.grant",
+            ConsentGrant(program, CONTACT, "e-mail \u00fc", Timestamp(GENESIS_TIME + 99)),
+            author=FRIEND,
+        ),
+        sign("account.set_policy", SetPolicy(BOARD_KEYS.policy), author=BOARD),
+    ]
+
+
+def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transaction]:
+    sign, now, period = chain.scenario.sign, chain.scenario.time, GENESIS_DAY - 1
+    receipts, remainder = Hash(bytes(range(32))), Hash(bytes(range(32, 64)))
+    entries = (
+        SealedEntry(FAN.address, period, Points(500), receipts, remainder),
+        SealedEntry(FRIEND.address, period, Points(50), receipts, Hash(b"")),
+        OpenEntry(FAN.address, period, ReceiptHash(receipts), 1, Timestamp(now - 30), 1_239, 0),
+        SealedEntry(NOBODY, period, Points(5), receipts, remainder),
+        OpenEntry(FRIEND.address, period, ReceiptHash(receipts), 1, Timestamp(now - 30), -5, 7),
+        SealedEntry(FAN.address, period, Points(0), receipts, Hash(b"")),
+    )
+    deadline = Timestamp(now + DAY_SECONDS)
+    tiers = (("Lamp", 1_000, 10), ("Zwei L\u00e4mpchen", 2_000, 0))
+    return [
+        sign("earn", Earn(program, entries), author=TILL, payment=Sponsored(program)),
+        sign("reward.list", RewardList(program, "Coffee", Points(100), 10), author=OWNER),
+        sign("campaign.create", CampaignCreate("Lamps", CoinUnit(), 2_000, deadline, tiers), author=FRIEND),
+        sign("campaign.create", CampaignCreate("Ovens", PointsUnit(program), 1_000, deadline, ()), author=OWNER),
+    ]
+
+
+def _endings(chain: GoldenChain, program: ProgramId, reward: RewardId, holds: list[HoldId]) -> list[Transaction]:
+    sign = chain.scenario.sign
+    board = BOARD.governed_by(BOARD_KEYS)
+    better = replace(TERMS, rules=(RatePerAmount(Points(2), 10), MinimumBasket(50)), hold_seconds=7_200)
+    return [
+        sign("redeem.fulfil", RedeemFulfil(holds[0], Hash(bytes(32))), author=HELPER, payment=Sponsored(program)),
+        sign("redeem.cancel", RedeemCancel(holds[1]), author=FAN, payment=Prepaid()),
+        sign("reward.update", RewardUpdate(program, reward, Points(120), 5, True), author=OWNER),
+        sign("program.update", ProgramUpdate(program, 1, better), author=OWNER),
+        sign("issuer.revoke", IssuerRevoke(program, HELPER.address), author=OWNER),
+        sign("consent.revoke", ConsentRevoke(program, PUBLISH, ""), author=FAN, payment=Prepaid()),
+        sign("member.leave", MemberLeave(program), author=FRIEND, payment=Prepaid()),
+        sign("transfer", Transfer(ToAccount(FAN.address), Amount(123_456_789)), author=board),
+    ]

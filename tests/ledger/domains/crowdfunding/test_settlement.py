@@ -1,0 +1,145 @@
+"""What happens at the deadline with nobody's signature: release or refunds, and nobody waits for another campaign's thousands."""
+
+import pytest
+
+from ledger.domains.crowdfunding.pledge import PledgeMake
+from ledger.domains.crowdfunding.settlement import CampaignSettled, PledgeRefunded
+from ledger.domains.crowdfunding.state import FAILED, FUNDED, OPEN, PLEDGES, pledge_key
+from ledger.params import DUE_CHUNK, EXIT_WEIGHT
+from ledger.state import Overlay
+from ledger.transition import run_due_work
+from ledger.types import CampaignId
+from tests.support.memory_chain import DAY_SECONDS, Scenario, sim_params
+from tests.support.shop import FAN, FRIEND, FUNDED as RICH, OWNER, POOR, STRANGER, Shop
+
+
+def test_a_funded_campaign_pays_its_creator(shop: Shop) -> None:
+    campaign_id = shop.create_campaign(goal=500, days=1)
+    shop.pledge(FAN, campaign_id, 500)
+    coin = shop.coin_of(OWNER)
+    shop.pass_days(1)
+    assert shop.chain.events == (CampaignSettled(campaign_id, OWNER.address, FUNDED, 500),)
+    assert shop.chain.events[0].subjects() == (campaign_id, OWNER.address)
+    assert shop.coin_of(OWNER) == coin + 500
+    record = shop.campaign(campaign_id)
+    assert (record.status, record.pledged, record.escrowed) == (FUNDED, 500, 0)
+    assert shop.chain.record(pledge_key(campaign_id, 0)) is not None, "the pledge shows what was backed"
+
+
+def test_a_campaign_one_unit_short_refunds_everybody(shop: Shop) -> None:
+    campaign_id = shop.create_campaign(goal=500, days=1)
+    before = shop.coin_of(FAN)
+    transaction_fee = 2 * shop.chain.sign("pledge", make(campaign_id, 499), author=FAN).weight
+    shop.pledge(FAN, campaign_id, 499)
+    shop.pass_days(1)
+    assert shop.chain.events == (
+        CampaignSettled(campaign_id, OWNER.address, FAILED, 499),
+        PledgeRefunded(campaign_id, FAN.address, 0, 499),
+    )
+    assert shop.chain.events[1].subjects() == (FAN.address, campaign_id)
+    prepaid = EXIT_WEIGHT * shop.chain.params.fee_rate_min
+    assert shop.coin_of(FAN) == before - transaction_fee - prepaid
+    record = shop.campaign(campaign_id)
+    assert (record.status, record.pledged, record.escrowed, record.refunded) == (FAILED, 499, 0, 1)
+    assert shop.chain.record(pledge_key(campaign_id, 0)) is None
+
+
+def test_a_campaign_without_pledges_just_ends(shop: Shop) -> None:
+    campaign_id = shop.create_campaign(days=1)
+    shop.pass_days(1)
+    assert shop.chain.events == (CampaignSettled(campaign_id, OWNER.address, FAILED, 0),)
+    assert shop.campaign(campaign_id).status == FAILED
+
+
+def test_points_of_a_funded_campaign_count_as_redeemed(shop: Shop) -> None:
+    shop.join(FAN)
+    shop.earn(FAN, 500)
+    campaign_id = shop.create_campaign(in_points=True, goal=300, days=1)
+    shop.pledge(FAN, campaign_id, 300)
+    shop.pass_days(1)
+    assert (shop.books.escrowed, shop.books.redeemed, shop.books.available) == (0, 300, 200)
+
+
+def test_points_of_a_failed_campaign_go_back_to_their_lots(shop: Shop) -> None:
+    shop.join(FAN, POOR)
+    shop.earn(FAN, 500)
+    shop.earn(POOR, 50)
+    lots = shop.member(FAN).lots
+    campaign_id = shop.create_campaign(in_points=True, goal=1_000, days=7)
+    pool = shop.books.pool
+    shop.pledge(FAN, campaign_id, 300)
+    shop.pledge(POOR, campaign_id, 20, payment=shop.sponsored)
+    spent = pool - shop.books.pool
+    shop.pass_days(7)
+    assert (shop.books.escrowed, shop.points_of(FAN), shop.points_of(POOR)) == (0, 500, 50)
+    assert shop.member(FAN).lots == lots
+    assert shop.books.pool == pool - spent + 10_000
+
+
+def test_points_that_expired_in_escrow_come_back_with_the_grace(shop: Shop) -> None:
+    shop.join(FAN)
+    shop.earn(FAN, 500)
+    campaign_id = shop.create_campaign(in_points=True, goal=1_000, days=40)
+    shop.pledge(FAN, campaign_id, 300)
+    shop.pass_days(40)
+    assert (shop.books.expired, shop.points_of(FAN)) == (200, 300)
+    assert shop.member(FAN).lots[0][2] == shop.today + 14
+
+
+def test_a_deadline_in_an_outage_waits_for_its_blocks(shop: Shop) -> None:
+    campaign_id = shop.create_campaign(days=1, goal=5)
+    shop.pledge(FAN, campaign_id, 5)
+    record = shop.campaign(campaign_id)
+    shop.chain.block(time=record.deadline)
+    while shop.chain.height < record.deadline_height:
+        shop.chain.mine()
+        assert shop.campaign(campaign_id).status == OPEN
+    shop.chain.mine()
+    assert shop.campaign(campaign_id).status == FUNDED
+
+
+def make(campaign_id: CampaignId, quantity: int) -> PledgeMake:
+    return PledgeMake(campaign_id, quantity, 0)
+
+
+def fill(chain: Scenario, campaign_id: CampaignId, count: int) -> None:
+    """`count` pledges of one unit, many in a block."""
+    for start in range(0, count, 500):
+        pledges = [chain.sign("pledge", make(campaign_id, 1), author=STRANGER) for _ in range(min(500, count - start))]
+        chain.block(*pledges)
+
+
+@pytest.mark.parametrize("count", [DUE_CHUNK, DUE_CHUNK + 1, 3 * DUE_CHUNK])
+def test_refunds_come_in_chunks(shop: Shop, count: int) -> None:
+    campaign_id = shop.create_campaign(days=1)
+    fill(shop.chain, campaign_id, count)
+    shop.pass_days(1)
+    numbers = [event.number for event in shop.chain.events if isinstance(event, PledgeRefunded)]
+    assert numbers == list(range(count))
+    assert shop.chain.state.table(PLEDGES.prefix) == {}
+
+
+def test_thousands_of_pledges_of_one_unit_delay_nobody_elses_refund() -> None:
+    """The queue is served in turn: the second campaign's only refund comes after one chunk of the first campaign's 2,000."""
+    params = sim_params(*(signer.address for signer in RICH), due_weight_max=20_800, block_weight_max=10**8)
+    shop = Shop(params=params)
+    crowded = shop.create_campaign(days=1, goal=10**6)
+    fill(shop.chain, crowded, 2_000)
+    small = shop.create_campaign(author=FRIEND, days=1, goal=10)
+    shop.pledge(FAN, small, 9)
+    shop.chain.mine(6)
+    later = shop.campaign(small).deadline
+    assert later < shop.campaign(crowded).deadline + DAY_SECONDS
+    shop.chain.block(time=later)
+    shop.chain.mine()
+    assert (shop.campaign(crowded).status, shop.campaign(small).status) == (FAILED, FAILED)
+    for _ in range(2):
+        shop.chain.mine()
+    assert shop.campaign(small).refunded == 1
+    assert DUE_CHUNK <= shop.campaign(crowded).refunded <= 6 * DUE_CHUNK
+    refunded = shop.campaign(crowded).refunded
+    assert run_due_work(Overlay(shop.chain.state), shop.chain.context) == 2, "two chunks fit into a block"
+    shop.chain.mine(-(-(2_000 - refunded) // (2 * DUE_CHUNK)))
+    assert shop.campaign(crowded).refunded == 2_000
+    assert shop.chain.state.chain.escrow == 0
+    shop.chain.replay()

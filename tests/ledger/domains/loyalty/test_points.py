@@ -1,0 +1,221 @@
+"""Lots: activation and expiry by day alone, merging, and what comes back."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.domains.loyalty.points import POINTS_INSUFFICIENT, RESTORE_GRACE_DAYS, PointsBook, usable_points
+from ledger.domains.loyalty.state import (
+    DAYS,
+    NEVER,
+    Books,
+    DayTotals,
+    Expiry,
+    Lot,
+    NeverExpires,
+    Program,
+    RollingExpiry,
+    days_key,
+    program_key,
+)
+from ledger.domains.rewards.redeem_cancel import RedeemCancel
+from ledger.params import LOTS_MAX
+from ledger.state import Overlay
+from ledger.transaction import Prepaid
+from ledger.types import Day, HoldId, Points
+from tests.support.memory_chain import DAY_SECONDS, sim_params
+from tests.support.refusal import refused
+from tests.support.shop import FAN, FRIEND, FUNDED, Shop
+
+
+def make_expiry(days: int) -> Expiry:
+    return RollingExpiry(days) if days else NeverExpires()
+
+
+def cancel(shop: Shop, hold: HoldId) -> None:
+    shop.chain.send("redeem.cancel", RedeemCancel(hold), author=FAN, payment=Prepaid())
+
+
+def totals(books: Books) -> tuple[int, int, int, int]:
+    return books.pending, books.available, books.held, books.expired
+
+
+def test_points_wait_for_their_day_and_then_move_by_themselves() -> None:
+    shop = Shop(activation_delay_days=3)
+    shop.join(FAN)
+    shop.earn(FAN, 100)
+    reward = shop.list_reward()
+    assert totals(shop.books) == (100, 0, 0, 0)
+    activation = shop.terms_of_program.day_start(Day(shop.today + 3))
+    shop.chain.block(time=activation - 1)
+    with refused(POINTS_INSUFFICIENT, needed=100, available=0):
+        shop.redeem(FAN, reward)
+    shop.chain.block(time=activation)
+    assert totals(shop.books) == (100, 0, 0, 0), "the block that brings the day does not see it yet"
+    shop.chain.mine()
+    assert totals(shop.books) == (0, 100, 0, 0)
+    shop.redeem(FAN, reward)
+    assert totals(shop.books) == (0, 0, 100, 0)
+    shop.chain.replay()
+
+
+def test_points_expire_on_their_day_whether_touched_or_not() -> None:
+    shop = Shop()
+    shop.join(FAN, FRIEND)
+    shop.earn(FAN, 100)
+    shop.earn(FRIEND, 50)
+    reward = shop.list_reward(price=1, stock=20)
+    expiry = shop.terms_of_program.day_start(Day(shop.today + 30))
+    shop.chain.block(time=expiry - 1)
+    shop.redeem(FAN, reward, quantity=10)
+    with refused(POINTS_INSUFFICIENT, needed=1, available=0):
+        shop.redeem(FAN, reward)
+    assert shop.books.available == 140, "a day is moved by the next block, and its points are of no use before"
+    shop.chain.mine()
+    assert totals(shop.books) == (0, 0, 10, 140)
+    assert shop.member(FRIEND).lots != (), "nobody touched the lot, and yet it is expired"
+    shop.earn(FRIEND, 7)
+    assert [lot[3] for lot in shop.member(FRIEND).lots] == [7], "an expired lot goes when its record is written"
+    shop.chain.replay()
+
+
+def test_points_are_usable_by_their_days_even_where_due_work_is_late() -> None:
+    params = sim_params(*(signer.address for signer in FUNDED), due_weight_max=10_000)
+    shop = Shop(params=params, activation_delay_days=1, expiry=make_expiry(2))
+    shop.join(FAN, FRIEND)
+    reward = shop.list_reward(price=1, stock=1_000)
+    campaign = shop.create_campaign(days=1)
+    for _ in range(40):
+        shop.pledge(FRIEND, campaign, 1)
+    shop.earn(FAN, 100)
+    deadline = shop.campaign(campaign).deadline
+    midnight = shop.terms_of_program.day_start(Day(shop.today + 1))
+    assert deadline < midnight + DAY_SECONDS
+    shop.chain.block(time=max(deadline, midnight))
+    shop.redeem(FAN, reward, quantity=3)
+    assert totals(shop.books)[0] + totals(shop.books)[1] == 97
+    shop.chain.block(time=shop.terms_of_program.day_start(Day(shop.today + 1)))
+    with refused(POINTS_INSUFFICIENT, available=0):
+        shop.redeem(FAN, reward)
+    shop.pass_days(1)
+    shop.chain.mine(10)
+    assert shop.books.expired == 97
+    shop.chain.replay()
+
+
+def test_the_soonest_expiry_is_spent_first(shop: Shop) -> None:
+    shop.join(FAN)
+    shop.earn(FAN, 10)
+    shop.pass_days(3)
+    shop.earn(FAN, 20)
+    first = shop.today - 3 + 30
+    reward = shop.list_reward(price=1)
+    hold = shop.redeem(FAN, reward, quantity=6)
+    assert shop.member(FAN).lots == ((1, first - 30, first, 4), (1, first - 27, first + 3, 20))
+    second = shop.redeem(FAN, reward, quantity=4)
+    assert shop.member(FAN).lots == ((1, first - 27, first + 3, 20),)
+    cancel(shop, second)
+    cancel(shop, hold)
+    assert shop.member(FAN).lots == ((1, first - 30, first, 10), (1, first - 27, first + 3, 20))
+
+
+def test_what_comes_back_after_its_day_is_usable_for_the_grace() -> None:
+    shop = Shop(hold_seconds=90 * DAY_SECONDS)
+    shop.join(FAN)
+    shop.earn(FAN, 100)
+    hold = shop.redeem(FAN, shop.list_reward())
+    shop.pass_days(40)
+    assert totals(shop.books) == (0, 0, 100, 0)
+    cancel(shop, hold)
+    assert shop.member(FAN).lots == ((1, shop.today - 40, shop.today + RESTORE_GRACE_DAYS, 100),)
+    assert shop.points_of(FAN) == 100
+    shop.pass_days(RESTORE_GRACE_DAYS)
+    assert (shop.points_of(FAN), shop.books.expired) == (0, 100)
+    shop.chain.replay()
+
+
+def test_what_comes_back_and_never_expires_never_expires() -> None:
+    shop = Shop(expiry=make_expiry(0))
+    shop.join(FAN)
+    shop.earn(FAN, 100)
+    hold = shop.redeem(FAN, shop.list_reward())
+    cancel(shop, hold)
+    assert shop.member(FAN).lots == ((1, shop.today, NEVER, 100),)
+
+
+def test_the_oldest_lots_merge_in_the_members_favour() -> None:
+    shop = Shop(expiry=make_expiry(400), activation_delay_days=1)
+    shop.join(FAN)
+    for _ in range(LOTS_MAX + 2):
+        shop.earn(FAN, 1)
+        shop.chain.advance(days=1)
+    shop.chain.mine()
+    lots = shop.member(FAN).lots
+    assert len(lots) == LOTS_MAX
+    first_day = shop.today - LOTS_MAX - 2
+    assert lots[0] == (1, first_day + 1, first_day + 402, 3)
+    assert lots[1] == (1, first_day + 4, first_day + 403, 1)
+    assert totals(shop.books) == (0, LOTS_MAX + 2, 0, 0)
+    assert shop.points_of(FAN) == LOTS_MAX + 2
+    shop.chain.block(time=shop.terms_of_program.day_start(Day(first_day + 402)))
+    shop.chain.mine()
+    assert (shop.books.expired, shop.points_of(FAN)) == (3, LOTS_MAX - 1)
+    shop.chain.replay()
+
+
+def test_a_day_is_moved_once_and_then_forgotten(shop: Shop) -> None:
+    shop.join(FAN)
+    shop.earn(FAN, 10)
+    shop.earn(FAN, 5)
+    key = days_key(shop.program, Day(shop.today + 30))
+    assert shop.chain.state.table(DAYS.prefix) == {key: DayTotals(Points(0), Points(15))}
+    shop.pass_days(30)
+    assert shop.chain.state.table(DAYS.prefix) == {}
+    assert shop.books.expired == 15
+
+
+@pytest.mark.parametrize(("offset", "day"), [(0, 1), (-1, 0), (1_439, 1), (-1_439, 0)])
+def test_days_have_a_fixed_offset(shop: Shop, offset: int, day: int) -> None:
+    program: Program = replace(shop.chain.record(program_key(shop.program)), offset_minutes=offset)
+    assert program.day_at(86_400) == day
+    start = program.day_start(Day(day))
+    assert (program.day_at(start), program.day_at(start - 1)) == (day, day - 1)
+
+
+lots = st.lists(
+    st.tuples(st.integers(1, 3), st.integers(0, 12), st.integers(13, 40), st.integers(1, 50)), min_size=1, max_size=12
+)
+
+
+@given(lots, st.data())
+def test_lots_and_totals_agree_through_every_move(found: list[Lot], data: st.DataObject) -> None:
+    shop = Shop()
+    view = Overlay(shop.chain.state)
+    book = PointsBook.open(view, shop.program, shop.terms_of_program, shop.chain.context)
+    today = book.today
+    member: tuple[Lot, ...] = ()
+    for version, activation, expiry, amount in found:
+        member = book.add_lot(member, (version, today + activation - 6, today + expiry, amount))
+    usable = usable_points(member, today)
+    assert sum(lot[3] for lot in member) == sum(lot[3] for lot in found)
+    if usable:
+        wanted = Points(data.draw(st.integers(1, usable)))
+        left, taken = book.take(member, wanted, "held")
+        assert book.total("held") == sum(lot[3] for lot in taken) == wanted
+        assert usable_points(left, today) == usable - wanted
+        member = book.give_back(left, taken, "held")
+    assert book.total("held") == 0
+    assert usable_points(member, today) == usable
+    assert book.total("pending") + book.total("available") == sum(lot[3] for lot in member)
+    assert book.total("available") == usable
+    book.save()
+    by_day: dict[int, list[int]] = {}
+    for _, activation, expiry, amount in member:
+        if activation > today:
+            by_day.setdefault(activation, [0, 0])[0] += amount
+        by_day.setdefault(expiry, [0, 0])[1] += amount
+    for day, record in book.days.items():
+        assert [record.activating, record.expiring] == by_day.pop(day, [0, 0])
+    assert not by_day

@@ -1,0 +1,163 @@
+"""`reward.list` and `reward.update`: what gets worse waits, what gets better does not."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
+from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.domains.loyalty.program_update import NOT_OWNER
+from ledger.domains.loyalty.state import NO_PROGRAM, program_key
+from ledger.domains.rewards.redeem import NOT_LISTED, PRICE_ABOVE
+from ledger.domains.rewards.reward_list import REWARD_LIST, RewardList, RewardListed
+from ledger.domains.rewards.reward_update import CHANGE_ANNOUNCED, REWARD_UPDATE, RewardUpdate, RewardUpdated
+from ledger.domains.rewards.state import NO_REWARD, UNLIMITED, changed_stock, reward_key
+from ledger.types import Amount, Points, ProgramId, RewardId, Timestamp
+from tests.support.memory_chain import DAY_SECONDS
+from tests.support.refusal import refused
+from tests.support.shop import FAN, NOWHERE, OWNER, STRANGER, Shop
+
+NOTICE = 10 * DAY_SECONDS
+
+
+def change(shop: Shop, reward: RewardId, *, price: int = 100, stock: int = 0, listed: bool = True) -> RewardUpdate:
+    return RewardUpdate(shop.program, reward, Points(price), stock, listed)
+
+
+def update(shop: Shop, reward: RewardId, **changes: Any) -> RewardUpdated:
+    shop.chain.send("reward.update", change(shop, reward, **changes), author=OWNER)
+    event = shop.chain.events[0]
+    assert isinstance(event, RewardUpdated)
+    return event
+
+
+def facts(shop: Shop, reward: RewardId) -> tuple[int, int, bool]:
+    record = shop.reward(reward)
+    return record.price, record.stock, record.listed
+
+
+def test_a_reward_is_on_offer(shop: Shop) -> None:
+    reward = shop.list_reward(price=100, stock=10)
+    assert shop.chain.events == (RewardListed(shop.program, reward, "Coffee", Points(100)),)
+    assert shop.chain.events[0].subjects() == (shop.program,)
+    assert facts(shop, reward) == (100, 10, True)
+
+
+def test_failures_of_listing_come_in_the_documented_order(shop: Shop) -> None:
+    payload = RewardList(shop.program, "Coffee", Points(1), 1)
+    send = shop.chain.send
+    with refused(NO_PROGRAM):
+        send("reward.list", replace(payload, program=ProgramId(NOWHERE)), author=FAN)
+    with refused(NOT_OWNER):
+        send("reward.list", payload, author=FAN)
+    fee = shop.chain.sign("transfer", Transfer(ToAccount(STRANGER.address), Amount(10**11)), author=OWNER).weight * 2
+    rest = Amount(shop.coin_of(OWNER) - fee - 11_000)
+    send("transfer", Transfer(ToAccount(STRANGER.address), rest), author=OWNER)
+    with refused(INSUFFICIENT, needed=10_000):
+        send("reward.list", payload, author=OWNER)
+    assert REWARD_LIST.reads(OWNER.address, payload) == (program_key(shop.program),)
+
+
+def test_the_pools_deposit_must_be_there() -> None:
+    shop = Shop(pool=10_500)
+    with refused(POOL_INSUFFICIENT, needed=10_000):
+        payload = RewardList(shop.program, "Coffee", Points(1), 1)
+        shop.chain.send("reward.list", payload, author=OWNER, payment=shop.sponsored)
+
+
+def test_failures_of_updating_come_in_the_documented_order(shop: Shop) -> None:
+    reward = shop.list_reward()
+    send = shop.chain.send
+    payload = change(shop, RewardId(NOWHERE), price=101)
+    with refused(NO_PROGRAM):
+        send("reward.update", replace(payload, program=ProgramId(NOWHERE)), author=FAN)
+    with refused(NOT_OWNER):
+        send("reward.update", payload, author=FAN)
+    with refused(NO_REWARD, reward=NOWHERE):
+        send("reward.update", payload, author=OWNER)
+    since = shop.now + NOTICE
+    update(shop, reward, price=101)
+    with refused(CHANGE_ANNOUNCED, effective_from=since):
+        send("reward.update", change(shop, reward, price=102), author=OWNER)
+    assert REWARD_UPDATE.reads(OWNER.address, payload) == (
+        program_key(shop.program),
+        reward_key(shop.program, payload.reward),
+    )
+
+
+def test_a_price_rises_after_the_notice_only(shop: Shop) -> None:
+    shop.join(FAN)
+    shop.earn(FAN, 1_000)
+    reward = shop.list_reward()
+    since = shop.now + NOTICE
+    assert update(shop, reward, price=120) == RewardUpdated(
+        shop.program, reward, Points(120), 10, True, Timestamp(since)
+    )
+    assert shop.chain.events[0].subjects() == (shop.program,)
+    shop.chain.block(time=since - 1)
+    shop.redeem(FAN, reward, price=100)
+    assert facts(shop, reward) == (120, 9, True)
+    with refused(PRICE_ABOVE, price=120, accepted=119):
+        shop.redeem(FAN, reward, price=119)
+    shop.redeem(FAN, reward, price=120)
+    assert facts(shop, reward) == (120, 8, True)
+
+
+def test_a_price_falls_at_once(shop: Shop) -> None:
+    reward = shop.list_reward()
+    now = shop.now
+    assert update(shop, reward, price=80) == RewardUpdated(shop.program, reward, Points(80), 10, True, now)
+    assert facts(shop, reward) == (80, 10, True)
+
+
+def test_what_gets_better_does_not_wait_for_what_gets_worse(shop: Shop) -> None:
+    reward = shop.list_reward()
+    since = shop.now + NOTICE
+    update(shop, reward, price=80, stock=-4, listed=True)
+    assert facts(shop, reward) == (80, 10, True)
+    update(shop, reward, price=70, stock=5)
+    assert facts(shop, reward) == (70, 15, True)
+    shop.chain.block(time=since)
+    assert facts(shop, reward) == (80, 11, True)
+
+
+def test_delisting_waits_and_listing_again_does_not(shop: Shop) -> None:
+    shop.join(FAN)
+    shop.earn(FAN, 1_000)
+    reward = shop.list_reward()
+    since = shop.now + NOTICE
+    update(shop, reward, listed=False)
+    shop.redeem(FAN, reward)
+    shop.chain.block(time=since)
+    with refused(NOT_LISTED):
+        shop.redeem(FAN, reward)
+    update(shop, reward, listed=False, price=90)
+    assert facts(shop, reward) == (90, 9, False)
+    update(shop, reward, price=90)
+    shop.redeem(FAN, reward)
+
+
+def test_without_notice_everything_is_at_once() -> None:
+    shop = Shop(notice_days=0)
+    reward = shop.list_reward()
+    update(shop, reward, price=120, stock=-20, listed=False)
+    assert facts(shop, reward) == (120, 0, False)
+    update(shop, reward, price=130)
+    assert facts(shop, reward) == (130, 0, True)
+    shop.chain.replay()
+
+
+@pytest.mark.parametrize(
+    ("stock", "change", "expected"),
+    [
+        (10, -11, 0),
+        (10, -10, 0),
+        (10, 5, 15),
+        (10, UNLIMITED, UNLIMITED),
+        (UNLIMITED, 1, UNLIMITED),
+        (UNLIMITED, -UNLIMITED, 0),
+    ],
+)
+def test_stock_stays_within_its_range(stock: int, change: int, expected: int) -> None:
+    assert changed_stock(stock, change) == expected

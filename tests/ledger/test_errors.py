@@ -1,0 +1,53 @@
+"""Codes and the tree of violations."""
+
+import pytest
+
+from ledger.errors import (
+    BlockViolation,
+    Code,
+    HeaderViolation,
+    LedgerError,
+    Malformed,
+    RuleViolation,
+    Violation,
+    all_codes,
+)
+
+SOLD_OUT = Code("test.sold_out", "{left} of {item} are left, {key}", "Come back tomorrow.")
+
+
+def test_a_violation_says_what_was_wrong_and_what_to_do() -> None:
+    fault = RuleViolation(SOLD_OUT, left=0, item="lamps", key=b"\x01\xff")
+    assert str(fault) == "test.sold_out: 0 of lamps are left, 01ff"
+    assert fault.advice == "Come back tomorrow."
+    assert fault.fields == {"left": 0, "item": "lamps", "key": b"\x01\xff"}
+
+
+def test_a_field_that_is_missing_does_not_hide_the_fault() -> None:
+    assert str(Malformed(SOLD_OUT)) == "test.sold_out: ? of ? are left, ?"
+
+
+def test_a_code_has_one_meaning() -> None:
+    assert Code("test.sold_out", SOLD_OUT.text, SOLD_OUT.advice) == SOLD_OUT
+    with pytest.raises(AssertionError, match="declared twice"):
+        Code("test.sold_out", "something else", "")
+
+
+def test_the_catalogue_is_sorted_and_whole() -> None:
+    names = [code.name for code in all_codes()]
+    assert names == sorted(set(names))
+    assert {"test.sold_out", "coin.insufficient", "envelope.expired"} <= set(names)
+
+
+@pytest.mark.parametrize("code", all_codes(), ids=lambda code: code.name)
+def test_every_code_is_noun_and_fault_with_text_and_advice(code: Code) -> None:
+    noun, fault = code.name.split(".")
+    assert noun.replace("_", "").isalpha() and fault.replace("_", "").isalnum()
+    assert code.text and code.advice
+
+
+def test_the_tree() -> None:
+    for kind in (RuleViolation, HeaderViolation, BlockViolation):
+        assert issubclass(kind, Violation)
+    assert issubclass(Violation, LedgerError) and issubclass(Malformed, LedgerError)
+    assert not issubclass(Malformed, Violation)

@@ -1,0 +1,150 @@
+"""Commitment, block, its roots, genesis and the queue's order: BLK-1, BLK-2, BLK-4, BLK-5, GEN-1, EMI-2."""
+
+import itertools
+
+from tests.second_decoder.encoding import decode, encode
+from tests.second_decoder.envelope import read_transaction, wtxid
+from tests.second_decoder.faults import Fault
+from tests.second_decoder.hashing import leaf_hash, tagged, tree_root, twice
+from tests.second_decoder.layouts import KNOWN
+from tests.second_decoder.params import params_hash
+from tests.second_decoder.pow import (
+    REWARD_SHOWN_MAX,
+    block_hash,
+    read_coinbase,
+    read_header,
+    write_coinbase,
+    write_header,
+)
+from tests.second_decoder.records import Slots, write_value
+from tests.second_decoder.shapes import shape_of
+
+BLOCK_BYTES_MAX = 16_777_216
+BLOCK_ITEMS_MAX = 65_544
+BLOCK = shape_of(
+    "[header: bytes 80, coinbase: bytes 122, commitment: bytes 1..8192, transactions: list 0..65544 of bytes 0..16777216]",
+    KNOWN,
+)
+COMMITMENT = KNOWN["commitment"]
+
+
+def read_commitment(data: bytes) -> dict:
+    """The commitment in names (BLK-1)."""
+    return COMMITMENT.read(decode(data), "commitment")
+
+
+def write_commitment(commitment: dict) -> bytes:
+    """BLK-1."""
+    return encode(COMMITMENT.write(commitment))
+
+
+def commitment_hash(data: bytes) -> bytes:
+    """C of the coinbase (BLK-1)."""
+    return tagged("COMMITMENT", data)
+
+
+def split_block(data: bytes) -> dict:
+    """The four parts of a block as bytes (BLK-1, BLK-2 step 1)."""
+    values = decode(data, BLOCK_BYTES_MAX, items_max=BLOCK_ITEMS_MAX)
+    if not isinstance(values, list) or len(values) != 4:
+        raise Fault("block.shape", "not four parts")
+    return BLOCK.read(values, "block")
+
+
+def join_block(parts: dict) -> bytes:
+    """The bytes of a block (BLK-1)."""
+    return encode(BLOCK.write(parts))
+
+
+def read_block(data: bytes, magic: bytes) -> dict:
+    """A block in names, with steps 1 and 3 to 8 of BLK-2, and step 10 without the chain's tag."""
+    parts = split_block(data)
+    header = read_header(parts["header"])
+    if twice(parts["coinbase"]) != header["merkle_root"]:
+        raise Fault("block.body_mismatch", "coinbase")
+    coinbase = read_coinbase(parts["coinbase"])
+    if commitment_hash(parts["commitment"]) != coinbase["commitment_hash"]:
+        raise Fault("block.body_mismatch", "commitment")
+    commitment = read_commitment(parts["commitment"])
+    reward = sum(item["amount"] for item in commitment["payees"])
+    shown = (coinbase["magic"], coinbase["height"], coinbase["reward"])
+    if shown != (magic, commitment["height"], min(reward, REWARD_SHOWN_MAX)):
+        raise Fault("block.commitment", "coinbase")
+    if len(parts["transactions"]) != commitment["transaction_count"]:
+        raise Fault("block.body_mismatch", "number of transactions")
+    return {
+        "header": header,
+        "coinbase": coinbase,
+        "commitment": commitment,
+        "parts": parts,
+        "hash": block_hash(parts["header"]),
+        "transactions": [read_transaction(item) for item in parts["transactions"]],
+    }
+
+
+def check_payees(payees: list[dict], reward: int, account_minimum: int) -> None:
+    """EMI-2."""
+    addresses = [item["address"] for item in payees]
+    ascending = all(left < right for left, right in itertools.pairwise(addresses))
+    enough = len(payees) < 2 or all(item["amount"] >= account_minimum for item in payees)
+    if not ascending or not enough or sum(item["amount"] for item in payees) != reward:
+        raise Fault("block.payees")
+
+
+def transaction_leaf(transaction: bytes, codes: list[str]) -> bytes:
+    """A leaf of the transaction root (BLK-4)."""
+    return leaf_hash(wtxid(transaction) + tagged("OBJECT", encode(codes)))
+
+
+def history_leaf(hashed: bytes, work: int, effective: int) -> bytes:
+    """A leaf of the history root (BLK-5)."""
+    return leaf_hash(encode([hashed, work.to_bytes(32, "big"), effective]))
+
+
+def genesis_slots(params: dict) -> Slots:
+    """The slots of genesis (GEN-1)."""
+    slots = Slots()
+    allocated = sum(item["amount"] for item in params["allocations"])
+    record = dict.fromkeys(("free_head", "due_sequence", "pools", "locked", "escrow", "maturing"), 0)
+    record |= {"slot_count": 1 + len(params["allocations"]), "emitted": allocated, "accounts": allocated}
+    slots.put(0, (b"0", write_value(b"0", record)))
+    for index, item in enumerate(params["allocations"]):
+        key = b"A" + item["address"]
+        fields = {"balance": item["amount"], "policy_hash": b"", "deposit": 0}
+        slots.put(index + 1, (key, write_value(key, fields)))
+    return slots
+
+
+def genesis_block(params: dict) -> bytes:
+    """Block 0 (GEN-1)."""
+    commitment = write_commitment(
+        {
+            "chain_id": params_hash(params),
+            "height": 0,
+            "transaction_root": tree_root([]),
+            "state_root": tree_root(genesis_slots(params).leaves),
+            "history_root": tree_root([]),
+            "transaction_count": 0,
+            "payees": [],
+        }
+    )
+    coinbase = write_coinbase(
+        {
+            "height": 0,
+            "extranonce": bytes(8),
+            "reward": 0,
+            "magic": params["magic"],
+            "commitment_hash": commitment_hash(commitment),
+        }
+    )
+    header = write_header(
+        {
+            "version": 0x20000000,
+            "previous": bytes(32),
+            "merkle_root": twice(coinbase),
+            "time": params["genesis_time"],
+            "bits": params["eras"][0]["anchor_bits"],
+            "nonce": 0,
+        }
+    )
+    return join_block({"header": header, "coinbase": coinbase, "commitment": commitment, "transactions": []})

@@ -1,0 +1,171 @@
+"""Policies and transactions: ACC-1, ENV-1 to ENV-4, ENV-6 (what the bytes alone say), ENV-7, FEE-4, LOY-2."""
+
+import itertools
+
+from tests.second_decoder.encoding import decode, encode
+from tests.second_decoder.faults import Fault
+from tests.second_decoder.hashing import tagged
+from tests.second_decoder.keys import is_valid
+from tests.second_decoder.layouts import BODY, COSTS, EXITS, KNOWN, PAYLOADS
+from tests.second_decoder.shapes import Listing
+
+TRANSACTION_BYTES_MAX = 262_144
+WITNESSES = Listing(1, 4, KNOWN["witness"])
+
+
+def check_policy(policy: dict) -> None:
+    """ACC-1: keys ascend strictly, and the threshold is at most their number."""
+    keys = policy["keys"]
+    if any(left >= right for left, right in itertools.pairwise(keys)):
+        raise Fault("witness.policy", "keys do not ascend")
+    if policy["threshold"] > len(keys):
+        raise Fault("witness.policy", "threshold")
+
+
+def policy_bytes(policy: dict) -> bytes:
+    """enc(policy) of ACC-1."""
+    return encode(KNOWN["policy"].write(policy))
+
+
+def policy_hash(policy: dict) -> bytes:
+    """The policy hash, which is the address of a new account (ACC-1)."""
+    return tagged("POLICY", policy_bytes(policy))
+
+
+def read_policy(data: bytes) -> dict:
+    """A policy from its bytes, checked by ACC-1."""
+    policy = KNOWN["policy"].read(decode(data), "policy")
+    check_policy(policy)
+    return policy
+
+
+def address_of_key(key: bytes) -> bytes:
+    """The address of an ordinary account (ACC-1)."""
+    return policy_hash({"threshold": 1, "keys": [key]})
+
+
+def check_terms(terms: dict) -> None:
+    """LOY-2: what terms must not be, in its order."""
+    names = [rule["is"] for rule in terms["rules"]]
+    delay, expiry = terms["activation_delay_days"], terms["expiry"]
+    anchor = terms["period_anchor_day"]
+    broken = (
+        "RatePerAmount" not in names
+        or names.count("MinimumBasket") > 1
+        or names.count("ReceiptCap") > 1
+        or (expiry["is"] == "RollingExpiry" and expiry["days"] <= delay)
+        or delay < terms["return_window_days"]
+        or (anchor != 0 and anchor >= terms["period_days"])
+    )
+    if broken:
+        raise Fault("program.terms")
+
+
+def check_payload(kind: str, payload: dict) -> None:
+    """The kinds' own checks of what shapes cannot say: ACC-4, LOY-1, LOY-3."""
+    if kind == "account.set_policy":
+        check_policy(payload["policy"])
+    if kind in ("program.create", "program.update"):
+        check_terms(payload["terms"])
+
+
+def signers_of(body: dict) -> list[bytes]:
+    """The author, then the co-signers (ENV-3); only member.join has one, the issuer where one is named (LOY-7)."""
+    named = body["kind"] == "member.join" and body["payload"]["issuer"]
+    return [body["author"], body["payload"]["issuer"]] if named else [body["author"]]
+
+
+def read_body(data: bytes, chain_id: bytes | None = None) -> dict:
+    """The body with its payload, checked in the order of ENV-6; without a chain id the chain's tag is not looked at."""
+    values = decode(data, TRANSACTION_BYTES_MAX)
+    if not isinstance(values, list) or len(values) != 9:
+        raise Fault("envelope.shape", "body")
+    body = BODY.read(values[:8], "body")
+    if body["version"] != 1:
+        raise Fault("envelope.version", str(body["version"]))
+    if chain_id is not None and body["chain_tag"] != chain_id[:4]:
+        raise Fault("envelope.wrong_chain")
+    if body["kind"] not in PAYLOADS:
+        raise Fault("envelope.unknown_kind", body["kind"])
+    body["payload"] = PAYLOADS[body["kind"]].read(values[8], "payload")
+    check_payload(body["kind"], body["payload"])
+    if body["payment"]["is"] == "Prepaid" and body["kind"] not in EXITS:
+        raise Fault("envelope.not_prepaid", body["kind"])
+    return body
+
+
+def write_body(body: dict) -> bytes:
+    """The bytes of a body (ENV-1)."""
+    return encode([*BODY.write(body), PAYLOADS[body["kind"]].write(body["payload"])])
+
+
+def check_witness(witness: dict) -> None:
+    """ENV-3: a valid policy, and exactly threshold signatures with ascending key indexes."""
+    check_policy(witness["policy"])
+    indexes = [item["key_index"] for item in witness["signatures"]]
+    ascending = all(left < right for left, right in itertools.pairwise(indexes))
+    below = all(index < len(witness["policy"]["keys"]) for index in indexes)
+    if len(indexes) != witness["policy"]["threshold"] or not ascending or not below:
+        raise Fault("witness.signatures")
+
+
+def read_transaction(data: bytes, chain_id: bytes | None = None) -> dict:
+    """A transaction in names, with `body_bytes` as they stand, checked in the order of ENV-6 ("Structure")."""
+    values = decode(data, TRANSACTION_BYTES_MAX)
+    if not isinstance(values, list) or len(values) != 2 or not isinstance(values[0], bytes):
+        raise Fault("envelope.shape", "transaction")
+    body = read_body(values[0], chain_id)
+    witnesses = WITNESSES.read(values[1], "witnesses")
+    if len(witnesses) != len(signers_of(body)):
+        raise Fault("witness.count", str(len(witnesses)))
+    for witness in witnesses:
+        check_witness(witness)
+    return {"body": body, "body_bytes": values[0], "witnesses": witnesses}
+
+
+def write_transaction(transaction: dict) -> bytes:
+    """The bytes of a transaction, written anew from its names (ENV-1)."""
+    return encode([write_body(transaction["body"]), WITNESSES.write(transaction["witnesses"])])
+
+
+def txid(body: bytes) -> bytes:
+    """ENV-1."""
+    return tagged("TX", body)
+
+
+def wtxid(transaction: bytes) -> bytes:
+    """ENV-1."""
+    return tagged("WTX", transaction)
+
+
+def sighash(chain_id: bytes, body: bytes) -> bytes:
+    """ENV-4: what every signer signs."""
+    return tagged("SIGHASH", chain_id + body)
+
+
+def check_signatures(transaction: dict, chain_id: bytes) -> int:
+    """ENV-4: every signature of every witness; how many there are."""
+    message = sighash(chain_id, transaction["body_bytes"])
+    count = 0
+    for witness in transaction["witnesses"]:
+        for item in witness["signatures"]:
+            if not is_valid(witness["policy"]["keys"][item["key_index"]], message, item["signature"]):
+                raise Fault("witness.signature", str(count))
+            count += 1
+    return count
+
+
+def weight(data: bytes) -> int:
+    """ENV-7, of the bytes of a transaction."""
+    transaction = read_transaction(data)
+    body = transaction["body"]
+    records, slots, due = COSTS[body["kind"]]
+    if body["kind"] == "earn":
+        records += len(body["payload"]["entries"])
+    signatures = sum(len(witness["signatures"]) for witness in transaction["witnesses"])
+    return len(data) + 200 * signatures + 60 * (records + 1) + 300 * slots + 150 * due
+
+
+def prepaid_exit(fee_rate_min: int) -> int:
+    """FEE-4: what a record that can end by an exit locks for it."""
+    return 800 * fee_rate_min

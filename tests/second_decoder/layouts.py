@@ -1,0 +1,208 @@
+"""Every shape of the text, copied from its prose (not from the generated tables), with the anchor that it stands under.
+
+Fields that the prose names without a shape have here the one that stands for them elsewhere in the prose, or in tables.md.
+"""
+
+from tests.second_decoder.shapes import shape_of
+
+# Shapes that have a name of their own, in an order in which each stands before it is used. tables.md writes those in NAMED by name.
+SHAPES = {
+    # Fields that every record names without repeating the shape: FEE-5, FEE-4.
+    "payer": "bytes 0..33",
+    "deposit": "int 0..M",
+    "prepaid": "int 0..M",
+    # ACC-1, ENV-3
+    "policy": "[threshold: int 1..16, keys: list 1..16 of bytes 32]",
+    "witness": "[policy: policy, signatures: list 1..16 of [key_index: int 0..15, signature: bytes 64]]",
+    # ENV-2
+    "payment": "one of: 0 OwnFee[fee: int 0..M], 1 Sponsored[program: id], 2 Prepaid[]",
+    # BLK-1
+    "payees": "list 0..64 of [address: id, amount: int 1..M]",
+    "commitment": """[chain_id: id, height: int 0..2^32-1, transaction_root: id, state_root: id, history_root: id,
+                      transaction_count: int 0..65536, payees]""",
+    # PAR-1
+    "allocation": "[address: id, amount: int 1..M]",
+    "era": """[start_height: int 0..2^32-1, block_time_s: int 1..86400, half_life_s: int 1..10000000,
+               limit_bits: int 0..2^32-1, anchor_bits: int 0..2^32-1, retarget: int 0..1]""",
+    "params": """[name: text 1..32, address_prefix: text 1..16, magic: bytes 4, genesis_time: int 86400..2^32-1,
+                  eras: list 1..16 of era, subsidy_initial: int 0..M, halving_interval_blocks: int 1..2^32-1,
+                  maturity_blocks: int 1..10000, block_weight_max: int 100000..100000000,
+                  due_weight_max: int 10000..100000000, fee_rate_min: int 0..1000000, record_deposit: int 0..2^43-1,
+                  account_minimum: int 0..2^43-1, validity_blocks_max: int 1..100000,
+                  allocations: list 0..1024 of allocation, kinds: list 1..256 of text 1..32,
+                  upgrades: list 0..256 of [name: text 1..32, height: int 1..2^32-1]]""",
+    # LOY-8
+    "lot": "[version: int 1..2^31-1, activation_day: int 0..2^31-1, expiry_day: int 0..2^31-1, points: int 1..M]",
+    # LOY-2
+    "rule": """one of: 0 RatePerAmount[points: int 1..2^31-1, per_cents: int 1..2^31-1],
+                       1 MinimumBasket[cents: int 1..2^31-1], 2 ReceiptCap[points: int 1..M]""",
+    "sponsor": "[rate: int 0..1000000, member_day_max: int 0..M, block_max: int 0..M, day_max: int 0..M]",
+    "terms": """[rules: list 1..16 of rule, expiry: one of: 0 NeverExpires[], 1 RollingExpiry[days: int 1..36500],
+                 activation_delay_days: int 0..366, return_window_days: int 0..366, period_days: int 0..92,
+                 period_anchor_day: int 0..91, settle_grace_days: int 0..31, remainder_max: int 0..2^31-1,
+                 issuance_cap: int 0..M, hold_seconds: int 60..7776000, notice_days: int 0..366, sponsor]""",
+    # LOY-11
+    "entry": """one of: 0 SealedEntry[member: id, period: int 0..2^31-1, points: int 0..M, receipts: id, remainder: id?],
+                        1 OpenEntry[member: id, period: int 0..2^31-1, receipt: id, terms_version: int 1..2^31-1,
+                                    time: int 0..2^40, net_cents: int -2^53..2^53,
+                                    paid_with_points_cents: int 0..2^53]""",
+    # CRF-1
+    "unit": "one of: 0 CoinUnit[], 1 PointsUnit[program: id]",
+    "tiers": "list 0..32 of [title: text 1..128, least: int 1..M, limit: int 0..2^31-1]",
+    # RCP-1
+    "receipt": """[version: int 1..1, program: id, terms_version: int 1..2^31-1, member: id, till: bytes 32,
+                   sequence: int 0..M, time: int 0..2^40, net_cents: int -2^53..2^53,
+                   paid_with_points_cents: int 0..2^53, codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53],
+                   lines_root: id, points: int 0..M]""",
+    "signed_receipt": "[receipt, salt: bytes 32, signature: bytes 64]",
+    # BLK-5
+    "history": "[block_hash: bytes 32, work: bytes 32, effective_time: int 0..M]",
+}
+
+# The names under which tables.md keeps a structure apart; all others it writes out where they stand.
+NAMED = {
+    "policy": "Policy",
+    "witness": "Witness",
+    "commitment": "Commitment",
+    "allocation": "Allocation",
+    "params": "Params",
+    "sponsor": "SponsorPolicy",
+    "terms": "Terms",
+    "receipt": "Receipt",
+    "signed_receipt": "SignedReceipt",
+}
+
+# Fields 0..7 of a body (ENV-2); field 8 is the payload of the kind.
+BODY_SHAPE = """[version: int 0..255, chain_tag: bytes 4, kind: text 1..32, salt: bytes 8, author: id,
+                 valid_from: int 0..2^32-1, valid_until: int 0..2^32-1, payment]"""
+
+# Kind -> (payload, records, slots, due, exit), each from the kind's own anchor. An earn adds one record for each entry.
+KIND_SHAPES = {
+    # ACC-3, ACC-4
+    "transfer": (
+        "[recipient: one of: 0 ToAccount[address: id], 1 ToPool[program: id], amount: int 1..M]",
+        2,
+        1,
+        0,
+        False,
+    ),
+    "account.set_policy": ("[policy: policy]", 1, 1, 0, False),
+    # LOY-1, LOY-3, LOY-4, LOY-5, LOY-7, LOY-11
+    "program.create": (
+        "[name: text 1..64, unit: text 1..16, decimals: int 0..8, offset_minutes: int -1439..1439, terms: terms]",
+        3,
+        3,
+        0,
+        False,
+    ),
+    "program.update": ("[program: id, latest_version: int 1..2^31-2, terms: terms]", 2, 1, 0, False),
+    "issuer.grant": ("[program: id, issuer: id, scopes: int 1..15, daily_cap: int 0..M]", 2, 1, 0, False),
+    "issuer.revoke": ("[program: id, issuer: id]", 1, 0, 0, False),
+    "member.join": ("[program: id, issuer: id?]", 3, 1, 0, False),
+    "member.leave": ("[program: id]", 2, 0, 0, True),
+    "earn": ("[program: id, entries: list 1..1000 of entry]", 4, 6, 3, False),
+    # RWD-1, RWD-2, RWD-3, RWD-4, RWD-5
+    "reward.list": ("[program: id, name: text 1..128, price: int 1..2^53, stock: int 0..2^53]", 2, 1, 0, False),
+    "reward.update": (
+        "[program: id, reward: id, price: int 1..2^53, stock_change: int -2^53..2^53, listed: bool]",
+        1,
+        0,
+        0,
+        False,
+    ),
+    "redeem": ("[program: id, reward: id, quantity: int 1..1000, price_accepted: int 1..2^53]", 6, 2, 1, False),
+    "redeem.fulfil": ("[hold: id, code_commitment: id?]", 3, 0, 0, False),
+    "redeem.cancel": ("[hold: id]", 6, 0, 0, True),
+    # CON-2, CON-3
+    "consent.grant": ("[grantee: id, purpose: int 0..3, scope: text 0..32, expires_at: int 0..2^40]", 2, 1, 0, False),
+    "consent.revoke": ("[grantee: id, purpose: int 0..3, scope: text 0..32]", 1, 0, 0, True),
+    # CRF-1, CRF-2
+    "campaign.create": ("[title: text 1..128, unit, goal: int 1..M, deadline: int 0..2^40, tiers]", 3, 2, 1, False),
+    "pledge": ("[campaign: id, quantity: int 1..M, tier: int 0..32]", 6, 1, 1, False),
+}
+
+# First byte of the key -> (table, parts of the key after it, value). Anchors as in STA-1.
+RECORD_SHAPES = {
+    "0": (
+        "ChainRecord",
+        "",
+        """[slot_count: int 1..M, free_head: int 0..M, due_sequence: int 0..M, emitted: int 0..M, accounts: int 0..M,
+            pools: int 0..M, locked: int 0..M, escrow: int 0..M, maturing: int 0..M]""",
+    ),
+    "A": ("Account", "address:id", "[balance: int 0..M, policy_hash: id?, deposit: int 0..M]"),
+    "B": (
+        "Program",
+        "program:id",
+        """[owner: id, payer: bytes 0..33, deposit, name: text 1..64, unit: text 1..16, decimals: int 0..8,
+            offset_minutes: int -1439..1439, versions: list 1..32 of [version: int 1..2^31-1, since: int 0..2^40]]""",
+    ),
+    "C": (
+        "Consent",
+        "fan:id grantee:id purpose:byte scope:rest",
+        """[payer: bytes 0..33, deposit: int 0..M, prepaid: int 0..M, granted_at: int 0..2^40, expires_at: int 0..2^40,
+            revoked_at: int 0..2^40]""",
+    ),
+    "D": ("DayTotals", "program:id day:be4", "[activating: int 0..M, expiring: int 0..M]"),
+    "E": (
+        "Batch",
+        "batch:id",
+        "[payer, deposit, program: id, entries_root: id, count: int 1..M, keep_until: int 0..2^40]",
+    ),
+    "F": (
+        "Campaign",
+        "campaign:id",
+        """[creator: id, payer: bytes 0..33, deposit: int 0..M, title: text 1..128, unit, goal: int 1..M,
+            deadline: int 0..2^40, deadline_height: int 0..2^32-1, tiers, taken: list 0..32 of int 0..M,
+            status: int 0..2, pledged: int 0..M, pledges: int 0..2^32-1, refunded: int 0..2^32-1, escrowed: int 0..M]""",
+    ),
+    "G": (
+        "Grant",
+        "program:id issuer:id",
+        """[payer, deposit, scopes: int 1..15, daily_cap: int 0..M, granted_at: int 0..2^40, revoked_at: int 0..2^40,
+            day: int 0..2^31-1, day_used: int 0..M]""",
+    ),
+    "H": (
+        "Hold",
+        "hold:id",
+        """[payer, deposit, prepaid, program: id, member: id, reward: id, quantity: int 1..1000, points: int 0..M,
+            lots: list 1..128 of lot, expires_at: int 0..2^40, expires_height: int 0..2^32-1]""",
+    ),
+    "K": (
+        "Books",
+        "program:id",
+        """[pool: int 0..M, issued: int 0..M, restored: int 0..M, pending: int 0..M, available: int 0..M, held: int 0..M,
+            escrowed: int 0..M, redeemed: int 0..M, expired: int 0..M, reversed: int 0..M, members: int 0..M,
+            sponsor_day: int 0..2^31-1, sponsor_day_spent: int 0..M, sponsor_height: int 0..2^32-1,
+            sponsor_height_spent: int 0..M]""",
+    ),
+    "M": (
+        "Member",
+        "program:id member:id",
+        """[payer, deposit, prepaid, joined_at: int 0..2^40, left_at: int 0..2^40, remainder: id?, entries: int 0..M,
+            sponsor_day: int 0..2^31-1, sponsor_spent: int 0..M, lots: list 0..128 of lot]""",
+    ),
+    "P": (
+        "Pledge",
+        "campaign:id number:be4",
+        "[payer, deposit, prepaid, backer: id, quantity: int 0..M, tier: int 0..32, lots: list 0..128 of lot]",
+    ),
+    "Q": ("DueItem", "due_time:be8 sequence:be8", "[kind: text 1..32, subject: id, number: int 0..M]"),
+    "R": ("Maturing", "height:be4", "[payees]"),
+    "T": ("Terms", "program:id version:be4", "terms"),
+    "W": (
+        "Reward",
+        "program:id reward:id",
+        """[payer, deposit, name: text 1..128, price: int 1..2^53, stock: int 0..2^53, listed: bool,
+            announced: list 0..1 of [effective_from: int 0..2^40, price: int 1..2^53, stock_change: int -2^53..2^53,
+                                     listed: bool]]""",
+    ),
+}
+
+KNOWN: dict = {}
+for key, text in SHAPES.items():
+    KNOWN[key] = shape_of(text, KNOWN, NAMED.get(key, ""))
+BODY = shape_of(BODY_SHAPE, KNOWN, "Body")
+PAYLOADS = {kind: shape_of(parts[0], KNOWN) for kind, parts in KIND_SHAPES.items()}
+COSTS = {kind: parts[1:4] for kind, parts in KIND_SHAPES.items()}
+EXITS = {kind for kind, parts in KIND_SHAPES.items() if parts[4]}
+RECORDS = {first: (table, shape_of(value, KNOWN)) for first, (table, _, value) in RECORD_SHAPES.items()}
