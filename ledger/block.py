@@ -15,7 +15,7 @@ from typing import Annotated
 from ledger import coinbase as coinbase_format
 from ledger.codec import pack, unpack
 from ledger.errors import BlockViolation, Code, Malformed
-from ledger.hashing import COMMITMENT, OBJECT, WTX, sha256d
+from ledger.hashing import COMMITMENT, RESULTS, WTX, sha256d
 from ledger.header import HEADER_BYTES, Header
 from ledger.merkle import leaf_hash, root
 from ledger.params import BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, EARN_ENTRIES_MAX, TRANSACTION_BYTES_MAX, Params
@@ -56,7 +56,7 @@ class Commitment:
 COMMITMENT_SHAPE = Struct(Commitment)
 COMMITMENT_BYTES_MAX = 8_192
 TRANSACTIONS = ListOf(Octets(1, TRANSACTION_BYTES_MAX), 0, BLOCK_TRANSACTIONS_MAX)
-RESULTS = ListOf(ListOf(Text(0, 64), 1, EARN_ENTRIES_MAX), 0, BLOCK_TRANSACTIONS_MAX)
+RESULTS_SHAPE = ListOf(ListOf(Text(0, 64), 1, EARN_ENTRIES_MAX), 0, BLOCK_TRANSACTIONS_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Block:
         coinbase = Octets(coinbase_format.COINBASE_BYTES, coinbase_format.COINBASE_BYTES).decode(array[1], "coinbase")
         commitment = Octets(1, COMMITMENT_BYTES_MAX).decode(array[2], "commitment")
         transactions = TRANSACTIONS.decode(array[3], "transactions")
-        results = RESULTS.decode(array[4], "results")
+        results = RESULTS_SHAPE.decode(array[4], "results")
         return Block(Header.decode(header), coinbase, commitment, transactions, results)
 
 
@@ -126,8 +126,8 @@ COMMITTED_WRONG = Code(
 
 
 def transaction_leaf(wtxid: WtxId, codes: Sequence[str]) -> Hash:
-    """Leaf of the transaction root: RFC 9162 leaf of wtxid ‖ OBJECT(canonical list of result codes) (spec BLK-4)."""
-    return Hash(leaf_hash(wtxid + OBJECT(pack(tuple(codes)))))
+    """Leaf of the transaction root: RFC 9162 leaf of wtxid ‖ RESULTS(canonical list of result codes) (spec BLK-4)."""
+    return Hash(leaf_hash(wtxid + RESULTS(pack(tuple(codes)))))
 
 
 def transaction_root(leaves: Sequence[Hash]) -> Hash:

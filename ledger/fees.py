@@ -1,6 +1,6 @@
 """Who pays for a transaction, and how much (spec FEE)."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ledger.coin import account_payer, pool_payer, take_from
 from ledger.domains.loyalty.state import (
@@ -18,11 +18,17 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import Context
+from ledger.params import EXIT_WEIGHT
 from ledger.state import RuleView
 from ledger.transaction import OwnFee, Sponsored, Transaction
 from ledger.types import Amount, ProgramId
 
 FEE_TOO_LOW = Code("fee.too_low", "the fee is {offered}; at least {needed} is needed", "Raise the fee and sign again.")
+EXIT_TOO_HEAVY = Code(
+    "fee.exit_weight",
+    "the exit weighs {weight}, and {maximum} was prepaid",
+    "Pay the fee yourself: so many signatures were not paid in advance.",
+)
 NOT_SPONSORED = Code(
     "fee.not_sponsored",
     "the program's pool pays for members, issuers and the owner only",
@@ -35,10 +41,22 @@ SPONSOR_LIMIT = Code(
 )
 
 
-def charge_fee(view: RuleView, transaction: Transaction, context: Context) -> bytes:
-    """Take the fee; returns the payer who also locks deposits, empty when the fee was prepaid.
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Who paid a fee: the payer that also locks deposits, empty when the fee was prepaid.
 
-    Raises `fee.too_low`, `program.unknown`, `fee.not_sponsored`, `fee.sponsor_limit`, and what `take_from` raises.
+    For a sponsored fee, `fee` is what was computed and `pool_before` what the pool held before it was taken.
+    """
+
+    payer: bytes
+    fee: Amount
+    pool_before: Amount
+
+
+def charge_fee(view: RuleView, transaction: Transaction, context: Context) -> Charge:
+    """Take the fee.
+
+    Raises `fee.too_low`, `fee.exit_weight`, `program.unknown`, `fee.not_sponsored`, and what `take_from` raises.
     """
     payment = transaction.body.payment
     if isinstance(payment, OwnFee):
@@ -47,10 +65,12 @@ def charge_fee(view: RuleView, transaction: Transaction, context: Context) -> by
             raise RuleViolation(FEE_TOO_LOW, offered=payment.fee, needed=needed)
         payer = account_payer(transaction.author)
         take_from(view, payer, payment.fee, "fees")
-        return payer
+        return Charge(payer, payment.fee, Amount(0))
     if isinstance(payment, Sponsored):
         return _charge_sponsor(view, transaction, payment.program, context)
-    return b""
+    if transaction.weight > EXIT_WEIGHT:
+        raise RuleViolation(EXIT_TOO_HEAVY, weight=transaction.weight, maximum=EXIT_WEIGHT)
+    return Charge(b"", Amount(0), Amount(0))
 
 
 def sponsor_policy_at(view: RuleView, program_id: ProgramId, context: Context) -> SponsorPolicy:
@@ -59,22 +79,39 @@ def sponsor_policy_at(view: RuleView, program_id: ProgramId, context: Context) -
     return load_terms(view, program_id, program.version_at(context.time)).sponsor
 
 
-def _charge_sponsor(view: RuleView, transaction: Transaction, program_id: ProgramId, context: Context) -> bytes:
+def _charge_sponsor(view: RuleView, transaction: Transaction, program_id: ProgramId, context: Context) -> Charge:
     program = load_program(view, program_id)
     policy = load_terms(view, program_id, program.version_at(context.time)).sponsor
-    fee = Amount(transaction.weight * policy.rate)
-    member: Member | None = view.get(member_key(program_id, transaction.author))
     if transaction.author != program.owner:
-        _check_eligible(view, transaction, program_id, member)
-        _count_totals(view, program_id, program, policy, fee, context)
-    if member is not None and not member.left_at:
-        _count_member(view, transaction, program_id, program, member, policy, fee, context)
+        _check_eligible(view, transaction, program_id)
+    fee = Amount(transaction.weight * policy.rate)
+    pool_before = load_books(view, program_id).pool
     payer = pool_payer(program_id)
     take_from(view, payer, fee, "fees")
-    return payer
+    return Charge(payer, fee, pool_before)
 
 
-def _check_eligible(view: RuleView, transaction: Transaction, program: ProgramId, member: Member | None) -> None:
+def count_sponsored(view: RuleView, transaction: Transaction, charge: Charge, context: Context) -> None:
+    """Hold what a pool paid, fee, deposits and prepaid exits together, against its policy's totals (spec FEE-2).
+
+    Comes after the kind's own rule, since only then it is known what was locked. The owner spends its own pool without totals.
+    Raises `fee.sponsor_limit`.
+    """
+    if not isinstance(transaction.body.payment, Sponsored):
+        return
+    program_id = transaction.body.payment.program
+    program = load_program(view, program_id)
+    policy = load_terms(view, program_id, program.version_at(context.time)).sponsor
+    spent = Amount(max(charge.fee, charge.pool_before - load_books(view, program_id).pool))
+    if transaction.author != program.owner:
+        _count_totals(view, program_id, program, policy, spent, context)
+    member: Member | None = view.get(member_key(program_id, transaction.author))
+    if member is not None and not member.left_at:
+        _count_member(view, transaction, program_id, program, member, policy, spent, context)
+
+
+def _check_eligible(view: RuleView, transaction: Transaction, program: ProgramId) -> None:
+    member: Member | None = view.get(member_key(program, transaction.author))
     if member is not None and not member.left_at:
         return
     grant: Grant | None = view.get(grant_key(program, transaction.author))
@@ -85,12 +122,12 @@ def _check_eligible(view: RuleView, transaction: Transaction, program: ProgramId
 
 
 def _count_totals(
-    view: RuleView, program_id: ProgramId, program: Program, policy: SponsorPolicy, fee: Amount, context: Context
+    view: RuleView, program_id: ProgramId, program: Program, policy: SponsorPolicy, spent_now: Amount, context: Context
 ) -> None:
     books: Books = load_books(view, program_id)
     today = program.day_at(context.time)
-    day_spent = fee + (books.sponsor_day_spent if books.sponsor_day == today else 0)
-    height_spent = fee + (books.sponsor_height_spent if books.sponsor_height == context.height else 0)
+    day_spent = spent_now + (books.sponsor_day_spent if books.sponsor_day == today else 0)
+    height_spent = spent_now + (books.sponsor_height_spent if books.sponsor_height == context.height else 0)
     if height_spent > policy.block_max:
         raise RuleViolation(SPONSOR_LIMIT, limit="per block", maximum=policy.block_max, needed=height_spent)
     if day_spent > policy.day_max:
@@ -112,11 +149,11 @@ def _count_member(
     program: Program,
     member: Member,
     policy: SponsorPolicy,
-    fee: Amount,
+    spent_now: Amount,
     context: Context,
 ) -> None:
     today = program.day_at(context.time)
-    spent = fee + (member.sponsor_spent if member.sponsor_day == today else 0)
+    spent = spent_now + (member.sponsor_spent if member.sponsor_day == today else 0)
     if spent > policy.member_day_max:
         raise RuleViolation(SPONSOR_LIMIT, limit="per member and day", maximum=policy.member_day_max, needed=spent)
     view.put(

@@ -36,8 +36,8 @@ POLICY: Final = tagged_hash("fansumer/policy")
 COMMITMENT: Final = tagged_hash("fansumer/commitment")
 OBJECT: Final = tagged_hash("fansumer/object")
 PARAMS: Final = tagged_hash("fansumer/params")
+RESULTS: Final = tagged_hash("fansumer/results")
 FREE_SLOT: Final = tagged_hash("fansumer/free-slot")
-RECEIPT: Final = tagged_hash("fansumer/receipt")
 RECEIPT_FIELD_SALT: Final = tagged_hash("fansumer/receipt-field-salt")
 RECEIPT_SIGNATURE: Final = tagged_hash("fansumer/receipt-signature")
 LINE_SALT: Final = tagged_hash("fansumer/line-salt")
@@ -45,7 +45,6 @@ SUM_LEAF: Final = tagged_hash("fansumer/sum-leaf")
 SUM_NODE: Final = tagged_hash("fansumer/sum-node")
 EARN_SUM: Final = tagged_hash("fansumer/earn-sum")
 EARN_REMAINDER: Final = tagged_hash("fansumer/earn-remainder")
-TERMS: Final = tagged_hash("fansumer/terms")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

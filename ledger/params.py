@@ -63,8 +63,8 @@ WEIGHT_PER_SLOT = 300
 """A record that is made stays on every disk until it is deleted."""
 WEIGHT_PER_DUE = 150
 """Work that the transaction leaves for a later block, which nobody pays for then."""
-EXIT_WEIGHT = 800
-"""What leaving, revoking, cancelling or a refund costs when it comes; prepaid by the record that it ends."""
+EXIT_WEIGHT = 1_200
+"""What leaving, revoking, cancelling or a refund costs when it comes; prepaid by the record that it ends. Two signatures fit."""
 
 
 @dataclass(frozen=True, slots=True)

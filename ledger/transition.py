@@ -13,7 +13,7 @@ from ledger.domains.accounts.state import load_account
 from ledger.due import QUEUE_START, DueItem, due_time
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event
-from ledger.fees import charge_fee
+from ledger.fees import charge_fee, count_sponsored
 from ledger.invariants import check_block, check_postings
 from ledger.kinds import Call, Context
 from ledger.registry import DUE_KINDS
@@ -48,7 +48,8 @@ Window = Mapping[bytes, TxId]
 def apply_transaction(view: Overlay, transaction: Transaction, context: Context, window: Window) -> tuple[str, ...]:
     """Apply one transaction, whoever calls. Returns a result code per entry; signatures are checked elsewhere.
 
-    Raises `RuleViolation` and leaves the view as it was. Order: validity, repetition, policies, fee, the kind's own rule.
+    Raises `RuleViolation` and leaves the view as it was. Order: validity, repetition, policies, fee, the kind's own
+    rule, the sponsor's totals.
     """
     check_validity_range(transaction, context.height, context.params)
     earlier = window.get(transaction.once_key)
@@ -59,14 +60,15 @@ def apply_transaction(view: Overlay, transaction: Transaction, context: Context,
             raise RuleViolation(WRONG_POLICY, signer=signer)
     mark = view.mark()
     try:
-        payer = charge_fee(view, transaction, context)
+        charge = charge_fee(view, transaction, context)
         call = Call(
             txid=transaction.txid,
             author=transaction.author,
-            payer=payer,
+            payer=charge.payer,
             sponsored=isinstance(transaction.body.payment, Sponsored),
         )
         codes = transaction.kind.apply(view, call, transaction.payload, context)
+        count_sponsored(view, transaction, charge, context)
     except RuleViolation:
         view.roll_back(mark)
         raise

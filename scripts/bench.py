@@ -118,18 +118,19 @@ def measure(name: str, folder: Path, size: str) -> Any:
     command = [sys.executable, str(MEASURE), name, str(folder), size]
     finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if finished.returncode:
-        sys.exit(
-            f"the bench {name} failed, see above. Were the ledger's rules changed since {folder} was prepared? Then delete it."
-        )
+        sys.exit(f"the bench {name} failed, see above; what it worked on is in {folder}")
     return json.loads(finished.stdout)
 
 
 def run(names: Sequence[str], folder: Path, size: str) -> dict[str, Any]:
     """Prepare, measure and print; returns everything for --json."""
     from bench_machine import describe_machine
-    from bench_world import FULL, QUICK, World
+    from bench_world import FULL, QUICK, World, fingerprint
 
-    world = World(folder, FULL if size == FULL.name else QUICK)
+    sizes = FULL if size == FULL.name else QUICK
+    folder = folder / f"{size}-{fingerprint()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    world = World(folder, sizes, lambda text: print(text, file=sys.stderr, flush=True))
     for name in names:
         for part in DATA_PARTS.get(name, ()):
             getattr(world, part)
@@ -147,7 +148,7 @@ def run(names: Sequence[str], folder: Path, size: str) -> dict[str, Any]:
             answers[f"{name}-breakdown"] = measure(f"{name}-breakdown", folder, size)
             print_breakdown(name, answers[f"{name}-breakdown"])
     table = [asdict(figure) | {"ratio": figure.ratio} for figure in figures]
-    return {"machine": machine, "sizes": asdict(world.sizes), "figures": table, "answers": answers}
+    return {"machine": machine, "sizes": asdict(sizes), "figures": table, "answers": answers}
 
 
 def print_facts(machine: dict[str, Any], size: str) -> None:
@@ -208,7 +209,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     size = "quick" if options.quick else "full"
     with tempfile.TemporaryDirectory(prefix="fansumer-bench-") as temporary:
         folder = Path(temporary) if options.work_dir is None else options.work_dir.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
         found = run(names, folder, size)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -257,7 +257,8 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
 def main(arguments: list[str]) -> None:
     """Measure one thing and say it in JSON."""
     name, folder, size = arguments
-    world = World(Path(folder), {sizes.name: sizes for sizes in (FULL, QUICK)}[size])
+    sizes = {known.name: known for known in (FULL, QUICK)}[size]
+    world = World(Path(folder), sizes, lambda text: print(text, file=sys.stderr, flush=True))
     print(json.dumps(MEASUREMENTS[name](world)))
 
 

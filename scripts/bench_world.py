@@ -12,11 +12,12 @@ deterministically from fixed seeds, and kept in a folder:
 
 import random
 import shutil
-import sys
+import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -80,8 +81,6 @@ from node.mining.search import search_range
 from node.store.engine import open_engine
 from node.store.migrate import migrate
 
-FORMAT = 1
-"""Raised when what is prepared changes, so that an older work folder is not taken for it."""
 DATABASE = "chain.sqlite"
 GENESIS_TIME = 1_700_000_000
 END_OF_TIME = 2**32 - 1
@@ -147,6 +146,18 @@ QUICK = Sizes(
     hashes=200_000,
     http_seconds=1.0,
 )
+SMALLEST = replace(
+    QUICK,
+    name="smallest",
+    accounts=20,
+    members=10,
+    transfers_per_block=10,
+    transfer_blocks=1,
+    entries_per_batch=10,
+    batches_per_block=1,
+    earn_blocks=1,
+)
+"""For the fingerprint."""
 
 
 # --- accounts and transactions -----------------------------------------------------------------------------------------------
@@ -284,24 +295,24 @@ def in_parts(count: int, size: int) -> Iterator[range]:
 
 
 class World:
-    """The prepared folder. Each property makes what it names if it is not there yet."""
+    """A folder with what is prepared. Each property makes what it names if it is not there yet."""
 
-    def __init__(self, folder: Path, sizes: Sizes) -> None:
+    def __init__(self, folder: Path, sizes: Sizes, say: Callable[[str], None]) -> None:
         self.sizes = sizes
-        self.folder = folder / f"{sizes.name}-{FORMAT}-{bench_params().hash.hex()[:8]}"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._say = say
 
     def part(self, name: str, make: Callable[[Path], None]) -> Path:
         """The folder of one preparation, made whole or not at all."""
         ready, unfinished = self.folder / name, self.folder / f"{name}.part"
         if not ready.exists():
             started = time.perf_counter()
-            print(f"preparing {name} ...", file=sys.stderr, flush=True)
+            self._say(f"preparing {name} ...")
             shutil.rmtree(unfinished, ignore_errors=True)
-            unfinished.mkdir()
+            unfinished.mkdir(parents=True)
             make(unfinished)
             unfinished.rename(ready)
-            print(f"preparing {name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+            self._say(f"preparing {name}: {time.perf_counter() - started:.0f} s")
         return ready
 
     @property
@@ -407,6 +418,23 @@ class World:
 
     def _make_headers(self, folder: Path) -> None:
         (folder / "headers.bin").write_bytes(b"".join(_mine_headers(self.sizes.headers)))
+
+
+def fingerprint() -> str:
+    """Changes with the bytes of blocks and with the store's tables, not with their speed: a small world's hash.
+
+    What was prepared by an older ledger is not taken for the present one's.
+    """
+    digest = sha256()
+    with tempfile.TemporaryDirectory(prefix="fansumer-bench-") as name:
+        world = World(Path(name), SMALLEST, lambda _: None)
+        for raw in (*read_blocks(world.transfers), *read_blocks(world.earn)):
+            digest.update(raw)
+        database = sqlite3.connect(world.base / DATABASE)
+        for (statement,) in database.execute("SELECT sql FROM sqlite_schema ORDER BY name"):
+            digest.update(str(statement).encode())
+        database.close()
+    return digest.hexdigest()[:12]
 
 
 def copy_store(source: Path, target: Path) -> None:

@@ -23,8 +23,8 @@ TAGS = (
     "COMMITMENT",
     "OBJECT",
     "PARAMS",
+    "RESULTS",
     "FREE_SLOT",
-    "RECEIPT",
     "RECEIPT_FIELD_SALT",
     "RECEIPT_SIGNATURE",
     "LINE_SALT",
@@ -32,7 +32,6 @@ TAGS = (
     "SUM_NODE",
     "EARN_SUM",
     "EARN_REMAINDER",
-    "TERMS",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

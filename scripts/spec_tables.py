@@ -38,10 +38,10 @@ TAG_USES = {
     "SIGHASH": "ENV-4: what signers sign",
     "POLICY": "ACC-1: policy hash, address",
     "COMMITMENT": "BLK-1: C in the coinbase",
-    "OBJECT": "HASH-4: ids of objects; BLK-4: result codes",
+    "OBJECT": "HASH-4: ids of objects",
     "PARAMS": "PAR-1: params hash",
+    "RESULTS": "BLK-4: result codes",
     "FREE_SLOT": "STA-4: mark of a free slot",
-    "RECEIPT": "reserved",
     "RECEIPT_FIELD_SALT": "RCP-2: salt of a field",
     "RECEIPT_SIGNATURE": "RCP-4: what a till signs",
     "LINE_SALT": "RCP-3: salt of a line",
@@ -49,7 +49,6 @@ TAG_USES = {
     "SUM_NODE": "RCP-5: node of a sum tree",
     "EARN_SUM": "RCP-6: R",
     "EARN_REMAINDER": "RCP-7: K",
-    "TERMS": "reserved",
 }
 """Where each tag is used."""
 

@@ -66,6 +66,7 @@ def create_app(
         metrics=metrics,
     )
     add_handlers(app)
+    app.router.routes[:0] = accounts.PLAIN_ROUTES
     for module in ROUTERS:
         app.router.routes.extend(module.router.routes)  # flat: an included router is searched far more slowly
     app.openapi = partial(make_document, app)

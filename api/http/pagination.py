@@ -90,6 +90,13 @@ class Page:
         """The position of a list in (height, sequence)."""
         return None if self.position is None else (self.position[0], self.position[1])
 
+    def text_filter(self, index: int) -> str | None:
+        """A filter that is a text; None if it was not asked for."""
+        found = self.filters[index]
+        if not found.isascii() or not found.decode("ascii").isprintable():
+            raise RequestFault(BAD_CURSOR, reason="it is damaged")
+        return found.decode("ascii") or None
+
     @property
     def rows_wanted(self) -> int:
         """One more than the limit, to know whether there is a next page."""

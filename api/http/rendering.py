@@ -22,6 +22,7 @@ from ledger.types import Address, BlockHash
 
 ADDRESSES_REMEMBERED = 65_536
 """Texts of addresses kept in memory: the checksum takes longer than all the rest of a row."""
+DAYS_REMEMBERED = 4_096
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 DAY_SHOWN_MAX = date.max.toordinal() - EPOCH_ORDINAL
 
@@ -44,8 +45,9 @@ def show_time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(DAYS_REMEMBERED)
 def show_day(day: int) -> dict[str, Any] | None:
-    """A program's day as a number and as a date; None for never."""
+    """A program's day as a number and as a date; None for never. The mapping is shared: it is copied, not changed."""
     if day == NEVER:
         return None
     shown = date.fromordinal(EPOCH_ORDINAL + day).isoformat() if day <= DAY_SHOWN_MAX else None

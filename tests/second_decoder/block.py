@@ -1,6 +1,6 @@
 """Commitment, block, its roots, genesis and the queue's order: BLK-1, BLK-2, BLK-4, BLK-5, GEN-1, EMI-2."""
 
-import itertools
+from itertools import pairwise
 
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.envelope import read_transaction, wtxid
@@ -17,20 +17,16 @@ from tests.second_decoder.pow import (
     write_header,
 )
 from tests.second_decoder.records import Slots, write_value
-from tests.second_decoder.shapes import shape_of
 
 BLOCK_BYTES_MAX = 16_777_216
-BLOCK_ITEMS_MAX = 65_544
-BLOCK = shape_of(
-    "[header: bytes 80, coinbase: bytes 122, commitment: bytes 1..8192, transactions: list 0..65544 of bytes 0..16777216]",
-    KNOWN,
-)
+COMMITMENT_BYTES_MAX = 8_192
+BLOCK = KNOWN["block"]
 COMMITMENT = KNOWN["commitment"]
 
 
 def read_commitment(data: bytes) -> dict:
     """The commitment in names (BLK-1)."""
-    return COMMITMENT.read(decode(data), "commitment")
+    return COMMITMENT.read(decode(data, COMMITMENT_BYTES_MAX), "commitment")
 
 
 def write_commitment(commitment: dict) -> bytes:
@@ -44,10 +40,10 @@ def commitment_hash(data: bytes) -> bytes:
 
 
 def split_block(data: bytes) -> dict:
-    """The four parts of a block as bytes (BLK-1, BLK-2 step 1)."""
-    values = decode(data, BLOCK_BYTES_MAX, items_max=BLOCK_ITEMS_MAX)
-    if not isinstance(values, list) or len(values) != 4:
-        raise Fault("block.shape", "not four parts")
+    """The five parts of a block as they stand (BLK-1, BLK-2 step 1)."""
+    values = decode(data, BLOCK_BYTES_MAX)
+    if not isinstance(values, list) or len(values) != 5:
+        raise Fault("block.shape", "not five parts")
     return BLOCK.read(values, "block")
 
 
@@ -56,8 +52,8 @@ def join_block(parts: dict) -> bytes:
     return encode(BLOCK.write(parts))
 
 
-def read_block(data: bytes, magic: bytes) -> dict:
-    """A block in names, with steps 1 and 3 to 8 of BLK-2, and step 10 without the chain's tag."""
+def read_block(data: bytes, magic: bytes, chain_id: bytes | None = None) -> dict:
+    """A block in names, with the steps 1, 3 to 8 and 10 of BLK-2."""
     parts = split_block(data)
     header = read_header(parts["header"])
     if twice(parts["coinbase"]) != header["merkle_root"]:
@@ -70,22 +66,25 @@ def read_block(data: bytes, magic: bytes) -> dict:
     shown = (coinbase["magic"], coinbase["height"], coinbase["reward"])
     if shown != (magic, commitment["height"], min(reward, REWARD_SHOWN_MAX)):
         raise Fault("block.commitment", "coinbase")
-    if len(parts["transactions"]) != commitment["transaction_count"]:
-        raise Fault("block.body_mismatch", "number of transactions")
+    pairs = list(zip(parts["transactions"], parts["results"], strict=False))
+    if not len(pairs) == len(parts["transactions"]) == len(parts["results"]) == commitment["transaction_count"]:
+        raise Fault("block.body_mismatch", "number of transactions or results")
+    if tree_root([transaction_leaf(raw, codes) for raw, codes in pairs]) != commitment["transaction_root"]:
+        raise Fault("block.body_mismatch", "transaction root")
     return {
         "header": header,
         "coinbase": coinbase,
         "commitment": commitment,
         "parts": parts,
         "hash": block_hash(parts["header"]),
-        "transactions": [read_transaction(item) for item in parts["transactions"]],
+        "transactions": [read_transaction(item, chain_id) for item in parts["transactions"]],
     }
 
 
 def check_payees(payees: list[dict], reward: int, account_minimum: int) -> None:
     """EMI-2."""
     addresses = [item["address"] for item in payees]
-    ascending = all(left < right for left, right in itertools.pairwise(addresses))
+    ascending = all(left < right for left, right in pairwise(addresses))
     enough = len(payees) < 2 or all(item["amount"] >= account_minimum for item in payees)
     if not ascending or not enough or sum(item["amount"] for item in payees) != reward:
         raise Fault("block.payees")
@@ -93,7 +92,7 @@ def check_payees(payees: list[dict], reward: int, account_minimum: int) -> None:
 
 def transaction_leaf(transaction: bytes, codes: list[str]) -> bytes:
     """A leaf of the transaction root (BLK-4)."""
-    return leaf_hash(wtxid(transaction) + tagged("OBJECT", encode(codes)))
+    return leaf_hash(wtxid(transaction) + tagged("RESULTS", encode(codes)))
 
 
 def history_leaf(hashed: bytes, work: int, effective: int) -> bytes:
@@ -147,4 +146,6 @@ def genesis_block(params: dict) -> bytes:
             "nonce": 0,
         }
     )
-    return join_block({"header": header, "coinbase": coinbase, "commitment": commitment, "transactions": []})
+    return join_block(
+        {"header": header, "coinbase": coinbase, "commitment": commitment, "transactions": [], "results": []}
+    )

@@ -1,6 +1,6 @@
 """Policies and transactions: ACC-1, ENV-1 to ENV-4, ENV-6 (what the bytes alone say), ENV-7, FEE-4, LOY-2."""
 
-import itertools
+from itertools import pairwise
 
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
@@ -10,13 +10,14 @@ from tests.second_decoder.layouts import BODY, COSTS, EXITS, KNOWN, PAYLOADS
 from tests.second_decoder.shapes import Listing
 
 TRANSACTION_BYTES_MAX = 262_144
+EXIT_WEIGHT = 1_200
 WITNESSES = Listing(1, 4, KNOWN["witness"])
 
 
 def check_policy(policy: dict) -> None:
     """ACC-1: keys ascend strictly, and the threshold is at most their number."""
     keys = policy["keys"]
-    if any(left >= right for left, right in itertools.pairwise(keys)):
+    if any(left >= right for left, right in pairwise(keys)):
         raise Fault("witness.policy", "keys do not ascend")
     if policy["threshold"] > len(keys):
         raise Fault("witness.policy", "threshold")
@@ -103,7 +104,7 @@ def check_witness(witness: dict) -> None:
     """ENV-3: a valid policy, and exactly threshold signatures with ascending key indexes."""
     check_policy(witness["policy"])
     indexes = [item["key_index"] for item in witness["signatures"]]
-    ascending = all(left < right for left, right in itertools.pairwise(indexes))
+    ascending = all(left < right for left, right in pairwise(indexes))
     below = all(index < len(witness["policy"]["keys"]) for index in indexes)
     if len(indexes) != witness["policy"]["threshold"] or not ascending or not below:
         raise Fault("witness.signatures")
@@ -168,4 +169,4 @@ def weight(data: bytes) -> int:
 
 def prepaid_exit(fee_rate_min: int) -> int:
     """FEE-4: what a record that can end by an exit locks for it."""
-    return 800 * fee_rate_min
+    return EXIT_WEIGHT * fee_rate_min

@@ -12,9 +12,9 @@ TAGS = {
     "POLICY": "fansumer/policy",
     "COMMITMENT": "fansumer/commitment",
     "OBJECT": "fansumer/object",
+    "RESULTS": "fansumer/results",
     "PARAMS": "fansumer/params",
     "FREE_SLOT": "fansumer/free-slot",
-    "RECEIPT": "fansumer/receipt",
     "RECEIPT_FIELD_SALT": "fansumer/receipt-field-salt",
     "RECEIPT_SIGNATURE": "fansumer/receipt-signature",
     "LINE_SALT": "fansumer/line-salt",
@@ -22,7 +22,6 @@ TAGS = {
     "SUM_NODE": "fansumer/sum-node",
     "EARN_SUM": "fansumer/earn-sum",
     "EARN_REMAINDER": "fansumer/earn-remainder",
-    "TERMS": "fansumer/terms",
 }
 
 

@@ -55,8 +55,21 @@ SHAPES = {
                    paid_with_points_cents: int 0..2^53, codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53],
                    lines_root: id, points: int 0..M]""",
     "signed_receipt": "[receipt, salt: bytes 32, signature: bytes 64]",
-    # BLK-5
-    "history": "[block_hash: bytes 32, work: bytes 32, effective_time: int 0..M]",
+    # BLK-1
+    "block": """[header: bytes 80, coinbase: bytes 122, commitment: bytes 1..8192,
+                 transactions: list 0..65536 of bytes 1..262144,
+                 results: list 0..65536 of list 1..1000 of text 0..64]""",
+    # PRF-1
+    "path": "list 0..64 of id",
+    "anchor": "[header: bytes 80, coinbase: bytes 122, commitment: bytes 1..8192, following: list 0..1000 of bytes 80]",
+    "trusted": "[height: int 0..2^32-1, hash: id, work: bytes 32, effective_time: int 0..2^40, path: path]",
+    "home": """[header: bytes 80, coinbase: bytes 122, commitment: bytes 1..8192, work: bytes 32, effective_time: int 0..2^40,
+                path: path]""",
+    "claim": """one of: 0 TransactionClaim[transaction: bytes 1..262144, results: list 1..1000 of text 0..64,
+                                           index: int 0..2^32-1, path: path, home: list 0..1 of home],
+                        1 RecordClaim[key: bytes 1..128, value: bytes 1..262144, slot: int 0..M, slots: int 1..M,
+                                      path: path]""",
+    "proof": "[version: int 1..1, chain_id: id, anchor, trusted, claim]",
 }
 
 # The names under which tables.md keeps a structure apart; all others it writes out where they stand.
@@ -70,6 +83,10 @@ NAMED = {
     "terms": "Terms",
     "receipt": "Receipt",
     "signed_receipt": "SignedReceipt",
+    "anchor": "Anchor",
+    "trusted": "Trusted",
+    "home": "Home",
+    "proof": "Proof",
 }
 
 # Fields 0..7 of a body (ENV-2); field 8 is the payload of the kind.

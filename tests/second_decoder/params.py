@@ -1,6 +1,6 @@
 """Params of a chain: PAR-1; what they must satisfy by DIF-4 and EMI-1."""
 
-import itertools
+from itertools import pairwise
 
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
@@ -36,7 +36,7 @@ def check_params(params: dict) -> None:
         raise Fault("params.file", "address_prefix")
     addresses = [item["address"] for item in params["allocations"]]
     for names in (params["kinds"], addresses):
-        if any(left >= right for left, right in itertools.pairwise(names)):
+        if any(left >= right for left, right in pairwise(names)):
             raise Fault("params.file", "order")
     if sum(item["amount"] for item in params["allocations"]) > HALF_OF_RANGE:
         raise Fault("params.file", "allocations")

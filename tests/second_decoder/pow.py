@@ -1,6 +1,6 @@
 """Header, coinbase, compact bits and work: POW-1 to POW-5; difficulty: DIF-1 to DIF-4; emission: EMI-1."""
 
-import itertools
+from itertools import pairwise
 
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import twice
@@ -214,7 +214,7 @@ def subsidies_in_all(params: dict) -> int:
 def check_eras(eras: list[dict]) -> None:
     """DIF-4: what eras must satisfy."""
     starts = [era["start_height"] for era in eras]
-    if starts[0] != 0 or any(left >= right for left, right in itertools.pairwise(starts)):
+    if starts[0] != 0 or any(left >= right for left, right in pairwise(starts)):
         raise Fault("params.eras")
     for era in eras:
         if not 1 <= era["block_time_s"] <= 65_536 or not era["block_time_s"] <= era["half_life_s"] <= 65_536:

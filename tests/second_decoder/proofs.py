@@ -6,23 +6,9 @@ from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import check_included, leaf_hash, twice
 from tests.second_decoder.layouts import KNOWN
 from tests.second_decoder.pow import block_hash, is_proved, read_coinbase, read_header, target_of
-from tests.second_decoder.shapes import shape_of
 
 PROOF_BYTES_MAX = 1_048_576
-SHAPES = dict(KNOWN)
-for name, text in {
-    "path": "list 0..64 of id",
-    "anchor": "[header: bytes 80, coinbase: bytes 122, commitment: bytes 1..8192, following: list 0..1000 of bytes 80]",
-    "trusted": "[height: int 0..2^32-1, hash: id, work: bytes 32, effective_time: int 0..2^40, path]",
-    "home": """[header: bytes 80, coinbase: bytes 122, commitment: bytes 1..8192, work: bytes 32, effective_time: int 0..2^40,
-                path]""",
-    "claim": """one of: 0 TransactionClaim[transaction: bytes 1..262144, results: list 1..1000 of text 0..64,
-                                           index: int 0..2^32-1, path, home: list 0..1 of home],
-                        1 RecordClaim[key: bytes 1..128, value: bytes 1..262144, slot: int 0..M, slots: int 1..M, path]""",
-    "proof": "[version: int 1..1, chain_id: id, anchor, trusted, claim]",
-}.items():
-    SHAPES[name] = shape_of(text, SHAPES)
-PROOF = SHAPES["proof"]
+PROOF = KNOWN["proof"]
 
 
 def read_proof(data: bytes) -> dict:

@@ -1,6 +1,6 @@
 """Receipts, sums, remainders and the leaves of a batch: RCP-1 to RCP-7, LOY-6, LOY-12."""
 
-import itertools
+from itertools import pairwise
 
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
@@ -18,7 +18,7 @@ def read_signed(data: bytes) -> dict:
     """A signed receipt in names (RCP-1)."""
     signed = SIGNED.read(decode(data, RECEIPT_BYTES_MAX), "signed")
     codes = [item["code"] for item in signed["receipt"]["codes"]]
-    if any(left >= right for left, right in itertools.pairwise(codes)):
+    if any(left >= right for left, right in pairwise(codes)):
         raise Fault("receipt.shape", "codes do not ascend")
     return signed
 

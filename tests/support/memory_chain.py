@@ -361,9 +361,9 @@ class Scenario:
             assert transition.codes == block.transition.codes
             assert transition.events == block.transition.events
             window.update({tx.once_key: tx.txid for tx in transactions})
-            if index >= self.params.validity_blocks_max - 1:
-                for tx in self.mined[index + 1 - self.params.validity_blocks_max].transactions:
-                    window.pop(tx.once_key, None)
+            if index >= self.params.validity_blocks_max:
+                for tx in self.mined[index - self.params.validity_blocks_max].transactions:
+                    del window[tx.once_key]
 
 
 def describe_overlay(overlay: Overlay) -> tuple[Any, ...]:

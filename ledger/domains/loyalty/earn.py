@@ -297,7 +297,7 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
         terms=terms,
         book=book,
         context=context,
-        cap_left=terms.issuance_cap - book.books.issued,
+        cap_left=max(terms.issuance_cap - book.books.issued, 0),
         day_left=max(grant.daily_cap - used_today, 0),
         dates={},
     )

@@ -70,7 +70,7 @@ def apply(view: RuleView, call: Call, payload: MemberJoin, context: Context) -> 
         )
     elif earlier.left_at:
         prepaid = prepay_exit(view, call, context)
-        member = replace(earlier, prepaid=prepaid, joined_at=context.time, left_at=Timestamp(0))
+        member = replace(earlier, prepaid=prepaid, left_at=Timestamp(0))
     else:
         raise RuleViolation(ALREADY_MEMBER)
     view.put(key, member)

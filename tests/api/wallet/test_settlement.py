@@ -1,0 +1,154 @@
+"""Settling across crashes and skips, with a fan at a node."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.wallet.errors import WalletError
+from api.wallet.settlement import SettlementBook
+from ledger.domains.loyalty.state import member_key
+from ledger.types import Points, ProgramId, Timestamp
+from tests.api.wallet.test_wallet import TILL_SCOPES, Market
+from tests.support.wallet_node import main_signer, open_wallet_node
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Iterator[Market]:
+    with open_wallet_node(tmp_path / "node") as node:
+        found = Market(node)
+        found.enrol()
+        yield found
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "books" / "book.json"
+
+
+def carried_points(market: Market, path: Path) -> int:
+    """What the book carries for the fan; the chain's commitment must be to the same."""
+    carried = SettlementBook.load(path, market.program).carried[market.member]
+    record = market.node.chain.record(member_key(market.program, market.member))
+    assert record.remainder == carried.commitment()
+    return carried.remainder
+
+
+def test_remainders_go_on_and_are_flushed_to_zero(market: Market, path: Path) -> None:
+    receipts = []
+    settled = 0
+    for cents in (1_000, 2_500, 990):
+        receipts.append(market.buy(cents))
+        (opening,) = market.settle(path, *receipts, last=False)
+        settled += opening.points
+        assert settled + carried_points(market, path) == sum(found.receipt.points for found in receipts)
+        assert [receipt for receipt, _ in opening.receipts] and len(opening.receipts) == 1
+    assert market.settle(path, *receipts, last=False) == []
+    now = Timestamp(int(market.node.client.chain()["time"]))
+    settled += market.settler(path).flush(now).points
+    assert settled == 100 + 250 + 99
+    assert carried_points(market, path) == 0
+    assert market.points()["available"] == settled
+
+
+def test_a_batch_that_was_sent_before_a_crash_is_finished_not_repeated(market: Market, path: Path) -> None:
+    receipt = market.buy(3_000)
+    settler = market.settler(path)
+    sends = market.till.wallet.send_raw
+
+    class Crash(Exception):
+        pass
+
+    def crash_after_sending(raw: bytes) -> None:
+        sends(raw)
+        raise Crash
+
+    market.till.wallet.send_raw = crash_after_sending  # pyright: ignore[reportAttributeAccessIssue]  # a broken network
+    with pytest.raises(Crash):
+        settler.settle([receipt], until=Timestamp(2**39))
+    market.till.wallet.send_raw = sends
+    market.node.mine()
+    again = market.settler(path, seed=2).settle([receipt], until=Timestamp(2**39), is_last=True)
+    assert [len(opening.receipts) for opening in again.openings] == [1]
+    assert again.points + carried_points(market, path) == 300
+    assert market.points()["entries"] == 1
+
+
+def test_a_batch_that_no_block_took_in_time_is_sealed_anew(market: Market, path: Path) -> None:
+    receipt = market.buy(3_000)
+    settler = market.settler(path)
+
+    class Lost(Exception):
+        pass
+
+    def lose(raw: bytes) -> None:
+        raise Lost
+
+    sends = market.till.wallet.send_raw
+    market.till.wallet.send_raw = lose  # pyright: ignore[reportAttributeAccessIssue]  # a broken network
+    with pytest.raises(Lost):
+        settler.settle([receipt], until=Timestamp(2**39))
+    market.till.wallet.send_raw = sends
+    market.node.mine(101)
+    again = market.settler(path).settle([receipt], until=Timestamp(2**39), is_last=True)
+    assert again.points == 300
+    assert SettlementBook.load(path, market.program).pending is None
+
+
+def test_a_skipped_entry_leaves_the_remainder_and_is_tried_again(market: Market, path: Path) -> None:
+    till = main_signer("till").address
+    market.done(market.owner.grant_issuer(market.program, till, scopes=TILL_SCOPES, daily_cap=Points(10)))
+    receipt = market.buy(3_000)
+    now = Timestamp(2**39)
+    outcome = market.settler(path).settle([receipt], until=now, is_last=True)
+    assert outcome.openings == []
+    assert [code for _, code in outcome.skipped] == ["earn.daily_cap"]
+    assert market.member not in SettlementBook.load(path, market.program).carried
+    market.done(market.owner.grant_issuer(market.program, till, scopes=TILL_SCOPES, daily_cap=Points(10**6)))
+    assert market.settler(path).settle([receipt], until=now, is_last=True).points == 300
+
+
+def test_two_periods_of_a_member_go_into_two_batches(market: Market, path: Path) -> None:
+    first = market.buy(1_000)
+    market.node.chain.advance(days=2)
+    second = market.buy(2_000)
+    outcome = market.settler(path).settle([second, first], until=Timestamp(2**39))
+    assert [opening.period for opening in outcome.openings] == sorted(opening.period for opening in outcome.openings)
+    assert len(outcome.openings) == 2
+    assert outcome.openings[1].before == outcome.openings[0].after
+    assert outcome.points + carried_points(market, path) == 300
+
+
+def test_receipts_of_others_are_refused(market: Market, path: Path) -> None:
+    receipt = market.buy(1_000)
+    forged = type(receipt)(receipt.receipt, receipt.salt, type(receipt.signature)(bytes(64)))
+    with pytest.raises(WalletError) as unsigned:
+        market.settle(path, forged)
+    assert unsigned.value.code.name == "settlement.foreign_receipt"
+    settler = market.settler(path)
+    settler._book.program = ProgramId(bytes(32))
+    with pytest.raises(WalletError) as foreign:
+        settler.settle([receipt], until=Timestamp(2**39))
+    assert "another program" in str(foreign.value)
+
+
+def test_books_that_are_damaged_or_of_others_are_refused(market: Market, path: Path) -> None:
+    market.settle(path, market.buy(1_000), last=False)
+    assert path.stat().st_mode & 0o077 == 0
+    good = json.loads(path.read_text())
+    for change in ({"format": "x"}, {"version": 9}, {"program": "00"}, {"carried": 3}, {"settled": ["zz"]}):
+        path.write_text(json.dumps(good | change))
+        with pytest.raises(WalletError) as fault:
+            SettlementBook.load(path, market.program)
+        assert fault.value.code.name == "settlement.bad_book"
+    for text in ("", "[]", "{"):
+        path.write_text(text)
+        with pytest.raises(WalletError):
+            SettlementBook.load(path, market.program)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(WalletError):
+        SettlementBook.load(path, market.program)
+    with pytest.raises(WalletError):
+        SettlementBook(path, market.program).save()

@@ -1,0 +1,182 @@
+"""Follows a chain from its blocks and the slots that each of them changed: BLK-2, BLK-4, BLK-5, ENV-3 to ENV-5, FEE-1 to FEE-4.
+
+The rules of the kinds are not done again here; what a block writes is given, and everything is checked that follows from it.
+"""
+
+from copy import deepcopy
+
+from tests.second_decoder.block import (
+    check_payees,
+    genesis_block,
+    genesis_slots,
+    history_leaf,
+    read_block,
+)
+from tests.second_decoder.envelope import EXIT_WEIGHT, check_signatures, policy_hash, signers_of, txid, weight
+from tests.second_decoder.hashing import be4, object_id, tree_root
+from tests.second_decoder.pow import Clockwork, emission_to_date, is_proved, is_version_good, subsidy
+from tests.second_decoder.records import read_value
+from tests.second_decoder.slots import check_invariants, give_slots, take_back, undo_of
+
+# Kind -> (noun of HASH-4, first byte of the key of the record that stands under the id).
+MADE = {
+    "program.create": ("program", b"B"),
+    "reward.list": ("reward", b"W"),
+    "redeem": ("hold", b"H"),
+    "campaign.create": ("campaign", b"F"),
+    "earn": ("earn", b"E"),
+}
+
+
+def in_force(versions: list[dict], time: int) -> int:
+    """The version in force at a time (LOY-1)."""
+    past = [item for item in versions if item["since"] <= time]
+    return (past or versions[:1])[-1]["version"]
+
+
+def prepaid_in(state: dict[bytes, bytes], key: bytes) -> int:
+    """The prepaid exit that a record holds, 0 where there is none (FEE-4)."""
+    return read_value(key, state[key]).get("prepaid", 0) if key in state else 0
+
+
+class Chain:
+    """A chain from genesis to its last block."""
+
+    def __init__(self, params: dict) -> None:
+        self.params = params
+        self.slots = genesis_slots(params)
+        genesis = read_block(genesis_block(params), params["magic"])
+        assert genesis["commitment"]["state_root"] == tree_root(self.slots.leaves)
+        self.chain_id = self.tip = genesis["hash"]
+        self.clock = Clockwork(params["eras"], params["genesis_time"])
+        self.history: list[bytes] = []
+        self.used: set[tuple[bytes, bytes]] = set()
+        self.remember()
+
+    def remember(self) -> None:
+        """Adds the last block to the history (BLK-5)."""
+        self.history.append(history_leaf(self.tip, self.clock.work, self.clock.effective))
+
+    def state(self) -> dict[bytes, bytes]:
+        """Key -> encoding of the value of all records."""
+        return {key: value for key, (_, value) in self.slots.records().items()}
+
+    def check_header(self, block: dict) -> None:
+        """POW-5."""
+        header = block["header"]
+        assert is_version_good(header["version"])
+        assert header["previous"] == self.tip
+        assert header["time"] > self.clock.time
+        assert header["bits"] == self.clock.next_bits()
+        assert is_proved(block["parts"]["header"])
+
+    def check_commitment(self, block: dict) -> None:
+        """BLK-2, step 9."""
+        commitment = block["commitment"]
+        assert commitment["chain_id"] == self.chain_id
+        assert commitment["height"] == self.clock.height + 1
+        assert commitment["history_root"] == tree_root(self.history)
+
+    def check_transactions(self, block: dict) -> None:
+        """ENV-3, ENV-4 and ENV-5 of every transaction, with policies as they change within the block."""
+        height = block["commitment"]["height"]
+        assert sum(weight(raw) for raw in block["parts"]["transactions"]) <= self.params["block_weight_max"]
+        policies: dict[bytes, bytes] = {}
+        for key, value in self.state().items():
+            if key[:1] == b"A":
+                policies[key[1:]] = read_value(key, value)["policy_hash"] or key[1:]
+        for transaction in block["transactions"]:
+            body = transaction["body"]
+            assert 0 <= body["valid_until"] - body["valid_from"] < self.params["validity_blocks_max"]
+            assert body["valid_from"] <= height <= body["valid_until"]
+            assert body["kind"] in self.params["kinds"]
+            assert (body["author"], body["salt"]) not in self.used
+            self.used.add((body["author"], body["salt"]))
+            for signer, witness in zip(signers_of(body), transaction["witnesses"], strict=True):
+                assert policies.get(signer, signer) == policy_hash(witness["policy"])
+            assert check_signatures(transaction, self.chain_id) >= 1
+            if body["kind"] == "account.set_policy":
+                policies[body["author"]] = policy_hash(body["payload"]["policy"])
+
+    def check_made(self, block: dict, after: dict[bytes, bytes]) -> None:
+        """HASH-4: what a transaction makes stands under the id of its noun."""
+        for transaction in block["transactions"]:
+            body = transaction["body"]
+            if body["kind"] in MADE:
+                noun, first = MADE[body["kind"]]
+                found = object_id(noun, txid(transaction["body_bytes"]))
+                key = first + (body["payload"]["program"] if first == b"W" else b"") + found
+                assert key in after
+                assert key not in self.state()
+
+    def fee_of(self, raw: bytes, body: dict, after: dict[bytes, bytes]) -> int:
+        """What one transaction pays (FEE-1, FEE-2, FEE-4), with the terms in force before the block where there were any."""
+        payment = body["payment"]
+        if payment["is"] == "OwnFee":
+            assert payment["fee"] >= weight(raw) * self.params["fee_rate_min"]
+            return payment["fee"]
+        if payment["is"] == "Prepaid":
+            assert weight(raw) <= EXIT_WEIGHT
+            return 0
+        key = b"B" + payment["program"]
+        program = read_value(key, self.state().get(key) or after[key])
+        terms_key = b"T" + payment["program"] + be4(in_force(program["versions"], self.clock.time))
+        return weight(raw) * read_value(terms_key, after[terms_key])["sponsor"]["rate"]
+
+    def check_reward(self, block: dict, after: dict[bytes, bytes]) -> None:
+        """EMI-2: the payees get the subsidy, what the transactions pay, and the prepaid exits of what ended."""
+        pairs = zip(block["parts"]["transactions"], block["transactions"], strict=True)
+        fees = sum(self.fee_of(raw, transaction["body"], after) for raw, transaction in pairs)
+        before = self.state()
+        fees += sum(max(prepaid_in(before, key) - prepaid_in(after, key), 0) for key in before)
+        commitment = block["commitment"]
+        reward = subsidy(self.params, commitment["height"]) + fees
+        check_payees(commitment["payees"], reward, self.params["account_minimum"])
+
+    def phases(self, block: dict, after: dict[bytes, bytes]) -> list[dict[bytes, bytes]]:
+        """BLK-3: the records after the phase of due work or transactions, and after that of the reward.
+
+        A block of the vectors has either due work or transactions, so that what it writes can be told apart.
+        """
+        height = block["commitment"]["height"]
+        before = self.state()
+        due = [key for key in before if key[:1] == b"Q" and key not in after]
+        assert not (due and block["transactions"])
+        matured = (
+            b"R" + be4(height - self.params["maturity_blocks"]) if height >= self.params["maturity_blocks"] else b""
+        )
+        own = b"R" + be4(height)
+        payees = read_value(matured, before[matured])["payees"] if matured in before else []
+        paid = {b"A" + item["address"] for item in payees} - before.keys()
+        first = {key: value for key, value in after.items() if key != own and key not in paid}
+        if matured in before:
+            assert matured not in after
+            first[matured] = before[matured]
+        assert (own in after) == bool(block["commitment"]["payees"])
+        return [first, after]
+
+    def add(self, raw: bytes, changed: dict) -> dict:
+        """Takes the next block; `changed` are its slots, each (key, value) or the next free one. Gives the block in names."""
+        block = read_block(raw, self.params["magic"], self.chain_id)
+        self.check_header(block)
+        self.check_commitment(block)
+        self.check_transactions(block)
+        after_slots = deepcopy(self.slots)
+        for slot in sorted(changed):
+            after_slots.put(slot, changed[slot])
+        after = {key: value for key, (_, value) in after_slots.records().items()}
+        self.check_made(block, after)
+        self.check_reward(block, after)
+        before, undo = deepcopy(self.slots), undo_of(self.slots, list(changed))
+        head = read_value(b"0", self.state()[b"0"])["free_head"]
+        for phase in self.phases(block, after):
+            head = give_slots(self.slots, head, set(self.state()), phase)
+        assert self.slots.content == after_slots.content
+        assert read_value(b"0", after[b"0"])["free_head"] == head
+        assert tree_root(self.slots.leaves) == block["commitment"]["state_root"]
+        assert take_back(self.slots, undo).leaves == before.leaves
+        check_invariants(self.slots, emission_to_date(self.params, block["commitment"]["height"]))
+        self.clock.add(block["header"]["time"])
+        self.tip = block["hash"]
+        self.remember()
+        return {**block, "undo": undo}
