@@ -51,7 +51,7 @@ def replay(
 
     ends = None if as_of is None else Timestamp(int(as_of.replace(tzinfo=UTC).timestamp()))
     options = ReplayOptions(weeks=weeks, as_of=ends, data_dir=data_dir, folder=folder)
-    summary = run_replay(options, console=Console(stderr=True))
+    summary = run_replay(options, console=None if as_json else Console(stderr=True))
     if as_json:
         print_json(summary.to_mapping())
     else:

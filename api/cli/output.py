@@ -22,14 +22,12 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
-def print_answer(answer: Mapping[str, Any], *, as_json: bool, title: str = "") -> None:
+def print_answer(answer: Mapping[str, Any], *, as_json: bool) -> None:
     """A mapping as JSON, or as facts; lists of mappings in it become tables of their own."""
     if as_json:
         print_json(answer)
         return
     facts, tables = _split(answer)
-    if title:
-        _console().print(f"[bold]{title}[/bold]")
     width = max((len(name) for name, _ in facts), default=0)
     for name, value in facts:
         sys.stdout.write(f"{name:<{width}}  {value}\n")
@@ -41,6 +39,8 @@ def print_answer(answer: Mapping[str, Any], *, as_json: bool, title: str = "") -
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
     """Mappings as a table; columns in the order in which they first come. Nothing is cut off: an id must stay whole."""
     from rich import box
+    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     flat = [dict(_flatten(row)) for row in rows]
@@ -48,11 +48,12 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None 
     if not flat:
         sys.stdout.write("(none)\n")
         return
-    table = Table(*names, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        table.add_column(name, no_wrap=True, justify="right" if _are_numbers(flat, name) else "left")
     for row in flat:
-        table.add_row(*(str(row.get(name, "")) for name in names))
-    console = _console()
-    console.print(table, soft_wrap=True, overflow="ignore", crop=False, markup=False, width=_table_width(flat, names))
+        table.add_row(*(escape(str(row.get(name, ""))) for name in names))
+    Console(highlight=False, width=_table_width(flat, names)).print(table)
 
 
 def report_fault(fault: LedgerError | ClientProblem) -> int:
@@ -74,10 +75,8 @@ def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(highlight=False)
+def _are_numbers(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    return all(isinstance(row.get(name, 0), int) for row in rows)
 
 
 def _table_width(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> int:

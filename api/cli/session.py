@@ -12,7 +12,7 @@ import typer
 
 from api.cli.output import UsageFault, print_answer, say
 from api.wallet.client import Answer, Client
-from api.wallet.keystore import load_keystore
+from api.wallet.keystore import DEFAULT_COST, load_keystore
 from api.wallet.mnemonic import MasterSeed, derive_master_seed, spell_entropy
 from api.wallet.wallet import OWN_FEE, POOL, Sent, Wallet
 from ledger.address import decode_address
@@ -23,6 +23,8 @@ PASSPHRASE_VARIABLE: Final = "FANSUMER_PASSPHRASE"
 ATTEMPTS_MAX: Final = 3
 """A person waits for the answer: a node that is not there is reported after about two seconds."""
 FILE_BYTES_MAX: Final = 2**20
+KEYSTORE_COST = DEFAULT_COST
+"""What a guess at the passphrase of a new keystore costs; tests make it cheap."""
 
 BAD_ID = Code("cli.bad_id", "{name} must be 64 hexadecimal digits, not {found}", "Copy the whole id again.")
 FILE_FAILED = Code("cli.file_failed", "the file {path} cannot be used: {reason}", "Check its name and permissions.")

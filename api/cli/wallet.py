@@ -69,6 +69,7 @@ def restore(
 
 def _save(path: Path, phrase: str) -> None:
     """Write a new keystore; nothing is asked where one is in the way."""
+    from api.cli import session
     from api.cli.output import UsageFault
     from api.cli.session import FILE_FAILED, ask_passphrase
     from api.wallet.errors import WalletError
@@ -81,7 +82,8 @@ def _save(path: Path, phrase: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as fault:
         raise UsageFault(FILE_FAILED, path=str(path), reason=fault.strerror or "no folder") from None
-    save_keystore(path, seal_content(Content(read_entropy(phrase)), ask_passphrase(is_new=True)))
+    content = Content(read_entropy(phrase))
+    save_keystore(path, seal_content(content, ask_passphrase(is_new=True), cost=session.KEYSTORE_COST))
 
 
 @app.command()

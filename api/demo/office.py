@@ -14,6 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from api.demo.brand import COUPON_PRICE, PERIODS, REMAINDER_MAX, TERMS, TERMS_VERSION, make_salt, open_brand
 from api.demo.households import open_household
 from api.demo.journey import Basket, HouseholdId, Journey, Redemption, load_journey
@@ -21,7 +23,6 @@ from api.demo.plan import Plan
 from api.demo.receipts_file import ReceiptRow, ReceiptsFile, hash_lines
 from api.wallet.builder import ChainFacts, build
 from api.wallet.sealing import NOTHING_CARRIED, Carried, Opening, seal_entry
-from ledger import keys
 from ledger.codec import pack
 from ledger.domains.loyalty.earn import Earn, SealedEntry
 from ledger.domains.loyalty.earning import points_for
@@ -36,7 +37,7 @@ from ledger.domains.loyalty.receipts import (
 from ledger.domains.loyalty.state import NO_POINTS
 from ledger.domains.rewards.redeem import Redeem
 from ledger.transaction import Sponsored
-from ledger.types import Address, Height, Points, ProgramId, ReceiptHash, RewardId, Timestamp
+from ledger.types import Address, Height, Points, ProgramId, ReceiptHash, RewardId, Signature, Timestamp
 
 BATCH_ENTRIES: Final = 500
 SALT_TAG: Final = b"fansumer demo receipt "
@@ -135,6 +136,8 @@ class Office:
     def begin(self, assignment: Assignment) -> None:
         """Open the till."""
         self._assignment = assignment
+        self._till_key = open_brand().till.shown_policy().keys[0]
+        self._till_signature = Ed25519PrivateKey.from_private_bytes(open_brand().till.seed).sign
         self._file = ReceiptsFile.create(assignment.receipts_path)
         self._carried: dict[HouseholdId, Carried] = {}
         self._random = Random(RANDOM_SEED)
@@ -202,7 +205,7 @@ class Office:
         return items, rows
 
     def _sign_receipt(self, period: int, basket: Basket) -> tuple[ReceiptHash, Points, ReceiptRow]:
-        assignment, till = self._assignment, open_brand().till
+        assignment = self._assignment
         salt = sha256(SALT_TAG + assignment.facts.chain_id + str(basket.basket_id).encode()).digest()
         lines = self._journey.rows_of(basket)
         points = points_for(TERMS.rules, net_cents=basket.net, paid_with_points_cents=0)
@@ -212,7 +215,7 @@ class Office:
             program=assignment.program,
             terms_version=TERMS_VERSION,
             member=member,
-            till=till.shown_policy().keys[0],
+            till=self._till_key,
             sequence=self._sequence,
             time=basket.time,
             net_cents=basket.net,
@@ -223,7 +226,7 @@ class Office:
         )
         self._sequence += 1
         hash_of_receipt = receipt_hash(receipt, salt)
-        signature = keys.sign(till.seed, receipt_signing_hash(assignment.facts.chain_id, hash_of_receipt))
+        signature = Signature(self._till_signature(receipt_signing_hash(assignment.facts.chain_id, hash_of_receipt)))
         signed = encode_receipt(SignedReceipt(receipt, salt, signature))
         return hash_of_receipt, points, (receipt.sequence, member, period, signed, pack(lines))
 

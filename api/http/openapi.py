@@ -88,7 +88,6 @@ def make_document(app: FastAPI) -> dict[str, Any]:
     for operations in document["paths"].values():
         for method, operation in operations.items():
             _add_problems(operation, PROBLEMS_WRITING if method == "post" else PROBLEMS_READING)
-            operation["responses"].get("200", {}).get("content", {}).pop("text/plain", None)
     app.openapi_schema = document
     return document
 

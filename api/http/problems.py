@@ -168,7 +168,7 @@ async def _on_validation_error(request: Request, fault: Exception) -> Response:
 
 
 async def _on_anything_else(request: Request, fault: Exception) -> Response:
-    log.error("http.internal", path=request.url.path, exc_info=fault)
+    log.error("http.internal", path=request.url.path, fault=repr(fault))  # the server itself logs the traceback
     return _respond(request, RequestFault(INTERNAL))
 
 

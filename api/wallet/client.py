@@ -60,7 +60,7 @@ def _pause_before_retry(fault: Exception) -> bool | float:
     if isinstance(fault, _Busy):
         header = fault.response.headers.get("retry-after", "")
         return min(float(header), RETRY_SECONDS_MAX) if header.isascii() and header.isdigit() else True
-    return isinstance(fault, httpx2.TransportError)
+    return isinstance(fault, httpx2.TransportError) and not isinstance(fault, httpx2.UnsupportedProtocol)
 
 
 class Client:

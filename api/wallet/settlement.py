@@ -1,9 +1,12 @@
 """Settling receipts batch by batch, so that a crash at any moment loses no salt and settles nothing twice.
 
 The book is one JSON file of a settlement key: what each member carries, which receipts are settled, and the batch that is on its
-way. A batch is written to the book before it is sent; only when it stands in a block do its members' remainders move on. A batch
-holds at most one entry for each member: an entry that the chain skips leaves the member's remainder as it was, and a second one
-would have started from the wrong one.
+way. A batch is written to the book before it is sent; only when it stands in a block do its members' remainders move on. One that
+was refused or came too late is signed again with the same entries and the same salt: of one author and salt a chain takes at
+most one transaction, so whichever version counts, it counts once and the same openings prove it.
+
+A batch holds at most one entry for each member: an entry that the chain skips leaves the member's remainder as it was, and a
+second one would have started from the wrong one.
 """
 
 import base64
@@ -16,8 +19,8 @@ from random import Random
 from typing import Any, Final
 
 from api.wallet.brand import Brand
-from api.wallet.builder import build
-from api.wallet.client import Answer, ClientProblem
+from api.wallet.builder import build, new_salt
+from api.wallet.client import ClientProblem
 from api.wallet.errors import WalletError
 from api.wallet.sealing import (
     NOTHING_CARRIED,
@@ -37,10 +40,12 @@ from ledger.errors import Code
 from ledger.kinds import APPLIED
 from ledger.params import EARN_ENTRIES_MAX
 from ledger.transaction import decode_transaction
-from ledger.types import Address, Height, Points, ProgramId, ReceiptHash, Timestamp
+from ledger.types import Address, Points, ProgramId, ReceiptHash, Timestamp, TxId
 
 FORMAT: Final = "fansumer-settlement-book"
 VERSION: Final = 1
+VERSIONS_MAX: Final = 16
+"""Signed versions of one batch that are remembered; all but the latest have long expired then."""
 APPLIED_SHOWN: Final = "applied"
 """How the API shows the ledger's empty result code."""
 
@@ -60,10 +65,9 @@ Group = tuple[Address, int, tuple[tuple[ReceiptHash, Points], ...]]
 
 @dataclass(slots=True)
 class Pending:
-    """A batch on its way: its bytes, the last height at which it can count, and its openings by entry."""
+    """A batch on its way: every version that was signed, the latest last, and its openings by entry."""
 
-    raw: bytes
-    valid_until: Height
+    versions: list[bytes]
     openings: tuple[Opening, ...]
 
 
@@ -123,11 +127,6 @@ class SettlementBook:
         self.save()
         return outcome
 
-    def forget(self) -> None:
-        """The pending batch can never count any more."""
-        self.pending = None
-        self.save()
-
     def _to_mapping(self) -> dict[str, Any]:
         pending = self.pending
         return {
@@ -139,8 +138,7 @@ class SettlementBook:
             "pending": None
             if pending is None
             else {
-                "raw": base64.b64encode(pending.raw).decode(),
-                "valid_until": pending.valid_until,
+                "versions": [base64.b64encode(raw).decode() for raw in pending.versions],
                 "openings": [opening_to_mapping(opening) for opening in pending.openings],
             },
         }
@@ -160,8 +158,7 @@ def _book_of_mapping(path: Path, program: ProgramId, document: Mapping[str, Any]
         pending=None
         if pending is None
         else Pending(
-            raw=base64.b64decode(pending["raw"], validate=True),
-            valid_until=Height(int(pending["valid_until"])),
+            versions=[base64.b64decode(raw, validate=True) for raw in pending["versions"]],
             openings=tuple(opening_from_mapping(opening) for opening in pending["openings"]),
         ),
     )
@@ -228,8 +225,7 @@ class Settler:
             if not batch:
                 return total
             tried.update((member, period) for member, period, _ in batch)
-            self._prepare(batch, is_last=is_last)
-            total.add(self._deliver())
+            total.add(self._settle_batch(batch, is_last=is_last))
 
     def flush(self, at: Timestamp) -> Outcome:
         """Bring every carried remainder to zero, in the period that holds `at`: the program ends, or members leave."""
@@ -237,19 +233,23 @@ class Settler:
         period = self._terms.periods.period_of(at)
         members = sorted(member for member, carried in self._book.carried.items() if carried.salt)
         for start in range(0, len(members), EARN_ENTRIES_MAX):
-            self._prepare([(member, period, ()) for member in members[start : start + EARN_ENTRIES_MAX]], is_last=True)
-            total.add(self._deliver())
+            batch: list[Group] = [(member, period, ()) for member in members[start : start + EARN_ENTRIES_MAX]]
+            total.add(self._settle_batch(batch, is_last=True))
         return total
 
     def resume(self) -> Outcome:
-        """Finish the batch that an earlier run left on its way; one that no block can take any more is sealed anew later."""
+        """Finish the batch that an earlier run left on its way: wait for it, or sign it again if the node does not have it."""
         pending = self._book.pending
         if pending is None:
             return Outcome()
-        if self._status(pending.raw) is None and self._brand.wallet.next_height() > pending.valid_until:
-            self._book.forget()
-            return Outcome()
-        return self._deliver()
+        for raw in pending.versions:
+            if self._is_under_way(raw):
+                return self._await(raw)
+        earlier = decode_transaction(pending.versions[-1], self._brand.wallet.facts.chain_id)
+        again = self._sign(earlier.payload, earlier.body.salt)
+        pending.versions = [*pending.versions[-VERSIONS_MAX + 1 :], again]
+        self._book.save()
+        return self._deliver(again)
 
     def _check(self, signed: SignedReceipt) -> None:
         receipt, name = signed.receipt, f"{signed.receipt.till.hex()[:16]}/{signed.receipt.sequence}"
@@ -271,8 +271,8 @@ class Settler:
                 batch[member] = (member, period, fresh)
         return list(batch.values())[:EARN_ENTRIES_MAX]
 
-    def _prepare(self, batch: list[Group], *, is_last: bool) -> None:
-        """Seal, sign and write down a batch, before anybody sees it."""
+    def _settle_batch(self, batch: list[Group], *, is_last: bool) -> Outcome:
+        """Seal, sign and write down a batch before anybody sees it; then send it and wait for its block."""
         sealed: list[tuple[SealedEntry, Opening]] = [
             seal_entry(
                 member,
@@ -285,39 +285,42 @@ class Settler:
             )
             for member, period, hashes in batch
         ]
-        wallet, program = self._brand.wallet, self._book.program
-        valid_from = wallet.next_height()
-        valid_until = wallet.facts.valid_until(valid_from)
-        raw = build(
+        raw = self._sign(Earn(self._book.program, tuple(entry for entry, _ in sealed)), new_salt())
+        self._book.pending = Pending([raw], tuple(opening for _, opening in sealed))
+        self._book.save()
+        return self._deliver(raw)
+
+    def _sign(self, payload: Earn, salt: bytes) -> bytes:
+        wallet = self._brand.wallet
+        return build(
             wallet.facts,
             "earn",
-            Earn(program, tuple(entry for entry, _ in sealed)),
+            payload,
             wallet.main,
-            valid_from=valid_from,
-            valid_until=valid_until,
-            payment=self._brand.pay(program),
+            valid_from=wallet.next_height(),
+            payment=self._brand.pay(self._book.program),
+            salt=salt,
         )
-        self._book.pending = Pending(raw, valid_until, tuple(opening for _, opening in sealed))
-        self._book.save()
 
-    def _deliver(self) -> Outcome:
-        """Send the pending batch, wait for its block, and write down what became of it."""
-        pending = self._book.pending
-        assert pending is not None, "a batch was prepared"
-        wallet = self._brand.wallet
-        txid = decode_transaction(pending.raw, wallet.facts.chain_id).txid
-        if self._status(pending.raw) is None:
-            wallet.send_raw(pending.raw)
-        status = wallet.client.wait_for(txid, confirmations=self._confirmations, seconds_max=self._seconds_max)
+    def _deliver(self, raw: bytes) -> Outcome:
+        self._brand.wallet.send_raw(raw)
+        return self._await(raw)
+
+    def _await(self, raw: bytes) -> Outcome:
+        """Wait for a version's block, and write down what became of the batch."""
+        client = self._brand.wallet.client
+        status = client.wait_for(self._txid(raw), confirmations=self._confirmations, seconds_max=self._seconds_max)
         return self._book.finish(status["codes"])
 
-    def _status(self, raw: bytes) -> Answer | None:
-        """What the node knows of the batch already: it may be in a block since an earlier run."""
-        wallet = self._brand.wallet
+    def _is_under_way(self, raw: bytes) -> bool:
+        """Whether the node holds this version, in a block or waiting for one."""
         try:
-            status: Mapping[str, Any] = wallet.client.transaction(decode_transaction(raw, wallet.facts.chain_id).txid)
+            status = self._brand.wallet.client.transaction(self._txid(raw))
         except ClientProblem as problem:
             if problem.status == 404:
-                return None
+                return False
             raise
-        return status if status.get("confirmations") else None
+        return status["status"] != "dropped"
+
+    def _txid(self, raw: bytes) -> TxId:
+        return decode_transaction(raw, self._brand.wallet.facts.chain_id).txid

@@ -27,6 +27,7 @@ class StoreState:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known: dict[RecordKey, Stored | None] = {}
+        self._first: dict[RecordKey, RecordKey | None] = {}
         self._by_key = select(records.c.slot, records.c.value).where(records.c.key == bindparam("wanted"))
         self._free = select(records.c.next_free).where(records.c.slot == bindparam("wanted"))
         self._update = Bulk(
@@ -73,11 +74,16 @@ class StoreState:
         return Slot(found)
 
     def first_key(self, prefix: bytes, after: RecordKey) -> RecordKey | None:
-        """The smallest key of a table that is greater than `after`."""
+        """The smallest key of a table that is greater than `after`. Remembered: every block asks for the next due work."""
+        if after in self._first:
+            return self._first[after]
         end = bytes((prefix[0] + 1,))
         query = select(records.c.key).where(records.c.key > after, records.c.key < end).order_by(records.c.key).limit(1)
         found = self._connection.execute(query).scalar()
-        return None if found is None else RecordKey(found)
+        first = None if found is None else RecordKey(found)
+        if after == RecordKey(prefix):  # only the start of a table, so that there is nothing to bound
+            self._first[after] = first
+        return first
 
     def content(self, slot: Slot) -> SlotContent | None:
         """What a slot holds now; None if it does not exist."""
@@ -92,6 +98,8 @@ class StoreState:
 
     def write(self, transition: Transition) -> None:
         """Write a block's records; the database transaction is the caller's."""
+        if not self._first.keys().isdisjoint({RecordKey(key[:1]) for key in transition.records}):
+            self._first.clear()
         before = dict(transition.undo.contents)
         updated: list[tuple[bytes, int]] = []
         replaced: list[tuple[int, SlotContent]] = []
@@ -118,6 +126,7 @@ class StoreState:
 
     def take_back(self, undo: Undo) -> None:
         """Restore what the slots held before a block."""
+        self._first.clear()
         for slot, _ in undo.contents:
             content = self.content(slot)
             assert content is not None, f"slot {slot} of a connected block is missing"
@@ -133,6 +142,7 @@ class StoreState:
     def forget(self) -> None:
         """Drop what is remembered: the database transaction was rolled back."""
         self._known.clear()
+        self._first.clear()
 
 
 class StateTree:

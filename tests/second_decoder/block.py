@@ -59,7 +59,7 @@ def read_block(data: bytes, magic: bytes, chain_id: bytes | None = None) -> dict
     if twice(parts["coinbase"]) != header["merkle_root"]:
         raise Fault("block.body_mismatch", "coinbase")
     coinbase = read_coinbase(parts["coinbase"])
-    if commitment_hash(parts["commitment"]) != coinbase["commitment_hash"]:
+    if commitment_hash(parts["commitment"]) != coinbase["commitment"]:
         raise Fault("block.body_mismatch", "commitment")
     commitment = read_commitment(parts["commitment"])
     reward = sum(item["amount"] for item in commitment["payees"])
@@ -133,7 +133,7 @@ def genesis_block(params: dict) -> bytes:
             "extranonce": bytes(8),
             "reward": 0,
             "magic": params["magic"],
-            "commitment_hash": commitment_hash(commitment),
+            "commitment": commitment_hash(commitment),
         }
     )
     header = write_header(

@@ -15,6 +15,7 @@ from tests.second_decoder.block import (
 from tests.second_decoder.envelope import EXIT_WEIGHT, check_signatures, policy_hash, signers_of, txid, weight
 from tests.second_decoder.hashing import be4, object_id, tree_root
 from tests.second_decoder.pow import Clockwork, emission_to_date, is_proved, is_version_good, subsidy
+from tests.second_decoder.receipts import entry_leaf, entry_row, points_of
 from tests.second_decoder.records import read_value
 from tests.second_decoder.slots import check_invariants, give_slots, take_back, undo_of
 
@@ -27,6 +28,17 @@ MADE = {
     "earn": ("earn", b"E"),
 }
 
+# LOY-11: the codes 1 to 5 of an entry that is skipped; an open entry then counts 0 points.
+UNPRICED = {
+    "earn.no_member",
+    "earn.future_period",
+    "earn.before_joining",
+    "earn.member_left",
+    "earn.no_consent",
+    "earn.wrong_period",
+    "earn.wrong_version",
+}
+
 
 def in_force(versions: list[dict], time: int) -> int:
     """The version in force at a time (LOY-1)."""
@@ -37,6 +49,12 @@ def in_force(versions: list[dict], time: int) -> int:
 def prepaid_in(state: dict[bytes, bytes], key: bytes) -> int:
     """The prepaid exit that a record holds, 0 where there is none (FEE-4)."""
     return read_value(key, state[key]).get("prepaid", 0) if key in state else 0
+
+
+def read_terms(program: bytes, version: int, state: dict[bytes, bytes]) -> dict:
+    """A program's terms under a version (LOY-1)."""
+    key = b"T" + program + be4(version)
+    return read_value(key, state[key])
 
 
 class Chain:
@@ -109,6 +127,49 @@ class Chain:
                 assert key in after
                 assert key not in self.state()
 
+    def terms_at(self, program: bytes, time: int, state: dict[bytes, bytes]) -> dict:
+        """The terms in force at a time (LOY-1), by the program's record before the block, else by the one after it."""
+        key = b"B" + program
+        record = read_value(key, self.state().get(key) or state[key])
+        return read_terms(program, in_force(record["versions"], time), state)
+
+    def open_points(self, program: bytes, entry: dict, code: str, after: dict[bytes, bytes]) -> int:
+        """The points of an open entry (LOY-11)."""
+        if code in UNPRICED:
+            return 0
+        both = read_terms(program, entry["terms_version"], after), self.terms_at(program, entry["time"], after)
+        return max(points_of(terms["rules"], entry["net_cents"], entry["paid_with_points_cents"]) for terms in both)
+
+    def batch_rows(self, transaction: dict, codes: list[str], after: dict[bytes, bytes]) -> list[list]:
+        """The rows of a batch, with the remainders that its members' records hold before each of them (LOY-12)."""
+        payload, before, rows = transaction["body"]["payload"], self.state(), []
+        remainders: dict[bytes, bytes] = {}
+        for entry, code in zip(payload["entries"], codes, strict=True):
+            member = b"M" + payload["program"] + entry["member"]
+            held = read_value(member, before[member])["remainder"] if member in before else b""
+            held = remainders.get(member, held)
+            sealed = entry["is"] == "SealedEntry"
+            points = entry["points"] if sealed else self.open_points(payload["program"], entry, code, after)
+            rows.append(entry_row(entry, points, held, code))
+            if sealed and not code:
+                remainders[member] = entry["remainder"]
+        return rows
+
+    def check_batches(self, block: dict, after: dict[bytes, bytes]) -> list[list[list]]:
+        """LOY-12: the record of each batch holds the root over its rows; these rows."""
+        found = []
+        for transaction, codes in zip(block["transactions"], block["parts"]["results"], strict=True):
+            if transaction["body"]["kind"] == "earn":
+                rows = self.batch_rows(transaction, codes, after)
+                key = b"E" + object_id("earn", txid(transaction["body_bytes"]))
+                batch = read_value(key, after[key])
+                assert batch["entries_root"] == tree_root([entry_leaf(row) for row in rows])
+                assert (batch["program"], batch["count"]) == (transaction["body"]["payload"]["program"], len(rows))
+                found.append(rows)
+            else:
+                assert codes == [""]
+        return found
+
     def fee_of(self, raw: bytes, body: dict, after: dict[bytes, bytes]) -> int:
         """What one transaction pays (FEE-1, FEE-2, FEE-4), with the terms in force before the block where there were any."""
         payment = body["payment"]
@@ -118,10 +179,7 @@ class Chain:
         if payment["is"] == "Prepaid":
             assert weight(raw) <= EXIT_WEIGHT
             return 0
-        key = b"B" + payment["program"]
-        program = read_value(key, self.state().get(key) or after[key])
-        terms_key = b"T" + payment["program"] + be4(in_force(program["versions"], self.clock.time))
-        return weight(raw) * read_value(terms_key, after[terms_key])["sponsor"]["rate"]
+        return weight(raw) * self.terms_at(payment["program"], self.clock.time, after)["sponsor"]["rate"]
 
     def check_reward(self, block: dict, after: dict[bytes, bytes]) -> None:
         """EMI-2: the payees get the subsidy, what the transactions pay, and the prepaid exits of what ended."""
@@ -167,6 +225,7 @@ class Chain:
         after = {key: value for key, (_, value) in after_slots.records().items()}
         self.check_made(block, after)
         self.check_reward(block, after)
+        batches = self.check_batches(block, after)
         before, undo = deepcopy(self.slots), undo_of(self.slots, list(changed))
         head = read_value(b"0", self.state()[b"0"])["free_head"]
         for phase in self.phases(block, after):
@@ -179,4 +238,4 @@ class Chain:
         self.clock.add(block["header"]["time"])
         self.tip = block["hash"]
         self.remember()
-        return {**block, "undo": undo}
+        return {**block, "undo": undo, "batches": batches}

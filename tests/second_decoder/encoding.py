@@ -1,5 +1,7 @@
 """Canonical encoding: BYTES-1, BYTES-2 and BYTES-3."""
 
+from typing import Any
+
 from tests.second_decoder.faults import Fault
 
 BYTES_MAX = 16_777_216
@@ -75,7 +77,7 @@ class Reader:
             raise Fault("codec.not_canonical", f"integer {value}")
         return "int", value
 
-    def item(self, depth: int):
+    def item(self, depth: int) -> Any:
         """One value; depth is the number of arrays around it."""
         kind, value = self.header()
         if kind == "int":
@@ -97,7 +99,7 @@ class Reader:
             raise Fault("codec.not_utf8", str(error)) from None
 
 
-def decode(data: bytes, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX, items_max: int = ITEMS_MAX):
+def decode(data: bytes, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX, items_max: int = ITEMS_MAX) -> Any:
     """The value of a canonical encoding (BYTES-2, BYTES-3)."""
     if len(data) > bytes_max:
         raise Fault("codec.too_long", str(len(data)))
@@ -133,7 +135,7 @@ def encode_int(value: int) -> bytes:
     raise ValueError(f"no form holds {value}")
 
 
-def encode(value) -> bytes:
+def encode(value: Any) -> bytes:
     """enc(value) of BYTES-1."""
     if isinstance(value, bool):
         return b"\xc3" if value else b"\xc2"

@@ -3,6 +3,8 @@
 Fields that the prose names without a shape have here the one that stands for them elsewhere in the prose, or in tables.md.
 """
 
+from typing import Any
+
 from tests.second_decoder.shapes import shape_of
 
 # Shapes that have a name of their own, in an order in which each stands before it is used. tables.md writes those in NAMED by name.
@@ -215,11 +217,13 @@ RECORD_SHAPES = {
     ),
 }
 
-KNOWN: dict = {}
+KNOWN: dict[str, Any] = {}
 for key, text in SHAPES.items():
     KNOWN[key] = shape_of(text, KNOWN, NAMED.get(key, ""))
-BODY = shape_of(BODY_SHAPE, KNOWN, "Body")
-PAYLOADS = {kind: shape_of(parts[0], KNOWN) for kind, parts in KIND_SHAPES.items()}
+BODY: Any = shape_of(BODY_SHAPE, KNOWN, "Body")
+PAYLOADS: dict[str, Any] = {kind: shape_of(parts[0], KNOWN) for kind, parts in KIND_SHAPES.items()}
 COSTS = {kind: parts[1:4] for kind, parts in KIND_SHAPES.items()}
 EXITS = {kind for kind, parts in KIND_SHAPES.items() if parts[4]}
-RECORDS = {first: (table, shape_of(value, KNOWN)) for first, (table, _, value) in RECORD_SHAPES.items()}
+RECORDS: dict[str, tuple[str, Any]] = {
+    first: (table, shape_of(value, KNOWN)) for first, (table, _, value) in RECORD_SHAPES.items()
+}

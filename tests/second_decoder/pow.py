@@ -64,7 +64,7 @@ def read_coinbase(data: bytes) -> dict:
         "extranonce": data[48:56],
         "reward": reward,
         "magic": data[82:86],
-        "commitment_hash": data[86:118],
+        "commitment": data[86:118],
     }
 
 
@@ -77,7 +77,7 @@ def write_coinbase(coinbase: dict) -> bytes:
     data[48:56] = coinbase["extranonce"]
     data[61:69] = coinbase["reward"].to_bytes(8, "little")
     data[82:86] = coinbase["magic"]
-    data[86:118] = coinbase["commitment_hash"]
+    data[86:118] = coinbase["commitment"]
     return bytes(data)
 
 

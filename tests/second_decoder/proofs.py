@@ -37,7 +37,7 @@ def open_block(parts: dict, chain_id: bytes) -> tuple[bytes, dict]:
         raise Fault("proof.shape", fault.code) from None
     require(is_proved(parts["header"]), "work")
     require(twice(parts["coinbase"]) == header["merkle_root"], "coinbase")
-    require(commitment_hash(parts["commitment"]) == coinbase["commitment_hash"], "commitment")
+    require(commitment_hash(parts["commitment"]) == coinbase["commitment"], "commitment")
     commitment = read_commitment(parts["commitment"])
     require(commitment["chain_id"] == chain_id, "chain id")
     return block_hash(parts["header"]), commitment

@@ -112,14 +112,12 @@ class Slots:
 def read_undo(data: bytes) -> tuple[int, list]:
     """STA-6: (slot_count before, rows of slot, existed, key, value, next)."""
     count, rows = decode(data)
-    if [row[0] for row in rows] != sorted({row[0] for row in rows}):
-        raise Fault("undo", "slots do not ascend")
-    for row in rows:
-        slot, existed, key, value, following = row
-        if existed != (1 if slot < count else 0) or (existed and bool(key) == bool(following) and following):
-            raise Fault("undo", f"slot {slot}")
-        if (not existed or not key) and value:
-            raise Fault("undo", f"slot {slot}")
+    numbers = [row[0] for row in rows]
+    if numbers != sorted(set(numbers)):
+        raise Fault("undo.order")
+    for slot, existed, key, value, following in rows:
+        if existed != (1 if slot < count else 0) or bool(key) != bool(value) or (following and (key or not existed)):
+            raise Fault("undo.row", f"slot {slot}")
     return count, rows
 
 

@@ -1,7 +1,6 @@
 """Which slot a record gets, what its block's undo holds, and the sums of the records: STA-5, STA-6, INV-2 to INV-5."""
 
-from tests.second_decoder.encoding import decode
-from tests.second_decoder.records import Slots, read_key, read_value, write_undo
+from tests.second_decoder.records import Slots, read_key, read_undo, read_value, write_undo
 
 BUCKETS = ("accounts", "pools", "locked", "escrow", "maturing")
 
@@ -37,7 +36,7 @@ def undo_of(before: Slots, changed: list[int]) -> bytes:
 
 def take_back(slots: Slots, undo: bytes) -> Slots:
     """STA-6: the slots before the block, from those after it and its undo."""
-    count, rows = decode(undo)
+    count, rows = read_undo(undo)
     former = Slots()
     changed = {row[0]: row for row in rows}
     for slot in range(count):

@@ -1,6 +1,6 @@
 """Reads the generated tables of tables.md, and says of the shapes of layouts.py what those tables say."""
 
-from tests.second_decoder.layouts import KNOWN
+from tests.second_decoder.layouts import KNOWN, PAYLOADS, RECORDS
 from tests.second_decoder.shapes import Listing, Structure, Union
 
 
@@ -19,6 +19,13 @@ def read_tables(text: str) -> dict[str, list[list[str]]]:
         elif line.startswith("No fields"):
             tables[heading] = []
     return tables
+
+
+def structures_of(tables: dict[str, list[list[str]]]) -> dict[str, list[list[str]]]:
+    """The part of the tables that stands under "Structures"."""
+    names = list(tables)
+    last_record = max(index for index, name in enumerate(names) if name.startswith("Table "))
+    return {name: tables[name] for name in names[last_record + 1 : names.index("Events")]}
 
 
 def rows_of(structure: Structure) -> list[list[str]]:
@@ -43,6 +50,6 @@ def named_structures() -> dict[str, list[list[str]]]:
             for _, part in shape.fields:
                 visit(part)
 
-    for shape in KNOWN.values():
+    for shape in [*KNOWN.values(), *PAYLOADS.values(), *(shape for _, shape in RECORDS.values())]:
         visit(shape)
     return found

@@ -89,7 +89,12 @@ async def read_history(
     address: AddressText,
     event: Annotated[
         str | None,
-        Query(max_length=EVENT_NAME_MAX, pattern="^[a-z_.]+$", description="Only events of this name.", examples=["points.earned"]),
+        Query(
+            max_length=EVENT_NAME_MAX,
+            pattern="^[a-z_.]+$",
+            description="Only events of this name.",
+            examples=["points.earned"],
+        ),
     ] = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_LIMIT,
@@ -125,6 +130,7 @@ def show_history_row(services: Services, row: HistoryRow, is_program: Any) -> di
 
 @router.get(
     "/{address}/proof",
+    response_class=Response,
     summary="Prove what an account has",
     responses=answers_bytes("The proof, to be checked offline."),
 )

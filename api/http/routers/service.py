@@ -49,6 +49,7 @@ def _read_tip(reader: Reader) -> Tip:
 
 @router.get(
     "/metrics",
+    response_class=Response,
     summary="Figures for Prometheus",
     responses={
         200: {

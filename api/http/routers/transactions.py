@@ -169,7 +169,10 @@ def _show_waiting(services: Services, txid: TxId) -> dict[str, Any] | None:
 
 
 @router.get(
-    "/{txid}/proof", summary="Prove a transaction", responses=answers_bytes("The proof, to be checked offline.")
+    "/{txid}/proof",
+    response_class=Response,
+    summary="Prove a transaction",
+    responses=answers_bytes("The proof, to be checked offline."),
 )
 async def read_transaction_proof(request: Request, txid: IdText) -> Response:
     """The transaction with its path to a block's work, as a file; `fansumer proof check` reads it without a network."""

@@ -13,7 +13,7 @@ from api.http.settings import HttpSettings
 from ledger.address import encode_address
 from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.state import PUBLISH
-from ledger.types import Address, CampaignId, HoldId, RewardId, TxId
+from ledger.types import Address, CampaignId, HoldId, RewardId, Timestamp, TxId
 from tests.support.live_shop import LiveShop
 from tests.support.memory_chain import Signer
 from tests.support.shop import FAN, FRIEND, OWNER
@@ -51,7 +51,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """For tests that only read."""
     shop = LiveShop(tmp_path_factory.mktemp("node") / "data")
     shop.join(FAN, FRIEND)
-    shop.chain.send("consent.grant", ConsentGrant(shop.program, PUBLISH, "", 0), author=FAN)
+    shop.chain.send("consent.grant", ConsentGrant(shop.program, PUBLISH, "", Timestamp(0)), author=FAN)
     shop.earn(FAN, 500)
     earn_txid = shop.chain.last_txid
     shop.earn(FRIEND, 70)
@@ -72,7 +72,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
 
 @pytest.fixture
-def shop(tmp_path: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveShop]:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveShop]:
     """A shop of its own, for tests that write."""
     found = LiveShop(tmp_path_factory.mktemp("shop") / "data")
     yield found

@@ -64,9 +64,7 @@ def test_transfer_is_signed_and_pays_exactly_its_weight() -> None:
     assert_signed(transaction)
     assert transaction.author == ANN.address
     assert transaction.body.payment == OwnFee(Amount(transaction.weight * SIM.fee_rate_min))
-    assert transaction.weight == (
-        len(transaction.raw) + WEIGHT_PER_SIGNATURE + 3 * WEIGHT_PER_RECORD + WEIGHT_PER_SLOT
-    )
+    assert transaction.weight == (len(transaction.raw) + WEIGHT_PER_SIGNATURE + 3 * WEIGHT_PER_RECORD + WEIGHT_PER_SLOT)
 
 
 @given(rate=st.integers(0, 10**15))
@@ -138,9 +136,7 @@ def test_cosigner_signs_after_the_author() -> None:
 
 
 def test_own_fee_of_a_counter_signed_join_counts_both_signatures() -> None:
-    raw = build(
-        FACTS, "member.join", MemberJoin(PROGRAM, TILL.address), ANN, cosigners=(TILL,), valid_from=Height(1)
-    )
+    raw = build(FACTS, "member.join", MemberJoin(PROGRAM, TILL.address), ANN, cosigners=(TILL,), valid_from=Height(1))
     transaction = decode_transaction(raw, FACTS.chain_id)
     assert transaction.body.payment == OwnFee(Amount(transaction.weight * FACTS.fee_rate_min))
 
@@ -150,9 +146,7 @@ def test_two_of_three_sign_in_any_order_with_ascending_indexes() -> None:
     for numbers in ((11, 13), (13, 11), (12, 13)):
         board = Signer.of_policy(policy, [seed_of(number) for number in numbers])
         assert board.address == Address(policy.hash)
-        transaction = decode_transaction(
-            build(FACTS, "transfer", PAYMENT, board, valid_from=Height(1)), FACTS.chain_id
-        )
+        transaction = decode_transaction(build(FACTS, "transfer", PAYMENT, board, valid_from=Height(1)), FACTS.chain_id)
         assert_signed(transaction)
         assert len(transaction.witnesses[0].signatures) == 2
         assert transaction.body.payment == OwnFee(Amount(transaction.weight))

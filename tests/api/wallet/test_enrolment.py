@@ -54,9 +54,7 @@ def body_of(kind: str = "member.join", **changes: object) -> JoinRequest:
         "payment": Sponsored(PROGRAM),
         "facts": FACTS,
     } | changes
-    body = draft_body(
-        kind=kind, policies=(), valid_from=Height(10), valid_until=Height(11), salt=bytes(8), **arguments
-    )
+    body = draft_body(kind=kind, policies=(), valid_from=Height(10), valid_until=Height(11), salt=bytes(8), **arguments)
     return JoinRequest(body, sign_body(arguments["facts"], body, FAN))
 
 

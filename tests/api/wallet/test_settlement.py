@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from api.wallet.errors import WalletError
-from api.wallet.settlement import SettlementBook
+from api.wallet.brand import Brand
+from api.wallet.errors import ClientProblem, WalletError
+from api.wallet.settlement import VERSIONS_MAX, SettlementBook
+from api.wallet.wallet import OWN_FEE
 from ledger.domains.loyalty.state import member_key
 from ledger.types import Points, ProgramId, Timestamp
-from tests.api.wallet.test_wallet import TILL_SCOPES, Market
+from tests.support.market import TILL_SCOPES, Market
 from tests.support.wallet_node import main_signer, open_wallet_node
 
 
@@ -75,7 +77,7 @@ def test_a_batch_that_was_sent_before_a_crash_is_finished_not_repeated(market: M
     assert market.points()["entries"] == 1
 
 
-def test_a_batch_that_no_block_took_in_time_is_sealed_anew(market: Market, path: Path) -> None:
+def test_a_batch_that_no_block_took_in_time_is_signed_again_with_the_same_salt(market: Market, path: Path) -> None:
     receipt = market.buy(3_000)
     settler = market.settler(path)
 
@@ -91,9 +93,36 @@ def test_a_batch_that_no_block_took_in_time_is_sealed_anew(market: Market, path:
         settler.settle([receipt], until=Timestamp(2**39))
     market.till.wallet.send_raw = sends
     market.node.mine(101)
-    again = market.settler(path).settle([receipt], until=Timestamp(2**39), is_last=True)
-    assert again.points == 300
+    pending = SettlementBook.load(path, market.program).pending
+    assert pending is not None
+    again = market.settler(path, seed=2).settle([receipt], until=Timestamp(2**39), is_last=True)
+    assert again.openings == list(pending.openings)
+    assert again.points + carried_points(market, path) == 300
     assert SettlementBook.load(path, market.program).pending is None
+    with pytest.raises(ClientProblem) as fault:
+        sends(pending.versions[0])
+    assert fault.value.code in ("envelope.expired", "envelope.salt_used")
+
+
+def test_a_refused_batch_may_be_paid_in_another_way_and_counts_once(market: Market, path: Path) -> None:
+    receipt = market.buy(3_000)
+    till = main_signer("till").address
+    market.done(market.owner.revoke_issuer(market.program, till))
+    settler = market.settler(path)
+    for _ in range(VERSIONS_MAX + 2):
+        with pytest.raises(ClientProblem) as fault:
+            settler.settle([receipt], until=Timestamp(2**39), is_last=True)
+        assert fault.value.code == "fee.not_sponsored"
+    book = SettlementBook.load(path, market.program)
+    assert book.pending is not None and len(book.pending.versions) == VERSIONS_MAX
+    market.done(market.owner.grant_issuer(market.program, till, scopes=TILL_SCOPES, daily_cap=Points(10**6)))
+    market.till = Brand(market.till.wallet, payment=OWN_FEE)
+    assert market.settler(path).settle([receipt], until=Timestamp(2**39), is_last=True).points == 300
+    for raw in book.pending.versions:
+        with pytest.raises(ClientProblem) as twice:
+            market.till.wallet.send_raw(raw)
+        assert twice.value.code == "envelope.salt_used"
+    assert market.points()["available"] == 300
 
 
 def test_a_skipped_entry_leaves_the_remainder_and_is_tried_again(market: Market, path: Path) -> None:

@@ -117,6 +117,7 @@ def test_only_versions_that_a_receipt_may_still_name_are_kept() -> None:
     shop.chain.replay()
 
 
+LIMITS = (SPONSOR.member_day_max, SPONSOR.block_max, SPONSOR.day_max)
 OLD = make_terms(
     rules=(RatePerAmount(Points(3), 10), RatePerAmount(Points(1), 10), MinimumBasket(500), ReceiptCap(Points(50))),
     activation_delay_days=7,
@@ -143,9 +144,9 @@ OLD = make_terms(
         {"issuance_cap": Points(999_999_999)},
         {"hold_seconds": 3_599},
         {"notice_days": 9},
-        {"sponsor": replace(SPONSOR, member_day_max=Amount(19_999))},
-        {"sponsor": replace(SPONSOR, block_max=Amount(99_999))},
-        {"sponsor": replace(SPONSOR, day_max=Amount(199_999))},
+        {"sponsor": replace(SPONSOR, member_day_max=Amount(SPONSOR.member_day_max - 1))},
+        {"sponsor": replace(SPONSOR, block_max=Amount(SPONSOR.block_max - 1))},
+        {"sponsor": replace(SPONSOR, day_max=Amount(SPONSOR.day_max - 1))},
     ],
 )
 def test_anything_that_could_cost_a_fan_is_worse(worse: dict[str, Any]) -> None:
@@ -163,7 +164,7 @@ def test_anything_that_could_cost_a_fan_is_worse(worse: dict[str, Any]) -> None:
         {"expiry": RollingExpiry(31), "activation_delay_days": 6, "return_window_days": 6},
         {"settle_grace_days": 2, "remainder_max": Points(99), "issuance_cap": Points(10**12)},
         {"hold_seconds": 3_601, "notice_days": 11},
-        {"sponsor": SponsorPolicy(Amount(1), Amount(20_001), Amount(100_001), Amount(200_001))},
+        {"sponsor": SponsorPolicy(Amount(1), *(Amount(limit + 1) for limit in LIMITS))},
     ],
 )
 def test_what_costs_no_fan_anything_is_not_worse(better: dict[str, Any]) -> None:

@@ -1,0 +1,157 @@
+"""The commands in the order in which a brand and its fan would type them, at a node in this process."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.api.cli.conftest import Terminal
+from tests.support.market import TERMS_FILE
+from tests.support.wallet_node import WalletNode
+
+Opens = Callable[[str], Terminal]
+
+
+def open_shop(owner: Terminal, till: Terminal) -> str:
+    """A program with a filled pool and a till; returns its id."""
+    terms = owner.home / "terms.toml"
+    terms.write_text(TERMS_FILE)
+    program = owner.read("brand", "create-program", terms)["program"]
+    owner.run("brand", "fill-pool", program, 5_000_000)
+    (address,) = [row["address"] for row in till.read("wallet", "addresses") if row["account"] == "main 0"]
+    owner.run("brand", "grant-issuer", program, address, "--scopes", "till,settle,enrol,fulfil", "--daily-cap", 10**6)
+    return program
+
+
+def enrol(till: Terminal, fan: Terminal, program: str) -> str:
+    """By invitation and request, as files; returns the fan's address."""
+    invitation, request = till.home / "invitation.json", fan.home / "request.json"
+    till.run("brand", "invite", program, "--out", invitation)
+    fan.run("wallet", "join", invitation, "--request", request)
+    assert till.read("brand", "enrol", program, request)["status"] == "confirmed"
+    rows = fan.read("wallet", "addresses", "--program", program)
+    return next(row["address"] for row in rows if row["account"] == program)
+
+
+def buy(till: Terminal, program: str, member: str, cents: int, node: WalletNode) -> Path:
+    """A signed receipt in the till's folder."""
+    number = len(list((till.home / "receipts").glob("*"))) if (till.home / "receipts").exists() else 0
+    file = till.home / "receipts" / f"{number}.bin"
+    sign = ("brand", "sign-receipt", program, "--member", member, "--net-cents", cents, "--out", file)
+    till.run(*sign, "--time", node.client.chain()["time"])
+    return file
+
+
+def test_brand_and_fan(node: WalletNode, terminal_of: Opens) -> None:
+    owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
+    program = open_shop(owner, till)
+    member = enrol(till, fan, program)
+    receipt = buy(till, program, member, 4_260, node)
+    buy(till, program, member, 1_000, node)
+    assert fan.read("wallet", "receipt", "check", receipt)["points"] == 426
+    settled = till.read("brand", "settle", program, till.home / "receipts", "--last")
+    assert settled["points"] == 526 and settled["entries"] == 1 and settled["skipped"] == []
+    assert till.read("brand", "settle", program, till.home / "receipts", "--last")["entries"] == 0
+    (opening,) = Path(settled["openings"]).iterdir()
+    assert fan.read("wallet", "receipt", "check", receipt, "--opening", opening)["entry_points"] == 526
+    reward = owner.read("brand", "list-reward", program, "Bread", "--price", 100)["reward"]
+    hold = fan.read("wallet", "redeem", program, reward)["hold"]
+    other = fan.read("wallet", "redeem", program, reward, "--price-max", 100)["hold"]
+    till.run("brand", "fulfil", program, hold)
+    fan.run("wallet", "cancel", program, other)
+    owner.run("brand", "update-reward", program, reward, "--stock-change", -1)
+    shown = fan.run("wallet", "balance")
+    assert "426" in shown and "Corner Grocer" in shown
+    history = fan.read("wallet", "history", "--program", program)
+    assert history["items"][0]["name"] == "redeem.released"
+    assert "redeem.released" in fan.run("wallet", "history", "--program", program)
+    fan.run("wallet", "leave", program)
+    assert "426" in fan.run("chain", "account", member)
+
+
+def test_refusals_of_the_node_exit_with_one(node: WalletNode, terminal_of: Opens) -> None:
+    owner, fan = terminal_of("owner"), terminal_of("fan")
+    error = fan.fail("wallet", "leave", "5f" * 32)
+    assert "program.unknown" in error and "what to do:" in error
+    error = owner.fail("wallet", "send", "fsim1pnonsense", 5_000, expect=2)
+    assert "address." in error
+    (row,) = fan.read("wallet", "addresses")
+    assert "transfer.below_minimum" in owner.fail("wallet", "send", row["address"], 5)
+    assert "coin.insufficient" in fan.fail("wallet", "send", row["address"], 5_000)
+
+
+def test_coin_consents_and_campaigns(node: WalletNode, terminal_of: Opens) -> None:
+    owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
+    program = open_shop(owner, till)
+    member = enrol(till, fan, program)
+    (main,) = [row for row in fan.read("wallet", "addresses") if row["account"] == "main 0"]
+    sent = owner.read("wallet", "send", main["address"], 200_000)
+    assert node.client.account(main["address"])["coin"] == 200_000
+    unsent = owner.read("wallet", "send", main["address"], 1_000, "--no-wait")
+    assert unsent["status"] == "unconfirmed"
+    node.mine()
+    assert owner.read("chain", "tx", unsent["txid"])["status"] == "confirmed"
+    fan.run("wallet", "consent", "grant", program, "--purpose", "personalise", "--days", 3)
+    (consent,) = fan.read("wallet", "consent", "list", program)
+    assert (consent["purpose"], consent["holds"]) == ("personalise", True)
+    fan.run("wallet", "consent", "revoke", program, "--purpose", "personalise")
+    assert "personalise" in fan.run("wallet", "consent", "list", program)
+    assert fan.read("wallet", "consent", "list", program)[0]["holds"] is False
+    deadline = "2026-02-01T00:00:00Z"
+    make = ("creator", "create-campaign", "A game", "--goal", 10**6, "--deadline", deadline)
+    campaign = owner.read(*make, "--tier", "500:10:Early")["campaign"]
+    fan.run("wallet", "pledge", campaign, 500, "--tier", 1)
+    assert "Early" in fan.run("creator", "status", campaign)
+    points = owner.read(*make, "--program", program)["campaign"]
+    buy(till, program, member, 9_000, node)
+    till.run("brand", "settle", program, till.home / "receipts", "--last")
+    fan.run("wallet", "pledge", points, 20)
+    fan.run("wallet", "pledge", points, 30, "--program", program)
+    assert fan.read("creator", "status", points)["pledged"] == 50
+    proof = fan.home / "proof"
+    fan.run("proof", "transaction", sent["txid"], "--out", proof)
+    report = fan.read("proof", "check", proof, "--chain-id", node.client.chain()["chain_id"])
+    assert report["holds"] is True and report["txid"] == sent["txid"]
+    fan.run("proof", "account", main["address"], "--out", proof)
+    assert fan.read("proof", "check", proof)["table"] == "Account"
+    proof.write_bytes(proof.read_bytes()[:-1] + b"\x00")
+    fan.fail("proof", "check", proof)
+
+
+def test_chain_commands_print_tables_and_json(node: WalletNode, terminal_of: Opens) -> None:
+    owner, till = terminal_of("owner"), terminal_of("till")
+    program = open_shop(owner, till)
+    info = owner.read("chain", "info")
+    assert info["name"] == "test-sim"
+    assert "test-sim" in owner.run("chain", "info")
+    assert owner.read("chain", "block", 1)["height"] == 1
+    assert owner.read("chain", "block", info["tip"])["height"] == info["height"]
+    assert "block.unknown" in owner.fail("chain", "block", 9_999)
+    assert len(owner.read("chain", "blocks", "--limit", 2)["items"]) == 2
+    for command in ("blocks", "programs", "campaigns"):
+        assert owner.run("chain", command)
+    assert program in owner.run("chain", "programs")
+    assert owner.read("chain", "program", program)["liability"]["program"] == program
+    assert "(none)" in owner.run("chain", "rewards", program)
+    updated = owner.home / "terms.toml"
+    updated.write_text(TERMS_FILE.replace("notice_days = 30", "notice_days = 31"))
+    owner.run("brand", "update", program, updated)
+    assert owner.read("chain", "program", program)["terms"]["notice_days"] == 31
+    (row,) = [row for row in till.read("wallet", "addresses") if row["account"] == "main 0"]
+    owner.run("brand", "revoke-issuer", program, row["address"])
+    folder = buy(till, program, row["address"], 500, node).parent
+    assert "fee.not_sponsored" in till.fail("brand", "settle", program, folder)
+    assert "issuer.not_granted" in till.fail("brand", "settle", program, folder, "--pay-own")
+
+
+def test_audit_verifies_the_store(node: WalletNode, terminal_of: Opens, tmp_path: Path) -> None:
+    from ledger.params import params_to_mapping
+
+    owner, till = terminal_of("owner"), terminal_of("till")
+    open_shop(owner, till)
+    (tmp_path / "params.json").write_text(json.dumps(params_to_mapping(node.chain.params)))
+    verify = ("audit", "verify", "--data-dir", tmp_path / "node", "--params", tmp_path / "params.json")
+    report = owner.read(*verify)
+    assert report["good"] is True and report["findings"] == []
+    assert report["height"] == node.client.chain()["height"]
+    shown = owner.run(*verify)
+    assert "everything verified" in shown and "coin emitted" in shown

@@ -1,0 +1,84 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from api.wallet.errors import WalletError
+from api.wallet.receipts import CLOCK_SECONDS_MAX, check_receipt, describe_receipt, find_in_opening
+from api.wallet.sealing import opening_to_mapping, seal_entry
+from ledger import keys
+from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, receipt_hash, sign_receipt
+from ledger.types import Address, ChainId, Hash, Points, PrivateSeed, ProgramId, Timestamp
+
+CHAIN = ChainId(b"c" * 32)
+TILL = PrivateSeed(b"t" * 32)
+NOW = Timestamp(1_800_000_000)
+
+
+def make_receipt(time: int = NOW) -> SignedReceipt:
+    receipt = Receipt(
+        1,
+        ProgramId(b"p" * 32),
+        1,
+        Address(b"m" * 32),
+        keys.public_key_of(TILL),
+        4,
+        Timestamp(time),
+        1_999,
+        0,
+        (("bread", 1_999),),
+        Hash(bytes(32)),
+        Points(199),
+    )
+    return sign_receipt(receipt, b"s" * 32, CHAIN, TILL)
+
+
+def code_of(fault: pytest.ExceptionInfo[WalletError]) -> str:
+    return fault.value.code.name
+
+
+def test_signed_receipt_is_described() -> None:
+    signed = make_receipt()
+    check_receipt(signed, CHAIN, now=NOW)
+    shown = json.loads(json.dumps(describe_receipt(signed)))
+    assert (shown["points"], shown["codes"], shown["sequence"]) == (199, {"bread": 1_999}, 4)
+
+
+def test_other_chain_or_changed_points_are_not_signed() -> None:
+    signed = make_receipt()
+    changed = replace(signed, receipt=replace(signed.receipt, points=Points(200)))
+    for receipt, chain in ((signed, ChainId(b"d" * 32)), (changed, CHAIN)):
+        with pytest.raises(WalletError) as fault:
+            check_receipt(receipt, chain)
+        assert code_of(fault) == "receipt.not_signed"
+
+
+@pytest.mark.parametrize("off", [CLOCK_SECONDS_MAX + 1, -CLOCK_SECONDS_MAX - 1])
+def test_time_off_by_more_than_ten_minutes_is_refused_at_the_till(off: int) -> None:
+    check_receipt(make_receipt(NOW + off), CHAIN)
+    check_receipt(make_receipt(NOW + off // abs(off) * CLOCK_SECONDS_MAX), CHAIN, now=NOW)
+    with pytest.raises(WalletError) as fault:
+        check_receipt(make_receipt(NOW + off), CHAIN, now=NOW)
+    assert code_of(fault) == "receipt.wrong_time"
+
+
+def test_receipt_is_found_in_the_entry_that_settled_it() -> None:
+    signed = make_receipt()
+    item = (receipt_hash(signed.receipt, signed.salt), signed.receipt.points)
+    entry, opening = seal_entry(signed.receipt.member, 7, [item], remainder_max=Points(9))
+    found = find_in_opening(signed, json.dumps(opening_to_mapping(opening)))
+    assert found["entry_commitment"] == entry.receipts.hex()
+    assert found["entry_points"] == entry.points
+    without, _ = seal_entry(signed.receipt.member, 7, [])
+    other = seal_entry(signed.receipt.member, 7, [])[1]
+    with pytest.raises(WalletError) as fault:
+        find_in_opening(signed, json.dumps(opening_to_mapping(other)))
+    assert code_of(fault) == "receipt.not_in_opening"
+    assert without.points == 0
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 9_999])
+def test_other_files_are_no_openings(text: str) -> None:
+    with pytest.raises(WalletError) as fault:
+        find_in_opening(make_receipt(), text)
+    assert code_of(fault) == "sealing.bad_opening"

@@ -1,0 +1,182 @@
+"""Each invariant, broken on purpose."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ledger.coin import POOL_INSUFFICIENT, give_to, pool_payer, take_from
+from ledger.domains.accounts.state import Account, account_key
+from ledger.domains.crowdfunding.state import campaign_key
+from ledger.domains.loyalty.state import EMPTY_BOOKS, Books, books_key, load_books, load_terms, member_key
+from ledger.domains.rewards.state import hold_key
+from ledger.invariants import check_block, check_books, check_postings
+from ledger.reward import maturing_key
+from ledger.state import Overlay
+from ledger.supply import CHAIN_KEY
+from ledger.types import INTEGER_MAX, Amount, CampaignId, Hash, Height, HoldId, Points, ProgramId
+from tests.support.refusal import refused
+from tests.support.shop import FAN, NOWHERE, Shop
+
+
+@pytest.fixture(scope="module")
+def busy() -> Shop:
+    """A shop with a hold, a campaign in coin, one in points, and rewards that mature."""
+    shop = Shop()
+    shop.join(FAN)
+    shop.earn(FAN, 500)
+    shop.redeem(FAN, shop.list_reward())
+    for in_points in (False, True):
+        shop.pledge(FAN, shop.create_campaign(in_points=in_points), 50)
+    return shop
+
+
+def check(shop: Shop, spoil: Callable[[Overlay], None]) -> None:
+    view = Overlay(shop.chain.state)
+    spoil(view)
+    check_block(view, view.get(CHAIN_KEY), shop.chain.state.chain.emitted)
+
+
+def change(shop: Shop, prefix: bytes, **fields: Any) -> Callable[[Overlay], None]:
+    key = next(iter(shop.chain.state.table(prefix)))
+    return lambda view: view.put(key, replace(view.get(key), **fields))
+
+
+def test_an_untouched_state_holds(busy: Shop) -> None:
+    check(busy, lambda view: None)
+    check(busy, change(busy, b"K", members=7))
+
+
+def test_a_transactions_postings_sum_to_zero() -> None:
+    check_postings({"fees": 1}, {"fees": 0, "accounts": 1})
+    with pytest.raises(AssertionError, match="coin appeared or vanished"):
+        check_postings({"fees": 1}, {"fees": 0})
+
+
+def test_the_supply_is_what_was_emitted(busy: Shop) -> None:
+    emitted = busy.chain.state.chain.emitted
+    with pytest.raises(AssertionError, match="emitted"):
+        check_block(Overlay(busy.chain.state), busy.chain.state.chain, Amount(emitted + 1))
+    for bucket in ("accounts", "pools", "locked", "escrow", "maturing"):
+        chain = busy.chain.state.chain
+        spoiled = replace(chain, **{bucket: getattr(chain, bucket) + 1})
+        with pytest.raises(AssertionError, match="coin supply"):
+            check_block(Overlay(busy.chain.state), spoiled, emitted)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "field", "bucket"),
+    [
+        (b"A", "balance", "accounts"),
+        (b"A", "deposit", "locked"),
+        (b"M", "prepaid", "locked"),
+        (b"H", "deposit", "locked"),
+        (b"K", "pool", "pools"),
+        (b"F", "deposit", "locked"),
+    ],
+)
+def test_records_hold_what_was_posted(busy: Shop, prefix: bytes, field: str, bucket: str) -> None:
+    with pytest.raises(AssertionError, match=f"records of {bucket} changed by"):
+        check(busy, change(busy, prefix, **{field: 1}))
+
+
+def test_a_posting_without_a_record_is_found(busy: Shop) -> None:
+    with pytest.raises(AssertionError, match="records of escrow changed by 0, postings by 3"):
+        check(busy, lambda view: view.post("escrow", 3))
+
+
+def test_what_matures_is_counted(busy: Shop) -> None:
+    key = maturing_key(Height(len(busy.chain.mined)))
+    with pytest.raises(AssertionError, match="records of maturing changed by -"):
+        check(busy, lambda view: view.delete(key))
+
+
+def test_escrow_is_what_campaigns_hold(busy: Shop) -> None:
+    for key, record in busy.chain.state.table(b"F").items():
+        match = "records of escrow" if record.unit.tag == 0 else "held or escrowed points"
+        with pytest.raises(AssertionError, match=match):
+            check(busy, lambda view, key=key: view.put(key, replace(view.get(key), escrowed=1)))
+
+
+def test_held_points_are_what_holds_hold(busy: Shop) -> None:
+    with pytest.raises(AssertionError, match="held or escrowed points"):
+        check(busy, change(busy, b"H", points=1))
+
+
+def test_a_negative_balance_is_found(busy: Shop) -> None:
+    with pytest.raises(AssertionError, match="a balance is negative"):
+        check(busy, lambda view: view.put(account_key(FAN.address), Account(Amount(-1), Hash(b""), Amount(0))))
+
+
+def books(**totals: int) -> Books:
+    return replace(EMPTY_BOOKS, **{name: Points(value) for name, value in totals.items()})
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        books(),
+        books(issued=5, pending=5),
+        books(issued=28, pending=1, available=2, held=3, escrowed=4, redeemed=5, expired=6, reversed=7),
+        books(issued=1, restored=2, available=3),
+    ],
+)
+def test_points_add_up(good: Books) -> None:
+    check_books(good)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (books(issued=5, pending=4), "do not add up"),
+        (books(restored=5), "do not add up"),
+        (books(pending=1, available=-1), "negative"),
+        (books(pool=-1), "negative"),
+        (books(issued=INTEGER_MAX + 1, pending=INTEGER_MAX + 1), "too large"),
+    ],
+)
+def test_points_that_do_not_add_up(bad: Books, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_books(bad)
+
+
+def test_books_that_a_block_writes_are_checked(busy: Shop) -> None:
+    with pytest.raises(AssertionError, match="points do not add up"):
+        check(busy, change(busy, b"K", redeemed=Points(1)))
+
+
+def test_records_that_must_exist(busy: Shop) -> None:
+    view = Overlay(busy.chain.state)
+    with pytest.raises(AssertionError, match="has no books"):
+        load_books(view, ProgramId(NOWHERE))
+    with pytest.raises(AssertionError, match="names missing terms 9"):
+        load_terms(view, busy.program, 9)
+
+
+def test_giving_nothing_writes_nothing(busy: Shop) -> None:
+    view = Overlay(busy.chain.state)
+    give_to(view, pool_payer(busy.program), Amount(0), "locked")
+    assert view.records == {} and view.postings == {}
+
+
+def test_a_pool_gives_and_takes(busy: Shop) -> None:
+    view = Overlay(busy.chain.state)
+    pool = load_books(view, busy.program).pool
+    give_to(view, pool_payer(busy.program), Amount(5), "locked")
+    take_from(view, pool_payer(busy.program), Amount(pool + 5), "fees")
+    assert view.postings == {"pools": -pool, "locked": -5, "fees": pool + 5}
+    with refused(POOL_INSUFFICIENT, needed=1, available=0):
+        take_from(view, pool_payer(busy.program), Amount(1), "fees")
+
+
+def test_keys_are_a_table_byte_and_parts_of_fixed_width(busy: Shop) -> None:
+    records = busy.chain.state.records
+    widths: dict[int, set[int]] = {}
+    for key in records:
+        widths.setdefault(key[0], set()).add(len(key))
+    assert all(len(found) == 1 for found in widths.values())
+    assert len(books_key(busy.program)) == 33
+    assert len(member_key(busy.program, FAN.address)) == 65
+    assert all(key == hold_key(HoldId(key[1:])) for key in busy.chain.state.table(b"H"))
+    assert all(key == campaign_key(CampaignId(key[1:])) for key in busy.chain.state.table(b"F"))
