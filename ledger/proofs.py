@@ -165,12 +165,10 @@ def check_proof(proof: Proof, chain_id: ChainId | None = None) -> ProofReport:
     header, commitment = _open_block(anchor.header, anchor.coinbase, anchor.commitment, proof.chain_id)
     work = _check_following(header, anchor.following)
     trusted = proof.trusted
-    if trusted.height == commitment.height:
-        _hold(trusted.hash == header.hash, "the trusted block is another one at the anchor's height")
-    else:
-        leaf = history_leaf(trusted.hash, _work(trusted.work), trusted.effective_time)
-        holds = verify_inclusion(commitment.history_root, leaf, trusted.height, commitment.height, trusted.path)
-        _hold(holds, "the trusted block is not in the anchor's history")
+    _hold(trusted.height > 0 or trusted.hash == proof.chain_id, "the trusted block is not this chain's genesis")
+    leaf = history_leaf(trusted.hash, _work(trusted.work), trusted.effective_time)
+    holds = verify_inclusion(commitment.history_root, leaf, trusted.height, commitment.height, trusted.path)
+    _hold(holds, "the trusted block is not in the anchor's history")
     report = _check_claim(proof, header, commitment)
     return ProofReport(
         chain_id=proof.chain_id,
@@ -232,9 +230,10 @@ def _check_claim(proof: Proof, header: Header, commitment: Commitment) -> dict[s
         holds = verify_inclusion(commitment.state_root, leaf, claim.slot, claim.slots, claim.path)
         _hold(holds, "the record is not in the anchor's state")
         table = Table.catalogue.get(claim.key[0])
-        record = None if table is None else decode_record(claim.key, unpack(claim.value, bytes_max=PROOF_BYTES_MAX))
-        name = None if table is None else table.name
-        return {"txid": None, "home_height": None, "results": (), "table": name, "record": record}
+        if table is None:
+            raise Violation(BROKEN, reason="the key belongs to no table")
+        record = decode_record(claim.key, unpack(claim.value, bytes_max=PROOF_BYTES_MAX))
+        return {"txid": None, "home_height": None, "results": (), "table": table.name, "record": record}
     home = _check_home(claim, commitment, proof.chain_id)
     leaf = transaction_leaf(WtxId(WTX(claim.transaction)), claim.results)
     holds = verify_inclusion(home.transaction_root, leaf, claim.index, home.transaction_count, claim.path)

@@ -261,10 +261,9 @@ class BlockExecution:
                 continue
             slot = allocator.slot_of(key)
             assert slot is not None, f"the record {key.hex()} has no slot"
-            stored = self._base.stored(key)
-            if stored is not None and stored.slot == slot and stored.record is record:
-                continue
-            found[slot] = SlotContent(key, encode_record(key, record), Slot(0))
+            stored, value_bytes = self._base.stored(key), encode_record(key, record)
+            if stored is None or stored.slot != slot or stored.value_bytes != value_bytes:
+                found[slot] = SlotContent(key, value_bytes, Slot(0))
         before: dict[Slot, RecordKey] = {}
         for key in self.overlay.records:
             stored = self._base.stored(key)

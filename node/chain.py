@@ -67,6 +67,10 @@ OTHER_CHAIN = Code(
 )
 
 
+PayeesOf = Callable[[Amount], tuple[Payee, ...]]
+"""Who is paid what, given the whole reward."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectedBlock:
     """A block that joined the active chain, decoded."""
@@ -188,6 +192,7 @@ class Chain:
         self._is_stale = True
         with suppress(DatabaseError, NodeError):
             self._connection.rollback()
+            self._connection.connection.rollback()  # SQLAlchemy itself sends none after a commit that failed
             self._load()
 
     # --- reading ---
@@ -244,12 +249,7 @@ class Chain:
 
     # --- building ---
 
-    def build_template(
-        self,
-        transactions: Iterable[Transaction],
-        payees_of: Callable[[Amount], tuple[Payee, ...]],
-        time: Timestamp,
-    ) -> Template:
+    def build_template(self, transactions: Iterable[Transaction], payees_of: PayeesOf, time: Timestamp) -> Template:
         """A block on the tip with as many of `transactions` as are valid and fit, in their order. Raises `NodeError`."""
         try:
             if self._is_stale:
@@ -258,12 +258,7 @@ class Chain:
         except DatabaseError as fault:
             raise explain_fault(fault, self._path) from fault
 
-    def _build(
-        self,
-        transactions: Iterable[Transaction],
-        payees_of: Callable[[Amount], tuple[Payee, ...]],
-        time: Timestamp,
-    ) -> Template:
+    def _build(self, transactions: Iterable[Transaction], payees_of: PayeesOf, time: Timestamp) -> Template:
         context = self.next_context()
         execution = BlockExecution(self.state, context, self.window)
         kept: list[Transaction] = []

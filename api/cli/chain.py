@@ -1,6 +1,6 @@
 """`fansumer chain`: what a node knows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +8,11 @@ import typer
 from api.cli.options import DEFAULT_URL, AsJson, Limit, Program, Url
 
 app = typer.Typer(no_args_is_help=True, help="The chain as a node sees it: blocks, transactions, programs, campaigns.")
+
+BLOCK_COLUMNS = ("height", "hash", "time", "transactions")
+PROGRAM_COLUMNS = ("name", "unit", "members", "id")
+REWARD_COLUMNS = ("name", "price", "stock", "listed", "id")
+CAMPAIGN_COLUMNS = ("title", "status", "unit.type", "goal", "pledged", "pledges", "deadline_date", "id")
 
 
 @app.command()
@@ -36,7 +41,7 @@ def blocks(limit: Limit = 20, url: Url = DEFAULT_URL, as_json: AsJson = False) -
     from api.cli.session import connect
 
     with connect(url) as client:
-        _print_page(client.blocks(limit=limit), as_json=as_json)
+        _print_page(client.blocks(limit=limit), BLOCK_COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -108,7 +113,7 @@ def programs(limit: Limit = 50, url: Url = DEFAULT_URL, as_json: AsJson = False)
     from api.cli.session import connect
 
     with connect(url) as client:
-        _print_page(client.programs(limit=limit), as_json=as_json)
+        _print_page(client.programs(limit=limit), PROGRAM_COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -138,7 +143,7 @@ def rewards(program: Program, limit: Limit = 50, url: Url = DEFAULT_URL, as_json
     from api.cli.session import connect, read_id
 
     with connect(url) as client:
-        _print_page(client.rewards(read_id(program, "PROGRAM"), limit=limit), as_json=as_json)
+        _print_page(client.rewards(read_id(program, "PROGRAM"), limit=limit), REWARD_COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -152,7 +157,7 @@ def campaigns(limit: Limit = 50, url: Url = DEFAULT_URL, as_json: AsJson = False
     from api.cli.session import connect
 
     with connect(url) as client:
-        _print_page(client.campaigns(limit=limit), as_json=as_json)
+        _print_page(client.campaigns(limit=limit), CAMPAIGN_COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -172,10 +177,10 @@ def params(
     print_json(params_to_mapping(load_params(network)))
 
 
-def _print_page(page: Mapping[str, Any], *, as_json: bool) -> None:
+def _print_page(page: Mapping[str, Any], columns: Sequence[str], *, as_json: bool) -> None:
     from api.cli.output import print_json, print_rows
 
     if as_json:
         print_json(page)
     else:
-        print_rows(page["items"])
+        print_rows(page["items"], columns)

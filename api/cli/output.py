@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
 from typing import Any
 
 from api.wallet.errors import ClientProblem, Unreachable
@@ -53,7 +54,10 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None 
         table.add_column(name, no_wrap=True, justify="right" if _are_numbers(flat, name) else "left")
     for row in flat:
         table.add_row(*(escape(str(row.get(name, ""))) for name in names))
-    Console(highlight=False, width=_table_width(flat, names)).print(table)
+    text = StringIO()
+    Console(file=text, highlight=False, width=_table_width(flat, names)).print(table)
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    sys.stdout.write("\n".join(line for line in lines if line) + "\n")
 
 
 def report_fault(fault: LedgerError | ClientProblem) -> int:

@@ -1,11 +1,15 @@
 """The commands of `fansumer brand` that tills use: enrol fans, sign receipts, settle them."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+
+if TYPE_CHECKING:
+    from api.wallet.sealing import Opening
 
 RequestFile = Annotated[Path, typer.Argument(metavar="FILE", help="The fan's request to join.")]
 MONEY_MAX = 2**53
@@ -145,17 +149,15 @@ def settle(
     Example:
       fansumer brand settle 5f5f...5f receipts --openings openings
     """
-    import json
-
     from api.cli.output import print_answer
-    from api.cli.session import data_folder, open_wallet, payment_choice, read_bytes, read_id, write_file
+    from api.cli.session import data_folder, open_wallet, payment_choice, read_bytes, read_id
     from api.wallet.brand import Brand
-    from api.wallet.sealing import opening_to_mapping
     from api.wallet.settlement import SettlementBook, SettlementTerms, Settler
     from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX, decode_receipt
     from ledger.types import ProgramId, Timestamp
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
+    kept = openings or data_folder() / "openings" / of_program.hex()
     signed = [decode_receipt(read_bytes(path, RECEIPT_BYTES_MAX)) for path in _files_in(receipts)]
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
@@ -166,15 +168,12 @@ def settle(
             SettlementBook.load(path, of_program),
             SettlementTerms(facts.periods, facts.terms.remainder_max),
             confirmations=confirmations,
+            keep=lambda found: _write_openings(kept, found),
         )
         now = Timestamp(int(opened.client.chain()["time"]))
         outcome = settler.settle(signed, until=now, is_last=last)
         if last:
             outcome.add(settler.flush(now))
-    kept = openings or data_folder() / "openings" / of_program.hex()
-    for opening in outcome.openings:
-        name = f"{opening.member.hex()[:16]}-{opening.period}-{opening.salt.hex()[:8]}.json"
-        write_file(kept / name, json.dumps(opening_to_mapping(opening)).encode())
     skipped = [
         {"member": opening.member.hex(), "period": opening.period, "code": code} for opening, code in outcome.skipped
     ]
@@ -188,6 +187,18 @@ def settle(
         },
         as_json=as_json,
     )
+
+
+def _write_openings(folder: Path, openings: "Sequence[Opening]") -> None:
+    """One file for each entry; the same entry has the same name when it is written again."""
+    import json
+
+    from api.cli.session import write_file
+    from api.wallet.sealing import opening_to_mapping
+
+    for opening in openings:
+        name = f"{opening.member.hex()[:16]}-{opening.period}-{opening.salt.hex()[:8]}.json"
+        write_file(folder / name, json.dumps(opening_to_mapping(opening)).encode())
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -56,7 +56,7 @@ LANES_MAX: Final = 8
 MISSING = Code(
     "keystore.missing",
     "there is no keystore at {path}",
-    "Name the right file, or make a wallet with `fansumer wallet new`.",
+    "Name the right file, or make a wallet with `fansumer wallet create`.",
 )
 ALREADY_THERE = Code(
     "keystore.already_there",

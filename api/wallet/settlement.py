@@ -12,7 +12,7 @@ second one would have started from the wrong one.
 import base64
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -61,6 +61,9 @@ FOREIGN_RECEIPT = Code(
 )
 
 Group = tuple[Address, int, tuple[tuple[ReceiptHash, Points], ...]]
+
+Keep = Callable[[Sequence[Opening]], None]
+"""Takes the openings of a settled batch: they must be kept as long as an entry can be contested, and given to the fans."""
 
 
 @dataclass(slots=True)
@@ -112,17 +115,22 @@ class SettlementBook:
         except OSError as fault:
             raise WalletError(BAD_BOOK, path=str(self.path), reason=fault.strerror or "it cannot be written") from None
 
-    def finish(self, codes: Iterable[str]) -> "Outcome":
-        """The pending batch stands in a block with these result codes: remainders move on, its receipts are settled."""
+    def finish(self, codes: Iterable[str], keep: "Keep") -> "Outcome":
+        """The pending batch stands in a block with these result codes: remainders move on, its receipts are settled.
+
+        `keep` gets the openings before the book lets go of them; after a crash between the two it gets them again.
+        """
         assert self.pending is not None, "there is a batch to finish"
         outcome = Outcome()
         for opening, code in zip(self.pending.openings, codes, strict=True):
             if code in (APPLIED, APPLIED_SHOWN):
-                self.carried[opening.member] = opening.after
-                self.settled.update(receipt for receipt, _ in opening.receipts)
                 outcome.openings.append(opening)
             else:
                 outcome.skipped.append((opening, code))
+        keep(outcome.openings)
+        for opening in outcome.openings:
+            self.carried[opening.member] = opening.after
+            self.settled.update(receipt for receipt, _ in opening.receipts)
         self.pending = None
         self.save()
         return outcome
@@ -191,7 +199,7 @@ class SettlementTerms:
 
 
 class Settler:
-    """Settles receipts of one program with the brand's settlement key, batch after batch."""
+    """Settles receipts of one program with the brand's settlement key, batch after batch; `keep` gets every opening."""
 
     def __init__(
         self,
@@ -202,6 +210,7 @@ class Settler:
         confirmations: int = 1,
         seconds_max: float = 300.0,
         random: Random | None = None,
+        keep: Keep = lambda openings: None,
     ) -> None:
         self._brand = brand
         self._book = book
@@ -209,6 +218,7 @@ class Settler:
         self._confirmations = confirmations
         self._seconds_max = seconds_max
         self._random = random
+        self._keep = keep
 
     def settle(self, receipts: Iterable[SignedReceipt], *, until: Timestamp, is_last: bool = False) -> Outcome:
         """Settle all receipts whose period ended by `until`, or has begun where the program settles on demand.
@@ -310,7 +320,7 @@ class Settler:
         """Wait for a version's block, and write down what became of the batch."""
         client = self._brand.wallet.client
         status = client.wait_for(self._txid(raw), confirmations=self._confirmations, seconds_max=self._seconds_max)
-        return self._book.finish(status["codes"])
+        return self._book.finish(status["codes"], self._keep)
 
     def _is_under_way(self, raw: bytes) -> bool:
         """Whether the node holds this version, in a block or waiting for one."""

@@ -1,5 +1,7 @@
 """Codes and the tree of violations."""
 
+import pickle
+
 import pytest
 
 from ledger.errors import (
@@ -25,6 +27,13 @@ def test_a_violation_says_what_was_wrong_and_what_to_do() -> None:
 
 def test_a_field_that_is_missing_does_not_hide_the_fault() -> None:
     assert str(Malformed(SOLD_OUT)) == "test.sold_out: ? of ? are left, ?"
+
+
+def test_a_fault_of_a_worker_process_arrives_whole() -> None:
+    fault = RuleViolation(SOLD_OUT, left=0, item="lamps")
+    arrived = pickle.loads(pickle.dumps(fault))
+    assert type(arrived) is RuleViolation
+    assert (arrived.code, arrived.fields, str(arrived)) == (SOLD_OUT, fault.fields, str(fault))
 
 
 def test_a_code_has_one_meaning() -> None:

@@ -6,8 +6,10 @@ import pytest
 
 from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
 from ledger.domains.accounts.set_policy import SetPolicy
+from ledger.domains.accounts.state import account_key
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
+from ledger.domains.consent.consent_revoke import ConsentRevoke
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
@@ -18,7 +20,7 @@ from ledger.params import EXIT_WEIGHT
 from ledger.state import Overlay
 from ledger.transaction import OwnFee, Prepaid, Sponsored, Transaction
 from ledger.types import Address, Amount, ProgramId, Timestamp
-from tests.support.memory_chain import Scenario, Signer
+from tests.support.memory_chain import Scenario, Signer, sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, POOR, SPONSOR, STRANGER, TILL, Shop
 
@@ -49,6 +51,16 @@ def test_an_own_fee_is_weight_times_the_least_rate_at_least(chain: Scenario) -> 
         chain.send("transfer", PAYMENT, author=FAN, payment=OwnFee(Amount(needed - 1)))
     block = chain.block(chain.sign("transfer", PAYMENT, author=FAN, payment=OwnFee(Amount(needed + 7))))
     assert block.payees[0][1] == 5_000_000 + needed + 7
+
+
+def test_a_chain_may_ask_for_nothing() -> None:
+    params = sim_params(fee_rate_min=Amount(0), record_deposit=Amount(0), account_minimum=Amount(0))
+    chain = Scenario(params=params)
+    chain.send("consent.grant", ConsentGrant(FRIEND.address, 0, "", Timestamp(0)), author=POOR)
+    assert chain.record(account_key(POOR.address)) is None
+    assert chain.state.chain.locked == 0
+    chain.send("consent.revoke", ConsentRevoke(FRIEND.address, 0, ""), author=POOR, payment=Prepaid())
+    chain.replay()
 
 
 def test_an_own_fee_must_be_there(chain: Scenario) -> None:

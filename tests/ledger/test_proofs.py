@@ -78,11 +78,15 @@ def test_a_record_in_the_latest_state() -> None:
     assert (report.txid, report.home_height, report.results) == (None, None, ())
 
 
-def test_the_anchor_itself_may_be_the_trusted_block() -> None:
+def test_the_trusted_block_lies_below_the_anchor() -> None:
     trusted = CHAIN.trusted(5, 5)
-    assert check_proof(replace(RECORD, trusted=trusted)).trusted_hash == CHAIN.blocks[5].block.hash
-    with refused(BROKEN, Violation, reason="the trusted block is another one at the anchor's height"):
-        check_proof(replace(RECORD, trusted=replace(trusted, hash=other_hash(trusted.hash))))
+    with refused(BROKEN, Violation, reason="the trusted block is not in the anchor's history"):
+        check_proof(replace(RECORD, trusted=trusted))
+
+
+def test_a_genesis_of_another_chain_is_not_trusted() -> None:
+    with refused(BROKEN, Violation, reason="the trusted block is not this chain's genesis"):
+        check_proof(replace(RECORD, trusted=replace(TRUSTED, hash=other_hash(TRUSTED.hash))))
 
 
 def anchored(proof: Proof, **changes: Any) -> Proof:
@@ -126,7 +130,6 @@ TRUSTED = RECORD.trusted
             anchored(IN_ANCHOR, following=(*IN_ANCHOR.anchor.following[:2], unproved(IN_ANCHOR.anchor.following[2]))),
             "a header that follows does not prove its work",
         ),
-        (replace(RECORD, trusted=replace(TRUSTED, hash=other_hash(TRUSTED.hash))), "not in the anchor's history"),
         (replace(RECORD, trusted=replace(TRUSTED, work=bytes(32))), "not in the anchor's history"),
         (replace(RECORD, trusted=replace(TRUSTED, height=TRUSTED.height + 1)), "not in the anchor's history"),
         (replace(RECORD, trusted=replace(TRUSTED, height=9)), "not in the anchor's history"),
@@ -179,11 +182,11 @@ def sealed_with(**roots: Any) -> Proof:
     return anchored(RECORD, header=block.header.encode(), coinbase=block.coinbase, commitment=block.commitment_bytes)
 
 
-def test_a_record_of_a_table_that_is_not_known_here_is_shown_as_bytes() -> None:
+def test_a_record_of_no_table_is_no_record() -> None:
     key, value = RecordKey(b"\xff" + bytes(32)), pack((1,))
     proof = sealed_with(state_root=root([record_leaf(key, value)]))
-    report = check_proof(replace(proof, claim=RecordClaim(key, value, Slot(0), 1, ())))
-    assert (report.table, report.record) == (None, None)
+    with refused(BROKEN, Violation, reason="the key belongs to no table"):
+        check_proof(replace(proof, claim=RecordClaim(key, value, Slot(0), 1, ())))
 
 
 def test_a_record_that_is_none_is_malformed() -> None:
@@ -209,11 +212,21 @@ def test_unknown_bytes_never_crash(data: bytes) -> None:
 
 
 @given(st.sampled_from([IN_ANCHOR, IN_HISTORY, RECORD]), st.integers(0, 10_000), st.integers(1, 255))
-def test_a_proof_with_one_byte_changed_shows_nothing(proof: Proof, place: int, change: int) -> None:
+def test_a_proof_with_one_byte_changed_shows_nothing_else(proof: Proof, place: int, change: int) -> None:
+    """Free are only the anchor header's own fields, whose work is trivial here, and the number of slots where it leaves the path's
+    shape as it is. A changed header is another block: its hash differs, and that is what a reader compares.
+    """
     data = bytearray(encode_proof(proof))
     data[place % len(data)] ^= change
-    with pytest.raises(LedgerError):
-        check_proof(read_proof(bytes(data)), CHAIN_ID)
+    try:
+        report = check_proof(read_proof(bytes(data)), CHAIN_ID)
+    except LedgerError:
+        return
+    expected = check_proof(proof)
+    if report.anchor_hash == expected.anchor_hash:
+        assert report == expected
+    else:
+        assert (report.txid, report.record, report.results) == (expected.txid, expected.record, expected.results)
 
 
 def test_a_proof_that_is_too_long() -> None:

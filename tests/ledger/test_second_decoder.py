@@ -115,11 +115,13 @@ def test_the_networks_of_the_tables_have_the_hashes_that_stand_there():
         assert block.read_block(block.genesis_block(network), network["magic"])["hash"].hex() == rows["chain id"]
 
 
-def test_every_code_of_the_vectors_stands_in_the_tables():
+def test_every_code_and_event_of_the_vectors_stands_in_the_tables():
     found = tables.read_tables(vectors.TABLES.read_text(encoding="utf-8"))
     codes = {row[0] for row in found["Codes"]}
     named = [("codec.json", "refused"), ("addresses.json", "refused"), ("work.json", "refused")]
     assert {case["code"] for name, section in named for case in cases(name, section)} <= codes
+    events = {name for case in cases("chain.json", "blocks") for _, name in case["events"]}
+    assert events <= {row[0] for row in found["Events"]}
 
 
 # --------------------------------------------------------------------------------------------------- bytes, hashes, keys

@@ -9,6 +9,8 @@ from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.crowdfunding.settlement import CampaignSettled
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.rewards.redeem import Redeem
+from ledger.domains.rewards.reward_update import RewardUpdate
+from ledger.domains.rewards.state import reward_key
 from ledger.due import DUE, due_time, schedule
 from ledger.errors import BlockViolation, RuleViolation
 from ledger.fees import FEE_TOO_LOW, Charge
@@ -178,6 +180,15 @@ def test_a_slot_that_is_freed_and_taken_in_one_block_is_undone(shop: Shop) -> No
     chain.unwind(1)
     assert chain.state.contents == before
     assert block.transition.slot_count >= len(before)
+
+
+def test_a_record_that_is_written_as_it_was_is_no_change(shop: Shop) -> None:
+    reward = shop.list_reward()
+    payload = RewardUpdate(shop.program, reward, Points(100), 0, True)
+    block = shop.chain.block(shop.chain.sign("reward.update", payload, author=OWNER))
+    key = reward_key(shop.program, reward)
+    assert key in block.transition.records
+    assert all(content.key != key for _, content in block.transition.contents)
 
 
 def test_undo_survives_its_bytes() -> None:

@@ -28,6 +28,9 @@ MADE = {
     "earn": ("earn", b"E"),
 }
 
+# LOY-11.
+CONTEST_KEEP_SECONDS = 3_888_000
+
 # LOY-11: the codes 1 to 5 of an entry that is skipped; an open entry then counts 0 points.
 UNPRICED = {
     "earn.no_member",
@@ -155,6 +158,16 @@ class Chain:
                 remainders[member] = entry["remainder"]
         return rows
 
+    def keep_until(self, program: bytes, period: int, after: dict[bytes, bytes]) -> int:
+        """How long a batch that names a period is kept (LOY-11, "Dates of an entry")."""
+        now, offset = self.clock.time, read_value(b"B" + program, after[b"B" + program])["offset_minutes"]
+        terms = self.terms_at(program, now, after)
+        length = max(terms["period_days"], 1)
+        first_day = period * length + terms["period_anchor_day"]
+        begins, ends = (86_400 * day - 60 * offset for day in (first_day, first_day + length))
+        grace = self.terms_at(program, min(ends - 1, now), after)["settle_grace_days"]
+        return (ends if begins <= now < ends else now) + grace * 86_400 + CONTEST_KEEP_SECONDS
+
     def check_batches(self, block: dict, after: dict[bytes, bytes]) -> list[list[list]]:
         """LOY-12: the record of each batch holds the root over its rows; these rows."""
         found = []
@@ -165,6 +178,8 @@ class Chain:
                 batch = read_value(key, after[key])
                 assert batch["entries_root"] == tree_root([entry_leaf(row) for row in rows])
                 assert (batch["program"], batch["count"]) == (transaction["body"]["payload"]["program"], len(rows))
+                kept = [self.keep_until(batch["program"], row[2], after) for row in rows]
+                assert batch["keep_until"] == max(kept)
                 found.append(rows)
             else:
                 assert codes == [""]

@@ -38,6 +38,7 @@ def named_structures() -> dict[str, list[list[str]]]:
     found: dict[str, list[list[str]]] = {}
 
     def visit(shape) -> None:
+        """Adds what stands within a shape."""
         if isinstance(shape, Listing):
             visit(shape.item)
         elif isinstance(shape, Union):

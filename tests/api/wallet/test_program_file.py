@@ -1,5 +1,6 @@
 import json
 import tomllib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from ledger.domains.loyalty.terms import check_terms
 
 def change(path: str, value: object) -> str:
     """The example as JSON with one field set, or removed for None."""
-    document = tomllib.loads(EXAMPLE)
+    document: Any = tomllib.loads(EXAMPLE)
     *parents, name = path.split(".")
     place = document
     for parent in parents:

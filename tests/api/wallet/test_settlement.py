@@ -1,13 +1,14 @@
 """Settling across crashes and skips, with a fan at a node."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from api.wallet.brand import Brand
 from api.wallet.errors import ClientProblem, WalletError
+from api.wallet.sealing import Opening
 from api.wallet.settlement import VERSIONS_MAX, SettlementBook
 from api.wallet.wallet import OWN_FEE
 from ledger.domains.loyalty.state import member_key
@@ -123,6 +124,24 @@ def test_a_refused_batch_may_be_paid_in_another_way_and_counts_once(market: Mark
             market.till.wallet.send_raw(raw)
         assert twice.value.code == "envelope.salt_used"
     assert market.points()["available"] == 300
+
+
+def test_openings_are_kept_before_the_book_lets_go_of_them(market: Market, path: Path) -> None:
+    receipt = market.buy(3_000)
+    kept: list[Opening] = []
+    settler = market.settler(path)
+
+    def disk_full(openings: Sequence[Opening]) -> None:
+        raise OSError("no space left")
+
+    settler._keep = disk_full
+    with pytest.raises(OSError, match="no space"):
+        settler.settle([receipt], until=Timestamp(2**39))
+    again = market.settler(path, seed=2)
+    again._keep = kept.extend
+    again.settle([receipt], until=Timestamp(2**39))
+    (opening,) = kept
+    assert opening.points + carried_points(market, path) == 300
 
 
 def test_a_skipped_entry_leaves_the_remainder_and_is_tried_again(market: Market, path: Path) -> None:

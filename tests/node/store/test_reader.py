@@ -63,7 +63,7 @@ def test_days_with_totals_are_read_by_range(shop: LiveShop) -> None:
         assert view.records_after(DAYS.prefix + shop.program, 0) == {}
 
 
-def test_a_block_that_was_taken_back_is_gone(shop: LiveShop) -> None:
+def test_transactions_by_place_and_what_is_not_there(shop: LiveShop) -> None:
     shop.join(FAN)
     txid = shop.chain.last_txid
     with shop.node.reader.snapshot() as view:

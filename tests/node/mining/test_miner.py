@@ -1,0 +1,174 @@
+"""The embedded miner: what it builds on, when it publishes, and how it stops."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.networks import DEV_ANCHOR_BITS, DEV_ERA, EASIEST_BITS, make_era
+from ledger.types import Amount, Target
+from node.clock import ManualClock
+from node.errors import NodeError
+from node.mining.miner import Miner, pay_all_to, struct_prefix
+from node.node import Node, NodeConfig
+from node.store.engine import STORE_FAILED
+from tests.node.forged_blocks import work_on
+from tests.node.stored_chain import MINER
+from tests.node.watching import nothing_left_behind, wait_until
+from tests.support.memory_chain import GENESIS_TIME, Scenario, sim_params
+from tests.support.shop import FAN, FRIEND
+
+DEV_PARAMS = sim_params(FAN.address, eras=(DEV_ERA,))
+HARD_BITS = 0x03000001
+"""A target of 1: nobody ever finds it."""
+HARD_PARAMS = sim_params(FAN.address, eras=((0, 5, 500, EASIEST_BITS, EASIEST_BITS, 1), (1, 5, 500, HARD_BITS, HARD_BITS, 0)))
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    with nothing_left_behind():
+        made = Node(NodeConfig(tmp_path, DEV_PARAMS), ManualClock(GENESIS_TIME))
+        yield made
+        made.close()
+
+
+def clock_of(node: Node) -> ManualClock:
+    assert isinstance(node.clock, ManualClock)
+    return node.clock
+
+
+def test_a_dev_chain_begins_where_a_worker_has_something_to_do() -> None:
+    assert DEV_ERA[4] == DEV_ANCHOR_BITS
+    assert make_era(0, 5, limit_bits=EASIEST_BITS, anchor_bits=DEV_ANCHOR_BITS, retarget=True) == DEV_ERA
+
+
+def test_it_mines_what_waits_when_the_time_has_come_and_not_before(node: Node) -> None:
+    scenario = Scenario(params=DEV_PARAMS)
+    transfer = scenario.sign("transfer", Transfer(ToAccount(FRIEND.address), Amount(5_000)), author=FAN)
+    node.submit_batch([transfer.raw])
+    miner = node.start_miner(MINER, workers=1)
+    clock = clock_of(node)
+    miner.start()
+    time.sleep(0.3)
+    assert node.chain.tip.height == 0, "not before the parent's time"
+    clock.set(GENESIS_TIME + 1)
+    wait_until(lambda: node.chain.tip.height == 1)
+    time.sleep(0.5)
+    assert node.chain.tip.height == 1, "the next one is due T = 5 s later"
+    clock.set(GENESIS_TIME + 5)
+    time.sleep(0.3)
+    assert node.chain.tip.height == 1
+    clock.set(GENESIS_TIME + 6)
+    wait_until(lambda: node.chain.tip.height == 2)
+    with node.lock:
+        assert [block.transactions for block in map(node.chain.block_at, (1, 2)) if block] == [(transfer.raw,), ()]
+        assert node.chain.tip.header.time == GENESIS_TIME + 6
+
+
+def test_a_chain_that_slept_is_mined_block_by_block_with_the_present_time(node: Node) -> None:
+    miner = node.start_miner(MINER, workers=0)
+    clock_of(node).set(GENESIS_TIME + 86_400)
+    assert miner.mine_one(node.clock.now()) is not None
+    assert miner.earliest_time() == GENESIS_TIME + 86_400 + 5
+
+
+def test_the_reward_goes_to_the_payout_and_nowhere_if_there_is_none() -> None:
+    assert pay_all_to(MINER)(Amount(7)) == ((MINER, 7),)
+    assert pay_all_to(MINER)(Amount(0)) == ()
+
+
+def test_a_prefix_is_the_header_without_its_nonce(node: Node) -> None:
+    template = node.start_miner(MINER, workers=0).build(node.clock.now())
+    header = work_on(template.block.header)
+    assert struct_prefix(template) + header.nonce.to_bytes(4, "little") == header.encode()
+
+
+@pytest.fixture
+def hard_node(tmp_path: Path) -> Iterator[Node]:
+    """A node whose next block nobody can find; workers search until they are stopped."""
+    with nothing_left_behind():
+        made = Node(NodeConfig(tmp_path, HARD_PARAMS), ManualClock(GENESIS_TIME + 10))
+        yield made
+        made.close()
+
+
+def searching(miner: Miner) -> threading.Thread:
+    """The miner's thread, once it waits for its workers."""
+    miner.start()
+    time.sleep(1.0)
+    thread = miner._thread
+    assert thread is not None
+    assert thread.is_alive()
+    return thread
+
+
+def test_a_search_under_way_ends_when_the_node_closes(hard_node: Node) -> None:
+    thread = searching(hard_node.start_miner(MINER, workers=2))
+    began = time.monotonic()
+    hard_node.close()
+    assert time.monotonic() - began < 5
+    assert not thread.is_alive()
+    hard_node.close()
+
+
+def test_a_new_tip_ends_the_search_within_a_second(hard_node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    miner = hard_node.start_miner(MINER, workers=1)
+    targets: list[Target] = []
+    finished: list[float] = []
+    real = miner._search.search
+
+    def watched(prefix: bytes, target: Target, job_id: int) -> int | None:
+        targets.append(target)
+        found = real(prefix, target, job_id)
+        finished.append(time.monotonic())
+        return found
+
+    monkeypatch.setattr(miner._search, "search", watched)
+    searching(miner)
+    assert len(targets) == 1
+    assert not finished
+    began = time.monotonic()
+    for listener in hard_node.chain._listeners:  # what the chain does after each commit
+        if getattr(listener, "__self__", None) is miner:
+            listener(None)  # type: ignore[arg-type]
+    wait_until(lambda: finished, seconds=5)
+    assert finished[0] - began < 1.0
+    wait_until(lambda: len(targets) >= 2)
+
+
+def test_closing_before_a_search_begins_ends_it_too(hard_node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`close` comes while the template is made: the search that follows must not start."""
+    miner = hard_node.start_miner(MINER, workers=1)
+    real = miner.build
+
+    def slow_build(time_s: int) -> object:
+        template = real(time_s)  # type: ignore[arg-type]
+        time.sleep(1.0)
+        return template
+
+    monkeypatch.setattr(miner, "build", slow_build)
+    miner.start()
+    time.sleep(0.5)
+    began = time.monotonic()
+    hard_node.close()
+    assert time.monotonic() - began < 4
+
+
+def test_a_fault_of_the_store_does_not_end_mining(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    miner = node.start_miner(MINER, workers=0)
+    real, calls = node.chain.accept_block, [0]
+
+    def failing_once(block: object) -> object:
+        calls[0] += 1
+        if calls[0] == 1:
+            raise NodeError(STORE_FAILED, reason="disk I/O error")
+        return real(block)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(node.chain, "accept_block", failing_once)
+    clock_of(node).set(GENESIS_TIME + 60)
+    miner.start()
+    wait_until(lambda: node.chain.tip.height == 1)
+    assert calls[0] == 2

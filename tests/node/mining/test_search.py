@@ -1,0 +1,182 @@
+"""Finding nonces in worker processes, and letting go of the work in time."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from ledger.types import Target
+from node.mining.search import INLINE_HASHES, NONCES, NonceSearch, search_range
+from tests.node.watching import wait_until
+
+PREFIX = bytes(range(76))
+EASY = Target(2**256 // 3_000)
+IMPOSSIBLE = Target(1)
+CANCEL_SECONDS_MAX = 1.0
+"""The issue's limit from a new tip to dropped work."""
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def hash_of(nonce: int) -> int:
+    """The plain definition: sha256d of the header, little-endian."""
+    return int.from_bytes(sha256(sha256(PREFIX + nonce.to_bytes(4, "little")).digest()).digest(), "little")
+
+
+@pytest.fixture(scope="module")
+def search() -> Iterator[NonceSearch]:
+    made = NonceSearch(2)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("divisor", [2, 50, 700])
+def test_a_range_gives_what_hashing_each_nonce_gives(divisor: int) -> None:
+    target = Target(2**256 // divisor)
+    good = [nonce for nonce in range(4_000) if hash_of(nonce) <= target]
+    assert search_range(PREFIX, target, 0, 4_000) == (good[0] if good else None)
+    after = good[len(good) // 2] + 1
+    assert search_range(PREFIX, target, after, 4_000 - after) == next((n for n in good if n >= after), None)
+    odd = [nonce for nonce in good if nonce % 3 == 1]
+    assert search_range(PREFIX, target, 1, 1_000, 3) == next((n for n in odd if n < 3_001), None)
+
+
+def test_a_target_is_met_by_equality() -> None:
+    exact = Target(hash_of(7))
+    assert search_range(PREFIX, exact, 7, 1) == 7
+    assert search_range(PREFIX, Target(exact - 1), 7, 1) is None
+
+
+def test_a_range_ends_at_the_last_nonce() -> None:
+    assert search_range(PREFIX, IMPOSSIBLE, NONCES - 3, 10) is None
+    assert search_range(PREFIX, Target(2**256 - 1), NONCES - 1, 10) == NONCES - 1
+    assert search_range(PREFIX, Target(2**256 - 1), NONCES, 10) is None
+    assert search_range(PREFIX, Target(2**256 - 1), 0, 0) is None
+
+
+def test_easy_work_needs_no_worker() -> None:
+    search = NonceSearch(0)
+    expected = search_range(PREFIX, Target(2**256 // 100), 0, INLINE_HASHES)
+    assert expected is not None
+    assert search.search(PREFIX, Target(2**256 // 100), search.present_job()) == expected
+    assert search.search(PREFIX, IMPOSSIBLE, search.present_job()) is None
+    search.close()
+
+
+def test_workers_find_what_hashing_finds(search: NonceSearch) -> None:
+    for round_number in range(4):
+        target = Target(2**256 // (60_000 + round_number))
+        nonce = search.search(PREFIX, target, search.present_job())
+        assert nonce is not None
+        assert hash_of(nonce) <= target
+        assert nonce >= INLINE_HASHES, "or no worker was asked"
+
+
+def cancel_after(search: NonceSearch, seconds: float) -> tuple[int | None, float]:
+    """Search for ever, cancel from another thread; what was found, and how long dropping took."""
+    found: list[int | None] = []
+    job_id = search.present_job()
+    thread = threading.Thread(target=lambda: found.append(search.search(PREFIX, IMPOSSIBLE, job_id)))
+    thread.start()
+    time.sleep(seconds)
+    assert thread.is_alive(), "it searches"
+    began = time.monotonic()
+    search.cancel()
+    thread.join(timeout=30)
+    return found[0], time.monotonic() - began
+
+
+def test_a_cancelled_search_ends_within_a_second(search: NonceSearch) -> None:
+    for seconds in (0.0, 0.3):
+        found, took = cancel_after(search, seconds)
+        assert found is None
+        assert took < CANCEL_SECONDS_MAX
+    assert search.search(PREFIX, EASY, search.present_job()) is not None, "and the workers take the next job"
+
+
+def test_a_cancel_between_making_and_searching_is_not_lost(search: NonceSearch) -> None:
+    job_id = search.present_job()
+    search.cancel()
+    began = time.monotonic()
+    assert search.search(PREFIX, IMPOSSIBLE, job_id) is None
+    assert time.monotonic() - began < CANCEL_SECONDS_MAX
+
+
+def test_a_worker_that_was_killed_is_started_again(search: NonceSearch) -> None:
+    victim = next(iter(search._processes.values()))[1]
+    assert victim.pid is not None
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.join(timeout=10)
+    assert search.search(PREFIX, Target(2**256 // 50_000), search.present_job()) is not None
+    processes = [process for _, process in search._processes.values()]
+    wait_until(lambda: all(process.is_alive() for process in processes))
+    assert sorted(number for number, _ in search._processes.values()) == [0, 1]
+
+
+def test_a_worker_killed_in_the_middle_of_a_search_does_not_end_it(search: NonceSearch) -> None:
+    found: list[int | None] = []
+    job_id = search.present_job()
+    thread = threading.Thread(target=lambda: found.append(search.search(PREFIX, IMPOSSIBLE, job_id)))
+    thread.start()
+    wait_until(lambda: len(search._processes) == 2)
+    time.sleep(0.2)
+    victim = next(iter(search._processes.values()))[1]
+    assert victim.pid is not None
+    os.kill(victim.pid, signal.SIGKILL)
+    wait_until(lambda: victim not in [process for _, process in search._processes.values()])
+    assert thread.is_alive()
+    search.cancel()
+    thread.join(timeout=10)
+    assert found == [None]
+
+
+def test_closing_ends_every_worker_and_is_harmless_twice() -> None:
+    search = NonceSearch(1)
+    processes = [process for _, process in search._processes.values()]
+    pids = [process.pid for process in processes]
+    search.close()
+    search.close()
+    assert not any(process.is_alive() for process in processes)
+    for pid in pids:
+        assert pid is not None
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+ORPHAN = """
+import sys
+from node.mining.search import NonceSearch
+if __name__ == "__main__":
+    search = NonceSearch(1)
+    (number, process), = search._processes.values()
+    print(process.pid, flush=True)
+    search.search(bytes(76), 1, search.present_job())
+"""
+
+
+def test_workers_end_with_a_node_that_was_killed(tmp_path: Path) -> None:
+    script = tmp_path / "orphan.py"
+    script.write_text(ORPHAN)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment) as node:
+        assert node.stdout is not None
+        worker = int(node.stdout.readline())
+        time.sleep(0.5)
+        node.kill()
+        node.wait()
+        wait_until(lambda: is_gone(worker), seconds=20)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended; one that nobody waited for yet counts as ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return True
+    return state == "Z"

@@ -1,0 +1,241 @@
+"""Random members, brands and blocks, with blocks taken back in between: what must hold whatever anybody does.
+
+Every block is undone and done again by `Scenario` itself, and every rejected transaction is seen to leave nothing behind.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.domains.consent.consent_grant import ConsentGrant
+from ledger.domains.consent.consent_revoke import ConsentRevoke
+from ledger.domains.consent.state import PUBLISH
+from ledger.domains.crowdfunding.pledge import PledgeMake
+from ledger.domains.crowdfunding.state import CAMPAIGNS, PLEDGES, CoinUnit
+from ledger.domains.loyalty.earn import Earn, OpenEntry
+from ledger.domains.loyalty.issuer_grant import IssuerGrant
+from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
+from ledger.domains.loyalty.member_join import MemberJoin
+from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.program_update import ProgramUpdate
+from ledger.domains.loyalty.state import BOOKS, DAYS, MEMBERS, NEVER, SCOPES_ALL, RatePerAmount, RollingExpiry
+from ledger.domains.rewards.redeem import Redeem
+from ledger.domains.rewards.redeem_cancel import RedeemCancel
+from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
+from ledger.domains.rewards.reward_update import RewardUpdate
+from ledger.domains.rewards.state import HOLDS, REWARDS
+from ledger.errors import RuleViolation
+from ledger.invariants import check_books
+from ledger.supply import BUCKETS
+from ledger.transaction import OwnFee, Payment, Prepaid
+from ledger.types import (
+    Address,
+    Amount,
+    CampaignId,
+    Hash,
+    HoldId,
+    Points,
+    ReceiptHash,
+    RewardId,
+    Timestamp,
+)
+from tests.support.memory_chain import DAY_SECONDS, MemoryState, Signer
+from tests.support.shop import FAN, FRIEND, OWNER, POOR, STRANGER, TILL, Shop, make_terms, some_hash
+
+PEOPLE = (FAN, FRIEND, POOR, STRANGER)
+people = st.sampled_from(PEOPLE)
+amounts = st.integers(1, 500)
+
+
+class RandomChain(RuleBasedStateMachine):
+    """One shop on one chain. A refused transaction is a normal outcome; a broken invariant is a failure."""
+
+    @initialize(
+        delay=st.integers(0, 3), expiry=st.integers(4, 12), period=st.sampled_from([0, 7]), offset=st.sampled_from([-300, 0, 60])
+    )
+    def open_shop(self, delay: int, expiry: int, period: int, offset: int) -> None:
+        self.terms = make_terms(
+            activation_delay_days=delay, expiry=RollingExpiry(expiry), period_days=period, hold_seconds=DAY_SECONDS
+        )
+        fields = {name: getattr(self.terms, name) for name in ("activation_delay_days", "expiry", "period_days", "hold_seconds")}
+        self.shop = Shop(offset_minutes=offset, **fields)
+        self.chain = self.shop.chain
+        self.shop.join(*PEOPLE)
+        self.chain.send("consent.grant", ConsentGrant(self.shop.program, PUBLISH, "", Timestamp(0)), author=FAN)
+        self.chain.advance(days=14)
+        for ago in (14, 10, 7):
+            length = max(period, 1)
+            entries = [self.shop.entry(fan, 60 * ago, period=(self.shop.today - ago) // length) for fan in PEOPLE]
+            self.shop.settle(*entries)
+            self.chain.advance(days=1)
+        self.reward = self.shop.list_reward(price=10, stock=20)
+        self.campaigns = [self.shop.create_campaign(in_points=flag, goal=300, days=2) for flag in (False, True)]
+        self.floor = len(self.chain.mined)
+        self.waiting: list[Any] = []
+
+    def offer(self, kind: str, payload: Any, *, author: Signer, payment: Payment | None = None, **options: Any) -> None:
+        """Put a transaction into the next block, if it is valid there."""
+        transaction = self.chain.sign(kind, payload, author=author, payment=payment, **options)
+        try:
+            self.chain.execute(*self.waiting, transaction)
+        except RuleViolation:
+            return
+        self.waiting.append(transaction)
+
+    def payment(self, sponsored: bool) -> Payment | None:
+        return self.shop.sponsored if sponsored else None
+
+    @rule(fan=people, till=st.booleans())
+    def join(self, fan: Signer, till: bool) -> None:
+        issuer = (TILL,) if till else ()
+        payload = MemberJoin(self.shop.program, TILL.address if till else Address(b""))
+        self.offer("member.join", payload, author=fan, payment=self.payment(till), cosigners=issuer)
+
+    @rule(fan=people)
+    def leave(self, fan: Signer) -> None:
+        self.offer("member.leave", MemberLeave(self.shop.program), author=fan, payment=Prepaid())
+
+    @rule(entries=st.lists(st.tuples(people, st.integers(0, 200), st.integers(0, 9)), min_size=1, max_size=5))
+    def settle(self, entries: list[tuple[Signer, int, int]]) -> None:
+        length = max(self.terms.period_days, 1)
+        sealed = [self.shop.entry(fan, points, period=(self.shop.today - ago) // length) for fan, points, ago in entries]
+        self.offer("earn", Earn(self.shop.program, tuple(sealed)), author=TILL)
+
+    @rule(fan=people, net=st.integers(-100, 5_000))
+    def settle_openly(self, fan: Signer, net: int) -> None:
+        period = self.shop.today // max(self.terms.period_days, 1)
+        receipt = ReceiptHash(some_hash("open", net))
+        entry = OpenEntry(fan.address, period, receipt, 1, self.shop.now, net, 0)
+        self.offer("earn", Earn(self.shop.program, (entry,)), author=TILL)
+
+    @rule(fan=people, grant=st.booleans())
+    def consent(self, fan: Signer, grant: bool) -> None:
+        program = self.shop.program
+        if grant:
+            self.offer("consent.grant", ConsentGrant(program, PUBLISH, "", Timestamp(0)), author=fan)
+        else:
+            self.offer("consent.revoke", ConsentRevoke(program, PUBLISH, ""), author=fan, payment=Prepaid())
+
+    @rule(fan=people, quantity=st.integers(1, 5), sponsored=st.booleans())
+    def redeem(self, fan: Signer, quantity: int, sponsored: bool) -> None:
+        payload = Redeem(self.shop.program, RewardId(self.reward), quantity, Points(50))
+        self.offer("redeem", payload, author=fan, payment=self.payment(sponsored))
+
+    @precondition(lambda self: self.chain.state.table(HOLDS.prefix))
+    @rule(data=st.data(), fulfil=st.booleans())
+    def end_hold(self, data: st.DataObject, fulfil: bool) -> None:
+        holds = self.chain.state.table(HOLDS.prefix)
+        hold = HoldId(data.draw(st.sampled_from(sorted(holds)))[1:])
+        if fulfil:
+            self.offer("redeem.fulfil", RedeemFulfil(hold, Hash(b"")), author=TILL)
+        else:
+            self.offer("redeem.cancel", RedeemCancel(hold), author=OWNER, payment=Prepaid())
+
+    @rule(fan=people, in_points=st.booleans(), quantity=amounts, sponsored=st.booleans())
+    def pledge(self, fan: Signer, in_points: bool, quantity: int, sponsored: bool) -> None:
+        payload = PledgeMake(self.campaigns[in_points], quantity, 0)
+        self.offer("pledge", payload, author=fan, payment=self.payment(sponsored))
+
+    @rule(price=st.integers(5, 20), stock=st.integers(-10, 10), listed=st.booleans())
+    def update_reward(self, price: int, stock: int, listed: bool) -> None:
+        payload = RewardUpdate(self.shop.program, RewardId(self.reward), Points(price), stock, listed)
+        self.offer("reward.update", payload, author=OWNER)
+
+    @rule(per_cents=st.integers(5, 20), expiry=st.integers(4, 12))
+    def update_program(self, per_cents: int, expiry: int) -> None:
+        latest = max(version for version, _ in self.shop.terms_of_program.versions)
+        rules = (RatePerAmount(Points(1), per_cents),)
+        terms = replace(self.terms, rules=rules, expiry=RollingExpiry(expiry), notice_days=1)
+        self.offer("program.update", ProgramUpdate(self.shop.program, latest, terms), author=OWNER)
+
+    @rule(revoke=st.booleans(), cap=st.integers(0, 1_000))
+    def change_till(self, revoke: bool, cap: int) -> None:
+        program = self.shop.program
+        if revoke:
+            self.offer("issuer.revoke", IssuerRevoke(program, TILL.address), author=TILL)
+        self.offer("issuer.grant", IssuerGrant(program, TILL.address, SCOPES_ALL, Points(cap)), author=OWNER)
+
+    @rule(sender=people, recipient=people, amount=st.integers(1, 10**12), fee=st.sampled_from([None, 10, 10**6]))
+    def transfer(self, sender: Signer, recipient: Signer, amount: int, fee: int | None) -> None:
+        payload = Transfer(ToAccount(recipient.address), Amount(amount))
+        payment = None if fee is None else OwnFee(Amount(fee))
+        self.offer("transfer", payload, author=sender, payment=payment)
+
+    @rule(seconds=st.sampled_from([1, 60, 3_600, DAY_SECONDS, 3 * DAY_SECONDS]))
+    def mine(self, seconds: int) -> None:
+        self.chain.block(*self.waiting, time=self.chain.time + seconds)
+        self.waiting.clear()
+
+    @precondition(lambda self: len(self.chain.mined) > self.floor)
+    @rule(data=st.data())
+    def reorganise(self, data: st.DataObject) -> None:
+        self.waiting.clear()
+        self.chain.unwind(data.draw(st.integers(1, min(4, len(self.chain.mined) - self.floor))))
+
+    @invariant()
+    def coin_is_where_the_chain_record_says(self) -> None:
+        chain, records = self.chain.state.chain, self.chain.state.records
+        found = dict.fromkeys(BUCKETS, 0)
+        for key, stored in records.items():
+            record = stored.record
+            if key[:1] == b"0":
+                continue
+            found["accounts"] += getattr(record, "balance", 0)
+            found["pools"] += getattr(record, "pool", 0)
+            found["locked"] += getattr(record, "deposit", 0) + getattr(record, "prepaid", 0)
+            found["maturing"] += sum(amount for _, amount in getattr(record, "payees", ()))
+        campaigns = self.chain.state.table(CAMPAIGNS.prefix).values()
+        found["escrow"] = sum(campaign.escrowed for campaign in campaigns if isinstance(campaign.unit, CoinUnit))
+        assert found == {bucket: getattr(chain, bucket) for bucket in BUCKETS}
+        assert chain.emitted == sum(found.values())
+
+    @invariant()
+    def points_are_where_the_books_say(self) -> None:
+        state, shop = self.chain.state, self.shop
+        books = state.table(BOOKS.prefix)
+        for record in books.values():
+            check_books(record)
+        days = {int.from_bytes(key[-4:], "big"): totals for key, totals in state.table(DAYS.prefix).items()}
+        pending = available = unmoved = 0
+        today = max(shop.terms_of_program.day_at(self.chain.mined[-1].context.time), 0)
+        for member in state.table(MEMBERS.prefix).values():
+            for _, activation, expiry, amount in member.lots:
+                moved_out = expiry != NEVER and expiry <= today and expiry not in days
+                if not moved_out:
+                    pending += amount if activation in days and days[activation].activating else 0
+                    available += 0 if activation in days and days[activation].activating else amount
+        unmoved = sum(totals.expiring for day, totals in days.items() if day <= today)
+        assert unmoved == 0, "due work of the last block's day is done"
+        assert (shop.books.pending, shop.books.available) == (pending, available)
+        holds = state.table(HOLDS.prefix).values()
+        assert shop.books.held == sum(hold.points for hold in holds)
+        assert all(hold.points == sum(lot[3] for lot in hold.lots) for hold in holds)
+        for campaign_id in self.campaigns:
+            campaign = shop.campaign(CampaignId(campaign_id))
+            left = [p for key, p in state.table(PLEDGES.prefix).items() if key[1:33] == campaign_id]
+            if campaign.status != 1:
+                assert campaign.escrowed == sum(pledge.quantity for pledge in left)
+
+    @invariant()
+    def slots_are_records_or_free(self) -> None:
+        state = self.chain.state
+        used = {stored.slot for stored in state.records.values()}
+        free = state.free_list()
+        assert len(used) + len(free) == state.chain.slot_count == len(state.tree)
+        assert not used & set(free)
+        assert state.table(REWARDS.prefix)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "chain"):
+            return
+        self.chain.replay()
+        self.chain.unwind(len(self.chain.mined))
+        assert self.chain.state.contents == MemoryState(self.chain.genesis.contents).contents
+
+
+TestRandomChain = RandomChain.TestCase
+TestRandomChain.settings = settings(max_examples=12, stateful_step_count=40, deadline=None)
