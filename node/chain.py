@@ -243,9 +243,9 @@ class Chain:
         assert known is not None, f"the active chain has no height {height}"
         return known
 
-    def subscribe(self, listener: Callable[[TipChanged], None]) -> None:
-        """Call `listener` after every change of the tip, in the writer's thread."""
-        self._listeners.append(listener)
+    def subscribe(self, listener: Callable[[TipChanged], None], *, first: bool = False) -> None:
+        """Call `listener` after every change of the tip, in the writer's thread; `first`: before those that take their time."""
+        self._listeners.insert(0 if first else len(self._listeners), listener)
 
     # --- building ---
 

@@ -316,9 +316,13 @@ class Driver:
     def _read_results(self) -> Results:
         """Everything that the summary says, as the API says it."""
         chain = self._client.chain()
+        households = self._read_households()
+        books = self._client.program(self._setup.program)["books"]
+        if books["issued"] != sum(households.values()):
+            raise ReplayError(DISAGREES, household="all", found=books["issued"], expected=sum(households.values()))
         return Results(
-            households=self._read_households(),
-            books=self._client.program(self._setup.program)["books"],
+            households=households,
+            books=books,
             campaigns=tuple(self._client.campaign(campaign) for campaign in self._campaigns),
             chain=chain,
             root=self._client.block(str(chain["height"]))["state_root"],

@@ -6,6 +6,7 @@ are in the receipts file before its transactions are handed out.
 """
 
 import multiprocessing
+import signal
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -121,6 +122,7 @@ class Office:
         journey = load_journey(as_of=purchases.as_of, weeks=purchases.weeks, data_dir=purchases.data_dir)
         self._journey: Journey = journey
         self._weeks = list(journey.iterate_periods())
+        self._file: ReceiptsFile | None = None
         self.overview = Overview(
             weeks=journey.weeks,
             shift_seconds=journey.shift_seconds,
@@ -144,11 +146,13 @@ class Office:
         self._sequence = 0
 
     def close(self) -> None:
-        """Close the receipts file."""
-        self._file.close()
+        """Close the receipts file; what was written is kept."""
+        if self._file is not None:
+            self._file.close()
 
     def prepare_week(self, index: int) -> Week:
         """Sign everything of the week number `index`: receipts, joins, redemptions, and the entries that settle it."""
+        assert self._file is not None, "the till is open"
         period, baskets_of = self._weeks[index]
         is_last = index == len(self._weeks) - 1
         settled = settlement_height(self._assignment.plan, period)
@@ -310,6 +314,11 @@ _office: Office | None = None
 """The one office of a worker process."""
 
 
+def _start_worker() -> None:
+    """Ctrl-C is for the driver, which ends its worker in order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _open_office(purchases: Purchases) -> Overview:
     global _office
     _office = Office(purchases)
@@ -330,14 +339,16 @@ def _prepare_week(index: int) -> Week:
 
 
 def _close_office() -> None:
-    _opened().close()
+    if _office is not None:
+        _office.close()
 
 
 class OfficeProcess:
     """An office in a process of its own, which works ahead."""
 
     def __init__(self) -> None:
-        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker)
 
     def open(self, purchases: Purchases) -> Overview:
         """Load the purchases."""

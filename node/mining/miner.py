@@ -50,7 +50,7 @@ class Miner:
         self._search = NonceSearch(workers)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        chain.subscribe(self._follow)
+        chain.subscribe(self._follow, first=True)
 
     def _follow(self, changed: TipChanged) -> None:
         self._search.cancel()

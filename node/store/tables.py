@@ -68,7 +68,7 @@ transactions = Table(
     Column("txid", LargeBinary(32), primary_key=True),
     Column("height", BigInteger, nullable=False),
     Column("position", Integer, nullable=False, comment="0 is the first transaction of the block"),
-    Index("transactions_by_height", "height"),
+    Index("transactions_by_height", "height", "position"),
     sqlite_with_rowid=False,
 )
 

@@ -74,6 +74,9 @@ class RandomChain(RuleBasedStateMachine):
             self.chain.advance(days=1)
         self.reward = self.shop.list_reward(price=10, stock=20)
         self.campaigns = [self.shop.create_campaign(in_points=flag, goal=300, days=2) for flag in (False, True)]
+        for campaign in self.campaigns:
+            self.shop.pledge(FAN, campaign, 50)
+            self.shop.pledge(FRIEND, campaign, 20)
         self.floor = len(self.chain.mined)
         self.waiting: list[Any] = []
 

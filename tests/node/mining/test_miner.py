@@ -7,24 +7,34 @@ from pathlib import Path
 
 import pytest
 
+from ledger.block import Block
 from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.fork_choice import Branch, TieKey, choose
 from ledger.networks import DEV_ANCHOR_BITS, DEV_ERA, EASIEST_BITS, make_era
-from ledger.types import Amount, Target
+from ledger.types import Amount, Height, Target, Timestamp, Work
+from node.chain import AcceptedBlock, Template
 from node.clock import ManualClock
 from node.errors import NodeError
 from node.mining.miner import Miner, pay_all_to, struct_prefix
 from node.node import Node, NodeConfig
 from node.store.engine import STORE_FAILED
 from tests.node.forged_blocks import work_on
-from tests.node.stored_chain import MINER
+from tests.node.stored_chain import MINER, StoredChain
 from tests.node.watching import nothing_left_behind, wait_until
-from tests.support.memory_chain import GENESIS_TIME, Scenario, sim_params
+from tests.support.memory_chain import GENESIS_TIME, Scenario, Signer, sim_params
 from tests.support.shop import FAN, FRIEND
 
 DEV_PARAMS = sim_params(FAN.address, eras=(DEV_ERA,))
-HARD_BITS = 0x03000001
+HARD_BITS = 0x01010000
 """A target of 1: nobody ever finds it."""
-HARD_PARAMS = sim_params(FAN.address, eras=((0, 5, 500, EASIEST_BITS, EASIEST_BITS, 1), (1, 5, 500, HARD_BITS, HARD_BITS, 0)))
+HARD_PARAMS = sim_params(
+    FAN.address, eras=((0, 5, 500, EASIEST_BITS, EASIEST_BITS, 0), (2, 5, 500, HARD_BITS, HARD_BITS, 0))
+)
+"""The second block can't be found; the first one, and others in its place, can."""
+
+
+DROP_SECONDS_MAX = 1.0
+"""From a new tip until work on the old one has ended."""
 
 
 @pytest.fixture
@@ -64,7 +74,7 @@ def test_it_mines_what_waits_when_the_time_has_come_and_not_before(node: Node) -
     clock.set(GENESIS_TIME + 6)
     wait_until(lambda: node.chain.tip.height == 2)
     with node.lock:
-        assert [block.transactions for block in map(node.chain.block_at, (1, 2)) if block] == [(transfer.raw,), ()]
+        assert [block.transactions for block in map(node.chain.block_at, (Height(1), Height(2))) if block] == [(transfer.raw,), ()]
         assert node.chain.tip.header.time == GENESIS_TIME + 6
 
 
@@ -86,11 +96,25 @@ def test_a_prefix_is_the_header_without_its_nonce(node: Node) -> None:
     assert struct_prefix(template) + header.nonce.to_bytes(4, "little") == header.encode()
 
 
+def rivals(folder: Path, tie_key: TieKey) -> list[Block]:
+    """First blocks, all with the same work; each wins against those before it."""
+    store = StoredChain(folder / "rivals.sqlite", HARD_PARAMS)
+    blocks = [store.build(time=GENESIS_TIME + 5, miner=Signer.named(f"rival {number}").address) for number in range(4)]
+    store.close()
+    found: list[Block] = []
+    while blocks:
+        best = choose([Branch(block.hash, Work(2)) for block in blocks], tie_key)
+        found.extend(block for block in blocks if block.hash == best.tip)
+        blocks = [block for block in blocks if block.hash != best.tip]
+    return found[::-1]
+
+
 @pytest.fixture
 def hard_node(tmp_path: Path) -> Iterator[Node]:
-    """A node whose next block nobody can find; workers search until they are stopped."""
+    """A node at the first block; the second can't be found, and workers search until they are stopped."""
     with nothing_left_behind():
         made = Node(NodeConfig(tmp_path, HARD_PARAMS), ManualClock(GENESIS_TIME + 10))
+        made.chain.accept_block(rivals(tmp_path, made.chain._tie_key)[0])
         yield made
         made.close()
 
@@ -114,29 +138,29 @@ def test_a_search_under_way_ends_when_the_node_closes(hard_node: Node) -> None:
     hard_node.close()
 
 
-def test_a_new_tip_ends_the_search_within_a_second(hard_node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_tip_ends_the_search_within_a_second(
+    hard_node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     miner = hard_node.start_miner(MINER, workers=1)
-    targets: list[Target] = []
-    finished: list[float] = []
+    began: list[float] = []
+    ended: list[float] = []
     real = miner._search.search
 
     def watched(prefix: bytes, target: Target, job_id: int) -> int | None:
-        targets.append(target)
+        began.append(time.monotonic())
         found = real(prefix, target, job_id)
-        finished.append(time.monotonic())
+        ended.append(time.monotonic())
         return found
 
     monkeypatch.setattr(miner._search, "search", watched)
     searching(miner)
-    assert len(targets) == 1
-    assert not finished
-    began = time.monotonic()
-    for listener in hard_node.chain._listeners:  # what the chain does after each commit
-        if getattr(listener, "__self__", None) is miner:
-            listener(None)  # type: ignore[arg-type]
-    wait_until(lambda: finished, seconds=5)
-    assert finished[0] - began < 1.0
-    wait_until(lambda: len(targets) >= 2)
+    for count, rival in enumerate(rivals(tmp_path, hard_node.chain._tie_key)[1:], start=1):
+        assert (len(began), len(ended)) == (count, count - 1), "it searches for nothing but this"
+        with hard_node.lock:
+            arrived = time.monotonic()
+            assert hard_node.chain.accept_block(rival).is_tip
+        wait_until(lambda count=count: len(began) == count + 1)
+        assert ended[-1] - arrived < DROP_SECONDS_MAX
 
 
 def test_closing_before_a_search_begins_ends_it_too(hard_node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,8 +168,8 @@ def test_closing_before_a_search_begins_ends_it_too(hard_node: Node, monkeypatch
     miner = hard_node.start_miner(MINER, workers=1)
     real = miner.build
 
-    def slow_build(time_s: int) -> object:
-        template = real(time_s)  # type: ignore[arg-type]
+    def slow_build(moment: Timestamp) -> Template:
+        template = real(moment)
         time.sleep(1.0)
         return template
 
@@ -161,11 +185,11 @@ def test_a_fault_of_the_store_does_not_end_mining(node: Node, monkeypatch: pytes
     miner = node.start_miner(MINER, workers=0)
     real, calls = node.chain.accept_block, [0]
 
-    def failing_once(block: object) -> object:
+    def failing_once(block: Block) -> AcceptedBlock:
         calls[0] += 1
         if calls[0] == 1:
             raise NodeError(STORE_FAILED, reason="disk I/O error")
-        return real(block)  # type: ignore[arg-type]
+        return real(block)
 
     monkeypatch.setattr(node.chain, "accept_block", failing_once)
     clock_of(node).set(GENESIS_TIME + 60)
