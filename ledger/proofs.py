@@ -6,8 +6,8 @@
     home   = [] where the anchor itself holds the transaction, else [header, coinbase, commitment, work, effective time, path]
     trusted = [height, hash, work, effective time, path]
 
-The claim hangs on the anchor's roots; the anchor's history root holds the trusted block; the headers that follow the anchor are work
-piled on top of it. What remains to be trusted is said in the report: that the anchor is on the chain that everybody follows.
+The claim hangs on the anchor's roots; the anchor's history root holds the trusted block; the headers that follow the anchor are
+work piled on top of it. What remains to be trusted is said in the report: that the anchor is on the chain that everybody follows.
 """
 
 from collections.abc import Sequence

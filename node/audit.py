@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy.exc import DatabaseError
 
 from ledger.codec import unpack
 from ledger.domains.loyalty.state import BOOKS, Books
@@ -22,7 +23,7 @@ from ledger.types import Height, RecordKey, Timestamp
 from node.chain import Chain
 from node.errors import NodeError
 from node.store.blocks import BlockStore
-from node.store.engine import open_engine
+from node.store.engine import explain_fault, open_engine
 from node.store.migrate import migrate
 from node.store.tables import history, listing, records, transactions
 
@@ -88,6 +89,8 @@ def audit_store(
     engine = open_engine(database_url or f"sqlite:///{path}", read_only=True)
     try:
         return _audit(engine, params, progress)
+    except DatabaseError as fault:
+        raise explain_fault(fault, str(path)) from fault
     finally:
         engine.dispose()
 
@@ -98,17 +101,20 @@ def _audit(engine: Engine, params: Params, progress: Progress | None) -> AuditRe
     migrate(fresh_engine)
     chain = Chain(fresh_engine, params, _EndOfTime(), TieKey(bytes(32)))
     report = AuditReport(chain_id=chain.chain_id)
-    with engine.connect() as connection:
-        _replay(connection, chain, report, progress)
-        report.height, report.tip = chain.tip.height, chain.tip.hash
-        report.state_root = chain.state_root
-        report.chain = load_chain_record(Overlay(chain.state))
-        if not report.findings:
-            with fresh_engine.connect() as fresh:
-                for table in (records, transactions, history, listing):
-                    _compare(table, connection, fresh, report)
-                report.programs = dict(_books(fresh))
-    chain.close()
+    try:
+        with engine.connect() as connection:
+            _replay(connection, chain, report, progress)
+            report.height, report.tip = chain.tip.height, chain.tip.hash
+            report.state_root = chain.state_root
+            report.chain = load_chain_record(Overlay(chain.state))
+            if not report.findings:
+                with fresh_engine.connect() as fresh:
+                    for table in (records, transactions, history, listing):
+                        _compare(table, connection, fresh, report)
+                    report.programs = dict(_books(fresh))
+    finally:
+        chain.close()
+        fresh_engine.dispose()
     report.seconds = time.perf_counter() - started
     return report
 

@@ -44,7 +44,7 @@ SETTLEMENT_ACCOUNT: Final = 2
 ALLOCATION: Final = Amount(10_000_000 * COIN)
 """What the demo brand holds from genesis on."""
 POOL: Final = Amount(1_000_000 * COIN)
-"""What it puts into its program's fee pool: a year of 2,469 households takes about one coin of it."""
+"""What it puts into its program's fee pool: a year of 2,469 households takes a third of a coin of it."""
 
 COUPON_PRICE: Final = Points(100)
 REMAINDER_MAX: Final = Points(500)

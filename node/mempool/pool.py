@@ -15,7 +15,7 @@ from ledger.params import EXIT_WEIGHT
 from ledger.state import Overlay
 from ledger.transaction import OwnFee, Sponsored, Transaction, decode_transaction
 from ledger.transition import REPEATED, SALT_USED, apply_transaction, run_due_work
-from ledger.types import Address, Amount, TxId, Weight
+from ledger.types import Address, Amount, TxId
 from node.chain import Chain, TipChanged
 from node.errors import NodeError
 from node.mempool.policy import MempoolLimits
@@ -265,17 +265,19 @@ class Mempool:
         return DryRun(transaction, codes, events, Amount(fee))
 
     def select(self, weight_max: int) -> list[Transaction]:
-        """What a block of `weight_max` should try: all in order of arrival, or the best-paying if not all fit."""
-        waiting: Iterable[Waiting] = self._waiting.values()
-        if self._weight > weight_max:
-            waiting = sorted(waiting, key=lambda one: (-one.fee_rate, one.sequence))
-        selected: list[Transaction] = []
-        weight = Weight(0)
-        for one in waiting:
-            if weight + one.transaction.weight <= weight_max:
-                selected.append(one.transaction)
-                weight = Weight(weight + one.transaction.weight)
-        return selected
+        """What a block of `weight_max` should try: all, or the best-paying if not all fit, in order of arrival.
+
+        That order is one in which what depends on another comes after it.
+        """
+        if self._weight <= weight_max:
+            return [waiting.transaction for waiting in self._waiting.values()]
+        chosen: list[Waiting] = []
+        weight = 0
+        for waiting in sorted(self._waiting.values(), key=lambda waiting: (-waiting.fee_rate, waiting.sequence)):
+            if weight + waiting.transaction.weight <= weight_max:
+                chosen.append(waiting)
+                weight += waiting.transaction.weight
+        return [waiting.transaction for waiting in sorted(chosen, key=lambda waiting: waiting.sequence)]
 
     # --- following the chain ---
 

@@ -4,12 +4,11 @@ import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import check_replay
 import pytest
 from typer.testing import CliRunner
 
+import check_replay
 from api.cli.main import app
 from api.demo.brand import EXPIRY_DAYS, open_brand
 from api.demo.driver import PARAMS_FILE
@@ -20,6 +19,7 @@ from api.demo.receipts_file import RECEIPTS_FILE, ReceiptsFile, check_fan
 from api.demo.replay import ReplayOptions, run_replay
 from api.demo.summary import ReplaySummary
 from api.wallet.errors import WalletError
+from ledger.codec import pack
 from ledger.domains.loyalty.events import PointsEarned
 from ledger.domains.loyalty.receipts import encode_receipt
 from ledger.domains.loyalty.state import Books, Member, books_key, member_key
@@ -41,7 +41,7 @@ PURCHASES: list[Purchase] = [
     (4, 14, "2017-12-23 23:59:59", 87.65),
     (1, 15, "2017-12-27 15:40:00", 12.00),
     (2, 16, "2017-12-28 04:59:59", 55.55),
-    (5, 17, "2017-12-31 21:00:00", 42.42),
+    (5, 17, "2017-12-31 15:00:00", 42.42),
 ]
 """Household 3's basket gives no points. Household 5 comes on the last day only."""
 
@@ -169,10 +169,7 @@ def test_a_changed_receipt_does_not_hold(replayed: ReplaySummary, tmp_path: Path
         rows[0] = (*rows[0][:3], encode_receipt(forged), rows[0][4])
     else:
         rows = rows[1:]
-    copy: Any = ReceiptsFile.create(tmp_path / RECEIPTS_FILE)
-    with copy:
-        from ledger.codec import pack
-
+    with ReceiptsFile.create(tmp_path / RECEIPTS_FILE) as copy:
         copy.write_week([(1, member)], [(*row[:4], pack(row[4])) for row in rows], openings)
         with pytest.raises(WalletError, match=r"receipts\.wrong"):
             check_fan(copy, member, chain_id, program, till)

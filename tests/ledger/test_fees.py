@@ -113,7 +113,7 @@ def test_the_limit_per_day(spare: int) -> None:
             shop.chain.block(sponsored(shop, author=FRIEND))
     else:
         shop.chain.block(sponsored(shop, author=FRIEND))
-    midnight = shop.terms_of_program.day_start(shop.today + 1)
+    midnight = shop.midnight(days=1)
     shop.chain.block(time=midnight - 1)
     with refused(SPONSOR_LIMIT, limit="per day"):
         shop.chain.block(sponsored(shop), sponsored(shop))
@@ -133,7 +133,7 @@ def test_the_limit_per_member_and_day(spare: int) -> None:
         shop.chain.block(sponsored(shop, author=FRIEND))
     with refused(SPONSOR_LIMIT, limit="per member and day"):
         shop.chain.block(sponsored(shop))
-    shop.chain.block(time=shop.terms_of_program.day_start(shop.today + 1))
+    shop.chain.block(time=shop.midnight(days=1))
     shop.chain.block(sponsored(shop))
 
 

@@ -1,6 +1,5 @@
 """Proofs: what a fan checks without any node, and everything that breaks one."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 

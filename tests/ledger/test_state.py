@@ -205,7 +205,9 @@ def test_the_newest_free_slot_is_given_out_first() -> None:
 
 def test_freed_slots_point_to_the_next_and_the_base_gives_the_rest() -> None:
     free = SlotContent(RecordKey(b""), b"", NO_SLOT)
-    state = MemoryState([(Slot(0), content(key_of(1), account(1))), (Slot(1), free), (Slot(2), content(key_of(3), account(3)))])
+    state = MemoryState(
+        [(Slot(0), content(key_of(1), account(1))), (Slot(1), free), (Slot(2), content(key_of(3), account(3)))]
+    )
     allocator = allocate(state, count=3, head=1)
     allocator.apply([key_of(3)], [])
     assert (allocator.head, allocator.free_next(Slot(2)), allocator.placed) == (2, 1, {2: None})

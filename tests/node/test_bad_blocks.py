@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,8 +38,10 @@ class Scene:
     store: StoredChain
     good: Block
 
-    def sign(self, amount: int = 5_000, *, author: Signer = FAN, **body: object) -> Transaction:
-        return self.scenario.sign("transfer", Transfer(ToAccount(FRIEND.address), Amount(amount)), author=author, **body)
+    def sign(self, amount: int = 5_000, *, author: Signer = FAN, **body: Any) -> Transaction:
+        return self.scenario.sign(
+            "transfer", Transfer(ToAccount(FRIEND.address), Amount(amount)), author=author, **body
+        )
 
     def with_last(self, raw: bytes) -> Block:
         """The good block, its last transaction replaced."""
@@ -152,7 +155,11 @@ CONDEMNED: dict[str, tuple[Forgery, Code, str]] = {
     "magic": (lambda s: forge(s.good, coinbase={"magic": b"none"}), COMMITTED_WRONG, "magic"),
     "height in the coinbase": (lambda s: forge(s.good, coinbase={"height": 3}), COMMITTED_WRONG, "in the coinbase"),
     "reward in the coinbase": (lambda s: forge(s.good, coinbase={"reward": 3}), COMMITTED_WRONG, "in the coinbase"),
-    "commitment bytes": (lambda s: seal(s.good, s.good.commitment_bytes + b"\x00"), Code.catalogue["codec.trailing"], ""),
+    "commitment bytes": (
+        lambda s: seal(s.good, s.good.commitment_bytes + b"\x00"),
+        Code.catalogue["codec.trailing"],
+        "",
+    ),
     "commitment shape": (lambda s: seal(s.good, pack((1, 2, 3))), Code.catalogue["shape.count"], ""),
     "height": (
         lambda s: forge(s.good, coinbase={"height": 3}, commitment={"height": 3}),
@@ -164,15 +171,35 @@ CONDEMNED: dict[str, tuple[Forgery, Code, str]] = {
     "state root": (lambda s: forge(s.good, commitment={"state_root": bytes(32)}), WRONG_ROOT, "state"),
     "results": (lambda s: forge(s.good, results=[("coin.insufficient",)] * SEVERAL), WRONG_RESULTS, ""),
     "entries": (lambda s: forge(s.good, results=[("", "")] * SEVERAL), WRONG_RESULTS, ""),
-    "payees sum": (lambda s: forge(s.good, commitment={"payees": ((MINER, 1),)}, coinbase={"reward": 1}), BAD_PAYEES, "sum"),
+    "payees sum": (
+        lambda s: forge(s.good, commitment={"payees": ((MINER, 1),)}, coinbase={"reward": 1}),
+        BAD_PAYEES,
+        "sum",
+    ),
     "no payees": (lambda s: forge(s.good, commitment={"payees": ()}, coinbase={"reward": 0}), BAD_PAYEES, "sum"),
     "payees order": (lambda s: unsorted_payees(s.good), BAD_PAYEES, "ascending"),
     "dust payee": (lambda s: payees(s.good, PARAMS.account_minimum - 1), BAD_PAYEES, "less than"),
     "too many payees": (lambda s: payees(s.good, *[1_000] * PAYEES_MAX), Code.catalogue["shape.count"], "payees"),
-    "malformed transaction": (lambda s: s.with_last(b"\x00"), BAD_TRANSACTION, "transaction 5 is not valid: envelope.shape"),
-    "other chain": (lambda s: s.with_last(spoiled(s, s.scenario.chain_id[:4], b"else")), BAD_TRANSACTION, "wrong_chain"),
-    "envelope version": (lambda s: s.with_last(spoiled(s, b"\x99\x01", b"\x99\x02")), BAD_TRANSACTION, "envelope.version"),
-    "unknown kind": (lambda s: s.with_last(spoiled(s, b"transfer", b"transfix")), BAD_TRANSACTION, "envelope.unknown_kind"),
+    "malformed transaction": (
+        lambda s: s.with_last(b"\x00"),
+        BAD_TRANSACTION,
+        "transaction 5 is not valid: envelope.shape",
+    ),
+    "other chain": (
+        lambda s: s.with_last(spoiled(s, s.scenario.chain_id[:4], b"else")),
+        BAD_TRANSACTION,
+        "wrong_chain",
+    ),
+    "envelope version": (
+        lambda s: s.with_last(spoiled(s, b"\x99\x01", b"\x99\x02")),
+        BAD_TRANSACTION,
+        "envelope.version",
+    ),
+    "unknown kind": (
+        lambda s: s.with_last(spoiled(s, b"transfer", b"transfix")),
+        BAD_TRANSACTION,
+        "envelope.unknown_kind",
+    ),
     "bad signature": (lambda s: s.with_last(rekeyed(s.sign(), bytes(64))), BAD_TRANSACTION, "witness.signature"),
     "wrong policy": (
         lambda s: s.with_last(impostor(s)),
@@ -185,7 +212,11 @@ CONDEMNED: dict[str, tuple[Forgery, Code, str]] = {
         BAD_TRANSACTION,
         "envelope.repeated",
     ),
-    "salt used": (lambda s: s.with_last(s.sign(salt=(1).to_bytes(8, "big")).raw), BAD_TRANSACTION, "envelope.salt_used"),
+    "salt used": (
+        lambda s: s.with_last(s.sign(salt=(1).to_bytes(8, "big")).raw),
+        BAD_TRANSACTION,
+        "envelope.salt_used",
+    ),
     "expired": (
         lambda s: s.with_last(s.sign(valid_from=1, valid_until=3).raw),
         BAD_TRANSACTION,

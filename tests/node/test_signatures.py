@@ -8,7 +8,14 @@ import pytest
 from ledger import keys
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.loyalty.member_join import MemberJoin
-from ledger.transaction import BAD_SIGNATURE, Transaction, Witness, decode_transaction, encode_transaction, signature_checks
+from ledger.transaction import (
+    BAD_SIGNATURE,
+    Transaction,
+    Witness,
+    decode_transaction,
+    encode_transaction,
+    signature_checks,
+)
 from ledger.types import Amount, PrivateSeed, PublicKey, Signature
 from node import signatures
 from node.signatures import CHUNK_MIN, Check, SignatureVerifier
@@ -42,7 +49,10 @@ def verifier(request: pytest.FixtureRequest) -> Iterator[SignatureVerifier]:
 @pytest.mark.parametrize("size", [0, 1, 2, CHUNK_MIN - 1, CHUNK_MIN, CHUNK_MIN + 1, len(CHECKS)])
 def test_the_first_wrong_signature_is_named_at_any_size(verifier: SignatureVerifier, size: int) -> None:
     for bad in sorted({0, 1, size // 3, size // 2, size - 2, size - 1} & set(range(size))):
-        checks = [spoil(check) if index >= bad and index % 2 == bad % 2 else check for index, check in enumerate(CHECKS[:size])]
+        checks = [
+            spoil(check) if index >= bad and index % 2 == bad % 2 else check
+            for index, check in enumerate(CHECKS[:size])
+        ]
         assert verifier.first_bad(checks) == bad
     assert verifier.first_bad(CHECKS[:size]) is None
     assert verifier.first_bad(CHECKS[:size]) is None, "and remembered ones are as good"

@@ -55,13 +55,19 @@ class RandomChain(RuleBasedStateMachine):
     """One shop on one chain. A refused transaction is a normal outcome; a broken invariant is a failure."""
 
     @initialize(
-        delay=st.integers(0, 3), expiry=st.integers(4, 12), period=st.sampled_from([0, 7]), offset=st.sampled_from([-300, 0, 60])
+        delay=st.integers(0, 3),
+        expiry=st.integers(4, 12),
+        period=st.sampled_from([0, 7]),
+        offset=st.sampled_from([-300, 0, 60]),
     )
     def open_shop(self, delay: int, expiry: int, period: int, offset: int) -> None:
         self.terms = make_terms(
             activation_delay_days=delay, expiry=RollingExpiry(expiry), period_days=period, hold_seconds=DAY_SECONDS
         )
-        fields = {name: getattr(self.terms, name) for name in ("activation_delay_days", "expiry", "period_days", "hold_seconds")}
+        fields = {
+            name: getattr(self.terms, name)
+            for name in ("activation_delay_days", "expiry", "period_days", "hold_seconds")
+        }
         self.shop = Shop(offset_minutes=offset, **fields)
         self.chain = self.shop.chain
         self.shop.join(*PEOPLE)
@@ -105,7 +111,9 @@ class RandomChain(RuleBasedStateMachine):
     @rule(entries=st.lists(st.tuples(people, st.integers(0, 200), st.integers(0, 9)), min_size=1, max_size=5))
     def settle(self, entries: list[tuple[Signer, int, int]]) -> None:
         length = max(self.terms.period_days, 1)
-        sealed = [self.shop.entry(fan, points, period=(self.shop.today - ago) // length) for fan, points, ago in entries]
+        sealed = [
+            self.shop.entry(fan, points, period=(self.shop.today - ago) // length) for fan, points, ago in entries
+        ]
         self.offer("earn", Earn(self.shop.program, tuple(sealed)), author=TILL)
 
     @rule(fan=people, net=st.integers(-100, 5_000))
@@ -241,4 +249,4 @@ class RandomChain(RuleBasedStateMachine):
 
 
 TestRandomChain = RandomChain.TestCase
-TestRandomChain.settings = settings(max_examples=12, stateful_step_count=40, deadline=None)
+TestRandomChain.settings = settings(max_examples=8, stateful_step_count=30, deadline=None)

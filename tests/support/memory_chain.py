@@ -336,7 +336,9 @@ class Scenario:
             block = self.mined.pop()
             self.state.undo(block.transition.undo)
             self.time = block.context.time
-            assert self.state.root() == (self.mined[-1].root if self.mined else MemoryState(self.genesis.contents).root())
+            assert self.state.root() == (
+                self.mined[-1].root if self.mined else MemoryState(self.genesis.contents).root()
+            )
 
     def advance(self, *, days: int = 0, seconds: int = 0, blocks: int = 1) -> None:
         """Move the chain's clock on by empty blocks. What falls due by then is done in the block after these."""

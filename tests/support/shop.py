@@ -112,6 +112,10 @@ class Shop:
         """The program's record."""
         return self.chain.record(program_key(self.program))
 
+    def midnight(self, *, days: int) -> Timestamp:
+        """The first second of the program's day that is `days` from today."""
+        return self.terms_of_program.day_start(Day(self.today + days))
+
     @property
     def books(self) -> Books:
         """The program's books."""

@@ -120,7 +120,18 @@ def test_each_of_a_batch_has_its_own_answer(desk: Desk) -> None:
     poor = desk.pay(POOR, FAN)
     forged = good.raw[:-1] + bytes((good.raw[-1] ^ 1,))
     elsewhere = desk.pay(FAN, FRIEND).raw.replace(desk.scenario.chain_id[:4], b"else", 1)
-    batch = [good.raw, b"", good.raw[:-1], b"\x00" * 40, forged, poor.raw, elsewhere, good.raw + b"\x00", other.raw, b"\xc1"]
+    batch = [
+        good.raw,
+        b"",
+        good.raw[:-1],
+        b"\x00" * 40,
+        forged,
+        poor.raw,
+        elsewhere,
+        good.raw + b"\x00",
+        other.raw,
+        b"\xc1",
+    ]
     found = desk.pool.submit_batch(batch)
     assert [result.code.name if isinstance(result, LedgerError) else "taken" for result in found] == [
         "taken",
@@ -187,7 +198,10 @@ def test_a_dry_run_tells_everything_and_leaves_nothing(desk: Desk) -> None:
         assert found.codes == ("",)
         assert found.events == (CoinMoved(FRIEND.address, STRANGER.address, Amount(6_000)),)
         assert found.fee == transfer.weight * 3
-    for raw, fault in ((desk.pay(POOR, FAN).raw, "coin.insufficient"), (transfer.raw[:-1] + b"\x00", "witness.signature")):
+    for raw, fault in (
+        (desk.pay(POOR, FAN).raw, "coin.insufficient"),
+        (transfer.raw[:-1] + b"\x00", "witness.signature"),
+    ):
         with refused(code(fault)):
             desk.pool.dry_run(raw)
     assert desk.waiting == txids(waiting)
@@ -219,7 +233,9 @@ def test_one_author_waits_with_so_many_only(desk: Desk) -> None:
 def test_a_full_pool_lets_the_cheapest_go_for_one_that_pays_more(desk: Desk) -> None:
     weight = desk.pay(FAN, FRIEND).weight
     desk.limit(weight_max=weight * 4 + weight // 2)
-    cheap, dear, middle, middle_too = (desk.pay(RICH[index % 3], NOBODY, rate=rate) for index, rate in enumerate((2, 9, 4, 4)))
+    cheap, dear, middle, middle_too = (
+        desk.pay(RICH[index % 3], NOBODY, rate=rate) for index, rate in enumerate((2, 9, 4, 4))
+    )
     desk.put(cheap, dear, middle, middle_too)
     for rate in (2, 1.99):
         with pytest.raises(LedgerError) as caught:
@@ -279,9 +295,20 @@ def test_a_block_takes_the_best_paying_when_not_all_fit(desk: Desk) -> None:
     desk.put(*transfers)
     weight = max(transfer.weight for transfer in transfers)
     chosen = desk.pool.select(weight * 3 + 50)
-    assert txids(*chosen) == txids(transfers[1], transfers[3], transfers[4]), "by fee rate, then by arrival"
-    assert desk.waiting == txids(*transfers), "by arrival when all fit"
+    assert txids(*chosen) == txids(transfers[1], transfers[3], transfers[4]), "the best-paying, by arrival"
+    assert desk.waiting == txids(*transfers), "all, by arrival"
     assert desk.pool.select(10) == []
+
+
+def test_what_depends_on_another_is_tried_after_it_however_well_it_pays(desk: Desk) -> None:
+    funding = desk.pay(FAN, NOBODY, 10_000_000, rate=4)
+    spending = desk.pay(NOBODY, FRIEND, 5_000_000, rate=9)
+    cheap = desk.pay(STRANGER, FRIEND, rate=2)
+    desk.put(cheap, funding, spending)
+    chosen = desk.pool.select(cheap.weight * 2 + 50)
+    assert txids(*chosen) == txids(funding, spending)
+    assert desk.store.mine(*chosen).transactions == (funding.raw, spending.raw)
+    assert desk.waiting == txids(cheap)
 
 
 # --- replacement ---
@@ -294,9 +321,7 @@ def test_the_same_author_and_salt_replace_from_ten_percent_more(desk: Desk) -> N
     payload = Transfer(ToAccount(STRANGER.address), Amount(5_000))
     needed = -(-fee * 110 // 100)
     for offered in (fee, needed - 1):
-        low = desk.scenario.sign(
-            "transfer", payload, author=FAN, salt=first.body.salt, payment=OwnFee(Amount(offered))
-        )
+        low = desk.scenario.sign("transfer", payload, author=FAN, salt=first.body.salt, payment=OwnFee(Amount(offered)))
         with refused(REPLACEMENT_FEE, NodeError, needed=needed, offered=offered):
             desk.pool.submit(low.raw)
     assert desk.waiting == txids(first)
@@ -424,7 +449,11 @@ def test_a_reorganisation_brings_transactions_back_in_their_order(desk: Desk, tm
     assert desk.store.chain.tip.hash == other.blocks[-1].hash
     assert desk.waiting == txids(funding, spending, waiting)
     reasons = [desk.pool.dropped(tx.txid) for tx in (conflicting, short, shared)]
-    assert [None if reason is None else reason.code for reason in reasons] == ["coin.insufficient", "envelope.expired", None]
+    assert [None if reason is None else reason.code for reason in reasons] == [
+        "coin.insufficient",
+        "envelope.expired",
+        None,
+    ]
     assert_consistent(desk.pool)
     assert desk.store.mine_pool().transactions == (funding.raw, spending.raw, waiting.raw)
     other.store.close()

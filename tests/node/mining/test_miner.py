@@ -74,7 +74,10 @@ def test_it_mines_what_waits_when_the_time_has_come_and_not_before(node: Node) -
     clock.set(GENESIS_TIME + 6)
     wait_until(lambda: node.chain.tip.height == 2)
     with node.lock:
-        assert [block.transactions for block in map(node.chain.block_at, (Height(1), Height(2))) if block] == [(transfer.raw,), ()]
+        assert [block.transactions for block in map(node.chain.block_at, (Height(1), Height(2))) if block] == [
+            (transfer.raw,),
+            (),
+        ]
         assert node.chain.tip.header.time == GENESIS_TIME + 6
 
 
@@ -153,7 +156,8 @@ def test_a_new_tip_ends_the_search_within_a_second(
         return found
 
     monkeypatch.setattr(miner._search, "search", watched)
-    searching(miner)
+    miner.start()
+    wait_until(lambda: len(began) == 1)
     for count, rival in enumerate(rivals(tmp_path, hard_node.chain._tie_key)[1:], start=1):
         assert (len(began), len(ended)) == (count, count - 1), "it searches for nothing but this"
         with hard_node.lock:

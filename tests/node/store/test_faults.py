@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import Engine, event, select, update
 from sqlalchemy.exc import OperationalError
 
 from ledger.block import Block
 from ledger.domains.accounts.transfer import ToAccount, Transfer
-from ledger.types import Amount
+from ledger.errors import Code
+from ledger.fork_choice import Branch, TieKey, choose
+from ledger.types import Amount, Work
 from node.chain import OTHER_CHAIN
 from node.errors import NodeError
 from node.node import Node, NodeConfig
@@ -21,11 +23,12 @@ from node.store.engine import STORE_CORRUPT, STORE_FAILED, STORE_FULL, STORE_IN_
 from node.store.migrate import STORE_NEWER, migrate
 from node.store.tables import bodies, headers, metadata, records, undo
 from tests.node.lives import live
-from tests.node.stored_chain import StoredChain, StoredScenario, StoredShop, replay
+from tests.node.stored_chain import TIE_KEY, StoredChain, StoredScenario, StoredShop, replay
 from tests.support.memory_chain import sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, FUNDED, OWNER
 
+KEYS = [bytes((number,)) * 32 for number in range(256)]
 PARAMS = sim_params(*(signer.address for signer in FUNDED))
 
 
@@ -35,7 +38,7 @@ def broken(*_: Any) -> None:
 
 
 @contextmanager
-def failing(store: StoredChain, moment: str, after: int = 0) -> Iterator[list[int]]:
+def failing(engine: Engine, moment: str, after: int = 0) -> Iterator[list[int]]:
     """Let the database fail at `moment` (an event of the engine), after so many times that went well."""
     count = [0]
 
@@ -44,11 +47,11 @@ def failing(store: StoredChain, moment: str, after: int = 0) -> Iterator[list[in
         if count[0] == after + 1:
             broken()
 
-    event.listen(store.engine, moment, fail)
+    event.listen(engine, moment, fail)
     try:
         yield count
     finally:
-        event.remove(store.engine, moment, fail)
+        event.remove(engine, moment, fail)
 
 
 def transfers(scenario: StoredScenario, count: int) -> None:
@@ -68,7 +71,10 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoredShop]:
 @pytest.fixture
 def copy(lived: StoredShop, tmp_path: Path) -> Path:
     """The file of a closed store that holds the whole life."""
-    with closing(sqlite3.connect(lived.store.path)) as source, closing(sqlite3.connect(tmp_path / "chain.sqlite")) as copied:
+    with (
+        closing(sqlite3.connect(lived.store.path)) as source,
+        closing(sqlite3.connect(tmp_path / "chain.sqlite")) as copied,
+    ):
         source.backup(copied)
     return tmp_path / "chain.sqlite"
 
@@ -124,7 +130,8 @@ def test_a_full_disk_keeps_what_was_committed(tmp_path: Path) -> None:
     store = scenario.store
     transfers(scenario, 3)
     many = [
-        scenario.sign("transfer", Transfer(ToAccount(FRIEND.address), Amount(6_000 + index)), author=FAN) for index in range(60)
+        scenario.sign("transfer", Transfer(ToAccount(FRIEND.address), Amount(6_000 + index)), author=FAN)
+        for index in range(60)
     ]
     block = store.build(*many)
     before, root, window = store.tables, store.chain.state_root, dict(store.chain.window)
@@ -180,7 +187,7 @@ def flip(path: Path, table: Any, column: str, where: Any, place: int = -1) -> No
     """Change one bit of one value, as a dying disk does: the database itself does not notice."""
     engine = open_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        value = connection.execute(table.select().where(where)).mappings().first()[column]
+        (value,) = connection.execute(select(table.c[column]).where(where)).one()
         changed = bytearray(value)
         changed[place] ^= 1
         assert connection.execute(update(table).where(where).values({column: bytes(changed)})).rowcount == 1
@@ -293,35 +300,36 @@ def test_a_store_of_another_chain_is_left_alone(copy: Path, lived: StoredShop) -
 # --- failing at any moment ---
 
 
+def code_of_failure(action: Callable[[], object]) -> Code | None:
+    """What a node's fault was called; None if there was none."""
+    try:
+        action()
+    except NodeError as fault:
+        return fault.code
+    return None
+
+
 def test_a_first_opening_that_fails_leaves_no_half_made_tables(tmp_path: Path) -> None:
-    made = 0
-    for after in range(100):
-        path = tmp_path / f"{after}.sqlite"
+    codes: list[Code | None] = []
+    while not codes or codes[-1] is not None:
+        path = tmp_path / f"{len(codes)}.sqlite"
         engine = open_engine(f"sqlite:///{path}")
-
-        def fail(*_: Any, left: list[int] = [after]) -> None:  # noqa: B006 - one counter for each engine
-            left[0] -= 1
-            if left[0] < 0:
-                broken()
-
-        event.listen(engine, "before_cursor_execute", fail)
-        try:
-            migrate(engine)
-        except NodeError as fault:
-            assert fault.code is STORE_FAILED
-            made += 1
-        else:
-            engine.dispose()
-            break
+        with failing(engine, "before_cursor_execute", len(codes)):
+            codes.append(code_of_failure(lambda engine=engine: migrate(engine)))
         engine.dispose()
         with closing(sqlite3.connect(path)) as connection:
-            assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-    assert made >= len(metadata.tables)
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        assert (tables == 0) == (codes[-1] is not None)
+    assert set(codes) == {STORE_FAILED, None}
+    assert len(codes) > len(metadata.tables)
 
 
-def fail_everywhere(folder: Path, base: list[Block], blocks: list[Block], moment: str, step: int) -> int:
+def fail_everywhere(
+    folder: Path, base: list[Block], blocks: list[Block], moment: str, *, step: int = 1, tie_key: TieKey = TIE_KEY
+) -> int:
     """Take `blocks` on a store that holds `base`, failing at each `step`-th moment; how often it failed."""
-    original = replay(folder / f"{moment}-original.sqlite", PARAMS, base)
+    original = StoredChain(folder / f"{moment}-original.sqlite", PARAMS, tie_key=tie_key)
+    original.take_all(base)
     side, last = blocks[:-1], blocks[-1]
     original.take_all(side)
     original.close()
@@ -333,14 +341,12 @@ def fail_everywhere(folder: Path, base: list[Block], blocks: list[Block], moment
     while True:
         path = folder / f"{moment}-{after}.sqlite"
         shutil.copy(original.path, path)
-        store = StoredChain(path, PARAMS)
+        store = StoredChain(path, PARAMS, tie_key=tie_key)
         before, tip, root = store.tables, store.chain.tip, store.chain.state_root
-        with failing(store, moment, after) as count:
-            try:
-                store.take(last)
-            except NodeError as fault:
-                assert fault.code is STORE_FAILED
+        with failing(store.engine, moment, after) as count:
+            code = code_of_failure(lambda store=store: store.take(last))
             done = count[0] <= after
+        assert code is (None if done else STORE_FAILED)
         if done:
             assert store.tables == wanted
             store.close()
@@ -360,16 +366,17 @@ def test_a_block_survives_a_database_that_fails_at_any_statement(lived: StoredSh
     blocks = lived.chain.blocks
     busiest = max(range(len(blocks)), key=lambda index: len(blocks[index].transactions))
     base, block = blocks[:busiest], blocks[busiest]
-    assert fail_everywhere(tmp_path, base, [block], "before_cursor_execute", 1) > 5
-    assert fail_everywhere(tmp_path, base, [block], "commit", 1) == 1
+    assert fail_everywhere(tmp_path, base, [block], "before_cursor_execute") > 5
+    assert fail_everywhere(tmp_path, base, [block], "commit") == 1
 
 
 def test_a_reorganisation_survives_a_database_that_fails_at_any_statement(lived: StoredShop, tmp_path: Path) -> None:
     other = lived.fork(tmp_path / "other.sqlite", below=4)
     transfers(other.chain, 5)
-    base = lived.chain.blocks
-    # Not in front before the last one: the tie must be lost, or there is nothing to reorganise at the end.
-    side = other.chain.blocks[-5:]
-    assert fail_everywhere(tmp_path, base, side, "before_cursor_execute", 7) > 5
-    assert fail_everywhere(tmp_path, base, side, "commit", 1) == 1
+    base, side = lived.chain.blocks, other.chain.blocks[-5:]
+    # The branch is left at its last block and not at the tie before it, or there is nothing to reorganise at the end.
+    tied = [Branch(block.hash, Work(0)) for block in (base[-1], side[-2])]
+    tie_key = next(key for key in map(TieKey, KEYS) if choose(tied, key) == tied[0])
+    assert fail_everywhere(tmp_path, base, side, "before_cursor_execute", step=11, tie_key=tie_key) > 5
+    assert fail_everywhere(tmp_path, base, side, "commit", tie_key=tie_key) == 1
     other.close()

@@ -49,7 +49,7 @@ from ledger.merkle import leaf_hash, root
 from ledger.params import CONTEST_KEEP_SECONDS, EARN_ENTRIES_MAX
 from ledger.schema import WRONG_COUNT
 from ledger.transaction import Prepaid
-from ledger.types import Amount, Hash, Points, ProgramId, ReceiptHash, Timestamp
+from ledger.types import Amount, Day, Hash, Points, ProgramId, ReceiptHash, Timestamp
 from tests.support.memory_chain import DAY_SECONDS, GENESIS_DAY, Signer
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, POOR, TILL, Shop, make_terms, some_hash
@@ -81,7 +81,7 @@ def test_a_sealed_entry_gives_a_lot(shop: Shop) -> None:
     batch_id, _ = batch_of(shop)
     assert shop.chain.events == (
         PointsEarned(
-            shop.program, FAN.address, 0, shop.today, Points(500), entry.receipts, shop.today, shop.today + 30
+            shop.program, FAN.address, 0, shop.today, Points(500), entry.receipts, shop.today, Day(shop.today + 30)
         ),
         BatchSettled(shop.program, TILL.address, batch_id, 1, 0, Points(500)),
     )
@@ -121,7 +121,9 @@ def test_a_batch_is_dropped_when_nothing_can_be_contested_and_its_deposit_return
     shop.earn(FAN, 5)
     batch_id, batch = batch_of(shop)
     settled_at = shop.chain.mined[-1].context.time
-    assert batch.keep_until == settled_at + DAY_SECONDS - settled_at % DAY_SECONDS + 3 * DAY_SECONDS + CONTEST_KEEP_SECONDS
+    assert (
+        batch.keep_until == settled_at + DAY_SECONDS - settled_at % DAY_SECONDS + 3 * DAY_SECONDS + CONTEST_KEEP_SECONDS
+    )
     coin = shop.coin_of(TILL)
     shop.chain.block(time=batch.keep_until - 1)
     shop.chain.mine()
@@ -175,7 +177,7 @@ def test_the_daily_cap_follows_the_programs_own_days() -> None:
     shop.grant(TILL, daily_cap=10)
     assert shop.today == GENESIS_DAY - 1
     assert shop.earn(FAN, 10) == ("",)
-    midnight = shop.terms_of_program.day_start(shop.today + 1)
+    midnight = shop.midnight(days=1)
     shop.chain.block(time=midnight - 1)
     assert shop.settle(shop.entry(FAN, 1)) == (ENTRY_DAILY_CAP.name,)
     assert shop.today == GENESIS_DAY

@@ -57,9 +57,7 @@ def test_a_member_leaves_without_coin_and_keeps_its_points(shop: Shop) -> None:
     shop.join(POOR)
     shop.earn(POOR, 200)
     now = shop.now
-    block = shop.chain.block(
-        shop.chain.sign("member.leave", MemberLeave(shop.program), author=POOR, payment=Prepaid())
-    )
+    block = shop.chain.block(shop.chain.sign("member.leave", MemberLeave(shop.program), author=POOR, payment=Prepaid()))
     assert shop.chain.events == (MemberLeft(shop.program, POOR.address),)
     assert shop.chain.events[0].subjects() == (shop.program, POOR.address)
     assert block.payees[0][1] == 5_000_000 + EXIT_WEIGHT * shop.chain.params.fee_rate_min

@@ -29,13 +29,13 @@ from ledger.domains.loyalty.state import (
 from ledger.domains.loyalty.terms import BAD_TERMS, SPONSOR_RATE, is_worse
 from ledger.errors import Malformed
 from ledger.params import TERMS_VERSIONS_MAX
-from ledger.types import Amount, Points, ProgramId
+from ledger.types import Amount, Points, ProgramId, Timestamp
 from tests.support.memory_chain import DAY_SECONDS, sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FUNDED, NOWHERE, OWNER, SPONSOR, Shop, make_terms
 
-BETTER = {"rules": (RatePerAmount(Points(2), 10),)}
-WORSE = {"rules": (RatePerAmount(Points(1), 20),)}
+BETTER: dict[str, Any] = {"rules": (RatePerAmount(Points(2), 10),)}
+WORSE: dict[str, Any] = {"rules": (RatePerAmount(Points(1), 20),)}
 
 
 def update(shop: Shop, *, latest: int = 1, **terms: Any) -> ProgramUpdate:
@@ -52,17 +52,17 @@ def test_an_improvement_is_in_force_at_once(shop: Shop) -> None:
 
 
 def test_a_change_for_the_worse_waits_for_the_notice(shop: Shop) -> None:
-    since = shop.now + 10 * DAY_SECONDS
+    since = Timestamp(shop.now + 10 * DAY_SECONDS)
     shop.chain.send("program.update", update(shop, **WORSE), author=OWNER)
     program = shop.terms_of_program
     assert program.pending_version(shop.now) == 2
-    assert [program.version_at(since + step) for step in (-1, 0)] == [1, 2]
+    assert [program.version_at(Timestamp(since + step)) for step in (-1, 0)] == [1, 2]
     assert program.pending_version(since) is None
 
 
 def test_an_improvement_goes_past_an_announced_change(shop: Shop) -> None:
     shop.chain.send("program.update", update(shop, **WORSE), author=OWNER)
-    since = shop.terms_of_program.versions[-1][1]
+    since = Timestamp(shop.terms_of_program.versions[-1][1])
     with refused(UPDATE_PENDING, version=2):
         shop.chain.send("program.update", update(shop, latest=2, notice_days=9), author=OWNER)
     shop.chain.send("program.update", update(shop, latest=2, **BETTER), author=OWNER)

@@ -99,9 +99,7 @@ def test_the_shop_hands_it_out(shop: Shop, reward: RewardId) -> None:
 def test_fan_owner_and_shop_can_cancel_without_coin(shop: Shop, reward: RewardId, author: Signer) -> None:
     hold_id = shop.redeem(FAN, reward, quantity=2)
     cancel(shop, hold_id, author=author)
-    assert shop.chain.events == (
-        HoldReleased(shop.program, FAN.address, hold_id, reward, Points(200), False),
-    )
+    assert shop.chain.events == (HoldReleased(shop.program, FAN.address, hold_id, reward, Points(200), False),)
     assert shop.chain.events[0].subjects() == (FAN.address, shop.program)
     assert (shop.points_of(FAN), shop.books.held, shop.reward(reward).stock) == (1_000, 0, 10)
 

@@ -1,0 +1,108 @@
+"""Verifying a store from genesis: a good one, and each way in which it can be a bad one."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from node.audit import BAD_BLOCK, NO_STORE, ROWS_DIFFER, audit_store
+from node.errors import NodeError
+from node.store.engine import STORE_CORRUPT
+from tests.node.lives import live
+from tests.node.stored_chain import StoredShop
+from tests.node.watching import nothing_left_behind
+from tests.support.memory_chain import sim_params
+from tests.support.refusal import refused
+
+OTHER_PARAMS = sim_params(name="another")
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoredShop]:
+    shop = StoredShop(tmp_path_factory.mktemp("lived") / "chain.sqlite")
+    live(shop)
+    shop.close()
+    yield shop
+
+
+@pytest.fixture
+def folder(lived: StoredShop, tmp_path: Path) -> Path:
+    shutil.copy(lived.store.path, tmp_path / "chain.sqlite")
+    return tmp_path
+
+
+def test_a_good_store_is_found_good(folder: Path, lived: StoredShop) -> None:
+    seen: list[tuple[int, int]] = []
+    with nothing_left_behind():
+        report = audit_store(folder, lived.chain.params, progress=lambda *done: seen.append(done))
+    count = len(lived.chain.blocks)
+    assert report.is_good
+    assert report.findings == []
+    assert (report.chain_id, report.tip) == (lived.chain.chain_id, lived.chain.blocks[-1].hash)
+    assert (report.height, report.blocks) == (count, count)
+    assert report.state_root == lived.chain.state.root()
+    assert report.transactions == sum(len(block.transactions) for block in lived.chain.blocks)
+    assert report.skipped == {"earn.no_member": 1}
+    assert report.entries == report.transactions + 1, "one batch had two entries"
+    assert report.chain == lived.chain.state.chain
+    assert report.programs == {lived.program: lived.books}
+    assert seen == [(height, count) for height in range(1, count + 1)]
+
+
+TAMPERINGS = {
+    "records": "UPDATE records SET value = (SELECT value FROM records WHERE slot = 2) WHERE slot = 1",
+    "transactions": "UPDATE transactions SET position = position + 1 WHERE height = 1",
+    "history": "DELETE FROM history WHERE height = (SELECT max(height) FROM history)",
+    "listing": "INSERT INTO listing SELECT parent, kind, x'00', height, sequence FROM listing LIMIT 1",
+}
+
+
+@pytest.mark.parametrize("table", TAMPERINGS)
+def test_rows_that_do_not_follow_from_the_blocks_are_found(folder: Path, lived: StoredShop, table: str) -> None:
+    with closing(sqlite3.connect(folder / "chain.sqlite")) as connection, connection:
+        assert connection.execute(TAMPERINGS[table]).rowcount >= 1
+    (finding,) = audit_store(folder, lived.chain.params).findings
+    assert finding.code == ROWS_DIFFER.name
+    assert f"the table {table} " in finding.text
+
+
+def test_a_block_that_is_not_valid_is_found(folder: Path, lived: StoredShop) -> None:
+    """A store whose maker put a block into it that no honest node would have taken: here, one that belongs elsewhere."""
+    with closing(sqlite3.connect(folder / "chain.sqlite")) as connection, connection:
+        connection.execute(
+            "UPDATE bodies SET block = (SELECT block FROM bodies WHERE hash = ?) WHERE hash = ?",
+            (lived.chain.blocks[8].hash, lived.chain.blocks[4].hash),
+        )
+    (finding,) = audit_store(folder, lived.chain.params).findings
+    assert finding.code == BAD_BLOCK.name
+    assert finding.text.startswith("audit.block: block 5 does not verify: block.unknown_parent")
+
+
+def test_a_missing_block_is_found(folder: Path, lived: StoredShop) -> None:
+    with closing(sqlite3.connect(folder / "chain.sqlite")) as connection, connection:
+        connection.execute("DELETE FROM bodies WHERE hash = ?", (lived.chain.blocks[-1].hash,))
+    (finding,) = audit_store(folder, lived.chain.params).findings
+    assert finding.code == BAD_BLOCK.name
+
+
+def test_a_store_of_other_params_is_found(folder: Path) -> None:
+    (finding,) = audit_store(folder, OTHER_PARAMS).findings
+    assert finding.code == BAD_BLOCK.name
+
+
+def test_what_is_no_store_can_not_be_audited(tmp_path: Path) -> None:
+    with refused(NO_STORE, NodeError, path=str(tmp_path)):
+        audit_store(tmp_path, OTHER_PARAMS)
+    (tmp_path / "chain.sqlite").write_bytes(b"no database" * 100)
+    with nothing_left_behind(), refused(STORE_CORRUPT, NodeError):
+        audit_store(tmp_path, OTHER_PARAMS)
+    assert (tmp_path / "chain.sqlite").read_bytes() == b"no database" * 100
+
+
+def test_an_audit_changes_nothing(folder: Path, lived: StoredShop) -> None:
+    before = (folder / "chain.sqlite").read_bytes()
+    audit_store(folder, lived.chain.params)
+    assert (folder / "chain.sqlite").read_bytes() == before
