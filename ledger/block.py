@@ -17,6 +17,7 @@ from ledger.codec import pack, unpack
 from ledger.errors import BlockViolation, Code, Malformed
 from ledger.hashing import COMMITMENT, RESULTS, WTX, sha256d
 from ledger.header import HEADER_BYTES, Header
+from ledger.kinds import APPLIED
 from ledger.merkle import leaf_hash, root
 from ledger.params import BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, EARN_ENTRIES_MAX, TRANSACTION_BYTES_MAX, Params
 from ledger.reward import PAYEES, Payee
@@ -125,9 +126,13 @@ COMMITTED_WRONG = Code(
 )
 
 
+ALL_APPLIED = RESULTS(pack((APPLIED,)))
+"""What nearly every transaction's codes hash to."""
+
+
 def transaction_leaf(wtxid: WtxId, codes: Sequence[str]) -> Hash:
     """Leaf of the transaction root: RFC 9162 leaf of wtxid ‖ RESULTS(canonical list of result codes) (spec BLK-4)."""
-    return Hash(leaf_hash(wtxid + RESULTS(pack(tuple(codes)))))
+    return Hash(leaf_hash(wtxid + (ALL_APPLIED if codes == (APPLIED,) else RESULTS(pack(tuple(codes))))))
 
 
 def transaction_root(leaves: Sequence[Hash]) -> Hash:

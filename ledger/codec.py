@@ -10,7 +10,7 @@ first byte, its header cut off, its header not the shortest, its depth or count,
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, NoReturn, TypeAlias, cast
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from msgpack import packb, unpackb
 
@@ -86,7 +86,24 @@ def unpack(data: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MA
     return value
 
 
-def _is_plain(items: Sequence[object], depth_left: int) -> bool:
+def unpack_shaped(data: bytes, *, bytes_max: int = BYTES_MAX, items_max: int = ITEMS_MAX) -> Any:
+    """Like `unpack`, for a caller that gives every item to a shape at once: types and depth are left to the shapes.
+
+    It accepts no bytes but canonical ones. On a fault the caller asks `unpack`, which names it.
+    """
+    if len(data) > bytes_max:
+        raise Malformed(TOO_LONG, length=len(data), bytes_max=bytes_max)
+    try:
+        value: Any = unpackb(data, use_list=False, max_array_len=items_max, max_map_len=0, max_ext_len=0)
+        accepted = packb(value) == data
+    except ValueError:
+        value, accepted = b"", False
+    if not accepted:
+        raise Malformed(NOT_CANONICAL, offset=0)
+    return value
+
+
+def _is_plain(items: Any, depth_left: int) -> bool:
     """Whether all items have an allowed type, with at most `depth_left` levels of arrays. The hot loop of this module."""
     for item in items:
         kind = type(item)
@@ -94,7 +111,7 @@ def _is_plain(items: Sequence[object], depth_left: int) -> bool:
             continue
         if not depth_left or (kind is not tuple and kind is not list):
             return False
-        if not _is_plain(cast("Sequence[object]", item), depth_left - 1):
+        if not _is_plain(item, depth_left - 1):
             return False
     return True
 

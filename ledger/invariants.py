@@ -18,6 +18,10 @@ from ledger.types import INTEGER_MAX, Amount
 POINT_TOTALS = ("pending", "available", "held", "escrowed", "redeemed", "expired", "reversed")
 
 
+HOLDING_MORE = frozenset((Books, Hold, Campaign, Maturing))
+"""Records that hold more than a deposit and what is prepaid."""
+
+
 def check_postings(before: dict[str, int], after: dict[str, int]) -> None:
     """INV-1: what one transaction booked sums to zero over all buckets."""
     assert sum(after.values()) == sum(before.values()), f"coin appeared or vanished: {before} -> {after}"
@@ -33,10 +37,10 @@ def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
         before = None if stored is None else stored.record
         if before is record:
             continue
-        _measure(changes, key, before, -1)
-        _measure(changes, key, record, 1)
-        if isinstance(record, Books):
-            check_books(record)
+        if before is not None:
+            _measure(changes, key, before, -1)
+        if record is not None:
+            _measure(changes, key, record, 1)
     for bucket in BUCKETS:
         posted = overlay.postings.get(bucket, 0)
         assert changes[bucket] == posted, f"records of {bucket} changed by {changes[bucket]}, postings by {posted}"
@@ -53,10 +57,9 @@ def check_books(books: Books) -> None:
 
 
 def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> None:
-    """Add what `record` holds to the totals of its buckets."""
-    if record is None:
-        return
-    if isinstance(record, Account):
+    """Add what `record` holds to the totals of its buckets; a program's books are checked by themselves."""
+    kind = type(record)
+    if kind is Account:
         assert record.balance >= 0, "a balance is negative"
         changes["accounts"] += sign * record.balance
         changes["locked"] += sign * record.deposit
@@ -64,7 +67,10 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
     locked = getattr(record, "deposit", 0) + getattr(record, "prepaid", 0)
     if locked:
         changes["locked"] += sign * locked
+    if kind not in HOLDING_MORE:
+        return
     if isinstance(record, Books):
+        check_books(record)
         program = key[1:]
         changes["pools"] += sign * record.pool
         changes["held", program] += sign * record.held
@@ -76,5 +82,6 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
             changes["escrow"] += sign * record.escrowed
         else:
             changes["escrowed", record.unit.program] -= sign * record.escrowed
-    elif isinstance(record, Maturing):
+    else:
+        assert isinstance(record, Maturing), "one of HOLDING_MORE"
         changes["maturing"] += sign * sum(amount for _, amount in record.payees)

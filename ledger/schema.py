@@ -191,10 +191,11 @@ class ListOf:
 class Row:
     """A fixed array of unnamed positions, for small tuples such as a lot; decodes to a tuple."""
 
-    __slots__ = ("plain", "positions")
+    __slots__ = ("decoders", "plain", "positions")
 
     def __init__(self, *positions: Shape) -> None:
         self.positions = positions
+        self.decoders = tuple(enumerate(position.decode for position in positions))
         self.plain = all(is_plain(position) for position in positions)
 
     def decode(self, value: Any, field: str) -> tuple[Any, ...]:
@@ -203,7 +204,7 @@ class Row:
             raise Malformed(WRONG_TYPE, field=field, expected="an array")
         if len(items) != len(self.positions):
             raise Malformed(WRONG_COUNT, field=field, expected=f"{len(self.positions)} items", found=len(items))
-        return tuple([shape.decode(item, field) for shape, item in zip(self.positions, items, strict=True)])
+        return tuple([decode(items[index], field) for index, decode in self.decoders])
 
     def encode(self, value: Sequence[Any]) -> Any:
         if self.plain:
@@ -217,7 +218,7 @@ class Row:
 class Struct(Generic[Shaped]):
     """The array of a dataclass's fields, each of which carries its shape in `Annotated`."""
 
-    __slots__ = ("cls", "is_flat", "name", "names", "positions", "take")
+    __slots__ = ("cls", "decoders", "is_flat", "name", "names", "positions", "take")
 
     def __init__(self, cls: type[Shaped]) -> None:
         self.cls = cls
@@ -225,6 +226,10 @@ class Struct(Generic[Shaped]):
         hints = get_type_hints(cls, include_extras=True)
         self.names = tuple(field.name for field in fields(cast(Any, cls)))
         self.positions: tuple[Shape, ...] = tuple(_shape_of(hints[name], cls, name) for name in self.names)
+        self.decoders = tuple(
+            (index, position.decode, name)
+            for index, (position, name) in enumerate(zip(self.positions, self.names, strict=True))
+        )
         self.is_flat = all(is_plain(position) for position in self.positions)
         self.take: Callable[[Shaped], tuple[Any, ...]] = _taker(self.names)
 
@@ -234,9 +239,7 @@ class Struct(Generic[Shaped]):
             raise Malformed(WRONG_TYPE, field=field, expected="an array")
         if len(items) != len(self.positions):
             raise Malformed(WRONG_COUNT, field=field, expected=f"{len(self.positions)} fields", found=len(items))
-        return self.cls(
-            *[shape.decode(item, name) for shape, item, name in zip(self.positions, items, self.names, strict=True)]
-        )
+        return self.cls(*[decode(items[index], name) for index, decode, name in self.decoders])
 
     def encode(self, value: Shaped) -> Any:
         taken = self.take(value)

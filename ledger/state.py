@@ -161,22 +161,18 @@ class Overlay:
 
     def put(self, key: RecordKey, record: Any) -> None:
         """Make or replace the record under `key`."""
-        self._write(key, record)
+        previous = self.records.get(key, _ABSENT)
+        self._journal.append((key, previous))
+        if key not in self._phase:
+            self._phase[key] = self._base.stored(key) is not None if previous is _ABSENT else previous is not None
+        if previous is _ABSENT and key[0] == self.ORDERED_TABLE:
+            insort(self._ordered, key)
+        self.records[key] = record
 
     def delete(self, key: RecordKey) -> None:
         """Delete the record under `key`, which exists."""
         assert self.get(key) is not None, f"deleting the missing record {key.hex()}"
-        self._write(key, None)
-
-    def _write(self, key: RecordKey, record: Any) -> None:
-        previous = self.records.get(key, _ABSENT)
-        self._journal.append((key, previous))
-        if key not in self._phase:
-            existed = self._base.stored(key) is not None if previous is _ABSENT else previous is not None
-            self._phase[key] = existed
-        if key[0] == self.ORDERED_TABLE and previous is _ABSENT:
-            insort(self._ordered, key)
-        self.records[key] = record
+        self.put(key, None)
 
     def emit(self, event: Event) -> None:
         """Say what happened."""

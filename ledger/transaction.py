@@ -9,13 +9,14 @@ The body travels as one byte string, so the bytes that were hashed and signed ar
 `wtxid` all of it. Signatures are over the body and the whole chain id.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 
 from ledger import registry
-from ledger.codec import pack, unpack
-from ledger.errors import Code, Malformed, RuleViolation
+from ledger.codec import pack, unpack, unpack_shaped
+from ledger.errors import Code, LedgerError, Malformed, RuleViolation
 from ledger.hashing import SIGHASH, TX, WTX
 from ledger.kinds import Kind
 from ledger.params import (
@@ -158,16 +159,13 @@ class Transaction:
     wtxid: WtxId
     weight: Weight
     signers: tuple[Address, ...] = field(repr=False)
+    once_key: bytes = field(repr=False)
+    """Author and salt: at most one transaction with these stands in a chain's window (spec ENV-5)."""
 
     @property
     def author(self) -> Address:
         """The account that acts."""
         return self.body.author
-
-    @property
-    def once_key(self) -> bytes:
-        """Author and salt: at most one transaction with these stands in a chain's window (spec ENV-5)."""
-        return self.body.author + self.body.salt
 
 
 def encode_body(body: Body, payload: Any) -> bytes:
@@ -191,12 +189,19 @@ def decode_transaction(raw: bytes, chain_id: ChainId) -> Transaction:
 
     Raises `Malformed`: the bytes are no transaction; `RuleViolation`: they are one, for another chain, version or kind.
     """
-    outer = unpack(raw, bytes_max=TRANSACTION_BYTES_MAX)
-    if type(outer) is not tuple or len(outer) != 2 or type(outer[0]) is not bytes:
+    try:
+        return _decode(raw, chain_id, unpack_shaped)
+    except LedgerError:
+        return _decode(raw, chain_id, unpack)  # the same again, slowly: it names the first fault of the bytes
+
+
+def _decode(raw: bytes, chain_id: ChainId, unpack: Callable[..., Any]) -> Transaction:
+    outer = _items(unpack(raw, bytes_max=TRANSACTION_BYTES_MAX))
+    if len(outer) != 2 or type(outer[0]) is not bytes:
         raise Malformed(NOT_A_TRANSACTION, reason="it is not [body, witnesses]")
-    body_bytes = outer[0]
-    array = unpack(body_bytes, bytes_max=TRANSACTION_BYTES_MAX)
-    if type(array) is not tuple or len(array) != BODY_FIELDS:
+    body_bytes: bytes = outer[0]
+    array = _items(unpack(body_bytes, bytes_max=TRANSACTION_BYTES_MAX))
+    if len(array) != BODY_FIELDS:
         raise Malformed(NOT_A_TRANSACTION, reason=f"the body is not an array of {BODY_FIELDS}")
     body = BODY.decode(array[:-1], "body")
     if body.version != ENVELOPE_VERSION:
@@ -224,7 +229,13 @@ def decode_transaction(raw: bytes, chain_id: ChainId) -> Transaction:
         wtxid=WtxId(WTX(raw)),
         weight=weigh(kind, payload, size=len(raw), signatures=sum(len(w.signatures) for w in witnesses)),
         signers=signers,
+        once_key=body.author + body.salt,
     )
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    """The items of an array; none of anything else."""
+    return cast("tuple[Any, ...]", value) if type(value) is tuple else ()
 
 
 def weigh(kind: Kind[Any], payload: Any, *, size: int, signatures: int) -> Weight:
@@ -244,8 +255,11 @@ def _check_witnesses(witnesses: tuple[Witness, ...], signers: tuple[Address, ...
         raise Malformed(WITNESS_COUNT, expected=len(signers), found=len(witnesses))
     for witness in witnesses:
         policy = witness.policy
-        policy.check()
+        if len(policy.keys) > 1 or policy.threshold > 1:
+            policy.check()
         indexes = [index for index, _ in witness.signatures]
+        if indexes == [0] and policy.threshold == len(policy.keys) == 1:
+            continue  # an ordinary account, as nearly all are
         ascending = all(a < b for a, b in pairwise(indexes))
         if len(indexes) != policy.threshold or not ascending or indexes[-1] >= len(policy.keys):
             raise Malformed(SIGNATURE_COUNT, expected=policy.threshold)

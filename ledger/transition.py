@@ -217,8 +217,7 @@ class BlockExecution:
         for deleted, created in self._phases:
             allocator.apply(deleted, created)
         self._write_chain_record(allocator, subsidy)
-        contents = self._contents(allocator)
-        undo = Undo(before.slot_count, tuple((slot, self._content_before(slot, key)) for slot, key, _ in contents))
+        contents, earlier = self._contents(allocator, before.slot_count)
         events: list[tuple[int, Event]] = []
         start = 0
         for place, end in enumerate((*self._event_ends, len(self.overlay.events))):
@@ -226,9 +225,9 @@ class BlockExecution:
             start = end
         return Transition(
             slot_count=allocator.count,
-            contents=tuple((slot, content) for slot, _, content in contents),
+            contents=tuple(contents),
             records=self.overlay.records,
-            undo=undo,
+            undo=Undo(before.slot_count, tuple(earlier)),
             events=tuple(events),
             codes=tuple(self.codes),
         )
@@ -250,33 +249,32 @@ class BlockExecution:
         self.overlay.put(CHAIN_KEY, record)
         check_block(self.overlay, record, Amount(params.allocated + params.emission.emitted_through(height)))
 
-    def _contents(self, allocator: SlotAllocator) -> list[tuple[Slot, RecordKey | None, SlotContent]]:
-        """Every slot whose content changed: (slot, key that the base has there or None if unknown, new content)."""
+    def _contents(
+        self, allocator: SlotAllocator, count_before: int
+    ) -> tuple[list[tuple[Slot, SlotContent]], list[tuple[Slot, SlotContent | None]]]:
+        """Every slot whose content changed, in order: what it holds now, and what it held (None: it did not exist)."""
         found: dict[Slot, SlotContent] = {}
+        before: dict[Slot, SlotContent] = {}
         for slot, key in allocator.placed.items():
             if key is None:
                 found[slot] = SlotContent(RecordKey(b""), b"", allocator.free_next(slot))
         for key, record in self.overlay.records.items():
-            if record is None:
-                continue
-            slot = allocator.slot_of(key)
-            assert slot is not None, f"the record {key.hex()} has no slot"
-            stored, value_bytes = self._base.stored(key), encode_record(key, record)
-            if stored is None or stored.slot != slot or stored.value_bytes != value_bytes:
-                found[slot] = SlotContent(key, value_bytes, Slot(0))
-        before: dict[Slot, RecordKey] = {}
-        for key in self.overlay.records:
             stored = self._base.stored(key)
             if stored is not None:
-                before[stored.slot] = key
-        return [(slot, before.get(slot), found[slot]) for slot in sorted(found)]
+                before[stored.slot] = SlotContent(key, stored.value_bytes, Slot(0))
+            if record is None:
+                continue
+            slot, value_bytes = allocator.slot_of(key), encode_record(key, record)
+            assert slot is not None, f"the record {key.hex()} has no slot"
+            if stored is None or stored.slot != slot or stored.value_bytes != value_bytes:
+                found[slot] = SlotContent(key, value_bytes, Slot(0))
+        changed = sorted(found)
+        earlier = [(slot, before.get(slot) or self._free_before(slot, count_before)) for slot in changed]
+        return [(slot, found[slot]) for slot in changed], earlier
 
-    def _content_before(self, slot: Slot, key: RecordKey | None) -> SlotContent | None:
-        if key is not None:
-            stored = self._base.stored(key)
-            assert stored is not None, "a slot's earlier record is gone"
-            return SlotContent(key, stored.value_bytes, Slot(0))
-        if slot >= load_chain_record(self._base_view()).slot_count:
+    def _free_before(self, slot: Slot, count_before: int) -> SlotContent | None:
+        """What a slot held that had no record."""
+        if slot >= count_before:
             return None
         return SlotContent(RecordKey(b""), b"", self._base.next_free(slot))
 

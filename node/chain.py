@@ -37,6 +37,7 @@ from ledger.transaction import Transaction, decode_transaction
 from ledger.transition import BlockExecution, Transition
 from ledger.types import Amount, BlockHash, ChainId, Hash, Height, RecordKey, Target, Timestamp, TxId, Work
 from node.clock import Clock
+from node.collector import paused_collector
 from node.errors import NodeError
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
@@ -252,9 +253,10 @@ class Chain:
     def build_template(self, transactions: Iterable[Transaction], payees_of: PayeesOf, time: Timestamp) -> Template:
         """A block on the tip with as many of `transactions` as are valid and fit, in their order. Raises `NodeError`."""
         try:
-            if self._is_stale:
-                self._load()
-            return self._build(transactions, payees_of, time)
+            with paused_collector():
+                if self._is_stale:
+                    self._load()
+                return self._build(transactions, payees_of, time)
         except DatabaseError as fault:
             raise explain_fault(fault, self._path) from fault
 
@@ -305,9 +307,10 @@ class Chain:
         `block.body_mismatch` say nothing against the block itself. Database faults become `NodeError`; nothing is half-written.
         """
         try:
-            if self._is_stale:
-                self._load()
-            return self._accept(block)
+            with paused_collector():
+                if self._is_stale:
+                    self._load()
+                return self._accept(block)
         except (Malformed, Violation):
             self._connection.rollback()
             raise

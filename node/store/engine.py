@@ -2,11 +2,22 @@
 
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Engine, Insert, Update, create_engine, event
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Engine,
+    Insert,
+    Select,
+    Update,
+    bindparam,
+    create_engine,
+    event,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
@@ -81,6 +92,27 @@ class StoreLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+class ManyKeys:
+    """Reads the rows of many keys with one statement for a fixed number of them, compiled once."""
+
+    def __init__(self, connection: Connection, columns: Any, key: ColumnElement[Any], count: int) -> None:
+        names = [f"k{index}" for index in range(count)]
+        statement = columns.where(key.in_([bindparam(name) for name in names]))
+        compiled: Any = statement.compile(dialect=connection.dialect)
+        self._connection = connection
+        self._sql = str(compiled)
+        self._names = None if compiled.positional else names
+        self._count = count
+
+    def rows(self, keys: Sequence[bytes]) -> Iterator[Any]:
+        """The rows of all keys that exist, in no order."""
+        for start in range(0, len(keys), self._count):
+            part = tuple(keys[start : start + self._count])
+            part += (b"",) * (self._count - len(part))  # no record has an empty key
+            parameters: Any = part if self._names is None else dict(zip(self._names, part, strict=True))
+            yield from self._connection.exec_driver_sql(self._sql, parameters).fetchall()
 
 
 class Bulk:

@@ -11,7 +11,7 @@ from ledger.merkle import IncrementalTree
 from ledger.state import SlotContent, Stored, decode_record
 from ledger.transition import Transition, Undo
 from ledger.types import Hash, RecordKey, Slot
-from node.store.engine import Bulk, corrupt_store
+from node.store.engine import Bulk, ManyKeys, corrupt_store
 from node.store.tables import records
 
 RECORDS_REMEMBERED = 400_000
@@ -30,6 +30,8 @@ class StoreState:
         self._first: dict[RecordKey, RecordKey | None] = {}
         self._by_key = select(records.c.slot, records.c.value).where(records.c.key == bindparam("wanted"))
         self._free = select(records.c.next_free).where(records.c.slot == bindparam("wanted"))
+        columns = select(records.c.key, records.c.slot, records.c.value)
+        self._many = ManyKeys(connection, columns, records.c.key, KEYS_PER_QUERY)
         self._update = Bulk(
             connection,
             update(records).where(records.c.slot == bindparam("at")).values(value=bindparam("new_value")),
@@ -61,12 +63,9 @@ class StoreState:
     def prefetch(self, keys: Iterable[RecordKey]) -> None:
         """Read many records in few queries, so that a block's rules find them in memory."""
         wanted = [key for key in dict.fromkeys(keys) if key not in self._known]
-        for start in range(0, len(wanted), KEYS_PER_QUERY):
-            part = wanted[start : start + KEYS_PER_QUERY]
-            query = select(records.c.key, records.c.slot, records.c.value).where(records.c.key.in_(part))
-            found = {row[0]: (row[1], row[2]) for row in self._connection.execute(query)}
-            for key in part:
-                self._remember(key, found.get(key))
+        found = {row[0]: row[1:] for row in self._many.rows(wanted)}
+        for key in wanted:
+            self._remember(key, found.get(key))
 
     def next_free(self, slot: Slot) -> Slot:
         """The free slot that follows the free slot `slot`."""

@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -21,11 +20,11 @@ OTHER_PARAMS = sim_params(name="another")
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoredShop]:
+def lived(tmp_path_factory: pytest.TempPathFactory) -> StoredShop:
     shop = StoredShop(tmp_path_factory.mktemp("lived") / "chain.sqlite")
     live(shop)
     shop.close()
-    yield shop
+    return shop
 
 
 @pytest.fixture

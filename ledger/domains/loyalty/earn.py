@@ -345,7 +345,7 @@ def drop_batch(view: RuleView, subject: bytes, number: int, context: Context) ->
 
 def cost(payload: Earn) -> Cost:
     """A member an entry; program books, grant, payer; the batch, its due item, and days."""
-    return Cost(records=len(payload.entries) + 4, slots=6, due=3)
+    return Cost(records=len(payload.entries) + 4, slots=10, due=5)
 
 
 def reads(author: Address, payload: Earn) -> tuple[RecordKey, ...]:

@@ -34,7 +34,14 @@ RESTORE_GRACE_DAYS = 14
 """What comes back from a hold or a failed campaign stays usable at least this long (spec LOY-13)."""
 
 DAY_DUE = "program.day"
-NO_TOTALS = DayTotals(Points(0), Points(0))
+
+
+@dataclass(slots=True)
+class OpenDay:
+    """A day's totals while points move."""
+
+    activating: int
+    expiring: int
 
 
 @dataclass(slots=True)
@@ -46,7 +53,7 @@ class PointsBook:
     program: Program
     books: Books
     today: Day
-    days: dict[Day, DayTotals]
+    days: dict[Day, "OpenDay"]
     moved: dict[str, int]
 
     @staticmethod
@@ -63,15 +70,17 @@ class PointsBook:
         """Add `amount` (signed) to the total `name`."""
         self.moved[name] = self.moved.get(name, 0) + amount
 
-    def _day(self, day: Day) -> DayTotals | None:
-        if day in self.days:
-            return self.days[day]
-        found: DayTotals | None = self.view.get(days_key(self.program_id, day))
+    def _day(self, day: Day) -> OpenDay | None:
+        found = self.days.get(day)
+        if found is None:
+            totals: DayTotals | None = self.view.get(days_key(self.program_id, day))
+            if totals is not None:
+                found = self.days[day] = OpenDay(totals.activating, totals.expiring)
         return found
 
-    def _add_to_day(self, day: Day, *, activating: int = 0, expiring: int = 0) -> None:
-        totals = self._day(day)
-        if totals is None:
+    def _add_to_day(self, day: Day, activating: int, expiring: int) -> None:
+        found = self._day(day)
+        if found is None:
             assert day > self.today, "a day that has begun gets no new totals"
             schedule(
                 self.view,
@@ -80,31 +89,32 @@ class PointsBook:
                 number=day,
                 due=self.program.day_start(day),
             )
-            totals = NO_TOTALS
-        self.days[day] = DayTotals(Points(totals.activating + activating), Points(totals.expiring + expiring))
+            found = self.days[day] = OpenDay(0, 0)
+        found.activating += activating
+        found.expiring += expiring
 
     def book_in(self, lot: Lot) -> None:
         """Count a lot's points in `pending` or `available`, and in the days on which they will move."""
         _, activation_day, expiry_day, amount = lot
         day = Day(activation_day)
         if day > self.today or self._day(day) is not None:
-            self._add_to_day(day, activating=amount)
+            self._add_to_day(day, amount, 0)
             self.move("pending", amount)
         else:
             self.move("available", amount)
         if expiry_day != NEVER:
-            self._add_to_day(Day(expiry_day), expiring=amount)
+            self._add_to_day(Day(expiry_day), 0, amount)
 
     def book_out(self, lot: Lot) -> None:
         """Undo `book_in` for a lot that has not expired."""
         _, activation_day, expiry_day, amount = lot
         if self._day(Day(activation_day)) is not None:
-            self._add_to_day(Day(activation_day), activating=-amount)
+            self._add_to_day(Day(activation_day), -amount, 0)
             self.move("pending", -amount)
         else:
             self.move("available", -amount)
         if expiry_day != NEVER:
-            self._add_to_day(Day(expiry_day), expiring=-amount)
+            self._add_to_day(Day(expiry_day), 0, -amount)
 
     def add_lot(self, lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
         """Book a lot in and put it among `lots`: same days and version merge; expired ones are dropped (spec LOY-9)."""
@@ -170,7 +180,8 @@ class PointsBook:
         changed = {name: Points(getattr(books, name) + amount) for name, amount in self.moved.items() if amount}
         if changed:
             self.view.put(books_key(self.program_id), replace(books, **changed))
-        for day, totals in self.days.items():
+        for day, found in self.days.items():
+            totals = DayTotals(Points(found.activating), Points(found.expiring))
             self.view.put(days_key(self.program_id, day), totals)
 
 

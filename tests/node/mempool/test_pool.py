@@ -366,6 +366,21 @@ def test_a_replacement_that_is_not_valid_changes_nothing(desk: Desk) -> None:
     assert desk.store.mine_pool().transactions == (funding.raw, spending.raw)
 
 
+def test_a_replacement_that_needs_more_room_than_there_is_waits_for_a_block(tmp_path: Path) -> None:
+    shop = StoredShop(tmp_path / "chain.sqlite")
+    small = shop.chain.sign("transfer", Transfer(ToAccount(FRIEND.address), Amount(5_000)), author=TILL)
+    batch = Earn(shop.program, tuple(shop.entry(FAN, 10) for _ in range(40)))
+    large = shop.chain.sign("earn", batch, author=TILL, salt=small.body.salt)
+    shop.store.close()
+    shop.store.limits = MempoolLimits(weight_max=small.weight + 100)
+    shop.store.open()
+    shop.store.pool.submit(small.raw)
+    with refused(FULL, NodeError):
+        shop.store.pool.submit(large.raw)
+    assert shop.store.pool.get(small.txid) == small
+    shop.close()
+
+
 def test_a_replacement_may_use_what_its_rival_would_have_spent(desk: Desk) -> None:
     first = desk.pay(FAN, FRIEND, FUNDS * 2 // 3)
     desk.put(first)
