@@ -10,7 +10,7 @@ first byte, its header cut off, its header not the shortest, its depth or count,
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias, cast
 
 from msgpack import packb, unpackb
 
@@ -103,7 +103,7 @@ def unpack_shaped(data: bytes, *, bytes_max: int = BYTES_MAX, items_max: int = I
     return value
 
 
-def _is_plain(items: Any, depth_left: int) -> bool:
+def _is_plain(items: Sequence[object], depth_left: int) -> bool:
     """Whether all items have an allowed type, with at most `depth_left` levels of arrays. The hot loop of this module."""
     for item in items:
         kind = type(item)
@@ -111,7 +111,7 @@ def _is_plain(items: Any, depth_left: int) -> bool:
             continue
         if not depth_left or (kind is not tuple and kind is not list):
             return False
-        if not _is_plain(item, depth_left - 1):
+        if not _is_plain(cast("Sequence[object]", item), depth_left - 1):
             return False
     return True
 

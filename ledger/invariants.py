@@ -4,7 +4,7 @@ A broken invariant is an `AssertionError`: the node stops rather than build on i
 """
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, cast
 
 from ledger.domains.accounts.state import Account
 from ledger.domains.crowdfunding.state import Campaign, CoinUnit
@@ -58,7 +58,7 @@ def check_books(books: Books) -> None:
 
 def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> None:
     """Add what `record` holds to the totals of its buckets; a program's books are checked by themselves."""
-    kind = type(record)
+    kind = cast("type[Any]", type(record))
     if kind is Account:
         assert record.balance >= 0, "a balance is negative"
         changes["accounts"] += sign * record.balance

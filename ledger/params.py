@@ -97,7 +97,7 @@ class Params:
     subsidy_initial: Annotated[Amount, Integer(0, INTEGER_MAX)]
     halving_interval_blocks: Annotated[int, Integer(1, 2**32 - 1)]
     maturity_blocks: Annotated[int, Integer(1, 10_000)]
-    block_weight_max: Annotated[int, Integer(100_000, 100_000_000)]
+    block_weight_max: Annotated[int, Integer(100_000, BLOCK_BYTES_MAX)]
     due_weight_max: Annotated[int, Integer(10_000, 100_000_000)]
     fee_rate_min: Annotated[Amount, Integer(0, 1_000_000)]
     record_deposit: Annotated[Amount, Integer(0, INTEGER_MAX >> 20)]

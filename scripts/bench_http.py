@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 
 from api.http.settings import HttpSettings
 from api.service import Service, bind_port
-from bench_world import END_OF_TIME, Sizes, bench_params, fan
+from bench_chain import END_OF_TIME, bench_params, fan
+from bench_world import Sizes
 from ledger.address import encode_address
 from node.clock import ManualClock
 from node.node import Node, NodeConfig

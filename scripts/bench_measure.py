@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench_chain import opened_chain
 from bench_http import measure_reads
 from bench_world import (
     FULL,
@@ -28,7 +29,6 @@ from bench_world import (
     copy_store,
     header_eras,
     header_start,
-    opened_chain,
     read_blocks,
     signed_messages,
 )

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Delete,
     Engine,
     Insert,
-    Select,
     Update,
     bindparam,
     create_engine,

@@ -28,7 +28,7 @@ SHAPES = {
                limit_bits: int 0..2^32-1, anchor_bits: int 0..2^32-1, retarget: int 0..1]""",
     "params": """[name: text 1..32, address_prefix: text 1..16, magic: bytes 4, genesis_time: int 86400..2^32-1,
                   eras: list 1..16 of era, subsidy_initial: int 0..M, halving_interval_blocks: int 1..2^32-1,
-                  maturity_blocks: int 1..10000, block_weight_max: int 100000..100000000,
+                  maturity_blocks: int 1..10000, block_weight_max: int 100000..16777216,
                   due_weight_max: int 10000..100000000, fee_rate_min: int 0..1000000, record_deposit: int 0..2^43-1,
                   account_minimum: int 0..2^43-1, validity_blocks_max: int 1..100000,
                   allocations: list 0..1024 of allocation, kinds: list 1..256 of text 1..32,
@@ -119,7 +119,7 @@ KIND_SHAPES = {
     "issuer.revoke": ("[program: id, issuer: id]", 1, 0, 0, False),
     "member.join": ("[program: id, issuer: id?]", 3, 1, 0, False),
     "member.leave": ("[program: id]", 2, 0, 0, True),
-    "earn": ("[program: id, entries: list 1..1000 of entry]", 4, 6, 3, False),
+    "earn": ("[program: id, entries: list 1..1000 of entry]", 4, 10, 5, False),
     # RWD-1, RWD-2, RWD-3, RWD-4, RWD-5
     "reward.list": ("[program: id, name: text 1..128, price: int 1..2^53, stock: int 0..2^53]", 2, 1, 0, False),
     "reward.update": (
