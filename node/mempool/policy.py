@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class MempoolLimits:
     """Bounds of the pool.
 
-    `weight_max`: all that waits, two full blocks, since every new tip applies it again. `author_count_max`: one author's transactions, so that nobody fills the
-    pool alone (a brand's tills are authors of their own). `replacement_percent`: what a replacement must pay of the old fee.
-    `dropped_remembered`: transactions whose end is remembered for those who ask.
+    `weight_max`: two full blocks, since every new tip applies all of it again. `author_count_max`: one author's transactions, so
+    that nobody fills the pool alone (a brand's tills are authors of their own). `replacement_percent`: what a replacement must pay
+    of the old fee. `dropped_remembered`: transactions whose end is remembered for those who ask.
     """
 
     weight_max: int = 16_000_000

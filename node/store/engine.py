@@ -59,7 +59,13 @@ def open_engine(url: str, *, read_only: bool = False) -> Engine:
 
 def _configure_writer(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-65536"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "temp_store=MEMORY",
+        "cache_size=-65536",
+        "wal_autocheckpoint=16384",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

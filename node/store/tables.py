@@ -9,6 +9,9 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData
 
 metadata = MetaData()
 
+ROWID = BigInteger().with_variant(Integer(), "sqlite")
+"""An integer key that SQLite takes as the row's own number, so that a row is found by one search and not by two."""
+
 meta = Table(
     "meta",
     metadata,
@@ -42,21 +45,21 @@ bodies = Table(
 active = Table(
     "active",
     metadata,
-    Column("height", BigInteger, primary_key=True, autoincrement=False),
+    Column("height", ROWID, primary_key=True, autoincrement=False),
     Column("hash", LargeBinary(32), nullable=False, unique=True),
 )
 
 undo = Table(
     "undo",
     metadata,
-    Column("height", BigInteger, primary_key=True, autoincrement=False),
+    Column("height", ROWID, primary_key=True, autoincrement=False),
     Column("data", LargeBinary, nullable=False),
 )
 
 records = Table(
     "records",
     metadata,
-    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("slot", ROWID, primary_key=True, autoincrement=False),
     Column("key", LargeBinary(128), nullable=True, unique=True, comment="NULL: a free slot"),
     Column("value", LargeBinary, nullable=False),
     Column("next_free", BigInteger, nullable=False),

@@ -9,6 +9,9 @@ branch_labels = None
 depends_on = None
 
 
+ROWID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
 def upgrade() -> None:
     """Change the schema."""
     _create_chain()
@@ -18,7 +21,7 @@ def upgrade() -> None:
 def _create_chain() -> None:
     op.create_table(
         "active",
-        sa.Column("height", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("height", ROWID, autoincrement=False, nullable=False),
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
         sa.PrimaryKeyConstraint("height"),
         sa.UniqueConstraint("hash"),
@@ -54,7 +57,7 @@ def _create_chain() -> None:
     )
     op.create_table(
         "records",
-        sa.Column("slot", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("slot", ROWID, autoincrement=False, nullable=False),
         sa.Column("key", sa.LargeBinary(length=128), nullable=True, comment="NULL: a free slot"),
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.Column("next_free", sa.BigInteger(), nullable=False),
@@ -63,7 +66,7 @@ def _create_chain() -> None:
     )
     op.create_table(
         "undo",
-        sa.Column("height", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("height", ROWID, autoincrement=False, nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("height"),
     )
