@@ -1,9 +1,14 @@
 """One phase for many signatures: which is the first wrong one, and what is remembered."""
 
+import json
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger import keys
 from ledger.domains.accounts.transfer import ToAccount, Transfer
@@ -18,7 +23,7 @@ from ledger.transaction import (
 )
 from ledger.types import Amount, PrivateSeed, PublicKey, Signature
 from node import signatures
-from node.signatures import CHUNK_MIN, Check, SignatureVerifier
+from node.signatures import CHUNK_MIN, Check, SignatureVerifier, verify_quickly
 from tests.support.memory_chain import Scenario, Signer
 from tests.support.shop import FAN, FRIEND, TILL, Shop
 
@@ -64,13 +69,13 @@ def test_a_result_is_remembered_for_exactly_its_key_message_and_signature(
     verifier: SignatureVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verified: list[Check] = []
-    real = keys.verify
+    real = signatures.verify_quickly
 
     def watched(key: PublicKey, message: bytes, signature: Signature) -> bool:
         verified.append((key, message, signature))
         return real(key, message, signature)
 
-    monkeypatch.setattr(signatures.keys, "verify", watched)
+    monkeypatch.setattr(signatures, "verify_quickly", watched)
     key, message, signature = good = CHECKS[0]
     assert verifier.first_bad([good]) is None
     assert verifier.first_bad([good, good]) is None
@@ -134,3 +139,55 @@ def test_each_transaction_gets_its_own_verdict(verifier: SignatureVerifier) -> N
     assert verifier.first_bad_transaction(batch, chain.chain_id) == 1
     assert verifier.first_bad_transaction(batch[2:3], chain.chain_id) is None
     assert verifier.judge([], chain.chain_id) == []
+
+
+# --- the quick verifier against the law's own --------------------------------------------------------------------------
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "ed25519"
+
+
+def published_cases() -> list[tuple[bytes, bytes, bytes]]:
+    """(key, message, signature) of Wycheproof and speccheck."""
+    groups: Any = json.loads((VECTORS / "wycheproof_ed25519_test.json").read_text(encoding="utf-8"))["testGroups"]
+    found = [(group["publicKey"]["pk"], case["msg"], case["sig"]) for group in groups for case in group["tests"]]
+    edges: Any = json.loads((VECTORS / "speccheck_cases.json").read_text(encoding="utf-8"))
+    found += [(case["pub_key"], case["message"], case["signature"]) for case in edges]
+    return [(bytes.fromhex(key), bytes.fromhex(message), bytes.fromhex(sig)) for key, message, sig in found]
+
+
+def agree(key: bytes, message: bytes, signature: bytes) -> bool:
+    law = keys.verify(PublicKey(key), message, Signature(signature))
+    assert verify_quickly(PublicKey(key), message, Signature(signature)) == law, (key, message, signature)
+    return law
+
+
+def test_libsodium_agrees_with_the_law_on_every_published_case() -> None:
+    verdicts = [agree(*case) for case in published_cases()]
+    assert (len(verdicts), sum(verdicts)) == (163, 89)
+
+
+def test_libsodium_agrees_on_every_pair_of_refused_and_crafted_points() -> None:
+    points = [*sorted(keys.REFUSED_ENCODINGS), KEY, bytes([0x58] + [0x66] * 31)]
+    scalars = [0, 1, keys.GROUP_ORDER - 1, keys.GROUP_ORDER, 2**256 - 1]
+    verdicts = [
+        agree(key, b"any", point + scalar.to_bytes(32, "little"))
+        for key in points
+        for point in points
+        for scalar in scalars
+    ]
+    assert (len(verdicts), sum(verdicts)) == (50 * 50 * 5, 0)
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=64), st.integers(0, 511), st.integers(0, 255))
+def test_libsodium_agrees_on_signatures_with_one_bit_changed(
+    seed: bytes, message: bytes, bit: int, key_bit: int
+) -> None:
+    key, signature = keys.public_key_of(PrivateSeed(seed)), keys.sign(PrivateSeed(seed), message)
+    assert agree(key, message, signature)
+    agree(key, message, (int.from_bytes(signature, "little") ^ 1 << bit).to_bytes(64, "little"))
+    agree((int.from_bytes(key, "little") ^ 1 << key_bit).to_bytes(32, "little"), message, signature)
+
+
+@given(st.binary(max_size=70), st.binary(max_size=70), st.binary(max_size=130))
+def test_libsodium_agrees_on_bytes_of_any_length(key: bytes, message: bytes, signature: bytes) -> None:
+    agree(key, message, signature)
