@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,14 +32,17 @@ class NodeConfig:
     params: Params
     database_url: str | None = None
     limits: MempoolLimits = field(default_factory=MempoolLimits)
-    miner_workers: int = 0
-    miner_payout: Address | None = None
 
 
 class Node:
     """An open node. `lock` is held around every use of `chain` and `mempool`; `reader` needs no lock."""
 
-    def __init__(self, config: NodeConfig, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        config: NodeConfig,
+        clock: Clock | None = None,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.lock = threading.RLock()
@@ -51,7 +54,7 @@ class Node:
             self._engine: Engine = open_engine(url)
             undone_on_failure.callback(self._engine.dispose)
             migrate(self._engine)
-            self.chain = Chain(self._engine, config.params, self.clock, TieKey(secrets.token_bytes(32)))
+            self.chain = Chain(self._engine, config.params, self.clock, TieKey(random_bytes(32)))
             undone_on_failure.callback(self.chain.close)
             self.mempool = Mempool(self.chain, config.limits)
             self.reader = Reader(open_engine(url, read_only=True))
