@@ -84,14 +84,21 @@ class Kind(Generic[Payload]):
     is_exit: bool = False
 
 
+def one_unit(view: RuleView, subject: bytes, number: int) -> int:
+    """A piece whose work is always the same."""
+    return 1
+
+
 @dataclass(frozen=True, slots=True)
 class DueKind:
     """One kind of due work: what a block does by itself when its time has come (spec DUE).
 
-    `weight` is counted before a piece is done; `apply` gets the subject's id and a number, and does one bounded piece.
+    `apply` gets the subject's id and a number, and does one bounded piece. `weight` times the piece's `units` is counted before
+    it is done.
     """
 
     name: str
     anchor: str
     weight: int
     apply: Callable[[RuleView, bytes, int, Context], None]
+    units: Callable[[RuleView, bytes, int], int] = one_unit

@@ -85,13 +85,13 @@ def run_due_work(overlay: Overlay, context: Context) -> int:
             return pieces
         item: DueItem = overlay.get(key)
         kind = DUE_KINDS[item.kind]
-        if weight + kind.weight > context.params.due_weight_max:
+        weight += kind.weight * kind.units(overlay, item.subject, item.number)
+        if weight > context.params.due_weight_max:
             return pieces
         before = dict(overlay.postings)
         overlay.delete(key)
         kind.apply(overlay, item.subject, item.number, context)
         check_postings(before, overlay.postings)
-        weight += kind.weight
         pieces += 1
         done = key
 

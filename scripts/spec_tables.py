@@ -20,7 +20,7 @@ from ledger.domains.loyalty.receipts import SIGNED_RECEIPT
 from ledger.errors import Code
 from ledger.events import Event, event_shape
 from ledger.genesis import make_genesis
-from ledger.kinds import Kind
+from ledger.kinds import Kind, one_unit
 from ledger.networks import NETWORKS
 from ledger.params import PARAMS_SHAPE, params_to_mapping
 from ledger.proofs import PROOF
@@ -153,7 +153,10 @@ def _fields(struct: Struct[Any]) -> str:
 
 def _due_kinds() -> Iterator[str]:
     yield "## Due work"
-    rows = [(f"`{kind.name}`", kind.anchor, kind.weight) for kind in sorted(DUE_KINDS.values(), key=lambda k: k.name)]
+    rows = [
+        (f"`{kind.name}`", kind.anchor, f"{kind.weight}{'' if kind.units is one_unit else ' per unit'}")
+        for kind in sorted(DUE_KINDS.values(), key=lambda k: k.name)
+    ]
     yield _table(("kind", "anchor", "weight"), rows)
 
 

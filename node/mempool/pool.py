@@ -35,6 +35,11 @@ REPLACEMENT_FEE = Code(
     "it would replace a waiting transaction and must pay at least {needed}, not {offered}",
     "Raise the fee, or use a fresh salt if it is a transaction of its own.",
 )
+BUSY = Code(
+    "mempool.busy",
+    "replacements have made this node apply {weight} of waiting weight again since the last block; it does no more of that",
+    "Wait for the next block.",
+)
 REPLACED = Code("mempool.replaced", "it was replaced by {by}", "Nothing: its author replaced it.")
 TOO_HEAVY = Code(
     "mempool.too_heavy",
@@ -90,6 +95,7 @@ class Mempool:
         self._dropped: dict[TxId, Dropped] = {}
         self._sequence = 0
         self._weight = 0
+        self._reapplied = 0
         self._start_overlay()
         chain.subscribe(self._follow)
 
@@ -198,13 +204,16 @@ class Mempool:
             raise NodeError(REPLACEMENT_FEE, needed=needed, offered=fee)
         if self._weight - rival.transaction.weight + transaction.weight > self._limits.weight_max:
             raise NodeError(FULL, rate_min=str(rival.fee_rate))
+        self._check_not_busy()
         places = self._waiting.values()
         self._change(transaction, [transaction if place is rival else place.transaction for place in places])
+        self._reapplied += self._weight
         replaced = RuleViolation(REPLACED, by=transaction.txid)
         self._remember_dropped(rival.transaction.txid, REPLACED, str(replaced))
 
     def _squeeze_in(self, newcomer: Waiting) -> None:
         """Take in a valid transaction in exchange for the cheapest twentieth of a full pool, if it pays more than all of that."""
+        self._check_not_busy()
         leaving = self._choose_leaving(newcomer)
         mark = self._overlay.mark()
         self._apply(newcomer.transaction)  # what is not valid evicts nobody
@@ -237,9 +246,15 @@ class Mempool:
         refused = faults.pop(newcomer.txid, None)
         if refused is not None:
             self._start_again(before)
+            self._reapplied += 2 * self._weight
             raise refused
         for txid, fault in faults.items():
             self._remember_dropped(txid, fault.code, str(fault))
+
+    def _check_not_busy(self) -> None:
+        """Refuse to apply the pool again once that was done enough: a replacement that fails costs its author nothing."""
+        if self._reapplied >= self._limits.reapplied_weight_max:
+            raise NodeError(BUSY, weight=self._reapplied)
 
     def _fee_of(self, transaction: Transaction) -> Amount:
         payment = transaction.body.payment
@@ -305,6 +320,7 @@ class Mempool:
 
     def _follow(self, changed: TipChanged) -> None:
         """A new tip: what it holds leaves; what was taken back returns, in front of the rest, as far as there is room."""
+        self._reapplied = 0
         confirmed = {tx.txid for block in changed.connected for tx in block.transactions}
         for txid in confirmed:
             self._dropped.pop(txid, None)

@@ -93,11 +93,16 @@ def _release(view: RuleView, campaign: Campaign, context: Context) -> None:
     book.save()
 
 
+def units_of_refund(view: RuleView, subject: bytes, number: int) -> int:
+    """How many pledges the piece that begins with `number` gives back."""
+    return min(DUE_CHUNK, load_campaign(view, CampaignId(subject)).pledges - number)
+
+
 def refund(view: RuleView, subject: bytes, number: int, context: Context) -> None:
     """Due work after a failure: give back the next `DUE_CHUNK` pledges from `number` on, then queue up again."""
     campaign_id = CampaignId(subject)
     campaign = load_campaign(view, campaign_id)
-    until = min(number + DUE_CHUNK, campaign.pledges)
+    until = number + units_of_refund(view, subject, number)
     returned = sum(_refund_one(view, campaign_id, campaign, index, context) for index in range(number, until))
     view.put(campaign_key(campaign_id), replace(campaign, refunded=until, escrowed=campaign.escrowed - returned))
     if until < campaign.pledges:
@@ -124,4 +129,4 @@ def _refund_one(view: RuleView, campaign_id: CampaignId, campaign: Campaign, num
 
 
 SETTLE = DueKind(name=SETTLE_DUE, anchor="CRF-3", weight=400, apply=settle)
-REFUND = DueKind(name=REFUND_DUE, anchor="CRF-4", weight=600 * DUE_CHUNK, apply=refund)
+REFUND = DueKind(name=REFUND_DUE, anchor="CRF-4", weight=600, apply=refund, units=units_of_refund)

@@ -90,5 +90,10 @@ def _expiry_days(expiry: Expiry) -> int:
 
 
 def _sponsor_is_worse(old: SponsorPolicy, new: SponsorPolicy) -> bool:
-    """A lower rate is no loss for a fan as long as it meets the chain's; lower totals are."""
-    return new.member_day_max < old.member_day_max or new.block_max < old.block_max or new.day_max < old.day_max
+    """Each total may fall neither in coin (deposits come out of it, too) nor in the weight that it pays for at the rate."""
+    totals = (
+        (old.member_day_max, new.member_day_max),
+        (old.block_max, new.block_max),
+        (old.day_max, new.day_max),
+    )
+    return any(after < before or after * old.rate < before * new.rate for before, after in totals)

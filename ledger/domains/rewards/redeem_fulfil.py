@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.state import POINTS, SCOPE_FULFIL, grant_allows, load_program
-from ledger.domains.rewards.holds import end_hold
-from ledger.domains.rewards.state import hold_key, load_hold
+from ledger.domains.rewards.holds import end_hold, hold_is_over
+from ledger.domains.rewards.state import NO_HOLD, hold_key, load_hold
 from ledger.errors import RuleViolation
 from ledger.events import Event, declare_event
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
@@ -42,8 +42,13 @@ class RedemptionFulfilled(Event):
 
 
 def apply(view: RuleView, call: Call, payload: RedeemFulfil, context: Context) -> tuple[str, ...]:
-    """Codes in order: `redeem.unknown`, `issuer.not_granted`. The program's owner needs no grant."""
+    """Codes in order: `redeem.unknown`, `issuer.not_granted`. The program's owner needs no grant.
+
+    A hold whose time and height have passed is not open any more, even where its timeout still waits among the due work.
+    """
     hold = load_hold(view, payload.hold)
+    if hold_is_over(hold, context):
+        raise RuleViolation(NO_HOLD, hold=payload.hold)
     program = load_program(view, hold.program)
     if call.author != program.owner and not grant_allows(view, hold.program, call.author, SCOPE_FULFIL):
         raise RuleViolation(NOT_GRANTED, issuer=call.author)

@@ -16,7 +16,7 @@ from ledger.transaction import OwnFee, Prepaid, Transaction
 from ledger.types import Amount, TxId
 from node.errors import NodeError
 from node.mempool.policy import MempoolLimits
-from node.mempool.pool import AUTHOR_LIMIT, EVICTED, FULL, REPLACED, REPLACEMENT_FEE, TOO_HEAVY, Mempool
+from node.mempool.pool import AUTHOR_LIMIT, BUSY, EVICTED, FULL, REPLACED, REPLACEMENT_FEE, TOO_HEAVY, Mempool
 from tests.node.stored_chain import StoredChain, StoredScenario, StoredShop
 from tests.support.memory_chain import FUNDS, Signer, sim_params
 from tests.support.refusal import refused
@@ -364,6 +364,23 @@ def test_a_replacement_that_is_not_valid_changes_nothing(desk: Desk) -> None:
     assert desk.pool.dropped(funding.txid) is None
     assert_consistent(desk.pool)
     assert desk.store.mine_pool().transactions == (funding.raw, spending.raw)
+
+
+def test_replacements_that_fail_can_not_keep_the_pool_busy(desk: Desk) -> None:
+    """Whoever has one transaction waiting could have all of the pool applied again, twice, as often as it likes and for nothing."""
+    first, other = desk.pay(FAN, FRIEND), desk.pay(FRIEND, STRANGER)
+    desk.limit(reapplied_weight_max=2 * (first.weight + other.weight))
+    desk.put(first, other)
+    greedy = desk.pay(FAN, STRANGER, FUNDS * 2, rate=9, salt=first.body.salt)
+    with refused(code("coin.insufficient")):
+        desk.pool.submit(greedy.raw)
+    with refused(BUSY, NodeError):
+        desk.pool.submit(greedy.raw)
+    assert desk.waiting == txids(first, other)
+    desk.store.mine(other)
+    better = desk.pay(FAN, STRANGER, rate=9, salt=first.body.salt)
+    desk.put(better)
+    assert desk.waiting == txids(better), "the next block makes room for more"
 
 
 def test_a_replacement_that_needs_more_room_than_there_is_waits_for_a_block(tmp_path: Path) -> None:

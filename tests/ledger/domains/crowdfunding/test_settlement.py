@@ -125,6 +125,19 @@ def test_refunds_come_in_chunks(shop: Shop, count: int) -> None:
     assert shop.chain.state.table(PLEDGES.prefix) == {}
 
 
+def test_due_work_counts_the_pledges_that_a_piece_gives_back() -> None:
+    """Fifteen campaigns with a pledge each are as much work as one with fifteen, and hold up the queue no longer."""
+    params = sim_params(*(signer.address for signer in RICH), due_weight_max=15_000)
+    shop = Shop(params=params)
+    campaigns = [shop.create_campaign(days=1) for _ in range(15)]
+    for campaign_id in campaigns:
+        shop.pledge(FAN, campaign_id, 1)
+    shop.chain.mine(6)
+    shop.chain.block(time=shop.campaign(campaigns[-1]).deadline)
+    shop.chain.mine()
+    assert [shop.campaign(campaign_id).refunded for campaign_id in campaigns] == [1] * 15
+
+
 def test_a_thousand_pledges_of_one_unit_delay_nobody_elses_refund() -> None:
     """The queue is served in turn: the second campaign's only refund comes after one chunk of the first campaign's 1,000."""
     params = sim_params(*(signer.address for signer in RICH), due_weight_max=20_800, block_weight_max=10**8)

@@ -89,7 +89,7 @@ def test_points_are_usable_by_their_days_even_where_due_work_is_late() -> None:
     shop.join(FAN)
     reward = shop.list_reward(price=1, stock=1_000)
     campaigns = [shop.create_campaign(days=1) for _ in range(2)]
-    for campaign in campaigns:
+    for campaign in campaigns * 16:
         shop.pledge(FRIEND, campaign, 1)
     shop.earn(FAN, 100)
     shop.chain.mine(6)
@@ -143,6 +143,25 @@ def test_what_comes_back_after_its_day_is_usable_for_the_grace() -> None:
     shop.pass_days(RESTORE_GRACE_DAYS)
     assert (shop.points_of(FAN), shop.books.expired) == (0, 100)
     shop.chain.replay()
+
+
+@pytest.mark.parametrize("held", [LOTS_MAX // 2, LOTS_MAX - 1])
+def test_many_lots_come_back_as_if_each_came_by_itself(shop: Shop, held: int) -> None:
+    view, context = Overlay(shop.chain.state), shop.chain.context
+    start = PointsBook.open(view, shop.program, shop.terms_of_program, context)
+    lots: tuple[Lot, ...] = ()
+    for index in range(held):
+        lots = start.add_lot(lots, (1, shop.today, shop.today + 1 + index, 10))
+    lots, taken = start.take(lots, Points(305), "held")
+    lots = start.add_lot(lots, (1, shop.today, shop.today + 20, 7))
+    start.save()
+    one_by_one = lots
+    for version, activation_day, expiry_day, amount in taken:
+        until = max(expiry_day, shop.today + RESTORE_GRACE_DAYS)
+        one_by_one = start.add_lot(one_by_one, (version, activation_day, until, amount))
+    assert (
+        PointsBook.open(view, shop.program, shop.terms_of_program, context).give_back(lots, taken, "held") == one_by_one
+    )
 
 
 def test_what_comes_back_and_never_expires_never_expires() -> None:

@@ -147,6 +147,8 @@ OLD = make_terms(
         {"sponsor": replace(SPONSOR, member_day_max=Amount(SPONSOR.member_day_max - 1))},
         {"sponsor": replace(SPONSOR, block_max=Amount(SPONSOR.block_max - 1))},
         {"sponsor": replace(SPONSOR, day_max=Amount(SPONSOR.day_max - 1))},
+        {"sponsor": replace(SPONSOR, rate=Amount(SPONSOR.rate + 1))},
+        {"sponsor": SponsorPolicy(Amount(4), *(Amount(2 * limit - 1) for limit in LIMITS))},
     ],
 )
 def test_anything_that_could_cost_a_fan_is_worse(worse: dict[str, Any]) -> None:
@@ -165,6 +167,7 @@ def test_anything_that_could_cost_a_fan_is_worse(worse: dict[str, Any]) -> None:
         {"settle_grace_days": 2, "remainder_max": Points(99), "issuance_cap": Points(10**12)},
         {"hold_seconds": 3_601, "notice_days": 11},
         {"sponsor": SponsorPolicy(Amount(1), *(Amount(limit + 1) for limit in LIMITS))},
+        {"sponsor": SponsorPolicy(Amount(4), *(Amount(2 * limit) for limit in LIMITS))},
     ],
 )
 def test_what_costs_no_fan_anything_is_not_worse(better: dict[str, Any]) -> None:

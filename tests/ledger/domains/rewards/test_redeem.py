@@ -6,6 +6,8 @@ import pytest
 
 from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
 from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.domains.crowdfunding.campaign_create import CampaignCreate
+from ledger.domains.crowdfunding.state import CoinUnit
 from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.points import POINTS_INSUFFICIENT
@@ -33,10 +35,10 @@ from ledger.domains.rewards.reward_update import RewardUpdate
 from ledger.domains.rewards.state import NO_HOLD, NO_REWARD, UNLIMITED, hold_key, reward_key
 from ledger.params import EXIT_WEIGHT
 from ledger.transaction import NO_PREPAID_EXIT, OwnFee, Prepaid
-from ledger.types import Amount, Hash, HoldId, Points, ProgramId, RewardId
-from tests.support.memory_chain import DAY_SECONDS, Signer
+from ledger.types import Amount, Hash, HoldId, Points, ProgramId, RewardId, Timestamp
+from tests.support.memory_chain import DAY_SECONDS, Signer, sim_params
 from tests.support.refusal import refused
-from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, POOR, STRANGER, TILL, Shop
+from tests.support.shop import FAN, FRIEND, FUNDED, NOWHERE, OWNER, POOR, STRANGER, TILL, Shop
 
 NO_CODE = Hash(b"")
 
@@ -226,6 +228,29 @@ def test_a_hold_stays_open_until_its_last_second(shop: Shop, reward: RewardId) -
     assert shop.hold(hold_id) is not None
     fulfil(shop, shop.redeem(FAN, reward))
     assert shop.hold(hold_id) is None, "due work comes before the block's transactions"
+
+
+def test_a_hold_that_is_over_takes_no_points_even_where_due_work_is_late() -> None:
+    """Campaigns that end together fill the due work of the block in which the hold's time is over."""
+    params = sim_params(*(signer.address for signer in FUNDED), due_weight_max=10_000)
+    shop = Shop(params=params)
+    shop.join(FAN)
+    shop.earn(FAN, 1_000)
+    reward = shop.list_reward()
+    hold_id = shop.redeem(FAN, reward)
+    hold = shop.hold(hold_id)
+    assert hold is not None
+    deadline = Timestamp(hold.expires_at - 1)
+    payload = CampaignCreate("Lamp", CoinUnit(), 1_000, deadline, ())
+    campaigns = [shop.chain.sign("campaign.create", payload, author=OWNER) for _ in range(30)]
+    shop.chain.block(*campaigns)
+    shop.chain.mine(HOLD_BLOCKS_MIN)
+    shop.chain.block(time=hold.expires_at)
+    with refused(NO_HOLD, hold=hold_id):
+        fulfil(shop, hold_id)
+    assert shop.hold(hold_id) == hold, "its timeout still waits"
+    shop.chain.mine(2)
+    assert (shop.hold(hold_id), shop.points_of(FAN)) == (None, 1_000)
 
 
 def test_a_timeout_after_the_end_changes_nothing(shop: Shop, reward: RewardId) -> None:
