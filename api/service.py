@@ -18,6 +18,9 @@ PORT_IN_USE = Code(
     "port {port} of {host} is taken by another program",
     "Stop that program, or choose another port with --port (0 takes a free one).",
 )
+NOT_BOUND = Code(
+    "api.not_bound", "the API cannot listen on port {port} of {host}: {reason}", "Choose another --host or --port."
+)
 NOT_STARTED = Code("api.not_started", "the API did not start within {seconds} s", "Read the log above, then try again.")
 
 START_SECONDS_MAX = 15
@@ -26,16 +29,16 @@ BACKLOG = 1_024
 
 
 def bind_port(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises `api.port_in_use`."""
+    """A listening socket; port 0 takes a free one. Raises `api.port_in_use` or `api.not_bound`."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as fault:
         listener.close()
-        if fault.errno in (errno.EADDRINUSE, errno.EACCES):
+        if fault.errno == errno.EADDRINUSE:
             raise NodeError(PORT_IN_USE, host=host, port=port) from fault
-        raise
+        raise NodeError(NOT_BOUND, host=host, port=port, reason=fault.strerror or "it is refused") from fault
     listener.listen(BACKLOG)
     return listener
 

@@ -63,11 +63,15 @@ def check_steps() -> list[Step]:
     ]
 
 
+FAST_TESTS = ("tests/ledger", "tests/properties", "tests/node/mempool", "tests/test_tidy.py")
+"""What `--fast` runs besides the checks: the law, its properties, and what waits for it; under two minutes on two cores."""
+
+
 def pytest_steps(fast: bool, seed: int, extra: list[str]) -> list[Step]:
     """The tests: one run when they are chosen by the caller, otherwise those of one process first, with the ledger's coverage."""
     common = ("-n", str(WORKERS), f"--randomly-seed={seed}", f"--hypothesis-seed={seed}")
-    chosen = ("-m", "not slow") if fast else ()
     if extra or fast:
+        chosen = ("-m", "not slow", *(() if extra else FAST_TESTS)) if fast else ()
         return [Step("tests", program("pytest", *common, *chosen, *extra))]
     coverage = ("--cov=ledger", "--cov-branch", "--cov-report=term-missing:skip-covered", "--cov-fail-under=100")
     steps = [Step("unit and property tests", program("pytest", *common, *coverage, f"--ignore={FUNCTIONAL}"))]

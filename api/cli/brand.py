@@ -95,7 +95,7 @@ def grant_issuer(
     issuer: IssuerAddress,
     scopes: Annotated[str, typer.Option("--scopes", help="What it may do, with commas: till, settle, enrol, fulfil.")],
     daily_cap: Annotated[
-        int, typer.Option("--daily-cap", min=0, max=AMOUNT_MAX, help="Points that it may settle in a day.")
+        int, typer.Option("--daily-cap", min=0, max=AMOUNT_MAX, help="Points that it may settle in a day; 0 is none.")
     ] = 0,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
@@ -104,17 +104,22 @@ def grant_issuer(
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Let a key act for the program: sign receipts, settle, enrol fans, hand out rewards.
+    """Let a key act for the program: sign receipts, settle, enrol fans, hand out rewards. The owner, too, needs a grant
+    to settle. A new grant takes the place of the key's earlier one.
 
     \b
-    Example:
-      fansumer brand grant-issuer 5f5f...5f dfan1p... --scopes till,enrol --daily-cap 100000
+    Examples:
+      fansumer brand grant-issuer 5f5f...5f dfan1p... --scopes till,enrol
+      fansumer brand grant-issuer 5f5f...5f dfan1p... --scopes settle --daily-cap 100000
     """
     from api.cli.session import finish, open_wallet, payment_choice, read_account, read_id
     from api.wallet.brand import Brand
+    from ledger.domains.loyalty.state import SCOPE_SETTLE
     from ledger.types import Points, ProgramId
 
     of_program, bits = ProgramId(read_id(program, "PROGRAM")), _read_scopes(scopes)
+    if bits & SCOPE_SETTLE and not daily_cap:
+        raise typer.BadParameter("who settles needs --daily-cap: the points that it may settle in a day")
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
         sent = brand.grant_issuer(

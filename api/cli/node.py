@@ -60,7 +60,7 @@ def up(
     if smoke:
         running.run_smoke(console, workers=workers)
         return
-    options = _options(network, params, data_dir, host, port, workers, payout)
+    options = _options(network, params, data_dir, host, port, workers, payout, chain="demo" if demo else network)
     if demo:
         running.run_demo(options, console)
     else:
@@ -88,7 +88,7 @@ def run(
 
     from api.cli import up as running
 
-    running.run_up(_options(network, params, data_dir, host, port, workers, payout), Console())
+    running.run_up(_options(network, params, data_dir, host, port, workers, payout, chain=network), Console())
 
 
 def _options(
@@ -99,13 +99,18 @@ def _options(
     port: int,
     workers: int,
     payout: str | None,
+    *,
+    chain: str,
 ) -> "UpOptions":
-    """What was asked for, checked. Raises Malformed params.file or UsageFault address.*."""
+    """What was asked for, checked; `chain` names the folder by default.
+
+    Raises Malformed params.file or UsageFault address.*.
+    """
     from api.cli.chain_params import load_params
     from api.cli.session import parse_address
     from api.cli.up import UpOptions, default_folder
 
-    folder = data_dir or default_folder(network)
+    folder = data_dir or default_folder(chain)
     prefix = load_params(network, params, folder).address_prefix
     return UpOptions(
         data_dir=folder,

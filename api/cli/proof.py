@@ -27,12 +27,15 @@ def check(
       fansumer proof check purchase.proof --chain-id 0f0f...0f
     """
     from api.cli.output import print_answer
-    from api.cli.session import read_bytes, read_id
+    from api.cli.session import naming_file, read_bytes, read_id
     from ledger.proofs import PROOF_BYTES_MAX, check_proof, read_proof
     from ledger.types import ChainId
 
     known = None if chain_id is None else ChainId(read_id(chain_id, "--chain-id"))
-    report = check_proof(read_proof(read_bytes(file, PROOF_BYTES_MAX)), known)
+    data = read_bytes(file, PROOF_BYTES_MAX)
+    with naming_file(file, "proof"):
+        proof = read_proof(data)
+    report = check_proof(proof, known)
     print_answer(describe_report(report, chain_is_known=known is not None), as_json=as_json)
 
 
@@ -48,11 +51,13 @@ def transaction(
     Example:
       fansumer proof transaction e4e4...e4 --out purchase.proof
     """
+    from api.cli.output import say
     from api.cli.session import connect, read_id, write_file
     from ledger.types import TxId
 
     with connect(url) as client:
         write_file(out, client.transaction_proof(TxId(read_id(txid, "TXID"))))
+    say(f"The proof is in {out}.")
 
 
 @app.command()
@@ -65,10 +70,12 @@ def account(
     Example:
       fansumer proof account dfan1p... --out account.proof
     """
+    from api.cli.output import say
     from api.cli.session import connect, write_file
 
     with connect(url) as client:
         write_file(out, client.account_proof(address))
+    say(f"The proof is in {out}.")
 
 
 def describe_report(report: Any, *, chain_is_known: bool) -> dict[str, Any]:

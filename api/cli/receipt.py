@@ -1,11 +1,14 @@
 """`fansumer wallet receipt`: what a till signed, checked without any network."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.options import DEFAULT_URL, AsJson, Url
+
+if TYPE_CHECKING:
+    from ledger.domains.loyalty.receipts import SignedReceipt
 
 app = typer.Typer(no_args_is_help=True, help="Receipts: a till's signed promise of points.")
 
@@ -34,12 +37,11 @@ def check(
     import time
 
     from api.cli.output import print_answer
-    from api.cli.session import connect, read_bytes, read_id, read_text
+    from api.cli.session import connect, read_id, read_text
     from api.wallet.receipts import check_receipt, describe_receipt, find_in_opening
-    from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX, decode_receipt
     from ledger.types import ChainId, Timestamp
 
-    signed = decode_receipt(read_bytes(file, RECEIPT_BYTES_MAX))
+    signed = read_receipt(file)
     if chain_id is None:
         with connect(url) as client:
             chain_id = str(client.chain()["chain_id"])
@@ -48,3 +50,13 @@ def check(
     if opening is not None:
         shown |= find_in_opening(signed, read_text(opening))
     print_answer(shown, as_json=as_json)
+
+
+def read_receipt(file: Path) -> "SignedReceipt":
+    """The receipt in a file; its signature is not checked. Raises UsageFault cli.file_failed, WalletError cli.bad_file."""
+    from api.cli.session import naming_file, read_bytes
+    from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX, decode_receipt
+
+    data = read_bytes(file, RECEIPT_BYTES_MAX)
+    with naming_file(file, "receipt"):
+        return decode_receipt(data)

@@ -12,6 +12,7 @@ import typer
 
 from api.cli.output import UsageFault, print_answer, say
 from api.wallet.client import Answer, Client
+from api.wallet.errors import WalletError
 from api.wallet.keystore import DEFAULT_COST, load_keystore
 from api.wallet.mnemonic import MasterSeed, derive_master_seed, spell_entropy
 from api.wallet.wallet import OWN_FEE, POOL, Sent, Wallet
@@ -27,6 +28,7 @@ KEYSTORE_COST = DEFAULT_COST
 """What a guess at the passphrase of a new keystore costs; tests make it cheap."""
 
 BAD_ID = Code("cli.bad_id", "{name} must be 64 hexadecimal digits, not {found}", "Copy the whole id again.")
+BAD_FILE = Code("cli.bad_file", "{path} is no {what}: {reason}", "Name the right file, or ask for it again.")
 FILE_FAILED = Code("cli.file_failed", "the file {path} cannot be used: {reason}", "Check its name and permissions.")
 
 
@@ -133,6 +135,15 @@ def read_text(path: Path) -> str:
         return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError:
         raise UsageFault(FILE_FAILED, path=str(path), reason="it is not UTF-8 text") from None
+
+
+@contextmanager
+def naming_file(path: Path, what: str) -> Iterator[None]:
+    """Says of which file it is that its bytes are malformed. Raises WalletError cli.bad_file."""
+    try:
+        yield
+    except Malformed as fault:
+        raise WalletError(BAD_FILE, path=str(path), what=what, reason=str(fault)) from None
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -30,6 +30,7 @@ def invite(
     Example:
       fansumer brand invite 5f5f...5f --out invitation.json
     """
+    from api.cli.output import say
     from api.cli.session import open_wallet, read_id, write_file
     from api.wallet.brand import Brand
     from ledger.types import ProgramId
@@ -40,6 +41,7 @@ def invite(
         typer.echo(text)
     else:
         write_file(out, text.encode())
+        say(f"The invitation is in {out}.")
 
 
 def enrol(
@@ -97,8 +99,8 @@ def sign_receipt(
     """
     import time
 
-    from api.cli.output import print_answer
-    from api.cli.session import data_folder, open_wallet, read_account, read_id, write_file
+    from api.cli.output import UsageFault, print_answer
+    from api.cli.session import FILE_FAILED, data_folder, open_wallet, read_account, read_id, write_file
     from api.wallet.brand import Brand, Purchase
     from api.wallet.receipts import describe_receipt
     from api.wallet.sequence import take_sequence
@@ -106,6 +108,8 @@ def sign_receipt(
     from ledger.types import ProgramId, Timestamp
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
+    if out.exists():
+        raise UsageFault(FILE_FAILED, path=str(out), reason="it exists already, and a receipt is never overwritten")
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened)
         facts = brand.read_program(of_program)
@@ -150,15 +154,16 @@ def settle(
       fansumer brand settle 5f5f...5f receipts --openings openings
     """
     from api.cli.output import print_answer
-    from api.cli.session import data_folder, open_wallet, payment_choice, read_bytes, read_id
+    from api.cli.receipt import read_receipt
+    from api.cli.session import data_folder, open_wallet, payment_choice, read_id
     from api.wallet.brand import Brand
     from api.wallet.settlement import SettlementBook, SettlementTerms, Settler
-    from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX, decode_receipt
+    from ledger.address import encode_address
     from ledger.types import ProgramId, Timestamp
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
     kept = openings or data_folder() / "openings" / of_program.hex()
-    signed = [decode_receipt(read_bytes(path, RECEIPT_BYTES_MAX)) for path in _files_in(receipts)]
+    signed = [read_receipt(path) for path in _files_in(receipts)]
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
         facts = brand.read_program(of_program)
@@ -174,8 +179,10 @@ def settle(
         outcome = settler.settle(signed, until=now, is_last=last)
         if last:
             outcome.add(settler.flush(now))
+    prefix = opened.facts.address_prefix
     skipped = [
-        {"member": opening.member.hex(), "period": opening.period, "code": code} for opening, code in outcome.skipped
+        {"member": encode_address(prefix, opening.member), "period": opening.period, "code": code}
+        for opening, code in outcome.skipped
     ]
     print_answer(
         {

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_data_path
 from rich.console import Console
 
+from api.cli.session import data_folder
+from api.demo.brand import DEMO_PHRASE
+from api.demo.driver import STORE_FILE
 from api.demo.replay import DEMO_WEEKS, ReplayOptions, demo_brand_master, run_replay
 from api.demo.walk import Walk, WalkReport
 from api.http.settings import HttpSettings
@@ -22,19 +24,28 @@ from api.wallet.derivation import derive_main_seed
 from ledger.address import encode_address
 from ledger.errors import Code
 from ledger.networks import NETWORKS
-from ledger.params import Params, params_from_mapping
+from ledger.params import Params, params_from_mapping, params_to_mapping
 from ledger.types import Address
 from node.audit import AuditReport, audit_store
 from node.errors import NodeError
 from node.node import Node, NodeConfig
+from node.store.engine import StoreLock
 
 PARAMS_FILE = "params.json"
+BEGUN_FILE = "replay.begun"
+"""Lies in the demo's folder while its chain is being made: only such a chain is made anew."""
 DEFAULT_PORT = 8780
 DEFAULT_HOST = "127.0.0.1"
 
 SMOKE_FAILED = Code("smoke.failed", "the smoke run failed: {reason}", "Read the lines above; they say at which step.")
 BAD_PARAMS_FILE = Code(
     "params.unreadable", "{path} is no params file: {reason}", "Write one with `fansumer chain params`."
+)
+
+FOLDER_IN_USE = Code(
+    "demo.folder_in_use",
+    "the folder {folder} holds a chain that is not the demo's",
+    "Name a folder of the demo's own with --data-dir.",
 )
 
 Say = Callable[[str], None]
@@ -55,7 +66,7 @@ class UpOptions:
 
 def default_folder(name: str) -> Path:
     """The user's data folder for the chain called `name`."""
-    return user_data_path("fansumer", appauthor=False) / name
+    return data_folder() / name
 
 
 def read_params_file(path: Path) -> Params:
@@ -105,7 +116,17 @@ def run_up(options: UpOptions, console: Console) -> None:
     """Run a node until it is told to stop (Ctrl-C or SIGTERM)."""
     folder = options.data_dir or default_folder(options.network)
     params = find_params(options, folder)
-    _serve(Running(options, folder, params, options.payout), console, _hints_for_node)
+    running = Running(options, folder, params, options.payout)
+    if options.params_file is not None:
+        _keep_params(folder, params)
+    _serve(running, console, _hints_for_node)
+
+
+def _keep_params(folder: Path, params: Params) -> None:
+    """Leave a private chain's params beside its store, so that the next start and an audit need not be told."""
+    own = folder / PARAMS_FILE
+    if not own.exists():
+        own.write_text(json.dumps(params_to_mapping(params), indent=2) + "\n", encoding="utf-8")
 
 
 def run_demo(options: UpOptions, console: Console) -> None:
@@ -122,16 +143,31 @@ def demo_owner() -> Signer:
 
 
 def prepare_demo(folder: Path, console: Console) -> None:
-    """Replay the last four weeks into `folder` unless that was done before; a broken-off replay is made anew."""
-    done = folder / "replay.json"
+    """Replay the last four weeks into `folder` unless that was done before; a broken-off replay is made anew.
+
+    Raises `demo.folder_in_use` where another chain lies there, `store.in_use` where another process makes one.
+    """
+    done, begun = folder / "replay.json", folder / BEGUN_FILE
     if done.exists():
-        console.print(f"The demo chain is in {folder} already.")
+        console.print(f"The demo chain is in {folder} already.", soft_wrap=True)
         return
-    for stale in folder.glob("chain.sqlite*"):
-        stale.unlink()
-    console.print(f"Replaying {DEMO_WEEKS} weeks of a grocer's purchases (simulated from real shopping patterns) ...")
+    lock = StoreLock(folder)
+    try:
+        stale = list(folder.glob(f"{STORE_FILE}*"))
+        if stale and not begun.exists():
+            raise NodeError(FOLDER_IN_USE, folder=str(folder))
+        begun.touch()
+        for path in stale:
+            path.unlink()
+    finally:
+        lock.release()
+    console.print(
+        f"Replaying {DEMO_WEEKS} weeks of a grocer's purchases (simulated from real shopping patterns) into {folder} ...",
+        soft_wrap=True,
+    )
     summary = run_replay(ReplayOptions(weeks=DEMO_WEEKS, data_dir=None, as_of=None, folder=folder), console=console)
     done.write_text(json.dumps(summary.to_mapping()), encoding="utf-8")
+    begun.unlink()
 
 
 def _serve(running: Running, console: Console, hints: Callable[[Running], list[str]]) -> None:
@@ -140,9 +176,11 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
         signal.signal(number, lambda *_: stop.set())
     try:
         running.start()
-        console.print(f"The API is at [bold]{running.url}[/bold] (docs: {running.url}/docs). Ctrl-C stops.")
+        console.print(
+            f"The API is at [bold]{running.url}[/bold] (docs: {running.url}/docs). Ctrl-C stops.", soft_wrap=True
+        )
         for hint in hints(running):
-            console.print(hint, highlight=False)
+            console.print(hint, highlight=False, soft_wrap=True)
         while not stop.wait(0.5):
             pass
         console.print("Stopping ...")
@@ -165,6 +203,10 @@ def _hints_for_demo(running: Running) -> list[str]:
         f"  curl {running.url}/v1/accounts/{owner}",
         "  fansumer chain info",
         "  fansumer wallet create",
+        "To act as the demo brand, put its phrase, which is public, in a file and restore it into a keystore of its own:",
+        f"  echo {DEMO_PHRASE} > phrase.txt",
+        "  fansumer wallet restore --phrase-file phrase.txt --wallet brand.json",
+        "With --wallet brand.json, account 0 owns the program and holds coin, --account 1 is its till, --account 2 settles.",
     ]
 
 

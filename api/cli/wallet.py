@@ -177,6 +177,7 @@ def join(
       fansumer wallet join invitation.json --request request.json
       fansumer wallet join 5f5f...5f
     """
+    from api.cli.output import say
     from api.cli.session import finish, open_master, open_wallet, read_id, read_text, write_file
     from api.wallet.builder import Signer
     from api.wallet.derivation import derive_program_seed
@@ -195,6 +196,7 @@ def join(
         typer.echo(answer)
     else:
         write_file(request, answer.encode())
+        say(f"The request is in {request}; give it to the till.")
 
 
 @app.command()

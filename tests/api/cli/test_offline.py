@@ -37,6 +37,7 @@ def test_terms_are_checked_before_a_node_is_asked(terminal: Terminal) -> None:
     error = terminal.fail("brand", "create-program", file)
     assert "terms.bad_file" in error and "example-terms" in error
     assert "is no scope" in terminal.fail("brand", "grant-issuer", "5f" * 32, "x", "--scopes", "till,king", expect=2)
+    assert "--daily-cap" in terminal.fail("brand", "grant-issuer", "5f" * 32, "x", "--scopes", "till,settle", expect=2)
 
 
 def test_tiers_and_deadlines_are_checked_before_a_node_is_asked(terminal: Terminal) -> None:
@@ -61,7 +62,8 @@ def test_receipt_is_checked_offline(terminal: Terminal, tmp_path: Path) -> None:
     assert "receipt.not_signed" in terminal.fail("wallet", "receipt", "check", receipt, "--chain-id", "0d" * 32)
     assert "receipt.wrong_time" in terminal.fail(*check, "--fresh")
     receipt.write_bytes(encode_receipt(signed)[:-1])
-    assert "codec.truncated" in terminal.fail(*check)
+    error = terminal.fail(*check)
+    assert f"{receipt} is no receipt" in error and "codec.truncated" in error and "cli.bad_file" in error
 
 
 def test_bytes_that_are_no_proof_are_refused(terminal: Terminal, tmp_path: Path) -> None:

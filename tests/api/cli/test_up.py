@@ -1,0 +1,108 @@
+"""What `fansumer up` does to folders and ports before a node runs."""
+
+import json
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from api.cli import up
+from api.service import bind_port
+from ledger.networks import NETWORKS
+from ledger.params import params_to_mapping
+from node.errors import NodeError
+from node.store.engine import StoreLock
+from tests.api.cli.conftest import Terminal
+
+QUIET = Console(quiet=True)
+
+
+def code_of(action: Any, *arguments: Any) -> str:
+    with pytest.raises(NodeError) as caught:
+        action(*arguments)
+    return caught.value.code.name
+
+
+@pytest.fixture
+def replays(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every folder in which a replay was begun; a folder called `broken` breaks it off."""
+    found: list[Path] = []
+
+    def replay(options: Any, console: Console) -> Any:
+        found.append(options.folder)
+        (options.folder / "chain.sqlite").write_text("demo")
+        if options.folder.name == "broken" and len(found) == 1:
+            raise KeyboardInterrupt
+        return SimpleNamespace(to_mapping=lambda: {"weeks": 4})
+
+    monkeypatch.setattr(up, "run_replay", replay)
+    return found
+
+
+def test_the_demo_is_made_once(replays: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "demo"
+    up.prepare_demo(folder, QUIET)
+    up.prepare_demo(folder, QUIET)
+    assert replays == [folder]
+    assert sorted(path.name for path in folder.iterdir()) == ["chain.sqlite", "lock", "replay.json"]
+
+
+def test_a_replay_that_was_broken_off_is_made_anew(replays: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "broken"
+    with pytest.raises(KeyboardInterrupt):
+        up.prepare_demo(folder, QUIET)
+    (folder / "chain.sqlite-wal").write_text("left behind")
+    up.prepare_demo(folder, QUIET)
+    assert len(replays) == 2
+    assert not (folder / "chain.sqlite-wal").exists()
+
+
+def test_the_demo_never_deletes_another_chain(replays: list[Path], tmp_path: Path) -> None:
+    store = tmp_path / "chain.sqlite"
+    store.write_text("somebody's chain")
+    assert code_of(up.prepare_demo, tmp_path, QUIET) == "demo.folder_in_use"
+    assert store.read_text() == "somebody's chain"
+    assert replays == []
+
+
+def test_two_demos_are_not_made_in_one_folder_at_once(replays: list[Path], tmp_path: Path) -> None:
+    lock = StoreLock(tmp_path)
+    try:
+        assert code_of(up.prepare_demo, tmp_path, QUIET) == "store.in_use"
+    finally:
+        lock.release()
+    assert replays == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [(("up", "--demo"), "demo"), (("up",), "dev"), (("node", "run", "--network", "sim"), "sim")],
+)
+def test_each_chain_has_a_folder_of_its_own(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], folder: str
+) -> None:
+    seen: list[up.UpOptions] = []
+    for name in ("run_demo", "run_up"):
+        monkeypatch.setattr(up, name, lambda options, console: seen.append(options))
+    terminal.run(*arguments)
+    assert [options.data_dir for options in seen] == [terminal.home / folder]
+
+
+def test_params_are_kept_beside_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, folder = tmp_path / "private.json", tmp_path / "chain"
+    file.write_text(json.dumps(params_to_mapping(NETWORKS["sim"]) | {"name": "private"}))
+    monkeypatch.setattr(up, "_serve", lambda running, console, hints: running.close())
+    up.run_up(up.UpOptions(data_dir=folder, port=0, params_file=file), QUIET)
+    assert up.find_params(up.UpOptions(), folder).name == "private"
+    up.run_up(up.UpOptions(data_dir=folder, port=0), QUIET)  # the same chain, without being told
+
+
+def test_an_address_that_cannot_be_listened_on_is_told_apart_from_a_taken_port() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert code_of(bind_port, "127.0.0.1", taken.getsockname()[1]) == "api.port_in_use"
+    assert code_of(bind_port, "203.0.113.1", 0) == "api.not_bound"
