@@ -1,10 +1,12 @@
 """What `fansumer up` does to folders and ports before a node runs."""
 
+import errno
 import json
 import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -94,15 +96,27 @@ def test_each_chain_has_a_folder_of_its_own(
 def test_params_are_kept_beside_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, folder = tmp_path / "private.json", tmp_path / "chain"
     file.write_text(json.dumps(params_to_mapping(NETWORKS["sim"]) | {"name": "private"}))
+    listener = Mock(getsockname=lambda: ("127.0.0.1", 1))
+    monkeypatch.setattr(up, "bind_port", lambda host, port: listener)
     monkeypatch.setattr(up, "_serve", lambda running, console, hints: running.close())
     up.run_up(up.UpOptions(data_dir=folder, port=0, params_file=file), QUIET)
     assert up.find_params(up.UpOptions(), folder).name == "private"
     up.run_up(up.UpOptions(data_dir=folder, port=0), QUIET)  # the same chain, without being told
 
 
-def test_an_address_that_cannot_be_listened_on_is_told_apart_from_a_taken_port() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        assert code_of(bind_port, "127.0.0.1", taken.getsockname()[1]) == "api.port_in_use"
-    assert code_of(bind_port, "203.0.113.1", 0) == "api.not_bound"
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.EADDRINUSE, "api.port_in_use"),
+        (errno.EACCES, "api.not_bound"),
+        (errno.EADDRNOTAVAIL, "api.not_bound"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_is_told_apart_from_a_taken_port(
+    monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    listener = Mock()
+    listener.bind.side_effect = OSError(number, "refused")
+    monkeypatch.setattr(socket, "socket", lambda *_: listener)
+    assert code_of(bind_port, "203.0.113.1", 80) == code
+    listener.close.assert_called_once()
