@@ -161,6 +161,10 @@ class Client:
         """`GET /v1/programs/{id}/members`: a page."""
         return self._page(f"/v1/programs/{program.hex()}/members", cursor, limit)
 
+    def issuers(self, program: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/programs/{id}/issuers`."""
+        return self._page(f"/v1/programs/{program.hex()}/issuers", cursor, limit)
+
     def liability(self, program: bytes) -> Answer:
         """`GET /v1/programs/{id}/liability`: what the program owes its members."""
         return self._json("GET", f"/v1/programs/{program.hex()}/liability")

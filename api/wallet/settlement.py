@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from api.wallet.brand import Brand
 from api.wallet.builder import build, new_salt
-from api.wallet.client import ClientProblem
+from api.wallet.client import Answer, ClientProblem
 from api.wallet.errors import WalletError
 from api.wallet.sealing import (
     NOTHING_CARRIED,
@@ -39,11 +39,14 @@ from ledger.domains.loyalty.receipts import SignedReceipt, receipt_is_signed
 from ledger.errors import Code
 from ledger.kinds import APPLIED
 from ledger.params import EARN_ENTRIES_MAX
+from ledger.policy import address_of_key
 from ledger.transaction import decode_transaction
 from ledger.types import Address, Points, ProgramId, ReceiptHash, Timestamp, TxId
 
 FORMAT: Final = "fansumer-settlement-book"
 VERSION: Final = 1
+TIME_END: Final = 2**41
+"""Later than any receipt's time."""
 VERSIONS_MAX: Final = 16
 """Signed versions of one batch that are remembered; all but the latest have long expired then."""
 APPLIED_SHOWN: Final = "applied"
@@ -228,6 +231,9 @@ class Settler:
         found = list(receipts)
         for signed in found:
             self._check(signed)
+        tills = self._read_tills() if found else {}
+        for signed in found:
+            self._check_till(signed, tills)
         total = self.resume()
         tried: set[tuple[Address, int]] = set()
         while True:
@@ -261,12 +267,27 @@ class Settler:
         self._book.save()
         return self._deliver(again)
 
+    def _read_tills(self) -> dict[str, Answer]:
+        """The program's issuers that may sign receipts, or once could, by their address."""
+        client = self._brand.wallet.client
+        issuers = client.every(client.issuers, self._book.program)
+        return {issuer["address"]: issuer for issuer in issuers if "till" in issuer["scopes"]}
+
     def _check(self, signed: SignedReceipt) -> None:
-        receipt, name = signed.receipt, f"{signed.receipt.till.hex()[:16]}/{signed.receipt.sequence}"
+        receipt, name = signed.receipt, _name(signed)
         if receipt.program != self._book.program:
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="of another program")
         if not receipt_is_signed(signed, self._brand.wallet.facts.chain_id):
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="not signed by the till that it names")
+
+    def _check_till(self, signed: SignedReceipt, tills: Mapping[str, Answer]) -> None:
+        """A receipt that anybody could have signed is worth nothing: its till must have held the scope at its time."""
+        receipt, name = signed.receipt, _name(signed)
+        till = tills.get(self._brand.wallet.address_text(address_of_key(receipt.till)))
+        if till is None:
+            raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed by a key without the scope of a till")
+        if not till["granted_at"] <= receipt.time <= (till["revoked_at"] or TIME_END):
+            raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed when its till held no grant")
 
     def _next_batch(
         self, receipts: Iterable[SignedReceipt], until: Timestamp, tried: set[tuple[Address, int]]
@@ -334,3 +355,8 @@ class Settler:
 
     def _txid(self, raw: bytes) -> TxId:
         return decode_transaction(raw, self._brand.wallet.facts.chain_id).txid
+
+
+def _name(signed: SignedReceipt) -> str:
+    """A receipt as a message names it: its till and its number there."""
+    return f"{signed.receipt.till.hex()[:16]}/{signed.receipt.sequence}"

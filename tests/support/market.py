@@ -44,13 +44,13 @@ class Market:
         request = self.fan.answer_invitation(self.till.invite(self.program))
         self.done(self.till.enrol(self.program, JoinRequest.from_json(request.to_json())))
 
-    def buy(self, cents: int) -> SignedReceipt:
-        """A receipt under the terms that the node shows."""
+    def buy(self, cents: int, till: Brand | None = None) -> SignedReceipt:
+        """A receipt under the terms that the node shows, by this till or another one."""
         facts = self.till.read_program(self.program)
         self._sequence += 1
         now = Timestamp(int(self.node.client.chain()["time"]))
         purchase = Purchase(self.member, self._sequence, now, cents)
-        return self.till.sign_receipt(self.program, facts.version, facts.terms, purchase)
+        return (till or self.till).sign_receipt(self.program, facts.version, facts.terms, purchase)
 
     def settler(self, book: Path, seed: int = 1) -> Settler:
         """The till's settling, with remainders from a seed."""

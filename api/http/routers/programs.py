@@ -11,6 +11,7 @@ from api.http.openapi import answers
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.rendering import json_response, show_day
 from api.http.schemas.programs import (
+    IssuersAnswer,
     LiabilityAnswer,
     MembersAnswer,
     ProgramAnswer,
@@ -20,9 +21,12 @@ from api.http.schemas.programs import (
 from api.http.standing import show_standing
 from ledger.domains.loyalty.state import (
     DAYS,
+    SCOPE_NAMES,
     Books,
+    Grant,
     Program,
     days_key,
+    grant_key,
     load_books,
     load_member,
     load_program,
@@ -154,6 +158,31 @@ def _show_member(
     member = load_member(Overlay(view), program_id, address)
     held = sum(hold.points for _, hold in view.open_holds(address) if hold.program == program_id)
     return {"address": services.renderer.address(address), **show_standing(member, today, held)}
+
+
+@router.get("/{program}/issuers", summary="Who may act for a program", responses=answers(IssuersAnswer))
+async def list_issuers(request: Request, program: IdText, cursor: Cursor = None, limit: Limit = PAGE_LIMIT) -> Response:
+    """Tills and settlement keys in the order in which they were first granted, the revoked ones included."""
+    services = services_of(request)
+    program_id = ProgramId(parse_id("program", program))
+    page = Page("program.issuers", (program_id,), cursor, limit, width=2)
+    with services.reader.snapshot() as view:
+        load_program(Overlay(view), program_id)
+        rows = view.listed(program_id, "issuer", page.place, page.rows_wanted)
+        return json_response(
+            page.answer(rows, _position, lambda row: _show_issuer(services, view, program_id, Address(row.id)))
+        )
+
+
+def _show_issuer(services: Services, view: Snapshot, program_id: ProgramId, address: Address) -> dict[str, Any]:
+    grant: Grant = view.record(grant_key(program_id, address))
+    return {
+        "address": services.renderer.address(address),
+        "scopes": [name for scope, name in SCOPE_NAMES.items() if grant.scopes & scope],
+        "daily_cap": grant.daily_cap,
+        "granted_at": grant.granted_at,
+        "revoked_at": grant.revoked_at or None,
+    }
 
 
 @router.get("/{program}/liability", summary="What a program owes its members", responses=answers(LiabilityAnswer))

@@ -183,6 +183,32 @@ class MembersAnswer(PageAnswer):
     EXAMPLE: ClassVar[Example] = {"items": [MemberItem.EXAMPLE], "next_cursor": EXAMPLE_CURSOR}
 
 
+class IssuerItem(Answer):
+    """A key that may act for the program. Receipts of a till count from `granted_at` until `revoked_at` (null: it is live)."""
+
+    address: str
+    scopes: list[str]
+    daily_cap: int
+    granted_at: int
+    revoked_at: int | None
+
+    EXAMPLE: ClassVar[Example] = {
+        "address": EXAMPLE_ADDRESS,
+        "scopes": ["till", "enrol"],
+        "daily_cap": 0,
+        "granted_at": 1_793_491_200,
+        "revoked_at": None,
+    }
+
+
+class IssuersAnswer(PageAnswer):
+    """Issuers in the order in which they were first granted; those who were revoked stay."""
+
+    items: list[IssuerItem]
+
+    EXAMPLE: ClassVar[Example] = {"items": [IssuerItem.EXAMPLE], "next_cursor": EXAMPLE_CURSOR}
+
+
 class LiabilityDay(ShownDay):
     """What moves when this day begins: points that become available, and points that expire if not used before."""
 

@@ -37,6 +37,8 @@ SCOPE_SETTLE = 2
 SCOPE_ENROL = 4
 SCOPE_FULFIL = 8
 SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL
+SCOPE_NAMES = {SCOPE_TILL: "till", SCOPE_SETTLE: "settle", SCOPE_ENROL: "enrol", SCOPE_FULFIL: "fulfil"}
+"""How people write the scopes."""
 
 
 @dataclass(frozen=True, slots=True)

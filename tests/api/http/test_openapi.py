@@ -37,6 +37,7 @@ PATHS = {
     "/v1/programs",
     "/v1/programs/{program}",
     "/v1/programs/{program}/rewards",
+    "/v1/programs/{program}/issuers",
     "/v1/programs/{program}/members",
     "/v1/programs/{program}/liability",
     "/v1/campaigns",

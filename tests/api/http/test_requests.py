@@ -99,7 +99,13 @@ async def test_large_bodies(small_app: FastAPI) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/v1/transactions/{}", "/v1/transactions/{}/proof", "/v1/programs/{}", "/v1/programs/{}/rewards"]
-    + ["/v1/programs/{}/members", "/v1/programs/{}/liability", "/v1/campaigns/{}", "/v1/campaigns/{}/pledges"],
+    + [
+        "/v1/programs/{}/issuers",
+        "/v1/programs/{}/members",
+        "/v1/programs/{}/liability",
+        "/v1/campaigns/{}",
+        "/v1/campaigns/{}/pledges",
+    ],
 )
 async def test_ids(client: httpx2.AsyncClient, path: str) -> None:
     for text in ("x", HEX[:-1], HEX + "0", HEX[:-2] + "zz", "5f " * 21 + "5", "%00" * 64, "٣" * 64, "-" * 64):

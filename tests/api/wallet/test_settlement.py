@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from api.wallet.brand import Brand
+from api.wallet.brand import Brand, Purchase
 from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.sealing import Opening
 from api.wallet.settlement import VERSIONS_MAX, SettlementBook
-from api.wallet.wallet import OWN_FEE
-from ledger.domains.loyalty.state import member_key
+from api.wallet.wallet import OWN_FEE, Wallet
+from ledger.domains.loyalty.receipts import sign_receipt
+from ledger.domains.loyalty.state import SCOPE_TILL, member_key
 from ledger.types import Points, ProgramId, Timestamp
 from tests.support.market import TILL_SCOPES, Market
-from tests.support.wallet_node import main_signer, open_wallet_node
+from tests.support.wallet_node import main_signer, master_of, open_wallet_node
 
 
 @pytest.fixture
@@ -106,7 +108,11 @@ def test_a_batch_that_no_block_took_in_time_is_signed_again_with_the_same_salt(m
 
 
 def test_a_refused_batch_may_be_paid_in_another_way_and_counts_once(market: Market, path: Path) -> None:
-    receipt = market.buy(3_000)
+    counter = market.owner
+    market.done(
+        market.owner.grant_issuer(market.program, counter.wallet.main.address, scopes=SCOPE_TILL, daily_cap=Points(0))
+    )
+    receipt = market.buy(3_000, counter)
     till = main_signer("till").address
     market.done(market.owner.revoke_issuer(market.program, till))
     settler = market.settler(path)
@@ -200,3 +206,29 @@ def test_books_that_are_damaged_or_of_others_are_refused(market: Market, path: P
         SettlementBook.load(path, market.program)
     with pytest.raises(WalletError):
         SettlementBook(path, market.program).save()
+
+
+def test_a_fan_can_not_pay_itself(market: Market, path: Path) -> None:
+    facts = market.till.read_program(market.program)
+    now = Timestamp(int(market.node.client.chain()["time"]))
+    forger = Brand(Wallet(master_of("fan"), market.node.client))
+    forged = forger.sign_receipt(market.program, facts.version, facts.terms, Purchase(market.member, 1, now, 9_999_999))
+    with pytest.raises(WalletError, match="without the scope of a till"):
+        market.settler(path).settle([forged], until=Timestamp(2**39))
+    assert market.points()["entries"] == 0
+
+
+def test_receipts_count_between_grant_and_revocation(market: Market, path: Path) -> None:
+    receipt = market.buy(1_000)
+    early = replace(receipt.receipt, time=Timestamp(1))
+    seed = market.till.wallet.main.seed
+    backdated = sign_receipt(early, receipt.salt, market.till.wallet.facts.chain_id, seed)
+    with pytest.raises(WalletError, match="held no grant"):
+        market.settler(path).settle([backdated], until=Timestamp(2**39))
+    market.node.mine()
+    market.done(market.owner.revoke_issuer(market.program, market.till.wallet.main.address))
+    (issuer,) = market.node.client.issuers(market.program)["items"]
+    assert issuer["granted_at"] <= receipt.receipt.time <= issuer["revoked_at"]
+    market.node.mine()
+    with pytest.raises(WalletError, match="held no grant"):
+        market.settler(path).settle([market.buy(1_000)], until=Timestamp(2**39))
