@@ -76,6 +76,8 @@ class AuditReport:
         return not self.findings
 
 
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
 Progress = Callable[[int, int], None]
 
 
@@ -103,6 +105,8 @@ def _audit(engine: Engine, params: Params, progress: Progress | None) -> AuditRe
     report = AuditReport(chain_id=chain.chain_id)
     try:
         with engine.connect() as connection:
+            # One snapshot for all that is read: a node that goes on mining must not look like a false store.
+            connection.exec_driver_sql("BEGIN" if engine.dialect.name == "sqlite" else SNAPSHOT)
             _replay(connection, chain, report, progress)
             report.height, report.tip = chain.tip.height, chain.tip.hash
             report.state_root = chain.state_root

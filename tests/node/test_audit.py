@@ -105,3 +105,20 @@ def test_an_audit_changes_nothing(folder: Path, lived: StoredShop) -> None:
     before = (folder / "chain.sqlite").read_bytes()
     audit_store(folder, lived.chain.params)
     assert (folder / "chain.sqlite").read_bytes() == before
+
+
+def test_a_node_that_goes_on_meanwhile_is_no_false_store(folder: Path, lived: StoredShop) -> None:
+    """What is written while the audit runs is not seen by it."""
+    seen: list[int] = []
+
+    def write_meanwhile(height: int, total: int) -> None:
+        if not seen:
+            with closing(sqlite3.connect(folder / "chain.sqlite")) as connection, connection:
+                connection.execute("DELETE FROM history")
+        seen.append(height)
+
+    with closing(sqlite3.connect(folder / "chain.sqlite")) as connection:
+        assert connection.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
+    assert audit_store(folder, lived.chain.params, progress=write_meanwhile).is_good
+    assert seen
+    assert not audit_store(folder, lived.chain.params).is_good

@@ -12,6 +12,7 @@ from api.wallet.program_file import read_program_file
 from api.wallet.settlement import SettlementBook
 from api.wallet.wallet import OWN_FEE
 from ledger.domains.consent.state import PERSONALISE
+from ledger.domains.loyalty.state import SCOPE_TILL
 from ledger.types import Amount, CampaignId, Hash, HoldId, Points, RewardId, Timestamp
 from tests.support.market import TERMS_FILE, TILL_SCOPES, Market
 from tests.support.wallet_node import main_signer, open_wallet_node
@@ -141,7 +142,9 @@ def test_joining_at_a_till_in_one_place(market: Market) -> None:
 
 def test_revoked_issuer_settles_nothing_and_the_book_keeps_the_batch(market: Market, book: Path) -> None:
     market.enrol()
-    receipt = market.buy(1_000)
+    counter = main_signer("owner").address
+    market.done(market.owner.grant_issuer(market.program, counter, scopes=SCOPE_TILL, daily_cap=Points(0)))
+    receipt = market.buy(1_000, market.owner)
     market.done(market.owner.revoke_issuer(market.program, main_signer("till").address))
     with pytest.raises(ClientProblem) as fault:
         market.settle(book, receipt)
