@@ -3,7 +3,7 @@
 Run it after a change of the dependencies, with an installed `uv` or without: it makes a throwaway environment for one.
 `--upgrade` takes the newest versions; without it what is locked stays where it can.
 
-requirements.lock      base and demo, with the build backend: what `scripts/run.py` installs
+requirements.lock      base, demo and report, with the build backend: what `scripts/run.py` installs
 requirements-dev.lock  the same versions, and the tools for tests: what `scripts/test.py` installs
 
 Both hold for every Python that `requires-python` allows and every platform, carry the hash of each file, and name no index.
@@ -51,7 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         uv = find_uv(Path(folder))
-        base = ["--extra", "demo", "--group", "build"]
+        base = ["--extra", "demo", "--extra", "report", "--group", "build"]
         compile_lock(uv, RUN_LOCK, *base, upgrade=options.upgrade)
         compile_lock(uv, DEV_LOCK, *base, "--group", "dev", "--constraints", RUN_LOCK, upgrade=options.upgrade)
 
