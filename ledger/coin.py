@@ -10,7 +10,7 @@ from ledger.domains.accounts.state import Account, load_account, save_account
 from ledger.domains.loyalty.state import books_key, load_books
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import Call, Context
-from ledger.params import EXIT_WEIGHT
+from ledger.params import CONTEST_WEIGHT, EXIT_WEIGHT, Params
 from ledger.state import RuleView
 from ledger.types import Address, Amount, ProgramId
 
@@ -82,9 +82,19 @@ def lock_deposit(view: RuleView, call: Call, context: Context) -> Amount:
     return deposit
 
 
+def exit_fee(params: Params) -> Amount:
+    """What an exit costs its record, whatever it weighs (spec FEE-4)."""
+    return Amount(EXIT_WEIGHT * params.fee_rate_min)
+
+
+def contest_fee(params: Params) -> Amount:
+    """What a prepaid contest costs, whatever it weighs (spec LOY-14)."""
+    return Amount(CONTEST_WEIGHT * params.fee_rate_min)
+
+
 def prepay_exit(view: RuleView, call: Call, context: Context) -> Amount:
     """Lock what the exit of a record will cost from the call's payer; returns the amount (spec FEE-4)."""
-    prepaid = Amount(EXIT_WEIGHT * context.params.fee_rate_min)
+    prepaid = exit_fee(context.params)
     take_from(view, call.payer, prepaid, "locked")
     return prepaid
 

@@ -18,7 +18,6 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import Context
-from ledger.params import EXIT_WEIGHT
 from ledger.state import RuleView
 from ledger.transaction import OwnFee, Sponsored, Transaction
 from ledger.types import Amount, ProgramId
@@ -26,8 +25,8 @@ from ledger.types import Amount, ProgramId
 FEE_TOO_LOW = Code("fee.too_low", "the fee is {offered}; at least {needed} is needed", "Raise the fee and sign again.")
 EXIT_TOO_HEAVY = Code(
     "fee.exit_weight",
-    "the exit weighs {weight}, and {maximum} was prepaid",
-    "Pay the fee yourself: so many signatures were not paid in advance.",
+    "it weighs {weight}, and {maximum} was prepaid",
+    "Pay the fee yourself: so many signatures or codes were not paid in advance.",
 )
 NOT_SPONSORED = Code(
     "fee.not_sponsored",
@@ -68,8 +67,8 @@ def charge_fee(view: RuleView, transaction: Transaction, context: Context) -> Ch
         return Charge(payer, payment.fee, Amount(0))
     if isinstance(payment, Sponsored):
         return _charge_sponsor(view, transaction, payment.program, context)
-    if transaction.weight > EXIT_WEIGHT:
-        raise RuleViolation(EXIT_TOO_HEAVY, weight=transaction.weight, maximum=EXIT_WEIGHT)
+    if transaction.weight > transaction.kind.prepaid_weight:
+        raise RuleViolation(EXIT_TOO_HEAVY, weight=transaction.weight, maximum=transaction.kind.prepaid_weight)
     return Charge(b"", Amount(0), Amount(0))
 
 

@@ -45,6 +45,7 @@ SUM_LEAF: Final = tagged_hash("fansumer/sum-leaf")
 SUM_NODE: Final = tagged_hash("fansumer/sum-node")
 EARN_SUM: Final = tagged_hash("fansumer/earn-sum")
 EARN_REMAINDER: Final = tagged_hash("fansumer/earn-remainder")
+CONTEST: Final = tagged_hash("fansumer/contest")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

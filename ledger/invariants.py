@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ledger.domains.accounts.state import Account
 from ledger.domains.crowdfunding.state import Campaign, CoinUnit
-from ledger.domains.loyalty.state import Books
+from ledger.domains.loyalty.state import OPEN, Books, Contest
 from ledger.domains.rewards.state import Hold
 from ledger.reward import Maturing
 from ledger.state import Overlay
@@ -18,7 +18,7 @@ from ledger.types import INTEGER_MAX, Amount
 POINT_TOTALS = ("pending", "available", "held", "escrowed", "redeemed", "expired", "reversed")
 
 
-HOLDING_MORE = frozenset((Books, Hold, Campaign, Maturing))
+HOLDING_MORE = frozenset((Books, Hold, Campaign, Contest, Maturing))
 """Records that hold more than a deposit and what is prepaid."""
 
 
@@ -28,7 +28,7 @@ def check_postings(before: dict[str, int], after: dict[str, int]) -> None:
 
 
 def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
-    """INV-2 to INV-6 over the records that a block wrote."""
+    """INV-2 to INV-6 and INV-9 over the records that a block wrote."""
     assert chain.emitted == emitted, f"emitted {chain.emitted} coin, not {emitted}"
     assert chain.emitted == sum(getattr(chain, bucket) for bucket in BUCKETS), "coin supply is not what was emitted"
     changes: dict[Any, int] = defaultdict(int)
@@ -45,7 +45,7 @@ def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
         posted = overlay.postings.get(bucket, 0)
         assert changes[bucket] == posted, f"records of {bucket} changed by {changes[bucket]}, postings by {posted}"
     differing = {place: amount for place, amount in changes.items() if place not in BUCKETS and amount}
-    assert not differing, f"held or escrowed points do not match holds or campaigns: {differing}"
+    assert not differing, f"held, escrowed or contested points do not match their records: {differing}"
 
 
 def check_books(books: Books) -> None:
@@ -53,6 +53,7 @@ def check_books(books: Books) -> None:
     totals = [getattr(books, name) for name in POINT_TOTALS]
     assert books.issued + books.restored == sum(totals), f"points do not add up: {books}"
     assert min(totals) >= 0 <= books.pool, f"a total is negative: {books}"
+    assert books.contest_points >= 0 <= books.contest_coin, f"a reserve is negative: {books}"
     assert books.issued <= INTEGER_MAX, f"a total is too large: {books}"
 
 
@@ -75,6 +76,14 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
         changes["pools"] += sign * record.pool
         changes["held", program] += sign * record.held
         changes["escrowed", program] += sign * record.escrowed
+        changes["locked"] += sign * record.contest_coin
+        unpromised = record.contest_points_locked - record.contest_points - record.contest_points_credited
+        changes["contested", program] += sign * unpromised
+        changes["contests", program] += sign * record.contests_open
+    elif isinstance(record, Contest):
+        if record.outcome == OPEN:
+            changes["contested", record.program] -= sign * record.points
+            changes["contests", record.program] -= sign
     elif isinstance(record, Hold):
         changes["held", record.program] -= sign * record.points
     elif isinstance(record, Campaign):

@@ -11,7 +11,18 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from ledger.params import Params
 from ledger.schema import Struct
 from ledger.state import RuleView
-from ledger.types import Address, Height, ProgramId, RecordKey, Timestamp, TxId
+from ledger.types import (
+    Address,
+    Amount,
+    ChainId,
+    Height,
+    ProgramId,
+    PublicKey,
+    RecordKey,
+    Signature,
+    Timestamp,
+    TxId,
+)
 
 Payload = TypeVar("Payload")
 
@@ -20,11 +31,15 @@ APPLIED = ""
 
 
 class Cost(NamedTuple):
-    """What applying a payload touches: records changed, slots made, due items made, besides the envelope's own."""
+    """What applying a payload touches: records changed, slots made, due items made, besides the envelope's own.
+
+    `signatures` are those in the payload itself (`Kind.attestations`).
+    """
 
     records: int
     slots: int = 0
     due: int = 0
+    signatures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +56,14 @@ class Call:
     """One transaction as its rule sees it.
 
     `payer` is who locks deposits: `A` + address, or `P` + program (spec FEE-5). It is empty when the fee was prepaid.
+    `fee` is what was taken before the rule: 0 when it was prepaid.
     """
 
     txid: TxId
     author: Address
     payer: bytes
     sponsored: bool
+    fee: Amount
 
 
 def no_cosigners(payload: Any) -> tuple[Address, ...]:
@@ -56,6 +73,15 @@ def no_cosigners(payload: Any) -> tuple[Address, ...]:
 
 def nothing_more_to_check(payload: Any) -> None:
     """The payload's shape says it all."""
+
+
+Attestation = tuple[PublicKey, bytes, Signature]
+"""(public key, message, signature) that must hold, like a witness's."""
+
+
+def no_attestations(author: Address, payload: Any, chain_id: ChainId) -> tuple[Attestation, ...]:
+    """The payload holds no signatures."""
+    return ()
 
 
 def admits_nobody(view: RuleView, program: ProgramId, payload: Any) -> bool:
@@ -69,7 +95,8 @@ class Kind(Generic[Payload]):
 
     `apply` raises `RuleViolation`, or returns one result code per entry (`(APPLIED,)` unless the kind is a batch). `check` raises
     `Malformed` for what a shape can't say. `reads` names records that `apply` will read, so that a store can fetch a block's in
-    one go. `admits_sponsor` is asked before a pool pays for somebody who is not yet a member.
+    one go. `admits_sponsor` is asked before a pool pays for somebody who is not yet a member. `prepaid_weight` is the weight that
+    some record has paid in advance (0: none does), and `attestations` are signatures of others in the payload.
     """
 
     name: str
@@ -81,7 +108,8 @@ class Kind(Generic[Payload]):
     cosigners: Callable[[Payload], tuple[Address, ...]] = no_cosigners
     check: Callable[[Payload], None] = nothing_more_to_check
     admits_sponsor: Callable[[RuleView, ProgramId, Payload], bool] = admits_nobody
-    is_exit: bool = False
+    attestations: Callable[[Address, Payload, ChainId], tuple[Attestation, ...]] = no_attestations
+    prepaid_weight: int = 0
 
 
 def one_unit(view: RuleView, subject: bytes, number: int) -> int:

@@ -50,8 +50,30 @@ RECEIPT_AGE_SECONDS_MAX = 72 * 3600
 """A till may be offline for three days and still name the version that it knew."""
 GENESIS_TIME_MIN = 86_400
 """A clock of 0 would read as "never" in records, and a program's day west of UTC would be negative on the first day of 1970."""
-CONTEST_KEEP_SECONDS = 45 * 86_400
-"""How long after settle-by a batch stays provable in the state: contest (30 days) and answer (15 days)."""
+CONTEST_SECONDS = 30 * 86_400
+"""How long after settle-by a receipt can be contested: a month's statement has come by then."""
+CONTEST_ANSWER_SECONDS = 15 * 86_400
+"""How long an issuer has to answer a contest: two weeks of office days and a weekend."""
+CONTEST_ANSWER_BLOCKS_MIN = 144
+"""And at least so many blocks, so that an outage does not eat the time to answer."""
+CONTEST_KEEP_SECONDS = CONTEST_SECONDS + CONTEST_ANSWER_SECONDS
+"""How long after settle-by a batch stays provable in the state: contest and answer."""
+CONTESTS_PREPAID = 2
+"""Contests that joining pays for, and at most so many of one period: enough for an honest mistake, too few to flood with."""
+CONTESTS_RESERVED = 16
+"""Contests whose costs a program locks when it is made, to repay those that are upheld."""
+CONTEST_RESERVE_DIVISOR = 10
+"""A program's reserve of points for contests is a tenth of its issuance cap, so what is outside of the cap is bounded by it."""
+CONTEST_DAYS_MAX = 256
+"""Days of one till that contests may concern: 92 of a period, 31 of grace, 30 to contest, 15 to answer, and room."""
+CONTEST_DAYS_KEPT = 200
+"""Days back for which a till's contested points are counted."""
+GRANT_SPANS_MAX = 16
+"""Earlier grants of one issuer that can still matter to a receipt."""
+SUM_PATH_MAX = 40
+"""Siblings in a path of the sum tree: more receipts of one entry than a shop can sign."""
+ENTRY_PATH_MAX = 10
+"""Siblings in the path of an entry: a batch has at most EARN_ENTRIES_MAX."""
 
 # --- weight: what a transaction costs every node, in one unit (spec ENV-7) ---------------------------------------------------
 
@@ -65,6 +87,8 @@ WEIGHT_PER_DUE = 150
 """Work that the transaction leaves for a later block, which nobody pays for then."""
 EXIT_WEIGHT = 1_200
 """What leaving, revoking, cancelling or a refund costs when it comes; prepaid by the record that it ends. Two signatures fit."""
+CONTEST_WEIGHT = 4_000
+"""What a contest may weigh where joining has paid for it: two signatures and thirty codes fit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,10 @@ from ledger.domains.consent.consent_revoke import CONSENT_REVOKE
 from ledger.domains.crowdfunding.campaign_create import CAMPAIGN_CREATE
 from ledger.domains.crowdfunding.pledge import PLEDGE
 from ledger.domains.crowdfunding.settlement import REFUND, SETTLE
+from ledger.domains.loyalty.contests import END_CONTEST
 from ledger.domains.loyalty.earn import DROP_BATCH, EARN
+from ledger.domains.loyalty.earn_answer_contest import EARN_ANSWER_CONTEST
+from ledger.domains.loyalty.earn_contest import EARN_CONTEST
 from ledger.domains.loyalty.issuer_grant import ISSUER_GRANT
 from ledger.domains.loyalty.issuer_revoke import ISSUER_REVOKE
 from ledger.domains.loyalty.member_join import MEMBER_JOIN
@@ -50,9 +53,10 @@ def register_due(*kinds: DueKind) -> None:
 
 
 register(TRANSFER, SET_POLICY)
-register(PROGRAM_CREATE, PROGRAM_UPDATE, ISSUER_GRANT, ISSUER_REVOKE, MEMBER_JOIN, MEMBER_LEAVE, EARN)
+register(PROGRAM_CREATE, PROGRAM_UPDATE, ISSUER_GRANT, ISSUER_REVOKE, MEMBER_JOIN, MEMBER_LEAVE)
+register(EARN, EARN_CONTEST, EARN_ANSWER_CONTEST)
 register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL)
 register(CONSENT_GRANT, CONSENT_REVOKE)
 register(CAMPAIGN_CREATE, PLEDGE)
 
-register_due(BEGIN_DAY, DROP_BATCH, HOLD_TIMEOUT, SETTLE, REFUND)
+register_due(BEGIN_DAY, DROP_BATCH, END_CONTEST, HOLD_TIMEOUT, SETTLE, REFUND)

@@ -88,6 +88,12 @@ BAD_SIGNATURE = Code(
     "witness.signature", "signature {index} of signer {signer} is wrong", "Sign the body with the right key and chain."
 )
 
+BAD_ATTESTATION = Code(
+    "witness.attestation",
+    "a signature in the payload is wrong: what it shows was not signed like this",
+    "Take the receipt as the till gave it, and the account for which the till signed it.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class OwnFee:
@@ -213,7 +219,7 @@ def _decode(raw: bytes, chain_id: ChainId, unpack: Callable[..., Any]) -> Transa
         raise RuleViolation(UNKNOWN_KIND, found=body.kind)
     payload = kind.payload.decode(array[-1], "payload")
     kind.check(payload)
-    if body.payment.tag == Prepaid.tag and not kind.is_exit:
+    if body.payment.tag == Prepaid.tag and not kind.prepaid_weight:
         raise RuleViolation(NO_PREPAID_EXIT, kind=kind.name)
     witnesses: tuple[Witness, ...] = WITNESSES.decode(outer[1], "witnesses")
     signers = (body.author, *kind.cosigners(payload))
@@ -243,7 +249,7 @@ def weigh(kind: Kind[Any], payload: Any, *, size: int, signatures: int) -> Weigh
     cost = kind.cost(payload)
     return Weight(
         size
-        + signatures * WEIGHT_PER_SIGNATURE
+        + (signatures + cost.signatures) * WEIGHT_PER_SIGNATURE
         + (cost.records + 1) * WEIGHT_PER_RECORD
         + cost.slots * WEIGHT_PER_SLOT
         + cost.due * WEIGHT_PER_DUE
@@ -266,13 +272,18 @@ def _check_witnesses(witnesses: tuple[Witness, ...], signers: tuple[Address, ...
 
 
 def signature_checks(transaction: Transaction, chain_id: ChainId) -> list[tuple[PublicKey, bytes, Signature]]:
-    """Every (public key, message, signature) that must hold for this transaction, for one verification phase."""
+    """Every (public key, message, signature) that must hold for this transaction, for one verification phase.
+
+    First the witnesses' in their order, then what the kind attests.
+    """
     message = signing_hash(chain_id, transaction.body_bytes)
-    return [
+    checks: list[tuple[PublicKey, bytes, Signature]] = [
         (witness.policy.keys[index], message, signature)
         for witness in transaction.witnesses
         for index, signature in witness.signatures
     ]
+    checks.extend(transaction.kind.attestations(transaction.author, transaction.payload, chain_id))
+    return checks
 
 
 def check_validity_range(transaction: Transaction, height: Height, params: Params) -> None:

@@ -66,6 +66,7 @@ def apply_transaction(view: Overlay, transaction: Transaction, context: Context,
             author=transaction.author,
             payer=charge.payer,
             sponsored=isinstance(transaction.body.payment, Sponsored),
+            fee=charge.fee,
         )
         codes = transaction.kind.apply(view, call, transaction.payload, context)
         count_sponsored(view, transaction, charge, context)

@@ -16,6 +16,7 @@ HoldId = NewType("HoldId", bytes)
 CampaignId = NewType("CampaignId", bytes)
 PledgeId = NewType("PledgeId", bytes)
 ReceiptHash = NewType("ReceiptHash", bytes)
+ContestId = NewType("ContestId", bytes)
 Hash = NewType("Hash", bytes)
 
 # The double SHA-256 of a block's 80-byte header, in header byte order (display order is reversed).

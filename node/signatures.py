@@ -12,7 +12,7 @@ from nacl.exceptions import BadSignatureError
 
 from ledger import keys
 from ledger.errors import RuleViolation
-from ledger.transaction import BAD_SIGNATURE, Transaction, signature_checks
+from ledger.transaction import BAD_ATTESTATION, BAD_SIGNATURE, Transaction, signature_checks
 from ledger.types import ChainId, PublicKey, Signature
 
 Check = tuple[PublicKey, bytes, Signature]
@@ -80,6 +80,8 @@ def _blame(transaction: Transaction, bad: int) -> RuleViolation:
         for signer, witness in zip(transaction.signers, transaction.witnesses, strict=True)
         for index in range(len(witness.signatures))
     ]
+    if bad >= len(places):
+        return RuleViolation(BAD_ATTESTATION)
     signer, index = places[bad]
     return RuleViolation(BAD_SIGNATURE, index=index, signer=signer)
 

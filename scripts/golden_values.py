@@ -32,6 +32,7 @@ TAGS = (
     "SUM_NODE",
     "EARN_SUM",
     "EARN_REMAINDER",
+    "CONTEST",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

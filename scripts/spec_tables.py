@@ -49,6 +49,7 @@ TAG_USES = {
     "SUM_NODE": "RCP-5: node of a sum tree",
     "EARN_SUM": "RCP-6: R",
     "EARN_REMAINDER": "RCP-7: K",
+    "CONTEST": "LOY-15: id of a contest",
 }
 """Where each tag is used."""
 
@@ -122,23 +123,24 @@ def _kinds() -> Iterator[str]:
     yield "## Kinds"
     rows = []
     for kind in sorted(KINDS.values(), key=lambda kind: kind.name):
-        records, slots, due = _describe_cost(kind)
-        exits = "yes" if kind.is_exit else ""
-        rows.append((f"`{kind.name}`", kind.anchor, f"`{kind.payload.name}`", records, slots, due, exits))
-    yield _table(("kind", "anchor", "payload", "records", "slots", "due", "exit"), rows)
+        records, slots, due, signatures = _describe_cost(kind)
+        prepaid = f"{kind.prepaid_weight:,}" if kind.prepaid_weight else ""
+        costs = (records, slots, due, signatures, prepaid)
+        rows.append((f"`{kind.name}`", kind.anchor, f"`{kind.payload.name}`", *costs))
+    yield _table(("kind", "anchor", "payload", "records", "slots", "due", "signatures", "prepaid"), rows)
     for kind in sorted(KINDS.values(), key=lambda kind: kind.name):
         yield f"### Payload of `{kind.name}`: {kind.payload.name}"
         yield _fields(kind.payload)
 
 
-def _describe_cost(kind: Kind[Any]) -> tuple[str, str, str]:
-    """The three parts of a kind's cost; only a batch's depends on its payload, by its number of entries."""
+def _describe_cost(kind: Kind[Any]) -> tuple[str, str, str, str]:
+    """The parts of a kind's cost; only a batch's depends on its payload, by its number of entries."""
     none = kind.cost(SimpleNamespace(entries=()))
     one = kind.cost(SimpleNamespace(entries=((),)))
     described = [
         str(base) if more == base else f"{base} + {more - base} per entry" for base, more in zip(none, one, strict=True)
     ]
-    return described[0], described[1], described[2]
+    return described[0], described[1], described[2], described[3]
 
 
 def _fields(struct: Struct[Any]) -> str:

@@ -11,7 +11,6 @@ from ledger.errors import Code, LedgerError, RuleViolation
 from ledger.events import Event
 from ledger.fees import sponsor_policy_at
 from ledger.kinds import Context
-from ledger.params import EXIT_WEIGHT
 from ledger.state import Overlay
 from ledger.transaction import OwnFee, Sponsored, Transaction, decode_transaction
 from ledger.transition import REPEATED, SALT_USED, apply_transaction, run_due_work
@@ -262,7 +261,7 @@ class Mempool:
             return payment.fee
         if isinstance(payment, Sponsored):
             return Amount(transaction.weight * sponsor_policy_at(self._overlay, payment.program, self._context).rate)
-        return Amount(EXIT_WEIGHT * self._chain.params.fee_rate_min)
+        return Amount(transaction.kind.prepaid_weight * self._chain.params.fee_rate_min)
 
     # --- asking ---
 

@@ -59,7 +59,7 @@ FUNDED = (OWNER, TILL, FAN, FRIEND, STRANGER)
 NOWHERE = bytes(32)
 """The id of nothing."""
 POOL = Amount(1_000_000)
-SPONSOR = SponsorPolicy(Amount(2), Amount(60_000), Amount(200_000), Amount(500_000))
+SPONSOR = SponsorPolicy(Amount(2), Amount(100_000), Amount(300_000), Amount(700_000))
 
 
 def make_terms(**changes: Any) -> Terms:

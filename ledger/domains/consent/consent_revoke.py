@@ -8,6 +8,7 @@ from ledger.domains.consent.state import PURPOSE, Consent, consent_key
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
+from ledger.params import EXIT_WEIGHT
 from ledger.schema import Struct, Text, identifier
 from ledger.state import RuleView
 from ledger.types import Address, Amount, RecordKey
@@ -68,5 +69,5 @@ CONSENT_REVOKE = Kind(
     apply=apply,
     cost=cost,
     reads=reads,
-    is_exit=True,
+    prepaid_weight=EXIT_WEIGHT,
 )

@@ -10,9 +10,10 @@ from typing import Annotated, ClassVar, NamedTuple
 from ledger.codec import pack
 from ledger.coin import give_to, lock_deposit
 from ledger.domains.consent.state import PUBLISH, has_consent
-from ledger.domains.loyalty.earning import points_for
+from ledger.domains.loyalty.earning import better_points, versions_named_at
 from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned
 from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
+from ledger.domains.loyalty.periods import settle_by
 from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.state import (
     NEVER,
@@ -20,6 +21,7 @@ from ledger.domains.loyalty.state import (
     SCOPE_SETTLE,
     TIME,
     Batch,
+    Books,
     Grant,
     Member,
     Program,
@@ -28,6 +30,7 @@ from ledger.domains.loyalty.state import (
     batch_key,
     grant_allows,
     grant_key,
+    load_books,
     load_program,
     load_terms,
     member_key,
@@ -41,7 +44,18 @@ from ledger.merkle import leaf_hash, root
 from ledger.params import CONTEST_KEEP_SECONDS, EARN_ENTRIES_MAX
 from ledger.schema import Integer, ListOf, OneOf, OptionalIdentifier, Struct, identifier
 from ledger.state import RuleView
-from ledger.types import Address, Amount, Day, Hash, Points, ProgramId, ReceiptHash, RecordKey, Timestamp
+from ledger.types import (
+    INTEGER_MAX,
+    Address,
+    Amount,
+    Day,
+    Hash,
+    Points,
+    ProgramId,
+    ReceiptHash,
+    RecordKey,
+    Timestamp,
+)
 
 ENTRY_NO_MEMBER = Code("earn.no_member", "the account has not joined", "Let the fan join, then settle again.")
 ENTRY_LEFT = Code("earn.member_left", "the member left before this period", "Nothing: later purchases earn nothing.")
@@ -66,7 +80,6 @@ ENTRY_WRONG_TIME = Code(
 )
 
 DROP_BATCH_DUE = "earn.drop"
-VERSION_GRACE_SECONDS = 72 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +142,16 @@ def period_dates(view: RuleView, program_id: ProgramId, program: Program, period
     base = today if in_force.period_days == 0 else max(today, first_day + length)
     expiry = Day(base + terms.expiry.days) if isinstance(terms.expiry, RollingExpiry) else NEVER
     # An entry of a period to come is skipped, so nothing of it can be contested: its end, however far, keeps nothing.
-    settle_by = (ends if begins <= now < ends else now) + terms.settle_grace_days * 86_400
+    kept = (ends if begins <= now < ends else now) + terms.settle_grace_days * 86_400
+    for other in program.versions_between(begins, Timestamp(min(ends - 1, now))):
+        kept = max(kept, settle_by(program, load_terms(view, program_id, other), Timestamp(min(ends - 1, now))))
     return PeriodDates(
         version=version,
         begins=begins,
         ends=ends,
         activation_day=Day(base + terms.activation_delay_days),
         expiry_day=expiry,
-        keep_until=Timestamp(settle_by + CONTEST_KEEP_SECONDS),
+        keep_until=Timestamp(kept + CONTEST_KEEP_SECONDS),
     )
 
 
@@ -212,19 +227,16 @@ class Settlement:
             return ENTRY_NO_CONSENT, none
         if not dates.begins <= entry.time < dates.ends or entry.time > self.context.time:
             return ENTRY_WRONG_TIME, none
-        window = {
-            self.program.version_at(entry.time),
-            self.program.version_at(Timestamp(max(entry.time - VERSION_GRACE_SECONDS, 0))),
-        }
-        if entry.terms_version not in window:
+        if entry.terms_version not in versions_named_at(self.program, entry.time):
             return ENTRY_NO_VERSION, none
-        points = max(
-            points_for(
-                load_terms(self.view, self.program_id, version).rules,
-                net_cents=entry.net_cents,
-                paid_with_points_cents=entry.paid_with_points_cents,
-            )
-            for version in {entry.terms_version, self.program.version_at(entry.time)}
+        points = better_points(
+            self.view,
+            self.program_id,
+            self.program,
+            terms_version=entry.terms_version,
+            time=entry.time,
+            net_cents=entry.net_cents,
+            paid_with_points_cents=entry.paid_with_points_cents,
         )
         return None, points
 
@@ -260,6 +272,8 @@ class Settlement:
                 member.sponsor_day,
                 member.sponsor_spent,
                 lots,
+                member.contest_period,
+                member.contest_count,
             ),
         )
         self.view.emit(
@@ -297,7 +311,7 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
         terms=terms,
         book=book,
         context=context,
-        cap_left=max(terms.issuance_cap - book.books.issued, 0),
+        cap_left=_left_of_cap(terms, book.books),
         day_left=max(grant.daily_cap - used_today, 0),
         dates={},
     )
@@ -308,6 +322,11 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
     codes = tuple([code for code, _ in results])
     _keep_batch(view, call, payload, settlement, [leaf for _, leaf in results], codes, deposit)
     return codes
+
+
+def _left_of_cap(terms: Terms, books: Books) -> int:
+    """What contests credited counts against no cap; all that was ever issued stays within 2**63 - 1."""
+    return max(min(terms.issuance_cap + books.contest_points_credited, INTEGER_MAX) - books.issued, 0)
 
 
 def _keep_batch(
@@ -327,6 +346,7 @@ def _keep_batch(
         program=payload.program,
         entries_root=Hash(root(leaves)),
         count=len(leaves),
+        settled_at=settlement.context.time,
         keep_until=keep_until,
     )
     view.put(batch_key(batch_id), batch)
@@ -336,9 +356,15 @@ def _keep_batch(
 
 
 def drop_batch(view: RuleView, subject: bytes, number: int, context: Context) -> None:
-    """Due work: nothing of the batch can be contested any more; its deposit goes back."""
+    """Due work: nothing of the batch can be contested any more; its deposit goes back.
+
+    While a contest of the program is open, the issuer may need the batch to answer it: then it is kept for another day.
+    """
     key = batch_key(Hash(subject))
     batch: Batch = view.get(key)
+    if load_books(view, batch.program).contests_open:
+        schedule(view, kind=DROP_BATCH_DUE, subject=subject, number=0, due=Timestamp(context.time + 86_400))
+        return
     view.delete(key)
     give_to(view, batch.payer, batch.deposit, "locked")
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from ledger.domains.loyalty.state import DAY, POINTS, TIME
+from ledger.domains.loyalty.state import COIN, DAY, OUTCOME, POINTS, TIME
 from ledger.events import Event, declare_event
 from ledger.schema import Integer, OptionalIdentifier, Text, identifier
-from ledger.types import INTEGER_MAX, Address, Day, Hash, Points, ProgramId, Timestamp
+from ledger.types import INTEGER_MAX, Address, Amount, ContestId, Day, Hash, Points, ProgramId, Timestamp
 
 
 @declare_event
@@ -142,3 +142,44 @@ class BatchSettled(Event):
 
     def subjects(self) -> tuple[bytes, ...]:
         return (self.program, self.issuer)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class ContestOpened(Event):
+    """A fan contests a receipt: the issuer has until `answer_by` at least. `claim` 0: unsettled, 1: wrong points."""
+
+    name: ClassVar[str] = "contest.opened"
+    program: Annotated[ProgramId, identifier()]
+    member: Annotated[Address, identifier()]
+    contest: Annotated[ContestId, identifier()]
+    till: Annotated[Address, identifier()]
+    sequence: Annotated[int, Integer(0, INTEGER_MAX)]
+    claim: Annotated[int, Integer(0, 1)]
+    points: Annotated[Points, POINTS]
+    answer_by: Annotated[Timestamp, TIME]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.member, self.contest)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class ContestDecided(Event):
+    """A contest ended. `outcome` 1: settled in time, 2: late, 3: with too few points, 4: not settled; all but 1 uphold it.
+
+    `credited` points are available from `available_on` until `expires_on` (both 0 where nothing was credited); `repaid` is coin.
+    """
+
+    name: ClassVar[str] = "contest.decided"
+    program: Annotated[ProgramId, identifier()]
+    member: Annotated[Address, identifier()]
+    contest: Annotated[ContestId, identifier()]
+    outcome: Annotated[int, OUTCOME]
+    credited: Annotated[Points, POINTS]
+    repaid: Annotated[Amount, COIN]
+    available_on: Annotated[Day, DAY]
+    expires_on: Annotated[Day, DAY]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.member, self.contest)

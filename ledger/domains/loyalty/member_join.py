@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from ledger.coin import lock_deposit, prepay_exit
+from ledger.domains.loyalty.contests import prepay_contests
 from ledger.domains.loyalty.events import MemberJoined
 from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.state import (
@@ -55,7 +56,7 @@ def apply(view: RuleView, call: Call, payload: MemberJoin, context: Context) -> 
     earlier: Member | None = view.get(key)
     if earlier is None:
         deposit = lock_deposit(view, call, context)
-        prepaid = prepay_exit(view, call, context)
+        prepaid = Amount(prepay_exit(view, call, context) + prepay_contests(view, call, Amount(0), context))
         member = Member(
             payer=call.payer,
             deposit=deposit,
@@ -67,10 +68,12 @@ def apply(view: RuleView, call: Call, payload: MemberJoin, context: Context) -> 
             sponsor_day=Day(0),
             sponsor_spent=Amount(0),
             lots=(),
+            contest_period=Timestamp(0),
+            contest_count=0,
         )
     elif earlier.left_at:
-        prepaid = prepay_exit(view, call, context)
-        member = replace(earlier, prepaid=prepaid, left_at=Timestamp(0))
+        added = prepay_exit(view, call, context) + prepay_contests(view, call, earlier.prepaid, context)
+        member = replace(earlier, prepaid=Amount(earlier.prepaid + added), left_at=Timestamp(0))
     else:
         raise RuleViolation(ALREADY_MEMBER)
     view.put(key, member)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from ledger.coin import spend_prepaid
+from ledger.coin import exit_fee, spend_prepaid
 from ledger.domains.loyalty.events import MemberLeft
 from ledger.domains.loyalty.state import (
     NO_MEMBER,
@@ -16,6 +16,7 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.errors import RuleViolation
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
+from ledger.params import EXIT_WEIGHT
 from ledger.schema import Struct, identifier
 from ledger.state import RuleView
 from ledger.types import Address, Amount, ProgramId, RecordKey
@@ -34,8 +35,10 @@ def apply(view: RuleView, call: Call, payload: MemberLeave, context: Context) ->
     member = load_member(view, payload.program, call.author)
     if member.left_at:
         raise RuleViolation(NO_MEMBER, member=call.author)
-    spend_prepaid(view, member.prepaid)
-    view.put(member_key(payload.program, call.author), replace(member, prepaid=Amount(0), left_at=context.time))
+    fee = exit_fee(context.params)
+    spend_prepaid(view, fee)
+    left = replace(member, prepaid=Amount(member.prepaid - fee), left_at=context.time)
+    view.put(member_key(payload.program, call.author), left)
     books = load_books(view, payload.program)
     view.put(books_key(payload.program), replace(books, members=books.members - 1))
     view.emit(MemberLeft(payload.program, call.author))
@@ -59,5 +62,5 @@ MEMBER_LEAVE = Kind(
     apply=apply,
     cost=cost,
     reads=reads,
-    is_exit=True,
+    prepaid_weight=EXIT_WEIGHT,
 )

@@ -1,17 +1,18 @@
 """`program.create`: a brand, an artist or an influencer publishes a program and its terms (spec LOY-1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
-from ledger.coin import lock_deposit
+from ledger.coin import contest_fee, lock_deposit, take_from
 from ledger.domains.loyalty.events import ProgramCreated
 from ledger.domains.loyalty.state import EMPTY_BOOKS, Program, Terms, books_key, program_key, terms_key
-from ledger.domains.loyalty.terms import check_sponsor_rate, check_terms
+from ledger.domains.loyalty.terms import check_sponsor_rate, check_terms, contest_reserve
 from ledger.hashing import object_id
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
+from ledger.params import CONTESTS_RESERVED
 from ledger.schema import Integer, Struct, Text
 from ledger.state import RuleView
-from ledger.types import Address, ProgramId, RecordKey
+from ledger.types import Address, Amount, ProgramId, RecordKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,11 @@ def apply(view: RuleView, call: Call, payload: ProgramCreate, context: Context) 
     )
     view.put(program_key(program_id), program)
     view.put(terms_key(program_id, 1), payload.terms)
-    view.put(books_key(program_id), EMPTY_BOOKS)
+    reserve = contest_reserve(payload.terms)
+    coin = Amount(CONTESTS_RESERVED * contest_fee(context.params))
+    take_from(view, call.payer, coin, "locked")
+    books = replace(EMPTY_BOOKS, contest_points=reserve, contest_points_locked=reserve, contest_coin=coin)
+    view.put(books_key(program_id), books)
     view.emit(ProgramCreated(program_id, call.author, payload.name))
     return (APPLIED,)
 

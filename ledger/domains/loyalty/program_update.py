@@ -7,19 +7,20 @@ from ledger.domains.loyalty.events import ProgramUpdated
 from ledger.domains.loyalty.state import (
     Program,
     Terms,
+    books_key,
     load_books,
     load_program,
     load_terms,
     program_key,
     terms_key,
 )
-from ledger.domains.loyalty.terms import check_sponsor_rate, check_terms, is_worse
+from ledger.domains.loyalty.terms import check_sponsor_rate, check_terms, contest_reserve, is_worse
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import CONTEST_KEEP_SECONDS, TERMS_VERSIONS_MAX
 from ledger.schema import Integer, Struct, identifier
 from ledger.state import RuleView
-from ledger.types import Address, ProgramId, RecordKey, Timestamp
+from ledger.types import Address, Points, ProgramId, RecordKey, Timestamp
 
 NOT_OWNER = Code("program.not_owner", "only the program's owner may do this", "Sign with the owner's key.")
 STALE_VERSION = Code(
@@ -68,13 +69,19 @@ def apply(view: RuleView, call: Call, payload: ProgramUpdate, context: Context) 
     if payload.latest_version != latest:
         raise RuleViolation(STALE_VERSION, expected=payload.latest_version, latest=latest)
     check_sponsor_rate(payload.terms, context.params.fee_rate_min)
-    issued = load_books(view, payload.program).issued
+    books = load_books(view, payload.program)
+    issued = books.issued - books.contest_points_credited
     if payload.terms.issuance_cap < issued:
         raise RuleViolation(CAP_BELOW_ISSUED, cap=payload.terms.issuance_cap, issued=issued)
     effective_from = _effective_from(view, payload, program, context)
     versions = _with_version(program, latest + 1, effective_from, context.time)
     view.put(program_key(payload.program), replace(program, versions=versions))
     view.put(terms_key(payload.program, latest + 1), payload.terms)
+    reserve = max(contest_reserve(payload.terms), books.contest_points_locked)
+    added = reserve - books.contest_points_locked
+    if added:
+        grown = replace(books, contest_points=Points(books.contest_points + added), contest_points_locked=reserve)
+        view.put(books_key(payload.program), grown)
     view.emit(ProgramUpdated(payload.program, latest + 1, effective_from))
     return (APPLIED,)
 
@@ -105,8 +112,8 @@ def _with_version(
 
 
 def cost(payload: ProgramUpdate) -> Cost:
-    """The program changes and terms are made."""
-    return Cost(records=2, slots=1)
+    """The program and its books change, and terms are made."""
+    return Cost(records=3, slots=1)
 
 
 def reads(author: Address, payload: ProgramUpdate) -> tuple[RecordKey, ...]:

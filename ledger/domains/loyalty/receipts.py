@@ -5,7 +5,7 @@ receipts of one member and period: R commits to a Merkle-sum tree over (receipt 
 `points = sum + previous remainder - remainder`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any
@@ -95,6 +95,27 @@ def field_leaves(receipt: Receipt, salt: bytes) -> list[Hash]:
 def receipt_hash(receipt: Receipt, salt: bytes) -> ReceiptHash:
     """The root of the salted tree of fields (spec RCP-2)."""
     return ReceiptHash(root(field_leaves(receipt, salt)))
+
+
+def opened_receipt_hash(opened: Mapping[int, Any], blinding: Sequence[Hash]) -> ReceiptHash:
+    """The receipt hash that opened fields lead to (spec RCP-8).
+
+    `opened` holds canonical values by field number; `blinding` has 12 hashes: the salt of a field that is opened, the leaf hash
+    of one that is not.
+    """
+    return ReceiptHash(
+        root(
+            leaf_hash(pack((index, item, opened[index]))) if index in opened else item
+            for index, item in enumerate(blinding)
+        )
+    )
+
+
+def blind_fields(signed: SignedReceipt, opened: Iterable[int]) -> tuple[Hash, ...]:
+    """What lets others compute the receipt hash from the fields `opened` and learn nothing of the rest (spec RCP-8)."""
+    shown = frozenset(opened)
+    leaves = field_leaves(signed.receipt, signed.salt)
+    return tuple(field_salt(signed.salt, index) if index in shown else leaf for index, leaf in enumerate(leaves))
 
 
 def line_leaf(salt: bytes, index: int, line: Any) -> Hash:

@@ -4,17 +4,31 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.errors import Code, RuleViolation
-from ledger.params import LOTS_MAX, TERMS_VERSIONS_MAX
+from ledger.params import CONTEST_DAYS_MAX, GRANT_SPANS_MAX, LOTS_MAX, TERMS_VERSIONS_MAX
 from ledger.schema import Integer, ListOf, Octets, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
 from ledger.state import RuleView, Table
-from ledger.types import INTEGER_MAX, Address, Amount, Day, Hash, Points, ProgramId, RecordKey, Timestamp
+from ledger.types import (
+    INTEGER_MAX,
+    Address,
+    Amount,
+    ContestId,
+    Day,
+    Hash,
+    Height,
+    Points,
+    ProgramId,
+    ReceiptHash,
+    RecordKey,
+    Timestamp,
+)
 
 NO_PROGRAM = Code(
     "program.unknown", "there is no program {program}", "Check the program id; `GET /v1/programs` lists them."
 )
 NO_MEMBER = Code("member.unknown", "the account {member} has not joined the program", "Join the program first.")
 
-TIME = Integer(0, 2**40)
+TIME_END = 2**40
+TIME = Integer(0, TIME_END)
 DAY_MAX = 2**31 - 1
 DAY = Integer(0, DAY_MAX)
 NEVER = Day(DAY_MAX)
@@ -30,6 +44,9 @@ Lot = tuple[int, int, int, int]
 """(terms version, activation day, expiry day, points): usable from the first day on, until before the second (spec LOY-8)."""
 
 LOT = Row(Integer(1, 2**31 - 1), DAY, DAY, Integer(1, INTEGER_MAX))
+
+Span = tuple[int, int, int, int]
+"""(from, until, scopes, daily cap): one grant of an issuer, live from its first second until before its last (spec LOY-4)."""
 
 # Scopes of an issuer's grant (spec LOY-4).
 SCOPE_TILL = 1
@@ -148,6 +165,13 @@ class Program:
                 found = version
         return found
 
+    def versions_between(self, first: Timestamp, last: Timestamp) -> tuple[int, ...]:
+        """The versions in force at some time from `first` to `last`; none where `last` comes first."""
+        if last < first:
+            return ()
+        begun = {version for version, since in self.versions if first < since <= last}
+        return tuple(sorted(begun | {self.version_at(first)}))
+
     def pending_version(self, time: Timestamp) -> int | None:
         """The version that is announced and not yet in force, if any."""
         version, since = self.versions[-1]
@@ -156,7 +180,11 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """A program's fee pool and its points: `issued + restored` = the sum of the seven that follow (spec INV-4)."""
+    """A program's fee pool and its points: `issued + restored` = the sum of the seven that follow (spec INV-4).
+
+    `contest_points` of the `contest_points_locked` are not yet promised to an open contest nor credited by one (spec INV-9);
+    `contest_coin` repays contests that are upheld.
+    """
 
     pool: Annotated[Amount, COIN]
     issued: Annotated[Points, POINTS]
@@ -173,6 +201,11 @@ class Books:
     sponsor_day_spent: Annotated[Amount, COIN]
     sponsor_height: Annotated[int, Integer(0, 2**32 - 1)]
     sponsor_height_spent: Annotated[Amount, COIN]
+    contest_points: Annotated[Points, POINTS]
+    contest_points_locked: Annotated[Points, POINTS]
+    contest_points_credited: Annotated[Points, POINTS]
+    contest_coin: Annotated[Amount, COIN]
+    contests_open: Annotated[int, Integer(0, INTEGER_MAX)]
 
 
 NO_POINTS = Points(0)
@@ -192,12 +225,21 @@ EMPTY_BOOKS = Books(
     sponsor_day_spent=Amount(0),
     sponsor_height=0,
     sponsor_height_spent=Amount(0),
+    contest_points=NO_POINTS,
+    contest_points_locked=NO_POINTS,
+    contest_points_credited=NO_POINTS,
+    contest_coin=Amount(0),
+    contests_open=0,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an issuer's key may do, and until when. `revoked_at` other than 0 is a tombstone that stays."""
+    """What an issuer's key may do, and until when. `revoked_at` other than 0 is a tombstone that stays.
+
+    `earlier` are grants that this one replaced: (from, until, scopes, daily cap), since a till's receipts count by the grant that
+    was live at their time. `contested` is what contests claim of its receipts, by day: (day, points).
+    """
 
     payer: Annotated[bytes, PAYER]
     deposit: Annotated[Amount, COIN]
@@ -207,6 +249,14 @@ class Grant:
     revoked_at: Annotated[Timestamp, TIME]
     day: Annotated[Day, DAY]
     day_used: Annotated[Points, POINTS]
+    earlier: Annotated[tuple[Span, ...], ListOf(Row(TIME, TIME, Integer(1, SCOPES_ALL), POINTS), 0, GRANT_SPANS_MAX)]
+    contested: Annotated[tuple[tuple[int, int], ...], ListOf(Row(DAY, Integer(1, INTEGER_MAX)), 0, CONTEST_DAYS_MAX)]
+
+    def span_at(self, time: Timestamp) -> Span | None:
+        """The grant that was live at `time`, or None."""
+        until = self.revoked_at or TIME_END
+        spans = ((self.granted_at, until, self.scopes, self.daily_cap), *reversed(self.earlier))
+        return next((span for span in spans if span[0] <= time < span[1]), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +264,8 @@ class Member:
     """A member's standing: when it joined and left, the sealed remainder, and its lots by expiry.
 
     `remainder` is the commitment K of the last entry; empty means that nothing is carried. `left_at` 0: it has not left.
+    `prepaid` holds what leaving costs, until it left, and the rest pays for contests (spec LOY-14): `contest_count` were paid for
+    in the period that begins at `contest_period`.
     """
 
     payer: Annotated[bytes, PAYER]
@@ -226,6 +278,8 @@ class Member:
     sponsor_day: Annotated[Day, DAY]
     sponsor_spent: Annotated[Amount, COIN]
     lots: Annotated[tuple[Lot, ...], ListOf(LOT, 0, LOTS_MAX)]
+    contest_period: Annotated[Timestamp, TIME]
+    contest_count: Annotated[int, Integer(0, INTEGER_MAX)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +291,53 @@ class Batch:
     program: Annotated[ProgramId, identifier()]
     entries_root: Annotated[Hash, identifier()]
     count: Annotated[int, Integer(1, INTEGER_MAX)]
+    settled_at: Annotated[Timestamp, TIME]
     keep_until: Annotated[Timestamp, TIME]
+
+
+# Outcomes of a contest (spec LOY-17).
+OPEN = 0
+SETTLED_IN_TIME = 1
+SETTLED_LATE = 2
+SETTLED_SHORT = 3
+UNSETTLED = 4
+OUTCOME = Integer(OPEN, UNSETTLED)
+OUTCOME_NAMES = {
+    OPEN: "open",
+    SETTLED_IN_TIME: "settled_in_time",
+    SETTLED_LATE: "settled_late",
+    SETTLED_SHORT: "settled_short",
+    UNSETTLED: "unsettled",
+}
+"""How people write the outcomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A receipt that its member says was not settled, or settled with too few points (spec LOY-15).
+
+    `points` is what is owed for it. `payer` empty: the member's prepaid paid the deposit. `repaid` is the coin that the contest's
+    payer gets if it is upheld. The issuer may answer until the later of `answer_by` and `answer_height`; `outcome` 0: it is open.
+    """
+
+    payer: Annotated[bytes, PAYER]
+    deposit: Annotated[Amount, COIN]
+    repaid: Annotated[Amount, COIN]
+    program: Annotated[ProgramId, identifier()]
+    member: Annotated[Address, identifier()]
+    till: Annotated[Address, identifier()]
+    sequence: Annotated[int, Integer(0, INTEGER_MAX)]
+    receipt: Annotated[ReceiptHash, identifier()]
+    claim: Annotated[int, Integer(0, 1)]
+    time: Annotated[Timestamp, TIME]
+    points: Annotated[Points, Integer(1, INTEGER_MAX)]
+    settle_by: Annotated[Timestamp, TIME]
+    opened_at: Annotated[Timestamp, TIME]
+    answer_by: Annotated[Timestamp, TIME]
+    answer_height: Annotated[Height, Integer(0, 2**32 - 1)]
+    keep_until: Annotated[Timestamp, TIME]
+    outcome: Annotated[int, OUTCOME]
+    credited: Annotated[Points, POINTS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +355,7 @@ GRANTS = Table(b"G", Grant)
 MEMBERS = Table(b"M", Member)
 BATCHES = Table(b"E", Batch)
 DAYS = Table(b"D", DayTotals)
+CONTESTS = Table(b"X", Contest)
 
 
 def program_key(program: ProgramId) -> RecordKey:
@@ -285,6 +386,11 @@ def member_key(program: ProgramId, member: Address) -> RecordKey:
 def batch_key(batch: Hash) -> RecordKey:
     """`E` + batch id."""
     return RecordKey(b"E" + batch)
+
+
+def contest_key(contest: ContestId) -> RecordKey:
+    """`X` + contest id."""
+    return RecordKey(b"X" + contest)
 
 
 def days_key(program: ProgramId, day: Day) -> RecordKey:

@@ -13,7 +13,8 @@ from ledger.domains.loyalty.state import (
     Terms,
 )
 from ledger.errors import Code, Malformed, RuleViolation
-from ledger.types import INTEGER_MAX
+from ledger.params import CONTEST_RESERVE_DIVISOR
+from ledger.types import INTEGER_MAX, Points
 
 BAD_TERMS = Code("program.terms", "these terms contradict themselves: {reason}", "Correct the terms.")
 SPONSOR_RATE = Code(
@@ -42,6 +43,11 @@ def check_sponsor_rate(terms: Terms, fee_rate_min: int) -> None:
     """Raise `program.sponsor_rate` where the pool would pay less than the chain's least rate."""
     if terms.sponsor.rate < fee_rate_min:
         raise RuleViolation(SPONSOR_RATE, rate=terms.sponsor.rate, minimum=fee_rate_min)
+
+
+def contest_reserve(terms: Terms) -> Points:
+    """Points that contests may credit outside of the issuance cap: a tenth of it, rounded up (spec LOY-14)."""
+    return Points(-(-terms.issuance_cap // CONTEST_RESERVE_DIVISOR))
 
 
 def is_worse(old: Terms, new: Terms) -> bool:

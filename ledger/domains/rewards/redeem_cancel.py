@@ -9,6 +9,7 @@ from ledger.domains.rewards.holds import release_hold
 from ledger.domains.rewards.state import hold_key, load_hold
 from ledger.errors import RuleViolation
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
+from ledger.params import EXIT_WEIGHT
 from ledger.schema import Struct, identifier
 from ledger.state import RuleView
 from ledger.types import Address, HoldId, RecordKey
@@ -49,5 +50,5 @@ REDEEM_CANCEL = Kind(
     apply=apply,
     cost=cost,
     reads=reads,
-    is_exit=True,
+    prepaid_weight=EXIT_WEIGHT,
 )

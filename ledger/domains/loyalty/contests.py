@@ -1,0 +1,226 @@
+"""What `earn.contest`, its answer and its deadline share: reserve, till's days, credit and repayment (spec LOY-14 to LOY-17)."""
+
+from dataclasses import replace
+
+from ledger.coin import contest_fee, exit_fee, give_to, lock_deposit, spend_prepaid, take_from
+from ledger.domains.loyalty.events import ContestDecided
+from ledger.domains.loyalty.periods import Period, period_at
+from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.state import (
+    NEVER,
+    OPEN,
+    SETTLED_IN_TIME,
+    UNSETTLED,
+    Contest,
+    Grant,
+    Member,
+    Program,
+    RollingExpiry,
+    Terms,
+    books_key,
+    contest_key,
+    grant_key,
+    load_books,
+    load_member,
+    load_program,
+    load_terms,
+    member_key,
+)
+from ledger.due import schedule
+from ledger.errors import Code, RuleViolation
+from ledger.hashing import CONTEST
+from ledger.kinds import Call, Context, DueKind
+from ledger.params import CONTEST_DAYS_KEPT, CONTESTS_PREPAID
+from ledger.state import RuleView
+from ledger.types import INTEGER_MAX, Amount, ContestId, Day, Points, ProgramId, PublicKey, Timestamp
+
+NONE_PREPAID = Code(
+    "contest.none_prepaid",
+    "the contests that joining paid for are used up",
+    "Pay the fee yourself, or wait until an earlier contest is upheld: then it is paid for again.",
+)
+PERIOD_LIMIT = Code(
+    "contest.period_limit",
+    "{maximum} contests of this period were paid for in advance already",
+    "Pay the fee yourself, or wait for the next period.",
+)
+
+CONTEST_DUE = "earn.contest"
+RETRY_SECONDS = 60
+"""How soon a contest is looked at again whose days have passed and whose blocks have not."""
+
+
+def contest_id_of(program: ProgramId, till: PublicKey, sequence: int) -> ContestId:
+    """Of one till and number there is one contest, whatever receipt it shows (spec LOY-15)."""
+    return ContestId(CONTEST(program + till + sequence.to_bytes(8, "big")))
+
+
+def is_over(contest: Contest, context: Context) -> bool:
+    """Whether the time to answer has passed, in days and in blocks."""
+    return context.time >= contest.answer_by and context.height >= contest.answer_height
+
+
+# --- who pays ---------------------------------------------------------------------------------------------------------------
+
+
+def prepay_contests(view: RuleView, call: Call, held: Amount, context: Context) -> Amount:
+    """Lock what `CONTESTS_PREPAID` contests cost, less what the member still holds of it; returns what was added."""
+    each = contest_fee(context.params) + context.params.record_deposit
+    missing = Amount(max(CONTESTS_PREPAID * each - held, 0))
+    if missing:
+        take_from(view, call.payer, missing, "locked")
+    return missing
+
+
+def pay_for_contest(
+    view: RuleView, call: Call, program_id: ProgramId, member: Member, context: Context
+) -> tuple[Amount, Amount]:
+    """Lock the contest's deposit and settle its fee; returns the deposit, and what an upheld contest repays (spec LOY-14).
+
+    Raises `contest.none_prepaid`, `contest.period_limit`, and what `take_from` raises.
+    """
+    fee = contest_fee(context.params)
+    if call.payer:
+        repaid = Amount(0) if call.sponsored else Amount(min(call.fee, fee))
+        return lock_deposit(view, call, context), repaid
+    deposit = context.params.record_deposit
+    reserved = 0 if member.left_at else exit_fee(context.params)
+    if member.prepaid - reserved < fee + deposit:
+        raise RuleViolation(NONE_PREPAID)
+    begins = _period_of_now(view, program_id, context)
+    count = member.contest_count if member.contest_period == begins else 0
+    if count >= CONTESTS_PREPAID:
+        raise RuleViolation(PERIOD_LIMIT, maximum=CONTESTS_PREPAID)
+    paid = replace(
+        member,
+        prepaid=Amount(member.prepaid - fee - deposit),
+        contest_period=begins,
+        contest_count=count + 1,
+    )
+    view.put(member_key(program_id, call.author), paid)
+    spend_prepaid(view, fee)
+    return deposit, fee
+
+
+def _period_of_now(view: RuleView, program_id: ProgramId, context: Context) -> Timestamp:
+    program = load_program(view, program_id)
+    terms = load_terms(view, program_id, program.version_at(context.time))
+    return Timestamp(max(period_at(program, terms, context.time).begins, 0))
+
+
+def _repay(view: RuleView, contest: Contest) -> Amount:
+    """Give back what the contest cost, out of the program's reserve of coin, then of its pool; returns how much that was."""
+    books = load_books(view, contest.program)
+    from_reserve = Amount(min(contest.repaid, books.contest_coin))
+    from_pool = Amount(min(contest.repaid - from_reserve, books.pool))
+    total = Amount(from_reserve + from_pool)
+    left = replace(books, contest_coin=Amount(books.contest_coin - from_reserve), pool=Amount(books.pool - from_pool))
+    view.put(books_key(contest.program), left)
+    view.post("pools", -from_pool)
+    view.post("locked", from_pool)
+    _give_to_payer(view, contest, total)
+    return total
+
+
+def _give_to_payer(view: RuleView, contest: Contest, amount: Amount) -> None:
+    """Move locked coin to who paid for the contest; where joining did, it stays locked and pays for another one."""
+    if contest.payer:
+        give_to(view, contest.payer, amount, "locked")
+        return
+    member = load_member(view, contest.program, contest.member)
+    view.put(member_key(contest.program, contest.member), replace(member, prepaid=Amount(member.prepaid + amount)))
+
+
+# --- the till's days --------------------------------------------------------------------------------------------------------
+
+
+def claimed_of_day(grant: Grant, day: Day) -> int:
+    """Points that contests claim or were credited of a till's receipts of `day`."""
+    return next((points for other, points in grant.contested if other == day), 0)
+
+
+def with_claim(grant: Grant, day: Day, points: int, today: Day) -> Grant:
+    """The grant with `points` more (or fewer) claimed of `day`. Days too old for any contest are forgotten."""
+    days = {other: held for other, held in grant.contested if other >= today - CONTEST_DAYS_KEPT}
+    if day in days or points > 0:
+        days[day] = days.get(day, 0) + points
+    return replace(grant, contested=tuple(sorted((other, held) for other, held in days.items() if held)))
+
+
+# --- the end of a contest ---------------------------------------------------------------------------------------------------
+
+
+def decide(
+    view: RuleView, contest_id: ContestId, contest: Contest, outcome: int, credited: Points, context: Context
+) -> None:
+    """End a contest: credit what is owed, free what it had claimed besides, repay it if it is upheld (spec LOY-17)."""
+    program = load_program(view, contest.program)
+    key = grant_key(contest.program, contest.till)
+    day, today = program.day_at(contest.time), program.day_at(context.time)
+    view.put(key, with_claim(view.get(key), day, credited - contest.points, today))
+    books = load_books(view, contest.program)
+    freed = replace(
+        books,
+        contest_points=Points(books.contest_points + contest.points - credited),
+        contest_points_credited=Points(books.contest_points_credited + credited),
+        contests_open=books.contests_open - 1,
+    )
+    view.put(books_key(contest.program), freed)
+    available_on, expires_on = _credit(view, contest, program, credited, context) if credited else (Day(0), Day(0))
+    repaid = Amount(0) if outcome == SETTLED_IN_TIME else _repay(view, contest)
+    view.put(contest_key(contest_id), replace(contest, outcome=outcome, credited=credited))
+    view.emit(
+        ContestDecided(contest.program, contest.member, contest_id, outcome, credited, repaid, available_on, expires_on)
+    )
+
+
+def _credit(view: RuleView, contest: Contest, program: Program, points: Points, context: Context) -> tuple[Day, Day]:
+    """Give the member a lot outside of all caps; returns its activation and expiry day."""
+    version = program.version_at(contest.time)
+    terms = load_terms(view, contest.program, version)
+    today = program.day_at(context.time)
+    activation_day, expiry_day = lot_days(terms, period_at(program, terms, contest.time), today)
+    book = PointsBook.open(view, contest.program, program, context)
+    member = load_member(view, contest.program, contest.member)
+    lots = book.add_lot(member.lots, (version, activation_day, expiry_day, points))
+    book.move("issued", points)
+    book.save()
+    view.put(member_key(contest.program, contest.member), replace(member, lots=lots))
+    return activation_day, expiry_day
+
+
+def lot_days(terms: Terms, period: Period, today: Day) -> tuple[Day, Day]:
+    """Activation and expiry of a credited lot: the delay counts from the period's end, the expiry from the later of it and today.
+
+    So the fan waits no longer than if it had been settled, and has the points for as long.
+    """
+    activation = Day(max(today, period.end_day + terms.activation_delay_days))
+    if not isinstance(terms.expiry, RollingExpiry):
+        return activation, NEVER
+    return activation, Day(max(today, period.end_day) + terms.expiry.days)
+
+
+def end_contest(view: RuleView, subject: bytes, number: int, context: Context) -> None:
+    """Due work: an unanswered contest is upheld at the deadline; at the end of all deadlines the record goes."""
+    contest_id = ContestId(subject)
+    key = contest_key(contest_id)
+    contest: Contest = view.get(key)
+    if contest.outcome == OPEN:
+        if not is_over(contest, context):
+            _look_again(view, contest_id, Timestamp(context.time + RETRY_SECONDS))
+            return
+        room = INTEGER_MAX - load_books(view, contest.program).issued
+        decide(view, contest_id, contest, UNSETTLED, Points(min(contest.points, room)), context)
+        contest = view.get(key)
+    if context.time < contest.keep_until:
+        _look_again(view, contest_id, contest.keep_until)
+        return
+    view.delete(key)
+    _give_to_payer(view, contest, contest.deposit)
+
+
+def _look_again(view: RuleView, contest_id: ContestId, due: Timestamp) -> None:
+    schedule(view, kind=CONTEST_DUE, subject=contest_id, number=0, due=due)
+
+
+END_CONTEST = DueKind(name=CONTEST_DUE, anchor="LOY-17", weight=900, apply=end_contest)

@@ -1,0 +1,221 @@
+"""`earn.answer_contest`: the issuer shows in which entry a contested receipt was settled (spec LOY-16).
+
+It opens the entry: the receipt's path with sums, R, the previous K and K. Whatever does not lead to the entry that the chain
+recorded, or does not satisfy points = sum + previous remainder - remainder, is no answer, and the contest stays open.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from ledger.codec import pack
+from ledger.domains.loyalty.contests import decide, is_over
+from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
+from ledger.domains.loyalty.receipts import SumNode, climb, seal_remainder, seal_sum, sum_leaf
+from ledger.domains.loyalty.state import (
+    OPEN,
+    POINTS,
+    SCOPE_SETTLE,
+    SETTLED_IN_TIME,
+    SETTLED_LATE,
+    SETTLED_SHORT,
+    Batch,
+    Contest,
+    batch_key,
+    contest_key,
+    grant_allows,
+    load_books,
+    load_member,
+    load_program,
+    load_terms,
+)
+from ledger.errors import Code, Malformed, RuleViolation
+from ledger.kinds import APPLIED, Call, Context, Cost, Kind
+from ledger.merkle import leaf_hash, verify_inclusion
+from ledger.params import ENTRY_PATH_MAX, SUM_PATH_MAX
+from ledger.schema import Integer, ListOf, OneOf, OptionalIdentifier, Row, Struct, identifier
+from ledger.state import RuleView
+from ledger.types import INTEGER_MAX, Address, ContestId, Hash, Points, RecordKey
+
+NO_CONTEST = Code("contest.unknown", "there is no contest {contest}", "Check its id; `brand contests list` shows them.")
+CLOSED = Code("contest.closed", "this contest is decided, or its time to answer has passed", "Nothing can be done.")
+NO_BATCH = Code(
+    "contest.no_batch", "the program has no such batch of entries", "Name the batch that settled the receipt."
+)
+NOT_IN_ENTRY = Code(
+    "contest.not_in_entry", "the path does not lead from the receipt to a sum", "Take the path of this very receipt."
+)
+NOT_IN_BATCH = Code(
+    "contest.not_in_batch",
+    "the batch holds no credited entry of this member that opens like this",
+    "Show the entry as it was settled; one that was skipped settles nothing.",
+)
+BAD_REMAINDER = Code(
+    "contest.remainder",
+    "the entry carries {remainder} points on, and may carry {maximum}",
+    "Settle what was held back; it then counts as late.",
+)
+NO_EQUATION = Code(
+    "contest.equation",
+    "the entry gave {points} points, and its sum and remainders make {due}",
+    "Settle what is missing; it then counts as late.",
+)
+BAD_OPENING = Code(
+    "contest.opening", "a remainder without a salt is 0", "Give the salt of the commitment, or 0 where K is empty."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRemainder:
+    """What opens a K: its salt and the points carried; no salt and 0 for an empty K."""
+
+    salt: Annotated[Hash, OptionalIdentifier()]
+    points: Annotated[Points, POINTS]
+
+    def commitment(self) -> Hash:
+        """The K that this opens."""
+        return seal_remainder(self.salt, self.points) if self.salt else Hash(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedAnswer:
+    """A sealed entry opened: where the receipt stands in its sum tree and with how many points, R, the previous K and K."""
+
+    tag: ClassVar[int] = 0
+    period: Annotated[int, Integer(0, 2**31 - 1)]
+    points: Annotated[Points, POINTS]
+    receipt_points: Annotated[Points, POINTS]
+    position: Annotated[int, Integer(0, INTEGER_MAX)]
+    receipts: Annotated[int, Integer(1, INTEGER_MAX)]
+    sums: Annotated[tuple[tuple[Hash, int], ...], ListOf(Row(identifier(), Integer(0, INTEGER_MAX)), 0, SUM_PATH_MAX)]
+    salt: Annotated[Hash, identifier()]
+    before: Annotated[OpenedRemainder, Struct(OpenedRemainder)]
+    after: Annotated[OpenedRemainder, Struct(OpenedRemainder)]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAnswer:
+    """An open entry of the receipt itself: the points that it gave, and the member's K at the time."""
+
+    tag: ClassVar[int] = 1
+    period: Annotated[int, Integer(0, 2**31 - 1)]
+    points: Annotated[Points, POINTS]
+    remainder: Annotated[Hash, OptionalIdentifier()]
+
+
+@dataclass(frozen=True, slots=True)
+class EarnAnswerContest:
+    """The entry number `index` of a batch, with its path, opened as far as the contest needs."""
+
+    contest: Annotated[ContestId, identifier()]
+    batch: Annotated[Hash, identifier()]
+    index: Annotated[int, Integer(0, INTEGER_MAX)]
+    path: Annotated[tuple[Hash, ...], ListOf(identifier(), 0, ENTRY_PATH_MAX)]
+    entry: Annotated[SealedAnswer | OpenAnswer, OneOf(SealedAnswer, OpenAnswer)]
+
+
+def check(payload: EarnAnswerContest) -> None:
+    """A remainder that nothing seals is 0."""
+    if isinstance(payload.entry, SealedAnswer):
+        for opened in (payload.entry.before, payload.entry.after):
+            if opened.points and not opened.salt:
+                raise Malformed(BAD_OPENING)
+
+
+def apply(view: RuleView, call: Call, payload: EarnAnswerContest, context: Context) -> tuple[str, ...]:
+    """Codes in order: `contest.unknown`, `contest.closed`, `issuer.not_granted`, `contest.no_batch`, for a sealed entry
+    `contest.not_in_entry`, then `contest.not_in_batch`, for a sealed entry `contest.remainder`, `contest.equation`.
+
+    The program's owner needs no grant.
+    """
+    contest: Contest | None = view.get(contest_key(payload.contest))
+    if contest is None:
+        raise RuleViolation(NO_CONTEST, contest=payload.contest)
+    if contest.outcome != OPEN or is_over(contest, context):
+        raise RuleViolation(CLOSED)
+    program = load_program(view, contest.program)
+    if call.author != program.owner and not grant_allows(view, contest.program, call.author, SCOPE_SETTLE):
+        raise RuleViolation(NOT_GRANTED, issuer=call.author)
+    batch: Batch | None = view.get(batch_key(payload.batch))
+    if batch is None or batch.program != contest.program:
+        raise RuleViolation(NO_BATCH)
+    if isinstance(payload.entry, SealedAnswer):
+        given = _check_sealed(view, payload, payload.entry, contest, batch)
+    else:
+        entry = payload.entry
+        row = (
+            1,
+            contest.member,
+            entry.period,
+            entry.points,
+            contest.receipt,
+            entry.remainder,
+            entry.remainder,
+            APPLIED,
+        )
+        _check_in_batch(payload, batch, row)
+        given = entry.points
+    if given < contest.points:
+        outcome = SETTLED_SHORT
+    else:
+        outcome = SETTLED_IN_TIME if batch.settled_at <= contest.settle_by else SETTLED_LATE
+    room = INTEGER_MAX - load_books(view, contest.program).issued
+    credited = Points(min(max(contest.points - given, 0), room))
+    decide(view, payload.contest, contest, outcome, credited, context)
+    return (APPLIED,)
+
+
+def _check_sealed(
+    view: RuleView, payload: EarnAnswerContest, entry: SealedAnswer, contest: Contest, batch: Batch
+) -> Points:
+    """The points that the sealed entry counts for the contested receipt (spec RCP-5 to RCP-7)."""
+    leaf = sum_leaf(contest.receipt, entry.receipt_points)
+    siblings = [SumNode(found, points) for found, points in entry.sums]
+    node = climb(leaf, entry.position, entry.receipts, siblings)
+    if node is None:
+        raise RuleViolation(NOT_IN_ENTRY)
+    sealed, before, after = seal_sum(entry.salt, node), entry.before.commitment(), entry.after.commitment()
+    row = (0, contest.member, entry.period, entry.points, sealed, after, before, APPLIED)
+    _check_in_batch(payload, batch, row)
+    maximum = _remainder_max(view, contest, batch)
+    if entry.after.points > maximum:
+        raise RuleViolation(BAD_REMAINDER, remainder=entry.after.points, maximum=maximum)
+    due = node.points + entry.before.points - entry.after.points
+    if entry.points != due:
+        raise RuleViolation(NO_EQUATION, points=entry.points, due=due)
+    return entry.receipt_points
+
+
+def _check_in_batch(payload: EarnAnswerContest, batch: Batch, row: tuple[int | bytes | str, ...]) -> None:
+    """The row ends with the code of a credited entry: one that was skipped rebuts nothing."""
+    if not verify_inclusion(batch.entries_root, leaf_hash(pack(row)), payload.index, batch.count, payload.path):
+        raise RuleViolation(NOT_IN_BATCH)
+
+
+def _remainder_max(view: RuleView, contest: Contest, batch: Batch) -> int:
+    """What the entry might carry on: what the terms in force when it was settled allow, nothing once the member had left."""
+    left_at = load_member(view, contest.program, contest.member).left_at
+    if left_at and left_at <= batch.settled_at:
+        return 0
+    program = load_program(view, contest.program)
+    return load_terms(view, contest.program, program.version_at(batch.settled_at)).remainder_max
+
+
+def cost(payload: EarnAnswerContest) -> Cost:
+    """Contest, books, grant, member and payer change; two days may be made."""
+    return Cost(records=6, slots=2, due=2)
+
+
+def reads(author: Address, payload: EarnAnswerContest) -> tuple[RecordKey, ...]:
+    """The contest and the batch."""
+    return (contest_key(payload.contest), batch_key(payload.batch))
+
+
+EARN_ANSWER_CONTEST = Kind(
+    name="earn.answer_contest",
+    anchor="LOY-16",
+    payload=Struct(EarnAnswerContest),
+    apply=apply,
+    cost=cost,
+    reads=reads,
+    check=check,
+)
