@@ -18,13 +18,33 @@ from ledger.domains.consent.state import CONTACT, PUBLISH
 from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.crowdfunding.state import CoinUnit, PointsUnit
+from ledger.domains.loyalty.contests import contest_id_of
 from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
+from ledger.domains.loyalty.earn_answer_contest import EarnAnswerContest, OpenedRemainder, SealedAnswer
+from ledger.domains.loyalty.earn_contest import (
+    OPENED_UNSETTLED,
+    OPENED_WRONG_POINTS,
+    EarnContest,
+    Unsettled,
+    WrongPoints,
+)
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.program_create import ProgramCreate
 from ledger.domains.loyalty.program_update import ProgramUpdate
+from ledger.domains.loyalty.receipts import (
+    Receipt,
+    SignedReceipt,
+    blind_fields,
+    receipt_hash,
+    seal_sum,
+    sign_receipt,
+    sum_leaf,
+    sum_path,
+    sum_root,
+)
 from ledger.domains.loyalty.state import (
     SCOPE_FULFIL,
     SCOPES_ALL,
@@ -199,6 +219,7 @@ def make_golden_chain() -> GoldenChain:
         chain.add()
     chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
     chain.add()  # one campaign is released, the other refunded
+    _contest_and_answer(chain, program)
     chain.add(time=chain.scenario.time + 31 * DAY_SECONDS)
     chain.add()  # points expire
     chain.scenario.replay()
@@ -267,3 +288,73 @@ def _endings(chain: GoldenChain, program: ProgramId, reward: RewardId, holds: li
         sign("member.leave", MemberLeave(program), author=FRIEND, payment=Prepaid()),
         sign("transfer", Transfer(ToAccount(FAN.address), Amount(123_456_789)), author=board),
     ]
+
+
+def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
+    """Two receipts that nobody settled, contested after their grace; one is settled late, and that is the answer."""
+    sign = chain.scenario.sign
+    receipts = [_receipt(chain, program, sequence=number, points=points) for number, points in ((7, 500), (8, 499))]
+    chain.add(time=chain.scenario.time + 5 * DAY_SECONDS)
+    unsettled, wrong = (
+        _contest(signed, wrong_points=wrong) for signed, wrong in zip(receipts, (False, True), strict=True)
+    )
+    chain.add(
+        (
+            sign("earn.contest", unsettled, author=FAN, payment=Prepaid()),
+            sign("earn.contest", wrong, author=FAN),
+        )
+    )
+    nodes = [sum_leaf(receipt_hash(signed.receipt, signed.salt), signed.receipt.points) for signed in receipts]
+    salt, carried = Hash(bytes(range(96, 128))), OpenedRemainder(Hash(bytes(range(128, 160))), Points(99))
+    period, points = GENESIS_DAY - 1, Points(900)
+    entry = SealedEntry(FAN.address, period, points, seal_sum(salt, sum_root(nodes)), carried.commitment())
+    late = sign("earn", Earn(program, (entry,)), author=TILL)
+    chain.add((late,))
+    opened = SealedAnswer(
+        period=period,
+        points=points,
+        receipt_points=nodes[0].points,
+        position=0,
+        receipts=2,
+        sums=tuple((Hash(node.hash), node.points) for node in sum_path(nodes, 0)),
+        salt=salt,
+        before=OpenedRemainder(Hash(b""), Points(0)),
+        after=carried,
+    )
+    contest = contest_id_of(program, TILL.key, receipts[0].receipt.sequence)
+    answer = EarnAnswerContest(contest, object_id("earn", late.txid, 0), 0, (), opened)
+    chain.add((sign("earn.answer_contest", answer, author=TILL, payment=Sponsored(program)),))
+
+
+def _receipt(chain: GoldenChain, program: ProgramId, *, sequence: int, points: int) -> SignedReceipt:
+    receipt = Receipt(
+        version=1,
+        program=program,
+        terms_version=1,
+        member=FAN.address,
+        till=TILL.key,
+        sequence=sequence,
+        time=Timestamp(GENESIS_TIME + 90),
+        net_cents=5_300,
+        paid_with_points_cents=300,
+        codes=(("bakery", 2_000), ("dairy", 3_300)),
+        lines_root=Hash(bytes(range(64, 96))),
+        points=Points(points),
+    )
+    return sign_receipt(receipt, bytes(range(sequence, sequence + 32)), chain.scenario.chain_id, TILL.seeds[0])
+
+
+def _contest(signed: SignedReceipt, *, wrong_points: bool) -> EarnContest:
+    receipt = signed.receipt
+    sums = WrongPoints(receipt.net_cents, receipt.paid_with_points_cents, receipt.codes)
+    return EarnContest(
+        program=receipt.program,
+        terms_version=receipt.terms_version,
+        till=receipt.till,
+        sequence=receipt.sequence,
+        time=receipt.time,
+        points=receipt.points,
+        claim=sums if wrong_points else Unsettled(),
+        blinding=blind_fields(signed, OPENED_WRONG_POINTS if wrong_points else OPENED_UNSETTLED),
+        signature=signed.signature,
+    )

@@ -67,7 +67,7 @@ def _describe(chain: GoldenChain, transaction: Transaction) -> dict[str, Any]:
         "wtxid": transaction.wtxid.hex(),
         "sighash": signing_hash(chain.scenario.chain_id, transaction.body_bytes).hex(),
         "weight": transaction.weight,
-        "cost": {"records": cost.records, "slots": cost.slots, "due": cost.due},
+        "cost": cost._asdict(),
         "fields": {name: shown(value) for name, value in zip(names, body, strict=True)},
         "payload_names": list(transaction.kind.payload.names),
         "signers": [signer.hex() for signer in transaction.signers],

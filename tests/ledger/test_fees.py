@@ -191,7 +191,7 @@ def test_deposits_and_prepaid_exits_count_as_spent(spare: int) -> None:
 
 
 def test_what_a_pool_gets_back_in_the_same_transaction_does_not_hide_the_fee() -> None:
-    shop = limited(member_day_max=20_000)
+    shop = limited(member_day_max=60_000)
     shop.join(POOR)
     shop.earn(POOR, 100)
     shop.chain.advance(days=1)

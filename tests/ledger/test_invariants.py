@@ -9,26 +9,39 @@ import pytest
 from ledger.coin import POOL_INSUFFICIENT, give_to, pool_payer, take_from
 from ledger.domains.accounts.state import Account, account_key
 from ledger.domains.crowdfunding.state import campaign_key
-from ledger.domains.loyalty.state import EMPTY_BOOKS, Books, books_key, load_books, load_terms, member_key
+from ledger.domains.loyalty.state import (
+    EMPTY_BOOKS,
+    UNSETTLED,
+    Books,
+    books_key,
+    contest_key,
+    load_books,
+    load_terms,
+    member_key,
+)
 from ledger.domains.rewards.state import hold_key
 from ledger.invariants import check_block, check_books, check_postings
 from ledger.reward import maturing_key
 from ledger.state import Overlay
 from ledger.supply import CHAIN_KEY
-from ledger.types import INTEGER_MAX, Amount, CampaignId, Hash, Height, HoldId, Points, ProgramId
+from ledger.types import INTEGER_MAX, Amount, CampaignId, ContestId, Hash, Height, HoldId, Points, ProgramId
+from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.refusal import refused
 from tests.support.shop import FAN, NOWHERE, Shop
 
 
 @pytest.fixture(scope="module")
 def busy() -> Shop:
-    """A shop with a hold, a campaign in coin, one in points, and rewards that mature."""
-    shop = Shop()
+    """A shop with a hold, a campaign in coin, one in points, a contest, and rewards that mature."""
+    shop = Shop(hold_seconds=30 * 86_400)
     shop.join(FAN)
     shop.earn(FAN, 500)
     shop.redeem(FAN, shop.list_reward())
     for in_points in (False, True):
-        shop.pledge(FAN, shop.create_campaign(in_points=in_points), 50)
+        shop.pledge(FAN, shop.create_campaign(in_points=in_points, days=30), 50)
+    signed = sign(shop)
+    shop.chain.advance(days=GRACE_DAYS)
+    contest(shop, signed)
     return shop
 
 
@@ -73,6 +86,8 @@ def test_the_supply_is_what_was_emitted(busy: Shop) -> None:
         (b"M", "prepaid", "locked"),
         (b"H", "deposit", "locked"),
         (b"K", "pool", "pools"),
+        (b"K", "contest_coin", "locked"),
+        (b"X", "deposit", "locked"),
         (b"F", "deposit", "locked"),
     ],
 )
@@ -94,14 +109,30 @@ def test_what_matures_is_counted(busy: Shop) -> None:
 
 def test_escrow_is_what_campaigns_hold(busy: Shop) -> None:
     for key, record in busy.chain.state.table(b"F").items():
-        match = "records of escrow" if record.unit.tag == 0 else "held or escrowed points"
+        match = "records of escrow" if record.unit.tag == 0 else "held, escrowed or contested points"
         with pytest.raises(AssertionError, match=match):
             check(busy, lambda view, key=key: view.put(key, replace(view.get(key), escrowed=1)))
 
 
 def test_held_points_are_what_holds_hold(busy: Shop) -> None:
-    with pytest.raises(AssertionError, match="held or escrowed points"):
+    with pytest.raises(AssertionError, match="held, escrowed or contested points"):
         check(busy, change(busy, b"H", points=1))
+
+
+def test_what_contests_claim_is_what_they_hold(busy: Shop) -> None:
+    match = "held, escrowed or contested points"
+    with pytest.raises(AssertionError, match=match):
+        check(busy, change(busy, b"X", points=1))
+    with pytest.raises(AssertionError, match=match):
+        check(busy, change(busy, b"X", outcome=UNSETTLED))
+    for field in ("contest_points", "contest_points_locked", "contest_points_credited", "contests_open"):
+        with pytest.raises(AssertionError, match=match):
+            check(busy, change(busy, b"K", **{field: 7}))
+    decided = replace(next(iter(busy.chain.state.table(b"X").values())), outcome=UNSETTLED, points=Points(3))
+    view = Overlay(busy.chain.state)
+    with pytest.raises(AssertionError, match="records of locked"):
+        view.put(contest_key(ContestId(NOWHERE)), decided)
+        check_block(view, view.get(CHAIN_KEY), busy.chain.state.chain.emitted)
 
 
 def test_a_negative_balance_is_found(busy: Shop) -> None:

@@ -29,16 +29,16 @@ unhex = bytes.fromhex
 # Every list at the top of every file; a file or a list that is not named here is one that nobody read.
 COUNTS = {
     "addresses.json": {"accepted": 10, "refused": 7},
-    "chain.json": {"blocks": 11},
+    "chain.json": {"blocks": 15},
     "codec.json": {"accepted": 46, "refused": 40},
     "entries.json": {"entries": 6},
-    "hashes.json": {"tagged": 48, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
+    "hashes.json": {"tagged": 51, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
     "policies.json": {"seeds": 4, "policies": 4, "refused": 3},
     "proofs.json": {"proofs": 3},
     "receipts.json": {"fields": 12, "lines": 2, "sums": 6, "remainders": 4},
-    "records.json": {"records": 42, "free_slots": 5},
-    "transactions.json": {"transactions": 27},
-    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 11},
+    "records.json": {"records": 49, "free_slots": 5},
+    "transactions.json": {"transactions": 31},
+    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 15},
 }
 
 
@@ -77,7 +77,9 @@ def test_the_generated_tables_say_what_the_prose_says():
     assert sorted(kinds) == sorted(layouts.PAYLOADS)
     for kind, (kind_records, slots, due) in layouts.COSTS.items():
         cost = f"{kind_records} + 1 per entry" if kind == "earn" else str(kind_records)
-        assert kinds[kind][3:] == [cost, str(slots), str(due), "yes" if kind in layouts.EXITS else ""]
+        attested = str(int(kind == "earn.contest"))
+        prepaid = "4,000" if kind == "earn.contest" else "1,200" if kind in layouts.EXITS else ""
+        assert kinds[kind][3:] == [cost, str(slots), str(due), attested, prepaid]
         rows = found[f"Payload of {kind}: {kinds[kind][2]}"]
         assert rows == tables.rows_of(layouts.PAYLOADS[kind])
     for first, (table, shape) in layouts.RECORDS.items():
@@ -93,6 +95,7 @@ def test_the_generated_tables_say_what_the_prose_says():
         "TRANSACTION_BYTES_MAX": envelope.TRANSACTION_BYTES_MAX,
         "BLOCK_BYTES_MAX": block.BLOCK_BYTES_MAX,
         "EXIT_WEIGHT": envelope.EXIT_WEIGHT,
+        "CONTEST_WEIGHT": envelope.CONTEST_WEIGHT,
         "TOTAL_MAX": work.HALF_OF_RANGE,
     }.items():
         assert limits[name] == here, name
@@ -228,13 +231,18 @@ def test_transactions():
         assert [signer.hex() for signer in envelope.signers_of(found["body"])] == case["signers"]
         cost = list(layouts.COSTS[case["kind"]])
         cost[0] += len(found["body"]["payload"]["entries"]) if case["kind"] == "earn" else 0
-        assert cost == [case["cost"][name] for name in ("records", "slots", "due")]
+        cost.append(int(case["kind"] == "earn.contest"))
+        assert cost == [case["cost"][name] for name in ("records", "slots", "due", "signatures")]
         for witness, shown in zip(found["witnesses"], case["witnesses"], strict=True):
             signatures = [[item["key_index"], item["signature"].hex()] for item in witness["signatures"]]
             assert shown["signatures"] == signatures
             assert shown["threshold"] == witness["policy"]["threshold"]
             assert shown["keys"] == [key.hex() for key in witness["policy"]["keys"]]
         assert envelope.check_signatures(found, chain_id) == sum(len(item["signatures"]) for item in case["witnesses"])
+        if case["kind"] == "earn.contest":
+            payload = {**found["body"]["payload"], "points": found["body"]["payload"]["points"] + 1}
+            spoiled = {**found, "body": {**found["body"], "payload": payload}}
+            assert fault_of(envelope.check_signatures, spoiled, chain_id) == "witness.attestation"
         assert fault_of(envelope.check_signatures, found, bytes(32)) == "witness.signature"
         assert fault_of(envelope.read_transaction, raw, bytes(32)) == "envelope.wrong_chain"
     assert kinds == set(layouts.PAYLOADS)
@@ -382,7 +390,7 @@ def test_the_chain_of_the_vectors():
         assert found["undo"].hex() == case["undo"]
         transactions += [item.hex() for item in found["parts"]["transactions"]]
         slots_read += len(case["changed_slots"])
-    assert slots_read == 102
+    assert slots_read == 138
     assert transactions == [case["raw"] for case in load("transactions.json")["transactions"]]
 
 
@@ -456,9 +464,9 @@ def test_entries_of_a_batch():
     assert [leaf.hex() for leaf in leaves] == [case["leaf"] for case in found["entries"]]
     assert hashing.tree_root(leaves).hex() == found["entries_root"]
     _, blocks = follow_chain()
-    assert [batch for block_in_names in blocks for batch in block_in_names["batches"]] == [rows]
+    assert [batch for block_in_names in blocks for batch in block_in_names["batches"]][:1] == [rows]
     batches = [case for case in load("transactions.json")["transactions"] if case["kind"] == "earn"]
-    assert [hashing.object_id("earn", unhex(case["txid"])).hex() for case in batches] == [found["batch"]]
+    assert [hashing.object_id("earn", unhex(case["txid"])).hex() for case in batches][:1] == [found["batch"]]
 
 
 def test_proofs():

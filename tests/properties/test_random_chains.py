@@ -16,26 +16,42 @@ from ledger.domains.consent.consent_revoke import ConsentRevoke
 from ledger.domains.consent.state import PUBLISH
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.crowdfunding.state import CAMPAIGNS, PLEDGES, CoinUnit
-from ledger.domains.loyalty.earn import Earn, OpenEntry
+from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
+from ledger.domains.loyalty.earn_answer_contest import EarnAnswerContest, OpenedRemainder, SealedAnswer
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.program_update import ProgramUpdate
-from ledger.domains.loyalty.state import BOOKS, DAYS, MEMBERS, NEVER, SCOPES_ALL, RatePerAmount, RollingExpiry
+from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash, seal_sum, sum_leaf
+from ledger.domains.loyalty.state import (
+    BOOKS,
+    CONTESTS,
+    DAYS,
+    GRANTS,
+    MEMBERS,
+    NEVER,
+    OPEN,
+    SCOPES_ALL,
+    RatePerAmount,
+    RollingExpiry,
+)
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
 from ledger.domains.rewards.reward_update import RewardUpdate
 from ledger.domains.rewards.state import HOLDS, REWARDS
 from ledger.errors import RuleViolation
+from ledger.hashing import object_id
 from ledger.invariants import check_books
+from ledger.params import CONTEST_ANSWER_BLOCKS_MIN, CONTEST_ANSWER_SECONDS
 from ledger.supply import BUCKETS
 from ledger.transaction import OwnFee, Payment, Prepaid
 from ledger.types import (
     Address,
     Amount,
     CampaignId,
+    ContestId,
     Hash,
     HoldId,
     Points,
@@ -43,6 +59,7 @@ from ledger.types import (
     RewardId,
     Timestamp,
 )
+from tests.support.contests import contest_id, payload_of, sign
 from tests.support.memory_chain import DAY_SECONDS, MemoryState, Signer
 from tests.support.shop import FAN, FRIEND, OWNER, POOR, STRANGER, TILL, Shop, make_terms, some_hash
 
@@ -85,6 +102,7 @@ class RandomChain(RuleBasedStateMachine):
             self.shop.pledge(FRIEND, campaign, 20)
         self.floor = len(self.chain.mined)
         self.waiting: list[Any] = []
+        self.receipts: dict[bytes, tuple[Signer, SignedReceipt]] = {}
 
     def offer(self, kind: str, payload: Any, *, author: Signer, payment: Payment | None = None, **options: Any) -> None:
         """Put a transaction into the next block, if it is valid there."""
@@ -122,6 +140,36 @@ class RandomChain(RuleBasedStateMachine):
         receipt = ReceiptHash(some_hash("open", net))
         entry = OpenEntry(fan.address, period, receipt, 1, self.shop.now, net, 0)
         self.offer("earn", Earn(self.shop.program, (entry,)), author=TILL)
+
+    @rule(fan=people, points=st.integers(0, 700), wrong=st.booleans(), number=st.integers(0, 9), how=st.integers(0, 2))
+    def contest(self, fan: Signer, points: int, wrong: bool, number: int, how: int) -> None:
+        """Contest one of the receipts that a till signed two weeks before, settled by nobody or in part."""
+        time = Timestamp(self.shop.now - 14 * DAY_SECONDS)
+        signed = sign(self.shop, fan, sequence=number, points=points, time=time)
+        payment = (Prepaid(), self.shop.sponsored, None)[how]
+        self.offer("earn.contest", payload_of(signed, wrong_points=wrong), author=fan, payment=payment)
+        self.receipts[contest_id(signed)] = (fan, signed)
+
+    @precondition(lambda self: self.chain.state.table(CONTESTS.prefix))
+    @rule(data=st.data(), given=st.integers(0, 800))
+    def answer(self, data: st.DataObject, given: int) -> None:
+        """Settle a contested receipt with some points, and answer with that entry."""
+        contest = data.draw(st.sampled_from(sorted(self.chain.state.table(CONTESTS.prefix))))[1:]
+        fan, signed = self.receipts[contest]
+        leaf = receipt_hash(signed.receipt, signed.salt)
+        salt, opened = some_hash("R", given), OpenedRemainder(Hash(b""), Points(0))
+        node = sum_leaf(leaf, Points(given))
+        period = self.shop.today // max(self.terms.period_days, 1)
+        entry = SealedEntry(fan.address, period, Points(given), seal_sum(salt, node), Hash(b""))
+        earn = self.chain.sign("earn", Earn(self.shop.program, (entry,)), author=TILL)
+        shown = SealedAnswer(period, Points(given), Points(given), 0, 1, (), salt, opened, opened)
+        payload = EarnAnswerContest(ContestId(contest), object_id("earn", earn.txid, 0), 0, (), shown)
+        try:
+            self.chain.execute(*self.waiting, earn)
+        except RuleViolation:
+            return
+        self.waiting.append(earn)
+        self.offer("earn.answer_contest", payload, author=TILL)
 
     @rule(fan=people, grant=st.booleans())
     def consent(self, fan: Signer, grant: bool) -> None:
@@ -176,6 +224,12 @@ class RandomChain(RuleBasedStateMachine):
         payment = None if fee is None else OwnFee(Amount(fee))
         self.offer("transfer", payload, author=sender, payment=payment)
 
+    @rule()
+    def let_contests_run_out(self) -> None:
+        self.waiting.clear()
+        self.chain.advance(seconds=CONTEST_ANSWER_SECONDS, blocks=CONTEST_ANSWER_BLOCKS_MIN)
+        self.chain.mine(2)
+
     @rule(seconds=st.sampled_from([1, 60, 3_600, DAY_SECONDS, 3 * DAY_SECONDS]))
     def mine(self, seconds: int) -> None:
         self.chain.block(*self.waiting, time=self.chain.time + seconds)
@@ -197,12 +251,27 @@ class RandomChain(RuleBasedStateMachine):
                 continue
             found["accounts"] += getattr(record, "balance", 0)
             found["pools"] += getattr(record, "pool", 0)
-            found["locked"] += getattr(record, "deposit", 0) + getattr(record, "prepaid", 0)
+            found["locked"] += sum(getattr(record, name, 0) for name in ("deposit", "prepaid", "contest_coin"))
             found["maturing"] += sum(amount for _, amount in getattr(record, "payees", ()))
         campaigns = self.chain.state.table(CAMPAIGNS.prefix).values()
         found["escrow"] = sum(campaign.escrowed for campaign in campaigns if isinstance(campaign.unit, CoinUnit))
         assert found == {bucket: getattr(chain, bucket) for bucket in BUCKETS}
         assert chain.emitted == sum(found.values())
+
+    @invariant()
+    def contests_claim_what_the_reserve_has_set_aside(self) -> None:
+        books = self.shop.books
+        still_open = [found for found in self.chain.state.table(CONTESTS.prefix).values() if found.outcome == OPEN]
+        assert books.contests_open == len(still_open)
+        claimed = sum(found.points for found in still_open)
+        assert books.contest_points_locked == books.contest_points + claimed + books.contest_points_credited
+        assert books.contest_points_credited <= books.issued
+        for key, grant in self.chain.state.table(GRANTS.prefix).items():
+            of_till = [found for found in still_open if found.till == key[33:]]
+            by_day: dict[int, int] = dict(grant.contested)
+            for found in of_till:
+                by_day[self.shop.terms_of_program.day_at(found.time)] -= found.points
+            assert min(by_day.values(), default=0) >= 0
 
     @invariant()
     def points_are_where_the_books_say(self) -> None:

@@ -5,6 +5,7 @@ The rules of the kinds are not done again here; what a block writes is given, an
 
 from copy import deepcopy
 
+from tests.second_decoder import contests
 from tests.second_decoder.block import (
     check_payees,
     genesis_block,
@@ -12,7 +13,15 @@ from tests.second_decoder.block import (
     history_leaf,
     read_block,
 )
-from tests.second_decoder.envelope import EXIT_WEIGHT, check_signatures, policy_hash, signers_of, txid, weight
+from tests.second_decoder.envelope import (
+    CONTEST_WEIGHT,
+    EXIT_WEIGHT,
+    check_signatures,
+    policy_hash,
+    signers_of,
+    txid,
+    weight,
+)
 from tests.second_decoder.hashing import be4, object_id, tree_root
 from tests.second_decoder.pow import Clockwork, emission_to_date, is_proved, is_version_good, subsidy
 from tests.second_decoder.receipts import entry_leaf, entry_row, points_of
@@ -165,8 +174,15 @@ class Chain:
         length = max(terms["period_days"], 1)
         first_day = period * length + terms["period_anchor_day"]
         begins, ends = (86_400 * day - 60 * offset for day in (first_day, first_day + length))
-        grace = self.terms_at(program, min(ends - 1, now), after)["settle_grace_days"]
-        return (ends if begins <= now < ends else now) + grace * 86_400 + CONTEST_KEEP_SECONDS
+        last = min(ends - 1, now)
+        kept = [
+            (ends if begins <= now < ends else now) + self.terms_at(program, last, after)["settle_grace_days"] * 86_400
+        ]
+        record = read_value(b"B" + program, self.state().get(b"B" + program) or after[b"B" + program])
+        times = [begins, *(item["since"] for item in record["versions"] if begins < item["since"] <= last)]
+        for time in times if begins <= last else ():
+            kept.append(contests.settle_by(record, self.terms_at(program, time, after), last))
+        return max(kept) + CONTEST_KEEP_SECONDS
 
     def check_batches(self, block: dict, after: dict[bytes, bytes]) -> list[list[list]]:
         """LOY-12: the record of each batch holds the root over its rows; these rows."""
@@ -185,6 +201,26 @@ class Chain:
                 assert codes == [""]
         return found
 
+    def check_contests(self, block: dict, after: dict[bytes, bytes]) -> None:
+        """LOY-15 and LOY-16: what contests and answers leave in their records."""
+        for transaction in block["transactions"]:
+            body, payload = transaction["body"], transaction["body"]["payload"]
+            if body["kind"] == "earn.answer_contest":
+                contests.check_answered(payload, self.state(), after)
+            if body["kind"] == "earn.contest":
+                program, time = payload["program"], payload["time"]
+                in_force = self.terms_at(program, time, after)
+                named = read_terms(program, payload["terms_version"], after)
+                key = contests.contest_key(payload)
+                contests.check_opened(
+                    body,
+                    read_value(key, after[key]),
+                    contests.points_owed(payload, named, in_force),
+                    contests.settle_by(read_value(b"B" + program, after[b"B" + program]), in_force, time),
+                    self.clock.time,
+                    block["commitment"]["height"],
+                )
+
     def fee_of(self, raw: bytes, body: dict, after: dict[bytes, bytes]) -> int:
         """What one transaction pays (FEE-1, FEE-2, FEE-4), with the terms in force before the block where there were any."""
         payment = body["payment"]
@@ -192,7 +228,7 @@ class Chain:
             assert payment["fee"] >= weight(raw) * self.params["fee_rate_min"]
             return payment["fee"]
         if payment["is"] == "Prepaid":
-            assert weight(raw) <= EXIT_WEIGHT
+            assert weight(raw) <= (CONTEST_WEIGHT if body["kind"] == "earn.contest" else EXIT_WEIGHT)
             return 0
         return weight(raw) * self.terms_at(payment["program"], self.clock.time, after)["sponsor"]["rate"]
 
@@ -202,6 +238,11 @@ class Chain:
         fees = sum(self.fee_of(raw, transaction["body"], after) for raw, transaction in pairs)
         before = self.state()
         fees += sum(max(prepaid_in(before, key) - prepaid_in(after, key), 0) for key in before)
+        for key in after.keys() - before.keys():
+            if key[:1] == b"X" and not read_value(key, after[key])["payer"]:
+                fees -= read_value(key, after[key])[
+                    "deposit"
+                ]  # it left what was prepaid, and is locked in the contest (LOY-14)
         commitment = block["commitment"]
         reward = subsidy(self.params, commitment["height"]) + fees
         check_payees(commitment["payees"], reward, self.params["account_minimum"])
@@ -241,6 +282,7 @@ class Chain:
         self.check_made(block, after)
         self.check_reward(block, after)
         batches = self.check_batches(block, after)
+        self.check_contests(block, after)
         before, undo = deepcopy(self.slots), undo_of(self.slots, list(changed))
         head = read_value(b"0", self.state()[b"0"])["free_head"]
         for phase in self.phases(block, after):

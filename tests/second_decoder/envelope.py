@@ -7,10 +7,13 @@ from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import tagged
 from tests.second_decoder.keys import is_valid
 from tests.second_decoder.layouts import BODY, COSTS, EXITS, KNOWN, PAYLOADS
+from tests.second_decoder.receipts import opened_hash
+from tests.second_decoder.receipts import signing_hash as receipt_signing_hash
 from tests.second_decoder.shapes import Listing
 
 TRANSACTION_BYTES_MAX = 262_144
 EXIT_WEIGHT = 1_200
+CONTEST_WEIGHT = 4_000
 WITNESSES = Listing(1, 4, KNOWN["witness"])
 
 
@@ -63,11 +66,19 @@ def check_terms(terms: dict) -> None:
 
 
 def check_payload(kind: str, payload: dict) -> None:
-    """The kinds' own checks of what shapes cannot say: ACC-4, LOY-1, LOY-3."""
+    """The kinds' own checks of what shapes cannot say: ACC-4, LOY-1, LOY-3, LOY-15, LOY-16."""
     if kind == "account.set_policy":
         check_policy(payload["policy"])
     if kind in ("program.create", "program.update"):
         check_terms(payload["terms"])
+    if kind == "earn.contest" and payload["claim"]["is"] == "WrongPoints":
+        codes = [item["code"] for item in payload["claim"]["codes"]]
+        if any(left >= right for left, right in pairwise(codes)):
+            raise Fault("receipt.shape", "codes do not ascend")
+    if kind == "earn.answer_contest" and payload["entry"]["is"] == "SealedAnswer":
+        for name in ("before", "after"):
+            if payload["entry"][name]["points"] and not payload["entry"][name]["salt"]:
+                raise Fault("contest.opening", name)
 
 
 def signers_of(body: dict) -> list[bytes]:
@@ -153,7 +164,27 @@ def check_signatures(transaction: dict, chain_id: bytes) -> int:
             if not is_valid(witness["policy"]["keys"][item["key_index"]], message, item["signature"]):
                 raise Fault("witness.signature", str(count))
             count += 1
+    attested = attestation(transaction["body"], chain_id)
+    if attested and not is_valid(*attested):
+        raise Fault("witness.attestation")
     return count
+
+
+def contested_receipt(body: dict) -> bytes:
+    """The hash of the receipt that a contest opens; its member is the author (LOY-15, RCP-8)."""
+    shown = PAYLOADS["earn.contest"].write(body["payload"])
+    opened = {1: shown[0], 2: shown[1], 3: body["author"], 4: shown[2], 5: shown[3], 6: shown[4], 11: shown[5]}
+    if body["payload"]["claim"]["is"] == "WrongPoints":
+        opened |= dict(zip((7, 8, 9), shown[6][1:], strict=True))
+    return opened_hash(opened, body["payload"]["blinding"])
+
+
+def attestation(body: dict, chain_id: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """LOY-15: key, message and signature of the till that signed a contested receipt."""
+    if body["kind"] != "earn.contest":
+        return None
+    payload = body["payload"]
+    return payload["till"], receipt_signing_hash(chain_id, contested_receipt(body)), payload["signature"]
 
 
 def weight(data: bytes) -> int:
@@ -164,6 +195,7 @@ def weight(data: bytes) -> int:
     if body["kind"] == "earn":
         records += len(body["payload"]["entries"])
     signatures = sum(len(witness["signatures"]) for witness in transaction["witnesses"])
+    signatures += body["kind"] == "earn.contest"
     return len(data) + 200 * signatures + 60 * (records + 1) + 300 * slots + 150 * due
 
 

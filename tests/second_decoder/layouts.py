@@ -48,6 +48,8 @@ SHAPES = {
                         1 OpenEntry[member: id, period: int 0..2^31-1, receipt: id, terms_version: int 1..2^31-1,
                                     time: int 0..2^40, net_cents: int -2^53..2^53,
                                     paid_with_points_cents: int 0..2^53]""",
+    # LOY-16
+    "opened": "[salt: id?, points: int 0..M]",
     # CRF-1
     "unit": "one of: 0 CoinUnit[], 1 PointsUnit[program: id]",
     "tiers": "list 0..32 of [title: text 1..128, least: int 1..M, limit: int 0..2^31-1]",
@@ -85,6 +87,7 @@ NAMED = {
     "terms": "Terms",
     "receipt": "Receipt",
     "signed_receipt": "SignedReceipt",
+    "opened": "OpenedRemainder",
     "anchor": "Anchor",
     "trusted": "Trusted",
     "home": "Home",
@@ -95,7 +98,7 @@ NAMED = {
 BODY_SHAPE = """[version: int 0..255, chain_tag: bytes 4, kind: text 1..32, salt: bytes 8, author: id,
                  valid_from: int 0..2^32-1, valid_until: int 0..2^32-1, payment]"""
 
-# Kind -> (payload, records, slots, due, exit), each from the kind's own anchor. An earn adds one record for each entry.
+# Kind -> (payload, records, slots, due, prepaid), each from the kind's own anchor. An earn adds one record for each entry.
 KIND_SHAPES = {
     # ACC-3, ACC-4
     "transfer": (
@@ -114,12 +117,35 @@ KIND_SHAPES = {
         0,
         False,
     ),
-    "program.update": ("[program: id, latest_version: int 1..2^31-2, terms: terms]", 2, 1, 0, False),
+    "program.update": ("[program: id, latest_version: int 1..2^31-2, terms: terms]", 3, 1, 0, False),
     "issuer.grant": ("[program: id, issuer: id, scopes: int 1..15, daily_cap: int 0..M]", 2, 1, 0, False),
     "issuer.revoke": ("[program: id, issuer: id]", 1, 0, 0, False),
     "member.join": ("[program: id, issuer: id?]", 3, 1, 0, False),
     "member.leave": ("[program: id]", 2, 0, 0, True),
     "earn": ("[program: id, entries: list 1..1000 of entry]", 4, 10, 5, False),
+    # LOY-15, LOY-16
+    "earn.contest": (
+        """[program: id, terms_version: int 1..2^31-1, till: bytes 32, sequence: int 0..M, time: int 0..2^40, points: int 0..M,
+            claim: one of: 0 Unsettled[],
+                           1 WrongPoints[net_cents: int -2^53..2^53, paid_with_points_cents: int 0..2^53,
+                                         codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53]],
+            blinding: list 12..12 of id, signature: bytes 64]""",
+        5,
+        2,
+        2,
+        True,
+    ),
+    "earn.answer_contest": (
+        """[contest: id, batch: id, index: int 0..M, path: list 0..10 of id,
+            entry: one of: 0 SealedAnswer[period: int 0..2^31-1, points: int 0..M, receipt_points: int 0..M, position: int 0..M,
+                                          receipts: int 1..M, sums: list 0..40 of [hash: id, points: int 0..M], salt: id,
+                                          before: opened, after: opened],
+                           1 OpenAnswer[period: int 0..2^31-1, points: int 0..M, remainder: id?]]""",
+        6,
+        2,
+        2,
+        False,
+    ),
     # RWD-1, RWD-2, RWD-3, RWD-4, RWD-5
     "reward.list": ("[program: id, name: text 1..128, price: int 1..2^53, stock: int 0..2^53]", 2, 1, 0, False),
     "reward.update": (
@@ -165,7 +191,8 @@ RECORD_SHAPES = {
     "E": (
         "Batch",
         "batch:id",
-        "[payer, deposit, program: id, entries_root: id, count: int 1..M, keep_until: int 0..2^40]",
+        """[payer, deposit, program: id, entries_root: id, count: int 1..M, settled_at: int 0..2^40,
+            keep_until: int 0..2^40]""",
     ),
     "F": (
         "Campaign",
@@ -178,7 +205,9 @@ RECORD_SHAPES = {
         "Grant",
         "program:id issuer:id",
         """[payer, deposit, scopes: int 1..15, daily_cap: int 0..M, granted_at: int 0..2^40, revoked_at: int 0..2^40,
-            day: int 0..2^31-1, day_used: int 0..M]""",
+            day: int 0..2^31-1, day_used: int 0..M,
+            earlier: list 0..16 of [from: int 0..2^40, until: int 0..2^40, scopes: int 1..15, daily_cap: int 0..M],
+            contested: list 0..256 of [day: int 0..2^31-1, points: int 1..M]]""",
     ),
     "H": (
         "Hold",
@@ -192,13 +221,15 @@ RECORD_SHAPES = {
         """[pool: int 0..M, issued: int 0..M, restored: int 0..M, pending: int 0..M, available: int 0..M, held: int 0..M,
             escrowed: int 0..M, redeemed: int 0..M, expired: int 0..M, reversed: int 0..M, members: int 0..M,
             sponsor_day: int 0..2^31-1, sponsor_day_spent: int 0..M, sponsor_height: int 0..2^32-1,
-            sponsor_height_spent: int 0..M]""",
+            sponsor_height_spent: int 0..M, contest_points: int 0..M, contest_points_locked: int 0..M,
+            contest_points_credited: int 0..M, contest_coin: int 0..M, contests_open: int 0..M]""",
     ),
     "M": (
         "Member",
         "program:id member:id",
         """[payer, deposit, prepaid, joined_at: int 0..2^40, left_at: int 0..2^40, remainder: id?, entries: int 0..M,
-            sponsor_day: int 0..2^31-1, sponsor_spent: int 0..M, lots: list 0..128 of lot]""",
+            sponsor_day: int 0..2^31-1, sponsor_spent: int 0..M, lots: list 0..128 of lot, contest_period: int 0..2^40,
+            contest_count: int 0..M]""",
     ),
     "P": (
         "Pledge",
@@ -214,6 +245,14 @@ RECORD_SHAPES = {
         """[payer, deposit, name: text 1..128, price: int 1..2^53, stock: int 0..2^53, listed: bool,
             announced: list 0..1 of [effective_from: int 0..2^40, price: int 1..2^53, stock_change: int -2^53..2^53,
                                      listed: bool]]""",
+    ),
+    "X": (
+        "Contest",
+        "contest:id",
+        """[payer, deposit, repaid: int 0..M, program: id, member: id, till: id, sequence: int 0..M, receipt: id,
+            claim: int 0..1, time: int 0..2^40, points: int 1..M, settle_by: int 0..2^40, opened_at: int 0..2^40,
+            answer_by: int 0..2^40, answer_height: int 0..2^32-1, keep_until: int 0..2^40, outcome: int 0..4,
+            credited: int 0..M]""",
     ),
 }
 

@@ -49,6 +49,13 @@ def receipt_hash(receipt: dict, salt: bytes) -> bytes:
     return tree_root(field_leaves(receipt, salt))
 
 
+def opened_hash(opened: dict, blinding: list[bytes]) -> bytes:
+    """The receipt hash from opened fields by number, with a blinding (RCP-8)."""
+    return tree_root(
+        [field_leaf(index, item, opened[index]) if index in opened else item for index, item in enumerate(blinding)]
+    )
+
+
 def line_leaf(salt: bytes, index: int, line) -> bytes:
     """RCP-3."""
     return leaf_hash(encode([index, tagged("LINE_SALT", salt + be4(index)), line]))

@@ -66,14 +66,14 @@ def bucket_sums(tables: dict) -> dict[str, int]:
     return {
         "accounts": sum(fields["balance"] for _, fields in tables.get("Account", [])),
         "pools": sum(fields["pool"] for _, fields in tables.get("Books", [])),
-        "locked": sum(fields.get("deposit", 0) + fields.get("prepaid", 0) for fields in rows),
+        "locked": sum(fields.get(name, 0) for fields in rows for name in ("deposit", "prepaid", "contest_coin")),
         "escrow": sum(fields["escrowed"] for fields in campaigns if fields["unit"]["is"] == "CoinUnit"),
         "maturing": sum(maturing),
     }
 
 
 def check_invariants(slots: Slots, emission: int) -> None:
-    """INV-2 to INV-5, and that the free list holds the free slots (STA-2, STA-4)."""
+    """INV-2 to INV-5, INV-9, and that the free list holds the free slots (STA-2, STA-4)."""
     tables = tables_of(slots)
     chain = tables["ChainRecord"][0][1]
     assert chain["slot_count"] == len(slots.content)
@@ -89,3 +89,8 @@ def check_invariants(slots: Slots, emission: int) -> None:
         unit = {"is": "PointsUnit", "program": program}
         escrowed = [item["escrowed"] for _, item in tables.get("Campaign", []) if item["unit"] == unit]
         assert (books["held"], books["escrowed"]) == (sum(held), sum(escrowed))
+        contests = [item for _, item in tables.get("Contest", []) if item["program"] == program and not item["outcome"]]
+        claimed = sum(item["points"] for item in contests)
+        parts_of_reserve = (books["contest_points"], books["contest_points_credited"], claimed)
+        assert books["contest_points_locked"] == sum(parts_of_reserve)
+        assert books["contests_open"] == len(contests)

@@ -7,9 +7,9 @@ from ledger.domains.accounts.set_policy import SetPolicy
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP
 from ledger.domains.loyalty.events import IssuerGranted, IssuerRevoked
-from ledger.domains.loyalty.issuer_grant import ISSUER_GRANT, IssuerGrant
+from ledger.domains.loyalty.issuer_grant import ISSUER_GRANT, TOO_MANY_GRANTS, IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import ISSUER_REVOKE, NOT_GRANTED, IssuerRevoke
-from ledger.domains.loyalty.program_update import NOT_OWNER
+from ledger.domains.loyalty.program_update import NOT_OWNER, VERSION_KEEP_SECONDS
 from ledger.domains.loyalty.state import (
     NO_PROGRAM,
     SCOPE_ENROL,
@@ -17,13 +17,14 @@ from ledger.domains.loyalty.state import (
     SCOPE_SETTLE,
     SCOPE_TILL,
     SCOPES_ALL,
+    TIME_END,
     Grant,
     grant_allows,
     grant_key,
     program_key,
 )
 from ledger.state import Overlay
-from ledger.types import Amount, Points, ProgramId
+from ledger.types import INTEGER_MAX, Amount, Points, ProgramId, Timestamp
 from tests.support.memory_chain import FUNDS, Signer
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, POOR, STRANGER, TILL, Shop
@@ -54,11 +55,10 @@ def test_a_grant_holds_for_its_scopes(shop: Shop) -> None:
 def test_a_new_grant_replaces_the_old_one_and_what_was_used_today_stays_used(shop: Shop) -> None:
     shop.join(FAN)
     shop.grant(TILL, daily_cap=10)
-    granted_at = grant_of(shop, TILL).granted_at
     shop.earn(FAN, 10)
-    locked = shop.chain.state.chain.locked
+    locked, now = shop.chain.state.chain.locked, shop.now
     shop.grant(TILL, daily_cap=15)
-    assert grant_of(shop, TILL).granted_at == granted_at
+    assert grant_of(shop, TILL).granted_at == now
     assert shop.chain.state.chain.locked == locked
     assert shop.earn(FAN, 6) == (ENTRY_DAILY_CAP.name,)
     assert shop.earn(FAN, 5) == ("",)
@@ -76,6 +76,58 @@ def test_a_revoked_grant_is_a_tombstone_that_a_new_grant_lifts(shop: Shop) -> No
     now = shop.now
     shop.grant(TILL, scopes=SCOPE_ENROL)
     assert (grant_of(shop, TILL).granted_at, grant_of(shop, TILL).revoked_at) == (now, 0)
+
+
+def test_the_grant_of_each_moment_can_be_told_later(shop: Shop) -> None:
+    """Receipts count by the grant of their time: changes, revocations and gaps are kept as spans."""
+    start = grant_of(shop, TILL).granted_at
+    shop.chain.mine(3)
+    shop.grant(TILL)
+    assert (grant_of(shop, TILL).granted_at, grant_of(shop, TILL).earlier) == (start, ()), "nothing changed"
+    changed = shop.now
+    shop.grant(TILL, scopes=SCOPE_TILL, daily_cap=50)
+    shop.chain.mine(3)
+    revoke(shop, TILL)
+    revoked = grant_of(shop, TILL).revoked_at
+    shop.chain.mine(3)
+    again = shop.now
+    shop.grant(TILL, scopes=SCOPE_TILL, daily_cap=60)
+    shop.grant(TILL, scopes=SCOPE_TILL, daily_cap=60)
+    grant = grant_of(shop, TILL)
+    whole, fifty = (start, changed, SCOPES_ALL, INTEGER_MAX), (changed, revoked, SCOPE_TILL, 50)
+    assert grant.earlier == (whole, fifty)
+    expected = {
+        start - 1: None,
+        start: whole,
+        changed - 1: whole,
+        changed: fifty,
+        revoked - 1: fifty,
+        revoked: None,
+        again - 1: None,
+        again: (again, TIME_END, SCOPE_TILL, 60),
+    }
+    assert {time: grant.span_at(Timestamp(time)) for time in expected} == expected
+
+
+def test_spans_are_kept_as_long_as_a_receipt_of_theirs_can_matter_and_no_more_than_16(shop: Shop) -> None:
+    shop.chain.mine()
+    for cap in range(16):
+        shop.grant(TILL, daily_cap=cap)
+    assert len(grant_of(shop, TILL).earlier) == 16
+    with refused(TOO_MANY_GRANTS, count=17):
+        shop.grant(TILL, daily_cap=16)
+    revoke(shop, TILL)
+    with refused(TOO_MANY_GRANTS, count=17):
+        shop.grant(TILL, daily_cap=16)
+    shop.chain.advance(seconds=VERSION_KEEP_SECONDS)
+    shop.grant(TILL, daily_cap=16)
+    assert grant_of(shop, TILL).earlier == ()
+    changed = [
+        shop.chain.sign("issuer.grant", IssuerGrant(shop.program, TILL.address, 1, Points(cap)), author=OWNER)
+        for cap in range(20)
+    ]
+    shop.chain.block(*changed)
+    assert len(grant_of(shop, TILL).earlier) == 1, "what was live for no second is nothing"
 
 
 def test_an_issuer_can_revoke_itself(shop: Shop) -> None:

@@ -20,13 +20,18 @@ from ledger.domains.loyalty.state import (
     program_key,
 )
 from ledger.fees import NOT_SPONSORED
-from ledger.params import EXIT_WEIGHT
+from ledger.params import CONTEST_WEIGHT, CONTESTS_PREPAID, EXIT_WEIGHT
 from ledger.transaction import Prepaid
 from ledger.types import Address, Amount, ProgramId
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, POOR, TILL, Shop
 
 NO_ISSUER = Address(b"")
+
+
+def contests_prepaid(shop: Shop) -> int:
+    params = shop.chain.params
+    return CONTESTS_PREPAID * (CONTEST_WEIGHT * params.fee_rate_min + params.record_deposit)
 
 
 def leave(shop: Shop) -> None:
@@ -39,7 +44,7 @@ def test_a_fan_without_coin_joins_at_a_till(shop: Shop) -> None:
     assert shop.chain.events == (MemberJoined(shop.program, POOR.address, TILL.address),)
     assert shop.chain.events[0].subjects() == (shop.program, POOR.address)
     member = shop.member(POOR)
-    prepaid = EXIT_WEIGHT * shop.chain.params.fee_rate_min
+    prepaid = EXIT_WEIGHT * shop.chain.params.fee_rate_min + contests_prepaid(shop)
     assert (member.joined_at, member.left_at, member.lots) == (now, 0, ())
     assert (member.payer, member.deposit, member.prepaid) == (b"P" + shop.program, 10_000, prepaid)
     assert shop.books.pool < pool - 10_000 - prepaid
@@ -62,7 +67,7 @@ def test_a_member_leaves_without_coin_and_keeps_its_points(shop: Shop) -> None:
     assert shop.chain.events[0].subjects() == (shop.program, POOR.address)
     assert block.payees[0][1] == 5_000_000 + EXIT_WEIGHT * shop.chain.params.fee_rate_min
     member = shop.member(POOR)
-    assert (member.left_at, member.prepaid, member.deposit) == (now, 0, 10_000)
+    assert (member.left_at, member.prepaid, member.deposit) == (now, contests_prepaid(shop), 10_000)
     assert shop.points_of(POOR) == 200
     assert shop.books.members == 0
 
@@ -76,7 +81,7 @@ def test_a_member_that_comes_back_keeps_its_points_and_its_record(shop: Shop) ->
     member = shop.member(FAN)
     assert (member.joined_at, member.left_at, member.entries) == (joined_at, 0, 1)
     assert shop.points_of(FAN) == 200
-    assert shop.chain.state.chain.locked == locked + member.prepaid
+    assert shop.chain.state.chain.locked == locked + EXIT_WEIGHT * shop.chain.params.fee_rate_min
     assert shop.books.members == 1
     leave(shop)
 

@@ -1,5 +1,6 @@
 """`program.create`: terms that hold together, an owner, empty books."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,8 +22,9 @@ from ledger.domains.loyalty.state import (
     program_key,
     terms_key,
 )
-from ledger.domains.loyalty.terms import BAD_TERMS, SPONSOR_RATE
+from ledger.domains.loyalty.terms import BAD_TERMS, SPONSOR_RATE, contest_reserve
 from ledger.errors import Malformed
+from ledger.params import CONTEST_WEIGHT, CONTESTS_RESERVED
 from ledger.types import Amount, Points
 from tests.support.memory_chain import Scenario
 from tests.support.refusal import refused
@@ -44,7 +46,10 @@ def test_a_program_begins_with_its_terms_and_empty_books(shop: Shop) -> None:
     assert (record.owner, record.payer, record.offset_minutes) == (FAN.address, b"A" + FAN.address, -300)
     assert record.versions == ((1, chain.mined[-1].context.time),)
     assert chain.record(terms_key(fresh, 1)) == make_terms()
-    assert chain.record(books_key(fresh)) == EMPTY_BOOKS
+    reserve, coin = Points(100_000_000), Amount(CONTESTS_RESERVED * CONTEST_WEIGHT * 2)
+    assert chain.record(books_key(fresh)) == replace(
+        EMPTY_BOOKS, contest_points=reserve, contest_points_locked=reserve, contest_coin=coin
+    )
     assert PROGRAM_CREATE.reads(FAN.address, program()) == ()
 
 
@@ -86,6 +91,14 @@ def test_failures_come_in_the_documented_order(chain: Scenario) -> None:
         chain.send("program.create", program(sponsor=low), author=POOR)
     with refused(INSUFFICIENT, needed=10_000):
         chain.send("program.create", program(sponsor=SPONSOR), author=POOR)
+    chain.send("transfer", Transfer(ToAccount(POOR.address), Amount(10_000)), author=FAN)
+    with refused(INSUFFICIENT, needed=CONTESTS_RESERVED * CONTEST_WEIGHT * 2):
+        chain.send("program.create", program(sponsor=SPONSOR), author=POOR)
+
+
+@pytest.mark.parametrize(("cap", "reserve"), [(0, 0), (1, 1), (10, 1), (11, 2), (2**63 - 1, 922_337_203_685_477_581)])
+def test_the_reserve_for_contests_is_a_tenth_of_the_cap_rounded_up(chain: Scenario, cap: int, reserve: int) -> None:
+    assert contest_reserve(make_terms(issuance_cap=Points(cap))) == reserve
 
 
 def test_another_programs_pool_must_hold_the_deposit() -> None:

@@ -1,0 +1,85 @@
+"""Contests and their answers: LOY-15 and LOY-16, computed from the transactions and held against the records."""
+
+from tests.second_decoder.envelope import address_of_key, contested_receipt
+from tests.second_decoder.hashing import be8, is_included, tagged
+from tests.second_decoder.receipts import earn_remainder, earn_sum, entry_leaf, follow_sums, points_of, sum_leaf
+from tests.second_decoder.records import read_value
+
+SETTLED_IN_TIME, SETTLED_LATE, SETTLED_SHORT = 1, 2, 3
+
+
+def contest_key(payload: dict) -> bytes:
+    """The key of the record of a contest (LOY-15)."""
+    return b"X" + tagged("CONTEST", payload["program"] + payload["till"] + be8(payload["sequence"]))
+
+
+def settle_by(program: dict, terms: dict, time: int) -> int:
+    """When a purchase made at `time` must be settled (LOY-15)."""
+    length, anchor = max(terms["period_days"], 1), terms["period_anchor_day"]
+    day = (time + 60 * program["offset_minutes"]) // 86_400
+    first = (day - anchor) // length * length + anchor
+    return 86_400 * (first + length) - 60 * program["offset_minutes"] + 86_400 * terms["settle_grace_days"]
+
+
+def points_owed(payload: dict, named: dict, in_force: dict) -> int:
+    """What a contested receipt is worth (LOY-15, 7.)."""
+    claim = payload["claim"]
+    if claim["is"] == "Unsettled":
+        return payload["points"]
+    both = (
+        points_of(terms["rules"], claim["net_cents"], claim["paid_with_points_cents"]) for terms in (named, in_force)
+    )
+    return max(both)
+
+
+def check_opened(body: dict, record: dict, owed: int, due: int, now: int, height: int) -> None:
+    """The record of a contest that a transaction made."""
+    payload = body["payload"]
+    assert record["member"] == body["author"]
+    assert record["till"] == address_of_key(payload["till"])
+    assert record["receipt"] == contested_receipt(body)
+    assert (record["points"], record["settle_by"]) == (owed, due)
+    assert due <= now <= due + 2_592_000
+    assert (record["opened_at"], record["answer_by"]) == (now, now + 1_296_000)
+    assert (record["answer_height"], record["keep_until"]) == (height + 144, due + 3_888_000)
+    assert (record["outcome"], record["credited"]) == (0, 0)
+
+
+def commitment_of(opened: dict) -> bytes:
+    """K, by what opens it (LOY-16)."""
+    return earn_remainder(opened["salt"], opened["points"]) if opened["salt"] else b""
+
+
+def given_points(payload: dict, contest: dict, batch: dict) -> int:
+    """What the entry gave for the contested receipt, if the answer holds (LOY-16)."""
+    entry = payload["entry"]
+    if entry["is"] == "OpenAnswer":
+        held = entry["remainder"]
+        row = [1, contest["member"], entry["period"], entry["points"], contest["receipt"], held, held, ""]
+        given = entry["points"]
+    else:
+        leaf = sum_leaf(contest["receipt"], entry["receipt_points"])
+        path = [(item["hash"], item["points"]) for item in entry["sums"]]
+        root = follow_sums(leaf, entry["position"], entry["receipts"], path)
+        assert root is not None
+        before, after = entry["before"], entry["after"]
+        assert entry["points"] == root[1] + before["points"] - after["points"]
+        sealed = earn_sum(entry["salt"], root)
+        places = [commitment_of(after), commitment_of(before)]
+        row = [0, contest["member"], entry["period"], entry["points"], sealed, *places, ""]
+        given = entry["receipt_points"]
+    assert is_included(entry_leaf(row), payload["index"], batch["count"], payload["path"], batch["entries_root"])
+    return given
+
+
+def check_answered(payload: dict, before: dict[bytes, bytes], after: dict[bytes, bytes]) -> None:
+    """The record of a contest that a transaction answered (LOY-16, LOY-17)."""
+    key, batch_key = b"X" + payload["contest"], b"E" + payload["batch"]
+    contest, batch = read_value(key, before[key]), read_value(batch_key, before[batch_key])
+    given = given_points(payload, contest, batch)
+    in_time = batch["settled_at"] <= contest["settle_by"]
+    outcome = SETTLED_IN_TIME if in_time else SETTLED_LATE
+    if given < contest["points"]:
+        outcome = SETTLED_SHORT
+    decided = {**contest, "outcome": outcome, "credited": max(contest["points"] - given, 0)}
+    assert read_value(key, after[key]) == decided
