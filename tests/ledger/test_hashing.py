@@ -27,6 +27,7 @@ TAGS = {
     "SUM_NODE": "fansumer/sum-node",
     "EARN_SUM": "fansumer/earn-sum",
     "EARN_REMAINDER": "fansumer/earn-remainder",
+    "CONTEST": "fansumer/contest",
 }
 
 

@@ -224,6 +224,7 @@ class RandomChain(RuleBasedStateMachine):
         payment = None if fee is None else OwnFee(Amount(fee))
         self.offer("transfer", payload, author=sender, payment=payment)
 
+    @precondition(lambda self: self.shop.books.contests_open)
     @rule()
     def let_contests_run_out(self) -> None:
         self.waiting.clear()

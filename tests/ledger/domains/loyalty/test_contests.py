@@ -28,7 +28,7 @@ from ledger.domains.loyalty.state import (
 from ledger.errors import Malformed
 from ledger.params import CONTEST_DAYS_KEPT, CONTESTS_RESERVED
 from ledger.schema import UNKNOWN_TAG
-from ledger.transaction import Prepaid
+from ledger.transaction import BAD_ATTESTATION, Prepaid
 from ledger.types import INTEGER_MAX, Amount, Day, Points, Timestamp
 from tests.support.contests import (
     GRACE_DAYS,

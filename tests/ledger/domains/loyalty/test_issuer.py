@@ -122,10 +122,8 @@ def test_spans_are_kept_as_long_as_a_receipt_of_theirs_can_matter_and_no_more_th
     shop.chain.advance(seconds=VERSION_KEEP_SECONDS)
     shop.grant(TILL, daily_cap=16)
     assert grant_of(shop, TILL).earlier == ()
-    changed = [
-        shop.chain.sign("issuer.grant", IssuerGrant(shop.program, TILL.address, 1, Points(cap)), author=OWNER)
-        for cap in range(20)
-    ]
+    payloads = [IssuerGrant(shop.program, TILL.address, SCOPE_TILL, Points(cap)) for cap in range(20)]
+    changed = [shop.chain.sign("issuer.grant", payload, author=OWNER) for payload in payloads]
     shop.chain.block(*changed)
     assert len(grant_of(shop, TILL).earlier) == 1, "what was live for no second is nothing"
 
