@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from api.cli import till
+from api.cli import contests, till
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
+
+app.add_typer(contests.brand_app, name="contests")
 
 TermsFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="Terms in TOML or JSON; `brand example-terms` prints some.")
@@ -95,7 +97,13 @@ def grant_issuer(
     issuer: IssuerAddress,
     scopes: Annotated[str, typer.Option("--scopes", help="What it may do, with commas: till, settle, enrol, fulfil.")],
     daily_cap: Annotated[
-        int, typer.Option("--daily-cap", min=0, max=AMOUNT_MAX, help="Points that it may settle in a day; 0 is none.")
+        int,
+        typer.Option(
+            "--daily-cap",
+            min=0,
+            max=AMOUNT_MAX,
+            help="Points that it may settle in a day; of a till, what contests can cost a day.",
+        ),
     ] = 0,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
@@ -109,17 +117,22 @@ def grant_issuer(
 
     \b
     Examples:
-      fansumer brand grant-issuer 5f5f...5f dfan1p... --scopes till,enrol
+      fansumer brand grant-issuer 5f5f...5f dfan1p... --scopes till,enrol --daily-cap 50000
       fansumer brand grant-issuer 5f5f...5f dfan1p... --scopes settle --daily-cap 100000
     """
     from api.cli.session import finish, open_wallet, payment_choice, read_account, read_id
     from api.wallet.brand import Brand
-    from ledger.domains.loyalty.state import SCOPE_SETTLE
+    from ledger.domains.loyalty.state import SCOPE_SETTLE, SCOPE_TILL
     from ledger.types import Points, ProgramId
 
     of_program, bits = ProgramId(read_id(program, "PROGRAM")), _read_scopes(scopes)
     if bits & SCOPE_SETTLE and not daily_cap:
         raise typer.BadParameter("who settles needs --daily-cap: the points that it may settle in a day")
+    if bits & SCOPE_TILL and not daily_cap:
+        raise typer.BadParameter(
+            "a till needs --daily-cap: what contests can credit of its receipts of one day, also if it is stolen; "
+            "with 0 no fan could contest them"
+        )
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
         sent = brand.grant_issuer(

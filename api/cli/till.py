@@ -163,7 +163,7 @@ def settle(
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
     kept = openings or data_folder() / "openings" / of_program.hex()
-    signed = [read_receipt(path) for path in _files_in(receipts)]
+    signed = [read_receipt(path) for path in files_in(receipts)]
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
         facts = brand.read_program(of_program)
@@ -208,7 +208,7 @@ def _write_openings(folder: Path, openings: "Sequence[Opening]") -> None:
         write_file(folder / name, json.dumps(opening_to_mapping(opening)).encode())
 
 
-def _files_in(folder: Path) -> list[Path]:
+def files_in(folder: Path) -> list[Path]:
     """The files of a folder by name. Raises UsageFault cli.file_failed."""
     from api.cli.output import UsageFault
     from api.cli.session import FILE_FAILED

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, receipt
+from api.cli import consent, contests, receipt
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, Limit, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A fan's wallet: keys, memberships, points, coin.")
@@ -360,3 +360,7 @@ def history(
         print_json(page)
     else:
         print_rows(page["items"], ("height", "date", "name", "data.points", "data.amount", "data.quantity", "txid"))
+
+
+app.command("contest")(contests.contest)
+app.command("contests")(contests.list_own)

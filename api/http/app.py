@@ -14,7 +14,7 @@ from api.http.metrics import CountRequests, HttpMetrics
 from api.http.openapi import DESCRIPTION, SUMMARY, TITLE, make_document
 from api.http.problems import add_handlers
 from api.http.rendering import Renderer
-from api.http.routers import accounts, campaigns, chain, programs, service, transactions
+from api.http.routers import accounts, campaigns, chain, contests, programs, service, transactions
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
 from node.node import Node
@@ -22,7 +22,7 @@ from node.node import Node
 VERSION = "1"
 """Of the API: the v1 in its paths."""
 
-ROUTERS = (accounts, transactions, chain, programs, campaigns, service)
+ROUTERS = (accounts, transactions, chain, programs, contests, campaigns, service)
 """In the order in which paths are tried: what is asked most comes first."""
 
 

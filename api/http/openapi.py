@@ -22,6 +22,7 @@ TAGS: Final = [
     {"name": "chain", "description": "The chain and its blocks."},
     {"name": "accounts", "description": "What an account has, and how it came."},
     {"name": "programs", "description": "Loyalty programs: terms, rewards, members, what they owe."},
+    {"name": "contests", "description": "Receipts that fans say were not settled, and what became of it."},
     {"name": "campaigns", "description": "Campaigns and pledges."},
     {"name": "service", "description": "For those who run the node."},
 ]

@@ -10,6 +10,7 @@ from api.wallet.enrolment import Invitation, JoinRequest, counter_sign, make_inv
 from api.wallet.shown_terms import ProgramFacts, read_program_answer
 from api.wallet.wallet import POOL, Sent, Wallet
 from ledger import keys
+from ledger.domains.loyalty.earn_answer_contest import EarnAnswerContest
 from ledger.domains.loyalty.earning import points_for
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
@@ -138,6 +139,10 @@ class Brand:
         )
         blinding = secrets.token_bytes(RECEIPT_SALT_BYTES) if salt is None else salt
         return sign_receipt(receipt, blinding, self.wallet.facts.chain_id, till)
+
+    def answer_contest(self, program: ProgramId, answer: EarnAnswerContest) -> Sent:
+        """Answer a contest with the entry that settled its receipt."""
+        return self.wallet.send("earn.answer_contest", answer, self.wallet.main, payment=self.pay(program))
 
     def fulfil(self, program: ProgramId, hold: HoldId, code_commitment: Hash = NO_CODE) -> Sent:
         """Hand out what was redeemed; the held points are spent."""

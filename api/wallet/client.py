@@ -169,6 +169,20 @@ class Client:
         """`GET /v1/programs/{id}/liability`: what the program owes its members."""
         return self._json("GET", f"/v1/programs/{program.hex()}/liability")
 
+    # --- contests ---------------------------------------------------------------------------------------------------
+
+    def contests(self, program: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/programs/{id}/contests`: a page of the receipts of a program that fans contested."""
+        return self._page(f"/v1/programs/{program.hex()}/contests", cursor, limit)
+
+    def account_contests(self, address: str, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/accounts/{address}/contests`: a page of what an account contested."""
+        return self._page(f"/v1/accounts/{_segment(address)}/contests", cursor, limit)
+
+    def contest(self, contest: bytes) -> Answer:
+        """`GET /v1/contests/{id}`: what is contested, until when it can be answered, what became of it."""
+        return self._json("GET", f"/v1/contests/{contest.hex()}")
+
     # --- campaigns --------------------------------------------------------------------------------------------------
 
     def campaigns(self, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:

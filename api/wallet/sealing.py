@@ -8,11 +8,12 @@ only after the entry is in a block.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random, SystemRandom
 from typing import Any, Final
 
 from api.wallet.errors import WalletError
+from ledger.codec import pack
 from ledger.domains.loyalty.earn import SealedEntry
 from ledger.domains.loyalty.receipts import (
     SignedReceipt,
@@ -23,7 +24,9 @@ from ledger.domains.loyalty.receipts import (
     sum_root,
 )
 from ledger.errors import Code
-from ledger.types import Address, Hash, Points, ReceiptHash, Timestamp
+from ledger.hashing import object_id
+from ledger.merkle import IncrementalTree, leaf_hash
+from ledger.types import Address, Hash, Points, ReceiptHash, Timestamp, TxId
 
 SEAL_SALT_BYTES: Final = 32
 
@@ -50,8 +53,20 @@ NOTHING_CARRIED: Final = Carried()
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry stands in its batch: what a contest is answered with (spec LOY-12, LOY-16)."""
+
+    batch: Hash
+    index: int
+    path: tuple[Hash, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
-    """All that proves one sealed entry: receipts with points in the tree's order, and both remainders with their salts."""
+    """All that proves one sealed entry: receipts with points in the tree's order, and both remainders with their salts.
+
+    `place` is known once the entry stands in a block.
+    """
 
     member: Address
     period: int
@@ -60,6 +75,7 @@ class Opening:
     salt: bytes
     before: Carried
     after: Carried
+    place: Place | None = None
 
     def entry(self) -> SealedEntry:
         """The entry that this opens. Raises WalletError sealing.bad_opening where its points are not what they must be."""
@@ -67,6 +83,20 @@ class Opening:
         if self.points != node.points + self.before.remainder - self.after.remainder:
             raise WalletError(BAD_OPENING, reason="its points are not the sum of its receipts and remainders")
         return SealedEntry(self.member, self.period, self.points, seal_sum(self.salt, node), self.after.commitment())
+
+
+def placed(openings: Sequence[Opening], codes: Sequence[str], txid: TxId) -> list[Opening]:
+    """The openings of a whole batch, each with its place, by the ledger's result codes (spec LOY-12)."""
+    leaves: list[Hash] = []
+    for opening, code in zip(openings, codes, strict=True):
+        entry, before = opening.entry(), opening.before.commitment()
+        row = (0, entry.member, entry.period, entry.points, entry.receipts, entry.remainder, before, code)
+        leaves.append(leaf_hash(pack(row)))
+    tree, batch = IncrementalTree(leaves), object_id("earn", txid, 0)
+    return [
+        replace(opening, place=Place(batch, index, tree.inclusion_path(index)))
+        for index, opening in enumerate(openings)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +170,7 @@ def opening_to_mapping(opening: Opening) -> dict[str, Any]:
         "salt": opening.salt.hex(),
         "before": carried_to_mapping(opening.before),
         "after": carried_to_mapping(opening.after),
+        "place": None if opening.place is None else _place_to_mapping(opening.place),
     }
 
 
@@ -158,9 +189,22 @@ def opening_from_mapping(mapping: Mapping[str, Any]) -> Opening:
             salt=bytes.fromhex(mapping["salt"]),
             before=carried_from_mapping(mapping["before"]),
             after=carried_from_mapping(mapping["after"]),
+            place=_place_from_mapping(mapping.get("place")),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise WalletError(BAD_OPENING, reason="a field is missing or malformed") from None
+
+
+def _place_to_mapping(place: Place) -> dict[str, Any]:
+    return {"batch": place.batch.hex(), "index": place.index, "path": [step.hex() for step in place.path]}
+
+
+def _place_from_mapping(mapping: Mapping[str, Any] | None) -> Place | None:
+    """Raises KeyError, TypeError, ValueError or AttributeError for what `_place_to_mapping` did not write."""
+    if mapping is None:
+        return None
+    path = tuple(Hash(bytes.fromhex(step)) for step in mapping["path"])
+    return Place(Hash(bytes.fromhex(mapping["batch"])), int(mapping["index"]), path)
 
 
 def carried_to_mapping(carried: Carried) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from api.wallet.brand import Brand
 from api.wallet.builder import build, new_salt
-from api.wallet.client import Answer, ClientProblem
+from api.wallet.client import ClientProblem
 from api.wallet.errors import WalletError
 from api.wallet.sealing import (
     NOTHING_CARRIED,
@@ -32,6 +32,7 @@ from api.wallet.sealing import (
     group_receipts,
     opening_from_mapping,
     opening_to_mapping,
+    placed,
     seal_entry,
 )
 from ledger.domains.loyalty.earn import Earn, SealedEntry
@@ -64,6 +65,9 @@ FOREIGN_RECEIPT = Code(
 )
 
 Group = tuple[Address, int, tuple[tuple[ReceiptHash, Points], ...]]
+
+TillSpan = tuple[int, int]
+"""From when and until when a key might sign receipts."""
 
 Keep = Callable[[Sequence[Opening]], None]
 """Takes the openings of a settled batch: they must be kept as long as an entry can be contested, and given to the fans."""
@@ -118,15 +122,16 @@ class SettlementBook:
         except OSError as fault:
             raise WalletError(BAD_BOOK, path=str(self.path), reason=fault.strerror or "it cannot be written") from None
 
-    def finish(self, codes: Iterable[str], keep: "Keep") -> "Outcome":
+    def finish(self, shown_codes: Iterable[str], keep: "Keep", txid: TxId) -> "Outcome":
         """The pending batch stands in a block with these result codes: remainders move on, its receipts are settled.
 
         `keep` gets the openings before the book lets go of them; after a crash between the two it gets them again.
         """
         assert self.pending is not None, "there is a batch to finish"
         outcome = Outcome()
-        for opening, code in zip(self.pending.openings, codes, strict=True):
-            if code in (APPLIED, APPLIED_SHOWN):
+        codes = [APPLIED if code == APPLIED_SHOWN else code for code in shown_codes]
+        for opening, code in zip(placed(self.pending.openings, codes, txid), codes, strict=True):
+            if code == APPLIED:
                 outcome.openings.append(opening)
             else:
                 outcome.skipped.append((opening, code))
@@ -267,11 +272,18 @@ class Settler:
         self._book.save()
         return self._deliver(again)
 
-    def _read_tills(self) -> dict[str, Answer]:
-        """The program's issuers that may sign receipts, or once could, by their address."""
+    def _read_tills(self) -> dict[str, list[TillSpan]]:
+        """The times in which each issuer might sign receipts, by its address; none for one that never might."""
         client = self._brand.wallet.client
-        issuers = client.every(client.issuers, self._book.program)
-        return {issuer["address"]: issuer for issuer in issuers if "till" in issuer["scopes"]}
+        found: dict[str, list[TillSpan]] = {}
+        for issuer in client.every(client.issuers, self._book.program):
+            present = {"from": issuer["granted_at"], "until": issuer["revoked_at"] or TIME_END, **issuer}
+            spans = [
+                (span["from"], span["until"]) for span in (present, *issuer["earlier"]) if "till" in span["scopes"]
+            ]
+            if spans:
+                found[issuer["address"]] = spans
+        return found
 
     def _check(self, signed: SignedReceipt) -> None:
         receipt, name = signed.receipt, _name(signed)
@@ -280,13 +292,13 @@ class Settler:
         if not receipt_is_signed(signed, self._brand.wallet.facts.chain_id):
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="not signed by the till that it names")
 
-    def _check_till(self, signed: SignedReceipt, tills: Mapping[str, Answer]) -> None:
+    def _check_till(self, signed: SignedReceipt, tills: Mapping[str, list[TillSpan]]) -> None:
         """A receipt that anybody could have signed is worth nothing: its till must have held the scope at its time."""
         receipt, name = signed.receipt, _name(signed)
-        till = tills.get(self._brand.wallet.address_text(address_of_key(receipt.till)))
-        if till is None:
+        spans = tills.get(self._brand.wallet.address_text(address_of_key(receipt.till)))
+        if spans is None:
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed by a key without the scope of a till")
-        if not till["granted_at"] <= receipt.time <= (till["revoked_at"] or TIME_END):
+        if not any(begins <= receipt.time < until for begins, until in spans):
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed when its till held no grant")
 
     def _next_batch(
@@ -341,7 +353,7 @@ class Settler:
         """Wait for a version's block, and write down what became of the batch."""
         client = self._brand.wallet.client
         status = client.wait_for(self._txid(raw), confirmations=self._confirmations, seconds_max=self._seconds_max)
-        return self._book.finish(status["codes"], self._keep)
+        return self._book.finish(status["codes"], self._keep, self._txid(raw))
 
     def _is_under_way(self, raw: bytes) -> bool:
         """Whether the node holds this version, in a block or waiting for one."""

@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from api.wallet.builder import ChainFacts, Signer, build
 from api.wallet.client import Answer, Client
+from api.wallet.contests import NOT_YOURS, contest_of
 from api.wallet.derivation import derive_main_seed, derive_program_seed
 from api.wallet.enrolment import Invitation, JoinRequest, request_join
 from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.mnemonic import MasterSeed
+from api.wallet.receipts import check_receipt
 from ledger.address import decode_address, encode_address
 from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
@@ -23,6 +25,7 @@ from ledger.domains.consent.consent_revoke import ConsentRevoke
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.receipts import SignedReceipt
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.errors import Code
@@ -173,6 +176,20 @@ class Wallet:
     def cancel(self, program: ProgramId, hold: HoldId) -> Sent:
         """Give a redemption up, without a fee; its points come back."""
         return self.send("redeem.cancel", RedeemCancel(hold), self.program_signer(program), payment=Prepaid())
+
+    def contest(self, signed: SignedReceipt, *, wrong_points: bool = False, pay_own: bool = False) -> Sent:
+        """Contest a receipt that was not settled, or whose points are wrong; joining paid for it, unless `pay_own`.
+
+        Raises WalletError receipt.not_signed or contest.not_yours before anything is sent.
+        """
+        check_receipt(signed, self.facts.chain_id)
+        fan = self.program_signer(signed.receipt.program)
+        if fan.address != signed.receipt.member:
+            raise WalletError(
+                NOT_YOURS, member=self.address_text(signed.receipt.member), account=self.address_text(fan.address)
+            )
+        payload = contest_of(signed, wrong_points=wrong_points)
+        return self.send("earn.contest", payload, fan, payment=None if pay_own else Prepaid())
 
     # --- coin and campaigns -----------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from ledger.codec import pack_shaped
 from ledger.domains.consent.consent_grant import ConsentGranted
 from ledger.domains.crowdfunding.campaign_create import CampaignCreated
 from ledger.domains.crowdfunding.pledge import Pledged
-from ledger.domains.loyalty.events import BatchSettled, IssuerGranted, MemberJoined, ProgramCreated
+from ledger.domains.loyalty.events import BatchSettled, ContestOpened, IssuerGranted, MemberJoined, ProgramCreated
 from ledger.domains.rewards.redeem import RedemptionOpened
 from ledger.domains.rewards.reward_list import RewardListed
 from ledger.events import Event, event_shape
@@ -38,6 +38,7 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
     IssuerGranted: lambda e: ((e.program, "issuer", e.issuer),),
     MemberJoined: lambda e: ((e.program, "member", e.member), (e.member, "membership", e.program)),
     BatchSettled: lambda e: ((e.program, "batch", e.batch),),
+    ContestOpened: lambda e: ((e.program, "contest", e.contest), (e.member, "account_contest", e.contest)),
     RedemptionOpened: lambda e: ((e.program, "hold", e.hold), (e.member, "account_hold", e.hold)),
     ConsentGranted: lambda e: ((e.fan, "consent", _consent_id(e)),),
     CampaignCreated: lambda e: ((b"", "campaign", e.campaign),),

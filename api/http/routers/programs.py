@@ -40,6 +40,14 @@ from node.store.reader import DAYS_MAX, ListedRow, Snapshot
 
 OUTSTANDING = ("pending", "available", "held", "escrowed")
 """Totals that a member can still claim."""
+CONTEST_TOTALS = (
+    "contest_points",
+    "contest_points_locked",
+    "contest_points_credited",
+    "contest_coin",
+    "contests_open",
+)
+"""What contests are paid from, and how many are open."""
 
 router = APIRouter(prefix="/v1/programs", tags=["programs"])
 
@@ -103,7 +111,7 @@ def _show_terms(
 
 
 def _show_books(books: Books) -> dict[str, Any]:
-    shown = ("pool", "issued", "restored", *POINT_TOTALS, "members")
+    shown = ("pool", "issued", "restored", *POINT_TOTALS, "members", *CONTEST_TOTALS)
     return {name: getattr(books, name) for name in shown}
 
 
@@ -182,6 +190,15 @@ def _show_issuer(services: Services, view: Snapshot, program_id: ProgramId, addr
         "daily_cap": grant.daily_cap,
         "granted_at": grant.granted_at,
         "revoked_at": grant.revoked_at or None,
+        "earlier": [
+            {
+                "from": begun,
+                "until": until,
+                "scopes": [name for scope, name in SCOPE_NAMES.items() if scopes & scope],
+                "daily_cap": daily_cap,
+            }
+            for begun, until, scopes, daily_cap in grant.earlier
+        ],
     }
 
 

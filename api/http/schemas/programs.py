@@ -84,7 +84,11 @@ class ShownTerms(Answer):
 
 
 class BooksItem(Answer):
-    """The fee pool in coin, and where the program's points are: issued + restored = the sum of the seven that follow."""
+    """The fee pool in coin, and where the program's points are: issued + restored = the sum of the seven that follow.
+
+    Of the `contest_points_locked` that contests may credit outside of the issuance cap, `contest_points` are free;
+    `contest_coin` repays contests that are upheld.
+    """
 
     pool: int
     issued: int
@@ -97,6 +101,11 @@ class BooksItem(Answer):
     expired: int
     reversed: int
     members: int
+    contest_points: int
+    contest_points_locked: int
+    contest_points_credited: int
+    contest_coin: int
+    contests_open: int
 
     EXAMPLE: ClassVar[Example] = {
         "pool": 40_000_000,
@@ -110,6 +119,11 @@ class BooksItem(Answer):
         "expired": 0,
         "reversed": 0,
         "members": 2_469,
+        "contest_points": 99_999_801,
+        "contest_points_locked": 100_000_000,
+        "contest_points_credited": 199,
+        "contest_coin": 60_000,
+        "contests_open": 0,
     }
 
 
@@ -183,21 +197,41 @@ class MembersAnswer(PageAnswer):
     EXAMPLE: ClassVar[Example] = {"items": [MemberItem.EXAMPLE], "next_cursor": EXAMPLE_CURSOR}
 
 
+class GrantSpan(Answer):
+    """What an issuer might do from `from` until `until`."""
+
+    from_: int = Field(alias="from")
+    until: int
+    scopes: list[str]
+    daily_cap: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "from": 1_793_000_000,
+        "until": 1_793_491_200,
+        "scopes": ["till"],
+        "daily_cap": 50_000,
+    }
+
+
 class IssuerItem(Answer):
-    """A key that may act for the program. Receipts of a till count from `granted_at` until `revoked_at` (null: it is live)."""
+    """A key that may act for the program. Receipts of a till count by the grant of their time: the present one holds from
+    `granted_at` until `revoked_at` (null: it is live), the ones before it are `earlier`.
+    """
 
     address: str
     scopes: list[str]
     daily_cap: int
     granted_at: int
     revoked_at: int | None
+    earlier: list[GrantSpan]
 
     EXAMPLE: ClassVar[Example] = {
         "address": EXAMPLE_ADDRESS,
         "scopes": ["till", "enrol"],
-        "daily_cap": 0,
+        "daily_cap": 100_000,
         "granted_at": 1_793_491_200,
         "revoked_at": None,
+        "earlier": [GrantSpan.EXAMPLE],
     }
 
 

@@ -98,7 +98,10 @@ def test_damaged_openings_are_refused() -> None:
         with pytest.raises(WalletError) as fault:
             opening_from_mapping(mapping | change)
         assert fault.value.code.name == "sealing.bad_opening"
-    for name in mapping:
+    for place in ({}, {"batch": "zz", "index": 0, "path": []}, {"batch": "", "index": 0, "path": 7}, 5):
+        with pytest.raises(WalletError):
+            opening_from_mapping(mapping | {"place": place})
+    for name in mapping.keys() - {"place"}:
         with pytest.raises(WalletError):
             opening_from_mapping({key: value for key, value in mapping.items() if key != name})
     with pytest.raises(WalletError) as wrong:
