@@ -7,10 +7,10 @@ only after the entry is in a block.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random, SystemRandom
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from api.wallet.errors import WalletError
 from ledger.domains.loyalty.earn import SealedEntry
@@ -28,6 +28,9 @@ from ledger.types import Address, Hash, Points, ReceiptHash, Timestamp
 SEAL_SALT_BYTES: Final = 32
 
 NO_POINTS: Final = Points(0)
+
+COVER_ONE_IN: Final = 4
+"""Of those who bought nothing in a period, one in so many has its remainder moved on all the same."""
 
 BAD_OPENING = Code(
     "sealing.bad_opening", "this is no opening of a settled entry: {reason}", "Ask the shop for the file again."
@@ -98,6 +101,22 @@ def group_receipts(
         item = (receipt_hash(receipt, signed.salt), receipt.points)
         groups[receipt.member, rule.period_of(receipt.time)].add(item)
     return {key: tuple(sorted(groups[key])) for key in sorted(groups, key=lambda key: (key[1], key[0]))}
+
+
+Owner = TypeVar("Owner")
+
+
+def choose_covers(
+    carried: Mapping[Owner, Carried], busy: Collection[Owner], random: Random | None = None
+) -> list[Owner]:
+    """Who gets an entry without a receipt: some of those that carry a remainder and have no receipt in the period (`busy` have).
+
+    Without them an entry would say that its member was in the shop that week, and to know two such weeks is enough to find one
+    account in sixteen (`scripts/privacy.py`).
+    """
+    source = SystemRandom() if random is None else random
+    idle = (owner for owner, kept in carried.items() if kept.salt and owner not in busy)
+    return [owner for owner in idle if source.randrange(COVER_ONE_IN) == 0]
 
 
 def seal_entry(

@@ -29,6 +29,7 @@ from api.wallet.sealing import (
     PeriodRule,
     carried_from_mapping,
     carried_to_mapping,
+    choose_covers,
     group_receipts,
     opening_from_mapping,
     opening_to_mapping,
@@ -241,6 +242,8 @@ class Settler:
             if not batch:
                 return total
             tried.update((member, period) for member, period, _ in batch)
+            if not is_last:
+                batch.extend(self._covers(batch))
             total.add(self._settle_batch(batch, is_last=is_last))
 
     def flush(self, at: Timestamp) -> Outcome:
@@ -301,6 +304,15 @@ class Settler:
             if fresh and is_due and member not in batch and (member, period) not in tried:
                 batch[member] = (member, period, fresh)
         return list(batch.values())[:EARN_ENTRIES_MAX]
+
+    def _covers(self, batch: Sequence[Group]) -> list[Group]:
+        """Entries without a receipt for the batch's last period, so that an entry does not say who was in the shop."""
+        period = max(period for _, period, _ in batch)
+        if self._terms.periods.period_days == 0:
+            return []  # settled on demand: an entry's moment says it anyway
+        busy = {member for member, _, _ in batch}
+        chosen = choose_covers(self._book.carried, busy, self._random)
+        return [(member, period, ()) for member in sorted(chosen)][: EARN_ENTRIES_MAX - len(batch)]
 
     def _settle_batch(self, batch: list[Group], *, is_last: bool) -> Outcome:
         """Seal, sign and write down a batch before anybody sees it; then send it and wait for its block."""
