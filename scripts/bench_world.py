@@ -133,8 +133,9 @@ SMALLEST = replace(
     entries_per_batch=10,
     batches_per_block=1,
     earn_blocks=1,
+    headers=500,
 )
-"""For the fingerprint."""
+"""For the fingerprint, and for tests."""
 
 
 # --- preparations ------------------------------------------------------------------------------------------------------------
