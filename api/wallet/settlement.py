@@ -101,7 +101,7 @@ class SettlementBook:
             return _book_of_mapping(path, program, document)
         except OSError as fault:
             raise WalletError(BAD_BOOK, path=str(path), reason=fault.strerror or "it cannot be read") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise WalletError(BAD_BOOK, path=str(path), reason="a field is missing or malformed") from None
 
     def save(self) -> None:

@@ -196,7 +196,7 @@ def test_books_that_are_damaged_or_of_others_are_refused(market: Market, path: P
         with pytest.raises(WalletError) as fault:
             SettlementBook.load(path, market.program)
         assert fault.value.code.name == "settlement.bad_book"
-    for text in ("", "[]", "{"):
+    for text in ("", "[]", "{", "[" * 5_000):
         path.write_text(text)
         with pytest.raises(WalletError):
             SettlementBook.load(path, market.program)
