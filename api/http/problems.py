@@ -5,7 +5,7 @@ A problem carries `type` (urn:fansumer:problem:<code>), `title`, `status`, `deta
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ledger.address import PAYLOAD_BYTES
 from ledger.errors import Code, LedgerError, Malformed
 from node import proofs
 from node.errors import NodeError
@@ -81,6 +82,8 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "mempool.replacement_fee": 409,
 }
 STATUS_OF_STORE: Final = 503
+ADDRESS_FIELDS: Final = frozenset({"account", "issuer", "member"})
+"""Fields of faults that hold an account's address."""
 RETRY_STATUSES: Final = frozenset({429, 503})
 
 
@@ -103,6 +106,17 @@ def status_of(fault: LedgerError, method: str) -> int:
 def detail_of(fault: LedgerError) -> str:
     """The fault's message without its code."""
     return str(fault).removeprefix(f"{fault.code.name}: ")
+
+
+def name_addresses(fault: LedgerError, show: Callable[[bytes], str]) -> LedgerError:
+    """The same fault with accounts as people write them. Which fields are accounts, their names say: the rules keep to them."""
+    shown = {
+        name: show(value)
+        if name in ADDRESS_FIELDS and isinstance(value, bytes) and len(value) == PAYLOAD_BYTES
+        else value
+        for name, value in fault.fields.items()
+    }
+    return fault if shown == fault.fields else type(fault)(fault.code, **shown)
 
 
 def plain_fields(fault: LedgerError) -> dict[str, Any]:
@@ -133,7 +147,8 @@ def problem_response(
 
 
 def _respond(request: Request, fault: LedgerError, **more: Any) -> Response:
-    return problem_response(fault, method=request.method, path=request.url.path, **more)
+    shown = name_addresses(fault, request.app.state.services.renderer.address)
+    return problem_response(shown, method=request.method, path=request.url.path, **more)
 
 
 async def _on_ledger_error(request: Request, fault: Exception) -> Response:

@@ -22,6 +22,7 @@ from api.wallet.brand import Brand
 from api.wallet.builder import build, new_salt
 from api.wallet.client import Answer, ClientProblem
 from api.wallet.errors import WalletError
+from api.wallet.grants import held_scope_at
 from api.wallet.sealing import (
     NOTHING_CARRIED,
     Carried,
@@ -45,8 +46,6 @@ from ledger.types import Address, Points, ProgramId, ReceiptHash, Timestamp, TxI
 
 FORMAT: Final = "fansumer-settlement-book"
 VERSION: Final = 1
-TIME_END: Final = 2**41
-"""Later than any receipt's time."""
 VERSIONS_MAX: Final = 16
 """Signed versions of one batch that are remembered; all but the latest have long expired then."""
 APPLIED_SHOWN: Final = "applied"
@@ -286,7 +285,7 @@ class Settler:
         till = tills.get(self._brand.wallet.address_text(address_of_key(receipt.till)))
         if till is None:
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed by a key without the scope of a till")
-        if not till["granted_at"] <= receipt.time <= (till["revoked_at"] or TIME_END):
+        if not held_scope_at(till, "till", receipt.time):
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed when its till held no grant")
 
     def _next_batch(
