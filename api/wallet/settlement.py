@@ -273,7 +273,7 @@ class Settler:
         return {issuer["address"]: issuer for issuer in issuers if "till" in issuer["scopes"]}
 
     def _check(self, signed: SignedReceipt) -> None:
-        receipt, name = signed.receipt, _name(signed)
+        receipt, name = signed.receipt, self._name(signed)
         if receipt.program != self._book.program:
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="of another program")
         if not receipt_is_signed(signed, self._brand.wallet.facts.chain_id):
@@ -281,12 +281,16 @@ class Settler:
 
     def _check_till(self, signed: SignedReceipt, tills: Mapping[str, Answer]) -> None:
         """A receipt that anybody could have signed is worth nothing: its till must have held the scope at its time."""
-        receipt, name = signed.receipt, _name(signed)
+        receipt, name = signed.receipt, self._name(signed)
         till = tills.get(self._brand.wallet.address_text(address_of_key(receipt.till)))
         if till is None:
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed by a key without the scope of a till")
         if not held_scope_at(till, "till", receipt.time):
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed when its till held no grant")
+
+    def _name(self, signed: SignedReceipt) -> str:
+        """A receipt as a message names it: its till and its number there."""
+        return f"{self._brand.wallet.address_text(address_of_key(signed.receipt.till))}/{signed.receipt.sequence}"
 
     def _next_batch(
         self, receipts: Iterable[SignedReceipt], until: Timestamp, tried: set[tuple[Address, int]]
@@ -354,8 +358,3 @@ class Settler:
 
     def _txid(self, raw: bytes) -> TxId:
         return decode_transaction(raw, self._brand.wallet.facts.chain_id).txid
-
-
-def _name(signed: SignedReceipt) -> str:
-    """A receipt as a message names it: its till and its number there."""
-    return f"{signed.receipt.till.hex()[:16]}/{signed.receipt.sequence}"

@@ -180,6 +180,7 @@ def test_receipts_of_others_are_refused(market: Market, path: Path) -> None:
     with pytest.raises(WalletError) as unsigned:
         market.settle(path, forged)
     assert unsigned.value.code.name == "settlement.foreign_receipt"
+    assert f"{market.fan.address_text(main_signer('till').address)}/{receipt.receipt.sequence}" in str(unsigned.value)
     settler = market.settler(path)
     settler._book.program = ProgramId(bytes(32))
     with pytest.raises(WalletError) as foreign:
