@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from ledger.address import PAYLOAD_BYTES
 from ledger.errors import Code, LedgerError, Malformed
@@ -163,16 +164,26 @@ async def _on_database_error(request: Request, fault: Exception) -> Response:
     return _respond(request, explained)
 
 
+def allowed_methods(request: Request) -> list[str]:
+    """All documented methods of the path that was asked for; a route itself knows of its own only."""
+    routes = [route for route in request.app.router.routes if isinstance(route, Route)]
+    here = next((route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
+    return sorted(
+        {name for route in routes if route.path == here and route.include_in_schema for name in route.methods or ()}
+    )
+
+
 async def _on_http_exception(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException), "registered for this class"
-    path = request.url.path
+    path, headers = request.url.path, dict(fault.headers or {})
     if fault.status_code == 404:
         found = RequestFault(NOT_FOUND, path=path)
     elif fault.status_code == 405:
         found = RequestFault(METHOD, method=request.method, path=path)
+        headers["Allow"] = ", ".join(allowed_methods(request))
     else:
         found = RequestFault(REFUSED, reason=str(fault.detail))
-    return _respond(request, found, status=fault.status_code, headers=fault.headers)
+    return _respond(request, found, status=fault.status_code, headers=headers)
 
 
 async def _on_validation_error(request: Request, fault: Exception) -> Response:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 import api.http.schemas
 from api.http.schemas.answer import EXAMPLE_ADDRESS, Answer, PageAnswer
@@ -115,3 +116,14 @@ async def test_what_is_only_sent_can_not_be_read(client: httpx2.AsyncClient) -> 
     response = await client.get("/v1/transactions/dry-run")
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
     assert response.json()["code"] == "http.method_not_allowed"
+
+
+@pytest.mark.asyncio
+async def test_a_refused_method_names_all_methods_of_the_path(
+    live_app: FastAPI, live_client: httpx2.AsyncClient
+) -> None:
+    live_app.add_api_route("/two/{id}", lambda: None, methods=["GET"])
+    live_app.add_api_route("/two/{id}", lambda: None, methods=["DELETE"])
+    response = await live_client.post("/two/1")
+    assert (response.status_code, response.headers["allow"]) == (405, "DELETE, GET")
+    assert (await live_client.delete("/v1/transactions")).headers["allow"] == "POST"
