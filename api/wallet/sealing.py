@@ -13,6 +13,7 @@ from random import Random, SystemRandom
 from typing import Any, Final, TypeVar
 
 from api.wallet.errors import WalletError
+from api.wallet.json_numbers import whole_number
 from ledger.domains.loyalty.earn import SealedEntry
 from ledger.domains.loyalty.receipts import (
     SignedReceipt,
@@ -169,10 +170,11 @@ def opening_from_mapping(mapping: Mapping[str, Any]) -> Opening:
             raise WalletError(BAD_OPENING, reason="its format is unknown")
         return Opening(
             member=Address(bytes.fromhex(mapping["member"])),
-            period=int(mapping["period"]),
-            points=Points(int(mapping["points"])),
+            period=whole_number(mapping["period"]),
+            points=Points(whole_number(mapping["points"])),
             receipts=tuple(
-                (ReceiptHash(bytes.fromhex(receipt)), Points(int(points))) for receipt, points in mapping["receipts"]
+                (ReceiptHash(bytes.fromhex(receipt)), Points(whole_number(points)))
+                for receipt, points in mapping["receipts"]
             ),
             salt=bytes.fromhex(mapping["salt"]),
             before=carried_from_mapping(mapping["before"]),
@@ -189,4 +191,4 @@ def carried_to_mapping(carried: Carried) -> dict[str, Any]:
 
 def carried_from_mapping(mapping: Mapping[str, Any]) -> Carried:
     """Read what `carried_to_mapping` wrote. Raises KeyError, TypeError or ValueError."""
-    return Carried(Points(int(mapping["remainder"])), bytes.fromhex(mapping["salt"]))
+    return Carried(Points(whole_number(mapping["remainder"])), bytes.fromhex(mapping["salt"]))

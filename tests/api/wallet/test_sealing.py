@@ -95,7 +95,10 @@ def test_random_source_of_the_system_is_the_default() -> None:
 def test_damaged_openings_are_refused() -> None:
     _, opening = seal_entry(FAN, 0, receipts_of(9), remainder_max=Points(5))
     mapping = opening_to_mapping(opening)
-    for change in ({"format": "other"}, {"version": 2}, {"salt": "zz"}, {"receipts": 5}, {"before": None}):
+    forms = [{"format": "other"}, {"version": 2}, {"salt": "zz"}, {"receipts": 5}, {"before": None}]
+    numbers = [{"period": found} for found in (float("inf"), 10**400, 1.5, -1, "7", True)]
+    carried = [{"after": {"remainder": float("inf"), "salt": ""}}]
+    for change in (*forms, *numbers, *carried):
         with pytest.raises(WalletError) as fault:
             opening_from_mapping(mapping | change)
         assert fault.value.code.name == "sealing.bad_opening"

@@ -182,6 +182,7 @@ def test_receipts_of_others_are_refused(market: Market, path: Path) -> None:
     with pytest.raises(WalletError) as unsigned:
         market.settle(path, forged)
     assert unsigned.value.code.name == "settlement.foreign_receipt"
+    assert f"{market.fan.address_text(main_signer('till').address)}/{receipt.receipt.sequence}" in str(unsigned.value)
     settler = market.settler(path)
     settler._book.program = ProgramId(bytes(32))
     with pytest.raises(WalletError) as foreign:
@@ -198,7 +199,7 @@ def test_books_that_are_damaged_or_of_others_are_refused(market: Market, path: P
         with pytest.raises(WalletError) as fault:
             SettlementBook.load(path, market.program)
         assert fault.value.code.name == "settlement.bad_book"
-    for text in ("", "[]", "{"):
+    for text in ("", "[]", "{", "[" * 5_000):
         path.write_text(text)
         with pytest.raises(WalletError):
             SettlementBook.load(path, market.program)
