@@ -18,7 +18,7 @@ def test_a_fan_contests_and_the_brand_answers(node: WalletNode, terminal_of: Ope
     member = enrol(till, fan, program)
     settled, left_out = buy(till, program, member, 4_260, node), buy(till, program, member, 1_000, node)
     aside = left_out.rename(till.home / "left-out.bin")
-    node.chain.advance(days=7)
+    node.chain.advance(days=1)
     till.run("brand", "settle", program, till.home / "receipts")
     assert "too_early" in fan.fail("wallet", "contest", settled, "--yes")
     node.chain.advance(days=12)

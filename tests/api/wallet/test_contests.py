@@ -15,7 +15,7 @@ from tests.support.market import Market
 from tests.support.wallet_node import master_of, open_wallet_node
 
 PERIOD_AND_GRACE_DAYS = 12
-"""More than a week and the grace of the example's terms."""
+"""More than the period and the grace of the example's terms."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def hash_of(signed: SignedReceipt) -> ReceiptHash:
 
 def test_a_contest_of_what_was_settled_is_answered_from_the_opening(market: Market, tmp_path: Path) -> None:
     receipts = [market.buy(cents) for cents in (1_000, 2_500, 990)]
-    market.node.chain.advance(days=7)
+    market.node.chain.advance(days=1)
     openings = market.settle(tmp_path / "book.json", *receipts, last=False)
     market.node.chain.advance(days=PERIOD_AND_GRACE_DAYS)
     market.done(market.fan.contest(receipts[1]))
@@ -51,7 +51,7 @@ def test_a_contest_of_what_was_settled_is_answered_from_the_opening(market: Mark
 
 def test_a_contest_of_what_was_left_out_ends_with_points(market: Market, tmp_path: Path) -> None:
     kept, left_out = market.buy(1_000), market.buy(2_000)
-    market.node.chain.advance(days=7)
+    market.node.chain.advance(days=1)
     openings = market.settle(tmp_path / "book.json", kept)
     market.node.chain.advance(days=PERIOD_AND_GRACE_DAYS)
     market.done(market.fan.contest(left_out))
@@ -89,7 +89,7 @@ def test_what_a_contest_opens_is_said(market: Market) -> None:
 
 def test_an_opening_without_a_place_cannot_answer(market: Market, tmp_path: Path) -> None:
     signed = market.buy(1_000)
-    market.node.chain.advance(days=7)
+    market.node.chain.advance(days=1)
     (opening,) = market.settle(tmp_path / "book.json", signed)
     mapping = opening_to_mapping(opening)
     del mapping["place"]
