@@ -87,7 +87,7 @@ WEIGHT_PER_DUE = 150
 """Work that the transaction leaves for a later block, which nobody pays for then."""
 EXIT_WEIGHT = 1_200
 """What leaving, revoking, cancelling or a refund costs when it comes; prepaid by the record that it ends. Two signatures fit."""
-CONTEST_WEIGHT = 4_000
+CONTEST_WEIGHT = 5_000
 """What a contest may weigh where joining has paid for it: two signatures and thirty codes fit."""
 
 

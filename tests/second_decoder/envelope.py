@@ -13,7 +13,7 @@ from tests.second_decoder.shapes import Listing
 
 TRANSACTION_BYTES_MAX = 262_144
 EXIT_WEIGHT = 1_200
-CONTEST_WEIGHT = 4_000
+CONTEST_WEIGHT = 5_000
 WITNESSES = Listing(1, 4, KNOWN["witness"])
 
 

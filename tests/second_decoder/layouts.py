@@ -131,8 +131,8 @@ KIND_SHAPES = {
                                          codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53]],
             blinding: list 12..12 of id, signature: bytes 64]""",
         5,
-        2,
-        2,
+        4,
+        4,
         True,
     ),
     "earn.answer_contest": (

@@ -58,7 +58,7 @@ class ContestAnswer(Answer):
         "can_be_answered": False,
         "outcome": "unsettled",
         "credited": 199,
-        "repaid": 4_000,
+        "repaid": 5_000,
         "available_on": ShownDay.EXAMPLE,
         "expires_on": {"day": 21_123, "date": "2027-11-01"},
     }

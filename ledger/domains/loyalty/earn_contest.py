@@ -303,8 +303,8 @@ def _claim(view: RuleView, payload: EarnContest, program: Program, owed: Points,
 
 
 def cost(payload: EarnContest) -> Cost:
-    """Program's books, grant, member and payer change; contest and due item are made; the end makes days and another item."""
-    return Cost(records=5, slots=2, due=2, signatures=1)
+    """Books, grant, member and payer change; contest and due item are made; its end may make two days and queue itself again."""
+    return Cost(records=5, slots=4, due=4, signatures=1)
 
 
 def reads(author: Address, payload: EarnContest) -> tuple[RecordKey, ...]:

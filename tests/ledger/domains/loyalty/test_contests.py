@@ -110,7 +110,7 @@ def test_what_a_pool_paid_goes_back_to_the_pool(shop: Shop) -> None:
     assert shop.books.pool == pool + 10_000
 
 
-@pytest.mark.parametrize(("coin", "pool"), [(8_000, 0), (7_999, 10), (0, 8_000), (0, 7_000), (0, 0)])
+@pytest.mark.parametrize(("coin", "pool"), [(10_000, 0), (9_999, 10), (0, 10_000), (0, 7_000), (0, 0)])
 def test_an_empty_reserve_of_coin_is_made_up_by_the_pool(shop: Shop, coin: int, pool: int) -> None:
     shop.join(FAN)
     signed = sign(shop)
@@ -124,10 +124,10 @@ def test_an_empty_reserve_of_coin_is_made_up_by_the_pool(shop: Shop, coin: int, 
     overlay = execution().overlay
     shop.chain.state.records[books_key(shop.program)] = stored
     books = overlay.get(books_key(shop.program))
-    expected = min(8_000, coin + pool)
+    expected = min(10_000, coin + pool)
     decided = [event for event in overlay.events if isinstance(event, ContestDecided)]
     assert [(event.contest, event.repaid) for event in decided] == [(which, expected)]
-    assert (books.contest_coin, books.pool) == (max(coin - 8_000, 0), pool - max(expected - coin, 0))
+    assert (books.contest_coin, books.pool) == (max(coin - 10_000, 0), pool - max(expected - coin, 0))
 
 
 # --- the ways to cheat: the issuer --------------------------------------------------------------------------------------
