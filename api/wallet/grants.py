@@ -18,7 +18,7 @@ def find_grant(client: Client, program: ProgramId, address: str) -> Answer | Non
 def held_scope_at(grant: Answer | None, scope: str, time: Timestamp) -> bool:
     """Whether an issuer held `scope` (till, settle, enrol, fulfil) at a time, by the grant of that time (spec LOY-4)."""
     return grant is not None and any(
-        span["from"] <= time < span["until"] for span in _spans(grant) if scope in span["scopes"]
+        span["from"] <= time <= span["until"] for span in _spans(grant) if scope in span["scopes"]
     )
 
 
@@ -28,6 +28,6 @@ def ever_held_scope(grant: Answer, scope: str) -> bool:
 
 
 def _spans(grant: Answer) -> list[Answer]:
-    """The present grant and those before it, each from its first second until before its last."""
+    """The present grant and those before it, each from its first second to its last."""
     present = {"from": grant["granted_at"], "until": grant["revoked_at"] or TIME_END, "scopes": grant["scopes"]}
     return [present, *grant["earlier"]]

@@ -46,7 +46,7 @@ Lot = tuple[int, int, int, int]
 LOT = Row(Integer(1, 2**31 - 1), DAY, DAY, Integer(1, INTEGER_MAX))
 
 Span = tuple[int, int, int, int]
-"""(from, until, scopes, daily cap): one grant of an issuer, live from its first second until before its last (spec LOY-4)."""
+"""(from, until, scopes, daily cap): one grant of an issuer, both seconds included (spec LOY-4)."""
 
 # Scopes of an issuer's grant (spec LOY-4).
 SCOPE_TILL = 1
@@ -253,10 +253,10 @@ class Grant:
     contested: Annotated[tuple[tuple[int, int], ...], ListOf(Row(DAY, Integer(1, INTEGER_MAX)), 0, CONTEST_DAYS_MAX)]
 
     def span_at(self, time: Timestamp) -> Span | None:
-        """The grant that was live at `time`, or None."""
+        """The grant that was live at `time`, its last second included, or None; of two that meet there the later one."""
         until = self.revoked_at or TIME_END
         spans = ((self.granted_at, until, self.scopes, self.daily_cap), *reversed(self.earlier))
-        return next((span for span in spans if span[0] <= time < span[1]), None)
+        return next((span for span in spans if span[0] <= time <= span[1]), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,7 +286,7 @@ def test_a_stolen_till_is_worth_its_cap_a_day_and_nothing_after_revocation(shop:
     shop.chain.advance(days=2)
     revoke(shop, stolen)
     until = grant_of(shop, stolen).revoked_at
-    times = [since - 1, since, since + 5, since + 6, since + DAY_SECONDS, until - 1, until, until + 5]
+    times = [since - 1, since, since + 5, since + 6, since + DAY_SECONDS, until, until + 1, until + 5]
     shop.chain.mine()
     receipts = [
         sign(shop, till=stolen, sequence=number, points=600, time=Timestamp(time)) for number, time in enumerate(times)

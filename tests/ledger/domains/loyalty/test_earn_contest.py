@@ -334,8 +334,8 @@ def test_a_till_counts_only_between_grant_and_revocation(shop: Shop) -> None:
     shop.chain.mine(5)
     shop.chain.send("issuer.revoke", IssuerRevoke(shop.program, second.address), author=OWNER)
     end = grant_of(shop, second).revoked_at
-    last = sign(shop, till=second, sequence=3, time=end - 1)
-    after = sign(shop, till=second, sequence=4, time=end)
+    last = sign(shop, till=second, sequence=3, time=end)
+    after = sign(shop, till=second, sequence=4, time=end + 1)
     backdated = sign(shop, till=second, sequence=5, time=start - 1)
     pass_grace(shop)
     for signed in (after, backdated):

@@ -102,7 +102,8 @@ def test_the_grant_of_each_moment_can_be_told_later(shop: Shop) -> None:
         changed - 1: whole,
         changed: fifty,
         revoked - 1: fifty,
-        revoked: None,
+        revoked: fifty,
+        revoked + 1: None,
         again - 1: None,
         again: (again, TIME_END, SCOPE_TILL, 60),
     }
