@@ -37,13 +37,14 @@ from ledger.types import BlockHash, ChainId, Hash, Height, RecordKey, Timestamp,
 from node.clock import Clock
 from node.collector import paused_collector
 from node.errors import NodeError
+from node.listeners import Listeners
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
 from node.store.engine import corrupt_store, explain_fault
 from node.store.index import Index
 from node.store.prefetch import keys_read
 from node.store.state import StateTree, StoreState
-from node.tip import AcceptedBlock, ConnectedBlock, PayeesOf, Template, TipChanged
+from node.tip import AcceptedBlock, ChangedBlocks, ConnectedBlock, PayeesOf, Template, TipChanged
 from node.window import TransactionWindow
 
 UNKNOWN_PARENT = Code("block.unknown_parent", "its parent {parent} is not known here", "Send the parent first.")
@@ -76,7 +77,7 @@ class Chain:
         self._tie_key = tie_key
         self._path = str(engine.url.database)
         self._verifier = SignatureVerifier()
-        self._listeners: list[Callable[[TipChanged], None]] = []
+        self._listeners = Listeners()
         genesis = make_genesis(params)
         self.chain_id: ChainId = genesis.chain_id
         try:
@@ -204,7 +205,7 @@ class Chain:
 
     def subscribe(self, listener: Callable[[TipChanged], None], *, first: bool = False) -> None:
         """Call `listener` after every change of the tip, in the writer's thread; `first`: before those that take their time."""
-        self._listeners.insert(0 if first else len(self._listeners), listener)
+        self._listeners.subscribe(listener, first=first)
 
     # --- building ---
 
@@ -318,8 +319,7 @@ class Chain:
             self._connection.commit()
             return AcceptedBlock(known.hash, is_new=True, is_tip=False)
         changed = self._extend(block, known) if extends else self._reorganise(block, known)
-        for listener in self._listeners:
-            listener(changed)
+        self._listeners.announce(changed)
         return AcceptedBlock(known.hash, is_new=True, is_tip=True)
 
     def _extend(self, block: Block, known: KnownHeader) -> TipChanged:
@@ -348,14 +348,13 @@ class Chain:
             assert parent is not None, "a known header's parent is known"
             branch.append(parent)
         fork = branch.pop()
-        disconnected: list[ConnectedBlock] = []
-        connected: list[ConnectedBlock] = []
+        disconnected, connected = ChangedBlocks(self._read_transactions), ChangedBlocks(self._read_transactions)
         at = branch[-1]
         try:
             while self.tip.height > fork.height:
-                disconnected.append(self._disconnect())
+                disconnected.add(self._disconnect())
             for at in reversed(branch):
-                connected.append(self._connect(self._kept_block(at), at))
+                connected.add(self._connect(self._kept_block(at), at))
         except (Malformed, BlockViolation) as fault:
             self._connection.rollback()
             self._load()
@@ -366,7 +365,13 @@ class Chain:
                 raise
             raise BlockViolation(KNOWN_INVALID, reason=fault.code.name) from fault
         self._connection.commit()
-        return TipChanged(tuple(connected), tuple(disconnected))
+        return TipChanged(connected.blocks, disconnected.blocks)
+
+    def _read_transactions(self, block_hash: BlockHash) -> tuple[Transaction, ...]:
+        """The transactions of a block that is or was active."""
+        block = self._blocks.body(block_hash)
+        assert block is not None, "what was active is kept"
+        return tuple(self._decode_kept(block))
 
     def _kept_block(self, known: KnownHeader) -> Block:
         """A block whose body was found to belong to its header before it was kept. Raises `store.corrupt`."""
