@@ -15,7 +15,7 @@ from node.tip import ConnectedBlock, TipChanged
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """`confirmed`: the known ones that stand in connected blocks. `expired`: taken back too late to be mined again, oldest first."""
+    """`confirmed`: the known ones that stand in connected blocks. `expired`: taken back too late to be mined, oldest first."""
 
     confirmed: set[TxId]
     expired: list[Transaction]
