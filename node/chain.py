@@ -383,18 +383,13 @@ class Chain:
     def _reorganise(self, block: Block, known: KnownHeader) -> TipChanged:
         """Take back blocks down to the fork and connect the better branch, in one database transaction."""
         self._blocks.add(known, block.encode())
-        branch = [known]
-        while self._blocks.active_hash(branch[-1].height) != branch[-1].hash:
-            parent = self._blocks.header(branch[-1].header.previous)
-            assert parent is not None, "a known header's parent is known"
-            branch.append(parent)
-        fork = branch.pop()
+        fork, *branch = self._blocks.branch_of(known)
         disconnected, connected = ChangedBlocks(self._read_transactions), ChangedBlocks(self._read_transactions)
-        at = branch[-1]
+        at = known
         try:
             while self.tip.height > fork.height:
                 disconnected.add(self._disconnect())
-            for at in reversed(branch):
+            for at in branch:
                 connected.add(self._connect(self._kept_block(at), at, signatures_checked=False))
         except (Malformed, BlockViolation) as fault:
             self._connection.rollback()
