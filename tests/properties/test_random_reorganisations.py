@@ -182,8 +182,11 @@ class Feeder:
                 self.offer(block)
                 self.let_pass()
                 self.assert_best_is_followed()
+            # Of a block that is refused because its parent is bad nothing is kept: its own children never hear of it.
+            self.found_out |= {block.hash for block in left if block.header.previous in self.found_out}
             left = [b for b in left if b.hash not in self.known | self.found_out]
-            assert self.waiting.bytes == sum(len(b.encode()) for b in left if b.hash in self.waiting)
+            assert self.waiting.bytes <= self.limits.bytes_max
+            assert len(self.waiting) <= self.limits.count_max
 
     def offer(self, block: Block) -> None:
         try:
