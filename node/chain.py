@@ -83,7 +83,7 @@ class Chain:
         self._tie_key = tie_key
         self._path = str(engine.url.database)
         self._verifier = SignatureVerifier()
-        self._listeners = Listeners()
+        self.listeners = Listeners()
         self._is_syncing = False
         self._uncommitted: list[ConnectedBlock] = []
         genesis = make_genesis(params)
@@ -214,7 +214,7 @@ class Chain:
 
     def subscribe(self, listener: Callable[[TipChanged], None], *, first: bool = False) -> None:
         """Call `listener` after every change of the tip, in the writer's thread; `first`: before those that take their time."""
-        self._listeners.subscribe(listener, first=first)
+        self.listeners.subscribe(listener, first=first)
 
     # --- building ---
 
@@ -320,7 +320,7 @@ class Chain:
         changed = TipChanged(tuple(self._uncommitted), ())
         self._connection.commit()
         self._uncommitted = []
-        self._listeners.announce(changed)
+        self.listeners.announce(changed)
 
     def _accept(self, block: Block, signatures_checked: bool) -> AcceptedBlock:
         block_hash = block.hash
@@ -340,7 +340,7 @@ class Chain:
             return self._extend(block, known, signatures_checked)
         self._commit()
         if is_better(Branch(known.hash, known.work), Branch(self.tip.hash, self.tip.work), self._tie_key):
-            self._listeners.announce(self._reorganise(block, known))
+            self.listeners.announce(self._reorganise(block, known))
             return AcceptedBlock(known.hash, is_new=True, is_tip=True)
         self._blocks.add(known, block.encode())
         self._connection.commit()
