@@ -1,6 +1,7 @@
 """What the API says of transactions when the chain leaves one branch for another."""
 
 from pathlib import Path
+from typing import Any
 
 from starlette.testclient import TestClient
 
@@ -25,7 +26,7 @@ def test_a_transaction_is_confirmed_waits_and_is_dropped_as_branches_come_and_go
     chain.mine(2)
     trunk = chain.tip.block.hash
 
-    def pay(author: Signer, amount: int = 5_000, **body: int) -> Transaction:
+    def pay(author: Signer, amount: int = 5_000, **body: Any) -> Transaction:
         return chain.sign("transfer", Transfer(ToAccount(STRANGER.address), Amount(amount)), author=author, **body)
 
     both, only_old, impossible = pay(FAN), pay(FRIEND), pay(FRIEND, FUNDS * 2 // 3)
