@@ -59,6 +59,7 @@ def make_genesis(params: Params) -> Genesis:
         state_root=Hash(root(content.leaf() for _, content in contents)),
         history_root=Hash(root(())),
         transaction_count=0,
+        slot_count=count,
         payees=(),
     )
     bits = CompactBits(params.difficulty_eras[0].anchor_bits)

@@ -2,7 +2,7 @@
 
     proof  = [1, chain id, anchor, trusted, claim]
     anchor = [header, coinbase, commitment, [header that follows, ...]]
-    claim  = [0, transaction, results, index, path, home] or [1, key, value, slot, slots, path]
+    claim  = [0, transaction, results, index, path, home] or [1, key, value, slot, path]
     home   = [] where the anchor itself holds the transaction, else [header, coinbase, commitment, work, effective time, path]
     trusted = [height, hash, work, effective time, path]
 
@@ -105,7 +105,6 @@ class RecordClaim:
     key: Annotated[RecordKey, Octets(1, 128)]
     value: Annotated[bytes, Octets(1, 262_144)]
     slot: Annotated[Slot, Integer(0, INTEGER_MAX)]
-    slots: Annotated[int, Integer(1, INTEGER_MAX)]
     path: Annotated[tuple[Hash, ...], PATH]
 
 
@@ -227,7 +226,7 @@ def _check_claim(proof: Proof, header: Header, commitment: Commitment) -> dict[s
     claim = proof.claim
     if isinstance(claim, RecordClaim):
         leaf = record_leaf(claim.key, claim.value)
-        holds = verify_inclusion(commitment.state_root, leaf, claim.slot, claim.slots, claim.path)
+        holds = verify_inclusion(commitment.state_root, leaf, claim.slot, commitment.slot_count, claim.path)
         _hold(holds, "the record is not in the anchor's state")
         table = Table.catalogue.get(claim.key[0])
         if table is None:

@@ -58,6 +58,11 @@ WRONG_ROOT = Code("block.wrong_root", "the {name} root does not match its transa
 WRONG_RESULTS = Code(
     "block.wrong_results", "the block commits to result codes that its transactions do not have", "Mine on the parent."
 )
+WRONG_SLOT_COUNT = Code(
+    "block.wrong_slot_count",
+    "the block commits to {found} slots, and its transactions leave {expected}",
+    "Mine on the parent.",
+)
 BAD_TRANSACTION = Code(
     "block.transaction", "transaction {position} is not valid: {reason}", "Mine on the parent without it."
 )
@@ -221,13 +226,13 @@ class Chain:
         block_hash = self._blocks.active_hash(height)
         return None if block_hash is None else self._blocks.body(block_hash)
 
-    def state_path(self, key: RecordKey) -> tuple[int, int, tuple[Hash, ...]] | None:
-        """Slot, number of slots and inclusion path of the record under `key` in the latest state."""
+    def state_path(self, key: RecordKey) -> tuple[int, tuple[Hash, ...]] | None:
+        """Slot and inclusion path of the record under `key` in the latest state."""
         stored = self.state.stored(key)
         if stored is None:
             return None
         tree = self._tree.tree
-        return stored.slot, len(tree), tree.inclusion_path(stored.slot)
+        return stored.slot, tree.inclusion_path(stored.slot)
 
     def history_path(self, height: Height) -> tuple[Hash, ...]:
         """Inclusion path of the block at `height` in the history that the tip commits to: all blocks below it."""
@@ -283,6 +288,7 @@ class Chain:
             state_root=state_root,
             history_root=self._history.root(),
             transaction_count=len(kept),
+            slot_count=transition.slot_count,
             payees=payees,
         ).encode()
         coinbase = coinbase_format.build(
@@ -453,6 +459,8 @@ class Chain:
         transition = self._execute(transactions, commitment)
         if block.results != transition.codes:
             raise BlockViolation(WRONG_RESULTS)
+        if commitment.slot_count != transition.slot_count:
+            raise BlockViolation(WRONG_SLOT_COUNT, found=commitment.slot_count, expected=transition.slot_count)
         if commitment.state_root != self._tree.apply(transition):
             self._tree.take_back(transition.undo)
             raise BlockViolation(WRONG_ROOT, name="state")

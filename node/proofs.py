@@ -20,8 +20,8 @@ def make_record_proof(chain: Chain, key: RecordKey) -> Proof:
     stored = chain.state.stored(key)
     if place is None or stored is None:
         raise NodeError(NO_RECORD)
-    slot, slots, path = place
-    claim = RecordClaim(key, stored.value_bytes, stored.slot, slots, path)
+    slot, path = place
+    claim = RecordClaim(key, stored.value_bytes, stored.slot, path)
     assert slot == stored.slot, "the path is the record's"
     return _prove(chain, claim)
 

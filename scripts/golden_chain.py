@@ -154,6 +154,7 @@ class GoldenChain:
             state_root=mined.root,
             history_root=self.history.root(),
             transaction_count=len(leaves),
+            slot_count=mined.transition.slot_count,
             payees=mined.payees,
         ).encode()
         coinbase = coinbase_format.build(

@@ -168,6 +168,7 @@ def _describe_commitment(data: bytes) -> dict[str, Any]:
         "state_root": found.state_root.hex(),
         "history_root": found.history_root.hex(),
         "transaction_count": found.transaction_count,
+        "slot_count": found.slot_count,
         "payees": [[address.hex(), amount] for address, amount in found.payees],
     }
 
@@ -252,7 +253,6 @@ def proof_vectors(chain: GoldenChain) -> dict[str, Any]:
         key,
         state[slot].value_bytes,
         Slot(slot),
-        len(state),
         inclusion_path([state[i].leaf() for i in sorted(state)], slot),
     )
     proofs = (

@@ -32,6 +32,7 @@ def test_genesis_binds_the_params(params: Params) -> None:
     assert block.header.merkle_root == sha256d(block.coinbase)
     assert parse(block.coinbase).commitment == COMMITMENT(block.commitment_bytes)
     assert (commitment.height, commitment.payees, commitment.transaction_count) == (0, (), 0)
+    assert commitment.slot_count == len(genesis.contents) == 1 + len(params.allocations)
     assert commitment.history_root == commitment.transaction_root == transaction_root(()) == EMPTY_ROOT
     assert commitment.state_root == MemoryState(genesis.contents).root()
     assert Commitment.decode(block.commitment_bytes) == commitment

@@ -183,16 +183,16 @@ def sealed_with(**roots: Any) -> Proof:
 
 def test_a_record_of_no_table_is_no_record() -> None:
     key, value = RecordKey(b"\xff" + bytes(32)), pack((1,))
-    proof = sealed_with(state_root=root([record_leaf(key, value)]))
+    proof = sealed_with(state_root=root([record_leaf(key, value)]), slot_count=1)
     with refused(BROKEN, Violation, reason="the key belongs to no table"):
-        check_proof(replace(proof, claim=RecordClaim(key, value, Slot(0), 1, ())))
+        check_proof(replace(proof, claim=RecordClaim(key, value, Slot(0), ())))
 
 
 def test_a_record_that_is_none_is_malformed() -> None:
     key, value = account_key(FAN.address), pack(5)
-    proof = sealed_with(state_root=root([record_leaf(key, value)]))
+    proof = sealed_with(state_root=root([record_leaf(key, value)]), slot_count=1)
     with refused(WRONG_TYPE, Malformed):
-        check_proof(replace(proof, claim=RecordClaim(key, value, Slot(0), 1, ())))
+        check_proof(replace(proof, claim=RecordClaim(key, value, Slot(0), ())))
 
 
 @pytest.mark.parametrize("transaction", [pack(5), pack((b"body",)), pack((5, ()))])

@@ -80,5 +80,5 @@ def check_proof(data: bytes, chain_id: bytes | None = None) -> dict:
     else:
         height = anchor["height"]
         leaf = leaf_hash(b"\x92" + encode(claim["key"]) + claim["value"])
-        check_included(leaf, claim["slot"], claim["slots"], claim["path"], anchor["state_root"])
+        check_included(leaf, claim["slot"], anchor["slot_count"], claim["path"], anchor["state_root"])
     return {**proof, "anchor_height": anchor["height"], "claim_height": height}

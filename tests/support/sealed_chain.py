@@ -60,6 +60,7 @@ class SealedChain:
             state_root=mined.root,
             history_root=root(self.history),
             transaction_count=len(leaves),
+            slot_count=mined.transition.slot_count,
             payees=mined.payees,
         )
         self.blocks.append(self.seal(commitment, mined, before, leaves))
@@ -127,7 +128,7 @@ class SealedChain:
         state, tip = self.scenario.state, len(self.blocks) - 1
         stored = state.records[key]
         path = state.tree.inclusion_path(stored.slot)
-        claim = RecordClaim(key, stored.value_bytes, stored.slot, len(state.tree), path)
+        claim = RecordClaim(key, stored.value_bytes, stored.slot, path)
         return Proof(1, self.scenario.chain_id, self.anchor(tip), self.trusted(tip), claim)
 
 
