@@ -200,6 +200,12 @@ class Chain:
         self._history.extend([tip_leaf])
         return path
 
+    def height_of(self, block_hash: BlockHash) -> Height | None:
+        """The height of a block of the active chain; None for any other."""
+        known = self._blocks.header(block_hash)
+        active = known is not None and self._blocks.active_hash(known.height) == block_hash
+        return known.height if known is not None and active else None
+
     def header_at(self, height: Height) -> KnownHeader:
         """The active header at `height`, which exists."""
         block_hash = self._blocks.active_hash(height)

@@ -334,6 +334,6 @@ def test_proofs() -> None:
     reports = [check_proof(read_proof(bytes.fromhex(case["hex"])), genesis.chain_id) for case in found]
     assert [report.anchor_height for report in reports] == [case["anchor_height"] for case in found]
     assert all(report.trusted_hash == genesis.block.hash and report.following == 2 for report in reports)
-    assert [report.home_height for report in reports] == [2, 2, None]
-    assert reports[2].table == "Account"
-    assert len(found) == 3
+    assert [report.shown[0].height for report in reports[:2]] == [2, 2]
+    tables = [[shown.table for shown in report.shown] for report in reports[2:]]
+    assert tables == [["Account"], ["Books", "Program"], ["Campaign", "Program"], ["Pledge", "Campaign", "Program"]]

@@ -70,7 +70,7 @@ SHAPES = {
     "claim": """one of: 0 TransactionClaim[transaction: bytes 1..262144, results: list 1..1000 of text 0..64,
                                            index: int 0..2^32-1, path: path, home: list 0..1 of home],
                         1 RecordClaim[key: bytes 1..128, value: bytes 1..262144, slot: int 0..M, path: path]""",
-    "proof": "[version: int 1..1, chain_id: id, anchor, trusted, claim]",
+    "proof": "[version: int 1..1, chain_id: id, rests_on: id, anchor, trusted, claims: list 1..4 of claim]",
 }
 
 # The names under which tables.md keeps a structure apart; all others it writes out where they stand.
