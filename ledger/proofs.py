@@ -19,7 +19,7 @@ from typing import Annotated, Any, ClassVar
 from ledger import coinbase as coinbase_format
 from ledger.block import Commitment, history_leaf, transaction_leaf
 from ledger.codec import pack, unpack
-from ledger.coinbase import COINBASE_BYTES, Magic
+from ledger.coinbase import COINBASE_BYTES
 from ledger.errors import Code, LedgerError, Malformed, Violation
 from ledger.hashing import COMMITMENT, TX, WTX, sha256d
 from ledger.header import HEADER_BYTES, Header
@@ -173,7 +173,6 @@ class ProofReport:
     """
 
     chain_id: ChainId
-    magic: Magic
     rests_on: BlockHash
     anchor_hash: BlockHash
     anchor_height: Height
@@ -192,7 +191,6 @@ class OpenedBlock:
     """A block whose work, coinbase and commitment belong together."""
 
     header: Header
-    magic: Magic
     commitment: Commitment
 
 
@@ -220,7 +218,6 @@ def check_proof(proof: Proof, chain_id: ChainId | None = None, *, trust: BlockHa
     shown = tuple(_check_claim(claim, anchor, proof.chain_id) for claim in proof.claims)
     return ProofReport(
         chain_id=proof.chain_id,
-        magic=anchor.magic,
         rests_on=proof.rests_on,
         anchor_hash=hashes[0],
         anchor_height=anchor.commitment.height,
@@ -263,7 +260,7 @@ def _open_block(header_bytes: bytes, coinbase_bytes: bytes, commitment_bytes: by
     _hold(COMMITMENT(commitment_bytes) == coinbase.commitment, "a commitment is not its coinbase's")
     commitment = Commitment.decode(commitment_bytes)
     _hold(commitment.chain_id == chain_id, "a block belongs to another chain")
-    return OpenedBlock(header, coinbase.magic, commitment)
+    return OpenedBlock(header, commitment)
 
 
 def _check_following(header: Header, following: Sequence[bytes]) -> tuple[Work, list[BlockHash]]:

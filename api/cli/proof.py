@@ -33,6 +33,10 @@ def check(
     chain_id: Annotated[
         str | None, typer.Option("--chain-id", help="The chain that you follow: the proof must be about it.")
     ] = None,
+    params: Annotated[
+        Path | None,
+        typer.Option("--params", help="A private chain's params file: the chain that you follow, and its addresses."),
+    ] = None,
     trust: Trust = None,
     as_json: AsJson = False,
 ) -> None:
@@ -42,15 +46,19 @@ def check(
     Example:
       fansumer proof check purchase.proof --chain-id 0f0f...0f --trust 00a1...b2
     """
+    from api.cli.chain_params import load_params
     from api.cli.output import EXIT_REFUSED, print_json
     from api.cli.proof_words import describe_report, tell_report
     from api.cli.session import naming_file, read_bytes, read_id
     from api.wallet.errors import WalletError
     from ledger.errors import LedgerError
+    from ledger.genesis import make_genesis
     from ledger.proofs import PROOF_BYTES_MAX, check_proof, measure_proof, read_proof
     from ledger.types import ChainId
 
-    known = None if chain_id is None else ChainId(read_id(chain_id, "--chain-id"))
+    own = None if params is None else load_params("", params)
+    known = None if own is None else make_genesis(own).chain_id
+    known = known if chain_id is None else ChainId(read_id(chain_id, "--chain-id"))
     trusted = read_block_hash(trust)
     data = read_bytes(file, PROOF_BYTES_MAX)
     try:
@@ -66,7 +74,7 @@ def check(
     if as_json:
         print_json(describe_report(report, sizes, chain_is_known=known is not None))
     else:
-        typer.echo("\n".join(tell_report(report, sizes, chain_is_known=known is not None)))
+        typer.echo("\n".join(tell_report(report, sizes, chain_is_known=known is not None, params=own)))
 
 
 @app.command()

@@ -11,8 +11,10 @@ from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, CoinUnit, 
 from ledger.domains.loyalty.points import usable_points
 from ledger.domains.loyalty.state import NEVER, Books, Lot, Member, Program
 from ledger.errors import LedgerError
+from ledger.genesis import make_genesis
 from ledger.invariants import POINT_TOTALS
 from ledger.networks import NETWORKS
+from ledger.params import Params
 from ledger.proofs import TRUST_ABOVE, TRUST_BELOW, TRUST_HOME, ProofReport, ShownRecord, ShownTransaction
 from ledger.transaction import Transaction, decode_transaction
 from ledger.types import Address, Amount, BlockHash, Day, Points, Timestamp
@@ -83,11 +85,12 @@ def effort_text(hashes: int) -> str:
 
 
 class Names:
-    """What the records of a proof say of ids: programs and campaigns, and the address prefix of a network that is known."""
+    """What the records of a proof say of ids: programs and campaigns, and the address prefix of a chain that is known."""
 
-    def __init__(self, report: ProofReport) -> None:
+    def __init__(self, report: ProofReport, params: Params | None) -> None:
         self.day_time = report.anchor_time
-        self._prefix = next((p.address_prefix for p in NETWORKS.values() if p.magic == report.magic), None)
+        known = (*NETWORKS.values(), *(() if params is None else (params,)))
+        self._prefix = next((p.address_prefix for p in known if make_genesis(p).chain_id == report.chain_id), None)
         records = [item for item in report.shown if isinstance(item, ShownRecord)]
         self._programs: dict[bytes, Program] = {
             item.key[1:]: item.record for item in records if isinstance(item.record, Program)
@@ -97,7 +100,7 @@ class Names:
         }
 
     def address(self, address: bytes) -> str:
-        """An account as text; in hex on a network that this program does not know."""
+        """An account as text; in hex on a chain whose params are not known."""
         return address.hex() if self._prefix is None else encode_address(self._prefix, Address(address))
 
     def program(self, program_id: bytes) -> Program | None:
@@ -301,9 +304,11 @@ def taken_for_granted(report: ProofReport, *, chain_is_known: bool) -> list[str]
     return found
 
 
-def tell_report(report: ProofReport, sizes: dict[str, int], *, chain_is_known: bool) -> Lines:
-    """The whole answer for a person."""
-    names = Names(report)
+def tell_report(
+    report: ProofReport, sizes: dict[str, int], *, chain_is_known: bool, params: Params | None = None
+) -> Lines:
+    """The whole answer for a person. `params`, where they are this chain's, give accounts their text form."""
+    names = Names(report, params)
     yield f"The proof holds. Block {report.anchor_height}, {time_text(report.anchor_time)}, chain {report.chain_id.hex()}."
     for shown in report.shown:
         if isinstance(shown, ShownTransaction):

@@ -73,7 +73,6 @@ def test_a_transaction_in_the_anchor_itself() -> None:
     assert report.work_on_top == 4 * work_of(target_from_compact(BITS))
     assert (report.trusted_height, report.trusted_hash, report.trust) == (0, CHAIN_ID, "")
     assert report.trusted_work == work_of(target_from_compact(BITS))
-    assert report.magic == CHAIN.scenario.params.magic
 
 
 def test_a_transaction_in_the_history_of_the_anchor() -> None:
