@@ -259,7 +259,7 @@ def check_proof(data: bytes, chain_id: bytes | None = None, trust: bytes | None 
         *lines,
         f"rests on block {rests_on[::-1].hex()}, and on {work} expected hashes of the {len(hashes)} headers up to it",
         f"descends from block {trusted[0]}, {trusted[1][::-1].hex()}, on the chain {chain.hex()}",
-        "taken for granted: that the block it rests on is on the chain that everybody follows",
+        "taken for granted, unless --trust named it: that the block it rests on is on the chain that everybody follows",
         f"size: {len(data)} bytes",
     ]
 

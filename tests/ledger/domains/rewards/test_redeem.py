@@ -8,13 +8,15 @@ from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.state import CoinUnit
-from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.points import POINTS_INSUFFICIENT
 from ledger.domains.loyalty.state import (
     NO_MEMBER,
     NO_PROGRAM,
+    NO_SCOPE,
+    NOT_GRANTED,
     SCOPE_FULFIL,
+    SCOPE_SETTLE,
     SCOPES_ALL,
     books_key,
     member_key,
@@ -187,6 +189,10 @@ def test_failures_of_fulfilling_and_cancelling_come_in_the_documented_order(shop
         fulfil(shop, hold_id, author=FRIEND)
     with refused(NOT_GRANTED, issuer=FAN.address):
         fulfil(shop, hold_id, author=FAN)
+    shop.grant(STRANGER, scopes=SCOPE_SETTLE)
+    for act in (fulfil, cancel):
+        with refused(NO_SCOPE, issuer=STRANGER.address, scope="fulfil"):
+            act(shop, hold_id, author=STRANGER)
     with refused(NO_PREPAID_EXIT, kind="redeem.fulfil"):
         shop.chain.send("redeem.fulfil", RedeemFulfil(hold_id, NO_CODE), author=TILL, payment=Prepaid())
     with refused(NO_HOLD, hold=nowhere):
