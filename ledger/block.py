@@ -126,6 +126,15 @@ def check_body_belongs(block: Block, params: Params) -> Commitment:
 COMMITTED_WRONG = Code(
     "block.commitment", "the block commits to a wrong {what}", "The block is invalid; mine on its parent."
 )
+WRONG_ROOT = Code("block.wrong_root", "the {name} root does not match its transactions", "Mine on the parent.")
+WRONG_RESULTS = Code(
+    "block.wrong_results", "the block commits to result codes that its transactions do not have", "Mine on the parent."
+)
+WRONG_SLOT_COUNT = Code(
+    "block.wrong_slot_count",
+    "the block commits to {found} slots, and its transactions leave {expected}",
+    "Mine on the parent.",
+)
 
 
 ALL_APPLIED = RESULTS(pack((APPLIED,)))

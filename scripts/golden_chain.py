@@ -108,7 +108,7 @@ def golden_params() -> Params:
             Allocation(address, Amount(10_000_000_000 + index)) for index, address in enumerate(addresses)
         ),
         kinds=tuple(sorted(KINDS)),
-        upgrades=(("toy.kind", 1_000),),
+        upgrades=(("pledge", 1_000),),
     )
 
 

@@ -20,7 +20,7 @@ class RedeemCancel:
 
 
 def apply(view: RuleView, call: Call, payload: RedeemCancel, context: Context) -> tuple[str, ...]:
-    """Codes in order: `redeem.unknown`, `issuer.not_granted`, `issuer.no_scope`. The member and the program's owner need no grant."""
+    """Codes in order: `redeem.unknown`, `issuer.not_granted`, `issuer.no_scope`. Member and owner need no grant."""
     hold = load_hold(view, payload.hold)
     program = load_program(view, hold.program)
     if call.author not in (hold.member, program.owner):

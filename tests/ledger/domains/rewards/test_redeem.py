@@ -16,7 +16,6 @@ from ledger.domains.loyalty.state import (
     NO_SCOPE,
     NOT_GRANTED,
     SCOPE_FULFIL,
-    SCOPE_SETTLE,
     SCOPES_ALL,
     books_key,
     member_key,
@@ -185,19 +184,17 @@ def test_failures_of_fulfilling_and_cancelling_come_in_the_documented_order(shop
     shop.grant(FRIEND, scopes=SCOPES_ALL - SCOPE_FULFIL)
     with refused(NO_HOLD, hold=nowhere):
         fulfil(shop, nowhere, author=STRANGER)
-    with refused(NOT_GRANTED, issuer=FRIEND.address):
+    with refused(NO_SCOPE, issuer=FRIEND.address, scope="fulfil"):
         fulfil(shop, hold_id, author=FRIEND)
     with refused(NOT_GRANTED, issuer=FAN.address):
         fulfil(shop, hold_id, author=FAN)
-    shop.grant(STRANGER, scopes=SCOPE_SETTLE)
-    for act in (fulfil, cancel):
-        with refused(NO_SCOPE, issuer=STRANGER.address, scope="fulfil"):
-            act(shop, hold_id, author=STRANGER)
     with refused(NO_PREPAID_EXIT, kind="redeem.fulfil"):
         shop.chain.send("redeem.fulfil", RedeemFulfil(hold_id, NO_CODE), author=TILL, payment=Prepaid())
     with refused(NO_HOLD, hold=nowhere):
         cancel(shop, nowhere, author=STRANGER)
-    with refused(NOT_GRANTED, issuer=FRIEND.address):
+    with refused(NOT_GRANTED, issuer=STRANGER.address):
+        cancel(shop, hold_id, author=STRANGER)
+    with refused(NO_SCOPE, issuer=FRIEND.address, scope="fulfil"):
         cancel(shop, hold_id, author=FRIEND)
     fulfil(shop, hold_id, author=OWNER)
     assert REDEEM_FULFIL.reads(TILL.address, RedeemFulfil(hold_id, NO_CODE)) == (hold_key(hold_id),)
