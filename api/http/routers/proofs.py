@@ -7,8 +7,8 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.http.deps import Services, parse_id
-from api.http.openapi import Responses, answers_bytes
-from api.http.schemas.answer import EXAMPLE_ID
+from api.http.openapi import Responses, answers_bytes, refuses
+from api.http.schemas.answer import EXAMPLE_ID, ID_PATTERN
 from ledger.proofs import Proof, encode_proof
 from ledger.types import BlockHash, TxId
 from node.chain import Chain
@@ -16,13 +16,14 @@ from node.errors import NodeError
 from node.proofs import NO_TRANSACTION, make_transaction_proof
 
 PROOF_MEDIA_TYPE: Final = "application/msgpack"
-PROOF_ANSWERS: Final[Responses] = answers_bytes("The proof, to be checked offline.")
+PROOF_ANSWERS: Final[Responses] = answers_bytes("The proof, to be checked offline.") | refuses(409)
 
 Trust = Annotated[
     str | None,
     Query(
         description="The hash of a block that you know from a source of your own: the proof leads to it. Without it: to genesis.",
         examples=[EXAMPLE_ID],
+        json_schema_extra={"pattern": ID_PATTERN},
     ),
 ]
 

@@ -6,6 +6,7 @@ from binascii import Error
 from typing import Any, Final
 
 from fastapi import APIRouter
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -89,6 +90,12 @@ async def dry_run_transaction(request: Request) -> Response:
             "events": events,
         }
     )
+
+
+@router.get("/dry-run", include_in_schema=False)
+async def refuse_reading_dry_run(_: Request) -> Response:
+    """Without this, `dry-run` would be taken for the id of a transaction."""
+    raise HTTPException(405, headers={"Allow": "POST"})
 
 
 @router.get("/{txid}", summary="What became of a transaction", responses=answers(TransactionAnswer))
