@@ -23,7 +23,20 @@ from ledger.domains.rewards.redeem import Redeem
 from ledger.errors import LedgerError
 from ledger.registry import KINDS
 from ledger.transaction import Prepaid, Transaction
-from ledger.types import Address, Amount, CampaignId, Height, HoldId, Points, ProgramId, RewardId, Timestamp, TxId
+from ledger.types import (
+    Address,
+    Amount,
+    CampaignId,
+    ContestId,
+    Height,
+    HoldId,
+    Points,
+    ProgramId,
+    RewardId,
+    Timestamp,
+    TxId,
+)
+from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
 from tests.support.memory_chain import Signer
 from tests.support.random_payloads import Ids, values_of
@@ -36,7 +49,7 @@ PEOPLE: Final = (*FUNDED, POOR)
 
 @dataclass
 class HttpWorld:
-    """A shop with members, points, a reward, holds, a consent, and campaigns that are open, funded and failed."""
+    """A shop with members, points, a reward, holds, a consent, a contest, and campaigns that are open, funded and failed."""
 
     shop: LiveShop
     app: FastAPI
@@ -44,6 +57,7 @@ class HttpWorld:
     holds: list[HoldId]
     programs: list[ProgramId]
     campaigns: list[CampaignId]
+    contests: list[ContestId]
     txids: list[TxId]
     payloads: list[tuple[str, Any, Signer]] = field(default_factory=list)
     cursors: dict[str, list[tuple[dict[str, Any], str]]] = field(default_factory=dict)
@@ -129,7 +143,7 @@ class HttpWorld:
 
 
 def open_http_world(folder: Path) -> HttpWorld:
-    """Let a shop live for two days, and put the API in front of its node."""
+    """Let a shop live for some days, and put the API in front of its node."""
     shop = LiveShop(folder)
     chain = shop.chain
     txids: list[TxId] = []
@@ -147,8 +161,10 @@ def open_http_world(folder: Path) -> HttpWorld:
     shop.pledge(FAN, funded, 150, tier=1)
     shop.pledge(FAN, failed, 20_000)
     shop.pledge(OWNER, failed, 30_000)
-    chain.advance(days=1, blocks=8)
+    bought = sign(shop, FAN)
+    chain.advance(days=GRACE_DAYS, blocks=8)
     chain.mine(2)
+    contests = [contest(shop, bought)]
     hold = shop.redeem(FAN, reward)
     txids.append(chain.last_txid)
     still_open = shop.create_campaign(author=OWNER, goal=10**6, days=30)
@@ -156,7 +172,7 @@ def open_http_world(folder: Path) -> HttpWorld:
     chain.submit(waiting)
     txids.append(waiting.txid)
     app = create_app(shop.node, HttpSettings(rate_limited=False, tip_age_seconds_max=None))
-    world = HttpWorld(shop, app, reward, [hold], programs, [funded, failed, still_open], txids)
+    world = HttpWorld(shop, app, reward, [hold], programs, [funded, failed, still_open], contests, txids)
     world.payloads = _draw_payloads(world)
     return world
 

@@ -36,7 +36,10 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "address": lambda world: world.addresses,
     "block": lambda world: world.blocks,
     "program": lambda world: [program.hex() for program in world.programs],
+    "contest": lambda world: [contest.hex() for contest in world.contests],
     "campaign": lambda world: [campaign.hex() for campaign in world.campaigns],
+    "number": lambda _: [0],
+    "trust": lambda world: [block for block in world.blocks if len(block) == 64],
     "event": lambda _: ["points.earned", "coin.moved"],
     "limit": lambda _: [1, 2, 50],
 }

@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar
 
 from ledger.codec import pack
 from ledger.domains.loyalty.contests import decide, is_over
-from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.receipts import SumNode, climb, seal_remainder, seal_sum, sum_leaf
 from ledger.domains.loyalty.state import (
     OPEN,
@@ -22,11 +21,11 @@ from ledger.domains.loyalty.state import (
     Contest,
     batch_key,
     contest_key,
-    grant_allows,
     load_books,
     load_member,
     load_program,
     load_terms,
+    require_grant,
 )
 from ledger.errors import Code, Malformed, RuleViolation
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
@@ -122,8 +121,8 @@ def check(payload: EarnAnswerContest) -> None:
 
 
 def apply(view: RuleView, call: Call, payload: EarnAnswerContest, context: Context) -> tuple[str, ...]:
-    """Codes in order: `contest.unknown`, `contest.closed`, `issuer.not_granted`, `contest.no_batch`, for a sealed entry
-    `contest.not_in_entry`, then `contest.not_in_batch`, for a sealed entry `contest.remainder`, `contest.equation`.
+    """Codes in order: `contest.unknown`, `contest.closed`, `issuer.not_granted`, `issuer.no_scope`, `contest.no_batch`, for a
+    sealed entry `contest.not_in_entry`, then `contest.not_in_batch`, for a sealed entry `contest.remainder`, `contest.equation`.
 
     The program's owner needs no grant.
     """
@@ -133,8 +132,8 @@ def apply(view: RuleView, call: Call, payload: EarnAnswerContest, context: Conte
     if contest.outcome != OPEN or is_over(contest, context):
         raise RuleViolation(CLOSED)
     program = load_program(view, contest.program)
-    if call.author != program.owner and not grant_allows(view, contest.program, call.author, SCOPE_SETTLE):
-        raise RuleViolation(NOT_GRANTED, issuer=call.author)
+    if call.author != program.owner:
+        require_grant(view, contest.program, call.author, SCOPE_SETTLE)
     batch: Batch | None = view.get(batch_key(payload.batch))
     if batch is None or batch.program != contest.program:
         raise RuleViolation(NO_BATCH)

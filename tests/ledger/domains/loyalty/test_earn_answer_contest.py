@@ -23,10 +23,11 @@ from ledger.domains.loyalty.earn_answer_contest import (
     OpenedRemainder,
 )
 from ledger.domains.loyalty.events import ContestDecided
-from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.receipts import receipt_hash
 from ledger.domains.loyalty.state import (
+    NO_SCOPE,
+    NOT_GRANTED,
     SCOPE_SETTLE,
     SCOPE_TILL,
     SETTLED_IN_TIME,
@@ -224,9 +225,11 @@ def test_an_open_entry_answers_with_the_points_that_it_gave(shop: Shop) -> None:
 def test_who_may_answer(shop: Shop) -> None:
     signed, settled = contested(shop)
     shop.grant(FRIEND, scopes=SCOPE_TILL)
-    for nobody in (STRANGER, FAN, FRIEND):
+    for nobody in (STRANGER, FAN):
         with refused(NOT_GRANTED, issuer=nobody.address):
             answer(shop, settled, signed, author=nobody)
+    with refused(NO_SCOPE, issuer=FRIEND.address, scope="settle"):
+        answer(shop, settled, signed, author=FRIEND)
     shop.grant(FRIEND, scopes=SCOPE_SETTLE)
     answer(shop, settled, signed, author=FRIEND)
 
