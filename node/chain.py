@@ -40,6 +40,7 @@ from node.collector import paused_collector
 from node.errors import NodeError
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
+from node.store.damage import check_root, check_whole, present
 from node.store.engine import corrupt_store, explain_fault
 from node.store.index import Index
 from node.store.prefetch import keys_read
@@ -367,6 +368,7 @@ class Chain:
         try:
             connected = self._connect(block, known, signatures_checked)
         except (Malformed, BlockViolation) as fault:
+            check_whole(self._connection)
             self._remember_invalid(block, known, fault)
             raise
         self._blocks.add(known, block.encode())
@@ -389,8 +391,7 @@ class Chain:
         branch = [known]
         while self._blocks.active_hash(branch[-1].height) != branch[-1].hash:
             parent = self._blocks.header(branch[-1].header.previous)
-            assert parent is not None, "a known header's parent is known"
-            branch.append(parent)
+            branch.append(present(self._connection, parent, "a known header's parent"))
         fork = branch.pop()
         disconnected: list[ConnectedBlock] = []
         connected: list[ConnectedBlock] = []
@@ -398,10 +399,12 @@ class Chain:
         try:
             while self.tip.height > fork.height:
                 disconnected.append(self._disconnect())
+            check_root(self._connection, self.state_root, self._blocks.body(fork.hash))
             for at in reversed(branch):
                 connected.append(self._connect(self._kept_block(at), at, signatures_checked=False))
         except (Malformed, BlockViolation) as fault:
             self._connection.rollback()
+            check_whole(self._connection)
             self._load()
             self._blocks.add(known, block.encode())
             self._blocks.condemn(at.hash, fault.code.name)
@@ -414,8 +417,7 @@ class Chain:
 
     def _kept_block(self, known: KnownHeader) -> Block:
         """A block whose body was found to belong to its header before it was kept. Raises `store.corrupt`."""
-        block = self._blocks.body(known.hash)
-        assert block is not None, "a kept header has its body"
+        block = present(self._connection, self._blocks.body(known.hash), "the body of a kept header")
         try:
             check_body_belongs(block, self.params)
         except LedgerError as fault:
@@ -424,9 +426,8 @@ class Chain:
 
     def _disconnect(self) -> ConnectedBlock:
         gone = self.tip
-        block = self._blocks.body(gone.hash)
-        parent = self._blocks.header(gone.header.previous)
-        assert block is not None and parent is not None, "the active chain is whole"
+        block = present(self._connection, self._blocks.body(gone.hash), "the last block")
+        parent = present(self._connection, self._blocks.header(gone.header.previous), "the last block's parent")
         undo = self._blocks.deactivate(gone.height)
         self.state.take_back(undo)
         self._tree.take_back(undo)

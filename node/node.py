@@ -16,10 +16,11 @@ from ledger.transaction import Transaction
 from ledger.types import Address
 from node.chain import Chain
 from node.clock import Clock, SystemClock
+from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mining.miner import Miner
-from node.store.engine import StoreLock, open_engine
+from node.store.engine import StoreLock, faults_explained, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
 
@@ -46,9 +47,10 @@ class Node:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.lock = threading.RLock()
+        self.health = Health()
         self.miner: Miner | None = None
         url = config.database_url or f"sqlite:///{config.data_dir / 'chain.sqlite'}"
-        with ExitStack() as undone_on_failure:
+        with ExitStack() as undone_on_failure, faults_explained(url):
             self._store_lock = StoreLock(config.data_dir)
             undone_on_failure.callback(self._store_lock.release)
             self._engine: Engine = open_engine(url)
@@ -68,19 +70,20 @@ class Node:
             mempool=self.mempool,
             clock=self.clock,
             lock=self.lock,
+            health=self.health,
             payout=payout,
             workers=workers,
         )
         return self.miner
 
     def submit_batch(self, batch: Sequence[bytes]) -> list[Transaction | LedgerError]:
-        """Take in transactions from outside; one result each."""
-        with self.lock:
+        """Take in transactions from outside; one result each. Raises `node.broken`."""
+        with self.lock, self.health.writing():
             return self.mempool.submit_batch(batch)
 
     def dry_run(self, raw: bytes) -> DryRun:
-        """What a transaction would do in the next block. Raises `Malformed` or `RuleViolation`."""
-        with self.lock:
+        """What a transaction would do in the next block. Raises `Malformed`, `RuleViolation` or `node.broken`."""
+        with self.lock, self.health.writing():
             return self.mempool.dry_run(raw)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from api.demo.driver import STORE_FILE
 from api.demo.replay import DEMO_WEEKS, ReplayOptions, demo_brand_master, run_replay
 from api.demo.walk import Walk, WalkReport
 from api.http.settings import HttpSettings
-from api.service import Service, bind_port
+from api.service import STOPPED, Service, bind_port
 from api.wallet.builder import Signer
 from api.wallet.client import Client
 from api.wallet.derivation import derive_main_seed
@@ -106,6 +106,12 @@ class Running:
         if self.node.miner is not None:
             self.node.miner.start()
 
+    def check(self) -> None:
+        """Raise what makes it pointless to go on: `node.broken` or `api.stopped`."""
+        self.node.health.check_unbroken()
+        if not self.service.is_serving:
+            raise NodeError(STOPPED)
+
     def close(self) -> None:
         """Stop answering, stop mining, close the store: in this order nothing is lost."""
         self.service.close()
@@ -182,7 +188,7 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
         for hint in hints(running):
             console.print(hint, highlight=False, soft_wrap=True)
         while not stop.wait(0.5):
-            pass
+            running.check()
         console.print("Stopping ...")
     finally:
         running.close()

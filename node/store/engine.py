@@ -3,6 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.pool import StaticPool
 
 from ledger.errors import Code
@@ -150,10 +151,21 @@ def corrupt_store(connection: Connection, reason: str) -> NodeError:
     return NodeError(STORE_CORRUPT, path=str(connection.engine.url.database), reason=reason)
 
 
+@contextmanager
+def faults_explained(url: str) -> Iterator[None]:
+    """What the database at `url` complains of within is told in words. Raises `NodeError`."""
+    try:
+        yield
+    except DatabaseError as fault:
+        raise explain_fault(fault, str(make_url(url).database)) from fault
+
+
 def explain_fault(fault: DatabaseError, path: str) -> NodeError:
     """The database's complaint as an error that says what to do."""
     reason = str(fault.orig)
-    if "malformed" in reason or "not a database" in reason:
+    # The node never writes a row twice: a rule of the schema that is broken means rows that are not where they were written.
+    is_damage = isinstance(fault, IntegrityError) or "already exists" in reason
+    if is_damage or "malformed" in reason or "not a database" in reason:
         return NodeError(STORE_CORRUPT, path=path, reason=reason)
     if "is locked" in reason:
         return NodeError(STORE_IN_USE, path=path)
