@@ -46,7 +46,9 @@ def main(arguments: list[str]) -> int:
             killing.close()
             print(show_table(outcomes))
     seconds = time.monotonic() - began
-    print(f"{len(outcomes)} kills, nothing that was reported is lost, nothing half-written; {seconds:.0f} s; seed {options.seed}")
+    print(
+        f"{len(outcomes)} kills, nothing that was reported is lost, nothing half-written; {seconds:.0f} s; seed {options.seed}"
+    )
     return 0
 
 

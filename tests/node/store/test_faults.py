@@ -19,7 +19,15 @@ from ledger.types import Amount, Work
 from node.chain import OTHER_CHAIN
 from node.errors import NodeError
 from node.node import Node, NodeConfig
-from node.store.engine import STORE_CORRUPT, STORE_FAILED, STORE_FULL, STORE_IN_USE, StoreLock, open_engine
+from node.store.engine import (
+    STORE_CORRUPT,
+    STORE_FAILED,
+    STORE_FOLDER,
+    STORE_FULL,
+    STORE_IN_USE,
+    StoreLock,
+    open_engine,
+)
 from node.store.migrate import STORE_NEWER, migrate
 from node.store.tables import bodies, headers, metadata, records, undo
 from tests.node.lives import live
@@ -103,7 +111,7 @@ def test_a_lock_is_given_back_once(tmp_path: Path) -> None:
 
 def test_a_folder_that_can_not_be_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with refused(STORE_FAILED, NodeError):
+    with refused(STORE_FOLDER, NodeError, path=str(tmp_path / "file" / "data"), reason="Not a directory"):
         Node(NodeConfig(tmp_path / "file" / "data", PARAMS))
 
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -99,7 +100,13 @@ class Starter:
     def __init__(self, folder: Path, life: Life) -> None:
         blocks = folder / "blocks"
         write_blocks(blocks, life.blocks)
-        command = [sys.executable, "-m", "tests.support.crash.driver", str(blocks), json.dumps(sorted(life.reorganising))]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.support.crash.driver",
+            str(blocks),
+            json.dumps(sorted(life.reorganising)),
+        ]
         paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
             command,
@@ -110,8 +117,8 @@ class Starter:
             env={**os.environ, "PYTHONPATH": paths},
         )
 
-    def run(self, order: Order) -> Run:
-        """Start a node and listen until it has ended, killed or not."""
+    def run(self, order: Order, on_block: Callable[[], None] = lambda: None) -> Run:
+        """Start a node and listen until it has ended, killed or not; `on_block`: what to do after each block meanwhile."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(asdict(order)) + "\n")
         self._process.stdin.flush()
@@ -124,6 +131,7 @@ class Starter:
                 timer.start()
             elif word == "took":
                 found.took[int(rest[0])] = rest[1]
+                on_block()
             elif word == "counts":
                 rows = json.loads(line.removeprefix("counts "))
                 found.counts = {(phase, way): count for phase, way, count in rows}
@@ -282,7 +290,9 @@ def _check_tables(folder: Path) -> None:
         names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert names in (set(), {*metadata.tables, "alembic_version"}), "half of the tables"
         if names:
-            rows = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in metadata.tables}
+            rows = {
+                table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in metadata.tables
+            }
             needed = ("active", "headers", "bodies", "records")
             assert len({rows[table] > 0 for table in needed}) == 1, f"half of the genesis: {rows}"
 

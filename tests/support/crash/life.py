@@ -112,7 +112,9 @@ def digest_of(folder: Path) -> str:
     found = sha256()
     with closing(sqlite3.connect(folder / STORE_FILE)) as connection:
         connection.execute("PRAGMA query_only=ON")
-        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        names = [
+            row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        ]
         for name in names:
             columns: list[Any] = list(connection.execute(f'PRAGMA table_info("{name}")'))
             order = ", ".join(str(1 + index) for index in range(len(columns)))
