@@ -21,6 +21,7 @@ from api.service import STOPPED, Service, bind_port
 from api.wallet.builder import Signer
 from api.wallet.client import Client
 from api.wallet.derivation import derive_main_seed
+from api.wallet.whole_file import PUBLIC, write_whole
 from ledger.address import encode_address
 from ledger.errors import Code
 from ledger.networks import NETWORKS
@@ -132,7 +133,7 @@ def _keep_params(folder: Path, params: Params) -> None:
     """Leave a private chain's params beside its store, so that the next start and an audit need not be told."""
     own = folder / PARAMS_FILE
     if not own.exists():
-        own.write_text(json.dumps(params_to_mapping(params), indent=2) + "\n", encoding="utf-8")
+        write_whole(own, (json.dumps(params_to_mapping(params), indent=2) + "\n").encode(), mode=PUBLIC)
 
 
 def run_demo(options: UpOptions, console: Console) -> None:
@@ -172,7 +173,7 @@ def prepare_demo(folder: Path, console: Console) -> None:
         soft_wrap=True,
     )
     summary = run_replay(ReplayOptions(weeks=DEMO_WEEKS, data_dir=None, as_of=None, folder=folder), console=console)
-    done.write_text(json.dumps(summary.to_mapping()), encoding="utf-8")
+    write_whole(done, json.dumps(summary.to_mapping()).encode(), mode=PUBLIC)
     begun.unlink()
 
 

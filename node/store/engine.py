@@ -81,7 +81,7 @@ def _watch_files(engine: Engine, path: str) -> None:
     names = (path, f"{path}-wal")
 
     def remember(_connection: Any, record: Any) -> None:
-        if os.path.exists(path) and not os.access(path, os.W_OK):
+        if Path(path).exists() and not os.access(path, os.W_OK):
             raise NodeError(STORE_READ_ONLY, path=path)  # SQLite would open it all the same, and refuse the first block
         record.info["files"] = dict.fromkeys(names)
 
@@ -89,7 +89,7 @@ def _watch_files(engine: Engine, path: str) -> None:
         known: dict[str, tuple[int, int] | None] = connection.info["files"]
         for name in names:
             try:
-                found = os.stat(name)
+                found = Path(name).stat()
                 place = (found.st_dev, found.st_ino)
             except OSError:
                 place = None

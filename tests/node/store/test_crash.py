@@ -1,4 +1,4 @@
-"""A node is killed at chosen points and at random, and its log is torn as by a power cut: the store opens, verifies, and goes on."""
+"""A node is killed at chosen points and at random, and its log is torn as by a power cut: it opens, verifies, and goes on."""
 
 import random
 import shutil

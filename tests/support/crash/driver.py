@@ -2,8 +2,8 @@
 
     python -m tests.support.crash.driver BLOCKS_FILE NUMBERS
 
-NUMBERS are those of the blocks that reorganise, as JSON. An order is one line of JSON on standard input. The child tells on standard
-output what it is about to do and what is done; what it says is done must be found by whoever opens the store after it.
+NUMBERS are those of the blocks that reorganise, as JSON. An order is one line of JSON on standard input. The child tells on
+standard output what it is about to do and what is done; what it says is done must be found by whoever opens the store after it.
 """
 
 import json

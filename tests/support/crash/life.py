@@ -104,7 +104,8 @@ def take(node: Node, block: Block) -> None:
     try:
         node.chain.accept_block(block)
     except BlockViolation as fault:
-        assert fault.code.name in ("block.wrong_root", "block.known_invalid"), str(fault)
+        if fault.code.name not in ("block.wrong_root", "block.known_invalid"):
+            raise
 
 
 def digest_of(folder: Path) -> str:
