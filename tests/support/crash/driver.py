@@ -26,6 +26,7 @@ from tests.support.crash.injection import (
     MIGRATION,
     OPENING,
     REORGANISATION,
+    SYNCING,
     UNREPORTED,
     Injector,
     Order,
@@ -34,6 +35,8 @@ from tests.support.crash.life import STORE_FILE, open_node, read_blocks, take
 
 CHECKPOINT_BLOCKS = 10
 """Blocks between two checkpoints: SQLite itself makes one only after 64 MB, or when the node closes."""
+BATCH_BLOCKS = 7
+"""Blocks that a syncing node takes in before it reports them: one commit, or more where the branch changes."""
 FAILED = 3
 
 
@@ -48,6 +51,8 @@ def carry_out(order: Order, blocks: Sequence[Block], reorganising: frozenset[int
     node = _open(order, injector)
     report("opened")
     for number in range(order.start, len(blocks)):
+        if order.phase == SYNCING:
+            break
         injector.phase = REORGANISATION if number in reorganising else BLOCK
         report(f"{injector.phase} {number}")
         if number % 2:
@@ -57,6 +62,8 @@ def carry_out(order: Order, blocks: Sequence[Block], reorganising: frozenset[int
         report(f"took {number} {node.chain.tip.hash.hex()}")
         if number % CHECKPOINT_BLOCKS == CHECKPOINT_BLOCKS - 1:
             _checkpoint(node, injector)
+    if order.phase == SYNCING:
+        _sync(node, injector, order.start, blocks)
     injector.phase = CLOSING
     report(CLOSING)
     injector.before_checkpoint()
@@ -78,6 +85,22 @@ def _open(order: Order, injector: Injector) -> Node:
     node_module.migrate = migrate
     report(MIGRATION if is_new else OPENING)
     return open_node(Path(order.folder))
+
+
+def _sync(node: Node, injector: Injector, start: int, blocks: Sequence[Block]) -> None:
+    """Take in many blocks with one commit, where they extend the tip."""
+    injector.phase = SYNCING
+    for first in range(start, len(blocks), BATCH_BLOCKS):
+        report(SYNCING)
+        batch = range(first, min(first + BATCH_BLOCKS, len(blocks)))
+        tips: list[str] = []
+        with node.chain.syncing():
+            for number in batch:
+                take(node, blocks[number])
+                tips.append(node.chain.tip.hash.hex())
+        injector.reach(UNREPORTED)
+        for number, tip in zip(batch, tips, strict=True):
+            report(f"took {number} {tip}")
 
 
 def _checkpoint(node: Node, injector: Injector) -> None:

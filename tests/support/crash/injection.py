@@ -22,6 +22,7 @@ GENESIS: Final = "genesis"
 OPENING: Final = "opening"
 BLOCK: Final = "block"
 REORGANISATION: Final = "reorganisation"
+SYNCING: Final = "syncing"
 CHECKPOINT: Final = "checkpoint"
 CLOSING: Final = "closing"
 WHENEVER: Final = "whenever"
@@ -45,7 +46,8 @@ STEPS_APART: Final = 20
 class Order:
     """Die in `phase` in this `way`, the `count`-th time that it comes up; `extra` is a byte offset or microseconds.
 
-    A count of 0 is never reached. `start` is the number of blocks that the store has taken in already.
+    A count of 0 is never reached. `start` is the number of blocks that the store has taken in already. A node that syncs commits
+    many blocks at a time, and reports them when the last one is safe.
     """
 
     folder: str
