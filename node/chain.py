@@ -40,7 +40,7 @@ from node.collector import paused_collector
 from node.errors import NodeError
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
-from node.store.damage import check_root, check_whole, present
+from node.store.damage import check_kept, check_root, check_whole, present
 from node.store.engine import corrupt_store, explain_fault
 from node.store.index import Index
 from node.store.prefetch import keys_read
@@ -401,7 +401,8 @@ class Chain:
                 disconnected.append(self._disconnect())
             check_root(self._connection, self.state_root, self._blocks.body(fork.hash))
             for at in reversed(branch):
-                connected.append(self._connect(self._kept_block(at), at, signatures_checked=False))
+                kept = check_kept(self._connection, self._blocks.body(at.hash), self.params)
+                connected.append(self._connect(kept, at, signatures_checked=False))
         except (Malformed, BlockViolation) as fault:
             self._connection.rollback()
             check_whole(self._connection)
@@ -414,15 +415,6 @@ class Chain:
             raise BlockViolation(KNOWN_INVALID, reason=fault.code.name) from fault
         self._connection.commit()
         return TipChanged(tuple(connected), tuple(disconnected))
-
-    def _kept_block(self, known: KnownHeader) -> Block:
-        """A block whose body was found to belong to its header before it was kept. Raises `store.corrupt`."""
-        block = present(self._connection, self._blocks.body(known.hash), "the body of a kept header")
-        try:
-            check_body_belongs(block, self.params)
-        except LedgerError as fault:
-            raise corrupt_store(self._connection, f"the body of block {known.hash.hex()}: {fault}") from fault
-        return block
 
     def _disconnect(self) -> ConnectedBlock:
         gone = self.tip

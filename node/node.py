@@ -20,7 +20,7 @@ from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mining.miner import Miner
-from node.store.engine import StoreLock, faults_explained, open_engine
+from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
 
@@ -51,8 +51,9 @@ class Node:
         self.miner: Miner | None = None
         url = config.database_url or f"sqlite:///{config.data_dir / 'chain.sqlite'}"
         with ExitStack() as undone_on_failure, faults_explained(url):
-            self._store_lock = StoreLock(config.data_dir)
-            undone_on_failure.callback(self._store_lock.release)
+            self._locks = undone_on_failure.enter_context(ExitStack())
+            for folder in dict.fromkeys([config.data_dir.resolve(), *folder_of_database(url)]):
+                self._locks.callback(StoreLock(folder).release)
             self._engine: Engine = open_engine(url)
             undone_on_failure.callback(self._engine.dispose)
             migrate(self._engine)
@@ -94,4 +95,4 @@ class Node:
             self.chain.close()
         self.reader.close()
         self._engine.dispose()
-        self._store_lock.release()
+        self._locks.close()

@@ -8,7 +8,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from ledger.block import Block, Commitment
+from ledger.block import Block, Commitment, check_body_belongs
+from ledger.errors import LedgerError
+from ledger.params import Params
 from ledger.types import Hash
 from node.store.engine import corrupt_store
 
@@ -44,6 +46,16 @@ def check_root(connection: Connection, root: Hash, block: Block | None) -> None:
     """The state under `root` is the one that `block` left. Raises `store.corrupt`."""
     if block is None or Commitment.decode(block.commitment_bytes).state_root != root:
         raise corrupt_store(connection, "what was kept to undo blocks does not lead back to the state before them")
+
+
+def check_kept(connection: Connection, block: Block | None, params: Params) -> Block:
+    """A block whose body was found to belong to its header before it was kept. Raises `store.corrupt`."""
+    kept = present(connection, block, "the body of a kept header")
+    try:
+        check_body_belongs(kept, params)
+    except LedgerError as fault:
+        raise corrupt_store(connection, f"the body of block {kept.hash.hex()}: {fault}") from fault
+    return kept
 
 
 def present(connection: Connection, value: Found | None, what: str) -> Found:

@@ -121,6 +121,12 @@ def _configure_reader(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
+def folder_of_database(url: str) -> list[Path]:
+    """The folder of an SQLite file: two nodes with data folders of their own must not meet in one database."""
+    parsed = make_url(url)
+    return [Path(parsed.database).resolve().parent] if parsed.get_backend_name() == "sqlite" and parsed.database else []
+
+
 class StoreLock:
     """Exclusive use of a data folder by one process, given back when the process ends, however it ends."""
 

@@ -80,8 +80,8 @@ def test_a_torn_log_gives_an_earlier_block_and_never_half_of_one(
     """What SIGKILL can't do: it leaves the page cache. A power cut may take any part of what was not synced, in any order."""
     seed = random.randrange(2**32)
     draw = random.Random(seed)
+    copy, found = tmp_path / "copy", 0
     for _ in range(TEARS):
-        copy = tmp_path / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(killed, copy)
         path = copy / f"{STORE_FILE}-wal"

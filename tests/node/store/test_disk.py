@@ -26,9 +26,8 @@ from tests.support.crash.life import STORE_FILE, Life, digest_of, open_node, tak
 from tests.support.crash.syscalls import SYNCS, WRITES, run_failing, run_without_rights
 from tests.support.refusal import refused
 
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="faults of the disk are made by Linux's filters of system calls"
-)
+# The faults of the disk are made by filters of system calls, which only Linux has.
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it needs filters of system calls")
 
 
 @pytest.fixture

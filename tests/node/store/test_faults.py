@@ -99,6 +99,17 @@ def test_a_folder_serves_one_node(tmp_path: Path) -> None:
     second.close()
 
 
+def test_a_database_serves_one_node_whatever_their_folders_are(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared' / 'chain.sqlite'}"
+    (tmp_path / "shared").mkdir()
+    first = Node(NodeConfig(tmp_path / "first", PARAMS, database_url=url))
+    with refused(STORE_IN_USE, NodeError, path=str(tmp_path / "shared")):
+        Node(NodeConfig(tmp_path / "second", PARAMS, database_url=url))
+    first.close()
+    Node(NodeConfig(tmp_path / "second", PARAMS, database_url=url)).close()
+    Node(NodeConfig(tmp_path / "third", PARAMS, database_url="sqlite://")).close()
+
+
 def test_a_lock_is_given_back_once(tmp_path: Path) -> None:
     lock = StoreLock(tmp_path / "new" / "folder")
     lock.release()
