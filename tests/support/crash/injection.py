@@ -81,11 +81,11 @@ class Injector:
         connection.set_progress_handler(lambda: self.reach(STEP), STEPS_APART)
 
     def _watch_commits(self) -> None:
-        real = DefaultDialect.do_commit
+        real, reach = DefaultDialect.do_commit, self.reach
 
-        def commit(dialect: Any, connection: Any) -> None:
-            real(dialect, connection)
-            self.reach(AFTER_COMMIT)
+        def commit(self: Any, dbapi_connection: Any) -> None:
+            real(self, dbapi_connection)
+            reach(AFTER_COMMIT)
 
         DefaultDialect.do_commit = commit
 
