@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from ledger.block import Block, Commitment, check_body_belongs
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, Malformed
 from ledger.params import Params
 from ledger.types import Hash
 from node.store.engine import corrupt_store
@@ -44,7 +44,12 @@ def check_types(connection: Connection) -> None:
 
 def check_root(connection: Connection, root: Hash, block: Block | None) -> None:
     """The state under `root` is the one that `block` left. Raises `store.corrupt`."""
-    if block is None or Commitment.decode(block.commitment_bytes).state_root != root:
+    kept = present(connection, block, "the block at a fork")
+    try:
+        expected = Commitment.decode(kept.commitment_bytes).state_root
+    except Malformed as fault:
+        raise corrupt_store(connection, f"block {kept.hash.hex()}: {fault}") from fault
+    if expected != root:
         raise corrupt_store(connection, "what was kept to undo blocks does not lead back to the state before them")
 
 
