@@ -190,6 +190,7 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
             console.print(hint, highlight=False, soft_wrap=True)
         while not stop.wait(0.5):
             running.check()
+            running.node.poll_waiting()
         console.print("Stopping ...")
     finally:
         running.close()

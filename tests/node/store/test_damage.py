@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BlockViolation, Code
-from node.chain import OTHER_CHAIN, UNKNOWN_PARENT
+from node.chain import UNKNOWN_PARENT
 from node.errors import NodeError
 from node.node import Node
-from node.store.engine import STORE_CORRUPT
+from node.store.engine import OTHER_CHAIN, STORE_CORRUPT
 from node.store.migrate import STORE_NEWER
 from tests.support.crash.life import STORE_FILE, Life, digest_of, open_node, take
 from tests.support.refusal import refused
