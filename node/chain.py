@@ -44,7 +44,7 @@ from node.errors import NodeError
 from node.listeners import Listeners
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
-from node.store.damage import check_kept, check_root, check_whole, present
+from node.store.damage import check_kept, check_root, check_whole, present, read_commitment
 from node.store.engine import OTHER_CHAIN, corrupt_store, explain_fault
 from node.store.index import Index
 from node.store.prefetch import keys_read
@@ -133,7 +133,7 @@ class Chain:
         self._tree.rebuild(self._connection)
         *earlier, _ = (known.history_leaf for known in self._blocks.active_headers())
         self._history = IncrementalTree(earlier)
-        commitment = Commitment.decode(block.commitment_bytes)
+        commitment = read_commitment(self._connection, block)
         if self._tree.tree.root() != commitment.state_root or self._history.root() != commitment.history_root:
             raise corrupt_store(self._connection, "its records or headers are not those that the last block commits to")
         self._history.extend([tip.history_leaf])

@@ -42,14 +42,18 @@ def check_types(connection: Connection) -> None:
         raise corrupt_store(connection, f"slot {found[0]} holds what was never written")
 
 
+def read_commitment(connection: Connection, block: Block) -> Commitment:
+    """The commitment of a block that was good when it was kept. Raises `store.corrupt`."""
+    try:
+        return Commitment.decode(block.commitment_bytes)
+    except Malformed as fault:
+        raise corrupt_store(connection, f"block {block.hash.hex()}: {fault}") from fault
+
+
 def check_root(connection: Connection, root: Hash, block: Block | None) -> None:
     """The state under `root` is the one that `block` left. Raises `store.corrupt`."""
     kept = present(connection, block, "the block at a fork")
-    try:
-        expected = Commitment.decode(kept.commitment_bytes).state_root
-    except Malformed as fault:
-        raise corrupt_store(connection, f"block {kept.hash.hex()}: {fault}") from fault
-    if expected != root:
+    if read_commitment(connection, kept).state_root != root:
         raise corrupt_store(connection, "what was kept to undo blocks does not lead back to the state before them")
 
 

@@ -136,7 +136,7 @@ class StoreState:
         for slot, _ in undo.contents:
             if slot not in found:
                 raise corrupt_store(self._connection, f"slot {slot} is missing")
-            self._known.pop(found[slot] or b"", None)
+            self._known.pop(RecordKey(found[slot] or b""), None)
         for _, old in undo.contents:
             if old is not None:
                 self._known.pop(old.key, None)
