@@ -21,6 +21,7 @@ PORT_IN_USE = Code(
 NOT_BOUND = Code(
     "api.not_bound", "the API cannot listen on port {port} of {host}: {reason}", "Choose another --host or --port."
 )
+STOPPED = Code("api.stopped", "the API ended by itself", "Read the log, then start the node again. Nothing is lost.")
 NOT_STARTED = Code("api.not_started", "the API did not start within {seconds} s", "Read the log above, then try again.")
 
 START_SECONDS_MAX = 15
@@ -70,6 +71,11 @@ class Service:
             if time.monotonic() > deadline or not self._thread.is_alive():
                 raise NodeError(NOT_STARTED, seconds=START_SECONDS_MAX)
             time.sleep(0.01)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the API answers still."""
+        return self._thread.is_alive()
 
     def close(self) -> None:
         """Finish what is being answered and stop listening."""
