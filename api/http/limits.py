@@ -20,6 +20,7 @@ from api.http.settings import HttpSettings
 
 PATHS_UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 """Probes of the operator's own machines."""
+METHODS_WRITING = frozenset({"POST", "DELETE"})
 CLIENTS_REMEMBERED = 4_096
 """Addresses whose text was read lately."""
 WINDOWS_MAX = 65_536
@@ -126,7 +127,7 @@ class RateLimit:
         if is_loopback and self._loopback_exempt:
             await self._app(scope, receive, send)
             return
-        name, item = ("write", self._write) if scope["method"] == "POST" else ("read", self._read)
+        name, item = ("write", self._write) if scope["method"] in METHODS_WRITING else ("read", self._read)
         allowed = self._limiter.hit(item, name, client)
         reset, remaining = self._limiter.get_window_stats(item, name, client)
         seconds = max(int(reset - time.time()) + 1, 1)
