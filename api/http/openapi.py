@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.http.problems import MEDIA_TYPE
-from api.http.schemas.answer import EXAMPLE_ADDRESS, Answer, Problem
+from api.http.schemas.answer import EXAMPLE_ADDRESS, EXAMPLE_HASH, Answer, Problem
 from api.http.schemas.receipts import ReceiptBody
 from api.http.schemas.transactions import TransactionBody
 
@@ -129,16 +129,26 @@ def answers_bytes(text: str) -> Responses:
     return {200: {"description": text, "content": {"application/msgpack": {**MSGPACK, "example": "<bytes>"}}}}
 
 
-EVENTS_EXAMPLE: Final = (
-    "event: block.connected\n"
-    'data: {"height":1440,"hash":"000000c4","previous":"000000d5","time":1793500000,"transactions":1}\n'
-    "id: 1440:000000c4:0\n\n"
-)
+EVENT_SCHEMA: Final = {
+    "type": "object",
+    "description": "One message; `data` is a JSON object as text, `id` is where to go on from.",
+    "properties": {
+        "event": {"type": "string"},
+        "data": {"type": "string"},
+        "id": {"type": "string"},
+        "retry": {"type": "integer", "minimum": 0},
+    },
+}
+EVENT_EXAMPLE: Final = {
+    "event": "block.connected",
+    "data": f'{{"height":1440,"hash":"{EXAMPLE_HASH}","time":1793500000,"transactions":1}}',
+    "id": f"1440:{EXAMPLE_HASH}:0",
+}
 
 
 def answers_events() -> Responses:
     """The success of an operation that answers with server-sent events."""
-    content = {"text/event-stream": {"schema": {"type": "string"}, "example": EVENTS_EXAMPLE}}
+    content = {"text/event-stream": {"schema": EVENT_SCHEMA, "example": EVENT_EXAMPLE}}
     return {200: {"description": "Messages until the client leaves.", "content": content}}
 
 

@@ -80,6 +80,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "mempool.full": 503,
     "mempool.author_limit": 429,
     "mempool.replacement_fee": 409,
+    "receipt.unknown": 404,
     "receipt.conflict": 409,
     "receipt.erased": 410,
     "signature.missing": 401,
