@@ -110,8 +110,8 @@ def sign_receipt(
     import secrets
     import time
 
-    from api.cli.output import UsageFault, print_answer
-    from api.cli.session import FILE_FAILED, data_folder, open_wallet, read_account, read_id, write_file
+    from api.cli.output import print_answer
+    from api.cli.session import data_folder, open_wallet, read_account, read_id, write_file
     from api.receipts.lines import lines_root
     from api.wallet.brand import RECEIPT_SALT_BYTES, Brand, Purchase
     from api.wallet.receipts import describe_receipt
@@ -120,8 +120,7 @@ def sign_receipt(
     from ledger.types import ProgramId, Timestamp
 
     of_program, bought = ProgramId(read_id(program, "PROGRAM")), _read_lines_file(lines)
-    if out.exists():
-        raise UsageFault(FILE_FAILED, path=str(out), reason="it exists already, and a receipt is never overwritten")
+    _refuse_existing(out)
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened)
         facts = brand.read_program(of_program)
@@ -143,6 +142,15 @@ def sign_receipt(
         if handed_over:
             shown["handed_over"] = opened.client.hand_over(encode_receipt(signed), bought)["id"] == shown["receipt"]
     print_answer(shown, as_json=as_json)
+
+
+def _refuse_existing(path: Path) -> None:
+    """Raise UsageFault cli.file_failed where a file would be overwritten."""
+    from api.cli.output import UsageFault
+    from api.cli.session import FILE_FAILED
+
+    if path.exists():
+        raise UsageFault(FILE_FAILED, path=str(path), reason="it exists already, and a receipt is never overwritten")
 
 
 def hand_over(
