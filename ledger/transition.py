@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ledger.codec import pack, unpack
+from ledger.codec import pack_shaped, unpack
 from ledger.domains.accounts.state import load_account
 from ledger.due import QUEUE_START, DueItem, due_time
 from ledger.errors import Code, RuleViolation
@@ -111,18 +111,18 @@ class Undo:
             else (slot, 1, content.key, content.value_bytes, content.next_free)
             for slot, content in self.contents
         ]
-        return pack((self.slot_count, rows))
+        return pack_shaped((self.slot_count, rows))
 
     @staticmethod
     def decode(data: bytes) -> "Undo":
-        """Read what `encode` wrote."""
-        array: Any = unpack(data, bytes_max=UNDO_BYTES_MAX, items_max=UNDO_BYTES_MAX)
-        rows = UNDO_ROWS.decode(array[1], "undo")
+        """Read what `encode` wrote. Raises `Malformed`."""
+        array = unpack(data, bytes_max=UNDO_BYTES_MAX, items_max=UNDO_BYTES_MAX)
+        slot_count, rows = UNDO_SHAPE.decode(array, "undo")
         contents = tuple(
             (Slot(slot), SlotContent(RecordKey(key), value, Slot(free)) if existed else None)
             for slot, existed, key, value, free in rows
         )
-        return Undo(array[0], contents)
+        return Undo(slot_count, contents)
 
 
 UNDO_BYTES_MAX = 2**31
@@ -137,6 +137,7 @@ UNDO_ROWS = ListOf(
     0,
     2**31,
 )
+UNDO_SHAPE = Row(Integer(0, INTEGER_MAX), UNDO_ROWS)
 
 
 @dataclass(frozen=True, slots=True)

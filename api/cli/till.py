@@ -32,12 +32,14 @@ def invite(
       fansumer brand invite 5f5f...5f --out invitation.json
     """
     from api.cli.output import say
-    from api.cli.session import open_wallet, read_id, write_file
+    from api.cli.session import open_wallet, read_id, warn_without_scope, write_file
     from api.wallet.brand import Brand
     from ledger.types import ProgramId
 
+    of_program = ProgramId(read_id(program, "PROGRAM"))
     with open_wallet(url, wallet, account) as opened:
-        text = Brand(opened).invite(ProgramId(read_id(program, "PROGRAM"))).to_json()
+        text = Brand(opened).invite(of_program).to_json()
+        warn_without_scope(opened, of_program, "enrol", "it will not be able to enrol whom it invites")
     if out is None:
         typer.echo(text)
     else:
@@ -111,7 +113,7 @@ def sign_receipt(
     import time
 
     from api.cli.output import print_answer
-    from api.cli.session import data_folder, open_wallet, read_account, read_id, write_file
+    from api.cli.session import data_folder, open_wallet, read_account, read_id, warn_without_scope, write_file
     from api.receipts.lines import lines_root
     from api.wallet.brand import RECEIPT_SALT_BYTES, Brand, Purchase
     from api.wallet.receipts import describe_receipt
@@ -138,7 +140,8 @@ def sign_receipt(
         )
         signed = brand.sign_receipt(of_program, facts.version, facts.terms, purchase, salt=salt)
         write_file(out, encode_receipt(signed))  # before anything else may fail: the fan is to have it
-        shown = describe_receipt(signed)
+        shown = describe_receipt(signed, opened.facts.address_prefix)
+        shown["till_granted"] = warn_without_scope(opened, of_program, "till", "nobody will settle this receipt")
         if handed_over:
             shown["handed_over"] = opened.client.hand_over(encode_receipt(signed), bought)["id"] == shown["receipt"]
     print_answer(shown, as_json=as_json)

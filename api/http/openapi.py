@@ -1,14 +1,25 @@
 """The OpenAPI document: FastAPI's own, with examples, problems instead of its validation errors, and bodies in MessagePack."""
 
+import json
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.http.problems import MEDIA_TYPE
-from api.http.schemas.answer import EXAMPLE_ADDRESS, EXAMPLE_HASH, Answer, Problem
+from api.http.schemas.answer import (
+    ADDRESS_PATTERN,
+    EXAMPLE_ADDRESS,
+    EXAMPLE_HASH,
+    EXAMPLE_PAYLOAD,
+    EXAMPLE_PREFIX,
+    Answer,
+    Problem,
+    make_address_pattern,
+)
 from api.http.schemas.receipts import ReceiptBody
 from api.http.schemas.transactions import TransactionBody
+from ledger.address import encode_id
 
 TITLE: Final = "Fansumer"
 SUMMARY: Final = "Fans earn, spend and back on a ledger with proof of work."
@@ -41,6 +52,7 @@ PROBLEM_TEXTS: Final = {
     "429": "Too many requests; Retry-After says when to come back.",
     "503": "The node cannot do it now; Retry-After says when to come back.",
 }
+PROBLEM_CONTENT: Final = {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_REFERENCE}, "example": Problem.EXAMPLE}}
 PROBLEMS_READING: Final = ("400", "404", "429", "503")
 PROBLEMS_ERASING: Final = ("400", "401", "404", "429", "503")
 PROBLEMS_WRITING: Final = ("400", "409", "413", "415", "422", "429", "503")
@@ -65,8 +77,7 @@ TRANSACTION_BODY: Final = {
 
 
 def _problem(status: str) -> dict[str, Any]:
-    content = {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_REFERENCE}, "example": Problem.EXAMPLE}}
-    return {"description": PROBLEM_TEXTS[status], "content": content}
+    return {"description": PROBLEM_TEXTS[status], "content": PROBLEM_CONTENT}
 
 
 def _header(name: str, text: str, example: str, *, required: bool = False) -> dict[str, Any]:
@@ -152,8 +163,13 @@ def answers_events() -> Responses:
     return {200: {"description": "Messages until the client leaves.", "content": content}}
 
 
-def make_document(app: FastAPI) -> dict[str, Any]:
-    """The document of `app`, made once."""
+def refuses(*statuses: int) -> Responses:
+    """Refusals of one operation beside those that all operations of its method share."""
+    return {status: _problem(str(status)) for status in statuses}
+
+
+def make_document(app: FastAPI, prefix: str) -> dict[str, Any]:
+    """The document of `app`, made once. Its addresses are those of the network with this prefix."""
     if app.openapi_schema is not None:
         return app.openapi_schema
     document = get_openapi(
@@ -169,11 +185,24 @@ def make_document(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas["Problem"] = Problem.model_json_schema()
     document["components"]["securitySchemes"] = SECURITY
+    document = _name_network(document, prefix)
     for operations in document["paths"].values():
         for method, operation in operations.items():
             _add_problems(operation, PROBLEMS_OF.get(method, PROBLEMS_READING))
     app.openapi_schema = document
     return document
+
+
+def _name_network(document: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The document with examples and patterns of addresses that hold on this network."""
+    text = json.dumps(document)
+    for of_example, of_network in (
+        (EXAMPLE_ADDRESS, encode_id(prefix, EXAMPLE_PAYLOAD)),
+        (ADDRESS_PATTERN, make_address_pattern(prefix)),
+        (f'"address_prefix": "{EXAMPLE_PREFIX}"', f'"address_prefix": "{prefix}"'),
+    ):
+        text = text.replace(of_example, of_network)
+    return json.loads(text)
 
 
 def _add_problems(operation: dict[str, Any], statuses: tuple[str, ...]) -> None:
