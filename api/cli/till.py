@@ -130,14 +130,8 @@ def sign_receipt(
         if sequence is None:
             sequence = take_sequence(data_folder() / "tills", of_program, opened.main.address)
         salt = secrets.token_bytes(RECEIPT_SALT_BYTES)
-        purchase = Purchase(
-            member=buyer,
-            sequence=sequence,
-            time=Timestamp(int(time.time()) if at is None else at),
-            net_cents=net_cents,
-            paid_with_points_cents=paid_with_points_cents,
-            lines_root=lines_root(salt, bought),
-        )
+        when, root = Timestamp(int(time.time()) if at is None else at), lines_root(salt, bought)
+        purchase = Purchase(buyer, sequence, when, net_cents, paid_with_points_cents, lines_root=root)
         signed = brand.sign_receipt(of_program, facts.version, facts.terms, purchase, salt=salt)
         write_file(out, encode_receipt(signed))  # before anything else may fail: the fan is to have it
         shown = describe_receipt(signed, opened.facts.address_prefix)

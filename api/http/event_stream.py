@@ -47,7 +47,7 @@ BAD_POSITION = Code(
 UNKNOWN_POSITION = Code(
     "events.position",
     "this node has never seen the block {block} at height {height}",
-    "Begin without a position, and read what is wanted from /v1/accounts and /v1/blocks.",
+    "Begin without a position; what happened before stands in the histories of accounts.",
 )
 
 

@@ -10,7 +10,7 @@ from api.http.deps import parse_id, services_of
 from api.http.event_stream import EventReader, EventStream, Filters, begin_at
 from api.http.limits import client_of
 from api.http.openapi import answers_events
-from api.http.schemas.answer import EXAMPLE_ADDRESS, EXAMPLE_HASH, EXAMPLE_ID
+from api.http.schemas.answer import ADDRESS_PATTERN, EXAMPLE_ADDRESS, EXAMPLE_HASH, EXAMPLE_ID, ID_PATTERN
 
 POSITION_LENGTH_MAX: Final = 96
 EVENT_NAME_MAX: Final = 32
@@ -24,9 +24,21 @@ router = APIRouter(prefix="/v1", tags=["events"])
 async def stream_events(
     request: Request,
     account: Annotated[
-        str | None, Query(description="Only events of this account.", examples=[EXAMPLE_ADDRESS])
+        str | None,
+        Query(
+            description="Only events of this account.",
+            examples=[EXAMPLE_ADDRESS],
+            json_schema_extra={"pattern": ADDRESS_PATTERN},
+        ),
     ] = None,
-    program: Annotated[str | None, Query(description="Only events of this program.", examples=[EXAMPLE_ID])] = None,
+    program: Annotated[
+        str | None,
+        Query(
+            description="Only events of this program.",
+            examples=[EXAMPLE_ID],
+            json_schema_extra={"pattern": ID_PATTERN},
+        ),
+    ] = None,
     kind: Annotated[
         str | None,
         Query(

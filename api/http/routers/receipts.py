@@ -14,7 +14,7 @@ from api.http.openapi import SIGNED, answers, receipt_body
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.problems import BAD_BODY, MEDIA, RequestFault
 from api.http.rendering import json_response, show_time
-from api.http.schemas.answer import EXAMPLE_ID
+from api.http.schemas.answer import EXAMPLE_ID, ID_PATTERN
 from api.http.schemas.receipts import ErasedAnswer, ReceiptAnswer, ReceiptKept, ReceiptsAnswer
 from api.http.signatures import authenticate, read_bounded
 from api.receipts.admission import admit_receipt
@@ -34,7 +34,7 @@ PERIOD_BYTES: Final = 8
 NO_RECEIPT = Code(
     "receipt.unknown",
     "this account has no receipt {receipt}",
-    "`GET /v1/receipts` lists the account's own; another account's are not shown.",
+    "List the account's own receipts; another account's are not shown.",
 )
 PERIOD_ALONE = Code(
     "receipt.period_alone", "a period belongs to a program", "Send `program` with `period`: each counts its own."
@@ -43,7 +43,12 @@ PERIOD_ALONE = Code(
 router = APIRouter(prefix="/v1/receipts", tags=["receipts"])
 
 ProgramFilter = Annotated[
-    str | None, Query(description="Only this program's: 64 hexadecimal digits.", examples=[EXAMPLE_ID])
+    str | None,
+    Query(
+        description="Only this program's: 64 hexadecimal digits.",
+        examples=[EXAMPLE_ID],
+        json_schema_extra={"pattern": ID_PATTERN},
+    ),
 ]
 
 

@@ -17,7 +17,7 @@ from api.http.rendering import show_hash
 from api.http.settings import HttpSettings
 from api.wallet.event_stream import StreamedEvent, read_events
 from ledger.domains.accounts.transfer import ToAccount, Transfer
-from ledger.types import Amount, Height
+from ledger.types import Amount, Height, Timestamp
 from node.node import Node
 from tests.api.http.test_submission import refused
 from tests.support.live_shop import LiveChain, LiveShop
@@ -230,7 +230,7 @@ async def test_reorganisations_are_announced_to_who_listens_and_to_who_comes_bac
     old_tip, height = tip_of(shop.node), shop.node.chain.tip.height
     other = branch_off(shop, tmp_path / "other", trunk)
     for amount in (8_000, 9_000, 10_000):
-        other.time += 7
+        other.time = Timestamp(other.time + 7)
         pay(other, amount)
     async with listening(app, last_event_id=genesis_position(shop.node)) as client:
         before = list(await client.wait_until(old_tip))
@@ -398,7 +398,7 @@ def test_a_deep_reorganisation_is_announced_in_parts(
     trunk = shop.node.chain.tip.height
     shop.chain.mine(5)
     other = branch_off(shop, tmp_path / "other", trunk)
-    other.time += 7
+    other.time = Timestamp(other.time + 7)
     other.mine(6)
     services = app.state.services
     with services.reader.snapshot() as view:
