@@ -89,10 +89,14 @@ SIGNATURE_INPUT_EXAMPLE: Final = (
     'sig=("@method" "@target-uri");created=1793500000;nonce="q7ZpW2vK8nE";'
     f'keyid="{"3b" * 32}";alg="ed25519";tag="fansumer"'
 )
+SIGNATURE_TEXT: Final = (
+    "What is signed (RFC 9421, Ed25519): `@method`, `@target-uri`, `content-digest` where there is a body; `created` within 60 s, "
+    'a `nonce` used once, `keyid` the public key in hex, `tag` "fansumer". An account whose keys were changed names itself in '
+    "Fansumer-Account and its policy in Fansumer-Policy, both covered; as many keys sign as its threshold says."
+)
 SIGNED: Final[dict[str, Any]] = {
-    "security": [{"AccountSignature": []}],
     "parameters": [
-        _header("Signature-Input", "What is signed (RFC 9421).", SIGNATURE_INPUT_EXAMPLE, required=True),
+        _header("Signature-Input", SIGNATURE_TEXT, SIGNATURE_INPUT_EXAMPLE, required=True),
         _header("Signature", "The signatures, by label.", f"sig=:{'A' * 86}==:", required=True),
         _header("Fansumer-Account", "The account, where it is not the key's own.", EXAMPLE_ADDRESS),
         _header("Fansumer-Policy", "The account's present policy, where its keys were changed.", ":kgGRxCA=:"),
@@ -100,17 +104,6 @@ SIGNED: Final[dict[str, Any]] = {
     "responses": {"401": _problem("401")},
 }
 """An operation that is only for the owner of an account."""
-SECURITY: Final = {
-    "AccountSignature": {
-        "type": "http",
-        "scheme": "signature",
-        "description": (
-            "RFC 9421 with Ed25519: `@method`, `@target-uri`, `content-digest` where there is a body; `created` within 60 s, a "
-            '`nonce` used once, `keyid` the public key in hex, `tag` "fansumer". An account whose keys were changed names itself '
-            "in Fansumer-Account and its policy in Fansumer-Policy, both covered; as many keys sign as its threshold says."
-        ),
-    }
-}
 
 
 def receipt_body() -> dict[str, Any]:
@@ -184,7 +177,6 @@ def make_document(app: FastAPI, prefix: str) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = Problem.model_json_schema()
-    document["components"]["securitySchemes"] = SECURITY
     document = _name_network(document, prefix)
     for operations in document["paths"].values():
         for method, operation in operations.items():

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.http.deps import parse_id, services_of
 from api.http.event_stream import EventReader, EventStream, Filters, begin_at
 from api.http.limits import client_of
-from api.http.openapi import answers_events
+from api.http.openapi import answers_events, refuses
 from api.http.schemas.answer import ADDRESS_PATTERN, EXAMPLE_ADDRESS, EXAMPLE_HASH, EXAMPLE_ID, ID_PATTERN
 
 POSITION_LENGTH_MAX: Final = 96
@@ -20,7 +20,9 @@ EXAMPLE_POSITION: Final = f"1439:{EXAMPLE_HASH}:13"
 router = APIRouter(prefix="/v1", tags=["events"])
 
 
-@router.get("/events", response_class=Response, summary="What happens, as it happens", responses=answers_events())
+@router.get(
+    "/events", response_class=Response, summary="What happens, as it happens", responses=answers_events() | refuses(409)
+)
 async def stream_events(
     request: Request,
     account: Annotated[
