@@ -20,6 +20,7 @@ from api.http.routers import accounts, campaigns, chain, events, programs, recei
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
 from api.receipts.store import ReceiptStore
+from node.metrics import ChainMetrics
 from node.node import Node
 
 RECEIPTS_FILE = "receipts.sqlite"
@@ -36,6 +37,7 @@ def create_app(
     """The HTTP edge of an open node, which stays its caller's to close. `registry` takes the figures of /metrics."""
     chosen = settings or HttpSettings()
     metrics = HttpMetrics(registry or CollectorRegistry())
+    ChainMetrics(node, metrics.registry)
     submissions = SubmissionQueue(
         node, metrics, batch_max=chosen.submissions_batch_max, waiting_max=chosen.submissions_waiting_max
     )
