@@ -1,5 +1,6 @@
 """A node on which something of every kind is found behind the API, and signed transactions that it has not seen yet."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from api.http.app import create_app
 from api.http.rendering import show_hash
 from api.http.settings import HttpSettings
 from api.receipts.lines import lines_root
+from api.receipts.store import KeptReceipt
 from ledger.address import encode_address
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
@@ -119,6 +121,12 @@ class HttpWorld:
         )
         self.receipts.append(receipt_hash(receipt, salt))
         return sign_receipt(receipt, salt, self.shop.node.chain.chain_id, TILL.seeds[0])
+
+    def keep_receipt(self, random: Random) -> ReceiptHash:
+        """The id of a receipt of FAN's that lies in the store, whatever was erased before."""
+        kept = KeptReceipt(self.sign_receipt(random), (), 0, Timestamp(self.shop.chain.clock.now()))
+        asyncio.run(self.app.state.services.receipts.run(lambda store: store.add(kept)))
+        return kept.id
 
     def mine(self) -> None:
         """Take what waits into a block."""

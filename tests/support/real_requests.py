@@ -80,6 +80,8 @@ def hand_signed_receipt_over(case: schemathesis.Case, world: HttpWorld, random: 
 
 def sign_as_fan(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
     """The headers of RFC 9421 by FAN's key, over method and target."""
+    if case.operation.label.endswith("{receipt}"):
+        case.path_parameters["receipt"] = world.keep_receipt(random).hex()
     owner = WalletSigner.of_seed(FAN.seeds[0])
     clock = world.shop.chain.clock
     signer = AccountSigner(
