@@ -63,6 +63,7 @@ class UpOptions:
     payout: Address | None = None
     network: str = "dev"
     params_file: Path | None = None
+    origins: tuple[str, ...] = ()
 
 
 def default_folder(name: str) -> Path:
@@ -96,7 +97,7 @@ class Running:
         except BaseException:
             listener.close()
             raise
-        self.service = Service(self.node, listener, HttpSettings(tip_age_seconds_max=None))
+        self.service = Service(self.node, listener, HttpSettings(tip_age_seconds_max=None, origins=options.origins))
         self.url = self.service.url
         if payout is not None and options.miner_workers:
             self.node.start_miner(payout, options.miner_workers)
