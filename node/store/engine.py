@@ -27,7 +27,7 @@ from node.errors import NodeError
 STORE_IN_USE = Code(
     "store.in_use",
     "another process uses the store {path}",
-    "Stop the other node, or give this one a data folder of its own.",
+    "Stop the other node, or give this one a data folder or database of its own.",
 )
 STORE_FAILED = Code(
     "store.failed",
@@ -45,14 +45,68 @@ STORE_CORRUPT = Code(
     "Restore it from a copy, or delete the folder and sync or replay again.",
 )
 
+STORE_URL = Code(
+    "store.url",
+    "the database URL can't be used: {reason}",
+    "Write sqlite:///FILE or postgresql://USER@HOST:PORT/DATABASE; a password is better kept in PGPASSWORD or ~/.pgpass.",
+)
+STORE_NO_DRIVER = Code(
+    "store.no_driver",
+    "the library for PostgreSQL, psycopg, is not installed",
+    "Install the extra of that name: pip install 'fansumer[postgres]'.",
+)
+STORE_UNREACHABLE = Code(
+    "store.unreachable",
+    "the database server of {path} can't be reached: {reason}",
+    "Start it, or check host and port of the URL; a node that runs goes on when it is back. What was committed is safe.",
+)
+STORE_REFUSED = Code(
+    "store.refused",
+    "the database server of {path} refuses: {reason}",
+    "Check user, password (PGPASSWORD or ~/.pgpass), database name and what the user may do there.",
+)
+
+POSTGRES_NAMES = ("postgres", "postgresql", "postgresql+psycopg")
+
+
+def read_url(text: str) -> URL:
+    """The database URL that was written. Raises `store.url`; what was written is not repeated, it may hold a password."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as fault:
+        raise NodeError(STORE_URL, reason="it is no URL") from fault
+    if url.drivername in POSTGRES_NAMES:
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite":
+        return url
+    raise NodeError(STORE_URL, reason=f"{url.drivername} is neither sqlite nor postgresql")
+
+
+def describe_store(url: URL) -> str:
+    """Which store a URL means, without user and password."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database or "in memory")
+    host = url.host or url.query.get("host", "")
+    port = "" if url.port is None else f":{url.port}"
+    return f"postgresql://{host}{port}/{url.database or ''}"
+
 
 def open_engine(url: str, *, read_only: bool = False) -> Engine:
-    """An engine for `url` (`sqlite:///file`, `sqlite://` in memory, or `postgresql+psycopg://...`) with this project's settings."""
-    parsed = make_url(url)
+    """An engine for `url` (`sqlite:///file`, `sqlite://` in memory, or `postgresql://...`) with this project's settings.
+
+    Raises `store.url` or `store.no_driver`. One for writing is for one writer: on PostgreSQL it has one connection, and no other
+    process can have such a one for the same store.
+    """
+    parsed = read_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(url)
+        try:
+            return create_postgres_engine(parsed, read_only=read_only)
+        except ModuleNotFoundError as fault:
+            raise NodeError(STORE_NO_DRIVER) from fault
+        except ArgumentError as fault:
+            raise NodeError(STORE_URL, reason="an option in it is not known") from fault
     options: dict[str, Any] = {} if parsed.database else {"poolclass": StaticPool}
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10}, **options)
+    engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": 10}, **options)
     event.listen(engine, "connect", _configure_reader if read_only else _configure_writer)
     return engine
 
@@ -104,7 +158,11 @@ class ManyKeys:
 
     def __init__(self, connection: Connection, columns: Any, key: ColumnElement[Any], count: int) -> None:
         names = [f"k{index}" for index in range(count)]
-        statement = columns.where(key.in_([bindparam(name) for name in names]))
+        self._is_array = connection.dialect.name == "postgresql"
+        if self._is_array:
+            statement = columns.where(key == any_(bindparam("keys", type_=ARRAY(key.type))))
+        else:
+            statement = columns.where(key.in_([bindparam(name) for name in names]))
         compiled: Any = statement.compile(dialect=connection.dialect)
         self._connection = connection
         self._sql = str(compiled)
@@ -114,6 +172,10 @@ class ManyKeys:
     def rows(self, keys: Sequence[bytes]) -> Iterator[Any]:
         """The rows of all keys that exist, in no order."""
         for start in range(0, len(keys), self._count):
+            if self._is_array:
+                asked = {"keys": list(keys[start : start + self._count])}
+                yield from self._connection.exec_driver_sql(self._sql, asked).fetchall()
+                continue
             part = tuple(keys[start : start + self._count])
             part += (b"",) * (self._count - len(part))  # no record has an empty key
             parameters: Any = part if self._names is None else dict(zip(self._names, part, strict=True))
@@ -126,6 +188,7 @@ class Bulk:
     def __init__(self, connection: Connection, statement: Insert | Update | Delete, names: Sequence[str]) -> None:
         compiled: Any = statement.compile(dialect=connection.dialect)
         self._connection = connection
+        self._arrays = ArrayStatement(connection, statement, names) if connection.dialect.name == "postgresql" else None
         self._sql = str(compiled)
         order = list(compiled.positiontup) if compiled.positional else None
         self._names = tuple(names)
@@ -135,6 +198,9 @@ class Bulk:
     def run(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run the statement for every row, in one round trip where the driver can."""
         if not rows:
+            return
+        if self._arrays is not None:
+            self._arrays.run(rows)
             return
         if self._positions is None:
             parameters: Any = [dict(zip(self._names, row, strict=True)) for row in rows]
@@ -147,7 +213,7 @@ class Bulk:
 
 def corrupt_store(connection: Connection, reason: str) -> NodeError:
     """What the store of this connection holds can't be what was written into it."""
-    return NodeError(STORE_CORRUPT, path=str(connection.engine.url.database), reason=reason)
+    return NodeError(STORE_CORRUPT, path=describe_store(connection.engine.url), reason=reason)
 
 
 def explain_fault(fault: DatabaseError, path: str) -> NodeError:
