@@ -6,7 +6,6 @@ and are rebuilt from it when a step fails half-way. Listeners hear of a new tip 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError
@@ -32,10 +31,9 @@ from ledger.kinds import Context
 from ledger.merkle import IncrementalTree
 from ledger.params import Params
 from ledger.pow import target_from_compact, work_of
-from ledger.reward import Payee
 from ledger.transaction import Transaction, decode_transaction
 from ledger.transition import BlockExecution, Transition
-from ledger.types import Amount, BlockHash, ChainId, Hash, Height, RecordKey, Target, Timestamp, TxId, Work
+from ledger.types import BlockHash, ChainId, Hash, Height, RecordKey, Timestamp, TxId, Work
 from node.clock import Clock
 from node.collector import paused_collector
 from node.errors import NodeError
@@ -45,6 +43,7 @@ from node.store.engine import corrupt_store, explain_fault
 from node.store.index import Index
 from node.store.prefetch import keys_read
 from node.store.state import StateTree, StoreState
+from node.tip import AcceptedBlock, ConnectedBlock, PayeesOf, Template, TipChanged
 from node.window import TransactionWindow
 
 UNKNOWN_PARENT = Code("block.unknown_parent", "its parent {parent} is not known here", "Send the parent first.")
@@ -66,47 +65,6 @@ OTHER_CHAIN = Code(
     "the store holds the chain {found}, and the params are those of {expected}",
     "Use the params file that the store was made with, or another data folder.",
 )
-
-
-PayeesOf = Callable[[Amount], tuple[Payee, ...]]
-"""Who is paid what, given the whole reward."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectedBlock:
-    """A block that joined the active chain, decoded."""
-
-    hash: BlockHash
-    height: Height
-    transactions: tuple[Transaction, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TipChanged:
-    """The active chain changed: blocks taken back (highest first), then blocks connected (lowest first)."""
-
-    connected: tuple[ConnectedBlock, ...]
-    disconnected: tuple[ConnectedBlock, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptedBlock:
-    """What became of a block: whether it was new, and whether the active chain ends with it or a descendant."""
-
-    hash: BlockHash
-    is_new: bool
-    is_tip: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A block that lacks only its work."""
-
-    block: Block
-    target: Target
-    height: Height
-    reward: Amount
-    dropped: tuple[tuple[Transaction, RuleViolation], ...]
 
 
 class Chain:

@@ -36,9 +36,9 @@ from ledger.networks import private_params, replay_eras
 from ledger.params import Params, params_to_mapping
 from ledger.transaction import Sponsored
 from ledger.types import CampaignId, Hash, Height, HoldId, Timestamp, TxId
-from node.chain import TipChanged
 from node.clock import ManualClock
 from node.node import Node, NodeConfig
+from node.tip import TipChanged
 
 CAMPAIGN_FIELDS: Final = tuple(field.name for field in fields(CampaignResult))
 CHAIN_NAME: Final = "grocer-replay"

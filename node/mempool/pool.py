@@ -16,9 +16,10 @@ from ledger.state import Overlay
 from ledger.transaction import OwnFee, Sponsored, Transaction, decode_transaction
 from ledger.transition import REPEATED, SALT_USED, apply_transaction, run_due_work
 from ledger.types import Address, Amount, TxId
-from node.chain import Chain, TipChanged
+from node.chain import Chain
 from node.errors import NodeError
 from node.mempool.policy import MempoolLimits
+from node.tip import TipChanged
 
 FULL = Code(
     "mempool.full",

@@ -11,10 +11,11 @@ from ledger.block import Block
 from ledger.errors import LedgerError
 from ledger.reward import Payee
 from ledger.types import Address, Amount, Timestamp
-from node.chain import AcceptedBlock, Chain, Template, TipChanged
+from node.chain import Chain
 from node.clock import Clock
 from node.mempool.pool import Mempool
 from node.mining.search import NonceSearch
+from node.tip import AcceptedBlock, Template, TipChanged
 
 log = structlog.get_logger()
 

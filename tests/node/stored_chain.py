@@ -13,7 +13,7 @@ from ledger.params import Params
 from ledger.reward import Payee
 from ledger.transaction import Transaction, decode_transaction
 from ledger.types import Address, Amount, BlockHash, Timestamp
-from node.chain import UNKNOWN_PARENT, AcceptedBlock, Chain
+from node.chain import UNKNOWN_PARENT, Chain
 from node.clock import ManualClock
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import Mempool
@@ -22,6 +22,7 @@ from node.mining.search import search_range
 from node.store.engine import open_engine
 from node.store.migrate import migrate
 from node.store.tables import active, history, listing, records, transactions, undo
+from node.tip import AcceptedBlock
 from tests.support.memory_chain import MinedBlock, Scenario, Signer
 from tests.support.shop import FUNDED, OWNER, POOL, TILL, Shop
 

@@ -16,8 +16,8 @@ from ledger.supply import CHAIN_KEY
 from ledger.transaction import EXPIRED, decode_transaction
 from ledger.transition import REPEATED
 from ledger.types import Amount, BlockHash, Height, Timestamp, WtxId
-from node.chain import TipChanged
 from node.mining.miner import pay_all_to
+from node.tip import TipChanged
 from tests.node.lives import NAMES_OF_A_LIFE, live
 from tests.node.stored_chain import MINER, StoredChain, StoredScenario, StoredShop, replay
 from tests.support.memory_chain import Signer, sim_params

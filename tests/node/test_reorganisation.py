@@ -13,7 +13,8 @@ from ledger.errors import BlockViolation, HeaderViolation
 from ledger.fork_choice import Branch, TieKey, choose
 from ledger.pow import target_from_compact, work_of
 from ledger.types import Amount, Height, Work
-from node.chain import KNOWN_INVALID, UNKNOWN_PARENT, WRONG_ROOT, TipChanged
+from node.chain import KNOWN_INVALID, UNKNOWN_PARENT, WRONG_ROOT
+from node.tip import TipChanged
 from tests.node.forged_blocks import child_of, forge
 from tests.node.lives import live
 from tests.node.stored_chain import StoredChain, StoredScenario, StoredShop, chain_of, replay

@@ -12,12 +12,12 @@ from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.fork_choice import Branch, TieKey, choose
 from ledger.networks import DEV_ANCHOR_BITS, DEV_ERA, EASIEST_BITS, make_era
 from ledger.types import Amount, Height, Target, Timestamp, Work
-from node.chain import AcceptedBlock, Template
 from node.clock import ManualClock
 from node.errors import NodeError
 from node.mining.miner import Miner, pay_all_to, struct_prefix
 from node.node import Node, NodeConfig
 from node.store.engine import STORE_FAILED
+from node.tip import AcceptedBlock, Template
 from tests.node.forged_blocks import work_on
 from tests.node.stored_chain import MINER, StoredChain
 from tests.node.watching import nothing_left_behind, wait_until
