@@ -37,9 +37,10 @@ from ledger.types import BlockHash, ChainId, Hash, Height, RecordKey, Timestamp,
 from node.clock import Clock
 from node.collector import paused_collector
 from node.errors import NodeError
+from node.missed import find_missed_change
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
-from node.store.engine import corrupt_store, explain_fault
+from node.store.engine import corrupt_store, describe_store, explain_fault
 from node.store.index import Index
 from node.store.prefetch import keys_read
 from node.store.state import StateTree, StoreState
@@ -66,6 +67,9 @@ OTHER_CHAIN = Code(
     "Use the params file that the store was made with, or another data folder.",
 )
 
+LOADED = "fansumer.loaded"
+"""Marks the database session for which `_load` was done; one that was made anew after a fault does not have it."""
+
 
 class Chain:
     """The active chain over one store. Not thread-safe: its owner holds a lock around every call."""
@@ -74,7 +78,7 @@ class Chain:
         self.params = params
         self._clock = clock
         self._tie_key = tie_key
-        self._path = str(engine.url.database)
+        self._path = describe_store(engine.url)
         self._verifier = SignatureVerifier()
         self._listeners: list[Callable[[TipChanged], None]] = []
         genesis = make_genesis(params)
@@ -105,6 +109,7 @@ class Chain:
         if first != genesis.chain_id:
             raise NodeError(OTHER_CHAIN, found=first, expected=genesis.chain_id)
         self._load()
+        self._told = self.tip
 
     def _write_genesis(self, genesis: Genesis) -> None:
         header = genesis.block.header
@@ -136,8 +141,22 @@ class Chain:
         first = Height(max(tip.height - self.params.validity_blocks_max, 1))
         for height, kept in enumerate(self._blocks.active_blocks(first), start=first):
             self._window.extend(Height(height), self._decode_kept(kept))
+        self._connection.info[LOADED] = True
         self._connection.rollback()
-        self._is_stale = False
+        self._is_stale, self._may_have_missed = False, True
+
+    def _refresh(self) -> None:
+        """After a fault, or where the database session is another one: load again, and tell what was not told."""
+        if self._is_stale or LOADED not in self._connection.info:
+            self._load()
+        if self._may_have_missed and self._told.hash != self.tip.hash:
+            self._tell(find_missed_change(self._blocks, self._told, self.tip, self._decode_kept))
+        self._may_have_missed = False
+
+    def _tell(self, changed: TipChanged) -> None:
+        self._told = self.tip
+        for listener in self._listeners:
+            listener(changed)
 
     def _decode_kept(self, block: Block) -> list[Transaction]:
         """The transactions of a block that was valid when it was kept. Raises `store.corrupt`."""
@@ -212,10 +231,10 @@ class Chain:
         """A block on the tip with as many of `transactions` as are valid and fit, in their order. Raises `NodeError`."""
         try:
             with paused_collector():
-                if self._is_stale:
-                    self._load()
+                self._refresh()
                 return self._build(transactions, payees_of, time)
         except DatabaseError as fault:
+            self._recover()
             raise explain_fault(fault, self._path) from fault
 
     def _build(self, transactions: Iterable[Transaction], payees_of: PayeesOf, time: Timestamp) -> Template:
@@ -266,8 +285,7 @@ class Chain:
         """
         try:
             with paused_collector():
-                if self._is_stale:
-                    self._load()
+                self._refresh()
                 return self._accept(block)
         except (Malformed, Violation):
             self._connection.rollback()
@@ -318,8 +336,7 @@ class Chain:
             self._connection.commit()
             return AcceptedBlock(known.hash, is_new=True, is_tip=False)
         changed = self._extend(block, known) if extends else self._reorganise(block, known)
-        for listener in self._listeners:
-            listener(changed)
+        self._tell(changed)
         return AcceptedBlock(known.hash, is_new=True, is_tip=True)
 
     def _extend(self, block: Block, known: KnownHeader) -> TipChanged:
@@ -447,7 +464,8 @@ class Chain:
     def close(self) -> None:
         """Close the store; what was committed is safe."""
         self._verifier.close()
-        self._connection.rollback()
+        with suppress(DatabaseError):  # a server that is gone has ended what was not committed
+            self._connection.rollback()
         self._connection.close()
 
 

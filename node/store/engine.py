@@ -2,27 +2,34 @@
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
+    URL,
     ColumnElement,
     Connection,
+    CursorResult,
     Delete,
     Engine,
+    Executable,
     Insert,
     Update,
+    any_,
     bindparam,
     create_engine,
     event,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from ledger.errors import Code
 from node.errors import NodeError
+from node.store.postgres import ArrayStatement, create_postgres_engine
 
 STORE_IN_USE = Code(
     "store.in_use",
@@ -57,12 +64,12 @@ STORE_NO_DRIVER = Code(
 )
 STORE_UNREACHABLE = Code(
     "store.unreachable",
-    "the database server of {path} can't be reached: {reason}",
+    "the database server of the store {path} can't be reached: {reason}",
     "Start it, or check host and port of the URL; a node that runs goes on when it is back. What was committed is safe.",
 )
 STORE_REFUSED = Code(
     "store.refused",
-    "the database server of {path} refuses: {reason}",
+    "the database server of the store {path} refuses: {reason}",
     "Check user, password (PGPASSWORD or ~/.pgpass), database name and what the user may do there.",
 )
 
@@ -157,43 +164,36 @@ class ManyKeys:
     """Reads the rows of many keys with one statement for a fixed number of them, compiled once."""
 
     def __init__(self, connection: Connection, columns: Any, key: ColumnElement[Any], count: int) -> None:
-        names = [f"k{index}" for index in range(count)]
         self._is_array = connection.dialect.name == "postgresql"
         if self._is_array:
             statement = columns.where(key == any_(bindparam("keys", type_=ARRAY(key.type))))
         else:
-            statement = columns.where(key.in_([bindparam(name) for name in names]))
-        compiled: Any = statement.compile(dialect=connection.dialect)
+            statement = columns.where(key.in_([bindparam(f"k{index}") for index in range(count)]))
         self._connection = connection
-        self._sql = str(compiled)
-        self._names = None if compiled.positional else names
+        self._sql = str(statement.compile(dialect=connection.dialect))
         self._count = count
 
     def rows(self, keys: Sequence[bytes]) -> Iterator[Any]:
         """The rows of all keys that exist, in no order."""
         for start in range(0, len(keys), self._count):
+            part = list(keys[start : start + self._count])
             if self._is_array:
-                asked = {"keys": list(keys[start : start + self._count])}
-                yield from self._connection.exec_driver_sql(self._sql, asked).fetchall()
-                continue
-            part = tuple(keys[start : start + self._count])
-            part += (b"",) * (self._count - len(part))  # no record has an empty key
-            parameters: Any = part if self._names is None else dict(zip(self._names, part, strict=True))
-            yield from self._connection.exec_driver_sql(self._sql, parameters).fetchall()
+                given: Any = {"keys": part}
+            else:
+                given = (*part, *(b"",) * (self._count - len(part)))  # no record has an empty key
+            yield from self._connection.exec_driver_sql(self._sql, given).fetchall()
 
 
 class Bulk:
     """One statement, compiled once, run with many rows of positional values."""
 
     def __init__(self, connection: Connection, statement: Insert | Update | Delete, names: Sequence[str]) -> None:
+        self._arrays = ArrayStatement(connection, statement, names) if connection.dialect.name == "postgresql" else None
         compiled: Any = statement.compile(dialect=connection.dialect)
         self._connection = connection
-        self._arrays = ArrayStatement(connection, statement, names) if connection.dialect.name == "postgresql" else None
         self._sql = str(compiled)
-        order = list(compiled.positiontup) if compiled.positional else None
-        self._names = tuple(names)
-        self._positions = None if order is None else [self._names.index(name) for name in order]
-        self._in_order = self._positions == list(range(len(self._names)))
+        self._positions = [names.index(name) for name in compiled.positiontup or ()]
+        self._in_order = self._positions == list(range(len(names)))
 
     def run(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run the statement for every row, in one round trip where the driver can."""
@@ -201,14 +201,24 @@ class Bulk:
             return
         if self._arrays is not None:
             self._arrays.run(rows)
-            return
-        if self._positions is None:
-            parameters: Any = [dict(zip(self._names, row, strict=True)) for row in rows]
         elif self._in_order:
-            parameters = list(rows)
+            self._connection.exec_driver_sql(self._sql, list(rows))
         else:
             parameters = [tuple([row[position] for position in self._positions]) for row in rows]
-        self._connection.exec_driver_sql(self._sql, parameters)
+            self._connection.exec_driver_sql(self._sql, parameters)
+
+
+def read(connection: Connection, statement: Executable, values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
+    """Run a statement that reads, on the writer's connection. Raises `NodeError`.
+
+    A fault ends the database transaction: until then PostgreSQL would refuse everything that follows.
+    """
+    try:
+        return connection.execute(statement, values)
+    except DatabaseError as fault:
+        with suppress(DatabaseError):
+            connection.rollback()
+        raise explain_fault(fault, describe_store(connection.engine.url)) from fault
 
 
 def corrupt_store(connection: Connection, reason: str) -> NodeError:
@@ -218,11 +228,48 @@ def corrupt_store(connection: Connection, reason: str) -> NodeError:
 
 def explain_fault(fault: DatabaseError, path: str) -> NodeError:
     """The database's complaint as an error that says what to do."""
-    reason = str(fault.orig)
+    reason = " ".join(str(fault.orig).split())
+    is_postgres = type(fault.orig).__module__.startswith("psycopg")
+    code = _code_of_postgres(fault, reason) if is_postgres else _code_of_sqlite(reason)
+    if code in (STORE_IN_USE, STORE_FULL):
+        return NodeError(code, path=path)
+    return NodeError(code, reason=reason) if code is STORE_FAILED else NodeError(code, path=path, reason=reason)
+
+
+def _code_of_sqlite(reason: str) -> Code:
     if "malformed" in reason or "not a database" in reason:
-        return NodeError(STORE_CORRUPT, path=path, reason=reason)
+        return STORE_CORRUPT
     if "is locked" in reason:
-        return NodeError(STORE_IN_USE, path=path)
+        return STORE_IN_USE
     if "is full" in reason or "No space left" in reason:
-        return NodeError(STORE_FULL, path=path)
-    return NodeError(STORE_FAILED, reason=reason)
+        return STORE_FULL
+    return STORE_FAILED
+
+
+SQLSTATES = {
+    "53100": STORE_FULL,  # disk_full
+    "55P03": STORE_IN_USE,  # lock_not_available
+    "XX001": STORE_CORRUPT,  # data_corrupted
+    "XX002": STORE_CORRUPT,  # index_corrupted
+    "42501": STORE_REFUSED,  # insufficient_privilege
+    "3F000": STORE_REFUSED,  # invalid_schema_name
+    "25006": STORE_REFUSED,  # read_only_sql_transaction: a standby
+}
+CLASSES = {
+    "08": STORE_UNREACHABLE,  # connection_exception
+    "57": STORE_UNREACHABLE,  # operator_intervention: stopping, starting, or the session was ended
+    "28": STORE_REFUSED,  # invalid_authorization_specification
+}
+REFUSALS = ("authentication", "password", "does not exist", "pg_hba.conf", "permission denied for database")
+"""Words of a server that answers a new connection with no: the driver gives no SQLSTATE there."""
+
+
+def _code_of_postgres(fault: DatabaseError, reason: str) -> Code:
+    state = getattr(fault.orig, "sqlstate", None)
+    if state is not None:
+        return SQLSTATES.get(state) or CLASSES.get(state[:2], STORE_FAILED)
+    if "connection option" in reason:
+        return STORE_URL
+    if not isinstance(fault, OperationalError):
+        return STORE_FAILED
+    return STORE_REFUSED if "FATAL" in reason and any(word in reason for word in REFUSALS) else STORE_UNREACHABLE

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError
 
 from ledger.errors import Code
 from node.errors import NodeError
-from node.store.engine import explain_fault
+from node.store.engine import describe_store, explain_fault
 
 STORE_NEWER = Code(
     "store.newer",
@@ -41,4 +41,4 @@ def migrate(engine: Engine) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except DatabaseError as fault:
-        raise explain_fault(fault, str(engine.url.database)) from fault
+        raise explain_fault(fault, describe_store(engine.url)) from fault

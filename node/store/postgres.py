@@ -27,6 +27,7 @@ from sqlalchemy import (
     func,
     select,
 )
+from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.visitors import replacement_traverse
 
 LOCK_WAIT_MS = 2_000
@@ -58,7 +59,10 @@ WRITER_SETTINGS = SETTINGS | {
 }
 READER_SETTINGS = SETTINGS | {"default_transaction_read_only": "on"}
 
-SET_ALL = "SELECT set_config(s.name, g.value, false) FROM unnest(%s::text[], %s::text[]) AS g(name, value) JOIN pg_settings s USING (name)"
+SET_ALL = """
+SELECT set_config(known.name, wanted.value, false)
+FROM unnest(%s::text[], %s::text[]) AS wanted(name, value) JOIN pg_settings known USING (name)
+"""
 LOCK = "SELECT pg_advisory_lock(hashtextextended('fansumer store ' || current_schema(), 0))"
 """Of the session, not of a transaction: it stays through every commit and rollback."""
 
@@ -67,7 +71,7 @@ def create_postgres_engine(url: URL, *, read_only: bool) -> Engine:
     """An engine whose sessions have this project's settings. A writer's has one session, and that holds the lock."""
     arguments = {"connect_timeout": CONNECT_SECONDS_MAX, "application_name": "fansumer"}
     if read_only:
-        engine = create_engine(url, connect_args=arguments)
+        engine = create_engine(url, connect_args=arguments, poolclass=NullPool)  # whoever reads keeps its connection
         event.listen(engine, "connect", _configure_reader)
     else:
         engine = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0)

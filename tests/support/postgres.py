@@ -102,7 +102,11 @@ class LocalServer:
 
     def start(self) -> None:
         """Start it; returns when it answers."""
-        settings = (argument for setting in (*SETTINGS, f"unix_socket_directories={self.folder}") for argument in ("-c", setting))
+        settings = (
+            argument
+            for setting in (*SETTINGS, f"unix_socket_directories={self.folder}")
+            for argument in ("-c", setting)
+        )
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(self._binaries / "postgres"), "-D", "data", *settings],
