@@ -136,15 +136,17 @@ class BlockStore:
         """The active chain's headers from genesis on."""
         joined = headers.join(active, headers.c.hash == active.c.hash)
         query = select(headers).select_from(joined).order_by(active.c.height)
-        for row in self._connection.execute(query, execution_options={"yield_per": 10_000}):
-            yield _known(row)
+        with self._connection.execute(query, execution_options={"yield_per": 10_000}) as rows:
+            for row in rows:
+                yield _known(row)
 
     def active_blocks(self, first: Height) -> Iterator[Block]:
         """The active chain's blocks from the height `first` on."""
         joined = bodies.join(active, bodies.c.hash == active.c.hash)
         query = select(bodies.c.block).select_from(joined).where(active.c.height >= first).order_by(active.c.height)
-        for row in self._connection.execute(query, execution_options={"yield_per": 16}):
-            yield self._decode(row[0])
+        with self._connection.execute(query, execution_options={"yield_per": 16}) as rows:
+            for row in rows:
+                yield self._decode(row[0])
 
 
 def _known(row: Row[tuple[object, ...]]) -> KnownHeader:

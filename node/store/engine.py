@@ -228,7 +228,7 @@ def corrupt_store(connection: Connection, reason: str) -> NodeError:
 
 def explain_fault(fault: DatabaseError, path: str) -> NodeError:
     """The database's complaint as an error that says what to do."""
-    reason = " ".join(str(fault.orig).split())
+    reason = " ".join(str(fault.orig).split()).partition(" Is the server running")[0]  # the advice says it
     is_postgres = type(fault.orig).__module__.startswith("psycopg")
     code = _code_of_postgres(fault, reason) if is_postgres else _code_of_sqlite(reason)
     if code in (STORE_IN_USE, STORE_FULL):

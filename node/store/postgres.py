@@ -112,9 +112,7 @@ class ArrayStatement:
         if isinstance(statement, Insert):
             whole: Any = statement.from_select(list(names), select(*given.c))
         else:
-            whole = replacement_traverse(
-                statement, {}, lambda found, **_: given.c[found.key] if isinstance(found, BindParameter) else None
-            )
+            whole = replacement_traverse(statement, {}, lambda element, **_: _given_for(element, given))
         sql = str(whole.compile(dialect=connection.dialect))
         self._connection = connection
         self._names = tuple(names)
@@ -124,3 +122,8 @@ class ArrayStatement:
         """Run it for all rows at once; there is at least one."""
         columns = (list(values) for values in zip(*rows, strict=True))
         self._connection.exec_driver_sql(self._sql, dict(zip(self._names, columns, strict=True)))
+
+
+def _given_for(element: Any, given: Any) -> Any:
+    """What stands for a parameter: the column of the same name."""
+    return given.c[element.key] if isinstance(element, BindParameter) else None

@@ -66,7 +66,7 @@ class LocalServer:
             binaries = self._reachable(binaries)
         self._binaries = binaries
         self._environment = {"PATH": os.defpath, "LC_ALL": "C", "HOME": str(self.folder), "TZ": "UTC"}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         try:
             self._run(
                 "initdb", "-D", "data", "-U", "fansumer", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"
@@ -108,16 +108,17 @@ class LocalServer:
             for argument in ("-c", setting)
         )
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            process: subprocess.Popen[Any] = subprocess.Popen(
                 [str(self._binaries / "postgres"), "-D", "data", *settings],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
                 **self._options,
             )
+        self._process = process
         deadline = time.monotonic() + START_SECONDS_MAX
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise NoPostgres(f"postgres did not start: {(self.folder / 'log').read_text()[-500:]}")
             time.sleep(0.02)
 
