@@ -208,14 +208,20 @@ class Bulk:
             self._connection.exec_driver_sql(self._sql, parameters)
 
 
+LOADED = "fansumer.loaded"
+"""Marks a database session to which what a chain has in memory belongs; one that was made anew after a fault does not have it."""
+
+
 def read(connection: Connection, statement: Executable, values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
     """Run a statement that reads, on the writer's connection. Raises `NodeError`.
 
-    A fault ends the database transaction: until then PostgreSQL would refuse everything that follows.
+    A fault ends the database transaction: until then PostgreSQL would refuse everything that follows. Memory may be ahead then.
     """
     try:
         return connection.execute(statement, values)
     except DatabaseError as fault:
+        if not connection.invalidated:
+            connection.info.pop(LOADED, None)
         with suppress(DatabaseError):
             connection.rollback()
         raise explain_fault(fault, describe_store(connection.engine.url)) from fault
