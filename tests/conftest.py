@@ -1,4 +1,4 @@
-"""What holds for every test: how many examples hypothesis draws, that only functional tests open sockets, and the database server."""
+"""What holds for every test: examples that hypothesis draws, who may open sockets, and the stores that tests run on."""
 
 import os
 import socket
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.postgres import NO_POSTGRES, NOT_PROVED, NoPostgres, Postgres, open_postgres
+from tests.support.stores import KINDS, SQLITE, stores_on
 
 TESTS = Path(__file__).resolve().parent
 # Processes on the loopback interface; everything else is a unit or a property test, or a network simulated in one process.
@@ -57,6 +58,13 @@ def postgres() -> Iterator[Postgres]:
         pytest.skip(f"{NO_POSTGRES}: {reason}")
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Which kind of store tests make in a module that asks for this: it is run once for each. Its own stores come after it."""
+    with stores_on(None if request.param == SQLITE else request.getfixturevalue("postgres")):
+        yield request.param
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

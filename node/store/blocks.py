@@ -140,6 +140,13 @@ class BlockStore:
             for row in rows:
                 yield _known(row)
 
+    def all_headers(self) -> Iterator[KnownHeader]:
+        """Every known header, each after its parent."""
+        query = select(headers).order_by(headers.c.height, headers.c.hash)
+        with self._connection.execute(query, execution_options={"yield_per": 10_000}) as rows:
+            for row in rows:
+                yield _known(row)
+
     def active_blocks(self, first: Height) -> Iterator[Block]:
         """The active chain's blocks from the height `first` on."""
         joined = bodies.join(active, bodies.c.hash == active.c.hash)

@@ -1,6 +1,6 @@
 """Where the stores of tests are: SQLite files, or schemas of a PostgreSQL server. A test names a path; this says what it means.
 
-Which of the two is in force is a state of this module, set by the fixture `database` (tests/node/conftest.py), so that a
+Which of the two is in force is a state of this module, set by the fixture `database` (tests/conftest.py), so that a
 scenario deep within a test need not be told.
 """
 
