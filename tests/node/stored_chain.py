@@ -54,6 +54,7 @@ class StoredChain:
         self, path: Path, params: Params, *, tie_key: TieKey = TIE_KEY, limits: MempoolLimits | None = None
     ) -> None:
         self.path = path
+        self.url = store_url(path)
         self.params = params
         self.tie_key = tie_key
         self.limits = limits or MempoolLimits()
@@ -62,7 +63,6 @@ class StoredChain:
 
     def open(self) -> None:
         """Open the file; a new one gets its tables and genesis."""
-        self.url = store_url(self.path)
         self.engine = open_engine(self.url)
         # On PostgreSQL the writer's engine has one connection, which the chain keeps.
         self.reading = self.engine if self.engine.dialect.name == "sqlite" else open_engine(self.url, read_only=True)

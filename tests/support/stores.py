@@ -12,6 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
+from ledger.params import Params
+from node.node import NodeConfig
 from node.store.engine import open_engine
 from node.store.tables import metadata
 from tests.support.postgres import Postgres
@@ -49,6 +51,12 @@ def store_url(path: Path) -> str:
     if path not in place.urls:
         place.urls[path] = place.server.make_schema()
     return place.urls[path]
+
+
+def node_config(folder: Path, params: Params) -> NodeConfig:
+    """A node with its data in `folder`, and its store there or on the server."""
+    url = None if _in_force[-1].server is None else store_url(folder / "chain.sqlite")
+    return NodeConfig(folder, params, url)
 
 
 def copy_store(source: Path, target: Path) -> None:
