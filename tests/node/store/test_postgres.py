@@ -54,7 +54,7 @@ from node.tip import TipChanged
 from tests.node.lives import live
 from tests.node.stored_chain import MINER, StoredChain, StoredScenario, StoredShop, replay
 from tests.support.memory_chain import GENESIS_TIME, sim_params
-from tests.support.postgres import LocalServer, Postgres, find_binaries
+from tests.support.postgres import NO_POSTGRES, LocalServer, Postgres, find_binaries
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND
 from tests.support.stores import store_url, stores_on
@@ -383,35 +383,42 @@ def test_reading_beside_the_writer_survives_a_session_that_is_cut(server: Postgr
 # --- a server that is gone ---
 
 
-def test_a_node_goes_on_when_its_server_is_back(tmp_path: Path) -> None:
+@pytest.fixture
+def own_server() -> Iterator[LocalServer]:
+    """A server that a test may stop."""
     binaries = find_binaries()
     if binaries is None:
-        pytest.skip("the server that a URL names is not ours to stop, and no programs are here to start another")
-    own = LocalServer(binaries)
-    node = Node(NodeConfig(tmp_path / "data", PARAMS, own.url), ManualClock(GENESIS_TIME + 3_600))
+        # The server that a URL names is not ours to stop.
+        pytest.skip(f"{NO_POSTGRES}: there are no programs to start a second server with")
+    found = LocalServer(binaries)
+    yield found
+    found.remove()
+
+
+def test_a_node_goes_on_when_its_server_is_back(own_server: LocalServer, tmp_path: Path) -> None:
+    node = Node(NodeConfig(tmp_path / "data", PARAMS, own_server.url), ManualClock(GENESIS_TIME + 3_600))
     miner = node.start_miner(MINER, workers=0)
     miner.mine_one(PARAMS.genesis_time)
     with node.reader.snapshot() as view:
         tip = view.tip()
-    own.stop()
+    own_server.stop()
     for _ in range(2):
         with refused(STORE_UNREACHABLE, NodeError):
             miner.mine_one(PARAMS.genesis_time)
         with pytest.raises(OperationalError), node.reader.snapshot() as view:
             view.tip()
-    own.start()
+    own_server.start()
     with node.reader.snapshot() as view:
         assert view.tip() == tip
     assert miner.mine_one(PARAMS.genesis_time) is not None
     with node.reader.snapshot() as view:
         assert view.tip().height == 2
-    own.stop()
+    own_server.stop()
     node.close()
-    own.start()
-    again = Node(NodeConfig(tmp_path / "data", PARAMS, own.url))
+    own_server.start()
+    again = Node(NodeConfig(tmp_path / "data", PARAMS, own_server.url))
     assert again.chain.tip.height == 2
     again.close()
-    own.remove()
 
 
 # --- faults in words ---
