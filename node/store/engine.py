@@ -93,7 +93,8 @@ def describe_store(url: URL) -> str:
     """Which store a URL means, without user and password."""
     if url.get_backend_name() == "sqlite":
         return str(url.database or "in memory")
-    host = url.host or url.query.get("host", "")
+    named = url.query.get("host", "")
+    host = url.host or (named if isinstance(named, str) else ",".join(named))
     port = "" if url.port is None else f":{url.port}"
     return f"postgresql://{host}{port}/{url.database or ''}"
 

@@ -33,6 +33,8 @@ from sqlalchemy.sql.visitors import replacement_traverse
 LOCK_WAIT_MS = 2_000
 """How long a starting writer waits for the lock: a server needs a moment to notice that a node was killed."""
 CONNECT_SECONDS_MAX = 10
+KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""Seconds, and milliseconds: how soon a node notices that the server's machine is gone without a word."""
 NEVER = "0"
 
 SETTINGS = {
@@ -69,7 +71,7 @@ LOCK = "SELECT pg_advisory_lock(hashtextextended('fansumer store ' || current_sc
 
 def create_postgres_engine(url: URL, *, read_only: bool) -> Engine:
     """An engine whose sessions have this project's settings. A writer's has one session, and that holds the lock."""
-    arguments = {"connect_timeout": CONNECT_SECONDS_MAX, "application_name": "fansumer"}
+    arguments = {"connect_timeout": CONNECT_SECONDS_MAX, "application_name": "fansumer", **KEEPALIVES}
     if read_only:
         engine = create_engine(url, connect_args=arguments, poolclass=NullPool)  # whoever reads keeps its connection
         event.listen(engine, "connect", _configure_reader)

@@ -1,9 +1,9 @@
 """A real PostgreSQL server for tests: one that the environment names, else one of this machine's own binaries, for this run only.
 
-`FANSUMER_TEST_POSTGRES_URL` names a server whose user may create schemas. Otherwise the binaries are looked for on PATH, where
-packages put them, and in the wheel `pgserver`; `initdb` and `postgres` run on a temporary folder, reached through a socket file in
-it: no port is opened. They refuse root: then they run as `nobody`, in a folder of nobody's. Durability is off: what is tested
-here is not the server. Each store of a test is a schema of its own.
+`FANSUMER_TEST_POSTGRES_URL` names a server (14 or newer) whose user may create schemas and roles. Otherwise the binaries are looked
+for on PATH, where packages put them, and in the wheel `pgserver`; `initdb` and `postgres` run on a temporary folder, reached by
+a socket file in it: no port is opened. They refuse root: then they run as `nobody`, in a folder of nobody's. Durability is off:
+what is tested here is not the server. Each store of a test is a schema of its own.
 """
 
 import itertools
@@ -35,6 +35,10 @@ NOT_PROVED = (
 )
 SETTINGS = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connections=50", "log_min_messages=fatal")
 """For the server's command line. `synchronous_commit` stays on: what it does to a session is tested."""
+WRITERS = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    " AND ((classid::bigint << 32) | objid::bigint) = hashtextextended('fansumer store ' || %s::text, 0)"
+)
 
 
 class NoPostgres(Exception):
@@ -169,6 +173,16 @@ class Postgres:
         self.execute(f'CREATE SCHEMA "{name}"')
         self._made.append(name)
         return f"{self.url}{'&' if '?' in self.url else '?'}options=-csearch_path%3D{name}"
+
+    def cut_writers(self, url: str) -> int:
+        """End the sessions of those who write the store at `url`, as an administrator can; how many there were."""
+        from sqlalchemy import create_engine
+
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            rows = connection.exec_driver_sql(WRITERS, (url.rpartition("%3D")[2],)).all()
+        engine.dispose()
+        return len(rows)
 
     def close(self) -> None:
         """Leave the server as it was found."""
