@@ -266,6 +266,7 @@ CLASSES = {
     "08": STORE_UNREACHABLE,  # connection_exception
     "57": STORE_UNREACHABLE,  # operator_intervention: stopping, starting, or the session was ended
     "28": STORE_REFUSED,  # invalid_authorization_specification
+    "23": STORE_CORRUPT,  # integrity_constraint_violation: a node writes no row twice, so rows are not where they were written
 }
 REFUSALS = ("authentication", "password", "does not exist", "pg_hba.conf", "permission denied for database")
 """Words of a server that answers a new connection with no: the driver gives no SQLSTATE there."""

@@ -19,7 +19,7 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.exc import DatabaseError, DataError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InternalError, OperationalError, ProgrammingError
 
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.errors import Code
@@ -209,6 +209,7 @@ def with_state(state: str) -> Exception:
         (OperationalError, with_state("55P03"), STORE_IN_USE),
         (InternalError, with_state("XX001"), STORE_CORRUPT),
         (InternalError, with_state("XX002"), STORE_CORRUPT),
+        (IntegrityError, with_state("23505"), STORE_CORRUPT),
         (ProgrammingError, with_state("42501"), STORE_REFUSED),
         (ProgrammingError, with_state("3F000"), STORE_REFUSED),
         (InternalError, with_state("25006"), STORE_REFUSED),

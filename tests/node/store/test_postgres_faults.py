@@ -26,7 +26,7 @@ from node.errors import NodeError
 from node.node import Node, NodeConfig
 from node.store import postgres as module
 from node.store.engine import (
-    STORE_FAILED,
+    STORE_CORRUPT,
     STORE_IN_USE,
     STORE_UNREACHABLE,
 )
@@ -228,7 +228,7 @@ def test_a_transaction_that_the_server_refused_is_taken_back_whole(tmp_path: Pat
     assert change_store(tmp_path / "b", copied) == 1
     before = store.tables
     for _ in range(2):
-        with refused(STORE_FAILED, NodeError):
+        with refused(STORE_CORRUPT, NodeError):
             store.take(scenario.blocks[0])
         assert store.tables == before
     assert change_store(tmp_path / "b", "DELETE FROM undo WHERE height = 1") == 1
