@@ -14,6 +14,9 @@ from sqlalchemy.exc import DatabaseError
 from ledger.block import (
     BODY_MISMATCH,
     COMMITTED_WRONG,
+    WRONG_RESULTS,
+    WRONG_ROOT,
+    WRONG_SLOT_COUNT,
     Block,
     Commitment,
     check_body_belongs,
@@ -34,14 +37,15 @@ from node.assembly import assemble_block, root_of
 from node.clock import Clock
 from node.collector import paused_collector
 from node.errors import NodeError
+from node.listeners import Listeners
 from node.missed import find_missed_change
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
-from node.store.engine import LOADED, corrupt_store, describe_store, explain_fault
+from node.store.engine import LOADED, OTHER_CHAIN, corrupt_store, describe_store, explain_fault
 from node.store.index import Index
 from node.store.prefetch import keys_read
 from node.store.state import StateTree, StoreState
-from node.tip import AcceptedBlock, ConnectedBlock, PayeesOf, Template, TipChanged
+from node.tip import AcceptedBlock, ChangedBlocks, ConnectedBlock, PayeesOf, Template, TipChanged
 from node.window import TransactionWindow
 
 UNKNOWN_PARENT = Code("block.unknown_parent", "its parent {parent} is not known here", "Send the parent first.")
@@ -51,17 +55,8 @@ TOO_EARLY = Code(
     "Send it again later, and check both clocks.",
 )
 KNOWN_INVALID = Code("block.known_invalid", "it, or a block below it, is invalid: {reason}", "Mine on another block.")
-WRONG_ROOT = Code("block.wrong_root", "the {name} root does not match its transactions", "Mine on the parent.")
-WRONG_RESULTS = Code(
-    "block.wrong_results", "the block commits to result codes that its transactions do not have", "Mine on the parent."
-)
 BAD_TRANSACTION = Code(
     "block.transaction", "transaction {position} is not valid: {reason}", "Mine on the parent without it."
-)
-OTHER_CHAIN = Code(
-    "store.other_chain",
-    "the store holds the chain {found}, and the params are those of {expected}",
-    "Use the params file that the store was made with, or another data folder.",
 )
 
 SYNC_TRANSACTIONS = 20_000
@@ -78,7 +73,7 @@ class Chain:
         self._tie_key = tie_key
         self._path = describe_store(engine.url)
         self._verifier = SignatureVerifier()
-        self._listeners: list[Callable[[TipChanged], None]] = []
+        self.listeners = Listeners()
         self._is_syncing = False
         self._uncommitted: list[ConnectedBlock] = []
         genesis = make_genesis(params)
@@ -151,13 +146,12 @@ class Chain:
         if self._is_stale or LOADED not in self._connection.info:
             self._load()
         if self._may_have_missed and self._told.hash != self.tip.hash:
-            self._tell(find_missed_change(self._blocks, self._told, self.tip, self._decode_kept))
+            self._tell(find_missed_change(self._blocks, self._told, self.tip, self._read_transactions))
         self._may_have_missed = False
 
     def _tell(self, changed: TipChanged) -> None:
         self._told = self.tip
-        for listener in self._listeners:
-            listener(changed)
+        self.listeners.announce(changed)
 
     def _decode_kept(self, block: Block) -> list[Transaction]:
         """The transactions of a block that was valid when it was kept. Raises `store.corrupt`."""
@@ -199,13 +193,10 @@ class Chain:
         block_hash = self._blocks.active_hash(height)
         return None if block_hash is None else self._blocks.body(block_hash)
 
-    def state_path(self, key: RecordKey) -> tuple[int, int, tuple[Hash, ...]] | None:
-        """Slot, number of slots and inclusion path of the record under `key` in the latest state."""
+    def state_path(self, key: RecordKey) -> tuple[int, tuple[Hash, ...]] | None:
+        """Slot and inclusion path of the record under `key` in the latest state."""
         stored = self.state.stored(key)
-        if stored is None:
-            return None
-        tree = self._tree.tree
-        return stored.slot, len(tree), tree.inclusion_path(stored.slot)
+        return None if stored is None else (stored.slot, self._tree.tree.inclusion_path(stored.slot))
 
     def history_path(self, height: Height) -> tuple[Hash, ...]:
         """Inclusion path of the block at `height` in the history that the tip commits to: all blocks below it."""
@@ -214,6 +205,11 @@ class Chain:
         path = self._history.inclusion_path(height)
         self._history.extend([tip_leaf])
         return path
+
+    def height_of(self, block_hash: BlockHash) -> Height | None:
+        """The height of a block of the active chain; None for any other."""
+        known = self._blocks.header(block_hash)
+        return known.height if known is not None and self._blocks.active_hash(known.height) == block_hash else None
 
     def header_at(self, height: Height) -> KnownHeader:
         """The active header at `height`, which exists."""
@@ -224,7 +220,7 @@ class Chain:
 
     def subscribe(self, listener: Callable[[TipChanged], None], *, first: bool = False) -> None:
         """Call `listener` after every change of the tip, in the writer's thread; `first`: before those that take their time."""
-        self._listeners.insert(0 if first else len(self._listeners), listener)
+        self.listeners.subscribe(listener, first=first)
 
     # --- building ---
 
@@ -261,6 +257,7 @@ class Chain:
             state_root=state_root,
             history_root=self._history.root(),
             transaction_count=len(kept),
+            slot_count=transition.slot_count,
             payees=payees,
         )
         block = assemble_block(self.params, self.tip, commitment, kept, transition.codes, reward=reward, time=time)
@@ -382,20 +379,14 @@ class Chain:
     def _reorganise(self, block: Block, known: KnownHeader) -> TipChanged:
         """Take back blocks down to the fork and connect the better branch, in one database transaction."""
         self._blocks.add(known, block.encode())
-        branch = [known]
-        while self._blocks.active_hash(branch[-1].height) != branch[-1].hash:
-            parent = self._blocks.header(branch[-1].header.previous)
-            assert parent is not None, "a known header's parent is known"
-            branch.append(parent)
-        fork = branch.pop()
-        disconnected: list[ConnectedBlock] = []
-        connected: list[ConnectedBlock] = []
-        at = branch[-1]
+        fork, *branch = self._blocks.branch_of(known)
+        disconnected, connected = ChangedBlocks(self._read_transactions), ChangedBlocks(self._read_transactions)
+        at = known
         try:
             while self.tip.height > fork.height:
-                disconnected.append(self._disconnect())
-            for at in reversed(branch):
-                connected.append(self._connect(self._kept_block(at), at, signatures_checked=False))
+                disconnected.add(self._disconnect())
+            for at in branch:
+                connected.add(self._connect(self._kept_block(at), at, signatures_checked=False))
         except (Malformed, BlockViolation) as fault:
             self._connection.rollback()
             self._load()
@@ -406,7 +397,13 @@ class Chain:
                 raise
             raise BlockViolation(KNOWN_INVALID, reason=fault.code.name) from fault
         self._connection.commit()
-        return TipChanged(tuple(connected), tuple(disconnected))
+        return TipChanged(connected.blocks, disconnected.blocks)
+
+    def _read_transactions(self, block_hash: BlockHash) -> tuple[Transaction, ...]:
+        """The transactions of a block that is or was active."""
+        block = self._blocks.body(block_hash)
+        assert block is not None, "what was active is kept"
+        return tuple(self._decode_kept(block))
 
     def _kept_block(self, known: KnownHeader) -> Block:
         """A block whose body was found to belong to its header before it was kept. Raises `store.corrupt`."""
@@ -451,6 +448,8 @@ class Chain:
         transition = self._execute(transactions, commitment)
         if block.results != transition.codes:
             raise BlockViolation(WRONG_RESULTS)
+        if commitment.slot_count != transition.slot_count:
+            raise BlockViolation(WRONG_SLOT_COUNT, found=commitment.slot_count, expected=transition.slot_count)
         if commitment.state_root != self._tree.apply(transition):
             self._tree.take_back(transition.undo)
             raise BlockViolation(WRONG_ROOT, name="state")

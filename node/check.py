@@ -21,10 +21,10 @@ from ledger.params import Params
 from ledger.pow import target_from_compact, work_of
 from ledger.transition import Undo
 from ledger.types import Height, Timestamp
-from node.chain import OTHER_CHAIN, Chain
+from node.chain import Chain
 from node.errors import NodeError
 from node.store.blocks import BlockStore, KnownHeader
-from node.store.engine import STORE_CORRUPT, describe_store, explain_fault, open_engine
+from node.store.engine import OTHER_CHAIN, STORE_CORRUPT, describe_store, explain_fault, open_engine
 from node.store.migrate import STORE_NEWER, STORE_OLDER, SchemaVersion, migrate, read_version
 from node.store.reader import STORE_EMPTY
 from node.store.scan import FOLLOWING, begin_snapshot, find_difference

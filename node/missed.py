@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from ledger.block import Block
 from ledger.transaction import Transaction
+from ledger.types import BlockHash
 from node.store.blocks import BlockStore, KnownHeader
-from node.tip import ConnectedBlock, TipChanged
+from node.tip import ChangedBlocks, ConnectedBlock, TipChanged
 
 
 def find_missed_change(
-    store: BlockStore, told: KnownHeader, tip: KnownHeader, decode: Callable[[Block], list[Transaction]]
+    store: BlockStore, told: KnownHeader, tip: KnownHeader, read: Callable[[BlockHash], tuple[Transaction, ...]]
 ) -> TipChanged:
     """How the chain came from `told`, the last tip that listeners heard of, to `tip`. Raises `store.corrupt`."""
 
@@ -19,19 +19,15 @@ def find_missed_change(
             raise store.corrupt(f"the header below block {known.height} is missing")
         return found
 
-    def connected(known: KnownHeader) -> ConnectedBlock:
-        block = store.body(known.hash)
-        if block is None:
-            raise store.corrupt(f"the body of block {known.height} is missing")
-        return ConnectedBlock(known.hash, known.height, tuple(decode(block)))
-
-    gone: list[KnownHeader] = []
-    new: list[KnownHeader] = []
+    gone, new = ChangedBlocks(read), ChangedBlocks(read)
+    branch: list[KnownHeader] = []
     while told.hash != tip.hash:
         if told.height >= tip.height:
-            gone.append(told)
+            gone.add(ConnectedBlock(told.hash, told.height, read(told.hash)))
             told = parent_of(told)
         else:
-            new.append(tip)
+            branch.append(tip)
             tip = parent_of(tip)
-    return TipChanged(tuple(connected(known) for known in reversed(new)), tuple(connected(known) for known in gone))
+    for known in reversed(branch):
+        new.add(ConnectedBlock(known.hash, known.height, read(known.hash)))
+    return TipChanged(new.blocks, gone.blocks)

@@ -31,6 +31,11 @@ from ledger.errors import Code
 from node.errors import NodeError
 from node.store.postgres import ArrayStatement, create_postgres_engine
 
+OTHER_CHAIN = Code(
+    "store.other_chain",
+    "the store holds the chain {found}, and the params are those of {expected}",
+    "Use the params file that the store was made with, or another data folder.",
+)
 STORE_IN_USE = Code(
     "store.in_use",
     "another process uses the store {path}",

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import Code
-from node.chain import OTHER_CHAIN
 from node.check import DAMAGED, NO_TABLES, CheckReport, check_store
 from node.errors import NodeError
-from node.store.engine import STORE_CORRUPT, open_engine
+from node.store.engine import OTHER_CHAIN, STORE_CORRUPT, open_engine
 from node.store.migrate import STORE_NEWER, STORE_OLDER, migrate
 from node.store.reader import STORE_EMPTY
 from tests.node.forged_blocks import forge
