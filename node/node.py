@@ -29,11 +29,11 @@ from node.waiting import Offered, Released, WaitingBlocks, WaitingLimits
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
-    """How to run a node. `database_url` None: an SQLite file in the data folder."""
+    """How to run a node. `database_url` None: an SQLite file in the data folder; it may hold a password, so it is not shown."""
 
     data_dir: Path
     params: Params
-    database_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
     limits: MempoolLimits = field(default_factory=MempoolLimits)
     waiting_limits: WaitingLimits = field(default_factory=WaitingLimits)
 

@@ -25,6 +25,19 @@ ParamsFile = Annotated[
     ),
 ]
 Workers = Annotated[int, typer.Option("--workers", min=0, max=256, help="Processes that mine; 0 is none.")]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        "--database-url",
+        envvar="FANSUMER_DATABASE",
+        metavar="URL",
+        help=(
+            "The store: postgresql://USER@HOST:PORT/DATABASE, a password best in PGPASSWORD or ~/.pgpass. "
+            "By default an SQLite file in the chain's folder."
+        ),
+    ),
+]
 Payout = Annotated[
     str | None, typer.Option("--payout", metavar="ADDRESS", help="Whom mined blocks pay. Without it nothing is mined.")
 ]
@@ -40,6 +53,7 @@ PUBLIC_URL = re.compile(r"https?://[^/?#@\s]{1,200}")
 
 
 def up(
+    ctx: typer.Context,
     demo: Annotated[bool, typer.Option("--demo", help="With a demo brand and four weeks of purchases.")] = False,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Try everything in a temporary folder on a free port, then stop.")
@@ -47,6 +61,7 @@ def up(
     network: Network = "dev",
     params: ParamsFile = None,
     data_dir: DataDir = None,
+    database: Database = None,
     host: Host = "127.0.0.1",
     port: Port = 8780,
     workers: Workers = 1,
@@ -67,12 +82,16 @@ def up(
 
     if demo and smoke:
         raise typer.BadParameter("name either --demo or --smoke")
+    source = ctx.get_parameter_source("database")
+    if (demo or smoke) and source is not None and source.name == "COMMANDLINE":
+        raise typer.BadParameter("--demo and --smoke make a store of their own: leave --database out")
     console = Console()
     if smoke:
         running.run_smoke(console, workers=workers)
         return
-    name = "demo" if demo else network
-    options = _options(network, params, data_dir, host, port, workers, payout, public_url or [], chain=name)
+    chain = "demo" if demo else network
+    store = None if demo else database
+    options = _options(network, params, data_dir, store, host, port, workers, payout, public_url or [], chain=chain)
     if demo:
         running.run_demo(options, console)
     else:
@@ -84,6 +103,7 @@ def run(
     network: Network = "dev",
     params: ParamsFile = None,
     data_dir: DataDir = None,
+    database: Database = None,
     host: Host = "127.0.0.1",
     port: Port = 8780,
     workers: Workers = 1,
@@ -96,12 +116,15 @@ def run(
     Examples:
       fansumer node run --network dev --payout dfan1p...
       fansumer node run --data-dir chain --params params.json
+      fansumer node run --database postgresql://fansumer@localhost/ledger
     """
     from rich.console import Console
 
     from api.cli import up as running
 
-    options = _options(network, params, data_dir, host, port, workers, payout, public_url or [], chain=network)
+    options = _options(
+        network, params, data_dir, database, host, port, workers, payout, public_url or [], chain=network
+    )
     running.run_up(options, Console())
 
 
@@ -109,6 +132,7 @@ def _options(
     network: str,
     params: Path | None,
     data_dir: Path | None,
+    database: str | None,
     host: str,
     port: int,
     workers: int,
@@ -132,6 +156,7 @@ def _options(
     prefix = load_params(network, params, folder).address_prefix
     return UpOptions(
         data_dir=folder,
+        database_url=database,
         host=host,
         port=port,
         miner_workers=workers,

@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -54,7 +54,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """Where and how to run. `data_dir` None: the user's data folder. Port 0 takes a free one."""
+    """Where and how to run. `data_dir` None: the user's data folder. Port 0 takes a free one. `database_url` None: a file in it."""
 
     data_dir: Path | None = None
     host: str = DEFAULT_HOST
@@ -64,6 +64,7 @@ class UpOptions:
     network: str = "dev"
     params_file: Path | None = None
     origins: tuple[str, ...] = ()
+    database_url: str | None = field(default=None, repr=False)
 
 
 def default_folder(name: str) -> Path:
@@ -93,7 +94,7 @@ class Running:
     def __init__(self, options: UpOptions, folder: Path, params: Params, payout: Address | None) -> None:
         listener = bind_port(options.host, options.port)
         try:
-            self.node = Node(NodeConfig(folder, params))
+            self.node = Node(NodeConfig(folder, params, options.database_url))
         except BaseException:
             listener.close()
             raise

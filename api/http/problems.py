@@ -22,7 +22,7 @@ from ledger.address import PAYLOAD_BYTES
 from ledger.errors import Code, LedgerError, Malformed
 from node import proofs
 from node.errors import NodeError
-from node.store.engine import explain_fault
+from node.store.engine import STORE_REFUSED, STORE_UNREACHABLE, explain_fault
 
 log = structlog.get_logger()
 
@@ -169,16 +169,29 @@ def _respond(request: Request, fault: LedgerError, **more: Any) -> Response:
     return problem_response(shown, method=request.method, path=request.url.path, **more)
 
 
+def without_whereabouts(fault: LedgerError) -> LedgerError:
+    """A fault of the store without the path, server and user that it names: those are for the node's log."""
+    if not isinstance(fault, NodeError) or not fault.code.name.startswith("store."):
+        return fault
+    hidden = {"path": "of this node"}
+    if fault.code in (STORE_UNREACHABLE, STORE_REFUSED):
+        hidden["reason"] = "the node's log says why"
+    return NodeError(fault.code, **{name: hidden.get(name, value) for name, value in fault.fields.items()})
+
+
 async def _on_ledger_error(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, LedgerError), "registered for this class"
-    return _respond(request, fault)
+    shown = without_whereabouts(fault)
+    if shown is not fault:
+        log.error("http.store", path=request.url.path, code=fault.code.name, reason=str(fault))
+    return _respond(request, shown)
 
 
 async def _on_database_error(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, DatabaseError), "registered for this class"
     explained = explain_fault(fault, "of this node")
     log.error("http.store", path=request.url.path, code=explained.code.name, reason=str(fault.orig))
-    return _respond(request, explained)
+    return _respond(request, without_whereabouts(explained))
 
 
 def allowed_methods(request: Request) -> list[str]:

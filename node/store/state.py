@@ -12,7 +12,7 @@ from ledger.state import SlotContent, Stored, decode_record
 from ledger.transition import Transition, Undo
 from ledger.types import Hash, RecordKey, Slot
 from node.store.damage import check_types, present
-from node.store.engine import Bulk, ManyKeys, corrupt_store
+from node.store.engine import Bulk, ManyKeys, corrupt_store, read
 from node.store.tables import records
 
 RECORDS_REMEMBERED = 400_000
@@ -50,7 +50,7 @@ class StoreState:
         found = self._known.get(key, _UNKNOWN)
         if found is not _UNKNOWN:
             return found
-        row = self._connection.execute(self._by_key, {"wanted": key}).first()
+        row = read(self._connection, self._by_key, {"wanted": key}).first()
         return self._remember(key, row)
 
     def _remember(self, key: RecordKey, row: Any) -> Stored | None:
@@ -74,7 +74,7 @@ class StoreState:
 
     def next_free(self, slot: Slot) -> Slot:
         """The free slot that follows the free slot `slot`."""
-        found = self._connection.execute(self._free, {"wanted": slot}).scalar()
+        found = read(self._connection, self._free, {"wanted": slot}).scalar()
         return Slot(present(self._connection, found, f"slot {slot}"))
 
     def first_key(self, prefix: bytes, after: RecordKey) -> RecordKey | None:
@@ -83,7 +83,7 @@ class StoreState:
             return self._first[after]
         end = bytes((prefix[0] + 1,))
         query = select(records.c.key).where(records.c.key > after, records.c.key < end).order_by(records.c.key).limit(1)
-        found = self._connection.execute(query).scalar()
+        found = read(self._connection, query).scalar()
         first = None if found is None else RecordKey(found)
         if after == RecordKey(prefix):  # only the start of a table, so that there is nothing to bound
             self._first[after] = first
@@ -91,7 +91,7 @@ class StoreState:
 
     def content(self, slot: Slot) -> SlotContent | None:
         """What a slot holds now; None if it does not exist."""
-        row = self._connection.execute(select(records).where(records.c.slot == slot)).first()
+        row = read(self._connection, select(records).where(records.c.slot == slot)).first()
         if row is None:
             return None
         return SlotContent(RecordKey(row.key or b""), row.value, Slot(row.next_free))

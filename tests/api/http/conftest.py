@@ -48,8 +48,8 @@ def open_client(app: FastAPI, *, raises: bool = True) -> httpx2.AsyncClient:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """For tests that only read."""
+def story(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """For tests that only read; on each kind of store."""
     shop = LiveShop(tmp_path_factory.mktemp("node") / "data")
     shop.join(FAN, FRIEND)
     shop.chain.send("consent.grant", ConsentGrant(shop.program, PUBLISH, "", Timestamp(0)), author=FAN)
