@@ -23,9 +23,10 @@ from ledger.types import Height, RecordKey, Timestamp
 from node.chain import Chain
 from node.errors import NodeError
 from node.store.blocks import BlockStore
-from node.store.engine import explain_fault, open_engine
+from node.store.engine import describe_store, explain_fault, open_engine
 from node.store.migrate import migrate
-from node.store.tables import history, listing, records, transactions
+from node.store.scan import FOLLOWING, begin_snapshot, find_difference
+from node.store.tables import records
 
 NO_STORE = Code("audit.no_store", "there is no store at {path}", "Name the data folder of a node.")
 BAD_BLOCK = Code(
@@ -76,8 +77,6 @@ class AuditReport:
         return not self.findings
 
 
-SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
-
 Progress = Callable[[int, int], None]
 
 
@@ -92,7 +91,7 @@ def audit_store(
     try:
         return _audit(engine, params, progress)
     except DatabaseError as fault:
-        raise explain_fault(fault, str(path)) from fault
+        raise explain_fault(fault, describe_store(engine.url)) from fault
     finally:
         engine.dispose()
 
@@ -106,14 +105,14 @@ def _audit(engine: Engine, params: Params, progress: Progress | None) -> AuditRe
     try:
         with engine.connect() as connection:
             # One snapshot for all that is read: a node that goes on mining must not look like a false store.
-            connection.exec_driver_sql("BEGIN" if engine.dialect.name == "sqlite" else SNAPSHOT)
+            begin_snapshot(connection)
             _replay(connection, chain, report, progress)
             report.height, report.tip = chain.tip.height, chain.tip.hash
             report.state_root = chain.state_root
             report.chain = load_chain_record(Overlay(chain.state))
             if not report.findings:
                 with fresh_engine.connect() as fresh:
-                    for table in (records, transactions, history, listing):
+                    for table in FOLLOWING:
                         _compare(table, connection, fresh, report)
                     report.programs = dict(_books(fresh))
     finally:
@@ -152,20 +151,10 @@ def _replay(connection: Connection, chain: Chain, report: AuditReport, progress:
 
 def _compare(table: Table, stored: Connection, fresh: Connection, report: AuditReport) -> None:
     """Row by row in key order; the first difference is reported."""
-    query = select(table).order_by(*table.primary_key.columns)
-    ours = fresh.execution_options(yield_per=10_000).execute(query)
-    theirs = stored.execution_options(yield_per=10_000).execute(query)
-    count = 0
-    while True:
-        expected, found = ours.fetchone(), theirs.fetchone()
-        if expected is None and found is None:
-            return
-        if expected is None or found is None or tuple(expected) != tuple(found):
-            reason = f"row {count} is {'missing' if found is None else 'not the expected one'}"
-            text = str(NodeError(ROWS_DIFFER, table=table.name, reason=reason))
-            report.findings.append(Finding(ROWS_DIFFER.name, text))
-            return
-        count += 1
+    reason = find_difference(table, stored, fresh)
+    if reason is not None:
+        text = str(NodeError(ROWS_DIFFER, table=table.name, reason=reason))
+        report.findings.append(Finding(ROWS_DIFFER.name, text))
 
 
 def _books(connection: Connection) -> Iterator[tuple[bytes, Books]]:

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError
 
-from ledger import coinbase as coinbase_format
 from ledger.block import (
     BODY_MISMATCH,
     COMMITTED_WRONG,
@@ -21,15 +20,11 @@ from ledger.block import (
     Block,
     Commitment,
     check_body_belongs,
-    transaction_leaf,
-    transaction_root,
 )
-from ledger.difficulty import DifficultyState, next_bits
+from ledger.difficulty import DifficultyState
 from ledger.errors import BlockViolation, Code, LedgerError, Malformed, RuleViolation, Violation
 from ledger.fork_choice import Branch, TieKey, is_better
 from ledger.genesis import Genesis, make_genesis
-from ledger.hashing import COMMITMENT, sha256d
-from ledger.header import VERSION_BASE, Header
 from ledger.header_chain import check_header
 from ledger.kinds import Context
 from ledger.merkle import IncrementalTree
@@ -38,13 +33,16 @@ from ledger.pow import target_from_compact, work_of
 from ledger.transaction import Transaction, decode_transaction
 from ledger.transition import BlockExecution, Transition
 from ledger.types import BlockHash, ChainId, Hash, Height, RecordKey, Timestamp, TxId, Work
+from node.assembly import assemble_block, root_of
 from node.clock import Clock
 from node.collector import paused_collector
 from node.errors import NodeError
 from node.listeners import Listeners
+from node.missed import find_missed_change
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
-from node.store.engine import OTHER_CHAIN, corrupt_store, explain_fault
+from node.store.damage import check_kept, check_root, check_whole, present, read_commitment
+from node.store.engine import LOADED, OTHER_CHAIN, corrupt_store, describe_store, explain_fault
 from node.store.index import Index
 from node.store.prefetch import keys_read
 from node.store.state import StateTree, StoreState
@@ -62,7 +60,6 @@ BAD_TRANSACTION = Code(
     "block.transaction", "transaction {position} is not valid: {reason}", "Mine on the parent without it."
 )
 
-
 SYNC_TRANSACTIONS = 20_000
 """Transactions of one commit while many blocks come in a row; their undo and rows stay in memory until then."""
 SYNC_BLOCKS = 500
@@ -75,7 +72,7 @@ class Chain:
         self.params = params
         self._clock = clock
         self._tie_key = tie_key
-        self._path = str(engine.url.database)
+        self._path = describe_store(engine.url)
         self._verifier = SignatureVerifier()
         self.listeners = Listeners()
         self._is_syncing = False
@@ -108,6 +105,7 @@ class Chain:
         if first != genesis.chain_id:
             raise NodeError(OTHER_CHAIN, found=first, expected=genesis.chain_id)
         self._load()
+        self._told = self.tip
 
     def _write_genesis(self, genesis: Genesis) -> None:
         header = genesis.block.header
@@ -132,7 +130,7 @@ class Chain:
         self._tree.rebuild(self._connection)
         *earlier, _ = (known.history_leaf for known in self._blocks.active_headers())
         self._history = IncrementalTree(earlier)
-        commitment = Commitment.decode(block.commitment_bytes)
+        commitment = read_commitment(self._connection, block)
         if self._tree.tree.root() != commitment.state_root or self._history.root() != commitment.history_root:
             raise corrupt_store(self._connection, "its records or headers are not those that the last block commits to")
         self._history.extend([tip.history_leaf])
@@ -140,8 +138,21 @@ class Chain:
         first = Height(max(tip.height - self.params.validity_blocks_max, 1))
         for height, kept in enumerate(self._blocks.active_blocks(first), start=first):
             self._window.extend(Height(height), self._decode_kept(kept))
+        self._connection.info[LOADED] = True
         self._connection.rollback()
-        self._is_stale = False
+        self._is_stale, self._may_have_missed = False, True
+
+    def _refresh(self) -> None:
+        """After a fault, or where the database session is another one: load again, and tell what was not told."""
+        if self._is_stale or LOADED not in self._connection.info:
+            self._load()
+        if self._may_have_missed and self._told.hash != self.tip.hash:
+            self._tell(find_missed_change(self._blocks, self._told, self.tip, self._read_transactions))
+        self._may_have_missed = False
+
+    def _tell(self, changed: TipChanged) -> None:
+        self._told = self.tip
+        self.listeners.announce(changed)
 
     def _decode_kept(self, block: Block) -> list[Transaction]:
         """The transactions of a block that was valid when it was kept. Raises `store.corrupt`."""
@@ -218,10 +229,10 @@ class Chain:
         """A block on the tip with as many of `transactions` as are valid and fit, in their order. Raises `NodeError`."""
         try:
             with paused_collector():
-                if self._is_stale:
-                    self._load()
+                self._refresh()
                 return self._build(transactions, payees_of, time)
         except DatabaseError as fault:
+            self._recover()
             raise explain_fault(fault, self._path) from fault
 
     def _build(self, transactions: Iterable[Transaction], payees_of: PayeesOf, time: Timestamp) -> Template:
@@ -243,25 +254,15 @@ class Chain:
         commitment = Commitment(
             chain_id=self.chain_id,
             height=context.height,
-            transaction_root=_root_of(kept, transition.codes),
+            transaction_root=root_of(kept, transition.codes),
             state_root=state_root,
             history_root=self._history.root(),
             transaction_count=len(kept),
             slot_count=transition.slot_count,
             payees=payees,
-        ).encode()
-        coinbase = coinbase_format.build(
-            height=context.height,
-            extranonce=coinbase_format.Extranonce(bytes(8)),
-            reward=reward,
-            magic=coinbase_format.Magic(self.params.magic),
-            commitment=COMMITMENT(commitment),
         )
-        bits = next_bits(self.params.difficulty_eras, self.tip.difficulty)
-        time = Timestamp(max(time, self.tip.header.time + 1))
-        header = Header(VERSION_BASE, self.tip.hash, Hash(sha256d(coinbase)), time, bits, 0)
-        block = Block(header, coinbase, commitment, tuple(tx.raw for tx in kept), transition.codes)
-        return Template(block, target_from_compact(bits), context.height, reward, tuple(dropped))
+        block = assemble_block(self.params, self.tip, commitment, kept, transition.codes, reward=reward, time=time)
+        return Template(block, target_from_compact(block.header.bits), context.height, reward, tuple(dropped))
 
     # --- accepting ---
 
@@ -292,8 +293,7 @@ class Chain:
         """
         try:
             with paused_collector():
-                if self._is_stale:
-                    self._load()
+                self._refresh()
                 try:
                     return self._accept(block, signatures_checked)
                 except (Malformed, Violation):
@@ -317,7 +317,7 @@ class Chain:
         changed = TipChanged(tuple(self._uncommitted), ())
         self._connection.commit()
         self._uncommitted = []
-        self.listeners.announce(changed)
+        self._tell(changed)
 
     def _accept(self, block: Block, signatures_checked: bool) -> AcceptedBlock:
         block_hash = block.hash
@@ -337,7 +337,7 @@ class Chain:
             return self._extend(block, known, signatures_checked)
         self._commit()
         if is_better(Branch(known.hash, known.work), Branch(self.tip.hash, self.tip.work), self._tie_key):
-            self.listeners.announce(self._reorganise(block, known))
+            self._tell(self._reorganise(block, known))
             return AcceptedBlock(known.hash, is_new=True, is_tip=True)
         self._blocks.add(known, block.encode())
         self._connection.commit()
@@ -361,6 +361,7 @@ class Chain:
         try:
             connected = self._connect(block, known, signatures_checked)
         except (Malformed, BlockViolation) as fault:
+            check_whole(self._connection)
             self._remember_invalid(block, known, fault)
             raise
         self._blocks.add(known, block.encode())
@@ -386,10 +387,13 @@ class Chain:
         try:
             while self.tip.height > fork.height:
                 disconnected.add(self._disconnect())
+            check_root(self._connection, self.state_root, self._blocks.body(fork.hash))
             for at in branch:
-                connected.add(self._connect(self._kept_block(at), at, signatures_checked=False))
+                kept = check_kept(self._connection, self._blocks.body(at.hash), self.params)
+                connected.add(self._connect(kept, at, signatures_checked=False))
         except (Malformed, BlockViolation) as fault:
             self._connection.rollback()
+            check_whole(self._connection)
             self._load()
             self._blocks.add(known, block.encode())
             self._blocks.condemn(at.hash, fault.code.name)
@@ -402,25 +406,13 @@ class Chain:
 
     def _read_transactions(self, block_hash: BlockHash) -> tuple[Transaction, ...]:
         """The transactions of a block that is or was active."""
-        block = self._blocks.body(block_hash)
-        assert block is not None, "what was active is kept"
+        block = present(self._connection, self._blocks.body(block_hash), "a block that was active")
         return tuple(self._decode_kept(block))
-
-    def _kept_block(self, known: KnownHeader) -> Block:
-        """A block whose body was found to belong to its header before it was kept. Raises `store.corrupt`."""
-        block = self._blocks.body(known.hash)
-        assert block is not None, "a kept header has its body"
-        try:
-            check_body_belongs(block, self.params)
-        except LedgerError as fault:
-            raise corrupt_store(self._connection, f"the body of block {known.hash.hex()}: {fault}") from fault
-        return block
 
     def _disconnect(self) -> ConnectedBlock:
         gone = self.tip
-        block = self._blocks.body(gone.hash)
-        parent = self._blocks.header(gone.header.previous)
-        assert block is not None and parent is not None, "the active chain is whole"
+        block = present(self._connection, self._blocks.body(gone.hash), "the last block")
+        parent = present(self._connection, self._blocks.header(gone.header.previous), "the last block's parent")
         undo = self._blocks.deactivate(gone.height)
         self.state.take_back(undo)
         self._tree.take_back(undo)
@@ -487,10 +479,6 @@ class Chain:
     def close(self) -> None:
         """Close the store; what was committed is safe."""
         self._verifier.close()
-        self._connection.rollback()
+        with suppress(DatabaseError):  # a server that is gone has ended what was not committed
+            self._connection.rollback()
         self._connection.close()
-
-
-def _root_of(transactions: Sequence[Transaction], codes: Sequence[tuple[str, ...]]) -> Hash:
-    leaves = [transaction_leaf(tx.wtxid, code) for tx, code in zip(transactions, codes, strict=True)]
-    return transaction_root(leaves)

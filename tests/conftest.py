@@ -1,12 +1,16 @@
-"""What holds for every test: how many examples hypothesis draws, and that only functional tests open sockets."""
+"""What holds for every test: examples that hypothesis draws, who may open sockets, and the stores that tests run on."""
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.postgres import NO_POSTGRES, NOT_PROVED, NoPostgres, Postgres, open_postgres
+from tests.support.stores import KINDS, SQLITE, stores_on
 
 TESTS = Path(__file__).resolve().parent
 # Processes on the loopback interface; everything else is a unit or a property test, or a network simulated in one process.
@@ -42,3 +46,30 @@ def no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(socket, "socket", GuardedSocket)
     monkeypatch.setattr(socket, "getaddrinfo", refuse_lookup)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL server, one for each worker; where none can be had, the test is skipped and the summary says so."""
+    try:
+        server = open_postgres()
+    except NoPostgres as reason:
+        # A machine without a server can still run all the rest, and the last lines of the run say what is missing.
+        pytest.skip(f"{NO_POSTGRES}: {reason}")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Which kind of store tests make in a module that asks for this: it is run once for each. Its own stores come after it."""
+    with stores_on(None if request.param == SQLITE else request.getfixturevalue("postgres")):
+        yield request.param
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly that nothing was shown about PostgreSQL."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if NO_POSTGRES in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section("PostgreSQL", sep="!", red=True, bold=True)
+        terminalreporter.write_line(f"{len(skipped)} tests skipped. {NOT_PROVED}", red=True, bold=True)

@@ -1,10 +1,8 @@
 """`fansumer audit`: verifying a node's store from the first block."""
 
-from typing import Annotated
-
 import typer
 
-from api.cli.node import DataDir, Network, ParamsFile
+from api.cli.node import Database, DataDir, Network, ParamsFile
 from api.cli.options import AsJson
 
 app = typer.Typer(no_args_is_help=True, help="Verify a chain from its first block, with nobody's permission.")
@@ -24,9 +22,7 @@ def verify(
     network: Network = "dev",
     params: ParamsFile = None,
     data_dir: DataDir = None,
-    database_url: Annotated[
-        str | None, typer.Option("--database-url", help="The store's URL, where it is not the folder's SQLite file.")
-    ] = None,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay a store from genesis: work, signatures, rules, supply, roots, then its tables row by row.
@@ -48,7 +44,7 @@ def verify(
     chain_params = load_params(network, params, folder)
     try:
         with show_progress(is_shown=not as_json) as progress:
-            report = audit_store(folder, chain_params, database_url=database_url, progress=progress)
+            report = audit_store(folder, chain_params, database_url=database, progress=progress)
     except NodeError as fault:
         report_fault(fault)
         raise typer.Exit(EXIT_NOT_READ) from None

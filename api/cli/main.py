@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from api.cli import audit, brand, chain, creator, demo, node, proof, wallet
+from api.cli import audit, brand, chain, creator, db, demo, node, proof, wallet
 from api.cli.output import report_fault
 from api.wallet.errors import ClientProblem
 from ledger.errors import LedgerError
@@ -43,6 +43,7 @@ app.add_typer(creator.app, name="creator")
 app.add_typer(chain.app, name="chain")
 app.add_typer(proof.app, name="proof")
 app.add_typer(audit.app, name="audit")
+app.add_typer(db.app, name="db")
 app.add_typer(demo.app, name="demo")
 
 

@@ -1,5 +1,6 @@
 """`fansumer up` and `fansumer node`: running a node."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,12 +25,35 @@ ParamsFile = Annotated[
     ),
 ]
 Workers = Annotated[int, typer.Option("--workers", min=0, max=256, help="Processes that mine; 0 is none.")]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        "--database-url",
+        envvar="FANSUMER_DATABASE",
+        metavar="URL",
+        help=(
+            "The store: postgresql://USER@HOST:PORT/DATABASE, a password best in PGPASSWORD or ~/.pgpass. "
+            "By default an SQLite file in the chain's folder."
+        ),
+    ),
+]
 Payout = Annotated[
     str | None, typer.Option("--payout", metavar="ADDRESS", help="Whom mined blocks pay. Without it nothing is mined.")
 ]
+PublicUrl = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--public-url",
+        metavar="URL",
+        help="What clients call this node, such as https://node.example; signed requests for other names are refused.",
+    ),
+]
+PUBLIC_URL = re.compile(r"https?://[^/?#@\s]{1,200}")
 
 
 def up(
+    ctx: typer.Context,
     demo: Annotated[bool, typer.Option("--demo", help="With a demo brand and four weeks of purchases.")] = False,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Try everything in a temporary folder on a free port, then stop.")
@@ -37,10 +61,12 @@ def up(
     network: Network = "dev",
     params: ParamsFile = None,
     data_dir: DataDir = None,
+    database: Database = None,
     host: Host = "127.0.0.1",
     port: Port = 8780,
     workers: Workers = 1,
     payout: Payout = None,
+    public_url: PublicUrl = None,
 ) -> None:
     """Start a node with API and miner. Ctrl-C stops it, and nothing is lost.
 
@@ -56,11 +82,16 @@ def up(
 
     if demo and smoke:
         raise typer.BadParameter("name either --demo or --smoke")
+    source = ctx.get_parameter_source("database")
+    if (demo or smoke) and source is not None and source.name == "COMMANDLINE":
+        raise typer.BadParameter("--demo and --smoke make a store of their own: leave --database out")
     console = Console()
     if smoke:
         running.run_smoke(console, workers=workers)
         return
-    options = _options(network, params, data_dir, host, port, workers, payout, chain="demo" if demo else network)
+    chain = "demo" if demo else network
+    store = None if demo else database
+    options = _options(network, params, data_dir, store, host, port, workers, payout, public_url or [], chain=chain)
     if demo:
         running.run_demo(options, console)
     else:
@@ -72,10 +103,12 @@ def run(
     network: Network = "dev",
     params: ParamsFile = None,
     data_dir: DataDir = None,
+    database: Database = None,
     host: Host = "127.0.0.1",
     port: Port = 8780,
     workers: Workers = 1,
     payout: Payout = None,
+    public_url: PublicUrl = None,
 ) -> None:
     """Run a node. Ctrl-C stops it, and nothing is lost.
 
@@ -83,22 +116,28 @@ def run(
     Examples:
       fansumer node run --network dev --payout dfan1p...
       fansumer node run --data-dir chain --params params.json
+      fansumer node run --database postgresql://fansumer@localhost/ledger
     """
     from rich.console import Console
 
     from api.cli import up as running
 
-    running.run_up(_options(network, params, data_dir, host, port, workers, payout, chain=network), Console())
+    options = _options(
+        network, params, data_dir, database, host, port, workers, payout, public_url or [], chain=network
+    )
+    running.run_up(options, Console())
 
 
 def _options(
     network: str,
     params: Path | None,
     data_dir: Path | None,
+    database: str | None,
     host: str,
     port: int,
     workers: int,
     payout: str | None,
+    public_urls: list[str],
     *,
     chain: str,
 ) -> "UpOptions":
@@ -110,14 +149,19 @@ def _options(
     from api.cli.session import parse_address
     from api.cli.up import UpOptions, default_folder
 
+    origins = tuple(url.rstrip("/") for url in public_urls)
+    if not all(PUBLIC_URL.fullmatch(origin) for origin in origins):
+        raise typer.BadParameter("--public-url is http:// or https:// and a name, without a path")
     folder = data_dir or default_folder(chain)
     prefix = load_params(network, params, folder).address_prefix
     return UpOptions(
         data_dir=folder,
+        database_url=database,
         host=host,
         port=port,
         miner_workers=workers,
         payout=None if payout is None else parse_address(prefix, payout),
         network=network,
         params_file=params,
+        origins=origins,
     )

@@ -17,11 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from api.request_signature import ACCEPT_SIGNATURE
 from ledger.address import PAYLOAD_BYTES
 from ledger.errors import Code, LedgerError, Malformed
 from node import proofs
 from node.errors import NodeError
-from node.store.engine import explain_fault
+from node.store.engine import STORE_REFUSED, STORE_UNREACHABLE, explain_fault
 
 log = structlog.get_logger()
 
@@ -82,8 +83,21 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "mempool.full": 503,
     "mempool.author_limit": 429,
     "mempool.replacement_fee": 409,
+    "receipt.unknown": 404,
+    "receipt.conflict": 409,
+    "receipt.erased": 410,
+    "signature.missing": 401,
+    "signature.expired": 401,
+    "signature.wrong": 401,
+    "signature.coverage": 401,
+    "signature.foreign_key": 401,
+    "signature.threshold": 401,
+    "signature.replayed": 401,
+    "events.position": 409,
+    "events.busy": 503,
 }
 STATUS_OF_STORE: Final = 503
+STATUS_UNSIGNED: Final = 401
 ADDRESS_FIELDS: Final = frozenset({"account", "issuer", "member"})
 """Fields of faults that hold an account's address."""
 RETRY_STATUSES: Final = frozenset({429, 503})
@@ -144,6 +158,8 @@ def problem_response(
     sent = dict(headers or {})
     if found in RETRY_STATUSES:
         sent.setdefault("Retry-After", str(RETRY_SECONDS))
+    if found == STATUS_UNSIGNED:
+        sent.update({"WWW-Authenticate": "Signature", "Accept-Signature": ACCEPT_SIGNATURE})
     body = json.dumps(document, separators=(",", ":")).encode()
     return Response(body, found, headers=sent, media_type=MEDIA_TYPE)
 
@@ -153,16 +169,29 @@ def _respond(request: Request, fault: LedgerError, **more: Any) -> Response:
     return problem_response(shown, method=request.method, path=request.url.path, **more)
 
 
+def without_whereabouts(fault: LedgerError) -> LedgerError:
+    """A fault of the store without the path, server and user that it names: those are for the node's log."""
+    if not isinstance(fault, NodeError) or not fault.code.name.startswith("store."):
+        return fault
+    hidden = {"path": "of this node"}
+    if fault.code in (STORE_UNREACHABLE, STORE_REFUSED):
+        hidden["reason"] = "the node's log says why"
+    return NodeError(fault.code, **{name: hidden.get(name, value) for name, value in fault.fields.items()})
+
+
 async def _on_ledger_error(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, LedgerError), "registered for this class"
-    return _respond(request, fault)
+    shown = without_whereabouts(fault)
+    if shown is not fault:
+        log.error("http.store", path=request.url.path, code=fault.code.name, reason=str(fault))
+    return _respond(request, shown)
 
 
 async def _on_database_error(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, DatabaseError), "registered for this class"
     explained = explain_fault(fault, "of this node")
     log.error("http.store", path=request.url.path, code=explained.code.name, reason=str(fault.orig))
-    return _respond(request, explained)
+    return _respond(request, without_whereabouts(explained))
 
 
 def allowed_methods(request: Request) -> list[str]:

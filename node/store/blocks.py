@@ -11,7 +11,8 @@ from ledger.errors import Malformed
 from ledger.header import Header
 from ledger.transition import Undo
 from ledger.types import BlockHash, Hash, Height, Timestamp, Work
-from node.store.engine import Bulk, corrupt_store
+from node.errors import NodeError
+from node.store.engine import Bulk, corrupt_store, read
 from node.store.tables import active, bodies, headers, undo
 
 
@@ -56,20 +57,24 @@ class BlockStore:
 
     def header(self, block_hash: BlockHash) -> KnownHeader | None:
         """The header with this hash, if it is known."""
-        row = self._connection.execute(self._header, {"wanted": block_hash}).first()
-        return None if row is None else _known(row)
+        row = read(self._connection, self._header, {"wanted": block_hash}).first()
+        return None if row is None else self._known(row)
 
     def body(self, block_hash: BlockHash) -> Block | None:
         """The whole block with this hash, if it is here."""
-        data = self._connection.execute(select(bodies.c.block).where(bodies.c.hash == block_hash)).scalar()
+        data = read(self._connection, select(bodies.c.block).where(bodies.c.hash == block_hash)).scalar()
         return None if data is None else self._decode(data)
+
+    def corrupt(self, reason: str) -> NodeError:
+        """What the store holds can't be what was written into it."""
+        return corrupt_store(self._connection, reason)
 
     def _decode(self, data: bytes) -> Block:
         """A block that was whole when it was written. Raises `store.corrupt`, never what would blame the block."""
         try:
             return Block.decode(data)
-        except Malformed as fault:
-            raise corrupt_store(self._connection, str(fault)) from fault
+        except (Malformed, TypeError) as fault:
+            raise self.corrupt(str(fault)) from fault
 
     def add(self, known: KnownHeader, block_bytes: bytes) -> None:
         """Keep a block whose header is good and whose body belongs to it."""
@@ -95,13 +100,15 @@ class BlockStore:
 
     def deactivate(self, height: Height) -> Undo:
         """Take the active block at `height` off the chain; returns how to undo it."""
-        data = self._connection.execute(select(undo.c.data).where(undo.c.height == height)).scalar_one()
+        data = self._connection.execute(select(undo.c.data).where(undo.c.height == height)).scalar()
+        if data is None:
+            raise corrupt_store(self._connection, f"undo of block {height} is missing")
         for table in (active, undo):
             self._connection.execute(delete(table).where(table.c.height == height))
         try:
             return Undo.decode(data)
-        except Malformed as fault:
-            raise corrupt_store(self._connection, f"undo of block {height}: {fault}") from fault
+        except (Malformed, TypeError) as fault:
+            raise self.corrupt(f"undo of block {height}: {fault}") from fault
 
     def condemn(self, block_hash: BlockHash, code: str) -> None:
         """Remember that a block can never be connected, nor anything that builds on it."""
@@ -113,7 +120,7 @@ class BlockStore:
 
     def active_hash(self, height: Height) -> BlockHash | None:
         """Hash of the active block at `height`."""
-        found = self._connection.execute(select(active.c.hash).where(active.c.height == height)).scalar()
+        found = read(self._connection, select(active.c.hash).where(active.c.height == height)).scalar()
         return None if found is None else BlockHash(found)
 
     def branch_of(self, tip: KnownHeader) -> list[KnownHeader]:
@@ -121,37 +128,54 @@ class BlockStore:
         found = [tip]
         while self.active_hash(found[-1].height) != found[-1].hash:
             parent = self.header(found[-1].header.previous)
-            assert parent is not None, "a known header's parent is known"
+            if parent is None:
+                raise corrupt_store(self._connection, "a known header's parent is missing")
             found.append(parent)
         return found[::-1]
 
     def tip(self) -> KnownHeader | None:
         """The active block with the greatest height."""
-        height = self._connection.execute(select(func.max(active.c.height))).scalar()
+        height = read(self._connection, select(func.max(active.c.height))).scalar()
         if height is None:
             return None
         block_hash = self.active_hash(Height(height))
         known = None if block_hash is None else self.header(block_hash)
         if known is None:
-            raise corrupt_store(self._connection, f"the header of block {height} is missing")
+            raise self.corrupt(f"the header of block {height} is missing")
         return known
 
     def active_headers(self) -> Iterator[KnownHeader]:
         """The active chain's headers from genesis on."""
         joined = headers.join(active, headers.c.hash == active.c.hash)
         query = select(headers).select_from(joined).order_by(active.c.height)
-        for row in self._connection.execute(query, execution_options={"yield_per": 10_000}):
-            yield _known(row)
+        with self._connection.execute(query, execution_options={"yield_per": 10_000}) as rows:
+            for row in rows:
+                yield self._known(row)
+
+    def all_headers(self) -> Iterator[KnownHeader]:
+        """Every known header, each after its parent."""
+        query = select(headers).order_by(headers.c.height, headers.c.hash)
+        with self._connection.execute(query, execution_options={"yield_per": 10_000}) as rows:
+            for row in rows:
+                yield self._known(row)
 
     def active_blocks(self, first: Height) -> Iterator[Block]:
         """The active chain's blocks from the height `first` on."""
         joined = bodies.join(active, bodies.c.hash == active.c.hash)
         query = select(bodies.c.block).select_from(joined).where(active.c.height >= first).order_by(active.c.height)
-        for row in self._connection.execute(query, execution_options={"yield_per": 16}):
-            yield self._decode(row[0])
+        with self._connection.execute(query, execution_options={"yield_per": 16}) as rows:
+            for row in rows:
+                yield self._decode(row[0])
+
+    def _known(self, row: Row[tuple[object, ...]]) -> KnownHeader:
+        """A header that was good when it was written. Raises `store.corrupt`."""
+        try:
+            return _decode_header(row)
+        except (Malformed, TypeError, ValueError, OverflowError) as fault:
+            raise corrupt_store(self._connection, f"a header: {fault}") from fault
 
 
-def _known(row: Row[tuple[object, ...]]) -> KnownHeader:
+def _decode_header(row: Row[tuple[object, ...]]) -> KnownHeader:
     height, header = Height(row.height), Header.decode(row.raw)
     return KnownHeader(
         hash=BlockHash(row.hash),

@@ -108,6 +108,15 @@ class HistoryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockEventRow:
+    """Something that happened in a block. `txid` is None for due work and rewards."""
+
+    sequence: int
+    txid: TxId | None
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
 class ListedRow:
     """An object of a list, and the event that put it there."""
 
@@ -143,13 +152,38 @@ class Reader:
 
         Statements go to the driver's cursor: SQLAlchemy's own way takes ten times as long as a small query on SQLite.
         """
+        return Snapshot(self, self._queries)
+
+    def open_snapshot(self) -> Any:
+        """The thread's cursor, at the begin of a snapshot. A connection that was lost meanwhile is replaced by a new one."""
         cursor: Any = getattr(self._threads, "cursor", None)
-        if cursor is None:
-            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            cursor = self._threads.cursor = connection.connection.cursor()
-            with self._caches:
-                self._connections.append(connection)
-        return Snapshot(self, cursor, self._queries)
+        if cursor is not None:
+            try:
+                self.execute(cursor, self.begin)
+                return cursor
+            except DatabaseError as fault:
+                if not self.drop_lost_connection(fault):
+                    raise
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with self._caches:
+            self._connections.append(connection)
+        self._threads.connection = connection
+        cursor = self._threads.cursor = connection.connection.cursor()
+        self.execute(cursor, self.begin)
+        return cursor
+
+    def drop_lost_connection(self, fault: DatabaseError) -> bool:
+        """Whether the fault is that the thread's connection is lost; then the next snapshot makes another."""
+        connection: Connection = self._threads.connection
+        raw: Any = connection.connection.dbapi_connection
+        if fault.orig is None or not self._engine.dialect.is_disconnect(fault.orig, raw, self._threads.cursor):  # type: ignore[arg-type] # any driver's error
+            return False
+        self._threads.cursor = self._threads.connection = None
+        with self._caches:
+            self._connections.remove(connection)
+        connection.invalidate()
+        connection.close()
+        return True
 
     def execute(self, cursor: Any, sql: str) -> None:
         """Run a statement without values. Raises `DatabaseError`."""
@@ -195,19 +229,24 @@ class Snapshot:
 
     __slots__ = ("_cursor", "_queries", "_reader")
 
-    def __init__(self, reader: Reader, cursor: Any, queries: Queries) -> None:
+    def __init__(self, reader: Reader, queries: Queries) -> None:
         self._reader = reader
-        self._cursor = cursor
+        self._cursor: Any = None
         self._queries = queries
 
     def __enter__(self) -> Self:
-        self._reader.execute(self._cursor, self._reader.begin)
+        self._cursor = self._reader.open_snapshot()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._reader.execute(self._cursor, "COMMIT" if kind is None else "ROLLBACK")
+        try:
+            self._reader.execute(self._cursor, "COMMIT" if kind is None else "ROLLBACK")
+        except DatabaseError as fault:
+            # Where the connection was lost, all was read by then, or a statement has failed and said so.
+            if not self._reader.drop_lost_connection(fault):
+                raise
 
     # --- the chain ---
 
@@ -329,6 +368,17 @@ class Snapshot:
         """What a transaction did, in order."""
         rows = self._queries.events_of.rows(self._cursor, place.height, place.position + 1, EVENTS_MAX)
         return [decode_event(name, data) for _, name, data in rows]
+
+    def block_events(self, height: Height, first: int, limit: int, subject: bytes | None = None) -> list[BlockEventRow]:
+        """What happened in the active block at `height` from the sequence number `first` on; `subject` keeps one history's."""
+        if subject is None:
+            rows = self._queries.block_events.rows(self._cursor, height, first, limit)
+        else:
+            rows = self._queries.block_events_of.rows(self._cursor, height, first, limit, subject)
+        return [
+            BlockEventRow(sequence, None if txid is None else TxId(txid), decode_event(name, data))
+            for sequence, name, data, txid in rows
+        ]
 
     def event_at(self, subject: bytes, position: Position) -> Event:
         """The event of `subject` at a position that a list named."""

@@ -11,7 +11,8 @@ from ledger.merkle import IncrementalTree
 from ledger.state import SlotContent, Stored, decode_record
 from ledger.transition import Transition, Undo
 from ledger.types import Hash, RecordKey, Slot
-from node.store.engine import Bulk, ManyKeys, corrupt_store
+from node.store.damage import check_types, present
+from node.store.engine import Bulk, ManyKeys, corrupt_store, read
 from node.store.tables import records
 
 RECORDS_REMEMBERED = 400_000
@@ -49,7 +50,7 @@ class StoreState:
         found = self._known.get(key, _UNKNOWN)
         if found is not _UNKNOWN:
             return found
-        row = self._connection.execute(self._by_key, {"wanted": key}).first()
+        row = read(self._connection, self._by_key, {"wanted": key}).first()
         return self._remember(key, row)
 
     def _remember(self, key: RecordKey, row: Any) -> Stored | None:
@@ -59,7 +60,7 @@ class StoreState:
                 del self._known[old]
         try:
             found = None if row is None else Stored(Slot(row[0]), row[1], decode_record(key, unpack(row[1])))
-        except Malformed as fault:
+        except (Malformed, TypeError) as fault:
             raise corrupt_store(self._connection, f"record {key.hex()}: {fault}") from fault
         self._known[key] = found
         return found
@@ -73,8 +74,8 @@ class StoreState:
 
     def next_free(self, slot: Slot) -> Slot:
         """The free slot that follows the free slot `slot`."""
-        found = self._connection.execute(self._free, {"wanted": slot}).scalar_one()
-        return Slot(found)
+        found = read(self._connection, self._free, {"wanted": slot}).scalar()
+        return Slot(present(self._connection, found, f"slot {slot}"))
 
     def first_key(self, prefix: bytes, after: RecordKey) -> RecordKey | None:
         """The smallest key of a table that is greater than `after`. Remembered: every block asks for the next due work."""
@@ -82,7 +83,7 @@ class StoreState:
             return self._first[after]
         end = bytes((prefix[0] + 1,))
         query = select(records.c.key).where(records.c.key > after, records.c.key < end).order_by(records.c.key).limit(1)
-        found = self._connection.execute(query).scalar()
+        found = read(self._connection, query).scalar()
         first = None if found is None else RecordKey(found)
         if after == RecordKey(prefix):  # only the start of a table, so that there is nothing to bound
             self._first[after] = first
@@ -90,7 +91,7 @@ class StoreState:
 
     def content(self, slot: Slot) -> SlotContent | None:
         """What a slot holds now; None if it does not exist."""
-        row = self._connection.execute(select(records).where(records.c.slot == slot)).first()
+        row = read(self._connection, select(records).where(records.c.slot == slot)).first()
         if row is None:
             return None
         return SlotContent(RecordKey(row.key or b""), row.value, Slot(row.next_free))
@@ -133,8 +134,9 @@ class StoreState:
         slots: Any = [slot for slot, _ in undo.contents]
         found = dict(map(tuple, self._slots.rows(slots)))
         for slot, _ in undo.contents:
-            assert slot in found, f"slot {slot} of a connected block is missing"
-            self._known.pop(found[slot] or b"", None)
+            if slot not in found:
+                raise corrupt_store(self._connection, f"slot {slot} is missing")
+            self._known.pop(RecordKey(found[slot] or b""), None)
         for _, old in undo.contents:
             if old is not None:
                 self._known.pop(old.key, None)
@@ -156,7 +158,8 @@ class StateTree:
         self.tree = IncrementalTree()
 
     def rebuild(self, connection: Connection) -> None:
-        """Read every slot in order."""
+        """Read every slot in order. Raises `store.corrupt`."""
+        check_types(connection)
         query = select(records.c.slot, records.c.key, records.c.value, records.c.next_free).order_by(records.c.slot)
         rows = connection.execute(query, execution_options={"yield_per": 10_000})
         self.tree = IncrementalTree(

@@ -12,10 +12,16 @@ metadata = MetaData()
 ROWID = BigInteger().with_variant(Integer(), "sqlite")
 """An integer key that SQLite takes as the row's own number, so that a row is found by one search and not by two."""
 
+
+def ascii_text(length: int) -> String:
+    """A short text that orders by its bytes on every database: PostgreSQL would order by its language."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 meta = Table(
     "meta",
     metadata,
-    Column("name", String(32), primary_key=True),
+    Column("name", ascii_text(32), primary_key=True),
     Column("value", LargeBinary, nullable=False),
     comment="Facts of the store: params, chain id.",
 )
@@ -82,7 +88,7 @@ history = Table(
     Column("height", BigInteger, primary_key=True, autoincrement=False),
     Column("sequence", Integer, primary_key=True, autoincrement=False, comment="of the event within its block"),
     Column("place", Integer, nullable=False, comment="0 due work, 1.. the transactions, last the reward"),
-    Column("name", String(32), nullable=False),
+    Column("name", ascii_text(32), nullable=False),
     Column("data", LargeBinary, nullable=False, comment="canonical array of the event's fields"),
     Index("history_by_height", "height"),
     sqlite_with_rowid=False,
@@ -92,7 +98,7 @@ listing = Table(
     "listing",
     metadata,
     Column("parent", LargeBinary(32), primary_key=True, comment="empty for programs and campaigns"),
-    Column("kind", String(16), primary_key=True),
+    Column("kind", ascii_text(16), primary_key=True),
     Column("id", LargeBinary(97), primary_key=True),
     Column("height", BigInteger, nullable=False),
     Column("sequence", Integer, nullable=False),

@@ -1,4 +1,4 @@
-"""A chain on an SQLite file, driven block by block, beside the same chain in memory."""
+"""A chain on a store of its own, driven block by block, beside the same chain in memory."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +25,7 @@ from node.store.tables import active, history, listing, records, transactions, u
 from node.tip import AcceptedBlock
 from tests.support.memory_chain import MinedBlock, Scenario, Signer
 from tests.support.shop import FUNDED, OWNER, POOL, TILL, Shop
+from tests.support.stores import store_url
 
 TIE_KEY = TieKey(b"t" * 32)
 MINER = Signer.named("miner").address
@@ -47,12 +48,13 @@ def read_tables(engine: Engine) -> Rows:
 
 
 class StoredChain:
-    """A `Chain` with its mempool on the file `path`. The clock follows the blocks that are taken in."""
+    """A `Chain` with its mempool on the store `path`; `tests/support/stores.py` says where. The clock follows its blocks."""
 
     def __init__(
         self, path: Path, params: Params, *, tie_key: TieKey = TIE_KEY, limits: MempoolLimits | None = None
     ) -> None:
         self.path = path
+        self.url = store_url(path)
         self.params = params
         self.tie_key = tie_key
         self.limits = limits or MempoolLimits()
@@ -61,17 +63,21 @@ class StoredChain:
 
     def open(self) -> None:
         """Open the file; a new one gets its tables and genesis."""
-        self.engine = open_engine(f"sqlite:///{self.path}")
+        self.engine = open_engine(self.url)
+        # On PostgreSQL the writer's engine has one connection, which the chain keeps.
+        self.reading = self.engine if self.engine.dialect.name == "sqlite" else open_engine(self.url, read_only=True)
         migrate(self.engine)
         self.chain = Chain(self.engine, self.params, self.clock, self.tie_key)
         # Waiting for the disk is half of a small block's time, and only a power cut could tell the difference.
-        self.chain._connection.exec_driver_sql("PRAGMA synchronous=OFF")
+        if self.engine.dialect.name == "sqlite":
+            self.chain._connection.exec_driver_sql("PRAGMA synchronous=OFF")
         self.pool = Mempool(self.chain, self.limits)
 
     def close(self) -> None:
         """Let the file go."""
         self.chain.close()
         self.engine.dispose()
+        self.reading.dispose()
 
     def restart(self) -> None:
         """Close and open again; what waited is gone, as when a node stops."""
@@ -81,7 +87,7 @@ class StoredChain:
     @property
     def tables(self) -> Rows:
         """See `read_tables`."""
-        return read_tables(self.engine)
+        return read_tables(self.reading)
 
     def build(self, *transactions: Transaction, time: int | None = None, miner: Address = MINER) -> Block:
         """A worked block on the tip that holds all of these."""

@@ -1,13 +1,14 @@
 """Verifying a store from genesis: a good one, and each way in which it can be a bad one."""
 
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from node.audit import BAD_BLOCK, NO_STORE, ROWS_DIFFER, audit_store
+from ledger.params import Params
+from node.audit import BAD_BLOCK, NO_STORE, ROWS_DIFFER, AuditReport, audit_store
 from node.errors import NodeError
 from node.store.engine import STORE_CORRUPT
 from tests.node.lives import live
@@ -15,12 +16,13 @@ from tests.node.stored_chain import StoredShop
 from tests.node.watching import nothing_left_behind
 from tests.support.memory_chain import sim_params
 from tests.support.refusal import refused
+from tests.support.stores import SQLITE, change_store, copy_store, store_url
 
 OTHER_PARAMS = sim_params(name="another")
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> StoredShop:
+def lived(database: str, tmp_path_factory: pytest.TempPathFactory) -> StoredShop:
     shop = StoredShop(tmp_path_factory.mktemp("lived") / "chain.sqlite")
     live(shop)
     shop.close()
@@ -29,14 +31,20 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> StoredShop:
 
 @pytest.fixture
 def folder(lived: StoredShop, tmp_path: Path) -> Path:
-    shutil.copy(lived.store.path, tmp_path / "chain.sqlite")
+    copy_store(lived.store.path, tmp_path / "chain.sqlite")
     return tmp_path
+
+
+def audit(folder: Path, params: Params, **options: Any) -> AuditReport:
+    """Audit what a test calls chain.sqlite: the file in the folder, or what stands for it on a server."""
+    url = store_url(folder / "chain.sqlite")
+    return audit_store(folder, params, database_url=None if url.startswith("sqlite") else url, **options)
 
 
 def test_a_good_store_is_found_good(folder: Path, lived: StoredShop) -> None:
     seen: list[tuple[int, int]] = []
     with nothing_left_behind():
-        report = audit_store(folder, lived.chain.params, progress=lambda *done: seen.append(done))
+        report = audit(folder, lived.chain.params, progress=lambda *done: seen.append(done))
     count = len(lived.chain.blocks)
     assert report.is_good
     assert report.findings == []
@@ -55,40 +63,39 @@ TAMPERINGS = {
     "records": "UPDATE records SET value = (SELECT value FROM records WHERE slot = 2) WHERE slot = 1",
     "transactions": "UPDATE transactions SET position = position + 1 WHERE height = 1",
     "history": "DELETE FROM history WHERE height = (SELECT max(height) FROM history)",
-    "listing": "INSERT INTO listing SELECT parent, kind, x'00', height, sequence FROM listing LIMIT 1",
+    "listing": "INSERT INTO listing SELECT parent, kind, parent, height, sequence FROM listing WHERE kind = 'member' LIMIT 1",
 }
 
 
 @pytest.mark.parametrize("table", TAMPERINGS)
 def test_rows_that_do_not_follow_from_the_blocks_are_found(folder: Path, lived: StoredShop, table: str) -> None:
-    with closing(sqlite3.connect(folder / "chain.sqlite")) as connection, connection:
-        assert connection.execute(TAMPERINGS[table]).rowcount >= 1
-    (finding,) = audit_store(folder, lived.chain.params).findings
+    assert change_store(folder / "chain.sqlite", TAMPERINGS[table]) >= 1
+    (finding,) = audit(folder, lived.chain.params).findings
     assert finding.code == ROWS_DIFFER.name
     assert f"the table {table} " in finding.text
 
 
 def test_a_block_that_is_not_valid_is_found(folder: Path, lived: StoredShop) -> None:
     """A store whose maker put a block into it that no honest node would have taken: here, one that belongs elsewhere."""
-    with closing(sqlite3.connect(folder / "chain.sqlite")) as connection, connection:
-        connection.execute(
-            "UPDATE bodies SET block = (SELECT block FROM bodies WHERE hash = ?) WHERE hash = ?",
-            (lived.chain.blocks[8].hash, lived.chain.blocks[4].hash),
-        )
-    (finding,) = audit_store(folder, lived.chain.params).findings
+    change_store(
+        folder / "chain.sqlite",
+        "UPDATE bodies SET block = (SELECT block FROM bodies WHERE hash = :other) WHERE hash = :hash",
+        other=lived.chain.blocks[8].hash,
+        hash=lived.chain.blocks[4].hash,
+    )
+    (finding,) = audit(folder, lived.chain.params).findings
     assert finding.code == BAD_BLOCK.name
     assert finding.text.startswith("audit.block: block 5 does not verify: block.unknown_parent")
 
 
 def test_a_missing_block_is_found(folder: Path, lived: StoredShop) -> None:
-    with closing(sqlite3.connect(folder / "chain.sqlite")) as connection, connection:
-        connection.execute("DELETE FROM bodies WHERE hash = ?", (lived.chain.blocks[-1].hash,))
-    (finding,) = audit_store(folder, lived.chain.params).findings
+    change_store(folder / "chain.sqlite", "DELETE FROM bodies WHERE hash = :hash", hash=lived.chain.blocks[-1].hash)
+    (finding,) = audit(folder, lived.chain.params).findings
     assert finding.code == BAD_BLOCK.name
 
 
 def test_a_store_of_other_params_is_found(folder: Path) -> None:
-    (finding,) = audit_store(folder, OTHER_PARAMS).findings
+    (finding,) = audit(folder, OTHER_PARAMS).findings
     assert finding.code == BAD_BLOCK.name
 
 
@@ -102,23 +109,24 @@ def test_what_is_no_store_can_not_be_audited(tmp_path: Path) -> None:
 
 
 def test_an_audit_changes_nothing(folder: Path, lived: StoredShop) -> None:
-    before = (folder / "chain.sqlite").read_bytes()
-    audit_store(folder, lived.chain.params)
-    assert (folder / "chain.sqlite").read_bytes() == before
+    path = folder / "chain.sqlite"
+    before = path.read_bytes() if path.exists() else b""
+    audit(folder, lived.chain.params)
+    assert (path.read_bytes() if path.exists() else b"") == before
 
 
-def test_a_node_that_goes_on_meanwhile_is_no_false_store(folder: Path, lived: StoredShop) -> None:
+def test_a_node_that_goes_on_meanwhile_is_no_false_store(folder: Path, lived: StoredShop, database: str) -> None:
     """What is written while the audit runs is not seen by it."""
     seen: list[int] = []
 
     def write_meanwhile(height: int, total: int) -> None:
         if not seen:
-            with closing(sqlite3.connect(folder / "chain.sqlite")) as connection, connection:
-                connection.execute("DELETE FROM history")
+            assert change_store(folder / "chain.sqlite", "DELETE FROM history") >= 1
         seen.append(height)
 
-    with closing(sqlite3.connect(folder / "chain.sqlite")) as connection:
-        assert connection.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
-    assert audit_store(folder, lived.chain.params, progress=write_meanwhile).is_good
+    if database == SQLITE:
+        with closing(sqlite3.connect(folder / "chain.sqlite")) as connection:
+            assert connection.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
+    assert audit(folder, lived.chain.params, progress=write_meanwhile).is_good
     assert seen
-    assert not audit_store(folder, lived.chain.params).is_good
+    assert not audit(folder, lived.chain.params).is_good

@@ -1,6 +1,5 @@
 """A block with one bad thing of each kind: its code, nothing changed, the header condemned only where it is to blame."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +32,9 @@ from tests.node.stored_chain import MINER, StoredChain, StoredScenario
 from tests.support.memory_chain import Signer, sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, POOR
+from tests.support.stores import copy_store
 
+pytestmark = pytest.mark.usefixtures("database")
 PARAMS = sim_params(FAN.address, FRIEND.address, block_weight_max=100_000, validity_blocks_max=3)
 SEVERAL = 6
 
@@ -57,7 +58,7 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+def begun(database: str, tmp_path_factory: pytest.TempPathFactory) -> Scene:
     """What every scene begins with; nothing is done to it."""
     scenario = StoredScenario(tmp_path_factory.mktemp("begun") / "chain.sqlite", FAN, FRIEND, params=PARAMS)
     scenario.mine(3)
@@ -71,7 +72,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 @pytest.fixture
 def scene(begun: Scene, tmp_path: Path) -> Iterator[Scene]:
-    shutil.copy(begun.store.path, tmp_path / "chain.sqlite")
+    copy_store(begun.store.path, tmp_path / "chain.sqlite")
     store = StoredChain(tmp_path / "chain.sqlite", PARAMS)
     yield replace(begun, store=store)
     store.close()

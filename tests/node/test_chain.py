@@ -23,6 +23,7 @@ from tests.node.stored_chain import MINER, StoredChain, StoredScenario, StoredSh
 from tests.support.memory_chain import Signer, sim_params
 from tests.support.shop import FAN, FRIEND, FUNDED
 
+pytestmark = pytest.mark.usefixtures("database")
 ADDRESSES = tuple(signer.address for signer in FUNDED)
 
 

@@ -40,6 +40,8 @@ from tests.node.stored_chain import StoredScenario, StoredShop
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, OWNER
 
+pytestmark = pytest.mark.usefixtures("database")
+
 
 def test_everything_of_a_life_can_be_proved(tmp_path: Path) -> None:
     shop = StoredShop(tmp_path / "chain.sqlite")

@@ -24,6 +24,7 @@ from tests.support.memory_chain import sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, FUNDED, STRANGER
 
+pytestmark = pytest.mark.usefixtures("database")
 SMALL_WINDOW = sim_params(*(signer.address for signer in FUNDED), validity_blocks_max=6)
 
 
@@ -41,7 +42,7 @@ class TwoLives:
 
 
 @pytest.fixture(scope="module")
-def two_lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoLives]:
+def two_lives(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoLives]:
     folder = tmp_path_factory.mktemp("lives")
     first = StoredShop(folder / "first.sqlite", params=SMALL_WINDOW)
     trunk = len(first.chain.blocks)
@@ -101,7 +102,7 @@ class Tree:
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+def tree(database: str, tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """A shop's first blocks, and branches from several depths below its tip, some as long as others: ties."""
     folder = tmp_path_factory.mktemp("tree")
     shop = StoredShop(folder / "trunk.sqlite", params=SMALL_WINDOW)

@@ -14,6 +14,8 @@ from tests.support.memory_chain import sim_params
 from tests.support.shop import FAN, FRIEND, FUNDED
 from tests.support.toy_kind import TOO_OFTEN, TOY_WAVE, ToyWave, Wave, Waved, wave_key
 
+pytestmark = pytest.mark.usefixtures("database")
+
 
 @pytest.fixture
 def registered() -> Iterator[None]:
@@ -34,7 +36,7 @@ def test_a_toy_kind_goes_from_bytes_to_the_read_model_and_back(tmp_path: Path) -
         store.pool.submit(raw)
     block = store.mine_pool()
     assert len(block.transactions) == 2
-    engine = open_engine(f"sqlite:///{store.path}", read_only=True)
+    engine = open_engine(store.url, read_only=True)
     reader = Reader(engine)
     with reader.snapshot() as snapshot:
         (row,) = snapshot.history(FAN.address, None, 10)

@@ -10,9 +10,10 @@ from ledger.state import RecordKey
 from ledger.transaction import Transaction
 from ledger.types import Address, Height, ProgramId, Timestamp, TxId
 from node.clock import ManualClock
-from node.node import Node, NodeConfig
+from node.node import Node
 from tests.support.memory_chain import BLOCK_SECONDS, Scenario, Signer, sim_params
 from tests.support.shop import FUNDED, OWNER, POOL, TILL, Shop
+from tests.support.stores import node_config
 
 MINER = Signer.named("miner")
 
@@ -23,7 +24,7 @@ class LiveChain(Scenario):
     def __init__(self, folder: Path, params: Params) -> None:
         super().__init__(params=params)
         self.clock = ManualClock(params.genesis_time)
-        self.node = Node(NodeConfig(folder, params), self.clock)
+        self.node = Node(node_config(folder, params), self.clock)
         self.miner_of_node = self.node.start_miner(Address(MINER.address), workers=0)
         self._last: Transaction | None = None
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.testclient import TestClient
 
@@ -47,10 +48,10 @@ class WalletNode:
 
 
 @contextmanager
-def open_wallet_node(folder: Path) -> Iterator[WalletNode]:
-    """A node that knows nothing but its genesis."""
-    chain = LiveChain(folder, sim_params(main_signer("owner").address, main_signer("till").address))
-    app = create_app(chain.node, HttpSettings(rate_limited=False))
+def open_wallet_node(folder: Path, **params: Any) -> Iterator[WalletNode]:
+    """A node that knows nothing but its genesis; `params` differ from those of other simulated chains."""
+    chain = LiveChain(folder, sim_params(main_signer("owner").address, main_signer("till").address, **params))
+    app = create_app(chain.node, HttpSettings(rate_limited=False, event_stream_seconds_max=0.05))
     with TestClient(app, base_url="http://node") as http:
         yield WalletNode(chain, Client("http://node", http=http, sleep=lambda _: chain.mine_block()))
     chain.node.close()

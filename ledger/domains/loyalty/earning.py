@@ -22,9 +22,8 @@ def points_for(rules: Sequence[EarnRule], *, net_cents: int, paid_with_points_ce
 
 
 def versions_named_at(program: Program, time: Timestamp) -> frozenset[int]:
-    """The versions that a receipt of `time` may name: in force then, or up to 72 hours before (spec LOY-6)."""
-    before = Timestamp(max(time - RECEIPT_AGE_SECONDS_MAX, 0))
-    return frozenset({program.version_at(time), program.version_at(before)})
+    """The versions that a receipt of `time` may name: in force then, or at some time in the 72 hours before (spec LOY-6)."""
+    return frozenset(program.versions_between(Timestamp(max(time - RECEIPT_AGE_SECONDS_MAX, 0)), time))
 
 
 def better_points(

@@ -95,7 +95,9 @@ def test_other_tables_are_shown_field_by_field() -> None:
 
 def test_a_member_lot_by_lot() -> None:
     lots: tuple[Lot, ...] = tuple((1, day, 30_000 + day, 5) for day in range(14))
-    member = Member(b"", Amount(0), Amount(0), Timestamp(0), Timestamp(9), Hash(b""), 1, Day(0), Amount(0), lots)
+    member = Member(
+        b"", Amount(0), Amount(0), Timestamp(0), Timestamp(9), Hash(b""), 1, Day(0), Amount(0), lots, Timestamp(0), 0
+    )
     told = tell(ShownRecord(member_key(ProgramId(bytes(32)), FAN.address), "Member", member))
     assert "left          1970-01-01T00:00:09Z" in told
     assert "lots          2 more" in told

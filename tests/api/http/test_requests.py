@@ -1,6 +1,7 @@
 """Bad input at the door: random, truncated and oversized bodies, wrong ids, limits, cursors, paths and methods."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from hypothesis import strategies as st
 
 from api.http.app import create_app
 from api.http.pagination import encode_cursor
+from api.http.problems import problem_response, without_whereabouts
 from api.http.settings import HttpSettings
 from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.errors import Code
 from ledger.transaction import Transaction
 from ledger.types import Amount
-from node.store.engine import open_engine
+from node.errors import NodeError
+from node.store.engine import STORE_IN_USE, STORE_REFUSED, STORE_UNREACHABLE, open_engine
 from node.store.reader import Reader
 from tests.api.http.conftest import Story, open_client
 from tests.api.http.test_submission import MSGPACK, refused
@@ -72,7 +76,7 @@ def small_app(story: Story) -> Iterator[FastAPI]:
     """Takes bodies of 1,024 bytes."""
     app = create_app(story.shop.node, HttpSettings(body_bytes_max=1_024, rate_limited=False))
     yield app
-    app.state.services.submissions.close()
+    app.state.services.close()
 
 
 @pytest.mark.asyncio
@@ -203,6 +207,18 @@ async def test_paths_and_methods(client: httpx2.AsyncClient) -> None:
         assert response.headers["allow"]
     response = await client.post(f"/v1/accounts/{HEX}")
     refused(response, 405, "http.method_not_allowed")
+
+
+@pytest.mark.parametrize("code", [STORE_UNREACHABLE, STORE_REFUSED, STORE_IN_USE])
+def test_where_the_store_is_and_who_reads_it_is_for_the_log(code: Code) -> None:
+    """The answer of a node whose database server is gone does not name host, user or file."""
+    reason = {} if code is STORE_IN_USE else {"reason": 'password failed for user "ledger_rw" at 10.0.0.7'}
+    fault = NodeError(code, path="postgresql://db.inside/ledger", **reason)
+    body = problem_response(without_whereabouts(fault), method="GET", path="/v1/chain").body
+    document = json.loads(bytes(body))
+    assert (document["status"], document["code"]) == (503, code.name)
+    assert not [word for word in ("inside", "ledger_rw", "10.0.0.7") if word in str(document)]
+    assert "?" not in document["detail"]
 
 
 @pytest.mark.asyncio

@@ -32,6 +32,7 @@ from tests.support.memory_chain import FUNDS, Signer, sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, FUNDED, POOR, STRANGER, TILL
 
+pytestmark = pytest.mark.usefixtures("database")
 PARAMS = sim_params(FAN.address, FRIEND.address, STRANGER.address, validity_blocks_max=5)
 RICH = (FAN, FRIEND, STRANGER)
 NOBODY = Signer.named("nobody")

@@ -17,6 +17,7 @@ from tests.node.stored_chain import MINER, StoredChain, StoredScenario
 from tests.support.memory_chain import FUNDS, Scenario, Signer, sim_params
 from tests.support.shop import FAN, FRIEND
 
+pytestmark = pytest.mark.usefixtures("database")
 PARAMS = sim_params(FAN.address, FRIEND.address, validity_blocks_max=6)
 PEOPLE = (FAN, FRIEND, *(Signer.named(f"person {number}") for number in range(3)))
 STEPS = 120

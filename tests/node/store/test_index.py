@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.state import PERSONALISE
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
@@ -19,6 +21,7 @@ from tests.node.lives import live
 from tests.node.stored_chain import StoredScenario, StoredShop
 from tests.support.shop import FAN, OWNER, TILL
 
+pytestmark = pytest.mark.usefixtures("database")
 SUBJECT, HEIGHT, SEQUENCE, PLACE, NAME, DATA = range(6)
 
 

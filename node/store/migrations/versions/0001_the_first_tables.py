@@ -12,6 +12,11 @@ depends_on = None
 ROWID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
+def ascii_text(length: int) -> sa.String:
+    """A short text that orders by its bytes on every database."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
 def upgrade() -> None:
     """Change the schema."""
     _create_chain()
@@ -50,7 +55,7 @@ def _create_chain() -> None:
     op.create_index("headers_by_previous", "headers", ["previous"], unique=False)
     op.create_table(
         "meta",
-        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("name", ascii_text(32), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
         comment="Facts of the store: params, chain id.",
@@ -81,7 +86,7 @@ def _create_read_model() -> None:
             "sequence", sa.Integer(), autoincrement=False, nullable=False, comment="of the event within its block"
         ),
         sa.Column("place", sa.Integer(), nullable=False, comment="0 due work, 1.. the transactions, last the reward"),
-        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("name", ascii_text(32), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False, comment="canonical array of the event's fields"),
         sa.PrimaryKeyConstraint("subject", "height", "sequence"),
         sqlite_with_rowid=False,
@@ -90,7 +95,7 @@ def _create_read_model() -> None:
     op.create_table(
         "listing",
         sa.Column("parent", sa.LargeBinary(length=32), nullable=False, comment="empty for programs and campaigns"),
-        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("kind", ascii_text(16), nullable=False),
         sa.Column("id", sa.LargeBinary(length=97), nullable=False),
         sa.Column("height", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
