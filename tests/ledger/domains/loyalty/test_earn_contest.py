@@ -307,6 +307,17 @@ def test_the_version_named_was_in_force_or_up_to_72_hours_before(shop: Shop) -> 
             contest(shop, signed)
 
 
+def test_a_version_in_force_for_a_moment_within_the_72_hours_may_be_named(shop: Shop) -> None:
+    shop.join(FAN)
+    for latest, points in ((1, 2), (2, 3)):
+        better = make_terms(rules=(RatePerAmount(Points(points), 10),))
+        shop.chain.send("program.update", ProgramUpdate(shop.program, latest, better), author=OWNER)
+    receipts = [sign(shop, sequence=version, terms_version=version) for version in (1, 2, 3)]
+    pass_grace(shop)
+    for signed in receipts:
+        contest(shop, signed, payment=None)
+
+
 def test_what_came_before_joining_or_after_leaving_earns_nothing(shop: Shop) -> None:
     early = sign(shop)
     shop.chain.advance(days=1)
