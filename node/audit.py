@@ -41,7 +41,16 @@ from node.replay import (
 from node.store.engine import explain_fault, open_engine
 from node.store.scan import FOLLOWING, begin_snapshot, find_difference, scan_records
 
-__all__ = ["BAD_BLOCK", "NO_STORE", "ROWS_DIFFER", "AuditReport", "Finding", "audit_dump", "audit_source", "audit_store"]
+__all__ = [
+    "BAD_BLOCK",
+    "NO_STORE",
+    "ROWS_DIFFER",
+    "AuditReport",
+    "Finding",
+    "audit_dump",
+    "audit_source",
+    "audit_store",
+]
 
 NO_STORE = Code("audit.no_store", "there is no store at {path}", "Name the data folder of a node.")
 ROWS_DIFFER = Code(
@@ -49,6 +58,10 @@ ROWS_DIFFER = Code(
     "the table {table} differs from what the blocks give: {reason}",
     "Rebuild the store from its blocks.",
 )
+
+
+GENESIS_CLOCK = Timestamp(0)
+"""Before anything was replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ class AuditReport:
     figures: BlockFigures
     height: int = 0
     tip: bytes = b""
-    time: Timestamp = Timestamp(0)
+    time: Timestamp = GENESIS_CLOCK
     state_root: bytes = b""
     seconds: float = 0.0
     chain: ChainRecord | None = None
@@ -206,4 +219,3 @@ def _measure(fresh: Connection, report: AuditReport) -> None:
         CampaignPosition(CampaignId(key[1:]), record) for key, record in scan_records(fresh, CAMPAIGNS.prefix)
     ]
     report.coin_shares = measure_shares(account.balance for _, account in scan_records(fresh, ACCOUNTS.prefix))
-

@@ -12,7 +12,7 @@ from ledger.errors import Code
 from ledger.params import Params
 from ledger.proofs import encode_proof
 from ledger.types import BlockHash, ChainId, Day, Height, ProgramId, RecordKey, Timestamp
-from node.audit import Finding
+from node.audit import GENESIS_CLOCK, Finding
 from node.audit_programs import ProgramPosition, measure_programs
 from node.errors import NodeError
 from node.proofs import make_record_proof
@@ -134,7 +134,7 @@ class _Measuring:
     program: ProgramId | None
     open_programs: dict[ProgramId, Program] = field(default_factory=dict[ProgramId, Program])
     done: set[ProgramId] = field(default_factory=set[ProgramId])
-    clock: Timestamp = Timestamp(0)
+    clock: Timestamp = GENESIS_CLOCK
     has_new: bool = True
 
     def watch(self, shown: ReplayedBlock) -> None:
@@ -207,4 +207,3 @@ class _Measuring:
 
 def _prove(replay: Replay, key: RecordKey) -> bytes:
     return encode_proof(make_record_proof(replay.chain, key))
-

@@ -122,9 +122,7 @@ class _Collector:
                 continue
             if isinstance(payload, Earn):
                 for index, (entry, code) in enumerate(zip(payload.entries, codes, strict=True)):
-                    self.entries.append(
-                        SettledEntry(shown.height, transaction.txid, index, shown.clock, entry, code)
-                    )
+                    self.entries.append(SettledEntry(shown.height, transaction.txid, index, shown.clock, entry, code))
             elif isinstance(payload, IssuerGrant):
                 self._end(payload.issuer, shown.clock)
                 self.grants.setdefault(payload.issuer, []).append(GrantSpan(shown.clock, None, payload.scopes))

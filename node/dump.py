@@ -20,7 +20,7 @@ from typing import IO, Annotated, Final, Self
 
 from ledger.codec import pack, unpack
 from ledger.errors import Code, Malformed
-from ledger.params import BLOCK_BYTES_MAX, PARAMS_SHAPE, Params
+from ledger.params import BLOCK_BYTES_MAX, Params
 from ledger.schema import Integer, Struct, identifier
 from ledger.types import BlockHash, ChainId, Height
 from node.errors import NodeError
@@ -38,13 +38,18 @@ NOT_A_DUMP = Code(
     "dump.not_a_dump", "the file {path} is no dump: {reason}", "Name a file that `fansumer chain dump` wrote."
 )
 DUMP_FAILED = Code(
-    "dump.failed", "the file {path} can't be used: {reason}", "Check its name, its permissions and the space on the disk."
+    "dump.failed",
+    "the file {path} can't be used: {reason}",
+    "Check its name, its permissions and the space on the disk.",
 )
 DUMP_DAMAGED = Code(
     "dump.damaged", "the dump ends after block {height}: {reason}", "Get the dump again, or make a new one."
 )
 
 DECOMPRESSION_FAULTS: Final = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
+
+
+ByteFile = IO[bytes] | gzip.GzipFile | lzma.LZMAFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +93,12 @@ def write_dump(path: Path, head: DumpHead, blocks: Iterable[bytes]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _write_item(file: IO[bytes], item: bytes) -> None:
+def _write_item(file: ByteFile, item: bytes) -> None:
     file.write(len(item).to_bytes(LENGTH_BYTES, "big") + item)
 
 
 @contextmanager
-def _open_for_writing(path: Path, suffix: str) -> Iterator[IO[bytes]]:
+def _open_for_writing(path: Path, suffix: str) -> Iterator[ByteFile]:
     with path.open("wb") as raw:
         if suffix == ".gz":
             with gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as file:
@@ -131,7 +136,7 @@ class DumpReader:
     ) -> None:
         self._raw.close()
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> ByteFile:
         start = self._raw.read(len(XZ_MAGIC))
         self._raw.seek(0)
         if start.startswith(GZIP_MAGIC):

@@ -1,7 +1,7 @@
-"""Doing a chain again from its first block, from bytes that nobody has to be believed for (spec AUD-1).
+"""A chain once more from its first block, from bytes that nobody has to be believed for (spec AUD-1).
 
-A source gives raw blocks: a store, a dump, or a node over HTTP. `Replay` takes each through the same door as a block from a stranger,
-into a fresh chain in memory, and shows it to those who count something.
+A source gives raw blocks: a store, a dump, or a node over HTTP. `Replay` takes each through the same door as a block from a
+stranger, into a fresh chain in memory, and shows it to those who count something.
 """
 
 import time

@@ -14,7 +14,10 @@ import httpx2
 import stamina
 
 from api.wallet.errors import ClientProblem, Unreachable
-from ledger.errors import Code
+from ledger.codec import unpack
+from ledger.errors import Code, Malformed
+from ledger.params import BLOCK_BYTES_MAX
+from ledger.schema import ListOf, Octets
 from ledger.types import TxId
 
 DEFAULT_URL: Final = "http://127.0.0.1:8780"
@@ -24,6 +27,11 @@ PAUSE_SECONDS_MAX: Final = 5.0
 REQUEST_SECONDS_MAX: Final = 20.0
 POLL_SECONDS: Final = 0.5
 PAGE_LIMIT: Final = 100
+MSGPACK: Final = "application/msgpack"
+RAW_LIMIT: Final = 200
+RAW_BYTES_MAX: Final = 4 * 2**20 + BLOCK_BYTES_MAX
+"""What one answer with whole blocks may hold: a node stops after 4 MiB, but for one block that is larger."""
+RAW_BLOCKS: Final = ListOf(Octets(1, BLOCK_BYTES_MAX), 0, RAW_LIMIT)
 PAGES_MAX: Final = 10_000
 """Bounds a loop over pages: a node whose cursors never end is not followed for ever."""
 
@@ -128,6 +136,20 @@ class Client:
     def block(self, block: str) -> Answer:
         """`GET /v1/blocks/{height|hash}`."""
         return self._json("GET", f"/v1/blocks/{_segment(block)}")
+
+    def params(self) -> Answer:
+        """`GET /v1/chain/params`: the chain's params file."""
+        return self._json("GET", "/v1/chain/params")
+
+    def raw_blocks(self, first: int, *, limit: int = RAW_LIMIT) -> list[bytes]:
+        """`GET /v1/blocks` in canonical bytes: the active chain's, from the height `first` on, as many as one answer holds."""
+        parameters: dict[str, str | int] = {"from": first, "limit": limit}
+        content = self._request("GET", "/v1/blocks", parameters=parameters, accept=MSGPACK).content
+        try:
+            found = RAW_BLOCKS.decode(unpack(content, bytes_max=RAW_BYTES_MAX), "blocks")
+        except Malformed as fault:
+            raise Unreachable.of_code(BAD_ANSWER, url=self.url, reason=f"these are no blocks ({fault})") from None
+        return list(found)
 
     # --- accounts ---------------------------------------------------------------------------------------------------
 
@@ -264,10 +286,14 @@ class Client:
         *,
         parameters: Mapping[str, str | int] | None = None,
         content: bytes | None = None,
+        accept: str | None = None,
     ) -> httpx2.Response:
         """The answer of success. Raises ClientProblem or Unreachable once trying again has not helped."""
+        headers = {} if content is None else {"content-type": MSGPACK}
+        if accept is not None:
+            headers["accept"] = accept
         try:
-            response = self._send(method, path, parameters, content)
+            response = self._send(method, path, parameters, content, headers)
         except _Busy as fault:
             response = fault.response
         except httpx2.TransportError as fault:
@@ -278,9 +304,13 @@ class Client:
         raise self._problem_of(response)
 
     def _send(
-        self, method: str, path: str, parameters: Mapping[str, str | int] | None, content: bytes | None
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str | int] | None,
+        content: bytes | None,
+        headers: Mapping[str, str],
     ) -> httpx2.Response:
-        headers = {} if content is None else {"content-type": "application/msgpack"}
         for attempt in stamina.retry_context(
             on=_pause_before_retry,
             attempts=self._attempts_max,
@@ -288,7 +318,7 @@ class Client:
             wait_max=PAUSE_SECONDS_MAX,
         ):
             with attempt:
-                response = self._http.request(method, path, params=parameters, content=content, headers=headers)
+                response = self._http.request(method, path, params=parameters, content=content, headers=dict(headers))
                 if response.status_code in (429, 503):
                     raise _Busy(response)
                 return response

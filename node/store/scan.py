@@ -14,7 +14,9 @@ from node.store.engine import corrupt_store
 from node.store.tables import active, bodies, history, listing, records, transactions
 
 BLOCK_MISSING = Code(
-    "store.block_missing", "the body of block {height} is not in the store", "Restore the store from a copy, or sync again."
+    "store.block_missing",
+    "the body of block {height} is not in the store",
+    "Restore the store from a copy, or sync again.",
 )
 
 FOLLOWING: tuple[Table, ...] = (records, transactions, history, listing)
