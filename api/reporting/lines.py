@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from api.reporting.mapping import TOTALS, map_shares
+from api.reporting.mapping import TOTALS, describe_shares
 
 HIDDEN_PLACES: Final = 5
 """How many of a list are printed; the rest is counted."""
@@ -45,7 +45,7 @@ def _coin_lines(shown: Mapping[str, Any]) -> Iterator[str]:
         )
     yield f"rewards {rewards['total']} = subsidies {rewards['subsidies']} + fees {rewards['fees']}"
     if shown["concentration"]["coin"] is not None:
-        yield f"coin is held unevenly: {map_shares(shown['concentration']['coin'])}"
+        yield f"coin by account: {describe_shares(shown['concentration']['coin'])}"
 
 
 def _block_lines(shown: Mapping[str, Any]) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _block_lines(shown: Mapping[str, Any]) -> Iterator[str]:
     )
     work = [sample["work"] for sample in shown["difficulty"]]
     yield f"difficulty: {work[0]} hashes expected at first, {min(work)} at least, {max(work)} at most, {work[-1]} now"
-    yield f"mining: {map_shares(shown['concentration']['mining'])}"
+    yield f"rewards by payee: {describe_shares(shown['concentration']['mining'])}"
     for payee in shown["mined"][:HIDDEN_PLACES]:
         yield f"  {payee['address']} {payee['blocks']} blocks, {payee['amount']} coin ({payee['permille'] / 10:.1f} %)"
     if len(shown["mined"]) > HIDDEN_PLACES:

@@ -151,11 +151,13 @@ def _map_line(day: Day, line: ExpiryLine) -> dict[str, Any]:
     }
 
 
-def map_shares(shares: Mapping[str, int] | Shares) -> str:
+def describe_shares(shares: Mapping[str, int] | Shares) -> str:
     """A concentration in words."""
     found = asdict(shares) if isinstance(shares, Shares) else shares
     if not found["holders"]:
         return "nobody holds any"
+    if found["holders"] == 1:
+        return "one holder has all of it"
     largest, ten = (100 * found[name] // found["total"] for name in ("largest", "ten_largest"))
     return (
         f"{found['holders']} holders; the largest has {largest} %, the ten largest {ten} %; "

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from api.reporting.mapping import TOTALS, map_shares
+from api.reporting.mapping import TOTALS, describe_shares
 from api.reporting.plots import draw_bars, draw_series, draw_stack
 from node.audit_programs import LIVE
 
@@ -221,7 +221,7 @@ def _mining(shown: Mapping[str, Any]) -> Iterator[str]:
     most = shown["mined"][:PAYEES_SHOWN]
     yield _figure(
         "Rewards by payee",
-        f"{map_shares(shown['concentration']['mining'])}.",
+        f"{describe_shares(shown['concentration']['mining'])}.",
         draw_bars("Rewards by payee", [p["address"] for p in most], [p["amount"] for p in most], "coin"),
         f"{PROVED} An address is not a person: one miner may use many, and a pool shares one block among many.",
     )

@@ -22,6 +22,8 @@ HEIGHT_INCHES: Final = 3.2
 COLOURS: Final = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 GREY: Final = "#555555"
 LABEL_LENGTH_MAX: Final = 24
+BARS_MIN: Final = 4
+"""Room is left for so many bars, so that a lone one is no wall."""
 
 
 class ReportFault(LedgerError):
@@ -70,9 +72,10 @@ def draw_bars(title: str, labels: Sequence[str], values: Sequence[int], axis: st
         places = range(len(labels))
         bars = axes.barh(places, [float(value) for value in values], color=COLOURS[0])
         axes.set_yticks(places, [_shorten(label) for label in labels])
-        axes.invert_yaxis()
+        axes.set_ylim(max(len(labels), BARS_MIN) - 0.5, -0.5)
+        axes.xaxis.set_major_formatter(_make_formatter())
         axes.bar_label(bars, [f" {value:,}" for value in values], fontsize=8)
-        axes.margins(x=0.15)
+        axes.margins(x=0.25)
         axes.set_xlabel(axis)
 
     return draw(title, paint)
@@ -92,6 +95,7 @@ def draw_stack(
         step = max(len(labels) // 12, 1)
         shown = range(0, len(labels), step)
         axes.set_xticks(shown, [labels[place] for place in shown], rotation=30, ha="right")
+        axes.yaxis.set_major_formatter(_make_formatter())
         axes.set_ylabel(axis)
         axes.set_xlabel(places)
         axes.legend(frameon=False, ncols=len(layers))
@@ -110,11 +114,19 @@ def draw_series(title: str, times: Sequence[int], values: Sequence[int], axis: s
             axes.set_yscale("log")
         else:
             axes.set_ylim(bottom=0)
+            axes.yaxis.set_major_formatter(_make_formatter())
         axes.set_ylabel(axis)
         axes.set_xlabel("time of the block (UTC)")
         axes.tick_params("x", rotation=20)
 
     return draw(title, paint)
+
+
+def _make_formatter() -> Any:
+    """Numbers as 20k, 1.5M, 900T."""
+    from matplotlib.ticker import EngFormatter
+
+    return EngFormatter(sep="")
 
 
 def _shorten(label: str) -> str:
