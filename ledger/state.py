@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from ledger.codec import pack
+from ledger.codec import pack, pack_shaped
 from ledger.events import Event
 from ledger.hashing import FREE_SLOT
 from ledger.merkle import leaf_hash
@@ -50,7 +50,7 @@ class Table(Generic[RecordType]):
 
 def encode_record(key: RecordKey, record: Any) -> bytes:
     """The canonical bytes of a record's value."""
-    return pack(Table.catalogue[key[0]].shape.encode(record))
+    return pack_shaped(Table.catalogue[key[0]].shape.encode(record))
 
 
 def decode_record(key: RecordKey, value: Any) -> Any:
@@ -61,7 +61,7 @@ def decode_record(key: RecordKey, value: Any) -> Any:
 
 def record_leaf(key: RecordKey, value_bytes: bytes) -> Hash:
     """Leaf hash of an occupied slot: RFC 9162 leaf of the canonical [key, value] (spec STA-3)."""
-    return Hash(leaf_hash(b"\x92" + pack(key) + value_bytes))
+    return Hash(leaf_hash(b"\x92" + pack_shaped(key) + value_bytes))
 
 
 def free_leaf(next_free: Slot) -> Hash:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ledger.codec import pack, unpack
+from ledger.codec import pack_shaped, unpack
 from ledger.domains.accounts.state import load_account
 from ledger.due import QUEUE_START, DueItem, due_time
 from ledger.errors import Code, RuleViolation
@@ -111,7 +111,7 @@ class Undo:
             else (slot, 1, content.key, content.value_bytes, content.next_free)
             for slot, content in self.contents
         ]
-        return pack((self.slot_count, rows))
+        return pack_shaped((self.slot_count, rows))
 
     @staticmethod
     def decode(data: bytes) -> "Undo":

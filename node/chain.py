@@ -1,11 +1,12 @@
 """The chain: the only writer. Connects blocks, takes them back, and follows the branch with the most work.
 
-One database transaction holds everything that a step changes: blocks, records, undo, read model. The trees in memory follow it
-and are rebuilt from it when a step fails half-way. Listeners hear of a new tip after it was committed.
+One database transaction holds everything that a step changes: blocks, records, undo, read model; while many blocks come in a row,
+it holds many steps. The trees in memory follow it and are rebuilt from it when a step fails half-way. Listeners hear of a new tip
+after it was committed.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError
@@ -67,6 +68,11 @@ OTHER_CHAIN = Code(
 )
 
 
+SYNC_TRANSACTIONS = 20_000
+"""Transactions of one commit while many blocks come in a row; their undo and rows stay in memory until then."""
+SYNC_BLOCKS = 500
+
+
 class Chain:
     """The active chain over one store. Not thread-safe: its owner holds a lock around every call."""
 
@@ -77,6 +83,8 @@ class Chain:
         self._path = str(engine.url.database)
         self._verifier = SignatureVerifier()
         self._listeners: list[Callable[[TipChanged], None]] = []
+        self._is_syncing = False
+        self._uncommitted: list[ConnectedBlock] = []
         genesis = make_genesis(params)
         self.chain_id: ChainId = genesis.chain_id
         try:
@@ -118,6 +126,7 @@ class Chain:
     def _load(self) -> None:
         """Rebuild what is kept in memory from the store. Raises `store.corrupt` where it is not what the tip commits to."""
         self._is_stale = True
+        self._uncommitted = []
         tip = self._blocks.tip()
         block = None if tip is None else self._blocks.body(tip.hash)
         if tip is None or block is None:
@@ -258,8 +267,27 @@ class Chain:
 
     # --- accepting ---
 
-    def accept_block(self, block: Block) -> AcceptedBlock:
+    @contextmanager
+    def syncing(self) -> Iterator[None]:
+        """Within: blocks that extend the tip are committed many at a time; all that was accepted is safe when this ends.
+
+        A fault of the database takes back what was not committed yet: `tip` says where to go on. Raises `NodeError` at the end.
+        """
+        self._is_syncing = True
+        try:
+            yield
+        finally:
+            self._is_syncing = False
+            try:
+                self._commit()
+            except DatabaseError as fault:
+                self._recover()
+                raise explain_fault(fault, self._path) from fault
+
+    def accept_block(self, block: Block, *, signatures_checked: bool = False) -> AcceptedBlock:
         """Check a block, keep it, and follow it if its branch has the most work.
+
+        `signatures_checked`: the caller has seen that every signature in it is good.
 
         Raises `HeaderViolation`, `BlockViolation` or `Malformed`; `block.unknown_parent`, `block.too_early` and
         `block.body_mismatch` say nothing against the block itself. Database faults become `NodeError`; nothing is half-written.
@@ -268,9 +296,12 @@ class Chain:
             with paused_collector():
                 if self._is_stale:
                     self._load()
-                return self._accept(block)
+                try:
+                    return self._accept(block, signatures_checked)
+                except (Malformed, Violation):
+                    self._commit()
+                    raise
         except (Malformed, Violation):
-            self._connection.rollback()
             raise
         except DatabaseError as fault:
             self._recover()
@@ -280,7 +311,21 @@ class Chain:
             self._recover()
             raise
 
-    def _accept(self, block: Block) -> AcceptedBlock:
+    def _commit(self) -> None:
+        """Make what was connected safe and tell the listeners; where nothing was, end what was only read."""
+        if not self._uncommitted:
+            self._connection.rollback()
+            return
+        changed = TipChanged(tuple(self._uncommitted), ())
+        self._connection.commit()
+        self._uncommitted = []
+        self._tell(changed)
+
+    def _tell(self, changed: TipChanged) -> None:
+        for listener in self._listeners:
+            listener(changed)
+
+    def _accept(self, block: Block, signatures_checked: bool) -> AcceptedBlock:
         block_hash = block.hash
         earlier = self._blocks.header(block_hash)
         if earlier is not None:
@@ -294,7 +339,15 @@ class Chain:
             if fault.code is not BODY_MISMATCH:
                 self._remember_invalid(block, known, fault)
             raise
-        return self._follow(block, known)
+        if block.header.previous == self.tip.hash:
+            return self._extend(block, known, signatures_checked)
+        self._commit()
+        if is_better(Branch(known.hash, known.work), Branch(self.tip.hash, self.tip.work), self._tie_key):
+            self._tell(self._reorganise(block, known))
+            return AcceptedBlock(known.hash, is_new=True, is_tip=True)
+        self._blocks.add(known, block.encode())
+        self._connection.commit()
+        return AcceptedBlock(known.hash, is_new=True, is_tip=False)
 
     def _check_header(self, block: Block) -> KnownHeader:
         header = block.header
@@ -310,31 +363,22 @@ class Chain:
         work = Work(parent.work + work_of(target_from_compact(header.bits)))
         return KnownHeader(block.hash, header, state, work, "")
 
-    def _follow(self, block: Block, known: KnownHeader) -> AcceptedBlock:
-        extends = block.header.previous == self.tip.hash
-        current, challenger = Branch(self.tip.hash, self.tip.work), Branch(known.hash, known.work)
-        if not extends and not is_better(challenger, current, self._tie_key):
-            self._blocks.add(known, block.encode())
-            self._connection.commit()
-            return AcceptedBlock(known.hash, is_new=True, is_tip=False)
-        changed = self._extend(block, known) if extends else self._reorganise(block, known)
-        for listener in self._listeners:
-            listener(changed)
-        return AcceptedBlock(known.hash, is_new=True, is_tip=True)
-
-    def _extend(self, block: Block, known: KnownHeader) -> TipChanged:
+    def _extend(self, block: Block, known: KnownHeader, signatures_checked: bool) -> AcceptedBlock:
         try:
-            connected = self._connect(block, known)
+            connected = self._connect(block, known, signatures_checked)
         except (Malformed, BlockViolation) as fault:
-            self._connection.rollback()
             self._remember_invalid(block, known, fault)
             raise
         self._blocks.add(known, block.encode())
-        self._connection.commit()
-        return TipChanged((connected,), ())
+        self._uncommitted.append(connected)
+        waiting = sum(len(kept.transactions) for kept in self._uncommitted)
+        if not self._is_syncing or waiting >= SYNC_TRANSACTIONS or len(self._uncommitted) >= SYNC_BLOCKS:
+            self._commit()
+        return AcceptedBlock(known.hash, is_new=True, is_tip=True)
 
     def _remember_invalid(self, block: Block, known: KnownHeader, fault: LedgerError) -> None:
         """A block with good work and a bad body is kept as invalid, so that it is not checked again."""
+        self._commit()
         invalid = KnownHeader(known.hash, known.header, known.difficulty, known.work, fault.code.name)
         self._blocks.add(invalid, block.encode())
         self._connection.commit()
@@ -355,7 +399,7 @@ class Chain:
             while self.tip.height > fork.height:
                 disconnected.append(self._disconnect())
             for at in reversed(branch):
-                connected.append(self._connect(self._kept_block(at), at))
+                connected.append(self._connect(self._kept_block(at), at, signatures_checked=False))
         except (Malformed, BlockViolation) as fault:
             self._connection.rollback()
             self._load()
@@ -395,7 +439,7 @@ class Chain:
             self._window.restore(returning, self._decode_kept(older))
         return ConnectedBlock(gone.hash, gone.height, tuple(self._decode_kept(block)))
 
-    def _connect(self, block: Block, known: KnownHeader) -> ConnectedBlock:
+    def _connect(self, block: Block, known: KnownHeader, signatures_checked: bool) -> ConnectedBlock:
         """Apply a block to the tip that is its parent. Changes nothing in memory if it raises."""
         commitment = Commitment.decode(block.commitment_bytes)
         height = known.height
@@ -404,7 +448,7 @@ class Chain:
         if commitment.history_root != self._history.root():
             raise BlockViolation(WRONG_ROOT, name="history")
         transactions = self._decode(block)
-        bad = self._verifier.first_bad_transaction(transactions, self.chain_id)
+        bad = None if signatures_checked else self._verifier.first_bad_transaction(transactions, self.chain_id)
         if bad is not None:
             raise BlockViolation(BAD_TRANSACTION, position=bad, reason="witness.signature")
         self.state.prefetch(keys_read(transactions))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from ledger.codec import pack
+from ledger.codec import pack_shaped
 from ledger.domains.consent.consent_grant import ConsentGranted
 from ledger.domains.crowdfunding.campaign_create import CampaignCreated
 from ledger.domains.crowdfunding.pledge import Pledged
@@ -74,7 +74,7 @@ class Index:
         rows: list[tuple[bytes, int, int, int, str, bytes]] = []
         listed: list[tuple[bytes, str, bytes, int, int]] = []
         for sequence, (place, event) in enumerate(events):
-            data = pack(event_shape(event.name).encode(event))
+            data = pack_shaped(event_shape(event.name).encode(event))
             # An event may name one id twice: who grants a consent to itself has it once in its history.
             subjects = dict.fromkeys(event.subjects())
             rows.extend((subject, height, sequence, place, event.name, data) for subject in subjects)

@@ -321,6 +321,12 @@ class Scenario:
         return block
 
     def _connect(self, transition: Transition) -> None:
+        for _, content in transition.contents:
+            if content.key:  # what a rule wrote has the types of its shape, and no others
+                record = decode_record(content.key, unpack(content.value_bytes))
+                assert record == transition.records[content.key], (
+                    f"record {content.key.hex()} does not survive its bytes"
+                )
         root, contents = self.state.root(), dict(self.state.contents)
         self.state.apply(transition)
         applied = self.state.root()

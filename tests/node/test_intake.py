@@ -1,0 +1,181 @@
+"""Many blocks in a row: the same result as one by one, with other processes that verify ahead, and with what goes wrong."""
+
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from ledger.block import Block
+from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.errors import BlockViolation, Malformed
+from ledger.transaction import decode_transaction
+from ledger.types import Amount, Timestamp
+from node import chain as chain_module
+from node import intake
+from node.chain import BAD_TRANSACTION, KNOWN_INVALID
+from node.errors import NodeError
+from node.intake import take_in, verify_blocks
+from node.tip import TipChanged
+from tests.node.lives import live
+from tests.node.stored_chain import StoredChain, StoredShop
+from tests.support.shop import FAN, FRIEND
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoredShop]:
+    shop = StoredShop(tmp_path_factory.mktemp("lived") / "chain.sqlite")
+    live(shop)
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, lived: StoredShop) -> Iterator[StoredChain]:
+    store = StoredChain(tmp_path / "fresh.sqlite", lived.chain.params)
+    store.clock.set(Timestamp(2**31))
+    yield store
+    store.close()
+
+
+def raws(shop: StoredShop) -> list[bytes]:
+    return [block.encode() for block in shop.chain.blocks]
+
+
+def with_wrong_signature(block: Block) -> bytes:
+    """The block with its last transaction's last byte, which is a signature's, changed. Its body no longer belongs to it."""
+    *first, last = block.transactions
+    spoiled = last[:-1] + bytes((last[-1] ^ 1,))
+    return Block(block.header, block.coinbase, block.commitment_bytes, (*first, spoiled), block.results).encode()
+
+
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several chunks, so that processes are started for them."""
+    monkeypatch.setattr(intake, "CHUNK_BLOCKS", 5)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+
+def test_blocks_in_a_row_give_what_they_give_one_by_one(lived: StoredShop, fresh: StoredChain) -> None:
+    heard: list[TipChanged] = []
+    fresh.chain.subscribe(heard.append)
+    taken = list(take_in(fresh.chain, raws(lived)))
+    assert taken == lived.chain.blocks
+    assert fresh.chain.state_root == lived.store.chain.state_root
+    assert fresh.tables == lived.store.tables
+    # One commit for all of them, and the listeners hear of each block once.
+    assert [block.hash for changed in heard for block in changed.connected] == [block.hash for block in taken]
+    assert len(heard) == 1 and not heard[0].disconnected
+
+
+def test_processes_verify_ahead(lived: StoredShop, fresh: StoredChain, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_chunks(monkeypatch)
+    told: list[bool] = []
+    accept = fresh.chain.accept_block
+
+    def watch(block: Block, *, signatures_checked: bool = False) -> Any:
+        told.append(signatures_checked)
+        return accept(block, signatures_checked=signatures_checked)
+
+    monkeypatch.setattr(fresh.chain, "accept_block", watch)
+    assert list(take_in(fresh.chain, iter(raws(lived)))) == lived.chain.blocks
+    assert fresh.tables == lived.store.tables
+    # The first chunk is applied while the processes start; they vouch for all others.
+    assert told == [False] * 5 + [True] * (len(told) - 5) and len(told) == len(lived.chain.blocks) > 10
+
+
+def test_a_process_vouches_only_for_what_is_good(lived: StoredShop) -> None:
+    blocks = lived.chain.blocks
+    spoiled = with_wrong_signature(next(block for block in reversed(blocks) if block.transactions))
+    verdicts = verify_blocks(lived.chain.chain_id, [blocks[0].encode(), spoiled, b"no block", blocks[-1].encode()])
+    assert verdicts == [True, False, False, True]
+
+
+def test_a_killed_process_changes_nothing(
+    lived: StoredShop, fresh: StoredChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_chunks(monkeypatch)
+    monkeypatch.setattr(intake, "verify_blocks", _die)
+    assert list(take_in(fresh.chain, raws(lived))) == lived.chain.blocks
+    assert fresh.tables == lived.store.tables
+
+
+def _die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_came_before_a_bad_block_is_kept(lived: StoredShop, fresh: StoredChain) -> None:
+    blocks = raws(lived)
+    bad = len(blocks) - 3
+    blocks[bad] = b"\x95" + blocks[bad]
+    taken: list[Block] = []
+    with pytest.raises(Malformed):
+        taken.extend(take_in(fresh.chain, blocks))
+    fresh.restart()
+    assert fresh.chain.tip.hash == lived.chain.blocks[bad - 1].hash
+
+
+def test_a_bad_signature_is_named_and_the_blocks_before_it_are_kept(lived: StoredShop, fresh: StoredChain) -> None:
+    list(take_in(fresh.chain, raws(lived)))
+    good = lived.chain.sign("transfer", Transfer(ToAccount(FRIEND.address), Amount(5_000)), author=FAN)
+    wrong = decode_transaction(good.raw[:-1] + bytes((good.raw[-1] ^ 1,)), lived.chain.chain_id)
+    block = fresh.build(wrong)
+    with pytest.raises(BlockViolation) as caught:
+        list(take_in(fresh.chain, [block.encode()]))
+    assert caught.value.code is BAD_TRANSACTION
+    with pytest.raises(BlockViolation) as caught:
+        fresh.chain.accept_block(block, signatures_checked=True)
+    assert caught.value.code is KNOWN_INVALID
+
+
+def test_who_stops_half_way_keeps_what_was_accepted(lived: StoredShop, fresh: StoredChain) -> None:
+    source = take_in(fresh.chain, raws(lived))
+    *_, last = islice(source, 4)
+    source.close()
+    fresh.restart()
+    assert fresh.chain.tip.hash == last.hash and fresh.chain.tip.height == 4
+
+
+def test_commits_come_when_enough_waits(lived: StoredShop, fresh: StoredChain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain_module, "SYNC_BLOCKS", 4)
+    heard: list[int] = []
+    fresh.chain.subscribe(lambda changed: heard.append(len(changed.connected)))
+    taken = list(take_in(fresh.chain, raws(lived)))
+    assert heard == [4] * (len(taken) // 4) + ([len(taken) % 4] if len(taken) % 4 else [])
+
+
+def test_a_branch_that_wins_while_syncing(lived: StoredShop, fresh: StoredChain, tmp_path: Path) -> None:
+    other = lived.fork(tmp_path / "other.sqlite", below=3)
+    other.pass_days(2)
+    other.pass_days(2)
+    while len(other.chain.blocks) <= len(lived.chain.blocks):
+        other.chain.block()
+    heard: list[tuple[int, int]] = []
+    fresh.chain.subscribe(lambda changed: heard.append((len(changed.disconnected), len(changed.connected))))
+    both = raws(lived) + [block.encode() for block in other.chain.blocks[len(lived.chain.blocks) - 3 :]]
+    list(take_in(fresh.chain, both))
+    assert fresh.tables == other.store.tables
+    assert heard[0] == (0, len(lived.chain.blocks)) and heard[1][0] > 1
+    other.close()
+
+
+def test_a_failing_disk_takes_back_what_was_not_committed(
+    lived: StoredShop, fresh: StoredChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(take_in(fresh.chain, raws(lived)[:6]))
+
+    def fail() -> None:
+        raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fresh.chain._connection, "commit", fail)
+        with pytest.raises(NodeError) as caught:
+            list(take_in(fresh.chain, raws(lived)[6:]))
+    assert caught.value.code.name == "store.failed"
+    assert fresh.chain.tip.height == 6
+    list(take_in(fresh.chain, raws(lived)[6:]))
+    assert fresh.tables == lived.store.tables
