@@ -36,7 +36,6 @@ from node.replay import (
     check_end,
     check_genesis,
     timing,
-    with_progress,
 )
 from node.store.engine import explain_fault, open_engine
 from node.store.scan import FOLLOWING, begin_snapshot, find_difference, scan_records
@@ -174,10 +173,10 @@ def audit_source(
 ) -> AuditReport:
     """Replay a source from genesis. `stored` is the store that it came from: its tables are compared, too."""
     figures = BlockFigures(params)
-    with Replay(params, figures.add) as replay:
+    with Replay(params, figures.add, progress=progress) as replay:
         report = AuditReport(replay.chain.chain_id, figures)
         with timing(report._set_seconds):
-            _replay(source, replay, report, progress)
+            _replay(source, replay, report)
             tip = replay.chain.tip
             report.height, report.tip, report.time = tip.height, tip.hash, tip.header.time
             report.state_root = replay.chain.state_root
@@ -189,10 +188,10 @@ def audit_source(
     return report
 
 
-def _replay(source: BlockSource, replay: Replay, report: AuditReport, progress: Progress | None) -> None:
+def _replay(source: BlockSource, replay: Replay, report: AuditReport) -> None:
     try:
         check_genesis(source, replay)
-        replay.feed(with_progress(source.blocks(), source.height, progress))
+        replay.feed(source.blocks())
         check_end(source, replay)
     except NodeError as fault:
         if fault.code not in DAMAGES:

@@ -26,7 +26,6 @@ from node.replay import (
     check_end,
     check_genesis,
     timing,
-    with_progress,
 )
 from node.store.scan import scan_records
 
@@ -105,12 +104,12 @@ def audit_liability(
     if (day + 1) * DAY_SECONDS <= params.genesis_time:
         raise NodeError(BEFORE_GENESIS, date=shown_date)
     work = _Measuring(day, program)
-    with Replay(params, work.watch) as replay:
+    with Replay(params, work.watch, progress=progress) as replay:
         report = LiabilityReport(replay.chain.chain_id, day)
         with timing(report._set_seconds):
             try:
                 check_genesis(source, replay)
-                work.run(source, replay, report, progress)
+                work.run(source, replay, report)
             except NodeError as fault:
                 if fault.code not in DAMAGES:
                     raise
@@ -142,9 +141,9 @@ class _Measuring:
         self.clock = shown.clock
         self.has_new = self.has_new or any(tx.kind.name == MAKES_PROGRAMS for tx in shown.transactions)
 
-    def run(self, source: BlockSource, replay: Replay, report: LiabilityReport, progress: Progress | None) -> None:
+    def run(self, source: BlockSource, replay: Replay, report: LiabilityReport) -> None:
         """Replay as far as is needed. In one go to where the first program's day may end, then block by block."""
-        blocks = with_progress(source.blocks(), source.height, progress)
+        blocks = source.blocks()
         utc_end = (self.day + 1) * DAY_SECONDS
         replay.feed(blocks_until(blocks, replay.clock, utc_end - OFFSET_SECONDS_MAX - 1))
         while True:

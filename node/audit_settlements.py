@@ -27,7 +27,6 @@ from node.replay import (
     blocks_until,
     check_end,
     check_genesis,
-    with_progress,
 )
 from node.store.scan import scan_records
 
@@ -144,10 +143,10 @@ def collect_settlements(
     """
     collector = _Collector(program_id)
     findings: list[Finding] = []
-    with Replay(params, collector.watch) as replay:
+    with Replay(params, collector.watch, progress=progress) as replay:
         try:
             check_genesis(source, replay)
-            blocks = with_progress(source.blocks(), source.height, progress)
+            blocks = source.blocks()
             while replay.chain.tip.height < source.height:
                 before = replay.chain.tip.height
                 replay.feed(blocks_until(blocks, replay.clock, replay.clock + REMEMBERED_SECONDS))

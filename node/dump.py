@@ -12,7 +12,7 @@ import gzip
 import lzma
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -90,7 +90,8 @@ def write_dump(path: Path, head: DumpHead, blocks: Iterable[bytes]) -> None:
                     _write_item(file, block)
             temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _write_item(file: ByteFile, item: bytes) -> None:

@@ -5,23 +5,25 @@ stranger, into a fresh chain in memory, and shows it to those who count somethin
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
 from sqlalchemy import Connection, Engine
 
 from ledger.block import Block
-from ledger.errors import Code, LedgerError
+from ledger.errors import Code, Malformed, Violation
 from ledger.fork_choice import TieKey
 from ledger.header import HEADER_BYTES, Header
 from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import BlockHash, Height, Timestamp
-from node.chain import Chain, TipChanged
+from node.chain import Chain, ConnectedBlock, TipChanged
 from node.dump import DUMP_DAMAGED, DumpReader
 from node.errors import NodeError
+from node.intake import take_in
 from node.store.blocks import BlockStore
 from node.store.engine import STORE_CORRUPT, open_engine
 from node.store.migrate import migrate
@@ -143,16 +145,22 @@ class BadBlock(NodeError):
 
 
 class Replay:
-    """A fresh chain in memory that is fed raw blocks. Use it as a context manager; `engine` holds its records and read model."""
+    """A fresh chain in memory that is fed raw blocks. Use it as a context manager; `engine` holds its records and read model.
 
-    def __init__(self, params: Params, *watches: Watch) -> None:
+    `watches` see every block that verified, in order; `progress` hears the height after each, and `total`.
+    """
+
+    def __init__(self, params: Params, *watches: Watch, progress: Progress | None = None) -> None:
         self.engine: Engine = open_engine("sqlite://")
         migrate(self.engine)
         self.chain = Chain(self.engine, params, _EndOfTime(), TieKey(bytes(32)))
+        self.total = 0
         self._watches = watches
-        self._waiting: dict[BlockHash, Block] = {}
+        self._progress = progress
+        self._accepted: dict[BlockHash, Block] = {}
+        self._connected: deque[ConnectedBlock] = deque()
         self._clock = params.genesis_time
-        self.chain.subscribe(self._show)
+        self.chain.subscribe(self._remember)
 
     def __enter__(self) -> Self:
         return self
@@ -169,34 +177,57 @@ class Replay:
     def feed(self, blocks: Iterable[bytes]) -> None:
         """Take in the blocks that follow, one after the other: the one place where a replay verifies anything.
 
-        Raises `BadBlock` for the first that does not verify or does not follow, and whatever `blocks` raises.
+        Raises `BadBlock` for the first that does not verify or does not follow, and whatever `blocks` raises: a source that breaks
+        off is heard of after the blocks that it gave, however far ahead they were read.
         """
-        for raw in blocks:
-            height = self.chain.tip.height + 1
-            try:
-                block = Block.decode(raw)
-                self._waiting[block.hash] = block
-                self.chain.accept_block(block)
-            except NodeError:
-                raise
-            except LedgerError as fault:
-                raise BadBlock(BAD_BLOCK, height=height, reason=str(fault)) from fault
-            if self.chain.tip.height != height:
-                raise BadBlock(BAD_BLOCK, height=height, reason="it does not follow the block before it")
+        height = self.chain.tip.height
+        ending: list[NodeError] = []
+        try:
+            with closing(take_in(self.chain, _until_fault(blocks, ending))) as accepted:
+                for block in accepted:
+                    if self.chain.tip.height != height + 1:
+                        raise BadBlock(BAD_BLOCK, height=height + 1, reason="it does not follow the block before it")
+                    height += 1
+                    self._accepted[block.hash] = block
+                    if self._progress is not None:
+                        self._progress(height, self.total)
+        except NodeError:
+            raise
+        except (Malformed, Violation) as fault:
+            raise BadBlock(BAD_BLOCK, height=height + 1, reason=str(fault)) from fault
+        finally:
+            self._show()
+        if ending:
+            raise ending[0]
 
-    def _show(self, change: TipChanged) -> None:
-        for connected in change.connected:
-            block = self._waiting.pop(connected.hash)
+    def _remember(self, change: TipChanged) -> None:
+        """The chain tells of its blocks when it has committed them, which may be many at once, or before they were handed out."""
+        self._connected.extend(change.connected)
+        self._show()
+
+    def _show(self) -> None:
+        while self._connected and self._connected[0].hash in self._accepted:
+            connected = self._connected.popleft()
+            block = self._accepted.pop(connected.hash)
             shown = ReplayedBlock(connected.height, self._clock, block, connected.transactions)
             self._clock = block.header.time
             for watch in self._watches:
                 watch(shown)
 
 
+def _until_fault(blocks: Iterable[bytes], ending: list[NodeError]) -> Iterator[bytes]:
+    """`blocks`, as far as they come; what ended them goes to `ending`."""
+    try:
+        yield from blocks
+    except NodeError as fault:
+        ending.append(fault)
+
+
 def check_genesis(source: BlockSource, replay: Replay) -> None:
     """Raise `audit.genesis` where the source's first block is another chain's, `audit.empty` where it has none."""
     if source.tip is None:
         raise NodeError(EMPTY_SOURCE)
+    replay.total = source.height
     expected = BlockHash(replay.chain.chain_id)
     if source.genesis != expected:
         raise NodeError(OTHER_GENESIS, found="damaged" if source.genesis is None else source.genesis, expected=expected)
@@ -219,14 +250,6 @@ def blocks_until(blocks: Iterator[bytes], clock: Timestamp, last: int) -> Iterat
         yield raw
         header = peek_header(raw)
         clock = clock if header is None else header.time
-
-
-def with_progress(blocks: Iterable[bytes], total: int, progress: Progress | None) -> Iterator[bytes]:
-    """`blocks`, telling `progress` after each that was taken in how many of `total` are done."""
-    for count, raw in enumerate(blocks, start=1):
-        yield raw
-        if progress is not None:
-            progress(count, total)
 
 
 @contextmanager

@@ -9,7 +9,9 @@ import pytest
 
 from node.audit import BAD_BLOCK, NO_STORE, ROWS_DIFFER, audit_store
 from node.errors import NodeError
+from node.replay import OTHER_GENESIS
 from node.store.engine import STORE_CORRUPT
+from node.store.scan import BLOCK_MISSING
 from tests.node.lives import live
 from tests.node.stored_chain import StoredShop
 from tests.node.watching import nothing_left_behind
@@ -84,12 +86,27 @@ def test_a_missing_block_is_found(folder: Path, lived: StoredShop) -> None:
     with closing(sqlite3.connect(folder / "chain.sqlite")) as connection, connection:
         connection.execute("DELETE FROM bodies WHERE hash = ?", (lived.chain.blocks[-1].hash,))
     (finding,) = audit_store(folder, lived.chain.params).findings
-    assert finding.code == BAD_BLOCK.name
+    assert (finding.code, finding.height) == (BLOCK_MISSING.name, len(lived.chain.blocks))
+
+
+def test_a_body_with_one_flipped_byte_is_found(folder: Path, lived: StoredShop) -> None:
+    """The store can be opened and its tables agree; only the bytes of one block are not what they were."""
+    block = lived.chain.blocks[6]
+    raw = bytearray(block.encode())
+    raw[-3] ^= 1
+    with closing(sqlite3.connect(folder / "chain.sqlite")) as connection, connection:
+        connection.execute("UPDATE bodies SET block = ? WHERE hash = ?", (bytes(raw), block.hash))
+    report = audit_store(folder, lived.chain.params)
+    (finding,) = report.findings
+    assert (finding.code, finding.height) == (BAD_BLOCK.name, 7)
+    assert (report.height, report.blocks) == (6, 6), "what came before was verified and counted"
 
 
 def test_a_store_of_other_params_is_found(folder: Path) -> None:
-    (finding,) = audit_store(folder, OTHER_PARAMS).findings
-    assert finding.code == BAD_BLOCK.name
+    report = audit_store(folder, OTHER_PARAMS)
+    (finding,) = report.findings
+    assert finding.code == OTHER_GENESIS.name
+    assert report.blocks == 0
 
 
 def test_what_is_no_store_can_not_be_audited(tmp_path: Path) -> None:
