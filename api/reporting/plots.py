@@ -1,5 +1,6 @@
 """The plots of the report as SVG: matplotlib without a screen, a window or global state."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
@@ -48,13 +49,16 @@ def draw(title: str, paint: Callable[["Axes"], None]) -> bytes:
     settings: dict[str, Any] = {
         "svg.hashsalt": title,
         "svg.fonttype": "none",
+        "text.parse_math": False,
         "font.family": "sans-serif",
         "font.size": 9,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.edgecolor": GREY,
     }
-    with rc_context(settings):  # pyright: ignore[reportArgumentType] - its stub lists the keys as literals
+    # The reader's own fonts draw the text: that the font here lacks a letter of somebody's name does not matter.
+    with warnings.catch_warnings(), rc_context(settings):  # pyright: ignore[reportArgumentType] - its stub lists the keys
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()

@@ -15,7 +15,7 @@ from api.wallet.errors import WalletError
 from api.wallet.sealing import Opening
 from ledger.domains.loyalty.earn import VERSION_GRACE_SECONDS, OpenEntry, SealedEntry
 from ledger.domains.loyalty.earning import points_for
-from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, receipt_hash, receipt_is_signed
+from ledger.domains.loyalty.receipts import Receipt, receipt_hash, receipt_is_signed
 from ledger.errors import Code, FieldValue, LedgerError
 from ledger.policy import address_of_key
 from ledger.types import Address, Hash, Points, PublicKey, ReceiptHash, Timestamp
@@ -159,17 +159,15 @@ class _Work:
                 self.find(codes.OTHER_PROGRAM, receipt=file, program=receipt.program)
                 continue
             found = receipt_hash(receipt, signed.salt)
-            if found in self.receipts:
+            if not receipt_is_signed(signed, self.facts.chain_id):
+                self.find(codes.NOT_SIGNED, receipt=file)
+            elif found in self.receipts:
                 self.report.unknown["copies"] += 1
-            elif self._check_receipt(file, signed):
+            elif self._check_receipt(file, receipt):
                 self.receipts[found] = receipt
 
-    def _check_receipt(self, file: str, signed: SignedReceipt) -> bool:
+    def _check_receipt(self, file: str, receipt: Receipt) -> bool:
         """Whether the program stands behind a receipt; also where its points are wrong, which the program then answers for."""
-        receipt = signed.receipt
-        if not receipt_is_signed(signed, self.facts.chain_id):
-            self.find(codes.NOT_SIGNED, receipt=file)
-            return False
         till = address_of_key(receipt.till)
         if not self.facts.is_till(till, receipt.time):
             self.find(codes.NO_TILL, receipt=file, time=receipt.time, till=till)
@@ -220,12 +218,12 @@ class _Work:
 
     def check_openings(self) -> None:
         """Each opening adds up, opens one credited entry, and holds receipts that belong there."""
-        seen: set[tuple[Address, bytes]] = set()
+        seen: set[Opening] = set()
         for file, opening in self.folder.openings:
-            if (opening.member, opening.salt) in seen:
+            if opening in seen:
                 self.report.unknown["copies"] += 1
                 continue
-            seen.add((opening.member, opening.salt))
+            seen.add(opening)
             self.report.openings += 1
             try:
                 entry = opening.entry()

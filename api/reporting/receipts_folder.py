@@ -212,7 +212,7 @@ class Merged:
 def merge_folders(paths: Iterable[Path], program: ProgramId) -> Merged:
     """What an export is made from. Raises WalletError receipts.bad_folder: nothing damaged is handed on unseen."""
     receipts: dict[bytes, SignedReceipt] = {}
-    openings: dict[tuple[bytes, bytes], Opening] = {}
+    openings: dict[Opening, None] = {}
     left_aside = 0
     for path in paths:
         found = read_folder(path)
@@ -224,6 +224,6 @@ def merge_folders(paths: Iterable[Path], program: ProgramId) -> Merged:
                 receipts[receipt_hash(signed.receipt, signed.salt)] = signed
             else:
                 left_aside += 1
-        openings.update({(opening.member, opening.salt): opening for _, opening in found.openings})
+        openings.update(dict.fromkeys(opening for _, opening in found.openings))
         left_aside += len(found.foreign)
-    return Merged(list(receipts.values()), list(openings.values()), left_aside)
+    return Merged(list(receipts.values()), list(openings), left_aside)
