@@ -75,14 +75,15 @@ def unpack(data: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MA
     """The value whose canonical encoding `data` is.
 
     `bytes_max` limits the whole in bytes, `depth_max` arrays within arrays, `items_max` the items of one array. The length is
-    checked before anything is read; the decoder sets aside at most 80 kB for one array before its items have arrived.
+    checked before anything is read, and no array is begun that announces more items than there are bytes. Before its items have
+    arrived, the decoder sets aside at most 80 kB for an array, and before it gives up on arrays within arrays, 82 MB for 1,024.
     Raises Malformed with one of the codes of this module.
     """
     if len(data) > bytes_max:
         raise Malformed(TOO_LONG, length=len(data), bytes_max=bytes_max)
     value: Value
     try:
-        value = unpackb(data, use_list=False, max_array_len=items_max, max_map_len=0, max_ext_len=0)
+        value = unpackb(data, use_list=False, max_array_len=min(items_max, len(data)), max_map_len=0, max_ext_len=0)
         accepted = _is_plain((value,), depth_max) and packb(value) == data
     except ValueError:  # msgpack's own errors and UnicodeDecodeError are all ValueErrors
         value, accepted = b"", False
@@ -99,7 +100,9 @@ def unpack_shaped(data: bytes, *, bytes_max: int = BYTES_MAX, items_max: int = I
     if len(data) > bytes_max:
         raise Malformed(TOO_LONG, length=len(data), bytes_max=bytes_max)
     try:
-        value: Any = unpackb(data, use_list=False, max_array_len=items_max, max_map_len=0, max_ext_len=0)
+        value: Any = unpackb(
+            data, use_list=False, max_array_len=min(items_max, len(data)), max_map_len=0, max_ext_len=0
+        )
         accepted = packb(value) == data
     except ValueError:
         value, accepted = b"", False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Annotated, Any, cast
 
-from ledger.codec import pack
+from ledger.codec import DEPTH_MAX, pack
 from ledger.difficulty import Era, check_eras
 from ledger.emission import Emission
 from ledger.errors import Code, Malformed
@@ -193,8 +193,13 @@ def params_from_mapping(mapping: Mapping[str, Any]) -> Params:
         raise Malformed(BAD_FILE, reason=f"hexadecimal text, plain text or array expected ({fault})") from fault
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in cast("list[Any]", value)) if isinstance(value, list) else value
+def _frozen(value: Any, depth_left: int = DEPTH_MAX) -> Any:
+    """Lists as tuples. Raises ValueError where they lie deeper than any value of the ledger."""
+    if not isinstance(value, list):
+        return value
+    if not depth_left:
+        raise ValueError(f"arrays lie more than {DEPTH_MAX} deep")
+    return tuple(_frozen(item, depth_left - 1) for item in cast("list[Any]", value))
 
 
 def _thawed(value: Any) -> Any:

@@ -115,14 +115,14 @@ class Undo:
 
     @staticmethod
     def decode(data: bytes) -> "Undo":
-        """Read what `encode` wrote."""
-        array: Any = unpack(data, bytes_max=UNDO_BYTES_MAX, items_max=UNDO_BYTES_MAX)
-        rows = UNDO_ROWS.decode(array[1], "undo")
+        """Read what `encode` wrote. Raises `Malformed`."""
+        array = unpack(data, bytes_max=UNDO_BYTES_MAX, items_max=UNDO_BYTES_MAX)
+        slot_count, rows = UNDO_SHAPE.decode(array, "undo")
         contents = tuple(
             (Slot(slot), SlotContent(RecordKey(key), value, Slot(free)) if existed else None)
             for slot, existed, key, value, free in rows
         )
-        return Undo(array[0], contents)
+        return Undo(slot_count, contents)
 
 
 UNDO_BYTES_MAX = 2**31
@@ -137,6 +137,7 @@ UNDO_ROWS = ListOf(
     0,
     2**31,
 )
+UNDO_SHAPE = Row(Integer(0, INTEGER_MAX), UNDO_ROWS)
 
 
 @dataclass(frozen=True, slots=True)

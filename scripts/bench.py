@@ -3,6 +3,7 @@
     .venv/bin/python scripts/bench.py                     everything; about ten minutes, most of them to prepare the stores
     .venv/bin/python scripts/bench.py --only transfers --only earn
     .venv/bin/python scripts/bench.py --work-dir /var/tmp/bench --json figures.json
+    .venv/bin/python scripts/bench.py --growth --postgres postgresql://me@localhost/bench
     .venv/bin/python scripts/bench.py --quick             small sizes: shows that it works, its figures mean nothing
 
 Runs inside the project's environment; `python3 scripts/test.py` or `scripts/run.py` makes it. What is measured is prepared once
@@ -13,6 +14,7 @@ a process of its own. This is no test: nothing fails because a machine is slow.
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ from typing import Any
 
 from environment import PYTHON
 
+POSTGRES_VARIABLE = "FANSUMER_BENCH_POSTGRES_URL"
 MEASURE = Path(__file__).with_name("bench_measure.py")
 NEEDED = ("ledger", "node", "api", "sqlalchemy", "cryptography", "uvicorn")
 BREAKDOWNS = ("transfers", "earn")
@@ -151,6 +154,46 @@ def run(names: Sequence[str], folder: Path, size: str) -> dict[str, Any]:
     return {"machine": machine, "sizes": asdict(sizes), "figures": table, "answers": answers}
 
 
+def run_growth(folder: Path, *, quick: bool, postgres: str | None) -> dict[str, Any]:
+    """The same blocks on stores of ever more accounts; on both kinds of store where a server is named."""
+    from bench_machine import describe_machine
+    from bench_world import GROWTH, GROWTH_QUICK, World, fingerprint
+
+    mark, answers = fingerprint(), list[Any]()
+    machine = describe_machine(folder)
+    print_facts(machine, "quick" if quick else "full")
+    if postgres is not None:
+        os.environ[POSTGRES_VARIABLE] = postgres
+    for sizes in GROWTH_QUICK if quick else GROWTH:
+        place = folder / f"{sizes.name}-{mark}"
+        place.mkdir(parents=True, exist_ok=True)
+        _ = World(place, sizes, lambda text: print(text, file=sys.stderr, flush=True)).transfers
+        if not answers:
+            print(f"\n{''.join(f'{title:>16}' for title, _ in GROWTH_COLUMNS)}")
+        for name in ("growth", *(["growth-postgres"] if postgres else [])):
+            answers.append(measure(name, place, sizes.name))
+            print("".join(f"{show(answers[-1]):>16}" for _, show in GROWTH_COLUMNS), flush=True)
+    if postgres is None:
+        print("\nPostgreSQL was not measured: name a server whose user may create schemas with --postgres URL")
+    return {"machine": machine, "answers": answers}
+
+
+GROWTH_COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
+    ("store", lambda a: a["store"]),
+    ("accounts", lambda a: f"{a['accounts']:,}"),
+    ("tx/s", lambda a: f"{a['transactions_per_second']:,.0f}"),
+    ("block ms", lambda a: f"{a['block_connect_s'] * 1e3:,.0f}"),
+    ("empty block ms", lambda a: f"{a['empty_block_s'] * 1e3:.1f}"),
+    ("root us/record", lambda a: f"{a['root_us_per_record']:.1f}"),
+    ("restart s", lambda a: f"{a['opening_s']:.2f}"),
+    ("bytes/tx", lambda a: f"{a['bytes_per_transaction']:,.0f}"),
+    ("MiB opened", lambda a: f"{a['memory_opened_mib']:,.0f}"),
+    ("MiB worked", lambda a: f"{a['memory_worked_mib']:,.0f}"),
+    ("MiB 2nd half", lambda a: f"{a['memory_second_half_mib']:+.1f}"),
+)
+"""`block ms`: to connect one of 4,000 transfers; `MiB 2nd half`: what reading the second half of the whole chain adds."""
+
+
 def print_facts(machine: dict[str, Any], size: str) -> None:
     """The machine, a line for each fact."""
     for name, value in machine.items():
@@ -191,6 +234,14 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured there")
     parser.add_argument(
+        "--growth",
+        action="store_true",
+        help="instead: 10**4, 10**5 and 10**6 accounts; half an hour, most of it to prepare",
+    )
+    parser.add_argument(
+        "--postgres", metavar="URL", help="with --growth: measure there too, in a schema that is deleted"
+    )
+    parser.add_argument(
         "--work-dir", type=Path, metavar="FOLDER", help="keep what is prepared there, for the next time"
     )
     return parser.parse_args(arguments)
@@ -209,7 +260,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     size = "quick" if options.quick else "full"
     with tempfile.TemporaryDirectory(prefix="fansumer-bench-") as temporary:
         folder = Path(temporary) if options.work_dir is None else options.work_dir.resolve()
-        found = run(names, folder, size)
+        if options.growth:
+            found = run_growth(folder, quick=options.quick, postgres=options.postgres)
+        else:
+            found = run(names, folder, size)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return 0

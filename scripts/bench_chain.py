@@ -125,9 +125,12 @@ def bench_terms() -> Terms:
 
 
 @contextmanager
-def opened_chain(folder: Path) -> Iterator[Chain]:
-    """The chain in a folder, with a clock that finds nothing too early. Closed, it is one file without a write-ahead log."""
-    engine = open_engine(f"sqlite:///{folder / DATABASE}")
+def opened_chain(folder: Path, url: str | None = None) -> Iterator[Chain]:
+    """The chain in a folder, or at a URL, with a clock that finds nothing too early.
+
+    Closed, the chain of a folder is one file without a write-ahead log.
+    """
+    engine = open_engine(url or f"sqlite:///{folder / DATABASE}")
     migrate(engine)
     chain = Chain(engine, bench_params(), ManualClock(END_OF_TIME), TieKey(bytes(32)))
     try:

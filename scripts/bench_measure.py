@@ -9,6 +9,7 @@ import gc
 import hashlib
 import importlib
 import json
+import os
 import random
 import statistics
 import sys
@@ -21,9 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from bench_chain import opened_chain
+from bench_growth import measure_growth
 from bench_http import measure_reads
 from bench_world import (
     FULL,
+    GROWTH,
+    GROWTH_QUICK,
     QUICK,
     World,
     copy_store,
@@ -47,6 +51,8 @@ Answer = dict[str, Any]
 HEADERS_AT_ONCE = 2_000
 """Headers in one call: what a peer sends in one message."""
 ROUNDS = 10
+POSTGRES_VARIABLE = "FANSUMER_BENCH_POSTGRES_URL"
+"""Where `bench.py --postgres` hands on the server's URL: a command line would show its password to everybody."""
 
 
 @contextmanager
@@ -250,13 +256,15 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "http": measure_http,
     "signatures": measure_signatures,
     "hashing": measure_hashing,
+    "growth": lambda world: measure_growth(world, None),
+    "growth-postgres": lambda world: measure_growth(world, os.environ[POSTGRES_VARIABLE]),
 }
 
 
 def main(arguments: list[str]) -> None:
     """Measure one thing and say it in JSON."""
     name, folder, size = arguments
-    sizes = {known.name: known for known in (FULL, QUICK)}[size]
+    sizes = {known.name: known for known in (FULL, QUICK, *GROWTH, *GROWTH_QUICK)}[size]
     world = World(Path(folder), sizes, lambda text: print(text, file=sys.stderr, flush=True))
     print(json.dumps(MEASUREMENTS[name](world)))
 

@@ -118,6 +118,11 @@ QUICK = Sizes(
     hashes=200_000,
     http_seconds=1.0,
 )
+GROWTH = tuple(
+    replace(FULL, name=f"grown-{accounts}", accounts=accounts, members=0) for accounts in (10_000, 100_000, 1_000_000)
+)
+"""The same blocks of transfers on ever more accounts."""
+GROWTH_QUICK = (replace(QUICK, name="grown-quick", members=0),)
 SMALLEST = replace(
     QUICK,
     name="smallest",
@@ -128,8 +133,9 @@ SMALLEST = replace(
     entries_per_batch=10,
     batches_per_block=1,
     earn_blocks=1,
+    headers=500,
 )
-"""For the fingerprint."""
+"""For the fingerprint, and for tests."""
 
 
 # --- preparations ------------------------------------------------------------------------------------------------------------

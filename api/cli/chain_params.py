@@ -27,8 +27,13 @@ def load_params(network: str, file: Path | None = None, folder: Path | None = No
         if network not in NETWORKS:
             raise typer.BadParameter(f"{network[:40]} is no network; there are {', '.join(NETWORKS)}")
         return NETWORKS[network]
+    return parse_params(read_text(file))
+
+
+def parse_params(text: str) -> Params:
+    """The params that a file's text holds. Raises Malformed params.file."""
     try:
-        mapping = json.loads(read_text(file))
+        mapping = json.loads(text)
     except (ValueError, RecursionError):
         raise Malformed(BAD_FILE, reason="it is not JSON") from None
     if not isinstance(mapping, dict):

@@ -40,3 +40,9 @@ Program = Annotated[str, typer.Argument(metavar="PROGRAM", help="The program's i
 Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="At most so many.")]
 
 AMOUNT_MAX: Final = 2**63 - 1
+CARRIED_NOTE: Final = (
+    "An entry on the chain may show fewer points than its receipts promise, or more: a small random remainder is carried to a "
+    "later entry, so that nobody can read a basket from it. Nothing is lost. How much of it is carried now, the shop's opening "
+    "says: fansumer wallet receipt check FILE --opening FILE"
+)
+"""Said wherever a person may compare receipts with a balance."""

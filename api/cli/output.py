@@ -9,6 +9,12 @@ from typing import Any
 from api.wallet.errors import ClientProblem, Unreachable
 from ledger.errors import LedgerError
 
+COMMANDS = {
+    "GET /v1/blocks": "fansumer chain blocks",
+    "GET /v1/campaigns": "fansumer chain campaigns",
+    "GET /v1/programs": "fansumer chain programs",
+}
+"""What a person types for a request that advice of the ledger or of a node names."""
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
 
@@ -69,14 +75,26 @@ def report_fault(fault: LedgerError | ClientProblem) -> int:
         text = str(fault).removeprefix(f"{name}: ")
     sys.stderr.write(f"error: {text}\n")
     if advice:
-        sys.stderr.write(f"what to do: {advice}\n")
+        sys.stderr.write(f"what to do: {_advise_command(advice)}\n")
     sys.stderr.write(f"code: {name}\n")
     return EXIT_USAGE if isinstance(fault, Unreachable | UsageFault) else EXIT_REFUSED
+
+
+def _advise_command(advice: str) -> str:
+    """Advice for somebody at a terminal: commands instead of requests."""
+    for request, command in COMMANDS.items():
+        advice = advice.replace(f"`{request}`", f"`{command}`")
+    return advice
 
 
 def say(text: str) -> None:
     """One line for a person, on standard error: it is no data."""
     sys.stderr.write(f"{text}\n")
+
+
+def warn(text: str) -> None:
+    """One line on standard error about something that works, and may not be what was meant."""
+    sys.stderr.write(f"warning: {text}\n")
 
 
 def _are_numbers(rows: Sequence[Mapping[str, Any]], name: str) -> bool:

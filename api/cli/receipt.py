@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_URL, AsJson, Url
+from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, Url
 
 if TYPE_CHECKING:
+    from api.wallet.client import Client
     from ledger.domains.loyalty.receipts import SignedReceipt
 
 app = typer.Typer(no_args_is_help=True, help="Receipts: a till's signed promise of points.")
@@ -20,6 +21,10 @@ def check(
     opening: Annotated[
         Path | None,
         typer.Option("--opening", help="The opening that the shop gave after settling: is the receipt in it?"),
+    ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option("--prefix", help="With --chain-id: the network's prefix, such as dfan, to show addresses."),
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="It was signed just now: refuse it if its time is off by ten minutes.")
@@ -36,20 +41,49 @@ def check(
     """
     import time
 
-    from api.cli.output import print_answer
+    from api.cli.output import print_answer, say
     from api.cli.session import connect, read_id, read_text
     from api.wallet.receipts import check_receipt, describe_receipt, find_in_opening
     from ledger.types import ChainId, Timestamp
 
     signed = read_receipt(file)
+    now = Timestamp(int(time.time())) if fresh else None
+    granted: bool | None = None
     if chain_id is None:
         with connect(url) as client:
-            chain_id = str(client.chain()["chain_id"])
-    check_receipt(signed, ChainId(read_id(chain_id, "--chain-id")), now=Timestamp(int(time.time())) if fresh else None)
-    shown = describe_receipt(signed)
+            chain = client.chain()
+            prefix = str(chain["address_prefix"])
+            check_receipt(signed, ChainId(read_id(str(chain["chain_id"]), "--chain-id")), now=now)
+            granted = _warn_without_grant(client, signed, prefix)
+    else:
+        check_receipt(signed, ChainId(read_id(chain_id, "--chain-id")), now=now)
+        say("Not checked: whether the program lets this till sign. Ask a node: leave --chain-id out.")
+    shown = {**describe_receipt(signed, prefix), "till_granted": granted}
     if opening is not None:
         shown |= find_in_opening(signed, read_text(opening))
     print_answer(shown, as_json=as_json)
+    if opening is None and not as_json:
+        say(CARRIED_NOTE)
+
+
+def _warn_without_grant(client: "Client", signed: "SignedReceipt", prefix: str) -> bool | None:
+    """Whether the till held its scope when it signed; None if the node could not say."""
+    from api.cli.output import warn
+    from api.wallet.errors import ClientProblem
+    from api.wallet.grants import find_grant, held_scope_at
+    from ledger.address import encode_address
+    from ledger.policy import address_of_key
+
+    receipt = signed.receipt
+    till = encode_address(prefix, address_of_key(receipt.till))
+    try:
+        granted = held_scope_at(find_grant(client, receipt.program, till), "till", receipt.time)
+    except ClientProblem as problem:
+        warn(f"whether the program lets {till} sign could not be checked: {problem.detail}")
+        return None
+    if not granted:
+        warn(f"the program had not granted {till} the scope till when it signed: nobody has to settle this receipt.")
+    return granted
 
 
 def read_receipt(file: Path) -> "SignedReceipt":

@@ -6,19 +6,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import platformdirs
 import stamina
 import typer
 
-from api.cli.output import UsageFault, print_answer, say
+from api.cli.output import UsageFault, print_answer, say, warn
+from api.data_folder import data_folder
 from api.wallet.client import Answer, Client
-from api.wallet.errors import WalletError
+from api.wallet.errors import ClientProblem, WalletError
+from api.wallet.grants import find_grant
 from api.wallet.keystore import DEFAULT_COST, load_keystore
 from api.wallet.mnemonic import MasterSeed, derive_master_seed, spell_entropy
 from api.wallet.wallet import OWN_FEE, POOL, Sent, Wallet
 from ledger.address import decode_address
 from ledger.errors import Code, Malformed
-from ledger.types import Address
+from ledger.types import Address, ProgramId
 
 PASSPHRASE_VARIABLE: Final = "FANSUMER_PASSPHRASE"
 ATTEMPTS_MAX: Final = 3
@@ -30,12 +31,6 @@ KEYSTORE_COST = DEFAULT_COST
 BAD_ID = Code("cli.bad_id", "{name} must be 64 hexadecimal digits, not {found}", "Copy the whole id again.")
 BAD_FILE = Code("cli.bad_file", "{path} is no {what}: {reason}", "Name the right file, or ask for it again.")
 FILE_FAILED = Code("cli.file_failed", "the file {path} cannot be used: {reason}", "Check its name and permissions.")
-
-
-def data_folder() -> Path:
-    """Where this system keeps a person's data of this program; FANSUMER_HOME names another place."""
-    named = os.environ.get("FANSUMER_HOME")
-    return Path(named) if named else platformdirs.user_data_path("fansumer", appauthor=False)
 
 
 def wallet_path(named: Path | None) -> Path:
@@ -86,6 +81,23 @@ def finish(wallet: Wallet, sent: Sent, *, wait: bool, as_json: bool, noun: str |
         status = wallet.wait_for(sent)
     answer |= {name: status[name] for name in ("status", "height", "confirmations") if name in status}
     print_answer(answer, as_json=as_json)
+
+
+def warn_without_scope(wallet: Wallet, program: ProgramId, scope: str, consequence: str) -> bool | None:
+    """Warn if the acting account holds no live grant of a program with `scope`; None if the node could not say."""
+    address = wallet.address_text(wallet.main.address)
+    try:
+        grant = find_grant(wallet.client, program, address)
+    except ClientProblem as problem:
+        warn(f"whether {address} holds a grant with the scope {scope} could not be checked: {problem.detail}")
+        return None
+    if grant is not None and scope in grant["scopes"] and grant["revoked_at"] is None:
+        return True
+    warn(
+        f"{address} holds no live grant of this program with the scope {scope}: {consequence}. Its owner grants it: "
+        f"fansumer brand grant-issuer {program.hex()} {address} --scopes {scope}"
+    )
+    return False
 
 
 def payment_choice(*, pay_own: bool) -> str:

@@ -31,12 +31,14 @@ def invite(
       fansumer brand invite 5f5f...5f --out invitation.json
     """
     from api.cli.output import say
-    from api.cli.session import open_wallet, read_id, write_file
+    from api.cli.session import open_wallet, read_id, warn_without_scope, write_file
     from api.wallet.brand import Brand
     from ledger.types import ProgramId
 
+    of_program = ProgramId(read_id(program, "PROGRAM"))
     with open_wallet(url, wallet, account) as opened:
-        text = Brand(opened).invite(ProgramId(read_id(program, "PROGRAM"))).to_json()
+        text = Brand(opened).invite(of_program).to_json()
+        warn_without_scope(opened, of_program, "enrol", "it will not be able to enrol whom it invites")
     if out is None:
         typer.echo(text)
     else:
@@ -100,7 +102,15 @@ def sign_receipt(
     import time
 
     from api.cli.output import UsageFault, print_answer
-    from api.cli.session import FILE_FAILED, data_folder, open_wallet, read_account, read_id, write_file
+    from api.cli.session import (
+        FILE_FAILED,
+        data_folder,
+        open_wallet,
+        read_account,
+        read_id,
+        warn_without_scope,
+        write_file,
+    )
     from api.wallet.brand import Brand, Purchase
     from api.wallet.receipts import describe_receipt
     from api.wallet.sequence import take_sequence
@@ -124,8 +134,10 @@ def sign_receipt(
             paid_with_points_cents=paid_with_points_cents,
         )
         signed = brand.sign_receipt(of_program, facts.version, facts.terms, purchase)
-    write_file(out, encode_receipt(signed))
-    print_answer(describe_receipt(signed), as_json=as_json)
+        prefix = opened.facts.address_prefix
+        write_file(out, encode_receipt(signed))
+        granted = warn_without_scope(opened, of_program, "till", "nobody will settle this receipt")
+    print_answer({**describe_receipt(signed, prefix), "till_granted": granted}, as_json=as_json)
 
 
 def settle(

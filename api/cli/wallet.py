@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from api.cli import consent, receipt
-from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, Limit, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.options import (
+    AMOUNT_MAX,
+    CARRIED_NOTE,
+    DEFAULT_URL,
+    Account,
+    AsJson,
+    Limit,
+    PayOwn,
+    Program,
+    Url,
+    Wait,
+    WalletFile,
+)
 
 app = typer.Typer(no_args_is_help=True, help="A fan's wallet: keys, memberships, points, coin.")
 app.add_typer(consent.app, name="consent")
@@ -135,11 +147,14 @@ def addresses(
 def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Show coin, and points of every program that was joined.
 
+    The node is asked about each of your accounts in turn, and so learns that they belong together. Ask a node of your own, or
+    one that you trust with that.
+
     \b
     Example:
       fansumer wallet balance
     """
-    from api.cli.output import print_json, print_rows
+    from api.cli.output import print_json, print_rows, say
     from api.cli.session import open_wallet
 
     with open_wallet(url, wallet, account) as opened:
@@ -149,7 +164,10 @@ def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_
         return
     typer.echo(f"coin  {found[0]['coin']}  {found[0]['address']}\n")
     columns = ("name", "available", "pending", "held", "next_expiry.date", "next_expiry.points", "program")
-    print_rows([program for answer in found for program in answer["programs"]], columns)
+    programs = [program for answer in found for program in answer["programs"]]
+    print_rows(programs, columns)
+    if programs:
+        say(CARRIED_NOTE)
 
 
 @app.command()
@@ -349,7 +367,7 @@ def history(
     Example:
       fansumer wallet history --program 5f5f...5f --limit 5
     """
-    from api.cli.output import print_json, print_rows
+    from api.cli.output import print_json, print_rows, say
     from api.cli.session import open_wallet, read_id
     from ledger.types import ProgramId
 
@@ -360,3 +378,5 @@ def history(
         print_json(page)
     else:
         print_rows(page["items"], ("height", "date", "name", "data.points", "data.amount", "data.quantity", "txid"))
+        if any(item["name"] == "points.earned" for item in page["items"]):
+            say(CARRIED_NOTE)

@@ -23,7 +23,7 @@ from api.demo.journey import Basket, HouseholdId, Journey, Redemption, load_jour
 from api.demo.plan import Plan
 from api.demo.receipts_file import ReceiptRow, ReceiptsFile, hash_lines
 from api.wallet.builder import ChainFacts, build
-from api.wallet.sealing import NOTHING_CARRIED, Carried, Opening, seal_entry
+from api.wallet.sealing import NOTHING_CARRIED, Carried, Opening, choose_covers, seal_entry
 from ledger.codec import pack
 from ledger.domains.loyalty.earn import Earn, SealedEntry
 from ledger.domains.loyalty.earning import points_for
@@ -237,10 +237,12 @@ class Office:
     def _seal(
         self, period: int, items: dict[HouseholdId, list[ReceiptItem]], *, is_last: bool
     ) -> tuple[dict[HouseholdId, Points], list[SealedEntry], list[Opening]]:
-        """One entry a household; in the last week also for those who only carry a remainder, and nothing is carried on."""
+        """One entry a household that bought, and some without a receipt; in the last week nothing is carried on."""
         if is_last:
             waiting = [household for household, carried in self._carried.items() if carried != NOTHING_CARRIED]
-            items = {household: [] for household in waiting} | items
+        else:
+            waiting = choose_covers(self._carried, items, self._random)
+        items = {household: [] for household in waiting} | items
         credited: dict[HouseholdId, Points] = {}
         entries: list[SealedEntry] = []
         openings: list[Opening] = []

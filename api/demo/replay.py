@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from platformdirs import user_data_path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from api.data_folder import data_folder
 from api.demo.brand import demo_brand_master
 from api.demo.driver import STORE_FILE, Driver, ReplayError, Report
 from api.demo.summary import ReplaySummary
@@ -55,7 +55,7 @@ def run_replay(options: ReplayOptions, console: Console | None = None) -> Replay
     as_of = now if options.as_of is None else options.as_of
     if as_of > now:
         raise ReplayError(AS_OF_FUTURE, as_of=as_of)
-    folder = options.folder or user_data_path("fansumer", appauthor=False) / f"replay-{as_of}"
+    folder = options.folder or data_folder() / f"replay-{as_of}"
     if (folder / STORE_FILE).exists():
         raise ReplayError(FOLDER_IN_USE, folder=str(folder))
     with _show_progress(console) as report:

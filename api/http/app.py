@@ -69,5 +69,5 @@ def create_app(
     app.router.routes[:0] = accounts.PLAIN_ROUTES
     for module in ROUTERS:
         app.router.routes.extend(module.router.routes)  # flat: an included router is searched far more slowly
-    app.openapi = partial(make_document, app)
+    app.openapi = partial(make_document, app, node.chain.params.address_prefix)
     return app

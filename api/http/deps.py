@@ -10,7 +10,7 @@ from starlette.requests import Request
 from api.http.metrics import HttpMetrics
 from api.http.problems import BAD_ID, RequestFault
 from api.http.rendering import Renderer
-from api.http.schemas.answer import EXAMPLE_ADDRESS, EXAMPLE_ID
+from api.http.schemas.answer import ADDRESS_PATTERN, EXAMPLE_ADDRESS, EXAMPLE_ID, ID_PATTERN
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
 from ledger.domains.loyalty.state import program_key
@@ -19,8 +19,24 @@ from ledger.types import ChainId, ProgramId
 from node.node import Node
 from node.store.reader import Reader, Snapshot
 
-AddressText = Annotated[str, Path(description="An account's address on this network.", examples=[EXAMPLE_ADDRESS])]
-IdText = Annotated[str, Path(description="An id: 64 hexadecimal digits.", examples=[EXAMPLE_ID])]
+AddressText = Annotated[
+    str,
+    Path(
+        description="An account's address on this network.",
+        examples=[EXAMPLE_ADDRESS],
+        json_schema_extra={"pattern": ADDRESS_PATTERN},
+    ),
+]
+IdText = Annotated[
+    str,
+    Path(
+        description="An id: 64 hexadecimal digits.",
+        examples=[EXAMPLE_ID],
+        json_schema_extra={"pattern": ID_PATTERN},
+    ),
+]
+"""The patterns are for readers and clients of the document: what breaks them is refused by `parse_id` and the ledger, with their
+own codes."""
 
 
 @dataclass(frozen=True, slots=True)

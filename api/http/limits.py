@@ -10,8 +10,6 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from cachetools import LRUCache
 from limits import RateLimitItem, parse
-from limits.storage import Storage
-from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,54 +55,26 @@ class BodyLimit:
         await self._app(scope, receive_counted, send)
 
 
-class WindowStorage(Storage):
-    """Counts of clients in memory, for one event loop.
+class Windows:
+    """Counts clients in fixed windows, in memory, for one event loop.
 
-    The library's own memory store starts a thread every ten milliseconds to forget old windows, which costs more than counting.
-    Here an old window is replaced when its client comes again, or gives way when there are too many.
+    The stores of the library `limits` start a thread every few milliseconds or make several calls for one count; this is one look
+    at one table. An old window is replaced when its client comes again, or gives way when there are too many.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, item: RateLimitItem) -> None:
+        self.requests_max = item.amount
+        self.seconds: int = item.get_expiry()
         self._windows: LRUCache[str, tuple[int, float]] = LRUCache(WINDOWS_MAX)
 
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """Nothing here fails in a way of its own."""
-        return ValueError
-
-    def _window(self, key: str) -> tuple[int, float]:
+    def count(self, client: str) -> tuple[int, float]:
+        """Count a request: how many it is in the client's window, and when that ends, in seconds since 1970."""
         now = time.time()
-        count, ends = self._windows.get(key, (0, now))
-        return (count, ends) if ends > now else (0, now)
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Add to the count of the present window; the first one begins it."""
-        count, ends = self._window(key)
-        self._windows[key] = (count + amount, ends if count else time.time() + expiry)
-        return count + amount
-
-    def get(self, key: str) -> int:
-        """The count of the present window."""
-        return self._window(key)[0]
-
-    def get_expiry(self, key: str) -> float:
-        """When the present window ends, in seconds since 1970."""
-        return self._window(key)[1]
-
-    def check(self) -> bool:
-        """Memory is always there."""
-        return True
-
-    def reset(self) -> int:
-        """Forget everybody; returns how many windows there were."""
-        count = len(self._windows)
-        self._windows.clear()
-        return count
-
-    def clear(self, key: str) -> None:
-        """Forget one window."""
-        self._windows.pop(key, None)
+        count, ends = self._windows.get(client, (0, 0.0))
+        if ends <= now:
+            count, ends = 0, now + self.seconds
+        self._windows[client] = (count + 1, ends)
+        return count + 1, ends
 
 
 class RateLimit:
@@ -113,9 +83,8 @@ class RateLimit:
     def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
         self._app = app
         self._loopback_exempt = settings.loopback_exempt
-        self._limiter = FixedWindowRateLimiter(WindowStorage())
-        self._read = parse(settings.read_rate)
-        self._write = parse(settings.write_rate)
+        self._read = Windows(parse(settings.read_rate))
+        self._write = Windows(parse(settings.write_rate))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count, then pass the request on or refuse it."""
@@ -126,16 +95,15 @@ class RateLimit:
         if is_loopback and self._loopback_exempt:
             await self._app(scope, receive, send)
             return
-        name, item = ("write", self._write) if scope["method"] == "POST" else ("read", self._read)
-        allowed = self._limiter.hit(item, name, client)
-        reset, remaining = self._limiter.get_window_stats(item, name, client)
-        seconds = max(int(reset - time.time()) + 1, 1)
+        name, windows = ("write", self._write) if scope["method"] == "POST" else ("read", self._read)
+        count, ends = windows.count(client)
+        seconds = max(int(ends - time.time()) + 1, 1)
         headers = {
-            "RateLimit-Policy": f'"{name}";q={item.amount};w={_window_seconds(item)}',
-            "RateLimit": f'"{name}";r={remaining};t={seconds}',
+            "RateLimit-Policy": f'"{name}";q={windows.requests_max};w={windows.seconds}',
+            "RateLimit": f'"{name}";r={max(windows.requests_max - count, 0)};t={seconds}',
         }
-        if not allowed:
-            fault = RequestFault(RATE_LIMITED, quota=item.amount, window=_window_seconds(item))
+        if count > windows.requests_max:
+            fault = RequestFault(RATE_LIMITED, quota=windows.requests_max, window=windows.seconds)
             headers["Retry-After"] = str(seconds)
             response = problem_response(fault, method=scope["method"], path=scope["path"], headers=headers)
             await response(scope, receive, send)
@@ -162,7 +130,3 @@ def client_of(host: str) -> tuple[str, bool]:
             return str(mapped), mapped.is_loopback
         return str(ip_network((address, 64), strict=False)), address.is_loopback
     return str(address), address.is_loopback
-
-
-def _window_seconds(item: RateLimitItem) -> int:
-    return item.get_expiry()

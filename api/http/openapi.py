@@ -1,13 +1,23 @@
 """The OpenAPI document: FastAPI's own, with examples, problems instead of its validation errors, and bodies in MessagePack."""
 
+import json
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.http.problems import MEDIA_TYPE
-from api.http.schemas.answer import Answer, Problem
+from api.http.schemas.answer import (
+    ADDRESS_PATTERN,
+    EXAMPLE_ADDRESS,
+    EXAMPLE_PAYLOAD,
+    EXAMPLE_PREFIX,
+    Answer,
+    Problem,
+    make_address_pattern,
+)
 from api.http.schemas.transactions import TransactionBody
+from ledger.address import encode_id
 
 TITLE: Final = "Fansumer"
 SUMMARY: Final = "Fans earn, spend and back on a ledger with proof of work."
@@ -36,6 +46,7 @@ PROBLEM_TEXTS: Final = {
     "429": "Too many requests; Retry-After says when to come back.",
     "503": "The node cannot do it now; Retry-After says when to come back.",
 }
+PROBLEM_CONTENT: Final = {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_REFERENCE}, "example": Problem.EXAMPLE}}
 PROBLEMS_READING: Final = ("400", "404", "429", "503")
 PROBLEMS_WRITING: Final = ("400", "409", "413", "415", "422", "429", "503")
 
@@ -72,8 +83,13 @@ def answers_bytes(text: str) -> Responses:
     return {200: {"description": text, "content": {"application/msgpack": {**MSGPACK, "example": "<bytes>"}}}}
 
 
-def make_document(app: FastAPI) -> dict[str, Any]:
-    """The document of `app`, made once."""
+def refuses(*statuses: int) -> Responses:
+    """Refusals of one operation beside those that all operations of its method share."""
+    return {status: {"description": PROBLEM_TEXTS[str(status)], "content": PROBLEM_CONTENT} for status in statuses}
+
+
+def make_document(app: FastAPI, prefix: str) -> dict[str, Any]:
+    """The document of `app`, made once. Its addresses are those of the network with this prefix."""
     if app.openapi_schema is not None:
         return app.openapi_schema
     document = get_openapi(
@@ -88,6 +104,7 @@ def make_document(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = Problem.model_json_schema()
+    document = _name_network(document, prefix)
     for operations in document["paths"].values():
         for method, operation in operations.items():
             _add_problems(operation, PROBLEMS_WRITING if method == "post" else PROBLEMS_READING)
@@ -95,9 +112,20 @@ def make_document(app: FastAPI) -> dict[str, Any]:
     return document
 
 
+def _name_network(document: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The document with examples and patterns of addresses that hold on this network."""
+    text = json.dumps(document)
+    for of_example, of_network in (
+        (EXAMPLE_ADDRESS, encode_id(prefix, EXAMPLE_PAYLOAD)),
+        (ADDRESS_PATTERN, make_address_pattern(prefix)),
+        (f'"address_prefix": "{EXAMPLE_PREFIX}"', f'"address_prefix": "{prefix}"'),
+    ):
+        text = text.replace(of_example, of_network)
+    return json.loads(text)
+
+
 def _add_problems(operation: dict[str, Any], statuses: tuple[str, ...]) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
     for status in statuses:
-        content = {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_REFERENCE}, "example": Problem.EXAMPLE}}
-        responses.setdefault(status, {"description": PROBLEM_TEXTS[status], "content": content})
+        responses.setdefault(status, {"description": PROBLEM_TEXTS[status], "content": PROBLEM_CONTENT})

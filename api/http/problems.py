@@ -5,7 +5,7 @@ A problem carries `type` (urn:fansumer:problem:<code>), `title`, `status`, `deta
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -15,7 +15,9 @@ from sqlalchemy.exc import DatabaseError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
+from ledger.address import PAYLOAD_BYTES
 from ledger.errors import Code, LedgerError, Malformed
 from node import proofs
 from node.errors import NodeError
@@ -81,6 +83,8 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "mempool.replacement_fee": 409,
 }
 STATUS_OF_STORE: Final = 503
+ADDRESS_FIELDS: Final = frozenset({"account", "issuer", "member"})
+"""Fields of faults that hold an account's address."""
 RETRY_STATUSES: Final = frozenset({429, 503})
 
 
@@ -103,6 +107,17 @@ def status_of(fault: LedgerError, method: str) -> int:
 def detail_of(fault: LedgerError) -> str:
     """The fault's message without its code."""
     return str(fault).removeprefix(f"{fault.code.name}: ")
+
+
+def name_addresses(fault: LedgerError, show: Callable[[bytes], str]) -> LedgerError:
+    """The same fault with accounts as people write them. Which fields are accounts, their names say: the rules keep to them."""
+    shown = {
+        name: show(value)
+        if name in ADDRESS_FIELDS and isinstance(value, bytes) and len(value) == PAYLOAD_BYTES
+        else value
+        for name, value in fault.fields.items()
+    }
+    return fault if shown == fault.fields else type(fault)(fault.code, **shown)
 
 
 def plain_fields(fault: LedgerError) -> dict[str, Any]:
@@ -133,7 +148,8 @@ def problem_response(
 
 
 def _respond(request: Request, fault: LedgerError, **more: Any) -> Response:
-    return problem_response(fault, method=request.method, path=request.url.path, **more)
+    shown = name_addresses(fault, request.app.state.services.renderer.address)
+    return problem_response(shown, method=request.method, path=request.url.path, **more)
 
 
 async def _on_ledger_error(request: Request, fault: Exception) -> Response:
@@ -148,16 +164,26 @@ async def _on_database_error(request: Request, fault: Exception) -> Response:
     return _respond(request, explained)
 
 
+def allowed_methods(request: Request) -> list[str]:
+    """All documented methods of the path that was asked for; a route itself knows of its own only."""
+    routes = [route for route in request.app.router.routes if isinstance(route, Route)]
+    here = next((route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
+    return sorted(
+        {name for route in routes if route.path == here and route.include_in_schema for name in route.methods or ()}
+    )
+
+
 async def _on_http_exception(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException), "registered for this class"
-    path = request.url.path
+    path, headers = request.url.path, dict(fault.headers or {})
     if fault.status_code == 404:
         found = RequestFault(NOT_FOUND, path=path)
     elif fault.status_code == 405:
         found = RequestFault(METHOD, method=request.method, path=path)
+        headers["Allow"] = ", ".join(allowed_methods(request))
     else:
         found = RequestFault(REFUSED, reason=str(fault.detail))
-    return _respond(request, found, status=fault.status_code, headers=fault.headers)
+    return _respond(request, found, status=fault.status_code, headers=headers)
 
 
 async def _on_validation_error(request: Request, fault: Exception) -> Response:

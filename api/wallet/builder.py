@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from api.wallet.errors import WalletError
+from api.wallet.json_numbers import whole_number
 from ledger import keys, registry
 from ledger.errors import Code
 from ledger.params import Params
@@ -83,15 +84,15 @@ class ChainFacts:
 
     @staticmethod
     def of_answer(answer: Mapping[str, Any]) -> "ChainFacts":
-        """The facts in the answer to `GET /v1/chain`."""
+        """The facts in the answer to `GET /v1/chain`. Raises KeyError, TypeError or ValueError where it is no such answer."""
         return ChainFacts(
             name=str(answer["name"]),
             chain_id=ChainId(bytes.fromhex(answer["chain_id"])),
             address_prefix=str(answer["address_prefix"]),
-            fee_rate_min=Amount(int(answer["fee_rate_min"])),
-            record_deposit=Amount(int(answer["record_deposit"])),
-            account_minimum=Amount(int(answer["account_minimum"])),
-            validity_blocks_max=int(answer["validity_blocks_max"]),
+            fee_rate_min=Amount(whole_number(answer["fee_rate_min"])),
+            record_deposit=Amount(whole_number(answer["record_deposit"])),
+            account_minimum=Amount(whole_number(answer["account_minimum"])),
+            validity_blocks_max=whole_number(answer["validity_blocks_max"]),
         )
 
     def valid_until(self, valid_from: Height, blocks: int = VALID_BLOCKS) -> Height:

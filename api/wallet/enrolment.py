@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from api.wallet.builder import ChainFacts, Signer, draft_body, join_witnesses, new_salt, sign_body
 from api.wallet.errors import WalletError
+from api.wallet.json_numbers import whole_number
 from ledger.codec import pack, unpack
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.errors import Code
@@ -85,8 +86,8 @@ class Invitation:
                 facts=ChainFacts.of_answer(document),
                 program=ProgramId(bytes.fromhex(document["program"])),
                 issuer=Address(bytes.fromhex(document["issuer"])),
-                valid_from=Height(int(document["valid_from"])),
-                valid_until=Height(int(document["valid_until"])),
+                valid_from=Height(whole_number(document["valid_from"])),
+                valid_until=Height(whole_number(document["valid_until"])),
             )
         except (KeyError, TypeError, ValueError):
             raise WalletError(BAD_INVITATION, reason="a field is missing or malformed") from None

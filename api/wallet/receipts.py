@@ -4,11 +4,12 @@ import json
 from typing import Any, Final
 
 from api.wallet.errors import WalletError
-from api.wallet.sealing import BAD_OPENING, opening_from_mapping
+from api.wallet.sealing import BAD_OPENING, Opening, opening_from_mapping
+from ledger.address import encode_address
 from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash, receipt_is_signed
 from ledger.errors import Code
 from ledger.policy import address_of_key
-from ledger.types import ChainId, Timestamp
+from ledger.types import Address, ChainId, Timestamp
 
 CLOCK_SECONDS_MAX: Final = 600
 """A receipt that is handed over now and whose time is off by more is refused: its period may be another one."""
@@ -38,15 +39,19 @@ def check_receipt(signed: SignedReceipt, chain_id: ChainId, *, now: Timestamp | 
         raise WalletError(WRONG_TIME, seconds=abs(now - signed.receipt.time))
 
 
-def describe_receipt(signed: SignedReceipt) -> dict[str, Any]:
-    """A receipt as JSON."""
+def describe_receipt(signed: SignedReceipt, prefix: str | None) -> dict[str, Any]:
+    """A receipt as JSON. `prefix` is the network's; where it is not known, accounts are shown in hexadecimal."""
     receipt = signed.receipt
+
+    def show(address: Address) -> str:
+        return address.hex() if prefix is None else encode_address(prefix, address)
+
     return {
         "receipt": receipt_hash(receipt, signed.salt).hex(),
         "program": receipt.program.hex(),
         "terms_version": receipt.terms_version,
-        "member": receipt.member.hex(),
-        "till": address_of_key(receipt.till).hex(),
+        "member": show(receipt.member),
+        "till": show(address_of_key(receipt.till)),
         "sequence": receipt.sequence,
         "time": receipt.time,
         "net_cents": receipt.net_cents,
@@ -55,6 +60,14 @@ def describe_receipt(signed: SignedReceipt) -> dict[str, Any]:
         "points": receipt.points,
         "signed": True,
     }
+
+
+def explain_entry(opening: Opening) -> str:
+    """Why an entry's points are not the sum of its receipts, in words."""
+    total = sum(points for _, points in opening.receipts)
+    text = f"receipts {total} + carried from before {opening.before.remainder} - carried on {opening.after.remainder}"
+    end = "the points carried on come with a later entry" if opening.after.remainder else "nothing is carried on"
+    return f"{text} = {opening.points}; {end}"
 
 
 def find_in_opening(signed: SignedReceipt, text: str) -> dict[str, Any]:
@@ -73,9 +86,15 @@ def find_in_opening(signed: SignedReceipt, text: str) -> dict[str, Any]:
     if opening.member != signed.receipt.member or item not in opening.receipts:
         raise WalletError(NOT_IN_OPENING, period=opening.period)
     entry = opening.entry()
+    total = sum(points for _, points in opening.receipts)
     return {
         "settled_in_period": opening.period,
         "entry_points": opening.points,
+        "entry_receipts": len(opening.receipts),
+        "entry_receipt_points": total,
+        "carried_before": opening.before.remainder,
+        "carried_after": opening.after.remainder,
+        "explanation": explain_entry(opening),
         "entry_commitment": entry.receipts.hex(),
         "entry_remainder_commitment": entry.remainder.hex() or None,
     }

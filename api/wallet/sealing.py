@@ -7,12 +7,13 @@ only after the entry is in a block.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random, SystemRandom
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from api.wallet.errors import WalletError
+from api.wallet.json_numbers import whole_number
 from ledger.domains.loyalty.earn import SealedEntry
 from ledger.domains.loyalty.receipts import (
     SignedReceipt,
@@ -28,6 +29,9 @@ from ledger.types import Address, Hash, Points, ReceiptHash, Timestamp
 SEAL_SALT_BYTES: Final = 32
 
 NO_POINTS: Final = Points(0)
+
+COVER_ONE_IN: Final = 4
+"""Of those who bought nothing in a period, one in so many has its remainder moved on all the same."""
 
 BAD_OPENING = Code(
     "sealing.bad_opening", "this is no opening of a settled entry: {reason}", "Ask the shop for the file again."
@@ -100,6 +104,22 @@ def group_receipts(
     return {key: tuple(sorted(groups[key])) for key in sorted(groups, key=lambda key: (key[1], key[0]))}
 
 
+Owner = TypeVar("Owner")
+
+
+def choose_covers(
+    carried: Mapping[Owner, Carried], busy: Collection[Owner], random: Random | None = None
+) -> list[Owner]:
+    """Who gets an entry without a receipt: some of those that carry a remainder and have no receipt in the period (`busy` have).
+
+    Without them an entry would say that its member was in the shop that week, and to know two such weeks is enough to find one
+    account in sixteen (`scripts/privacy.py`).
+    """
+    source = SystemRandom() if random is None else random
+    idle = (owner for owner, kept in carried.items() if kept.salt and owner not in busy)
+    return [owner for owner in idle if source.randrange(COVER_ONE_IN) == 0]
+
+
 def seal_entry(
     member: Address,
     period: int,
@@ -150,10 +170,11 @@ def opening_from_mapping(mapping: Mapping[str, Any]) -> Opening:
             raise WalletError(BAD_OPENING, reason="its format is unknown")
         return Opening(
             member=Address(bytes.fromhex(mapping["member"])),
-            period=int(mapping["period"]),
-            points=Points(int(mapping["points"])),
+            period=whole_number(mapping["period"]),
+            points=Points(whole_number(mapping["points"])),
             receipts=tuple(
-                (ReceiptHash(bytes.fromhex(receipt)), Points(int(points))) for receipt, points in mapping["receipts"]
+                (ReceiptHash(bytes.fromhex(receipt)), Points(whole_number(points)))
+                for receipt, points in mapping["receipts"]
             ),
             salt=bytes.fromhex(mapping["salt"]),
             before=carried_from_mapping(mapping["before"]),
@@ -170,4 +191,4 @@ def carried_to_mapping(carried: Carried) -> dict[str, Any]:
 
 def carried_from_mapping(mapping: Mapping[str, Any]) -> Carried:
     """Read what `carried_to_mapping` wrote. Raises KeyError, TypeError or ValueError."""
-    return Carried(Points(int(mapping["remainder"])), bytes.fromhex(mapping["salt"]))
+    return Carried(Points(whole_number(mapping["remainder"])), bytes.fromhex(mapping["salt"]))

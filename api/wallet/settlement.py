@@ -22,6 +22,7 @@ from api.wallet.brand import Brand
 from api.wallet.builder import build, new_salt
 from api.wallet.client import Answer, ClientProblem
 from api.wallet.errors import WalletError
+from api.wallet.grants import held_scope_at
 from api.wallet.sealing import (
     NOTHING_CARRIED,
     Carried,
@@ -29,6 +30,7 @@ from api.wallet.sealing import (
     PeriodRule,
     carried_from_mapping,
     carried_to_mapping,
+    choose_covers,
     group_receipts,
     opening_from_mapping,
     opening_to_mapping,
@@ -45,8 +47,6 @@ from ledger.types import Address, Points, ProgramId, ReceiptHash, Timestamp, TxI
 
 FORMAT: Final = "fansumer-settlement-book"
 VERSION: Final = 1
-TIME_END: Final = 2**41
-"""Later than any receipt's time."""
 VERSIONS_MAX: Final = 16
 """Signed versions of one batch that are remembered; all but the latest have long expired then."""
 APPLIED_SHOWN: Final = "applied"
@@ -101,7 +101,7 @@ class SettlementBook:
             return _book_of_mapping(path, program, document)
         except OSError as fault:
             raise WalletError(BAD_BOOK, path=str(path), reason=fault.strerror or "it cannot be read") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise WalletError(BAD_BOOK, path=str(path), reason="a field is missing or malformed") from None
 
     def save(self) -> None:
@@ -241,6 +241,8 @@ class Settler:
             if not batch:
                 return total
             tried.update((member, period) for member, period, _ in batch)
+            if not is_last:
+                batch.extend(self._covers(batch))
             total.add(self._settle_batch(batch, is_last=is_last))
 
     def flush(self, at: Timestamp) -> Outcome:
@@ -274,7 +276,7 @@ class Settler:
         return {issuer["address"]: issuer for issuer in issuers if "till" in issuer["scopes"]}
 
     def _check(self, signed: SignedReceipt) -> None:
-        receipt, name = signed.receipt, _name(signed)
+        receipt, name = signed.receipt, self._name(signed)
         if receipt.program != self._book.program:
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="of another program")
         if not receipt_is_signed(signed, self._brand.wallet.facts.chain_id):
@@ -282,12 +284,16 @@ class Settler:
 
     def _check_till(self, signed: SignedReceipt, tills: Mapping[str, Answer]) -> None:
         """A receipt that anybody could have signed is worth nothing: its till must have held the scope at its time."""
-        receipt, name = signed.receipt, _name(signed)
+        receipt, name = signed.receipt, self._name(signed)
         till = tills.get(self._brand.wallet.address_text(address_of_key(receipt.till)))
         if till is None:
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed by a key without the scope of a till")
-        if not till["granted_at"] <= receipt.time <= (till["revoked_at"] or TIME_END):
+        if not held_scope_at(till, "till", receipt.time):
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed when its till held no grant")
+
+    def _name(self, signed: SignedReceipt) -> str:
+        """A receipt as a message names it: its till and its number there."""
+        return f"{self._brand.wallet.address_text(address_of_key(signed.receipt.till))}/{signed.receipt.sequence}"
 
     def _next_batch(
         self, receipts: Iterable[SignedReceipt], until: Timestamp, tried: set[tuple[Address, int]]
@@ -301,6 +307,15 @@ class Settler:
             if fresh and is_due and member not in batch and (member, period) not in tried:
                 batch[member] = (member, period, fresh)
         return list(batch.values())[:EARN_ENTRIES_MAX]
+
+    def _covers(self, batch: Sequence[Group]) -> list[Group]:
+        """Entries without a receipt for the batch's last period, so that an entry does not say who was in the shop."""
+        period = max(period for _, period, _ in batch)
+        if self._terms.periods.period_days == 0:
+            return []  # settled on demand: an entry's moment says it anyway
+        busy = {member for member, _, _ in batch}
+        chosen = choose_covers(self._book.carried, busy, self._random)
+        return [(member, period, ()) for member in sorted(chosen)][: EARN_ENTRIES_MAX - len(batch)]
 
     def _settle_batch(self, batch: list[Group], *, is_last: bool) -> Outcome:
         """Seal, sign and write down a batch before anybody sees it; then send it and wait for its block."""
@@ -355,8 +370,3 @@ class Settler:
 
     def _txid(self, raw: bytes) -> TxId:
         return decode_transaction(raw, self._brand.wallet.facts.chain_id).txid
-
-
-def _name(signed: SignedReceipt) -> str:
-    """A receipt as a message names it: its till and its number there."""
-    return f"{signed.receipt.till.hex()[:16]}/{signed.receipt.sequence}"

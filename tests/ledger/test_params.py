@@ -99,6 +99,9 @@ def test_a_bad_schedule_is_refused() -> None:
         ({"allocations": [["00"]]}, BAD_FILE),
         ({"name": "\ud800"}, BAD_FILE),
         ({"surprise": 1}, BAD_FILE),
+        ({"kinds": json.loads("[" * 17 + "]" * 17)}, BAD_FILE),
+        ({"kinds": json.loads("[" * 900 + "]" * 900)}, BAD_FILE),
+        ({"kinds": json.loads("[" * 16 + "]" * 16)}, WRONG_TYPE),
     ],
 )
 def test_a_bad_file_is_named(change: dict[str, Any], code: Any) -> None:

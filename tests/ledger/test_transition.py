@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ledger import transition as transition_module
+from ledger.codec import pack
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.crowdfunding.settlement import CampaignSettled
 from ledger.domains.loyalty.member_join import MemberJoin
@@ -12,7 +13,7 @@ from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.reward_update import RewardUpdate
 from ledger.domains.rewards.state import reward_key
 from ledger.due import DUE, due_time, schedule
-from ledger.errors import BlockViolation, RuleViolation
+from ledger.errors import BlockViolation, Malformed, RuleViolation
 from ledger.fees import FEE_TOO_LOW, Charge
 from ledger.kinds import DueKind
 from ledger.registry import DUE_KINDS
@@ -201,6 +202,12 @@ def test_undo_survives_its_bytes() -> None:
         ),
     )
     assert Undo.decode(undo.encode()) == undo
+
+
+@pytest.mark.parametrize("value", [7, (), (7,), (7, (), 0), (-1, ()), (7, (1,)), (7, ((1, 2, b"", b"", 0),))])
+def test_other_bytes_are_no_undo(value: Any) -> None:
+    with pytest.raises(Malformed):
+        Undo.decode(pack(value))
 
 
 # --- due work -----------------------------------------------------------------------------------------------------------

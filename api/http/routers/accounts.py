@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.http.deps import AddressText, Services, program_test, services_of
-from api.http.openapi import answers, answers_bytes
+from api.http.openapi import answers, answers_bytes, refuses
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.rendering import json_response, show_time
 from api.http.routers.proofs import PROOF_MEDIA_TYPE, record_proof
@@ -132,7 +132,7 @@ def show_history_row(services: Services, row: HistoryRow, is_program: Any) -> di
     "/{address}/proof",
     response_class=Response,
     summary="Prove what an account has",
-    responses=answers_bytes("The proof, to be checked offline."),
+    responses=answers_bytes("The proof, to be checked offline.") | refuses(409),
 )
 async def read_account_proof(request: Request, address: AddressText) -> Response:
     """The account's record in the latest state with the path to its block's work; `fansumer proof check` reads it."""

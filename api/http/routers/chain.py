@@ -35,6 +35,7 @@ FirstHeight = Annotated[
         examples=[1_440],
     ),
 ]
+BLOCK_PATTERN: Final = f"^([0-9]{{1,{HEIGHT_DIGITS_MAX}}}|[0-9a-fA-F]{{64}})$"
 
 router = APIRouter(prefix="/v1", tags=["chain"])
 
@@ -125,7 +126,13 @@ def _show_row(row: BlockRow) -> dict[str, Any]:
 async def read_block(
     request: Request,
     block: Annotated[
-        str, Path(description="A height of the active chain, or a block's hash.", examples=["1440"], max_length=64)
+        str,
+        Path(
+            description="A height of the active chain, or a block's hash.",
+            examples=["1440"],
+            max_length=64,
+            json_schema_extra={"pattern": BLOCK_PATTERN},
+        ),
     ],
 ) -> Response:
     """A block by its height in the active chain, or by its hash, also when another branch was followed."""

@@ -6,11 +6,12 @@ from binascii import Error
 from typing import Any, Final
 
 from fastapi import APIRouter
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.deps import IdText, Services, parse_id, program_test, services_of
-from api.http.openapi import TRANSACTION_BODY, answers, answers_bytes
+from api.http.openapi import TRANSACTION_BODY, answers, answers_bytes, refuses
 from api.http.problems import BAD_BODY, MEDIA, UNCONFIRMED, RequestFault
 from api.http.rendering import json_response, show_hash
 from api.http.routers.proofs import PROOF_MEDIA_TYPE, transaction_proof
@@ -89,6 +90,12 @@ async def dry_run_transaction(request: Request) -> Response:
             "events": events,
         }
     )
+
+
+@router.get("/dry-run", include_in_schema=False)
+async def refuse_reading_dry_run(_: Request) -> Response:
+    """Without this, `dry-run` would be taken for the id of a transaction."""
+    raise HTTPException(405, headers={"Allow": "POST"})
 
 
 @router.get("/{txid}", summary="What became of a transaction", responses=answers(TransactionAnswer))
@@ -172,7 +179,7 @@ def _show_waiting(services: Services, txid: TxId) -> dict[str, Any] | None:
     "/{txid}/proof",
     response_class=Response,
     summary="Prove a transaction",
-    responses=answers_bytes("The proof, to be checked offline."),
+    responses=answers_bytes("The proof, to be checked offline.") | refuses(409),
 )
 async def read_transaction_proof(request: Request, txid: IdText) -> Response:
     """The transaction with its path to a block's work, as a file; `fansumer proof check` reads it without a network."""

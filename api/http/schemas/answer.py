@@ -9,11 +9,24 @@ from ledger.address import encode_id
 EXAMPLE_ID: Final = "5f" * 32
 EXAMPLE_TXID: Final = "a1" * 32
 EXAMPLE_HASH: Final = "00" * 3 + "c4" * 29
-EXAMPLE_ADDRESS: Final = encode_id("dfan", bytes(range(32)))
+EXAMPLE_PREFIX: Final = "dfan"
+EXAMPLE_PAYLOAD: Final = bytes(range(32))
+EXAMPLE_ADDRESS: Final = encode_id(EXAMPLE_PREFIX, EXAMPLE_PAYLOAD)
+"""`make_document` replaces it by the address of the network that it describes."""
 EXAMPLE_CURSOR: Final = "lAGvYWNjb3VudC5oaXN0b3J5"
 EXAMPLE_TIME: Final = 1_793_500_000
 EXAMPLE_DATE: Final = "2026-11-01T02:26:40Z"
 
+ID_PATTERN: Final = "^[0-9a-fA-F]{64}$"
+
+
+def make_address_pattern(prefix: str) -> str:
+    """What every address on the network with this prefix looks like; whether the checksum is right no pattern can say."""
+    groups = "[02-9ac-hj-np-z]{59}"
+    return f"^({prefix}1{groups}|{prefix.upper()}1{groups.replace('ac-hj-np-z', 'AC-HJ-NP-Z')})$"
+
+
+ADDRESS_PATTERN: Final = make_address_pattern(EXAMPLE_PREFIX)
 
 Example = dict[str, Any]
 

@@ -10,7 +10,10 @@ from api.http.schemas.answer import EXAMPLE_ADDRESS, EXAMPLE_HASH, EXAMPLE_TIME,
 class TransactionBody(Answer):
     """A transaction in JSON."""
 
-    transaction: str = Field(description="The canonical bytes in base64 (RFC 4648, section 4).")
+    transaction: str = Field(
+        description="The canonical bytes in base64 (RFC 4648, section 4).",
+        pattern="^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+    )
 
     EXAMPLE: ClassVar[Example] = {"transaction": "ksRTmQHEBAECAwSodHJhbnNmZXI="}
 

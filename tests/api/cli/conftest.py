@@ -45,6 +45,10 @@ class Terminal:
         assert result.exit_code == expect, result.output
         return result.stderr
 
+    def hear(self, *arguments: object) -> str:
+        """What a command that succeeds says on standard error: warnings and notes."""
+        return self.fail(*arguments, expect=0)
+
     def restore(self, name: str) -> None:
         """Make somebody's wallet from its published phrase."""
         file = self.home / "phrase.txt"

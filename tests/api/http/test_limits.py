@@ -6,10 +6,11 @@ import httpx2
 import pytest
 import time_machine
 from fastapi import FastAPI
+from limits import parse
 from pydantic import ValidationError
 
 from api.http.app import create_app
-from api.http.limits import WindowStorage, client_of
+from api.http.limits import Windows, client_of
 from api.http.settings import HttpSettings
 from tests.api.http.conftest import BASE_URL, Story
 from tests.api.http.test_submission import MSGPACK, refused
@@ -101,13 +102,10 @@ def test_settings_are_checked(wrong: dict[str, object]) -> None:
 
 def test_a_window_ends_and_another_begins() -> None:
     with time_machine.travel(1_000, tick=False) as clock:
-        storage = WindowStorage()
-        assert [storage.incr("a", 60), storage.incr("a", 60), storage.incr("b", 60)] == [1, 2, 1]
-        assert (storage.get("a"), storage.get_expiry("a")) == (2, 1_060)
+        windows = Windows(parse("2/minute"))
+        assert (windows.requests_max, windows.seconds) == (2, 60)
+        assert [windows.count("a"), windows.count("a"), windows.count("b")] == [(1, 1_060), (2, 1_060), (1, 1_060)]
+        clock.move_to(1_059)
+        assert windows.count("a") == (3, 1_060)
         clock.move_to(1_060)
-        assert storage.get("a") == 0
-        assert storage.incr("a", 60) == 1
-        assert storage.get_expiry("a") == 1_120
-        storage.clear("a")
-        assert storage.get("a") == 0
-        assert (storage.check(), storage.reset(), storage.reset()) == (True, 1, 0)
+        assert windows.count("a") == (1, 1_120)

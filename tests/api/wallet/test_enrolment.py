@@ -116,3 +116,11 @@ def test_each_field_is_needed() -> None:
                 read(json.dumps({key: value for key, value in document.items() if key != name}))
     with pytest.raises(WalletError):
         Invitation.from_json(json.dumps(json.loads(INVITATION.to_json()) | {"program": "00"}))
+
+
+@pytest.mark.parametrize("name", ["valid_from", "valid_until", "fee_rate_min", "validity_blocks_max"])
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), 10**400, 1.5, -1, "7", None, True])
+def test_numbers_of_an_invitation_are_whole(name: str, number: object) -> None:
+    with pytest.raises(WalletError) as fault:
+        Invitation.from_json(json.dumps(json.loads(INVITATION.to_json()) | {name: number}))
+    assert code_of(fault) == "enrolment.bad_invitation"

@@ -4,10 +4,12 @@ from dataclasses import replace
 import pytest
 
 from api.wallet.errors import WalletError
-from api.wallet.receipts import CLOCK_SECONDS_MAX, check_receipt, describe_receipt, find_in_opening
-from api.wallet.sealing import opening_to_mapping, seal_entry
+from api.wallet.receipts import CLOCK_SECONDS_MAX, check_receipt, describe_receipt, explain_entry, find_in_opening
+from api.wallet.sealing import Carried, Opening, opening_to_mapping, seal_entry
 from ledger import keys
+from ledger.address import decode_address
 from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, receipt_hash, sign_receipt
+from ledger.policy import address_of_key
 from ledger.types import Address, ChainId, Hash, Points, PrivateSeed, ProgramId, Timestamp
 
 CHAIN = ChainId(b"c" * 32)
@@ -40,8 +42,11 @@ def code_of(fault: pytest.ExceptionInfo[WalletError]) -> str:
 def test_signed_receipt_is_described() -> None:
     signed = make_receipt()
     check_receipt(signed, CHAIN, now=NOW)
-    shown = json.loads(json.dumps(describe_receipt(signed)))
+    shown = json.loads(json.dumps(describe_receipt(signed, "fsim")))
     assert (shown["points"], shown["codes"], shown["sequence"]) == (199, {"bread": 1_999}, 4)
+    assert decode_address("fsim", shown["member"]) == signed.receipt.member
+    assert decode_address("fsim", shown["till"]) == address_of_key(signed.receipt.till)
+    assert describe_receipt(signed, None)["member"] == signed.receipt.member.hex()
 
 
 def test_other_chain_or_changed_points_are_not_signed() -> None:
@@ -69,12 +74,27 @@ def test_receipt_is_found_in_the_entry_that_settled_it() -> None:
     found = find_in_opening(signed, json.dumps(opening_to_mapping(opening)))
     assert found["entry_commitment"] == entry.receipts.hex()
     assert found["entry_points"] == entry.points
+    assert (found["entry_receipts"], found["entry_receipt_points"], found["carried_before"]) == (1, 199, 0)
+    assert found["carried_after"] == 199 - entry.points
     without, _ = seal_entry(signed.receipt.member, 7, [])
     other = seal_entry(signed.receipt.member, 7, [])[1]
     with pytest.raises(WalletError) as fault:
         find_in_opening(signed, json.dumps(opening_to_mapping(other)))
     assert code_of(fault) == "receipt.not_in_opening"
     assert without.points == 0
+
+
+def test_the_remainder_is_explained() -> None:
+    signed = make_receipt()
+    item = (receipt_hash(signed.receipt, signed.salt), signed.receipt.points)
+    before, after = Carried(Points(5), b"b" * 32), Carried(Points(50), b"a" * 32)
+    opening = Opening(signed.receipt.member, 7, Points(154), (item,), b"s" * 32, before, after)
+    shown = find_in_opening(signed, json.dumps(opening_to_mapping(opening)))
+    assert shown["explanation"] == (
+        "receipts 199 + carried from before 5 - carried on 50 = 154; the points carried on come with a later entry"
+    )
+    last = replace(opening, points=Points(204), after=Carried(Points(0), b""))
+    assert explain_entry(last).endswith("= 204; nothing is carried on")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 9_999])

@@ -10,6 +10,7 @@ from api.wallet.sealing import (
     NOTHING_CARRIED,
     Carried,
     PeriodRule,
+    choose_covers,
     group_receipts,
     opening_from_mapping,
     opening_to_mapping,
@@ -94,7 +95,10 @@ def test_random_source_of_the_system_is_the_default() -> None:
 def test_damaged_openings_are_refused() -> None:
     _, opening = seal_entry(FAN, 0, receipts_of(9), remainder_max=Points(5))
     mapping = opening_to_mapping(opening)
-    for change in ({"format": "other"}, {"version": 2}, {"salt": "zz"}, {"receipts": 5}, {"before": None}):
+    forms = [{"format": "other"}, {"version": 2}, {"salt": "zz"}, {"receipts": 5}, {"before": None}]
+    numbers = [{"period": found} for found in (float("inf"), 10**400, 1.5, -1, "7", True)]
+    carried = [{"after": {"remainder": float("inf"), "salt": ""}}]
+    for change in (*forms, *numbers, *carried):
         with pytest.raises(WalletError) as fault:
             opening_from_mapping(mapping | change)
         assert fault.value.code.name == "sealing.bad_opening"
@@ -142,3 +146,14 @@ def test_period_on_demand_is_a_day() -> None:
     assert rule.period_of(Timestamp(10 * DAY - 3_600)) == 10
     assert rule.period_of(Timestamp(10 * DAY - 3_601)) == 9
     assert rule.ends(9) == 10 * DAY - 3_600
+
+
+def test_some_of_those_who_carry_and_did_not_buy_get_an_entry() -> None:
+    carried = {number: Carried(Points(number % 3), b"s" * 32) for number in range(1_000)}
+    carried |= dict.fromkeys(range(1000, 1200), NOTHING_CARRIED)
+    busy = set(range(200))
+    chosen = choose_covers(carried, busy, Random(4))
+    assert len(set(chosen)) == len(chosen)
+    assert not busy & set(chosen) and max(chosen) < 1_000
+    assert 150 < len(chosen) < 250  # of 800
+    assert any(carried[number].remainder == 0 for number in chosen)  # a sealed zero looks like any other remainder

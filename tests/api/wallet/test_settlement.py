@@ -4,17 +4,19 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from api.wallet.brand import Brand, Purchase
 from api.wallet.errors import ClientProblem, WalletError
-from api.wallet.sealing import Opening
-from api.wallet.settlement import VERSIONS_MAX, SettlementBook
+from api.wallet.sealing import Carried, Opening, PeriodRule
+from api.wallet.settlement import VERSIONS_MAX, SettlementBook, SettlementTerms, Settler
 from api.wallet.wallet import OWN_FEE, Wallet
 from ledger.domains.loyalty.receipts import sign_receipt
 from ledger.domains.loyalty.state import SCOPE_TILL, member_key
-from ledger.types import Points, ProgramId, Timestamp
+from ledger.params import EARN_ENTRIES_MAX
+from ledger.types import Address, Points, ProgramId, ReceiptHash, Timestamp
 from tests.support.market import TILL_SCOPES, Market
 from tests.support.wallet_node import main_signer, master_of, open_wallet_node
 
@@ -180,6 +182,7 @@ def test_receipts_of_others_are_refused(market: Market, path: Path) -> None:
     with pytest.raises(WalletError) as unsigned:
         market.settle(path, forged)
     assert unsigned.value.code.name == "settlement.foreign_receipt"
+    assert f"{market.fan.address_text(main_signer('till').address)}/{receipt.receipt.sequence}" in str(unsigned.value)
     settler = market.settler(path)
     settler._book.program = ProgramId(bytes(32))
     with pytest.raises(WalletError) as foreign:
@@ -196,7 +199,7 @@ def test_books_that_are_damaged_or_of_others_are_refused(market: Market, path: P
         with pytest.raises(WalletError) as fault:
             SettlementBook.load(path, market.program)
         assert fault.value.code.name == "settlement.bad_book"
-    for text in ("", "[]", "{"):
+    for text in ("", "[]", "{", "[" * 5_000):
         path.write_text(text)
         with pytest.raises(WalletError):
             SettlementBook.load(path, market.program)
@@ -232,3 +235,21 @@ def test_receipts_count_between_grant_and_revocation(market: Market, path: Path)
     market.node.mine()
     with pytest.raises(WalletError, match="held no grant"):
         market.settler(path).settle([market.buy(1_000)], until=Timestamp(2**39))
+
+
+def test_a_week_holds_entries_of_members_who_bought_nothing(market: Market, path: Path) -> None:
+    book = SettlementBook(path, market.program)
+    members = [Address(number.to_bytes(32, "big")) for number in range(EARN_ENTRIES_MAX * 5)]
+    book.carried = {member: Carried(Points(3), b"s" * 32) for member in members}
+    rule = PeriodRule(period_days=7, anchor_day=0, offset_minutes=0)
+    bought = [(member, 2_000, ((ReceiptHash(b"r" * 32), Points(9)),)) for member in members[:10]]
+
+    def covers(rule: PeriodRule) -> list[Address]:
+        settler = Settler(market.till, book, SettlementTerms(rule, Points(50)), random=Random(1))
+        found = settler._covers(bought)
+        assert all(period == 2_000 and receipts == () for _, period, receipts in found)
+        return [member for member, _, _ in found]
+
+    assert len(covers(rule)) == EARN_ENTRIES_MAX - 10  # as many as still fit into the batch
+    assert not set(covers(rule)) & set(members[:10])
+    assert covers(replace(rule, period_days=0)) == []

@@ -1,0 +1,190 @@
+"""A node on which something of every kind is found behind the API, and signed transactions that it has not seen yet."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from fastapi import FastAPI
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from api.http.app import create_app
+from api.http.rendering import show_hash
+from api.http.settings import HttpSettings
+from ledger.address import encode_address
+from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.domains.consent.consent_grant import ConsentGrant
+from ledger.domains.consent.state import PUBLISH
+from ledger.domains.crowdfunding.pledge import PledgeMake
+from ledger.domains.loyalty.earn import Earn
+from ledger.domains.rewards.redeem import Redeem
+from ledger.errors import LedgerError
+from ledger.registry import KINDS
+from ledger.transaction import Prepaid, Transaction
+from ledger.types import Address, Amount, CampaignId, Height, HoldId, Points, ProgramId, RewardId, Timestamp, TxId
+from tests.support.live_shop import MINER, LiveShop
+from tests.support.memory_chain import Signer
+from tests.support.random_payloads import Ids, values_of
+from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL
+
+PAYLOADS_DRAWN: Final = 60
+"""Payloads of any shape that are signed and sent."""
+PEOPLE: Final = (*FUNDED, POOR)
+
+
+@dataclass
+class HttpWorld:
+    """A shop with members, points, a reward, holds, a consent, and campaigns that are open, funded and failed."""
+
+    shop: LiveShop
+    app: FastAPI
+    reward: RewardId
+    holds: list[HoldId]
+    programs: list[ProgramId]
+    campaigns: list[CampaignId]
+    txids: list[TxId]
+    payloads: list[tuple[str, Any, Signer]] = field(default_factory=list)
+    cursors: dict[str, list[tuple[dict[str, Any], str]]] = field(default_factory=dict)
+    """By operation: what stood in the path, and the cursor to its next page."""
+    _last: Transaction | None = None
+
+    def text(self, address: bytes) -> str:
+        """An account's address as text."""
+        return encode_address(self.shop.chain.params.address_prefix, Address(address))
+
+    @property
+    def addresses(self) -> list[str]:
+        """Of everybody who takes part."""
+        return [self.text(signer.address) for signer in (*PEOPLE, MINER)]
+
+    @property
+    def blocks(self) -> list[str]:
+        """Heights and hashes of the active chain."""
+        chain = self.shop.node.chain
+        heights = [Height(height) for height in (0, 1, chain.tip.height // 2, chain.tip.height)]
+        with self.shop.node.reader.snapshot() as view:
+            hashes = [view.hash_at(height) for height in heights]
+        return [*map(str, heights), *(show_hash(found) for found in hashes if found is not None)]
+
+    def sign_transaction(self, random: Random) -> Transaction:
+        """A really signed transaction: mostly a valid one, at times one that a rule refuses, or the last one again."""
+        if self._last is not None and random.random() < 0.1:
+            return self._last
+        makers: Sequence[Callable[[Random], Transaction]] = (
+            self._sign_transfer,
+            self._sign_transfer,
+            self._sign_pledge,
+            self._sign_earn,
+            self._sign_redeem,
+            self._sign_anything,
+            self._sign_late,
+        )
+        self._last = random.choice(makers)(random)
+        return self._last
+
+    def mine(self) -> None:
+        """Take what waits into a block."""
+        self.shop.chain.mine_block()
+
+    def close(self) -> None:
+        """Close the API and the node."""
+        self.app.state.services.submissions.close()
+        self.shop.close()
+
+    def _sign_transfer(self, random: Random) -> Transaction:
+        payload = Transfer(ToAccount(random.choice(PEOPLE).address), Amount(random.randint(5_000, 10**6)))
+        return self.shop.chain.sign("transfer", payload, author=random.choice(FUNDED))
+
+    def _sign_pledge(self, random: Random) -> Transaction:
+        payload = PledgeMake(self.campaigns[-1], random.randint(1, 10_000), 0)
+        return self.shop.chain.sign("pledge", payload, author=random.choice(FUNDED))
+
+    def _sign_earn(self, random: Random) -> Transaction:
+        entries = tuple(self.shop.entry(fan, random.randint(0, 500)) for fan in (FAN, FRIEND, STRANGER))
+        return self.shop.chain.sign("earn", Earn(self.shop.program, entries), author=TILL)
+
+    def _sign_redeem(self, random: Random) -> Transaction:
+        payload = Redeem(self.shop.program, self.reward, random.randint(1, 2), Points(random.choice([99, 100])))
+        return self.shop.chain.sign("redeem", payload, author=FAN, payment=self.shop.sponsored)
+
+    def _sign_late(self, random: Random) -> Transaction:
+        height = self.shop.chain.height
+        valid_from = Height(random.choice([0, height + 50]))
+        payload = Transfer(ToAccount(FAN.address), Amount(10_000))
+        return self.shop.chain.sign(
+            "transfer", payload, author=FRIEND, valid_from=valid_from, valid_until=Height(valid_from + 5)
+        )
+
+    def _sign_anything(self, random: Random) -> Transaction:
+        kind, payload, author = random.choice(self.payloads)
+        by_address = {signer.address: signer for signer in PEOPLE}
+        cosigners = [by_address[found] for found in KINDS[kind].cosigners(payload) if found in by_address]
+        payment = random.choice([None, self.shop.sponsored, Prepaid()])
+        try:
+            return self.shop.chain.sign(kind, payload, author=author, payment=payment, cosigners=cosigners)
+        except LedgerError:  # a shape may allow what the kind's own check of the payload refuses
+            return self._sign_transfer(random)
+
+
+def open_http_world(folder: Path) -> HttpWorld:
+    """Let a shop live for two days, and put the API in front of its node."""
+    shop = LiveShop(folder)
+    chain = shop.chain
+    txids: list[TxId] = []
+    shop.join(FAN, FRIEND)
+    txids.append(chain.last_txid)
+    chain.send("consent.grant", ConsentGrant(shop.program, PUBLISH, "", Timestamp(0)), author=FAN)
+    txids.append(chain.last_txid)
+    shop.earn(FAN, 5_000)
+    txids.append(chain.last_txid)
+    programs = [shop.program, shop.create_program(FRIEND)]
+    shop.list_reward(price=10_000, stock=1)
+    reward = shop.list_reward(price=100, stock=1_000)
+    funded = shop.create_campaign(author=OWNER, in_points=True, goal=100, days=1, tiers=(("Signed", 50, 5),))
+    failed = shop.create_campaign(author=FRIEND, goal=10**9, days=1)
+    shop.pledge(FAN, funded, 150, tier=1)
+    shop.pledge(FAN, failed, 20_000)
+    shop.pledge(OWNER, failed, 30_000)
+    chain.advance(days=1, blocks=8)
+    chain.mine(2)
+    hold = shop.redeem(FAN, reward)
+    txids.append(chain.last_txid)
+    still_open = shop.create_campaign(author=OWNER, goal=10**6, days=30)
+    waiting = chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(10_000)), author=STRANGER)
+    chain.submit(waiting)
+    txids.append(waiting.txid)
+    app = create_app(shop.node, HttpSettings(rate_limited=False, tip_age_seconds_max=None))
+    world = HttpWorld(shop, app, reward, [hold], programs, [funded, failed, still_open], txids)
+    world.payloads = _draw_payloads(world)
+    return world
+
+
+def _draw_payloads(world: HttpWorld) -> list[tuple[str, Any, Signer]]:
+    """Payloads of any kind and shape, the same ones each time."""
+    ids: Ids = {
+        "program": [world.shop.program] * 5,
+        "reward": [world.reward] * 3,
+        "hold": world.holds,
+        "campaign": world.campaigns,
+        "": [signer.address for signer in PEOPLE],
+    }
+    drawn: list[tuple[str, Any, Signer]] = []
+    calls = st.sampled_from(sorted(KINDS)).flatmap(
+        lambda name: st.tuples(st.just(name), values_of(KINDS[name].payload, ids), st.sampled_from(PEOPLE))
+    )
+
+    @settings(
+        max_examples=PAYLOADS_DRAWN,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )
+    @given(calls)
+    def draw(call: tuple[str, Any, Signer]) -> None:
+        drawn.append(call)
+
+    draw()
+    return drawn

@@ -1,0 +1,106 @@
+"""What makes generated requests meet the real world: ids that exist, and bodies and headers that are really signed.
+
+Schemathesis draws requests from the OpenAPI document; such a request names nothing that exists and is signed by nobody. Two
+tables put that right in most of the requests that keep to the document, and never in those that are meant to be wrong:
+
+- `PARAMETERS`: by the name of a parameter in a path or a query, texts of this world that may stand there.
+  A cursor is one that an earlier answer of the same operation gave.
+- `REQUESTS`: by the operation ("POST /v1/transactions"), a function that makes the whole request right: its body and its headers.
+
+A new operation usually needs nothing, or one line: if its path has a parameter whose name is not in `PARAMETERS`, add the name and
+where its values come from (and to `HttpWorld` what it takes to have some); if it takes a signed body, or signed headers, add a
+function to `REQUESTS`. It is given the case, which it changes in place (`case.path_parameters`, `case.query`, `case.headers`,
+`case.body`, `case.media_type`; bytes are given as `as_binary(raw)`), the world, and randomness from the case itself. Headers that
+sign the request are computed last, from `case.formatted_path` and the body set before. An operation without success in the world
+makes `tests/api/http/test_every_operation.py` fail and say its name. A stream that never ends is cut off by Schemathesis itself.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any, Final
+
+import schemathesis
+from schemathesis.transport.serialization import Binary
+
+from tests.support.http_world import HttpWorld
+
+REAL_PARAMETERS_SHARE: Final = 0.66
+REAL_REQUESTS_SHARE: Final = 0.9
+"""Of the requests that keep to the document; the others keep what was drawn."""
+MSGPACK: Final = "application/msgpack"
+
+PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
+    "txid": lambda world: [txid.hex() for txid in world.txids],
+    "address": lambda world: world.addresses,
+    "block": lambda world: world.blocks,
+    "program": lambda world: [program.hex() for program in world.programs],
+    "campaign": lambda world: [campaign.hex() for campaign in world.campaigns],
+    "event": lambda _: ["points.earned", "coin.moved"],
+    "limit": lambda _: [1, 2, 50],
+}
+
+Prepare = Callable[[schemathesis.Case, HttpWorld, Random], None]
+
+
+def send_signed_transaction(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A signed transaction as canonical bytes, or in JSON."""
+    raw = world.sign_transaction(random).raw
+    if random.random() < 0.2:  # one bit is wrong: the signature, an amount, the shape
+        place = random.randrange(len(raw))
+        raw = raw[:place] + bytes([raw[place] ^ 1 << random.randrange(8)]) + raw[place + 1 :]
+    if case.media_type == MSGPACK:
+        case.body = as_binary(raw)
+    else:
+        case.media_type = "application/json"
+        case.body = {"transaction": b64encode(raw).decode()}
+
+
+REQUESTS: Final[Mapping[str, Prepare]] = {
+    "POST /v1/transactions": send_signed_transaction,
+    "POST /v1/transactions/dry-run": send_signed_transaction,
+}
+
+
+def as_binary(raw: bytes) -> str:
+    """Bytes as a text that has the form which the document asks for, `{"type": "string", "format": "binary"}`."""
+    return raw.decode("latin-1")
+
+
+@schemathesis.serializer(MSGPACK)
+def write_binary(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """A generated body of canonical bytes. What is no text or bytes (a request meant to be wrong) goes out as JSON."""
+    if isinstance(value, Binary):
+        return value.data
+    if isinstance(value, bytes):
+        return value
+    return value.encode("latin-1", "replace") if isinstance(value, str) else json.dumps(value, default=str).encode()
+
+
+def make_real(case: schemathesis.Case, world: HttpWorld) -> schemathesis.Case:
+    """Put what is real into a case that keeps to the document. What is chosen depends on the case alone."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return case
+    random = Random(repr((case.operation.label, case.path_parameters, case.query, case.body)))
+    if random.random() < REAL_PARAMETERS_SHARE:
+        for container in (case.path_parameters, case.query):
+            for name in sorted(set(container) & set(PARAMETERS)):
+                container[name] = random.choice(PARAMETERS[name](world))
+        cursors = world.cursors.get(case.operation.label)
+        if "cursor" in case.query and cursors:
+            path_parameters, case.query["cursor"] = random.choice(cursors)
+            case.path_parameters.update(path_parameters)
+    prepare = REQUESTS.get(case.operation.label)
+    if prepare is not None and random.random() < REAL_REQUESTS_SHARE:
+        prepare(case, world, random)
+    return case
+
+
+def remember_cursor(case: schemathesis.Case, world: HttpWorld, response: schemathesis.Response) -> None:
+    """Keep the cursor of a page that has a next one."""
+    if response.status_code != 200 or "cursor" not in {found.name for found in case.operation.query}:
+        return
+    cursor = response.json()["next_cursor"]
+    if cursor is not None:
+        world.cursors.setdefault(case.operation.label, []).append((dict(case.path_parameters), cursor))
