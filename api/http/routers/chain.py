@@ -31,7 +31,7 @@ FirstHeight = Annotated[
         alias="from",
         ge=0,
         le=2**32 - 1,
-        description="The first height, where whole blocks are asked for.",
+        description="The height to begin with: the list goes down from it, whole blocks go up. A cursor goes before it.",
         examples=[1_440],
     ),
 ]
@@ -82,7 +82,8 @@ async def read_params(request: Request) -> Response:
 async def read_blocks(
     request: Request, cursor: Cursor = None, limit: Limit = PAGE_LIMIT, first: FirstHeight = None
 ) -> Response:
-    """Blocks, the newest first. Pages go on below the height of the last one, also when new blocks have come.
+    """Blocks, the newest first, or from the height `from` downwards. Pages go on below the height of the last one, also when new
+    blocks have come.
 
     With `Accept: application/msgpack` the blocks' own canonical bytes, from the height `from` upwards, as an array of byte strings:
     at most `limit` of them and few megabytes at once, at least one, none above the tip. A chain is fetched by going on with the
@@ -95,10 +96,9 @@ async def read_blocks(
         with services.reader.snapshot() as view:
             raws = view.raw_blocks(Height(first or 0), limit, RAW_BYTES_MAX)
         return Response(pack(tuple(raws)), media_type=MSGPACK_TYPE, headers=VARY)
-    if first is not None:
-        raise RequestFault(PARAMETER, parameter="from", reason=f"it goes with Accept: {MSGPACK_TYPE} only")
     page = Page("blocks", (), cursor, limit, width=1)
-    below = INTEGER_MAX if page.position is None else page.position[0]
+    newest = INTEGER_MAX if first is None else first + 1
+    below = newest if page.position is None else page.position[0]
     with services.reader.snapshot() as view:
         rows = view.blocks_below(below, page.rows_wanted)
     return json_response(page.answer(rows, lambda row: (row.height,), _show_row))

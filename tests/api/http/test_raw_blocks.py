@@ -60,7 +60,7 @@ async def test_one_block_by_height_or_hash(story: Story, client: httpx2.AsyncCli
 async def test_parameters_that_belong_to_the_other_form_are_refused(client: httpx2.AsyncClient) -> None:
     page = (await client.get("/v1/blocks", params={"limit": 1})).json()
     cases = (
-        ({"from": 1}, {}, "from"),
+        ({"from": -1}, {}, "from"),
         ({"cursor": page["next_cursor"]}, MSGPACK, "cursor"),
         ({"from": -1}, MSGPACK, "from"),
         ({"from": 2**32}, MSGPACK, "from"),
@@ -72,6 +72,13 @@ async def test_parameters_that_belong_to_the_other_form_are_refused(client: http
         assert response.status_code == 400
         assert response.json()["code"] == "http.parameter"
         assert response.json()["fields"]["parameter"] == parameter
+
+
+async def test_the_list_goes_down_from_a_height(client: httpx2.AsyncClient) -> None:
+    page = (await client.get("/v1/blocks", params={"from": 7, "limit": 3})).json()
+    assert [item["height"] for item in page["items"]] == [7, 6, 5]
+    after = (await client.get("/v1/blocks", params={"cursor": page["next_cursor"], "limit": 2, "from": 9})).json()
+    assert [item["height"] for item in after["items"]] == [4, 3]
 
 
 async def test_params_give_the_chain_id(story: Story, client: httpx2.AsyncClient) -> None:
