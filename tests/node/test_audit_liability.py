@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def measure(shop: StoredShop, day: int, program: ProgramId | None = None) -> Lia
 
 
 @contextmanager
-def open_shop(folder: Path, *, offset_minutes: int = 0, **terms: object) -> Iterator[StoredShop]:
+def open_shop(folder: Path, *, offset_minutes: int = 0, **terms: Any) -> Iterator[StoredShop]:
     with closing(StoredShop(folder / "chain.sqlite", **terms)) as shop:
         if offset_minutes:
             payload = ProgramCreate("Elsewhere", "point", 0, offset_minutes, make_terms(**terms))

@@ -104,13 +104,14 @@ def test_receipts_that_the_program_does_not_stand_behind(honest: Books) -> None:
 
 
 def test_receipts_whose_points_or_terms_are_not_the_rules(honest: Books) -> None:
-    for changes, code in (
+    cases: tuple[tuple[dict[str, Any], Code], ...] = (
         ({"points": Points(399), "sequence": 9}, codes.WRONG_POINTS),
         ({"points": Points(401), "sequence": 9}, codes.WRONG_POINTS),
         ({"net_cents": 5_000, "sequence": 9}, codes.WRONG_POINTS),
         ({"paid_with_points_cents": 10, "sequence": 9}, codes.WRONG_POINTS),
         ({"terms_version": 2, "sequence": 9}, codes.WRONG_VERSION),
-    ):
+    )
+    for changes, code in cases:
         report = honest.audit([*honest.receipts, sign(honest, **changes)], is_whole=False)
         assert found(report) == names(code), changes
 
