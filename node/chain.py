@@ -38,13 +38,14 @@ from ledger.types import BlockHash, ChainId, Hash, Height, RecordKey, Timestamp,
 from node.clock import Clock
 from node.collector import paused_collector
 from node.errors import NodeError
+from node.listeners import Listeners
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
 from node.store.engine import corrupt_store, explain_fault
 from node.store.index import Index
 from node.store.prefetch import keys_read
 from node.store.state import StateTree, StoreState
-from node.tip import AcceptedBlock, ConnectedBlock, PayeesOf, Template, TipChanged
+from node.tip import AcceptedBlock, ChangedBlocks, ConnectedBlock, PayeesOf, Template, TipChanged
 from node.window import TransactionWindow
 
 UNKNOWN_PARENT = Code("block.unknown_parent", "its parent {parent} is not known here", "Send the parent first.")
@@ -82,7 +83,7 @@ class Chain:
         self._tie_key = tie_key
         self._path = str(engine.url.database)
         self._verifier = SignatureVerifier()
-        self._listeners: list[Callable[[TipChanged], None]] = []
+        self.listeners = Listeners()
         self._is_syncing = False
         self._uncommitted: list[ConnectedBlock] = []
         genesis = make_genesis(params)
@@ -213,7 +214,7 @@ class Chain:
 
     def subscribe(self, listener: Callable[[TipChanged], None], *, first: bool = False) -> None:
         """Call `listener` after every change of the tip, in the writer's thread; `first`: before those that take their time."""
-        self._listeners.insert(0 if first else len(self._listeners), listener)
+        self.listeners.subscribe(listener, first=first)
 
     # --- building ---
 
@@ -319,11 +320,7 @@ class Chain:
         changed = TipChanged(tuple(self._uncommitted), ())
         self._connection.commit()
         self._uncommitted = []
-        self._tell(changed)
-
-    def _tell(self, changed: TipChanged) -> None:
-        for listener in self._listeners:
-            listener(changed)
+        self.listeners.announce(changed)
 
     def _accept(self, block: Block, signatures_checked: bool) -> AcceptedBlock:
         block_hash = block.hash
@@ -343,7 +340,7 @@ class Chain:
             return self._extend(block, known, signatures_checked)
         self._commit()
         if is_better(Branch(known.hash, known.work), Branch(self.tip.hash, self.tip.work), self._tie_key):
-            self._tell(self._reorganise(block, known))
+            self.listeners.announce(self._reorganise(block, known))
             return AcceptedBlock(known.hash, is_new=True, is_tip=True)
         self._blocks.add(known, block.encode())
         self._connection.commit()
@@ -386,20 +383,14 @@ class Chain:
     def _reorganise(self, block: Block, known: KnownHeader) -> TipChanged:
         """Take back blocks down to the fork and connect the better branch, in one database transaction."""
         self._blocks.add(known, block.encode())
-        branch = [known]
-        while self._blocks.active_hash(branch[-1].height) != branch[-1].hash:
-            parent = self._blocks.header(branch[-1].header.previous)
-            assert parent is not None, "a known header's parent is known"
-            branch.append(parent)
-        fork = branch.pop()
-        disconnected: list[ConnectedBlock] = []
-        connected: list[ConnectedBlock] = []
-        at = branch[-1]
+        fork, *branch = self._blocks.branch_of(known)
+        disconnected, connected = ChangedBlocks(self._read_transactions), ChangedBlocks(self._read_transactions)
+        at = known
         try:
             while self.tip.height > fork.height:
-                disconnected.append(self._disconnect())
-            for at in reversed(branch):
-                connected.append(self._connect(self._kept_block(at), at, signatures_checked=False))
+                disconnected.add(self._disconnect())
+            for at in branch:
+                connected.add(self._connect(self._kept_block(at), at, signatures_checked=False))
         except (Malformed, BlockViolation) as fault:
             self._connection.rollback()
             self._load()
@@ -410,7 +401,13 @@ class Chain:
                 raise
             raise BlockViolation(KNOWN_INVALID, reason=fault.code.name) from fault
         self._connection.commit()
-        return TipChanged(tuple(connected), tuple(disconnected))
+        return TipChanged(connected.blocks, disconnected.blocks)
+
+    def _read_transactions(self, block_hash: BlockHash) -> tuple[Transaction, ...]:
+        """The transactions of a block that is or was active."""
+        block = self._blocks.body(block_hash)
+        assert block is not None, "what was active is kept"
+        return tuple(self._decode_kept(block))
 
     def _kept_block(self, known: KnownHeader) -> Block:
         """A block whose body was found to belong to its header before it was kept. Raises `store.corrupt`."""

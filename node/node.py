@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from ledger.block import Block
 from ledger.errors import LedgerError
 from ledger.fork_choice import TieKey
 from ledger.params import Params
@@ -22,6 +23,7 @@ from node.mining.miner import Miner
 from node.store.engine import StoreLock, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
+from node.waiting import Offered, Released, WaitingBlocks, WaitingLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,11 @@ class NodeConfig:
     params: Params
     database_url: str | None = None
     limits: MempoolLimits = field(default_factory=MempoolLimits)
+    waiting_limits: WaitingLimits = field(default_factory=WaitingLimits)
 
 
 class Node:
-    """An open node. `lock` is held around every use of `chain` and `mempool`; `reader` needs no lock."""
+    """An open node. `lock` is held around every use of `chain`, `mempool` and `waiting`; `reader` needs no lock."""
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Node:
             self.chain = Chain(self._engine, config.params, self.clock, TieKey(random_bytes(32)))
             undone_on_failure.callback(self.chain.close)
             self.mempool = Mempool(self.chain, config.limits)
+            self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
             self.reader = Reader(open_engine(url, read_only=True))
             undone_on_failure.pop_all()
 
@@ -77,6 +81,20 @@ class Node:
         """Take in transactions from outside; one result each."""
         with self.lock:
             return self.mempool.submit_batch(batch)
+
+    def accept_block(self, block: Block) -> Offered:
+        """Take in a block from outside, and those that waited for it; one that came too early waits.
+
+        Raises `Malformed` or a `Violation` that speaks against the block, `block.body_mismatch` against this copy of it only, and
+        `NodeError` where this node failed.
+        """
+        with self.lock:
+            return self.waiting.offer(block)
+
+    def poll_waiting(self) -> tuple[Released, ...]:
+        """Take in the blocks whose time has come. To be called every second or so while the node runs."""
+        with self.lock:
+            return self.waiting.poll()
 
     def dry_run(self, raw: bytes) -> DryRun:
         """What a transaction would do in the next block. Raises `Malformed` or `RuleViolation`."""

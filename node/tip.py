@@ -1,7 +1,8 @@
 """What the chain says of its tip: what became of a block, what changed, and a block that lacks only its work."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from ledger.block import Block
 from ledger.errors import RuleViolation
@@ -13,13 +14,44 @@ PayeesOf = Callable[[Amount], tuple[Payee, ...]]
 """Who is paid what, given the whole reward."""
 
 
+TRANSACTIONS_HELD_MAX = 20_000
+"""Decoded transactions that one change keeps in memory on each side of the fork (about 5 KB each): two full blocks of transfers."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectedBlock:
-    """A block that joined the active chain, decoded."""
+    """A block that joined the active chain or left it. `held` are its transactions, or how to read them again."""
 
     hash: BlockHash
     height: Height
-    transactions: tuple[Transaction, ...]
+    held: tuple[Transaction, ...] | Callable[[], tuple[Transaction, ...]]
+
+    @property
+    def transactions(self) -> tuple[Transaction, ...]:
+        """The block's transactions, decoded. Ask while listening, or under the node's lock: they may come from the store."""
+        return self.held() if callable(self.held) else self.held
+
+
+class ChangedBlocks:
+    """The blocks of a deep change: the first ones decoded, the others without their transactions, which are read when asked for.
+
+    So a reorganisation of any depth needs a bounded amount of memory.
+    """
+
+    def __init__(self, read: Callable[[BlockHash], tuple[Transaction, ...]]) -> None:
+        self._read = read
+        self._room = TRANSACTIONS_HELD_MAX
+        self._blocks: list[ConnectedBlock] = []
+
+    def add(self, block: ConnectedBlock) -> None:
+        """Add the next block."""
+        self._room -= len(block.transactions)
+        self._blocks.append(block if self._room >= 0 else replace(block, held=partial(self._read, block.hash)))
+
+    @property
+    def blocks(self) -> tuple[ConnectedBlock, ...]:
+        """All of them, in the order in which they were added."""
+        return tuple(self._blocks)
 
 
 @dataclass(frozen=True, slots=True)

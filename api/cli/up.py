@@ -182,7 +182,7 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
         for hint in hints(running):
             console.print(hint, highlight=False, soft_wrap=True)
         while not stop.wait(0.5):
-            pass
+            running.node.poll_waiting()
         console.print("Stopping ...")
     finally:
         running.close()

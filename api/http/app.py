@@ -17,6 +17,7 @@ from api.http.rendering import Renderer
 from api.http.routers import accounts, campaigns, chain, programs, service, transactions
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
+from node.metrics import ChainMetrics
 from node.node import Node
 
 VERSION = "1"
@@ -32,6 +33,7 @@ def create_app(
     """The HTTP edge of an open node, which stays its caller's to close. `registry` takes the figures of /metrics."""
     chosen = settings or HttpSettings()
     metrics = HttpMetrics(registry or CollectorRegistry())
+    ChainMetrics(node, metrics.registry)
     submissions = SubmissionQueue(
         node, metrics, batch_max=chosen.submissions_batch_max, waiting_max=chosen.submissions_waiting_max
     )

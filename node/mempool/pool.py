@@ -2,6 +2,11 @@
 
 Two transactions of one author with the same salt exclude each other (spec ENV-5); the later one replaces the earlier if it pays
 enough more. What no longer fits after a new tip is dropped, and the reason is remembered.
+
+After a reorganisation, what stood in blocks that were taken back comes in front of what waits, in the order in which it was mined,
+so that what depends on another follows it. If not all fits, what waits stays, and of the others the first ones come back that
+there is room for; the rest is dropped as `mempool.no_room`. A transaction that a miner took once does not count against the limit
+of its author.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +18,13 @@ from ledger.fees import sponsor_policy_at
 from ledger.kinds import Context
 from ledger.params import EXIT_WEIGHT
 from ledger.state import Overlay
-from ledger.transaction import OwnFee, Sponsored, Transaction, decode_transaction
+from ledger.transaction import EXPIRED, OwnFee, Sponsored, Transaction, decode_transaction
 from ledger.transition import REPEATED, SALT_USED, apply_transaction, run_due_work
 from ledger.types import Address, Amount, TxId
 from node.chain import Chain
 from node.errors import NodeError
 from node.mempool.policy import MempoolLimits
+from node.mempool.returning import sort_out, still_possible
 from node.tip import TipChanged
 
 FULL = Code(
@@ -40,6 +46,11 @@ BUSY = Code(
     "mempool.busy",
     "replacements have made this node apply {weight} of waiting weight again since the last block; it does no more of that",
     "Wait for the next block.",
+)
+NO_ROOM = Code(
+    "mempool.no_room",
+    "its block was taken back, and the pool was full of what waited already and of what came back before it",
+    "Send it again after the next block.",
 )
 REPLACED = Code("mempool.replaced", "it was replaced by {by}", "Nothing: its author replaced it.")
 TOO_HEAVY = Code(
@@ -97,6 +108,8 @@ class Mempool:
         self._sequence = 0
         self._weight = 0
         self._reapplied = 0
+        self._behind: list[TipChanged] = []
+        self._is_stale = False
         self._start_overlay()
         chain.subscribe(self._follow)
 
@@ -121,6 +134,7 @@ class Mempool:
 
     def submit_batch(self, batch: Sequence[bytes]) -> list[Transaction | LedgerError]:
         """Take in many transactions, verifying their signatures in one phase; one result each, in order."""
+        self.catch_up()
         results: list[Transaction | LedgerError] = []
         for raw in batch:
             try:
@@ -269,6 +283,7 @@ class Mempool:
 
     def dry_run(self, raw: bytes) -> DryRun:
         """What a transaction would do on top of all that waits; nothing is kept. Raises like `submit`."""
+        self.catch_up()
         transaction = decode_transaction(raw, self._chain.chain_id)
         fault = self._chain.verify_signatures([transaction])[0]
         if fault is not None:
@@ -285,6 +300,7 @@ class Mempool:
 
         That order is one in which what depends on another comes after it.
         """
+        self.catch_up()
         if self._weight <= weight_max:
             return [waiting.transaction for waiting in self._waiting.values()]
         chosen: list[Waiting] = []
@@ -302,42 +318,83 @@ class Mempool:
         self._overlay = Overlay(self._chain.state)
         run_due_work(self._overlay, self._context)
 
-    def _start_again(self, wanted: Iterable[Transaction]) -> dict[TxId, RuleViolation]:
-        """Empty the pool and take in `wanted`, in that order; returns why some are no longer valid."""
+    def _start_again(self, wanted: Sequence[Transaction]) -> dict[TxId, RuleViolation]:
+        """Empty the pool and take in `wanted`, in that order; returns why some are no longer valid.
+
+        If the store fails meanwhile, what waits is what waited before, and the overlay is made anew at the next use.
+        """
+        before = self._waiting, self._by_once_key, self._count_by_author, self._weight
         self._waiting, self._by_once_key, self._count_by_author, self._weight = {}, {}, {}, 0
-        self._start_overlay()
         faults: dict[TxId, RuleViolation] = {}
-        for transaction in wanted:
-            earlier = self._by_once_key.get(transaction.once_key)
-            try:
-                if earlier is not None:
-                    raise RuleViolation(REPEATED if earlier == transaction.txid else SALT_USED)
-                fee = self._fee_of(transaction)
-                self._apply(transaction)
-                self._add(Waiting(transaction, fee, self._next_sequence()))
-            except RuleViolation as fault:
-                faults[transaction.txid] = fault
+        self._is_stale = True
+        try:
+            self._start_overlay()
+            for transaction in wanted:
+                fault = self._take_again(transaction)
+                if fault is not None:
+                    faults[transaction.txid] = fault
+            self._is_stale = False
+        finally:
+            if self._is_stale:
+                self._waiting, self._by_once_key, self._count_by_author, self._weight = before
         return faults
 
-    def _follow(self, changed: TipChanged) -> None:
-        """A new tip: what it holds leaves; what was taken back returns, in front of the rest, as far as there is room."""
-        self._reapplied = 0
-        confirmed = {tx.txid for block in changed.connected for tx in block.transactions}
-        for txid in confirmed:
-            self._dropped.pop(txid, None)
-        taken_back = [tx for block in reversed(changed.disconnected) for tx in block.transactions]
-        rest = [waiting.transaction for waiting in self._waiting.values() if waiting.transaction.txid not in confirmed]
-        returning = self._within_weight([tx for tx in taken_back if tx.txid not in confirmed], rest)
-        for txid, fault in self._start_again([*returning, *rest]).items():
-            self._remember_dropped(txid, fault.code, str(fault))
+    def _take_again(self, transaction: Transaction) -> RuleViolation | None:
+        """Take in what was here or in a block before, whatever its author's count; returns why it is not valid."""
+        earlier = self._by_once_key.get(transaction.once_key)
+        if earlier is not None:
+            return RuleViolation(REPEATED if earlier == transaction.txid else SALT_USED)
+        try:
+            fee = self._fee_of(transaction)
+            self._apply(transaction)
+        except RuleViolation as fault:
+            return fault
+        self._add(Waiting(transaction, fee, self._next_sequence()))
+        return None
 
-    def _within_weight(self, transactions: Sequence[Transaction], rest: Sequence[Transaction]) -> list[Transaction]:
+    def _follow(self, changed: TipChanged) -> None:
+        self._reapplied = 0
+        self._behind.append(changed)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Follow the chain now, where the store failed while it should have been. Raises the store's fault if it fails again."""
+        while self._behind:
+            self._take_over(self._behind[0])
+            del self._behind[0]
+        if self._is_stale:
+            self._take_all([waiting.transaction for waiting in self._waiting.values()])
+
+    def _take_over(self, changed: TipChanged) -> None:
+        """A new tip: what it holds leaves; what was taken back returns, in front of the rest, as far as there is room."""
+        next_height = self._chain.next_context().height
+        found = sort_out(changed, (self._waiting, self._dropped), next_height, self._limits.dropped_remembered)
+        for txid in found.confirmed:
+            self._dropped.pop(txid, None)
+        for transaction in found.expired:
+            expired = RuleViolation(EXPIRED, valid_until=transaction.body.valid_until, height=next_height)
+            self._remember_dropped(transaction.txid, EXPIRED, str(expired))
+        rest = {txid: place.transaction for txid, place in self._waiting.items() if txid not in found.confirmed}
+        taken_back = still_possible(changed, self._chain.window, self._chain.params, next_height)
+        returning = self._within_weight((tx for tx in taken_back if tx.txid not in rest), rest.values())
+        self._take_all([*returning, *rest.values()])
+
+    def _take_all(self, wanted: Sequence[Transaction]) -> None:
+        """Let all of `wanted` wait that is valid. One that lives off another behind it is tried once more at the end."""
+        faults = self._start_again(wanted)
+        for transaction in wanted:
+            if transaction.txid in faults:
+                fault = self._take_again(transaction)
+                if fault is not None:
+                    self._remember_dropped(transaction.txid, fault.code, str(fault))
+
+    def _within_weight(self, transactions: Iterable[Transaction], rest: Iterable[Transaction]) -> list[Transaction]:
         """Those that may come back beside the rest, in their order; for the others there is no room."""
         room = self._limits.weight_max - sum(transaction.weight for transaction in rest)
         returning: list[Transaction] = []
         for transaction in transactions:
             if transaction.weight > room:
-                self._remember_dropped(transaction.txid, EVICTED, str(NodeError(EVICTED)))
+                self._remember_dropped(transaction.txid, NO_ROOM, str(NodeError(NO_ROOM)))
                 continue
             room -= transaction.weight
             returning.append(transaction)

@@ -116,6 +116,15 @@ class BlockStore:
         found = self._connection.execute(select(active.c.hash).where(active.c.height == height)).scalar()
         return None if found is None else BlockHash(found)
 
+    def branch_of(self, tip: KnownHeader) -> list[KnownHeader]:
+        """The blocks that lead to `tip`, beginning with the active block that they stand on."""
+        found = [tip]
+        while self.active_hash(found[-1].height) != found[-1].hash:
+            parent = self.header(found[-1].header.previous)
+            assert parent is not None, "a known header's parent is known"
+            found.append(parent)
+        return found[::-1]
+
     def tip(self) -> KnownHeader | None:
         """The active block with the greatest height."""
         height = self._connection.execute(select(func.max(active.c.height))).scalar()

@@ -18,6 +18,8 @@ RECORDS_REMEMBERED = 400_000
 """Decoded records kept in memory: about 300 MB at worst; the oldest half is dropped when it is full."""
 KEYS_PER_QUERY = 500
 """Keys of one prefetch query: below SQLite's and PostgreSQL's limits on parameters."""
+SLOTS_PER_QUERY = 32
+"""Slots whose keys are read at once when a block is taken back; most blocks change a few, and unused places cost time too."""
 _UNKNOWN: Any = object()
 
 
@@ -32,6 +34,8 @@ class StoreState:
         self._free = select(records.c.next_free).where(records.c.slot == bindparam("wanted"))
         columns = select(records.c.key, records.c.slot, records.c.value)
         self._many = ManyKeys(connection, columns, records.c.key, KEYS_PER_QUERY)
+        at_slots = select(records.c.slot, records.c.key)
+        self._slots = ManyKeys(connection, at_slots, records.c.slot, SLOTS_PER_QUERY)
         self._update = Bulk(
             connection,
             update(records).where(records.c.slot == bindparam("at")).values(value=bindparam("new_value")),
@@ -126,10 +130,11 @@ class StoreState:
     def take_back(self, undo: Undo) -> None:
         """Restore what the slots held before a block."""
         self._first.clear()
+        slots: Any = [slot for slot, _ in undo.contents]
+        found = dict(map(tuple, self._slots.rows(slots)))
         for slot, _ in undo.contents:
-            content = self.content(slot)
-            assert content is not None, f"slot {slot} of a connected block is missing"
-            self._known.pop(content.key, None)
+            assert slot in found, f"slot {slot} of a connected block is missing"
+            self._known.pop(found[slot] or b"", None)
         for _, old in undo.contents:
             if old is not None:
                 self._known.pop(old.key, None)

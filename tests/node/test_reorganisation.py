@@ -13,11 +13,13 @@ from ledger.errors import BlockViolation, HeaderViolation
 from ledger.fork_choice import Branch, TieKey, choose
 from ledger.pow import target_from_compact, work_of
 from ledger.types import Amount, Height, Work
+from node import tip
 from node.chain import KNOWN_INVALID, UNKNOWN_PARENT, WRONG_ROOT
 from node.tip import TipChanged
 from tests.node.forged_blocks import child_of, forge
 from tests.node.lives import live
 from tests.node.stored_chain import StoredChain, StoredScenario, StoredShop, chain_of, replay
+from tests.support.branching_chain import BranchingChain
 from tests.support.memory_chain import sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, FUNDED, STRANGER
@@ -258,3 +260,35 @@ def test_a_side_block_with_a_bad_header_is_refused_at_once(tmp_path: Path) -> No
     assert scenario.store.tables == before
     assert scenario.store.chain.block(forged.hash) is None
     scenario.store.close()
+
+
+@pytest.mark.slow
+def test_two_thousand_blocks_are_left_for_others_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a few hundred transactions more than a change may hold decoded."""
+    depth, every, held = 2_000, 5, 100
+    monkeypatch.setattr(tip, "TRANSACTIONS_HELD_MAX", held)
+    chain = BranchingChain(params=SMALL_WINDOW)
+    chain.mine(3)
+    trunk = chain.tip.block.hash
+    branches: list[list[Block]] = []
+    for length in (depth, depth + 1):
+        chain.go_to(trunk)
+        for number in range(length):
+            pay = Transfer(ToAccount(FRIEND.address), Amount(5_000))
+            chain.block(*([] if number % every else [chain.sign("transfer", pay, author=FAN)]), time=chain.time + 60)
+        branches.append([twig.block for twig in chain.path[1:]])
+        chain._salt += 10**6
+    store = replay(tmp_path / "store.sqlite", SMALL_WINDOW, branches[0])
+    changes: list[TipChanged] = []
+    store.chain.subscribe(changes.append)
+    store.take_all(branches[1])
+    (change,) = [change for change in changes if change.disconnected]
+    assert [block.height for block in change.disconnected] == list(range(depth + 3, 3, -1))
+    assert sum(len(block.held) for block in change.disconnected if isinstance(block.held, tuple)) <= held
+    assert sum(len(block.transactions) for block in change.disconnected) == depth // every
+    fresh = replay(tmp_path / "fresh.sqlite", SMALL_WINDOW, branches[1])
+    assert store.tables == fresh.tables
+    assert store.chain.state_root == fresh.chain.state_root == chain.state.root()
+    assert len(store.pool) <= SMALL_WINDOW.validity_blocks_max, "the others have expired"
+    store.close()
+    fresh.close()

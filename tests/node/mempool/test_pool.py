@@ -16,7 +16,17 @@ from ledger.transaction import OwnFee, Prepaid, Transaction
 from ledger.types import Amount, TxId
 from node.errors import NodeError
 from node.mempool.policy import MempoolLimits
-from node.mempool.pool import AUTHOR_LIMIT, BUSY, EVICTED, FULL, REPLACED, REPLACEMENT_FEE, TOO_HEAVY, Mempool
+from node.mempool.pool import (
+    AUTHOR_LIMIT,
+    BUSY,
+    EVICTED,
+    FULL,
+    NO_ROOM,
+    REPLACED,
+    REPLACEMENT_FEE,
+    TOO_HEAVY,
+    Mempool,
+)
 from tests.node.stored_chain import StoredChain, StoredScenario, StoredShop
 from tests.support.memory_chain import FUNDS, Signer, sim_params
 from tests.support.refusal import refused
@@ -505,7 +515,7 @@ def test_a_reorganisation_brings_back_only_what_there_is_room_for(desk: Desk, tm
     assert desk.waiting == txids(mined[0], waiting)
     gone = desk.pool.dropped(mined[1].txid)
     assert gone is not None
-    assert gone.code == EVICTED.name
+    assert gone.code == NO_ROOM.name
     assert_consistent(desk.pool)
     other.store.close()
 

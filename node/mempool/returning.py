@@ -1,0 +1,58 @@
+"""What a change of the tip gives back to the pool: transactions of blocks that were taken back and are not in others.
+
+Only what could stand in the next block comes back. Blocks older than a transaction can live are not even read for that, and of the
+expired no more are named than the pool remembers, so that the depth of a reorganisation costs time and no memory.
+"""
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+
+from ledger.params import Params
+from ledger.transaction import Transaction
+from ledger.types import Height, TxId
+from node.tip import ConnectedBlock, TipChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """`confirmed`: the known ones that stand in connected blocks. `expired`: taken back too late to be mined, oldest first."""
+
+    confirmed: set[TxId]
+    expired: list[Transaction]
+
+
+def sort_out(
+    changed: TipChanged, known: tuple[Container[TxId], ...], next_height: Height, expired_max: int
+) -> Returned:
+    """Read the blocks of a change once: what was known here and is mined now, and what was mined and has expired."""
+    expired: dict[TxId, Transaction] = {}
+    for block in changed.disconnected:
+        for transaction in block.transactions:
+            if transaction.body.valid_until < next_height and len(expired) < expired_max:
+                expired[transaction.txid] = transaction
+        if len(expired) >= expired_max:
+            break
+    confirmed: set[TxId] = set()
+    for block in changed.connected:
+        for transaction in block.transactions:
+            expired.pop(transaction.txid, None)
+            if any(transaction.txid in place for place in known):
+                confirmed.add(transaction.txid)
+    return Returned(confirmed, list(expired.values())[::-1])
+
+
+def still_possible(
+    changed: TipChanged, window: Mapping[bytes, TxId], params: Params, next_height: Height
+) -> Iterator[Transaction]:
+    """What was taken back, has not expired and is in no block now, in the order in which it was mined."""
+    for block in reversed(changed.disconnected):
+        if _can_hold_living(block, params, next_height):
+            for transaction in block.transactions:
+                is_mined = window.get(transaction.once_key) == transaction.txid
+                if transaction.body.valid_until >= next_height and not is_mined:
+                    yield transaction
+
+
+def _can_hold_living(block: ConnectedBlock, params: Params, next_height: Height) -> bool:
+    """A transaction is valid for `validity_blocks_max` heights at most, its block's among them (spec ENV-5)."""
+    return block.height > next_height - params.validity_blocks_max

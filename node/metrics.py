@@ -1,0 +1,46 @@
+"""What an operator watches of the chain itself, in Prometheus' form. The registry is passed in."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from node.node import Node
+from node.tip import TipChanged
+
+DEPTH_BUCKETS = (1, 2, 3, 6, 10, 20, 60, 120, 500, 1_000, 2_000)
+
+
+class ChainMetrics:
+    """Counts the changes of a node's tip; a tip that is left for another again and again is what to be woken up for."""
+
+    def __init__(self, node: Node, registry: CollectorRegistry) -> None:
+        self._blocks = Counter(
+            "fansumer_blocks", "Blocks that joined the active chain or left it.", ("change",), registry=registry
+        )
+        self._connected, self._disconnected = self._blocks.labels("connected"), self._blocks.labels("disconnected")
+        self._depth = Histogram(
+            "fansumer_reorganisation_depth_blocks",
+            "Reorganisations, by how many blocks were taken back.",
+            buckets=DEPTH_BUCKETS,
+            registry=registry,
+        )
+        self._deepest = Gauge(
+            "fansumer_reorganisation_deepest_blocks", "The deepest reorganisation since the start.", registry=registry
+        )
+        self._deepest_blocks = 0
+        waiting = Gauge("fansumer_blocks_waiting", "Blocks that wait for their parent or time.", registry=registry)
+        waiting.set_function(lambda: len(node.waiting))
+        dropped = Gauge("fansumer_blocks_waiting_dropped", "Blocks that others pushed out.", registry=registry)
+        dropped.set_function(lambda: node.waiting.dropped)
+        failures = Gauge("fansumer_listener_failures", "Listeners that failed at a new tip.", registry=registry)
+        failures.set_function(lambda: node.chain.listeners.failures)
+        with node.lock:
+            node.chain.subscribe(self.follow)
+
+    def follow(self, changed: TipChanged) -> None:
+        """Count one change."""
+        self._connected.inc(len(changed.connected))
+        depth = len(changed.disconnected)
+        if depth:
+            self._disconnected.inc(depth)
+            self._depth.observe(depth)
+            self._deepest_blocks = max(self._deepest_blocks, depth)
+            self._deepest.set(self._deepest_blocks)
