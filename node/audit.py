@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from ledger.domains.accounts.state import ACCOUNTS
@@ -157,6 +158,9 @@ def reading_store(data_dir: Path | None, database_url: str | None = None) -> Ite
     path = None if data_dir is None else data_dir / "chain.sqlite"
     if database_url is None and (path is None or not path.exists()):
         raise NodeError(NO_STORE, path=str(data_dir))
+    named = None if database_url is None else make_url(database_url)
+    if named is not None and named.get_backend_name() == "sqlite" and not Path(named.database or "").is_file():
+        raise NodeError(NO_STORE, path=str(named.database))  # SQLite would make an empty file of that name
     engine = open_engine(database_url or f"sqlite:///{path}", read_only=True)
     try:
         with engine.connect() as connection:

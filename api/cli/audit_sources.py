@@ -119,7 +119,10 @@ def _open_store(options: SourceOptions, named: Path | None) -> Iterator[OpenSour
 def _check_database_url(url: str | None) -> None:
     try:
         if url is not None:
-            make_url(url)
+            make_url(url).get_dialect().import_dbapi()
+    except ImportError as fault:
+        reason = f"its driver is not installed ({fault.name}; the extra `postgres` has it)"
+        raise UsageFault(BAD_SOURCE, source="--database-url", reason=reason) from None
     except ArgumentError:
         raise UsageFault(BAD_SOURCE, source="--database-url", reason="it is no URL of a database") from None
 

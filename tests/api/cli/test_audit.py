@@ -141,9 +141,12 @@ def test_what_can_not_be_read_ends_with_two(terminal: Terminal, folder: Path, tm
         ((tmp_path / "empty",), "audit.no_store"),
         ((), "audit.no_store"),
         (("--database-url", "nonsense"), "audit.bad_source"),
+        (("--database-url", "moon://x/y"), "audit.bad_source"),
+        (("--database-url", f"sqlite:///{tmp_path / 'nothing.sqlite'}"), "audit.no_store"),
         ((URL,), "client.unreachable"),
     ):
         assert code in terminal.fail("audit", "verify", *source, expect=2), code
+    assert not (tmp_path / "nothing.sqlite").exists()
     assert "name the source once" in terminal.fail("audit", "verify", junk, "--data-dir", folder, expect=2)
     assert "is no network" in terminal.fail("audit", "verify", folder / "export", "--network", "moon", expect=2)
 
