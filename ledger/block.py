@@ -1,7 +1,8 @@
 """A block on the wire, and the commitment that its header carries (spec BLK).
 
     block      = [header: 80 bytes, coinbase: 122 bytes, commitment: bytes, [transaction: bytes, ...], [results, ...]]
-    commitment = [chain id, height, transaction root, state root, history root, transaction count, [[address, amount], ...]]
+    commitment = [chain id, height, transaction root, state root, history root, transaction count, slot count,
+                  [[address, amount], ...]]
 
 `header.merkle_root = sha256d(coinbase)`, and the coinbase holds `COMMITMENT(commitment)`. The genesis commitment holds the hash of
 the params where later ones hold the chain id. `results` are the result codes of each transaction, one per entry: with them a body
@@ -22,7 +23,7 @@ from ledger.merkle import leaf_hash, root
 from ledger.params import BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, EARN_ENTRIES_MAX, TRANSACTION_BYTES_MAX, Params
 from ledger.reward import PAYEES, Payee
 from ledger.schema import Integer, ListOf, Octets, Struct, Text, identifier
-from ledger.types import BlockHash, ChainId, Hash, Height, Timestamp, Work, WtxId
+from ledger.types import INTEGER_MAX, BlockHash, ChainId, Hash, Height, Timestamp, Work, WtxId
 
 NOT_A_BLOCK = Code("block.shape", "these bytes are no block: {reason}", "Fetch the block from another peer.")
 BODY_MISMATCH = Code(
@@ -34,7 +35,7 @@ BODY_MISMATCH = Code(
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """What a block's work stands for."""
+    """What a block's work stands for: the roots, and the sizes of the trees that they are over (the history's is the height)."""
 
     chain_id: Annotated[ChainId, identifier()]
     height: Annotated[Height, Integer(0, 2**32 - 1)]
@@ -42,6 +43,7 @@ class Commitment:
     state_root: Annotated[Hash, identifier()]
     history_root: Annotated[Hash, identifier()]
     transaction_count: Annotated[int, Integer(0, BLOCK_TRANSACTIONS_MAX)]
+    slot_count: Annotated[int, Integer(1, INTEGER_MAX)]
     payees: Annotated[tuple[Payee, ...], PAYEES]
 
     def encode(self) -> bytes:
@@ -123,6 +125,15 @@ def check_body_belongs(block: Block, params: Params) -> Commitment:
 
 COMMITTED_WRONG = Code(
     "block.commitment", "the block commits to a wrong {what}", "The block is invalid; mine on its parent."
+)
+WRONG_ROOT = Code("block.wrong_root", "the {name} root does not match its transactions", "Mine on the parent.")
+WRONG_RESULTS = Code(
+    "block.wrong_results", "the block commits to result codes that its transactions do not have", "Mine on the parent."
+)
+WRONG_SLOT_COUNT = Code(
+    "block.wrong_slot_count",
+    "the block commits to {found} slots, and its transactions leave {expected}",
+    "Mine on the parent.",
 )
 
 

@@ -11,6 +11,7 @@ from ledger.header import VERSION_BASE, Header
 from ledger.merkle import root
 from ledger.params import Params
 from ledger.pow import target_from_compact, work_of
+from ledger.registry import check_kinds_known
 from ledger.state import SlotContent, encode_record
 from ledger.supply import CHAIN_KEY, ChainRecord
 from ledger.types import Amount, BlockHash, ChainId, CompactBits, Hash, Height, RecordKey, Slot, Work
@@ -29,11 +30,12 @@ class Genesis:
 
 
 def make_genesis(params: Params) -> Genesis:
-    """Compute the genesis block of `params` (spec GEN-1).
+    """Compute the genesis block of `params` (spec GEN-1). Raises `Malformed` `params.unknown_kind`.
 
     Slot 0 holds the chain record, the slots after it the allocations in the order of their addresses. Its header proves no work:
     it is valid because it is computed, and its commitment holds the hash of the params where later ones hold the chain id.
     """
+    check_kinds_known(params)
     allocated = params.allocated
     count = 1 + len(params.allocations)
     chain = ChainRecord(
@@ -59,6 +61,7 @@ def make_genesis(params: Params) -> Genesis:
         state_root=Hash(root(content.leaf() for _, content in contents)),
         history_root=Hash(root(())),
         transaction_count=0,
+        slot_count=count,
         payees=(),
     )
     bits = CompactBits(params.difficulty_eras[0].anchor_bits)

@@ -26,7 +26,15 @@ from ledger.domains.rewards.redeem_cancel import REDEEM_CANCEL
 from ledger.domains.rewards.redeem_fulfil import REDEEM_FULFIL
 from ledger.domains.rewards.reward_list import REWARD_LIST
 from ledger.domains.rewards.reward_update import REWARD_UPDATE
+from ledger.errors import Code, Malformed
 from ledger.kinds import DueKind, Kind
+from ledger.params import Params
+
+UNKNOWN_KIND = Code(
+    "params.unknown_kind",
+    "the params name the kind {kind}, which this version does not know",
+    "Correct the name in the params file, or install the version that knows it.",
+)
 
 KINDS: dict[str, Kind[Any]] = {}
 """Kind by name."""
@@ -47,6 +55,13 @@ def register_due(*kinds: DueKind) -> None:
     for kind in kinds:
         assert kind.name not in DUE_KINDS, f"the due work {kind.name} is registered twice"
         DUE_KINDS[kind.name] = kind
+
+
+def check_kinds_known(params: Params) -> None:
+    """Raise `Malformed` `params.unknown_kind` for params that name what this version of the law does not have (spec PAR-2)."""
+    for name in (*params.kinds, *(name for name, _ in params.upgrades)):
+        if name not in KINDS:
+            raise Malformed(UNKNOWN_KIND, kind=name)
 
 
 register(TRANSFER, SET_POLICY)

@@ -7,7 +7,7 @@ of their own (an offset from UTC), so the replay goes on until the last program'
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger.domains.loyalty.state import PROGRAMS, Program, books_key, days_key
+from ledger.domains.loyalty.state import PROGRAMS, Program, books_key, days_key, program_key
 from ledger.errors import Code
 from ledger.params import Params
 from ledger.proofs import encode_proof
@@ -191,6 +191,7 @@ class _Measuring:
         proofs = {"books": books_key(program_id)} | {
             f"day-{day}": days_key(program_id, day) for day in position.waiting
         }
+        name = program_key(program_id)
         report.programs.append(
             ProgramLiability(
                 position=position,
@@ -199,10 +200,10 @@ class _Measuring:
                 clock=self.clock,
                 next_clock=replay.clock,
                 is_over=is_over,
-                proofs={name: _prove(replay, key) for name, key in proofs.items()},
+                proofs={what: _prove(replay, key, name) for what, key in proofs.items()},
             )
         )
 
 
-def _prove(replay: Replay, key: RecordKey) -> bytes:
-    return encode_proof(make_record_proof(replay.chain, key))
+def _prove(replay: Replay, key: RecordKey, name: RecordKey) -> bytes:
+    return encode_proof(make_record_proof(replay.chain, key, name))

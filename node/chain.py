@@ -15,6 +15,9 @@ from ledger import coinbase as coinbase_format
 from ledger.block import (
     BODY_MISMATCH,
     COMMITTED_WRONG,
+    WRONG_RESULTS,
+    WRONG_ROOT,
+    WRONG_SLOT_COUNT,
     Block,
     Commitment,
     check_body_belongs,
@@ -41,7 +44,7 @@ from node.errors import NodeError
 from node.listeners import Listeners
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
-from node.store.engine import corrupt_store, explain_fault
+from node.store.engine import OTHER_CHAIN, corrupt_store, explain_fault
 from node.store.index import Index
 from node.store.prefetch import keys_read
 from node.store.state import StateTree, StoreState
@@ -55,17 +58,8 @@ TOO_EARLY = Code(
     "Send it again later, and check both clocks.",
 )
 KNOWN_INVALID = Code("block.known_invalid", "it, or a block below it, is invalid: {reason}", "Mine on another block.")
-WRONG_ROOT = Code("block.wrong_root", "the {name} root does not match its transactions", "Mine on the parent.")
-WRONG_RESULTS = Code(
-    "block.wrong_results", "the block commits to result codes that its transactions do not have", "Mine on the parent."
-)
 BAD_TRANSACTION = Code(
     "block.transaction", "transaction {position} is not valid: {reason}", "Mine on the parent without it."
-)
-OTHER_CHAIN = Code(
-    "store.other_chain",
-    "the store holds the chain {found}, and the params are those of {expected}",
-    "Use the params file that the store was made with, or another data folder.",
 )
 
 
@@ -189,13 +183,10 @@ class Chain:
         block_hash = self._blocks.active_hash(height)
         return None if block_hash is None else self._blocks.body(block_hash)
 
-    def state_path(self, key: RecordKey) -> tuple[int, int, tuple[Hash, ...]] | None:
-        """Slot, number of slots and inclusion path of the record under `key` in the latest state."""
+    def state_path(self, key: RecordKey) -> tuple[int, tuple[Hash, ...]] | None:
+        """Slot and inclusion path of the record under `key` in the latest state."""
         stored = self.state.stored(key)
-        if stored is None:
-            return None
-        tree = self._tree.tree
-        return stored.slot, len(tree), tree.inclusion_path(stored.slot)
+        return None if stored is None else (stored.slot, self._tree.tree.inclusion_path(stored.slot))
 
     def history_path(self, height: Height) -> tuple[Hash, ...]:
         """Inclusion path of the block at `height` in the history that the tip commits to: all blocks below it."""
@@ -204,6 +195,11 @@ class Chain:
         path = self._history.inclusion_path(height)
         self._history.extend([tip_leaf])
         return path
+
+    def height_of(self, block_hash: BlockHash) -> Height | None:
+        """The height of a block of the active chain; None for any other."""
+        known = self._blocks.header(block_hash)
+        return known.height if known is not None and self._blocks.active_hash(known.height) == block_hash else None
 
     def header_at(self, height: Height) -> KnownHeader:
         """The active header at `height`, which exists."""
@@ -251,6 +247,7 @@ class Chain:
             state_root=state_root,
             history_root=self._history.root(),
             transaction_count=len(kept),
+            slot_count=transition.slot_count,
             payees=payees,
         ).encode()
         coinbase = coinbase_format.build(
@@ -452,6 +449,8 @@ class Chain:
         transition = self._execute(transactions, commitment)
         if block.results != transition.codes:
             raise BlockViolation(WRONG_RESULTS)
+        if commitment.slot_count != transition.slot_count:
+            raise BlockViolation(WRONG_SLOT_COUNT, found=commitment.slot_count, expected=transition.slot_count)
         if commitment.state_root != self._tree.apply(transition):
             self._tree.take_back(transition.undo)
             raise BlockViolation(WRONG_ROOT, name="state")

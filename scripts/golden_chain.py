@@ -108,7 +108,7 @@ def golden_params() -> Params:
             Allocation(address, Amount(10_000_000_000 + index)) for index, address in enumerate(addresses)
         ),
         kinds=tuple(sorted(KINDS)),
-        upgrades=(("toy.kind", 1_000),),
+        upgrades=(("pledge", 1_000),),
     )
 
 
@@ -154,6 +154,7 @@ class GoldenChain:
             state_root=mined.root,
             history_root=self.history.root(),
             transaction_count=len(leaves),
+            slot_count=mined.transition.slot_count,
             payees=mined.payees,
         ).encode()
         coinbase = coinbase_format.build(

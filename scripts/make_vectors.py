@@ -7,6 +7,7 @@ python scripts/make_vectors.py --check    exits 1 if a file is not what it would
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,7 @@ def _describe_commitment(data: bytes) -> dict[str, Any]:
         "state_root": found.state_root.hex(),
         "history_root": found.history_root.hex(),
         "transaction_count": found.transaction_count,
+        "slot_count": found.slot_count,
         "payees": [[address.hex(), amount] for address, amount in found.payees],
     }
 
@@ -229,7 +231,7 @@ def entry_vectors(chain: GoldenChain) -> dict[str, Any]:
 
 
 def proof_vectors(chain: GoldenChain) -> dict[str, Any]:
-    """A transaction in its own block, the same from a later one, and a record; each anchored with headers on top (PRF)."""
+    """A transaction in its own block and from a later one, and records; each anchored with two headers on top (PRF)."""
     at, later = chain.blocks[1], chain.blocks[7]
     leaves = [
         transaction_leaf(tx.wtxid, codes)
@@ -245,26 +247,23 @@ def proof_vectors(chain: GoldenChain) -> dict[str, Any]:
         at.difficulty.effective_time,
         _history_path(chain, 2, 8),
     )
-    state = _contents_after(chain, 8)
-    key = RecordKey(b"A" + FAN.address)
-    slot = next(slot for slot, content in state.items() if content.key == key)
-    claim = RecordClaim(
-        key,
-        state[slot].value_bytes,
-        Slot(slot),
-        len(state),
-        inclusion_path([state[i].leaf() for i in sorted(state)], slot),
+    proved = TransactionClaim(raw, results, 1, path, ())
+    campaign, pledge, program, books = (
+        next(key for key in sorted(_keys_after(chain, 8)) if key[:1] == prefix) for prefix in (b"F", b"P", b"B", b"K")
     )
     proofs = (
-        _make_proof(chain, 2, TransactionClaim(raw, results, 1, path, ())),
-        _make_proof(chain, 8, TransactionClaim(raw, results, 1, path, (home,))),
-        _make_proof(chain, 8, claim),
+        _make_proof(chain, 2, proved),
+        _make_proof(chain, 8, replace(proved, home=(home,))),
+        _make_proof(chain, 8, _claim_record(chain, RecordKey(b"A" + FAN.address))),
+        _make_proof(chain, 8, *(_claim_record(chain, key) for key in (books, program))),
+        _make_proof(chain, 8, *(_claim_record(chain, key) for key in (campaign, program))),
+        _make_proof(chain, 8, *(_claim_record(chain, key) for key in (pledge, campaign, program))),
     )
     assert later.mined.context.height == 8, "the anchor is block 8"
     return {
         "proofs": [
             {"hex": encode_proof(proof).hex(), "anchor_height": height}
-            for proof, height in zip(proofs, (2, 8, 8), strict=True)
+            for proof, height in zip(proofs, (2, *[8] * 5), strict=True)
         ]
     }
 
@@ -280,7 +279,19 @@ def _contents_after(chain: GoldenChain, height: int) -> dict[int, Any]:
     return found
 
 
-def _make_proof(chain: GoldenChain, height: int, claim: TransactionClaim | RecordClaim) -> Proof:
+def _keys_after(chain: GoldenChain, height: int) -> list[RecordKey]:
+    return [content.key for content in _contents_after(chain, height).values() if content.key]
+
+
+def _claim_record(chain: GoldenChain, key: RecordKey) -> RecordClaim:
+    """The place of a record in the state after block 8."""
+    state = _contents_after(chain, 8)
+    slot = next(slot for slot, content in state.items() if content.key == key)
+    path = inclusion_path([state[i].leaf() for i in sorted(state)], slot)
+    return RecordClaim(key, state[slot].value_bytes, Slot(slot), path)
+
+
+def _make_proof(chain: GoldenChain, height: int, *claims: TransactionClaim | RecordClaim) -> Proof:
     """Anchored at `height`, trusting genesis, with the next two headers on top."""
     block, genesis = chain.blocks[height - 1].block, chain.scenario.genesis
     following = tuple(after.block.header.encode() for after in chain.blocks[height : height + 2])
@@ -292,7 +303,8 @@ def _make_proof(chain: GoldenChain, height: int, claim: TransactionClaim | Recor
         genesis.difficulty.effective_time,
         _history_path(chain, 0, height),
     )
-    return Proof(1, chain.scenario.chain_id, anchor, trusted, claim)
+    rests_on = chain.blocks[height + 1].block.hash
+    return Proof(1, chain.scenario.chain_id, rests_on, anchor, trusted, claims)
 
 
 VALUE_SETS: dict[str, Callable[[ChainId], dict[str, Any]]] = {

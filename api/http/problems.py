@@ -76,6 +76,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     UNCONFIRMED.name: 409,
     proofs.NO_RECORD.name: 404,
     proofs.NO_BLOCK.name: 409,
+    proofs.NOT_MY_CHAIN.name: 404,
     "envelope.repeated": 409,
     "envelope.salt_used": 409,
     "mempool.full": 503,

@@ -119,9 +119,16 @@ class Client:
         """`GET /v1/transactions/{txid}`: unconfirmed, in a block with confirmations, or dropped and why."""
         return self._json("GET", f"/v1/transactions/{txid.hex()}")
 
-    def transaction_proof(self, txid: TxId) -> bytes:
-        """`GET /v1/transactions/{txid}/proof`: a file that `fansumer proof check` reads offline."""
-        return self._request("GET", f"/v1/transactions/{txid.hex()}/proof").content
+    def transaction_proof(self, txid: TxId, *, trust: str | None = None) -> bytes:
+        """`GET /v1/transactions/{txid}/proof`: a file that `fansumer proof check` reads offline.
+
+        `trust`, here and in the other proofs: the hash of a block, as people write it, that the proof shall lead to.
+        """
+        return self._proof(f"/v1/transactions/{txid.hex()}/proof", trust)
+
+    def _proof(self, path: str, trust: str | None) -> bytes:
+        parameters = None if trust is None else {"trust": trust}
+        return self._request("GET", path, parameters=parameters).content
 
     # --- chain ------------------------------------------------------------------------------------------------------
 
@@ -161,9 +168,9 @@ class Client:
         """`GET /v1/accounts/{address}/history`: a page of what happened, the newest first."""
         return self._page(f"/v1/accounts/{_segment(address)}/history", cursor, limit)
 
-    def account_proof(self, address: str) -> bytes:
-        """`GET /v1/accounts/{address}/proof`."""
-        return self._request("GET", f"/v1/accounts/{_segment(address)}/proof").content
+    def account_proof(self, address: str, *, trust: str | None = None) -> bytes:
+        """`GET /v1/accounts/{address}/proof`: of its coin."""
+        return self._proof(f"/v1/accounts/{_segment(address)}/proof", trust)
 
     # --- programs ---------------------------------------------------------------------------------------------------
 
@@ -193,6 +200,14 @@ class Client:
 
     # --- campaigns --------------------------------------------------------------------------------------------------
 
+    def program_proof(self, program: bytes, *, trust: str | None = None) -> bytes:
+        """`GET /v1/programs/{id}/proof`: of its totals."""
+        return self._proof(f"/v1/programs/{program.hex()}/proof", trust)
+
+    def member_proof(self, program: bytes, address: str, *, trust: str | None = None) -> bytes:
+        """`GET /v1/programs/{id}/members/{address}/proof`: of a member's points."""
+        return self._proof(f"/v1/programs/{program.hex()}/members/{_segment(address)}/proof", trust)
+
     def campaigns(self, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
         """`GET /v1/campaigns`: a page."""
         return self._page("/v1/campaigns", cursor, limit)
@@ -200,6 +215,14 @@ class Client:
     def campaign(self, campaign: bytes) -> Answer:
         """`GET /v1/campaigns/{id}`: terms, what was pledged, status."""
         return self._json("GET", f"/v1/campaigns/{campaign.hex()}")
+
+    def campaign_proof(self, campaign: bytes, *, trust: str | None = None) -> bytes:
+        """`GET /v1/campaigns/{id}/proof`: of what it collected."""
+        return self._proof(f"/v1/campaigns/{campaign.hex()}/proof", trust)
+
+    def pledge_proof(self, campaign: bytes, number: int, *, trust: str | None = None) -> bytes:
+        """`GET /v1/campaigns/{id}/pledges/{number}/proof`."""
+        return self._proof(f"/v1/campaigns/{campaign.hex()}/pledges/{number}/proof", trust)
 
     def pledges(self, campaign: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
         """`GET /v1/campaigns/{id}/pledges`: a page."""

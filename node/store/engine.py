@@ -24,6 +24,11 @@ from sqlalchemy.pool import StaticPool
 from ledger.errors import Code
 from node.errors import NodeError
 
+OTHER_CHAIN = Code(
+    "store.other_chain",
+    "the store holds the chain {found}, and the params are those of {expected}",
+    "Use the params file that the store was made with, or another data folder.",
+)
 STORE_IN_USE = Code(
     "store.in_use",
     "another process uses the store {path}",

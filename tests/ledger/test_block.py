@@ -47,6 +47,7 @@ COMMITTED = Commitment(
     state_root=Hash(bytes(32)),
     history_root=Hash(bytes(32)),
     transaction_count=2,
+    slot_count=9,
     payees=((FAN.address, Amount(7)),),
 )
 
@@ -147,11 +148,12 @@ def test_the_coinbase_shows_no_more_than_bitcoins_parsers_take() -> None:
 @pytest.mark.parametrize(
     ("array", "code"),
     [
-        ((bytes(32), 2**32, *[bytes(32)] * 3, 0, ()), OUT_OF_RANGE),
-        ((bytes(32), 0, *[bytes(32)] * 3, 65_537, ()), OUT_OF_RANGE),
-        ((bytes(32), 0, *[bytes(32)] * 3, 0, ((bytes(32), 0),)), OUT_OF_RANGE),
-        ((bytes(32), 0, *[bytes(32)] * 3, 0, ((bytes(32), 1),) * 65), WRONG_COUNT),
-        ((bytes(31), 0, *[bytes(32)] * 3, 0, ()), WRONG_LENGTH),
+        ((bytes(32), 2**32, *[bytes(32)] * 3, 0, 1, ()), OUT_OF_RANGE),
+        ((bytes(32), 0, *[bytes(32)] * 3, 65_537, 1, ()), OUT_OF_RANGE),
+        ((bytes(32), 0, *[bytes(32)] * 3, 0, 1, ((bytes(32), 0),)), OUT_OF_RANGE),
+        ((bytes(32), 0, *[bytes(32)] * 3, 0, 1, ((bytes(32), 1),) * 65), WRONG_COUNT),
+        ((bytes(32), 0, *[bytes(32)] * 3, 0, 0, ()), OUT_OF_RANGE),
+        ((bytes(31), 0, *[bytes(32)] * 3, 0, 1, ()), WRONG_LENGTH),
         ((bytes(32), 0), WRONG_COUNT),
     ],
 )

@@ -269,7 +269,9 @@ def test_commitments() -> None:
         commitment, expected = Commitment.decode(block.commitment_bytes), case["commitment"]
         for name in ("chain_id", "transaction_root", "state_root", "history_root"):
             assert getattr(commitment, name).hex() == expected[name]
-        assert (commitment.height, commitment.transaction_count) == (expected["height"], expected["transaction_count"])
+        for name in ("height", "transaction_count", "slot_count"):
+            assert getattr(commitment, name) == expected[name]
+        assert commitment.slot_count == case.get("slot_count", 1 + len(found["params"]["file"]["allocations"]))
         assert [[address.hex(), amount] for address, amount in commitment.payees] == expected["payees"]
         pairs = zip(block.transactions, block.results, strict=True)
         leaves = [transaction_leaf(WtxId(hashing.WTX(raw)), codes) for raw, codes in pairs]
@@ -332,6 +334,6 @@ def test_proofs() -> None:
     reports = [check_proof(read_proof(bytes.fromhex(case["hex"])), genesis.chain_id) for case in found]
     assert [report.anchor_height for report in reports] == [case["anchor_height"] for case in found]
     assert all(report.trusted_hash == genesis.block.hash and report.following == 2 for report in reports)
-    assert [report.home_height for report in reports] == [2, 2, None]
-    assert reports[2].table == "Account"
-    assert len(found) == 3
+    shown = [[getattr(item, "table", "transaction") for item in report.shown] for report in reports]
+    assert shown[:2] == [["transaction"], ["transaction"]]
+    assert shown[2:] == [["Account"], ["Books", "Program"], ["Campaign", "Program"], ["Pledge", "Campaign", "Program"]]

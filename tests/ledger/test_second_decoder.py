@@ -34,7 +34,7 @@ COUNTS = {
     "entries.json": {"entries": 6},
     "hashes.json": {"tagged": 48, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
     "policies.json": {"seeds": 4, "policies": 4, "refused": 3},
-    "proofs.json": {"proofs": 3},
+    "proofs.json": {"proofs": 6},
     "receipts.json": {"fields": 12, "lines": 2, "sums": 6, "remainders": 4},
     "records.json": {"records": 42, "free_slots": 5},
     "transactions.json": {"transactions": 27},
@@ -471,15 +471,26 @@ def test_proofs():
         assert proof["anchor"]["header"] == blocks[case["anchor_height"] - 1]["parts"]["header"]
         assert fault_of(proofs.check_proof, raw, bytes(32)) == "proof.broken"
         assert_no_prefix(proofs.check_proof, raw, "codec.truncated")
-        claim = proof["claim"]
-        spoiled = {**proof, "claim": {**claim, "path": claim["path"][:-1]}}
+        assert fault_of(proofs.check_proof, raw, None, bytes(32)) == "proof.untrusted"
+        for trust in (proof["rests_on"], proof["trusted"]["hash"]):
+            proofs.check_proof(raw, chain.chain_id, trust)
+        spoiled = {**proof, "rests_on": chain.chain_id}
         assert fault_of(proofs.check_proof, proofs.write_proof(spoiled)) == "proof.broken"
-        if claim["is"] == "TransactionClaim":
-            home = blocks[proof["claim_height"] - 1]["parts"]
-            assert claim["transaction"] == home["transactions"][claim["index"]]
-            assert claim["results"] == home["results"][claim["index"]]
-        else:
-            value = records.read_value(claim["key"], claim["value"])
-            assert records.record_leaf(claim["key"], value) == hashing.leaf_hash(
-                b"\x92" + encoding.encode(claim["key"]) + claim["value"]
-            )
+        for place, claim in enumerate(proof["claims"]):
+            cut = [*proof["claims"]]
+            cut[place] = {**claim, "path": claim["path"][:-1]}
+            assert fault_of(proofs.check_proof, proofs.write_proof({**proof, "claims": cut})) == "proof.broken"
+            check_claim(claim, blocks, proof["claim_height"])
+
+
+def check_claim(claim, blocks, height):
+    """What a claim shows is what the chain holds."""
+    if claim["is"] == "TransactionClaim":
+        home = blocks[height - 1]["parts"]
+        assert claim["transaction"] == home["transactions"][claim["index"]]
+        assert claim["results"] == home["results"][claim["index"]]
+    else:
+        value = records.read_value(claim["key"], claim["value"])
+        assert records.record_leaf(claim["key"], value) == hashing.leaf_hash(
+            b"\x92" + encoding.encode(claim["key"]) + claim["value"]
+        )

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ledger.domains.loyalty.program_create import ProgramCreate
-from ledger.domains.loyalty.state import NEVER, Books
-from ledger.proofs import check_proof, read_proof
-from ledger.types import Day, ProgramId
+from ledger.domains.loyalty.state import NEVER, Books, DayTotals
+from ledger.proofs import ShownRecord, check_proof, read_proof
+from ledger.types import Day, Points, ProgramId
 from node.audit import reading_store
 from node.audit_liability import BEFORE_GENESIS, IN_FUTURE, NO_PROGRAM, LiabilityReport, audit_liability
 from node.audit_programs import BOOKS_DIFFER
@@ -59,7 +59,11 @@ def test_every_day_of_a_life_adds_up_and_is_proved(tmp_path: Path) -> None:
             assert found.clock < (day + 1) * 86_400
             assert found.is_over == (found.next_clock >= (day + 1) * 86_400)
             proved = check_proof(read_proof(found.proofs["books"]), report.chain_id)
-            assert (proved.record, proved.anchor_height) == (position.recorded, found.height)
+            assert [shown.record for shown in proved.shown if isinstance(shown, ShownRecord)] == [
+                position.recorded,
+                position.program,
+            ]
+            assert proved.anchor_height == found.height
 
 
 def test_a_day_is_measured_at_its_own_last_block(tmp_path: Path) -> None:
@@ -91,7 +95,8 @@ def test_points_expire_by_day_also_where_the_work_was_done_later(tmp_path: Path)
     assert (after.position.books.available, after.position.books.expired) == (0, 300)
     assert (after.position.recorded.available, after.position.liability) == (300, 0)
     assert set(after.proofs) == {"books", f"day-{ends}"}
-    assert check_proof(read_proof(after.proofs[f"day-{ends}"])).record.expiring == 300
+    shown, _ = check_proof(read_proof(after.proofs[f"day-{ends}"])).shown
+    assert isinstance(shown, ShownRecord) and shown.record == DayTotals(Points(0), Points(300))
     assert (after.position.waiting[Day(ends)].expiring, after.height) == (300, before.height)
 
 

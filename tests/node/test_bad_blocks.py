@@ -19,7 +19,15 @@ from ledger.params import PAYEES_MAX
 from ledger.reward import BAD_PAYEES
 from ledger.transaction import OwnFee, Transaction, Witness, encode_transaction
 from ledger.types import Amount, Hash, Height, Signature
-from node.chain import BAD_TRANSACTION, KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT, WRONG_RESULTS, WRONG_ROOT
+from node.chain import (
+    BAD_TRANSACTION,
+    KNOWN_INVALID,
+    TOO_EARLY,
+    UNKNOWN_PARENT,
+    WRONG_RESULTS,
+    WRONG_ROOT,
+    WRONG_SLOT_COUNT,
+)
 from tests.node.forged_blocks import child_of, forge, seal, with_coinbase, work_on
 from tests.node.stored_chain import MINER, StoredChain, StoredScenario
 from tests.support.memory_chain import Signer, sim_params
@@ -117,6 +125,10 @@ def overspent(scene: Scene) -> Block:
     return scene.with_last(scene.sign(10**12 - 20_000, payment=fee).raw)  # of what genesis gave, the others spend too
 
 
+def slot_count(scene: Scene) -> int:
+    return commit(scene.good).slot_count
+
+
 Forgery = Callable[[Scene], Block]
 
 HEADERS: dict[str, tuple[Forgery, Code]] = {
@@ -169,6 +181,8 @@ CONDEMNED: dict[str, tuple[Forgery, Code, str]] = {
     "chain id": (lambda s: forge(s.good, commitment={"chain_id": bytes(32)}), COMMITTED_WRONG, "chain id or height"),
     "history root": (lambda s: forge(s.good, commitment={"history_root": bytes(32)}), WRONG_ROOT, "history"),
     "state root": (lambda s: forge(s.good, commitment={"state_root": bytes(32)}), WRONG_ROOT, "state"),
+    "more slots": (lambda s: forge(s.good, commitment={"slot_count": slot_count(s) + 1}), WRONG_SLOT_COUNT, "slots"),
+    "fewer slots": (lambda s: forge(s.good, commitment={"slot_count": slot_count(s) - 1}), WRONG_SLOT_COUNT, "slots"),
     "results": (lambda s: forge(s.good, results=[("coin.insufficient",)] * SEVERAL), WRONG_RESULTS, ""),
     "entries": (lambda s: forge(s.good, results=[("", "")] * SEVERAL), WRONG_RESULTS, ""),
     "payees sum": (

@@ -151,9 +151,9 @@ def test_paths_lead_to_the_roots_that_the_tip_commits_to(tmp_path: Path) -> None
         place, stored = chain.state_path(key), chain.state.stored(key)
         assert place is not None
         assert stored is not None
-        slot, size, path = place
+        slot, path = place
         leaf = record_leaf(key, stored.value_bytes)
-        assert verify_inclusion(commitment.state_root, leaf, slot, size, path)
+        assert verify_inclusion(commitment.state_root, leaf, slot, commitment.slot_count, path)
     assert chain.state_path(account_key(Signer.named("nobody").address)) is None
     for height in range(chain.tip.height):
         known = chain.header_at(Height(height))

@@ -124,6 +124,7 @@ def genesis_block(params: dict) -> bytes:
             "state_root": tree_root(genesis_slots(params).leaves),
             "history_root": tree_root([]),
             "transaction_count": 0,
+            "slot_count": 1 + len(params["allocations"]),
             "payees": [],
         }
     )

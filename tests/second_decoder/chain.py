@@ -247,6 +247,7 @@ class Chain:
             head = give_slots(self.slots, head, set(self.state()), phase)
         assert self.slots.content == after_slots.content
         assert read_value(b"0", after[b"0"])["free_head"] == head
+        assert len(self.slots.content) == block["commitment"]["slot_count"]
         assert tree_root(self.slots.leaves) == block["commitment"]["state_root"]
         assert take_back(self.slots, undo).leaves == before.leaves
         check_invariants(self.slots, emission_to_date(self.params, block["commitment"]["height"]))

@@ -21,7 +21,7 @@ SHAPES = {
     # BLK-1
     "payees": "list 0..64 of [address: id, amount: int 1..M]",
     "commitment": """[chain_id: id, height: int 0..2^32-1, transaction_root: id, state_root: id, history_root: id,
-                      transaction_count: int 0..65536, payees]""",
+                      transaction_count: int 0..65536, slot_count: int 1..M, payees]""",
     # PAR-1
     "allocation": "[address: id, amount: int 1..M]",
     "era": """[start_height: int 0..2^32-1, block_time_s: int 1..86400, half_life_s: int 1..10000000,
@@ -69,9 +69,8 @@ SHAPES = {
                 path: path]""",
     "claim": """one of: 0 TransactionClaim[transaction: bytes 1..262144, results: list 1..1000 of text 0..64,
                                            index: int 0..2^32-1, path: path, home: list 0..1 of home],
-                        1 RecordClaim[key: bytes 1..128, value: bytes 1..262144, slot: int 0..M, slots: int 1..M,
-                                      path: path]""",
-    "proof": "[version: int 1..1, chain_id: id, anchor, trusted, claim]",
+                        1 RecordClaim[key: bytes 1..128, value: bytes 1..262144, slot: int 0..M, path: path]""",
+    "proof": "[version: int 1..1, chain_id: id, rests_on: id, anchor, trusted, claims: list 1..4 of claim]",
 }
 
 # The names under which tables.md keeps a structure apart; all others it writes out where they stand.

@@ -49,36 +49,51 @@ def check_history(hashed: bytes, block: dict, height: int, size: int, root: byte
     check_included(leaf, height, size, block["path"], root)
 
 
-def check_transaction(claim: dict, chain_id: bytes, anchor: dict) -> int:
-    """PRF-3, a transaction; the height of its block."""
-    home = anchor
+def check_transaction(claim: dict, chain_id: bytes, anchor: dict) -> tuple[int, bytes | None]:
+    """PRF-3, a transaction; the height of its block, and the block's hash where it is not the anchor."""
+    home, hashed = anchor, None
     if claim["home"]:
         hashed, home = open_block(claim["home"][0], chain_id)
         check_history(hashed, claim["home"][0], home["height"], anchor["height"], anchor["history_root"])
     leaf = transaction_leaf(claim["transaction"], claim["results"])
     check_included(leaf, claim["index"], home["transaction_count"], claim["path"], home["transaction_root"])
-    return home["height"]
+    outer = decode(claim["transaction"])
+    if not isinstance(outer, list) or len(outer) != 2 or not isinstance(outer[0], bytes):
+        raise Fault("proof.shape", "transaction")
+    return home["height"], hashed
 
 
-def check_proof(data: bytes, chain_id: bytes | None = None) -> dict:
-    """PRF-3 in its order: the proof in names, with the heights of its anchor and of its claim."""
+def check_record(claim: dict, anchor: dict) -> int:
+    """PRF-3, a record; the height of the anchor."""
+    leaf = leaf_hash(b"\x92" + encode(claim["key"]) + claim["value"])
+    check_included(leaf, claim["slot"], anchor["slot_count"], claim["path"], anchor["state_root"])
+    if not isinstance(decode(claim["value"]), list):
+        raise Fault("proof.shape", "record")
+    return anchor["height"]
+
+
+def check_proof(data: bytes, chain_id: bytes | None = None, trust: bytes | None = None) -> dict:
+    """PRF-3 in its order: the proof in names, with the heights of its anchor and of its first claim."""
     proof = read_proof(data)
     require(chain_id is None or proof["chain_id"] == chain_id, "another chain")
     hashed, anchor = open_block(proof["anchor"], proof["chain_id"])
-    before = hashed
+    known = [hashed]
     for header in proof["anchor"]["following"]:
-        require(read_header(header)["previous"] == before, "following")
+        require(read_header(header)["previous"] == known[-1], "following")
         require(is_proved(header), "work of following")
-        before = block_hash(header)
-    trusted, claim = proof["trusted"], proof["claim"]
-    if trusted["height"] == anchor["height"]:
-        require(trusted["hash"] == hashed, "trusted")
-    else:
-        check_history(trusted["hash"], trusted, trusted["height"], anchor["height"], anchor["history_root"])
-    if claim["is"] == "TransactionClaim":
-        height = check_transaction(claim, proof["chain_id"], anchor)
-    else:
-        height = anchor["height"]
-        leaf = leaf_hash(b"\x92" + encode(claim["key"]) + claim["value"])
-        check_included(leaf, claim["slot"], claim["slots"], claim["path"], anchor["state_root"])
-    return {**proof, "anchor_height": anchor["height"], "claim_height": height}
+        known.append(block_hash(header))
+    require(proof["rests_on"] == known[-1], "rests_on")
+    trusted, heights = proof["trusted"], []
+    require(trusted["height"] > 0 or trusted["hash"] == proof["chain_id"], "genesis")
+    check_history(trusted["hash"], trusted, trusted["height"], anchor["height"], anchor["history_root"])
+    known.append(trusted["hash"])
+    for claim in proof["claims"]:
+        if claim["is"] == "TransactionClaim":
+            height, home = check_transaction(claim, proof["chain_id"], anchor)
+            known += [home] if not heights else []
+        else:
+            height = check_record(claim, anchor)
+        heights.append(height)
+    if trust is not None and trust not in known:
+        raise Fault("proof.untrusted", trust.hex())
+    return {**proof, "anchor_height": anchor["height"], "claim_height": heights[0]}

@@ -37,6 +37,8 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "block": lambda world: world.blocks,
     "program": lambda world: [program.hex() for program in world.programs],
     "campaign": lambda world: [campaign.hex() for campaign in world.campaigns],
+    "number": lambda _: [0],
+    "trust": lambda world: [block for block in world.blocks if len(block) == 64],
     "event": lambda _: ["points.earned", "coin.moved"],
     "limit": lambda _: [1, 2, 50],
 }

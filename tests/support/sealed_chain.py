@@ -60,6 +60,7 @@ class SealedChain:
             state_root=mined.root,
             history_root=root(self.history),
             transaction_count=len(leaves),
+            slot_count=mined.transition.slot_count,
             payees=mined.payees,
         )
         self.blocks.append(self.seal(commitment, mined, before, leaves))
@@ -120,15 +121,23 @@ class SealedChain:
             path=inclusion_path(sealed.leaves, index),
             home=() if anchor == height else (self.home(anchor, height),),
         )
-        return Proof(1, self.scenario.chain_id, self.anchor(anchor, following), self.trusted(anchor), claim)
+        return self.prove(anchor, following, claim)
 
-    def prove_record(self, key: RecordKey) -> Proof:
-        """That a record is in the state at the tip."""
-        state, tip = self.scenario.state, len(self.blocks) - 1
-        stored = state.records[key]
-        path = state.tree.inclusion_path(stored.slot)
-        claim = RecordClaim(key, stored.value_bytes, stored.slot, len(state.tree), path)
-        return Proof(1, self.scenario.chain_id, self.anchor(tip), self.trusted(tip), claim)
+    def prove_record(self, *keys: RecordKey) -> Proof:
+        """That records are in the state at the tip."""
+        return self.prove(len(self.blocks) - 1, 0, *map(self.claim_record, keys))
+
+    def claim_record(self, key: RecordKey) -> RecordClaim:
+        """The place of a record in the state at the tip."""
+        stored = self.scenario.state.records[key]
+        path = self.scenario.state.tree.inclusion_path(stored.slot)
+        return RecordClaim(key, stored.value_bytes, stored.slot, path)
+
+    def prove(self, anchor: int, following: int, *claims: TransactionClaim | RecordClaim) -> Proof:
+        """Claims at the block at `anchor`, with so many headers on it."""
+        rests_on = self.blocks[anchor + following].block.hash
+        parts = self.anchor(anchor, following), self.trusted(anchor)
+        return Proof(1, self.scenario.chain_id, rests_on, *parts, claims)
 
 
 def other_hash(block_hash: BlockHash) -> BlockHash:

@@ -9,14 +9,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.http.deps import AddressText, Services, program_test, services_of
-from api.http.openapi import answers, answers_bytes, refuses
+from api.http.openapi import answers
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.rendering import json_response, show_time
-from api.http.routers.proofs import PROOF_MEDIA_TYPE, record_proof
+from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.accounts import AccountAnswer, HistoryAnswer
 from api.http.standing import show_standing
 from ledger.domains.accounts.state import NO_ACCOUNT, Account, account_key
 from ledger.types import Address
+from node.proofs import make_account_proof
 from node.store.reader import HistoryRow, Membership, Snapshot
 
 PROGRAMS_MAX = 256
@@ -132,12 +133,13 @@ def show_history_row(services: Services, row: HistoryRow, is_program: Any) -> di
     "/{address}/proof",
     response_class=Response,
     summary="Prove what an account has",
-    responses=answers_bytes("The proof, to be checked offline.") | refuses(409),
+    responses=PROOF_ANSWERS,
 )
-async def read_account_proof(request: Request, address: AddressText) -> Response:
-    """The account's record in the latest state with the path to its block's work; `fansumer proof check` reads it."""
+async def read_account_proof(request: Request, address: AddressText, trust: Trust = None) -> Response:
+    """The account's record in the latest state with the path to its block's work; `fansumer proof check` reads it.
+
+    It shows coin. An account's points are with its program: `/v1/programs/{program}/members/{address}/proof`.
+    """
     services = services_of(request)
     account = services.renderer.parse_address(address)
-    key = account_key(account)
-    proof = await services.submissions.run(lambda: record_proof(services.node, key))
-    return Response(proof, media_type=PROOF_MEDIA_TYPE)
+    return await answer_proof(services, trust, lambda chain, known: make_account_proof(chain, account, known))

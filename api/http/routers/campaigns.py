@@ -1,8 +1,8 @@
 """Campaigns and the pledges to them."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,12 +10,16 @@ from api.http.deps import IdText, Services, parse_id, services_of
 from api.http.openapi import answers
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.rendering import json_response, show_time
+from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.campaigns import CampaignAnswer, CampaignsAnswer, PledgesAnswer
 from ledger.domains.crowdfunding.pledge import Pledged
 from ledger.domains.crowdfunding.state import FAILED, STATUS_NAMES, Campaign, PointsUnit, load_campaign
 from ledger.state import Overlay
 from ledger.types import CampaignId
+from node.proofs import make_campaign_proof, make_pledge_proof
 from node.store.reader import ListedRow, Snapshot
+
+PledgeNumber = Annotated[int, Path(description="The number of a pledge, from 0 on.", examples=[0], ge=0, le=2**32 - 1)]
 
 router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
 
@@ -104,3 +108,31 @@ def _show_pledge(
         "height": row.position[0],
         "refunded": campaign.status == FAILED and event.number < campaign.refunded,
     }
+
+
+@router.get(
+    "/{campaign}/proof",
+    response_class=Response,
+    summary="Prove what a campaign collected",
+    responses=PROOF_ANSWERS,
+)
+async def read_campaign_proof(request: Request, campaign: IdText, trust: Trust = None) -> Response:
+    """The campaign's record in the latest state: goal, pledged, escrow; `fansumer proof check` reads it without a network."""
+    wanted = CampaignId(parse_id("campaign", campaign))
+    return await answer_proof(
+        services_of(request), trust, lambda chain, known: make_campaign_proof(chain, wanted, known)
+    )
+
+
+@router.get(
+    "/{campaign}/pledges/{number}/proof",
+    response_class=Response,
+    summary="Prove a pledge",
+    responses=PROOF_ANSWERS,
+)
+async def read_pledge_proof(request: Request, campaign: IdText, number: PledgeNumber, trust: Trust = None) -> Response:
+    """The pledge's record in the latest state with its campaign's. A pledge that went back has none any more."""
+    wanted = CampaignId(parse_id("campaign", campaign))
+    return await answer_proof(
+        services_of(request), trust, lambda chain, known: make_pledge_proof(chain, wanted, number, known)
+    )

@@ -6,10 +6,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.http.deps import IdText, Services, parse_id, services_of
+from api.http.deps import AddressText, IdText, Services, parse_id, services_of
 from api.http.openapi import answers
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.rendering import json_response, show_day
+from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.programs import (
     IssuersAnswer,
     LiabilityAnswer,
@@ -36,6 +37,7 @@ from ledger.domains.rewards.state import UNLIMITED, Reward, load_reward
 from ledger.invariants import POINT_TOTALS
 from ledger.state import Overlay
 from ledger.types import Address, Day, ProgramId, RewardId, Timestamp
+from node.proofs import make_member_proof, make_program_proof
 from node.store.reader import DAYS_MAX, ListedRow, Snapshot
 
 OUTSTANDING = ("pending", "available", "held", "escrowed")
@@ -215,3 +217,30 @@ async def read_liability(request: Request, program: IdText) -> Response:
             "days_complete": len(days) < DAYS_MAX,
         }
     )
+
+
+@router.get(
+    "/{program}/proof",
+    response_class=Response,
+    summary="Prove a program's totals",
+    responses=PROOF_ANSWERS,
+)
+async def read_program_proof(request: Request, program: IdText, trust: Trust = None) -> Response:
+    """The program's books in the latest state, with its name and unit; `fansumer proof check` reads it without a network."""
+    wanted = ProgramId(parse_id("program", program))
+    return await answer_proof(
+        services_of(request), trust, lambda chain, known: make_program_proof(chain, wanted, known)
+    )
+
+
+@router.get(
+    "/{program}/members/{address}/proof",
+    response_class=Response,
+    summary="Prove a member's points",
+    responses=PROOF_ANSWERS,
+)
+async def read_member_proof(request: Request, program: IdText, address: AddressText, trust: Trust = None) -> Response:
+    """The member's record in the latest state: its points, lot by lot; `fansumer proof check` reads it without a network."""
+    services = services_of(request)
+    wanted, member = ProgramId(parse_id("program", program)), services.renderer.parse_address(address)
+    return await answer_proof(services, trust, lambda chain, known: make_member_proof(chain, wanted, member, known))

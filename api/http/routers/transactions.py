@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.deps import IdText, Services, parse_id, program_test, services_of
-from api.http.openapi import TRANSACTION_BODY, answers, answers_bytes, refuses
+from api.http.openapi import TRANSACTION_BODY, answers
 from api.http.problems import BAD_BODY, MEDIA, UNCONFIRMED, RequestFault
 from api.http.rendering import json_response, show_hash
-from api.http.routers.proofs import PROOF_MEDIA_TYPE, transaction_proof
+from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof, prove_transaction
 from api.http.schemas.transactions import DryRunAnswer, Submitted, TransactionAnswer
 from ledger.errors import Code, RuleViolation
 from ledger.transaction import decode_transaction
@@ -179,14 +179,13 @@ def _show_waiting(services: Services, txid: TxId) -> dict[str, Any] | None:
     "/{txid}/proof",
     response_class=Response,
     summary="Prove a transaction",
-    responses=answers_bytes("The proof, to be checked offline.") | refuses(409),
+    responses=PROOF_ANSWERS,
 )
-async def read_transaction_proof(request: Request, txid: IdText) -> Response:
+async def read_transaction_proof(request: Request, txid: IdText, trust: Trust = None) -> Response:
     """The transaction with its path to a block's work, as a file; `fansumer proof check` reads it without a network."""
     services = services_of(request)
     wanted = TxId(parse_id("txid", txid))
     waits = await services.submissions.run(lambda: _show_waiting(services, wanted))
     if waits is not None and waits["status"] == "unconfirmed":
         raise RequestFault(UNCONFIRMED, txid=wanted)
-    proof = await services.submissions.run(lambda: transaction_proof(services.node, services.reader, wanted))
-    return Response(proof, media_type=PROOF_MEDIA_TYPE)
+    return await answer_proof(services, trust, prove_transaction(services, wanted))

@@ -12,7 +12,6 @@ from ledger.coin import give_to, lock_deposit
 from ledger.domains.consent.state import PUBLISH, has_consent
 from ledger.domains.loyalty.earning import points_for
 from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned
-from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.state import (
     NEVER,
@@ -26,15 +25,15 @@ from ledger.domains.loyalty.state import (
     RollingExpiry,
     Terms,
     batch_key,
-    grant_allows,
     grant_key,
     load_program,
     load_terms,
     member_key,
     program_key,
+    require_grant,
 )
 from ledger.due import schedule
-from ledger.errors import Code, RuleViolation
+from ledger.errors import Code
 from ledger.hashing import object_id
 from ledger.kinds import APPLIED, Call, Context, Cost, DueKind, Kind
 from ledger.merkle import leaf_hash, root
@@ -277,14 +276,14 @@ class Settlement:
 
 
 def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[str, ...]:
-    """Codes in order: `program.unknown`, `issuer.not_granted`, `coin.insufficient` or `coin.pool_insufficient`.
+    """Codes in order: `program.unknown`, `issuer.not_granted`, `issuer.no_scope`, `coin.insufficient` or
+    `coin.pool_insufficient`.
 
     An entry is skipped with the first of: `earn.no_member`, `earn.future_period`, `earn.before_joining`, `earn.member_left`, for
     open ones `earn.no_consent`, `earn.wrong_period`, `earn.wrong_version`; then `earn.issuance_cap`, `earn.daily_cap`.
     """
     program = load_program(view, payload.program)
-    if not grant_allows(view, payload.program, call.author, SCOPE_SETTLE):
-        raise RuleViolation(NOT_GRANTED, issuer=call.author)
+    require_grant(view, payload.program, call.author, SCOPE_SETTLE)
     deposit = lock_deposit(view, call, context)
     grant: Grant = view.get(grant_key(payload.program, call.author))
     book = PointsBook.open(view, payload.program, program, context)

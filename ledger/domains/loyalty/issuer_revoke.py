@@ -5,16 +5,12 @@ from typing import Annotated
 
 from ledger.domains.loyalty.events import IssuerRevoked
 from ledger.domains.loyalty.program_update import NOT_OWNER
-from ledger.domains.loyalty.state import Grant, grant_key, load_program, program_key
-from ledger.errors import Code, RuleViolation
+from ledger.domains.loyalty.state import NOT_GRANTED, Grant, grant_key, load_program, program_key
+from ledger.errors import RuleViolation
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Struct, identifier
 from ledger.state import RuleView
 from ledger.types import Address, ProgramId, RecordKey
-
-NOT_GRANTED = Code(
-    "issuer.not_granted", "{issuer} holds no live grant of this program", "Check the issuer's address and its grant."
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from ledger.coin import lock_deposit, prepay_exit
 from ledger.domains.loyalty.events import MemberJoined
-from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.state import (
     SCOPE_ENROL,
     Member,
@@ -16,6 +15,7 @@ from ledger.domains.loyalty.state import (
     load_program,
     member_key,
     program_key,
+    require_grant,
 )
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
@@ -45,12 +45,12 @@ def admits_sponsor(view: RuleView, program: ProgramId, payload: MemberJoin) -> b
 
 
 def apply(view: RuleView, call: Call, payload: MemberJoin, context: Context) -> tuple[str, ...]:
-    """Codes in order: `program.unknown`, `issuer.not_granted`, `member.already`, `coin.insufficient` or
-    `coin.pool_insufficient`.
+    """Codes in order: `program.unknown`, `issuer.not_granted`, `issuer.no_scope`, `member.already`, `coin.insufficient`
+    or `coin.pool_insufficient`.
     """
     load_program(view, payload.program)
-    if payload.issuer and not grant_allows(view, payload.program, payload.issuer, SCOPE_ENROL):
-        raise RuleViolation(NOT_GRANTED, issuer=payload.issuer)
+    if payload.issuer:
+        require_grant(view, payload.program, payload.issuer, SCOPE_ENROL)
     key = member_key(payload.program, call.author)
     earlier: Member | None = view.get(key)
     if earlier is None:

@@ -32,7 +32,9 @@ POINTS_INSUFFICIENT = Code(
 )
 
 RESTORE_GRACE_DAYS = 14
-"""What comes back from a hold or a failed campaign stays usable at least this long (spec LOY-13)."""
+"""What comes back from a hold or a failed campaign stays usable at least this long, once (spec LOY-13)."""
+GRACE_GIVEN = Day(0)
+"""Activation day of a lot whose expiry was put off once. No other lot has it: no chain begins so early, but for a minute."""
 
 DAY_DUE = "program.day"
 
@@ -188,12 +190,17 @@ class PointsBook:
         return tuple(left), tuple(taken)
 
     def give_back(self, lots: tuple[Lot, ...], taken: tuple[Lot, ...], out_of: str) -> tuple[Lot, ...]:
-        """Move taken lots back from the total `out_of`; what expired meanwhile gets the grace (spec LOY-13)."""
-        returning = [
-            (version, activation_day, max(expiry_day, self.today + RESTORE_GRACE_DAYS), amount)
-            for version, activation_day, expiry_day, amount in taken
-        ]
-        self.move(out_of, -sum(lot[3] for lot in returning))
+        """Move taken lots back from the total `out_of`. Each lot gets the grace once; a second time it may expire (spec LOY-13)."""
+        until = self.today + RESTORE_GRACE_DAYS
+        returning: list[Lot] = []
+        for version, activation_day, expiry_day, amount in taken:
+            self.move(out_of, -amount)
+            if expiry_day < until and activation_day != GRACE_GIVEN:
+                returning.append((version, GRACE_GIVEN, until, amount))
+            elif expiry_day > self.today:
+                returning.append((version, activation_day, expiry_day, amount))
+            else:
+                self.move("expired", amount)
         return self._add_lots(lots, returning)
 
     def save(self) -> None:

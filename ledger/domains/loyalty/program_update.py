@@ -30,7 +30,7 @@ STALE_VERSION = Code(
 UPDATE_PENDING = Code(
     "program.update_pending",
     "version {version} is announced and not yet in force; a second change for the worse must wait",
-    "Wait until it is in force, or publish an improvement.",
+    "Wait until it is in force, or publish an improvement, which withdraws it.",
 )
 CAP_BELOW_ISSUED = Code(
     "program.cap_below_issued", "the issuance cap {cap} is below the {issued} points issued", "Choose a higher cap."
@@ -72,7 +72,8 @@ def apply(view: RuleView, call: Call, payload: ProgramUpdate, context: Context) 
     if payload.terms.issuance_cap < issued:
         raise RuleViolation(CAP_BELOW_ISSUED, cap=payload.terms.issuance_cap, issued=issued)
     effective_from = _effective_from(view, payload, program, context)
-    versions = _with_version(program, latest + 1, effective_from, context.time)
+    in_force = tuple(item for item in program.versions if item[1] <= context.time)
+    versions = _with_version(in_force, latest + 1, effective_from, context.time)
     view.put(program_key(payload.program), replace(program, versions=versions))
     view.put(terms_key(payload.program, latest + 1), payload.terms)
     view.emit(ProgramUpdated(payload.program, latest + 1, effective_from))
@@ -80,6 +81,7 @@ def apply(view: RuleView, call: Call, payload: ProgramUpdate, context: Context) 
 
 
 def _effective_from(view: RuleView, payload: ProgramUpdate, program: Program, context: Context) -> Timestamp:
+    """When the new terms begin. An improvement begins at once, and what was announced before it never does."""
     in_force = load_terms(view, payload.program, program.version_at(context.time))
     if not is_worse(in_force, payload.terms):
         return context.time
@@ -90,17 +92,17 @@ def _effective_from(view: RuleView, payload: ProgramUpdate, program: Program, co
 
 
 def _with_version(
-    program: Program, version: int, effective_from: Timestamp, now: Timestamp
+    in_force: tuple[tuple[int, int], ...], version: int, effective_from: Timestamp, now: Timestamp
 ) -> tuple[tuple[int, int], ...]:
     """Versions by time, without those that were replaced before `VERSION_KEEP_SECONDS`."""
-    ordered = sorted((*program.versions, (version, effective_from)), key=lambda item: (item[1], item[0]))
+    ordered = sorted((*in_force, (version, effective_from)), key=lambda item: (item[1], item[0]))
     kept = [
         item
         for item, following in zip(ordered, [*ordered[1:], None], strict=True)
         if following is None or following[1] >= now - VERSION_KEEP_SECONDS
     ]
     if len(kept) > TERMS_VERSIONS_MAX:
-        raise RuleViolation(TOO_MANY_VERSIONS, count=len(program.versions))
+        raise RuleViolation(TOO_MANY_VERSIONS, count=len(in_force))
     return tuple(kept)
 
 

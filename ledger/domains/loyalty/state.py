@@ -14,6 +14,15 @@ NO_PROGRAM = Code(
 )
 NO_MEMBER = Code("member.unknown", "the account {member} has not joined the program", "Join the program first.")
 
+NOT_GRANTED = Code(
+    "issuer.not_granted", "{issuer} holds no live grant of this program", "Check the issuer's address and its grant."
+)
+NO_SCOPE = Code(
+    "issuer.no_scope",
+    "{issuer} holds a live grant of this program, but not the scope to {scope}",
+    "The owner grants the issuer again, with all the scopes that it shall have.",
+)
+
 TIME = Integer(0, 2**40)
 DAY_MAX = 2**31 - 1
 DAY = Integer(0, DAY_MAX)
@@ -320,6 +329,15 @@ def load_member(view: RuleView, program: ProgramId, member: Address) -> Member:
     if found is None:
         raise RuleViolation(NO_MEMBER, member=member)
     return found
+
+
+def require_grant(view: RuleView, program: ProgramId, issuer: Address, scope: int) -> None:
+    """Raise `issuer.not_granted` unless `issuer` holds a live grant, then `issuer.no_scope` unless the grant has `scope`."""
+    grant: Grant | None = view.get(grant_key(program, issuer))
+    if grant is None or grant.revoked_at:
+        raise RuleViolation(NOT_GRANTED, issuer=issuer)
+    if not grant.scopes & scope:
+        raise RuleViolation(NO_SCOPE, issuer=issuer, scope=SCOPE_NAMES[scope])
 
 
 def grant_allows(view: RuleView, program: ProgramId, issuer: Address, scope: int) -> bool:

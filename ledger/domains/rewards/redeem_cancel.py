@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
-from ledger.domains.loyalty.state import SCOPE_FULFIL, grant_allows, load_program
+from ledger.domains.loyalty.state import SCOPE_FULFIL, load_program, require_grant
 from ledger.domains.rewards.holds import release_hold
 from ledger.domains.rewards.state import hold_key, load_hold
-from ledger.errors import RuleViolation
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Struct, identifier
 from ledger.state import RuleView
@@ -22,12 +20,11 @@ class RedeemCancel:
 
 
 def apply(view: RuleView, call: Call, payload: RedeemCancel, context: Context) -> tuple[str, ...]:
-    """Codes in order: `redeem.unknown`, `issuer.not_granted`. The member and the program's owner need no grant."""
+    """Codes in order: `redeem.unknown`, `issuer.not_granted`, `issuer.no_scope`. Member and owner need no grant."""
     hold = load_hold(view, payload.hold)
     program = load_program(view, hold.program)
-    may = call.author in (hold.member, program.owner) or grant_allows(view, hold.program, call.author, SCOPE_FULFIL)
-    if not may:
-        raise RuleViolation(NOT_GRANTED, issuer=call.author)
+    if call.author not in (hold.member, program.owner):
+        require_grant(view, hold.program, call.author, SCOPE_FULFIL)
     release_hold(view, payload.hold, hold, context, timed_out=False)
     return (APPLIED,)
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.points import PointsBook
-from ledger.domains.loyalty.state import POINTS, SCOPE_FULFIL, grant_allows, load_program
+from ledger.domains.loyalty.state import POINTS, SCOPE_FULFIL, load_program, require_grant
 from ledger.domains.rewards.holds import end_hold, hold_is_over
 from ledger.domains.rewards.state import NO_HOLD, hold_key, load_hold
 from ledger.errors import RuleViolation
@@ -42,7 +41,7 @@ class RedemptionFulfilled(Event):
 
 
 def apply(view: RuleView, call: Call, payload: RedeemFulfil, context: Context) -> tuple[str, ...]:
-    """Codes in order: `redeem.unknown`, `issuer.not_granted`. The program's owner needs no grant.
+    """Codes in order: `redeem.unknown`, `issuer.not_granted`, `issuer.no_scope`. The program's owner needs no grant.
 
     A hold whose time and height have passed is not open any more, even where its timeout still waits among the due work.
     """
@@ -50,8 +49,8 @@ def apply(view: RuleView, call: Call, payload: RedeemFulfil, context: Context) -
     if hold_is_over(hold, context):
         raise RuleViolation(NO_HOLD, hold=payload.hold)
     program = load_program(view, hold.program)
-    if call.author != program.owner and not grant_allows(view, hold.program, call.author, SCOPE_FULFIL):
-        raise RuleViolation(NOT_GRANTED, issuer=call.author)
+    if call.author != program.owner:
+        require_grant(view, hold.program, call.author, SCOPE_FULFIL)
     book = PointsBook.open(view, hold.program, program, context)
     book.move("held", -hold.points)
     book.move("redeemed", hold.points)

@@ -59,8 +59,8 @@ class RewardUpdated(Event):
 def apply(view: RuleView, call: Call, payload: RewardUpdate, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `program.not_owner`, `reward.unknown`, `reward.update_pending`.
 
-    Each of price, stock and listing that gets better changes at once; those that get worse change together after the notice in
-    force.
+    Each of price, stock and listing that gets better changes at once, and improves what is announced; those that get worse change
+    together after the notice in force.
     """
     program = load_program(view, payload.program)
     if call.author != program.owner:
@@ -82,10 +82,26 @@ def apply(view: RuleView, call: Call, payload: RewardUpdate, context: Context) -
         stock_change = payload.stock_change if worse_stock else 0
         announced: Announced = (context.time + notice, payload.price, stock_change, payload.listed)
         improved = replace(improved, announced=(announced,))
+    elif reward.announced:
+        improved = replace(improved, announced=_improve_announced(reward, payload))
     record = improved.at(context.time)
     view.put(reward_key(payload.program, payload.reward), record)
     _say(view, payload, record, context)
     return (APPLIED,)
+
+
+def _improve_announced(reward: Reward, payload: RewardUpdate) -> tuple[Announced, ...]:
+    """What is announced, with what gets better now: nobody is drawn by terms that an older announcement takes back.
+
+    What is taken away is at most what is there before the improvement. An announcement that changes nothing more is dropped.
+    """
+    ((effective_from, price, stock_change, listed),) = reward.announced
+    kept_price = min(price, payload.price) if payload.price < reward.price else price
+    kept_change = max(stock_change, -reward.stock) if payload.stock_change > 0 else stock_change
+    kept_listed = listed or (payload.listed and not reward.listed)
+    if (kept_price, kept_change, kept_listed) == (payload.price, 0, reward.listed or payload.listed):
+        return ()
+    return ((effective_from, kept_price, kept_change, kept_listed),)
 
 
 def _say(view: RuleView, payload: RewardUpdate, record: Reward, context: Context) -> None:

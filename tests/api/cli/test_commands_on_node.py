@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from ledger.params import params_to_mapping
 from tests.api.cli.conftest import Terminal
 from tests.support.market import TERMS_FILE
 from tests.support.wallet_node import WalletNode
@@ -109,14 +110,44 @@ def test_coin_consents_and_campaigns(node: WalletNode, terminal_of: Opens) -> No
     fan.run("wallet", "pledge", points, 20)
     fan.run("wallet", "pledge", points, 30, "--program", program)
     assert fan.read("creator", "status", points)["pledged"] == 50
-    proof = fan.home / "proof"
-    fan.run("proof", "transaction", sent["txid"], "--out", proof)
-    report = fan.read("proof", "check", proof, "--chain-id", node.client.chain()["chain_id"])
-    assert report["holds"] is True and report["txid"] == sent["txid"]
-    fan.run("proof", "account", main["address"], "--out", proof)
-    assert fan.read("proof", "check", proof)["table"] == "Account"
+    check_proofs_of_each_sort(node, fan, (sent["txid"], main["address"], program, member, points))
+
+
+def check_proofs_of_each_sort(node: WalletNode, fan: Terminal, ids: tuple[str, str, str, str, str]) -> None:
+    """Each is fetched, and told in plain words with amounts and units."""
+    txid, main, program, member, points = ids
+    proof, chain_id = fan.home / "proof", node.client.chain()["chain_id"]
+    fan.run("proof", "transaction", txid, "--out", proof)
+    report = fan.read("proof", "check", proof, "--chain-id", chain_id)
+    assert report["holds"] is True
+    assert (report["shows"][0]["txid"], report["shows"][0]["kind"]) == (txid, "transfer")
+    assert "200,000 coin" in fan.run("proof", "check", proof)
+    fan.run("proof", "account", main, "--out", proof)
+    assert f"account {main}" not in fan.run("proof", "check", proof), "a private chain's addresses need its params"
+    params = fan.home / "params.json"
+    params.write_text(json.dumps(params_to_mapping(node.chain.params)))
+    shown = fan.run("proof", "check", proof, "--params", params)
+    assert f"account {main}" in shown and "--chain-id" not in shown
+    assert "another chain" in fan.fail("proof", "check", proof, "--params", params, "--chain-id", "ab" * 32)
+    for sort, named, words in (
+        ("program", (program,), ("totals of program", "issued", "redeemed", "fee pool")),
+        ("member", (program, member), ("available", "joined", "expires on")),
+        ("campaign", (points,), ('campaign "A game"', "in escrow     50 ", "goal          1,000,000 ")),
+        ("pledge", (points, 0), ("pledge 0 to the campaign", "backer", "pledged       20 ")),
+    ):
+        fan.run("proof", sort, *named, "--out", proof, "--trust", node.client.block("1")["hash"])
+        shown = fan.run("proof", "check", proof, "--trust", node.client.block("1")["hash"], "--chain-id", chain_id)
+        assert shown.startswith("The proof holds. Block ")
+        for word in (*words, "Taken for granted", "It descends from block 1,", "Size: "):
+            assert word in shown, shown
+    assert "proof.no_record" in fan.fail("proof", "pledge", points, 9, "--out", proof)
+    assert "campaign.unknown" in fan.fail("proof", "campaign", program, "--out", proof)
+    assert "proof.not_my_chain" in fan.fail("proof", "account", main, "--out", proof, "--trust", "ab" * 32)
+    assert "proof.untrusted" in fan.fail("proof", "check", proof, "--trust", node.client.block("2")["hash"])
     proof.write_bytes(proof.read_bytes()[:-1] + b"\x00")
-    fan.fail("proof", "check", proof)
+    assert "proof.broken" in fan.fail("proof", "check", proof)
+    answer = json.loads(fan.run("proof", "check", proof, "--json", expect=1))
+    assert (answer["holds"], answer["code"]) == (False, "proof.broken")
 
 
 def test_chain_commands_print_tables_and_json(node: WalletNode, terminal_of: Opens) -> None:

@@ -19,7 +19,8 @@ from api.http.schemas.programs import (
 )
 from api.http.schemas.service import HealthAnswer, ReadyAnswer
 from api.http.schemas.transactions import TransactionAnswer
-from ledger.types import Address
+from ledger.proofs import TRUST_BELOW, ShownRecord, check_proof, read_proof
+from ledger.types import Address, Height
 from tests.api.http.conftest import Story
 from tests.support.live_shop import MINER
 from tests.support.memory_chain import GENESIS_DAY
@@ -232,13 +233,26 @@ async def test_transaction_in_a_block(story: Story, client: httpx2.AsyncClient) 
 
 
 async def test_proofs_are_canonical_bytes(story: Story, client: httpx2.AsyncClient) -> None:
-    from ledger.proofs import check_proof, read_proof
-
-    for path in (f"/v1/transactions/{story.earn_txid.hex()}/proof", f"/v1/accounts/{story.text(FAN)}/proof"):
+    chain = story.shop.node.chain
+    program, campaign = story.shop.program.hex(), story.funded.hex()
+    trust = chain.header_at(Height(1)).hash
+    sorts = {
+        f"/v1/transactions/{story.earn_txid.hex()}/proof": None,
+        f"/v1/accounts/{story.text(FAN)}/proof": "Account",
+        f"/v1/programs/{program}/proof": "Books",
+        f"/v1/programs/{program}/members/{story.text(FAN)}/proof": "Member",
+        f"/v1/campaigns/{campaign}/proof": "Campaign",
+        f"/v1/campaigns/{campaign}/pledges/0/proof": "Pledge",
+    }
+    for path, table in sorts.items():
         response = await client.get(path)
         assert response.status_code == 200, response.text
         assert response.headers["content-type"] == "application/msgpack"
-        check_proof(read_proof(response.content), story.shop.node.chain.chain_id)
+        shown = check_proof(read_proof(response.content), chain.chain_id).shown[0]
+        assert (shown.table if isinstance(shown, ShownRecord) else None) == table
+        response = await client.get(path, params={"trust": trust[::-1].hex()})
+        assert response.status_code == 200, response.text
+        assert check_proof(read_proof(response.content), trust=trust).trust == TRUST_BELOW
 
 
 async def test_health_readiness_and_metrics(story: Story, client: httpx2.AsyncClient) -> None:

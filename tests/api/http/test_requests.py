@@ -103,6 +103,9 @@ async def test_large_bodies(small_app: FastAPI) -> None:
         "/v1/programs/{}/issuers",
         "/v1/programs/{}/members",
         "/v1/programs/{}/liability",
+        "/v1/programs/{}/proof",
+        "/v1/campaigns/{}/proof",
+        "/v1/campaigns/{}/pledges/0/proof",
         "/v1/campaigns/{}",
         "/v1/campaigns/{}/pledges",
     ],
@@ -132,6 +135,27 @@ async def test_addresses(story: Story, client: httpx2.AsyncClient) -> None:
     assert (await client.get(f"/v1/accounts/{other}")).json()["code"] in ("address.checksum", "address.wrong_network")
     empty = story.text(type(FAN.address)(bytes(32)))
     refused(await client.get(f"/v1/accounts/{empty}/proof"), 404, "proof.no_record")
+    members = f"/v1/programs/{story.shop.program.hex()}/members"
+    refused(await client.get(f"{members}/{empty}/proof"), 404, "member.unknown")
+    refused(await client.get(f"{members}/nothing/proof"), 400, "address.separator")
+
+
+@pytest.mark.asyncio
+async def test_what_a_proof_can_not_lead_to(story: Story, client: httpx2.AsyncClient) -> None:
+    for path in (
+        f"/v1/transactions/{story.earn_txid.hex()}/proof",
+        f"/v1/accounts/{story.text(FAN)}/proof",
+        f"/v1/programs/{story.shop.program.hex()}/proof",
+        f"/v1/programs/{story.shop.program.hex()}/members/{story.text(FAN)}/proof",
+        f"/v1/campaigns/{story.funded.hex()}/proof",
+    ):
+        refused(await client.get(path, params={"trust": "ab" * 32}), 404, "proof.not_my_chain")
+        refused(await client.get(path, params={"trust": "x"}), 400, "id.format")
+    pledges = f"/v1/campaigns/{story.failed.hex()}/pledges"
+    refused(await client.get(f"{pledges}/0/proof"), 404, "proof.no_record")  # it went back
+    refused(await client.get(f"{pledges}/7/proof"), 404, "proof.no_record")
+    for number in ("-1", "x", str(2**32)):
+        refused(await client.get(f"{pledges}/{number}/proof"), 400, "http.parameter")
 
 
 @pytest.mark.asyncio

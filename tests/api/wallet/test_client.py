@@ -83,6 +83,11 @@ def test_each_endpoint_is_asked_at_its_place() -> None:
     client.account("dfan1abc")
     client.account_history("dfan1abc", cursor="next", limit=7)
     client.account_proof("dfan1abc")
+    client.account_proof("dfan1abc", trust="ab")
+    client.program_proof(PROGRAM)
+    client.member_proof(PROGRAM, "dfan1abc")
+    client.campaign_proof(PROGRAM)
+    client.pledge_proof(PROGRAM, 3, trust="ab")
     client.programs()
     client.program(PROGRAM)
     client.rewards(PROGRAM)
@@ -106,6 +111,11 @@ def test_each_endpoint_is_asked_at_its_place() -> None:
         "GET /v1/accounts/dfan1abc",
         "GET /v1/accounts/dfan1abc/history?limit=7&cursor=next",
         "GET /v1/accounts/dfan1abc/proof",
+        "GET /v1/accounts/dfan1abc/proof?trust=ab",
+        f"GET /v1/programs/{program}/proof",
+        f"GET /v1/programs/{program}/members/dfan1abc/proof",
+        f"GET /v1/campaigns/{program}/proof",
+        f"GET /v1/campaigns/{program}/pledges/3/proof?trust=ab",
         "GET /v1/programs?limit=100",
         f"GET /v1/programs/{program}",
         f"GET /v1/programs/{program}/rewards?limit=100",

@@ -16,10 +16,9 @@ from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.errors import Code
 from ledger.fork_choice import Branch, TieKey, choose
 from ledger.types import Amount, Work
-from node.chain import OTHER_CHAIN
 from node.errors import NodeError
 from node.node import Node, NodeConfig
-from node.store.engine import STORE_CORRUPT, STORE_FAILED, STORE_FULL, STORE_IN_USE, StoreLock, open_engine
+from node.store.engine import OTHER_CHAIN, STORE_CORRUPT, STORE_FAILED, STORE_FULL, STORE_IN_USE, StoreLock, open_engine
 from node.store.migrate import STORE_NEWER, migrate
 from node.store.tables import bodies, headers, metadata, records, undo
 from tests.node.lives import live

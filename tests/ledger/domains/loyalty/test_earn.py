@@ -27,12 +27,13 @@ from ledger.domains.loyalty.earn import (
     SealedEntry,
 )
 from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned
-from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.program_update import ProgramUpdate
 from ledger.domains.loyalty.state import (
     NEVER,
     NO_PROGRAM,
+    NO_SCOPE,
+    NOT_GRANTED,
     SCOPE_TILL,
     Batch,
     NeverExpires,
@@ -193,7 +194,7 @@ def test_failures_of_a_batch_come_in_the_documented_order(shop: Shop) -> None:
         send("earn", payload, author=FRIEND)
     shop.grant(POOR, scopes=SCOPE_TILL)
     send("transfer", Transfer(ToAccount(POOR.address), Amount(11_000)), author=FAN)
-    with refused(NOT_GRANTED, issuer=POOR.address):
+    with refused(NO_SCOPE, issuer=POOR.address, scope="settle"):
         send("earn", payload, author=POOR)
     shop.grant(POOR)
     with refused(INSUFFICIENT, needed=10_000):

@@ -7,12 +7,14 @@ import pytest
 from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.loyalty.events import MemberJoined, MemberLeft
-from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED, IssuerRevoke
+from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import ALREADY_MEMBER, MEMBER_JOIN, MemberJoin
 from ledger.domains.loyalty.member_leave import MEMBER_LEAVE, MemberLeave
 from ledger.domains.loyalty.state import (
     NO_MEMBER,
     NO_PROGRAM,
+    NO_SCOPE,
+    NOT_GRANTED,
     SCOPE_ENROL,
     SCOPES_ALL,
     grant_key,
@@ -88,6 +90,9 @@ def test_failures_of_joining_come_in_the_documented_order(shop: Shop) -> None:
     with refused(NO_PROGRAM):
         send("member.join", replace(payload, program=ProgramId(NOWHERE)), author=FAN, cosigners=(FRIEND,))
     with refused(NOT_GRANTED, issuer=FRIEND.address):
+        send("member.join", payload, author=FAN, cosigners=(FRIEND,))
+    shop.grant(FRIEND, scopes=SCOPES_ALL - SCOPE_ENROL)
+    with refused(NO_SCOPE, issuer=FRIEND.address, scope="enrol"):
         send("member.join", payload, author=FAN, cosigners=(FRIEND,))
     with refused(ALREADY_MEMBER):
         send("member.join", MemberJoin(shop.program, TILL.address), author=FAN, cosigners=(TILL,))

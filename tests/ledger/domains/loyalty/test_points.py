@@ -3,11 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ledger.domains.loyalty.earn import Earn
-from ledger.domains.loyalty.points import POINTS_INSUFFICIENT, RESTORE_GRACE_DAYS, PointsBook, usable_points
+from ledger.domains.loyalty.points import (
+    GRACE_GIVEN,
+    POINTS_INSUFFICIENT,
+    RESTORE_GRACE_DAYS,
+    PointsBook,
+    usable_points,
+)
 from ledger.domains.loyalty.state import (
     DAYS,
     NEVER,
@@ -138,11 +144,74 @@ def test_what_comes_back_after_its_day_is_usable_for_the_grace() -> None:
     shop.pass_days(40)
     assert totals(shop.books) == (0, 0, 100, 0)
     cancel(shop, hold)
-    assert shop.member(FAN).lots == ((1, shop.today - 40, shop.today + RESTORE_GRACE_DAYS, 100),)
+    assert shop.member(FAN).lots == ((1, GRACE_GIVEN, shop.today + RESTORE_GRACE_DAYS, 100),)
     assert shop.points_of(FAN) == 100
     shop.pass_days(RESTORE_GRACE_DAYS)
     assert (shop.points_of(FAN), shop.books.expired) == (0, 100)
     shop.chain.replay()
+
+
+def test_the_grace_is_given_once() -> None:
+    shop = Shop(hold_seconds=30 * DAY_SECONDS)
+    shop.join(FAN)
+    shop.earn(FAN, 100)
+    reward = shop.list_reward(price=1, stock=1_000)
+    shop.pass_days(29)
+    cancel(shop, shop.redeem(FAN, reward, quantity=60))
+    until = shop.today + RESTORE_GRACE_DAYS
+    assert shop.member(FAN).lots == ((1, shop.today - 29, shop.today + 1, 40), (1, GRACE_GIVEN, until, 60))
+    shop.pass_days(RESTORE_GRACE_DAYS - 1)
+    cancel(shop, shop.redeem(FAN, reward, quantity=50))
+    assert shop.member(FAN).lots == ((1, GRACE_GIVEN, until, 60),), "usable still, and not for longer"
+    assert totals(shop.books) == (0, 60, 0, 40)
+    hold = shop.redeem(FAN, reward, quantity=50)
+    shop.pass_days(1)
+    assert totals(shop.books) == (0, 0, 50, 50)
+    cancel(shop, hold)
+    assert (shop.member(FAN).lots, totals(shop.books)) == ((), (0, 0, 0, 100))
+    shop.chain.replay()
+
+
+def test_what_timed_out_after_its_grace_is_expired() -> None:
+    shop = Shop(hold_seconds=30 * DAY_SECONDS)
+    shop.join(FAN)
+    shop.earn(FAN, 100)
+    reward = shop.list_reward(price=1, stock=1_000)
+    shop.pass_days(25)
+    shop.redeem(FAN, reward, quantity=100)
+    shop.pass_days(31)
+    (lot,) = shop.member(FAN).lots
+    assert (lot[1], lot[2] > shop.today) == (GRACE_GIVEN, True), "the first time-out brings the grace"
+    shop.redeem(FAN, reward, quantity=100)
+    shop.pass_days(31)
+    assert (shop.member(FAN).lots, totals(shop.books)) == ((), (0, 0, 0, 100))
+    shop.chain.replay()
+
+
+@given(st.lists(st.tuples(st.integers(0, 10), st.integers(1, 100), st.booleans()), min_size=1, max_size=8))
+@settings(max_examples=12)
+@example([(10, 100, True)] * 8)
+def test_no_member_keeps_points_alive_for_ever(tries: list[tuple[int, int, bool]]) -> None:
+    """Whatever is redeemed, cancelled and left to time out: points end by their expiry, the longest hold and one grace."""
+    step_days, hold_days = 10, 20  # a hold ends in the first block after its time, which may come a step later
+    shop = Shop(hold_seconds=hold_days * DAY_SECONDS)
+    shop.join(FAN)
+    shop.earn(FAN, 100)
+    last_day = shop.today + 30 + hold_days + step_days + RESTORE_GRACE_DAYS
+    reward = shop.list_reward(price=1, stock=10_000)
+    for days, wanted, by_member in tries:
+        if days:
+            shop.pass_days(days)
+        points = min(wanted, shop.points_of(FAN))
+        if points:
+            hold = shop.redeem(FAN, reward, quantity=points)
+            if by_member:
+                cancel(shop, hold)
+        assert all(lot[2] <= last_day for lot in shop.member(FAN).lots)
+    while shop.books.held or shop.today < last_day:
+        shop.pass_days(step_days)
+        assert all(lot[2] <= last_day for lot in shop.member(FAN).lots)
+    assert totals(shop.books) == (0, 0, 0, 100)
 
 
 @pytest.mark.parametrize("held", [LOTS_MAX // 2, LOTS_MAX - 1])
@@ -157,8 +226,11 @@ def test_many_lots_come_back_as_if_each_came_by_itself(shop: Shop, held: int) ->
     start.save()
     one_by_one = lots
     for version, activation_day, expiry_day, amount in taken:
-        until = max(expiry_day, shop.today + RESTORE_GRACE_DAYS)
-        one_by_one = start.add_lot(one_by_one, (version, activation_day, until, amount))
+        until = shop.today + RESTORE_GRACE_DAYS
+        lot = (version, GRACE_GIVEN, until, amount)
+        if expiry_day >= until:
+            lot = (version, activation_day, expiry_day, amount)
+        one_by_one = start.add_lot(one_by_one, lot)
     assert (
         PointsBook.open(view, shop.program, shop.terms_of_program, context).give_back(lots, taken, "held") == one_by_one
     )

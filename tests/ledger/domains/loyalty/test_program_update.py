@@ -60,16 +60,27 @@ def test_a_change_for_the_worse_waits_for_the_notice(shop: Shop) -> None:
     assert program.pending_version(since) is None
 
 
-def test_an_improvement_goes_past_an_announced_change(shop: Shop) -> None:
+def test_an_improvement_withdraws_what_was_announced(shop: Shop) -> None:
     shop.chain.send("program.update", update(shop, **WORSE), author=OWNER)
     since = Timestamp(shop.terms_of_program.versions[-1][1])
     with refused(UPDATE_PENDING, version=2):
         shop.chain.send("program.update", update(shop, latest=2, notice_days=9), author=OWNER)
+    shop.chain.block(time=since - 120)
+    improved = shop.now
     shop.chain.send("program.update", update(shop, latest=2, **BETTER), author=OWNER)
     program = shop.terms_of_program
-    assert (program.version_at(shop.now), program.version_at(since)) == (3, 2)
-    shop.chain.block(time=since)
-    shop.chain.send("program.update", update(shop, latest=3, expiry=RollingExpiry(29), **WORSE), author=OWNER)
+    assert [version for version, _ in program.versions] == [1, 3]
+    assert program.pending_version(improved) is None
+    assert [program.version_at(Timestamp(time)) for time in (improved - 1, improved, since, 2 * since)] == [1, 3, 3, 3]
+    shop.chain.send("program.update", update(shop, latest=3, **WORSE), author=OWNER)
+    assert shop.terms_of_program.versions[-1] == (4, shop.now - 60 + 10 * DAY_SECONDS), "a notice of its own"
+    shop.chain.replay()
+
+
+def test_the_same_terms_again_take_an_announcement_back(shop: Shop) -> None:
+    shop.chain.send("program.update", update(shop, **WORSE), author=OWNER)
+    shop.chain.send("program.update", update(shop, latest=2), author=OWNER)
+    assert [version for version, _ in shop.terms_of_program.versions] == [1, 3]
 
 
 def test_failures_come_in_the_documented_order(shop: Shop) -> None:

@@ -8,12 +8,13 @@ from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.state import CoinUnit
-from ledger.domains.loyalty.issuer_revoke import NOT_GRANTED
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.points import POINTS_INSUFFICIENT
 from ledger.domains.loyalty.state import (
     NO_MEMBER,
     NO_PROGRAM,
+    NO_SCOPE,
+    NOT_GRANTED,
     SCOPE_FULFIL,
     SCOPES_ALL,
     books_key,
@@ -183,7 +184,7 @@ def test_failures_of_fulfilling_and_cancelling_come_in_the_documented_order(shop
     shop.grant(FRIEND, scopes=SCOPES_ALL - SCOPE_FULFIL)
     with refused(NO_HOLD, hold=nowhere):
         fulfil(shop, nowhere, author=STRANGER)
-    with refused(NOT_GRANTED, issuer=FRIEND.address):
+    with refused(NO_SCOPE, issuer=FRIEND.address, scope="fulfil"):
         fulfil(shop, hold_id, author=FRIEND)
     with refused(NOT_GRANTED, issuer=FAN.address):
         fulfil(shop, hold_id, author=FAN)
@@ -191,7 +192,9 @@ def test_failures_of_fulfilling_and_cancelling_come_in_the_documented_order(shop
         shop.chain.send("redeem.fulfil", RedeemFulfil(hold_id, NO_CODE), author=TILL, payment=Prepaid())
     with refused(NO_HOLD, hold=nowhere):
         cancel(shop, nowhere, author=STRANGER)
-    with refused(NOT_GRANTED, issuer=FRIEND.address):
+    with refused(NOT_GRANTED, issuer=STRANGER.address):
+        cancel(shop, hold_id, author=STRANGER)
+    with refused(NO_SCOPE, issuer=FRIEND.address, scope="fulfil"):
         cancel(shop, hold_id, author=FRIEND)
     fulfil(shop, hold_id, author=OWNER)
     assert REDEEM_FULFIL.reads(TILL.address, RedeemFulfil(hold_id, NO_CODE)) == (hold_key(hold_id),)

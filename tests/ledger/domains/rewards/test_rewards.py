@@ -1,9 +1,12 @@
 """`reward.list` and `reward.update`: what gets worse waits, what gets better does not."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
 from ledger.domains.accounts.transfer import ToAccount, Transfer
@@ -12,7 +15,8 @@ from ledger.domains.loyalty.state import NO_PROGRAM, program_key
 from ledger.domains.rewards.redeem import NOT_LISTED, PRICE_ABOVE
 from ledger.domains.rewards.reward_list import REWARD_LIST, RewardList, RewardListed
 from ledger.domains.rewards.reward_update import CHANGE_ANNOUNCED, REWARD_UPDATE, RewardUpdate, RewardUpdated
-from ledger.domains.rewards.state import NO_REWARD, UNLIMITED, changed_stock, reward_key
+from ledger.domains.rewards.state import NO_REWARD, UNLIMITED, Reward, changed_stock, reward_key
+from ledger.errors import RuleViolation
 from ledger.types import Amount, Points, ProgramId, RewardId, Timestamp
 from tests.support.memory_chain import DAY_SECONDS
 from tests.support.refusal import refused
@@ -119,7 +123,7 @@ def test_what_gets_better_does_not_wait_for_what_gets_worse(shop: Shop) -> None:
     update(shop, reward, price=70, stock=5)
     assert facts(shop, reward) == (70, 15, True)
     shop.chain.block(time=since)
-    assert facts(shop, reward) == (80, 11, True)
+    assert facts(shop, reward) == (70, 11, True)
 
 
 def test_delisting_waits_and_listing_again_does_not(shop: Shop) -> None:
@@ -146,6 +150,89 @@ def test_without_notice_everything_is_at_once() -> None:
     update(shop, reward, price=130)
     assert facts(shop, reward) == (130, 0, True)
     shop.chain.replay()
+
+
+def test_a_price_that_falls_meanwhile_does_not_rise_with_what_was_announced(shop: Shop) -> None:
+    reward = shop.list_reward()
+    since = shop.now + NOTICE
+    update(shop, reward, price=200)
+    shop.chain.block(time=since - 120)
+    assert update(shop, reward, price=50).effective_from == since - 120
+    assert shop.chain.record(reward_key(shop.program, reward)).announced == (), "it would change nothing any more"
+    shop.chain.block(time=since)
+    assert facts(shop, reward) == (50, 10, True)
+    raised = update(shop, reward, price=200)
+    assert raised.effective_from == shop.now - 60 + NOTICE, "a rise needs a notice of its own"
+
+
+def test_an_announced_rise_stays_where_the_price_does(shop: Shop) -> None:
+    reward = shop.list_reward()
+    since = shop.now + NOTICE
+    update(shop, reward, price=200)
+    update(shop, reward, price=100, stock=3)
+    shop.chain.block(time=since)
+    assert facts(shop, reward) == (200, 13, True)
+
+
+def test_stock_that_was_added_is_not_taken_away_with_what_was_announced(shop: Shop) -> None:
+    reward = shop.list_reward(stock=10)
+    since = shop.now + NOTICE
+    update(shop, reward, stock=-1_000)
+    update(shop, reward, stock=7)
+    shop.chain.block(time=since)
+    assert facts(shop, reward) == (100, 7, True)
+    update(shop, reward, stock=-7)
+    shop.chain.block(time=shop.now + NOTICE)
+    assert facts(shop, reward)[1] == 0
+
+
+def test_stock_of_nothing_that_was_announced_to_go_is_forgotten(shop: Shop) -> None:
+    reward = shop.list_reward(stock=0)
+    update(shop, reward, stock=-5)
+    update(shop, reward, stock=5)
+    assert shop.chain.record(reward_key(shop.program, reward)).announced == ()
+
+
+def test_a_reward_that_is_listed_again_stays_listed(shop: Shop) -> None:
+    reward = shop.list_reward()
+    update(shop, reward, listed=False)
+    shop.chain.block(time=shop.now + NOTICE)
+    since = shop.now + NOTICE
+    update(shop, reward, price=120, listed=False)
+    update(shop, reward, listed=True)
+    assert facts(shop, reward) == (100, 10, True)
+    shop.chain.block(time=since)
+    assert facts(shop, reward) == (120, 10, True)
+
+
+changes = st.tuples(st.sampled_from([50, 100, 150]), st.integers(-3, 3), st.booleans(), st.integers(1, 12))
+
+
+@given(st.lists(changes, min_size=2, max_size=8))
+@settings(max_examples=40)
+def test_what_was_shown_holds_for_the_notice(steps: list[tuple[int, int, bool, int]]) -> None:
+    """What a fan reads, the announcement included, gets no worse for ten days; a price that fell does not rise for ten days."""
+    shop = Shop()
+    reward = shop.list_reward(price=100, stock=5)
+    shown: list[tuple[int, Reward]] = []
+    fell: list[tuple[int, int]] = []
+    for price, stock, listed, days in steps:
+        before = facts(shop, reward)[0]
+        with suppress(RuleViolation):
+            update(shop, reward, price=price, stock=stock, listed=listed)
+        shown.append((shop.now, shop.chain.record(reward_key(shop.program, reward))))
+        if facts(shop, reward)[0] < before:
+            fell.append((shop.now - 60, facts(shop, reward)[0]))
+        shop.chain.block(time=shop.now + days * DAY_SECONDS)
+        found = shop.reward(reward)
+        for earlier, record in shown:
+            if shop.now < earlier - 60 + NOTICE:
+                promised = record.at(shop.now)
+                assert found.price <= promised.price
+                assert found.stock >= promised.stock
+                assert found.listed >= promised.listed
+        for earlier, lowest in fell:
+            assert shop.now >= earlier + NOTICE or found.price <= lowest
 
 
 @pytest.mark.parametrize(
