@@ -21,11 +21,15 @@ PORT_IN_USE = Code(
 NOT_BOUND = Code(
     "api.not_bound", "the API cannot listen on port {port} of {host}: {reason}", "Choose another --host or --port."
 )
+STOPPED = Code("api.stopped", "the API ended by itself", "Read the log, then start the node again. Nothing is lost.")
 NOT_STARTED = Code("api.not_started", "the API did not start within {seconds} s", "Read the log above, then try again.")
 
 START_SECONDS_MAX = 15
 STOP_SECONDS_MAX = 10
 BACKLOG = 1_024
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1"})
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+"""What a node that only this computer reaches is called."""
 
 
 def bind_port(host: str, port: int) -> socket.socket:
@@ -50,8 +54,12 @@ class Service:
         host, port = listener.getsockname()[:2]
         self.url = f"http://{host}:{port}"
         self._listener = listener
+        if not settings.origins and host in LOOPBACK_HOSTS:
+            named = tuple(f"http://{name}:{port}" for name in LOOPBACK_NAMES)
+            settings = settings.model_copy(update={"origins": named})
+        self._app = create_app(node, settings)
         config = uvicorn.Config(
-            create_app(node, settings),
+            self._app,
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=STOP_SECONDS_MAX // 2,
@@ -71,8 +79,14 @@ class Service:
                 raise NodeError(NOT_STARTED, seconds=START_SECONDS_MAX)
             time.sleep(0.01)
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether the API answers still."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Finish what is being answered and stop listening."""
+        self._app.state.services.events.close()  # streams have no end of their own for the server to wait for
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(timeout=STOP_SECONDS_MAX)

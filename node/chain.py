@@ -44,6 +44,7 @@ from node.errors import NodeError
 from node.listeners import Listeners
 from node.signatures import SignatureVerifier
 from node.store.blocks import BlockStore, KnownHeader
+from node.store.damage import check_kept, check_root, check_whole, present, read_commitment
 from node.store.engine import OTHER_CHAIN, corrupt_store, explain_fault
 from node.store.index import Index
 from node.store.prefetch import keys_read
@@ -132,7 +133,7 @@ class Chain:
         self._tree.rebuild(self._connection)
         *earlier, _ = (known.history_leaf for known in self._blocks.active_headers())
         self._history = IncrementalTree(earlier)
-        commitment = Commitment.decode(block.commitment_bytes)
+        commitment = read_commitment(self._connection, block)
         if self._tree.tree.root() != commitment.state_root or self._history.root() != commitment.history_root:
             raise corrupt_store(self._connection, "its records or headers are not those that the last block commits to")
         self._history.extend([tip.history_leaf])
@@ -361,6 +362,7 @@ class Chain:
         try:
             connected = self._connect(block, known, signatures_checked)
         except (Malformed, BlockViolation) as fault:
+            check_whole(self._connection)
             self._remember_invalid(block, known, fault)
             raise
         self._blocks.add(known, block.encode())
@@ -386,10 +388,13 @@ class Chain:
         try:
             while self.tip.height > fork.height:
                 disconnected.add(self._disconnect())
+            check_root(self._connection, self.state_root, self._blocks.body(fork.hash))
             for at in branch:
-                connected.add(self._connect(self._kept_block(at), at, signatures_checked=False))
+                kept = check_kept(self._connection, self._blocks.body(at.hash), self.params)
+                connected.add(self._connect(kept, at, signatures_checked=False))
         except (Malformed, BlockViolation) as fault:
             self._connection.rollback()
+            check_whole(self._connection)
             self._load()
             self._blocks.add(known, block.encode())
             self._blocks.condemn(at.hash, fault.code.name)
@@ -402,25 +407,13 @@ class Chain:
 
     def _read_transactions(self, block_hash: BlockHash) -> tuple[Transaction, ...]:
         """The transactions of a block that is or was active."""
-        block = self._blocks.body(block_hash)
-        assert block is not None, "what was active is kept"
+        block = present(self._connection, self._blocks.body(block_hash), "a block that was active")
         return tuple(self._decode_kept(block))
-
-    def _kept_block(self, known: KnownHeader) -> Block:
-        """A block whose body was found to belong to its header before it was kept. Raises `store.corrupt`."""
-        block = self._blocks.body(known.hash)
-        assert block is not None, "a kept header has its body"
-        try:
-            check_body_belongs(block, self.params)
-        except LedgerError as fault:
-            raise corrupt_store(self._connection, f"the body of block {known.hash.hex()}: {fault}") from fault
-        return block
 
     def _disconnect(self) -> ConnectedBlock:
         gone = self.tip
-        block = self._blocks.body(gone.hash)
-        parent = self._blocks.header(gone.header.previous)
-        assert block is not None and parent is not None, "the active chain is whole"
+        block = present(self._connection, self._blocks.body(gone.hash), "the last block")
+        parent = present(self._connection, self._blocks.header(gone.header.previous), "the last block's parent")
         undo = self._blocks.deactivate(gone.height)
         self.state.take_back(undo)
         self._tree.take_back(undo)

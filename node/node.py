@@ -17,10 +17,11 @@ from ledger.transaction import Transaction
 from ledger.types import Address
 from node.chain import Chain
 from node.clock import Clock, SystemClock
+from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mining.miner import Miner
-from node.store.engine import StoreLock, open_engine
+from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
 from node.waiting import Offered, Released, WaitingBlocks, WaitingLimits
@@ -49,11 +50,13 @@ class Node:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.lock = threading.RLock()
+        self.health = Health()
         self.miner: Miner | None = None
         url = config.database_url or f"sqlite:///{config.data_dir / 'chain.sqlite'}"
-        with ExitStack() as undone_on_failure:
-            self._store_lock = StoreLock(config.data_dir)
-            undone_on_failure.callback(self._store_lock.release)
+        with ExitStack() as undone_on_failure, faults_explained(url):
+            self._locks = undone_on_failure.enter_context(ExitStack())
+            for folder in dict.fromkeys([config.data_dir.resolve(), *folder_of_database(url)]):
+                self._locks.callback(StoreLock(folder).release)
             self._engine: Engine = open_engine(url)
             undone_on_failure.callback(self._engine.dispose)
             migrate(self._engine)
@@ -72,14 +75,15 @@ class Node:
             mempool=self.mempool,
             clock=self.clock,
             lock=self.lock,
+            health=self.health,
             payout=payout,
             workers=workers,
         )
         return self.miner
 
     def submit_batch(self, batch: Sequence[bytes]) -> list[Transaction | LedgerError]:
-        """Take in transactions from outside; one result each."""
-        with self.lock:
+        """Take in transactions from outside; one result each. Raises `node.broken`."""
+        with self.lock, self.health.writing():
             return self.mempool.submit_batch(batch)
 
     def accept_block(self, block: Block) -> Offered:
@@ -97,8 +101,8 @@ class Node:
             return self.waiting.poll()
 
     def dry_run(self, raw: bytes) -> DryRun:
-        """What a transaction would do in the next block. Raises `Malformed` or `RuleViolation`."""
-        with self.lock:
+        """What a transaction would do in the next block. Raises `Malformed`, `RuleViolation` or `node.broken`."""
+        with self.lock, self.health.writing():
             return self.mempool.dry_run(raw)
 
     def close(self) -> None:
@@ -109,4 +113,4 @@ class Node:
             self.chain.close()
         self.reader.close()
         self._engine.dispose()
-        self._store_lock.release()
+        self._locks.close()

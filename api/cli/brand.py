@@ -297,5 +297,6 @@ def _read_scopes(text: str) -> int:
 app.command("invite")(till.invite)
 app.command("enrol")(till.enrol)
 app.command("sign-receipt")(till.sign_receipt)
+app.command("hand-over")(till.hand_over)
 app.command("settle")(till.settle)
 app.command("export-receipts")(exports.export_receipts)

@@ -163,6 +163,48 @@ def campaigns(limit: Limit = 50, url: Url = DEFAULT_URL, as_json: AsJson = False
 
 
 @app.command()
+def watch(
+    account: Annotated[str | None, typer.Option("--account", metavar="ADDRESS", help="Only this account's.")] = None,
+    program: Annotated[str | None, typer.Option("--program", metavar="PROGRAM", help="Only this program's.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", metavar="NAME", help="Only events of this name, such as points.earned.")
+    ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option("--after", metavar="ID", help="Go on after the event with this id; by default from now."),
+    ] = None,
+    count: Annotated[int | None, typer.Option("--count", min=1, help="End after so many; by default Ctrl-C.")] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Watch what happens, one line each: blocks, events in them, and blocks that were taken back.
+
+    \b
+    Examples:
+      fansumer chain watch
+      fansumer chain watch --account dfan1p... --json
+    """
+    import json
+
+    from api.cli.session import connect, read_id
+
+    wanted = None if program is None else read_id(program, "--program")
+    with connect(url) as client:
+        for event in client.events(after=after, account=account, program=wanted, kind=kind, limit=count):
+            if as_json:
+                typer.echo(json.dumps({"id": event.id, "event": event.name, **event.data}))
+            else:
+                typer.echo(_event_line(event.name, event.data))
+
+
+def _event_line(name: str, data: Mapping[str, Any]) -> str:
+    """An event as a person reads it: when, what, and its own fields."""
+    shown = data.get("data") or {key: data[key] for key in data if key not in ("date", "time", "previous")}
+    fields = " ".join(f"{key}={value}" for key, value in shown.items() if value is not None)
+    return f"{data.get('date') or '-':<20}  {name:<20}  {fields}"
+
+
+@app.command()
 def params(
     network: Annotated[str, typer.Option("--network", help="Which network's: main, test, dev or sim.")] = "dev",
 ) -> None:

@@ -1,5 +1,6 @@
 """`fansumer up` and `fansumer node`: running a node."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,15 @@ Workers = Annotated[int, typer.Option("--workers", min=0, max=256, help="Process
 Payout = Annotated[
     str | None, typer.Option("--payout", metavar="ADDRESS", help="Whom mined blocks pay. Without it nothing is mined.")
 ]
+PublicUrl = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--public-url",
+        metavar="URL",
+        help="What clients call this node, such as https://node.example; signed requests for other names are refused.",
+    ),
+]
+PUBLIC_URL = re.compile(r"https?://[^/?#@\s]{1,200}")
 
 
 def up(
@@ -41,6 +51,7 @@ def up(
     port: Port = 8780,
     workers: Workers = 1,
     payout: Payout = None,
+    public_url: PublicUrl = None,
 ) -> None:
     """Start a node with API and miner. Ctrl-C stops it, and nothing is lost.
 
@@ -60,7 +71,8 @@ def up(
     if smoke:
         running.run_smoke(console, workers=workers)
         return
-    options = _options(network, params, data_dir, host, port, workers, payout, chain="demo" if demo else network)
+    name = "demo" if demo else network
+    options = _options(network, params, data_dir, host, port, workers, payout, public_url or [], chain=name)
     if demo:
         running.run_demo(options, console)
     else:
@@ -76,6 +88,7 @@ def run(
     port: Port = 8780,
     workers: Workers = 1,
     payout: Payout = None,
+    public_url: PublicUrl = None,
 ) -> None:
     """Run a node. Ctrl-C stops it, and nothing is lost.
 
@@ -88,7 +101,8 @@ def run(
 
     from api.cli import up as running
 
-    running.run_up(_options(network, params, data_dir, host, port, workers, payout, chain=network), Console())
+    options = _options(network, params, data_dir, host, port, workers, payout, public_url or [], chain=network)
+    running.run_up(options, Console())
 
 
 def _options(
@@ -99,6 +113,7 @@ def _options(
     port: int,
     workers: int,
     payout: str | None,
+    public_urls: list[str],
     *,
     chain: str,
 ) -> "UpOptions":
@@ -110,6 +125,9 @@ def _options(
     from api.cli.session import parse_address
     from api.cli.up import UpOptions, default_folder
 
+    origins = tuple(url.rstrip("/") for url in public_urls)
+    if not all(PUBLIC_URL.fullmatch(origin) for origin in origins):
+        raise typer.BadParameter("--public-url is http:// or https:// and a name, without a path")
     folder = data_dir or default_folder(chain)
     prefix = load_params(network, params, folder).address_prefix
     return UpOptions(
@@ -120,4 +138,5 @@ def _options(
         payout=None if payout is None else parse_address(prefix, payout),
         network=network,
         params_file=params,
+        origins=origins,
     )

@@ -1,17 +1,20 @@
-"""`fansumer wallet receipt`: what a till signed, checked without any network."""
+"""`fansumer wallet receipts`: what tills signed: checked without any network, and what a node keeps of it for the fan."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, Url
+from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, Program, Url, WalletFile
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
     from ledger.domains.loyalty.receipts import SignedReceipt
 
 app = typer.Typer(no_args_is_help=True, help="Receipts: a till's signed promise of points.")
+
+ReceiptId = Annotated[str, typer.Argument(metavar="RECEIPT", help="The receipt's id: 64 hexadecimal digits.")]
+LIST_COLUMNS = ("date", "net_cents", "points", "line_count", "period", "id")
 
 
 @app.command()
@@ -36,8 +39,8 @@ def check(
 
     \b
     Examples:
-      fansumer wallet receipt check receipt.bin
-      fansumer wallet receipt check receipt.bin --chain-id 0f0f...0f --opening week-12.json
+      fansumer wallet receipts check receipt.bin
+      fansumer wallet receipts check receipt.bin --chain-id 0f0f...0f --opening week-12.json
     """
     import time
 
@@ -84,6 +87,102 @@ def _warn_without_grant(client: "Client", signed: "SignedReceipt", prefix: str) 
     if not granted:
         warn(f"the program had not granted {till} the scope till when it signed: nobody has to settle this receipt.")
     return granted
+
+
+@app.command("list")
+def list_receipts(
+    program: Program,
+    period: Annotated[int | None, typer.Option("--period", min=0, help="Only this period of the program.")] = None,
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """List the receipts that the node keeps for you, the one that came last first. Nobody else is shown them.
+
+    \b
+    Example:
+      fansumer wallet receipts list 5f5f...5f
+    """
+    from api.cli.output import print_json, print_rows
+    from api.cli.session import open_wallet, read_id
+    from ledger.types import ProgramId
+
+    of_program = ProgramId(read_id(program, "PROGRAM"))
+    with open_wallet(url, wallet) as opened:
+        client = opened.client
+        found = list(client.every(client.receipts, opened.owner(of_program), of_program, period))
+    if as_json:
+        print_json(found)
+    else:
+        print_rows(found, LIST_COLUMNS)
+
+
+@app.command()
+def show(
+    program: Program,
+    receipt: ReceiptId,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the receipt as the till signed it to this file.")
+    ] = None,
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Show a receipt with its lines. The till's signature and every line are checked here, not believed.
+
+    \b
+    Example:
+      fansumer wallet receipts show 5f5f...5f 9d9d...9d --out receipt.bin
+    """
+    from api.cli.output import print_answer, say
+    from api.cli.session import open_wallet, read_id, write_file
+    from api.wallet.receipts import read_kept_receipt
+    from ledger.domains.loyalty.receipts import encode_receipt
+    from ledger.types import ProgramId
+
+    of_program, wanted = ProgramId(read_id(program, "PROGRAM")), read_id(receipt, "RECEIPT")
+    with open_wallet(url, wallet) as opened:
+        answer = opened.client.receipt(opened.owner(of_program), wanted)
+        signed = read_kept_receipt(answer, opened.facts.chain_id)
+    if out is not None:
+        write_file(out, encode_receipt(signed))
+        say(f"The receipt is in {out}.")
+    print_answer({name: value for name, value in answer.items() if name != "signed"}, as_json=as_json)
+
+
+@app.command()
+def erase(
+    program: Program,
+    receipt: Annotated[
+        str | None, typer.Argument(metavar="[RECEIPT]", help="The receipt's id; or --all.", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of your receipts of this program.")] = False,
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Erase receipts from the node: lines, salts, everything. Points are not touched, and the shop has its own copy.
+
+    \b
+    Examples:
+      fansumer wallet receipts erase 5f5f...5f 9d9d...9d
+      fansumer wallet receipts erase 5f5f...5f --all
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import open_wallet, read_id
+    from ledger.types import ProgramId
+
+    if (receipt is None) is not everything:
+        raise typer.BadParameter("name either one receipt or --all")
+    of_program = ProgramId(read_id(program, "PROGRAM"))
+    wanted = None if receipt is None else read_id(receipt, "RECEIPT")
+    with open_wallet(url, wallet) as opened:
+        owner = opened.owner(of_program)
+        if wanted is None:
+            answer = opened.client.erase_receipts(owner, of_program)
+        else:
+            answer = opened.client.erase_receipt(owner, wanted)
+    print_answer(answer, as_json=as_json)
 
 
 def read_receipt(file: Path) -> "SignedReceipt":

@@ -17,6 +17,7 @@ from api.wallet.grants import find_grant
 from api.wallet.keystore import DEFAULT_COST, load_keystore
 from api.wallet.mnemonic import MasterSeed, derive_master_seed, spell_entropy
 from api.wallet.wallet import OWN_FEE, POOL, Sent, Wallet
+from api.wallet.whole_file import write_whole
 from ledger.address import decode_address
 from ledger.errors import Code, Malformed
 from ledger.types import Address, ProgramId
@@ -159,11 +160,12 @@ def naming_file(path: Path, what: str) -> Iterator[None]:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file that was named, readable by its owner only. Raises UsageFault cli.file_failed."""
+    """Write a file that was named, whole or not at all, readable by its owner only. Raises UsageFault cli.file_failed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(data)
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)  # a terminal or a pipe, as in --out /dev/stdout
+        else:
+            write_whole(path.resolve(), data)
     except OSError as fault:
         raise UsageFault(FILE_FAILED, path=str(path), reason=fault.strerror or "it cannot be written") from None

@@ -10,6 +10,7 @@ from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, 
 
 if TYPE_CHECKING:
     from api.wallet.sealing import Opening
+    from ledger.codec import Value
 
 RequestFile = Annotated[Path, typer.Argument(metavar="FILE", help="The fan's request to join.")]
 MONEY_MAX = 2**53
@@ -87,6 +88,15 @@ def sign_receipt(
         int | None,
         typer.Option("--sequence", min=0, help="The receipt's number; by default the till's next, kept on disk."),
     ] = None,
+    lines: Annotated[
+        Path | None,
+        typer.Option(
+            "--lines", help='What was bought, as a JSON list: [["Bread", 2, 498]]; only the fan ever sees it.'
+        ),
+    ] = None,
+    handed_over: Annotated[
+        bool, typer.Option("--hand-over", help="Also give receipt and lines to the node, for the fan to read there.")
+    ] = False,
     at: Annotated[int | None, typer.Option("--time", min=0, help="Seconds since 1970 in UTC; by default now.")] = None,
     wallet: WalletFile = None,
     account: Account = 0,
@@ -99,45 +109,87 @@ def sign_receipt(
     Example:
       fansumer brand sign-receipt 5f5f...5f --member dfan1p... --net-cents 1999 --out receipts/0001.bin
     """
+    import secrets
     import time
 
-    from api.cli.output import UsageFault, print_answer
-    from api.cli.session import (
-        FILE_FAILED,
-        data_folder,
-        open_wallet,
-        read_account,
-        read_id,
-        warn_without_scope,
-        write_file,
-    )
-    from api.wallet.brand import Brand, Purchase
+    from api.cli.output import print_answer
+    from api.cli.session import data_folder, open_wallet, read_account, read_id, warn_without_scope, write_file
+    from api.receipts.lines import lines_root
+    from api.wallet.brand import RECEIPT_SALT_BYTES, Brand, Purchase
     from api.wallet.receipts import describe_receipt
     from api.wallet.sequence import take_sequence
     from ledger.domains.loyalty.receipts import encode_receipt
     from ledger.types import ProgramId, Timestamp
 
-    of_program = ProgramId(read_id(program, "PROGRAM"))
-    if out.exists():
-        raise UsageFault(FILE_FAILED, path=str(out), reason="it exists already, and a receipt is never overwritten")
+    of_program, bought = ProgramId(read_id(program, "PROGRAM")), _read_lines_file(lines)
+    _refuse_existing(out)
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened)
         facts = brand.read_program(of_program)
         buyer = read_account(opened, member)
         if sequence is None:
             sequence = take_sequence(data_folder() / "tills", of_program, opened.main.address)
-        purchase = Purchase(
-            member=buyer,
-            sequence=sequence,
-            time=Timestamp(int(time.time()) if at is None else at),
-            net_cents=net_cents,
-            paid_with_points_cents=paid_with_points_cents,
-        )
-        signed = brand.sign_receipt(of_program, facts.version, facts.terms, purchase)
-        prefix = opened.facts.address_prefix
-        write_file(out, encode_receipt(signed))
-        granted = warn_without_scope(opened, of_program, "till", "nobody will settle this receipt")
-    print_answer({**describe_receipt(signed, prefix), "till_granted": granted}, as_json=as_json)
+        salt = secrets.token_bytes(RECEIPT_SALT_BYTES)
+        when, root = Timestamp(int(time.time()) if at is None else at), lines_root(salt, bought)
+        purchase = Purchase(buyer, sequence, when, net_cents, paid_with_points_cents, lines_root=root)
+        signed = brand.sign_receipt(of_program, facts.version, facts.terms, purchase, salt=salt)
+        write_file(out, encode_receipt(signed))  # before anything else may fail: the fan is to have it
+        shown = describe_receipt(signed, opened.facts.address_prefix)
+        shown["till_granted"] = warn_without_scope(opened, of_program, "till", "nobody will settle this receipt")
+        if handed_over:
+            shown["handed_over"] = opened.client.hand_over(encode_receipt(signed), bought)["id"] == shown["receipt"]
+    print_answer(shown, as_json=as_json)
+
+
+def _refuse_existing(path: Path) -> None:
+    """Raise UsageFault cli.file_failed where a file would be overwritten."""
+    from api.cli.output import UsageFault
+    from api.cli.session import FILE_FAILED
+
+    if path.exists():
+        raise UsageFault(FILE_FAILED, path=str(path), reason="it exists already, and a receipt is never overwritten")
+
+
+def hand_over(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, as `brand sign-receipt` wrote it.")],
+    lines: Annotated[
+        Path | None, typer.Option("--lines", help="The lines that it was signed with, as the same JSON list.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Give a receipt to the node, for the fan to read there. Within 31 days; the same one twice is harmless.
+
+    \b
+    Example:
+      fansumer brand hand-over receipts/0001.bin --lines lines.json
+    """
+    from api.cli.output import print_answer
+    from api.cli.receipt import read_receipt
+    from api.cli.session import connect
+    from ledger.domains.loyalty.receipts import encode_receipt
+
+    signed, bought = read_receipt(file), _read_lines_file(lines)
+    with connect(url) as client:
+        print_answer(client.hand_over(encode_receipt(signed), bought), as_json=as_json)
+
+
+def _read_lines_file(path: Path | None) -> "tuple[Value, ...]":
+    """The lines in a JSON file; none without one. Raises WalletError cli.bad_file."""
+    import json
+
+    from api.cli.session import BAD_FILE, naming_file, read_text
+    from api.receipts.lines import read_lines
+    from api.wallet.errors import WalletError
+
+    if path is None:
+        return ()
+    try:
+        document = json.loads(read_text(path))
+    except (ValueError, RecursionError):
+        raise WalletError(BAD_FILE, path=str(path), what="list of lines", reason="it is not JSON") from None
+    with naming_file(path, "list of lines"):
+        return read_lines(document)
 
 
 def settle(

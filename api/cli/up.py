@@ -17,10 +17,11 @@ from api.demo.driver import STORE_FILE
 from api.demo.replay import DEMO_WEEKS, ReplayOptions, demo_brand_master, run_replay
 from api.demo.walk import Walk, WalkReport
 from api.http.settings import HttpSettings
-from api.service import Service, bind_port
+from api.service import STOPPED, Service, bind_port
 from api.wallet.builder import Signer
 from api.wallet.client import Client
 from api.wallet.derivation import derive_main_seed
+from api.wallet.whole_file import PUBLIC, write_whole
 from ledger.address import encode_address
 from ledger.errors import Code
 from ledger.networks import NETWORKS
@@ -62,6 +63,7 @@ class UpOptions:
     payout: Address | None = None
     network: str = "dev"
     params_file: Path | None = None
+    origins: tuple[str, ...] = ()
 
 
 def default_folder(name: str) -> Path:
@@ -95,7 +97,7 @@ class Running:
         except BaseException:
             listener.close()
             raise
-        self.service = Service(self.node, listener, HttpSettings(tip_age_seconds_max=None))
+        self.service = Service(self.node, listener, HttpSettings(tip_age_seconds_max=None, origins=options.origins))
         self.url = self.service.url
         if payout is not None and options.miner_workers:
             self.node.start_miner(payout, options.miner_workers)
@@ -105,6 +107,12 @@ class Running:
         self.service.start()
         if self.node.miner is not None:
             self.node.miner.start()
+
+    def check(self) -> None:
+        """Raise what makes it pointless to go on: `node.broken` or `api.stopped`."""
+        self.node.health.check_unbroken()
+        if not self.service.is_serving:
+            raise NodeError(STOPPED)
 
     def close(self) -> None:
         """Stop answering, stop mining, close the store: in this order nothing is lost."""
@@ -126,7 +134,7 @@ def _keep_params(folder: Path, params: Params) -> None:
     """Leave a private chain's params beside its store, so that the next start and an audit need not be told."""
     own = folder / PARAMS_FILE
     if not own.exists():
-        own.write_text(json.dumps(params_to_mapping(params), indent=2) + "\n", encoding="utf-8")
+        write_whole(own, (json.dumps(params_to_mapping(params), indent=2) + "\n").encode(), mode=PUBLIC)
 
 
 def run_demo(options: UpOptions, console: Console) -> None:
@@ -166,7 +174,7 @@ def prepare_demo(folder: Path, console: Console) -> None:
         soft_wrap=True,
     )
     summary = run_replay(ReplayOptions(weeks=DEMO_WEEKS, data_dir=None, as_of=None, folder=folder), console=console)
-    done.write_text(json.dumps(summary.to_mapping()), encoding="utf-8")
+    write_whole(done, json.dumps(summary.to_mapping()).encode(), mode=PUBLIC)
     begun.unlink()
 
 
@@ -182,6 +190,7 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
         for hint in hints(running):
             console.print(hint, highlight=False, soft_wrap=True)
         while not stop.wait(0.5):
+            running.check()
             running.node.poll_waiting()
         console.print("Stopping ...")
     finally:

@@ -22,7 +22,8 @@ from api.cli.options import (
 
 app = typer.Typer(no_args_is_help=True, help="A fan's wallet: keys, memberships, points, coin.")
 app.add_typer(consent.app, name="consent")
-app.add_typer(receipt.app, name="receipt")
+app.add_typer(receipt.app, name="receipts")
+app.add_typer(receipt.app, name="receipt", hidden=True)  # as one receipt was checked before there were several
 
 PROGRAM_ID_DIGITS = 64
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]

@@ -26,6 +26,7 @@ from api.service import Service, bind_port
 from api.wallet.builder import ChainFacts, build
 from api.wallet.client import Answer, Client
 from api.wallet.errors import ClientProblem, Unreachable
+from api.wallet.whole_file import PUBLIC, write_whole
 from ledger.address import encode_address
 from ledger.domains.loyalty.earn import Earn
 from ledger.domains.loyalty.events import PointsEarned
@@ -184,7 +185,7 @@ class Driver:
         params = make_params(self._plan)
         self._folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(params_to_mapping(params), indent=2)
-        (self._folder / PARAMS_FILE).write_text(text + "\n", encoding="utf-8")
+        write_whole(self._folder / PARAMS_FILE, f"{text}\n".encode(), mode=PUBLIC)
         self._clock = ManualClock(params.genesis_time)
         self._node = Node(NodeConfig(self._folder, params), self._clock)
         stack.callback(self._node.close)

@@ -9,21 +9,25 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
 from api.http.deps import Services
+from api.http.event_feed import EventFeed
 from api.http.limits import BodyLimit, RateLimit
 from api.http.metrics import CountRequests, HttpMetrics
 from api.http.openapi import DESCRIPTION, SUMMARY, TITLE, make_document
 from api.http.problems import add_handlers
+from api.http.receipt_desk import ReceiptDesk
 from api.http.rendering import Renderer
-from api.http.routers import accounts, campaigns, chain, programs, service, transactions
+from api.http.routers import accounts, campaigns, chain, events, programs, receipts, service, transactions
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
+from api.receipts.store import ReceiptStore
 from node.metrics import ChainMetrics
 from node.node import Node
 
+RECEIPTS_FILE = "receipts.sqlite"
 VERSION = "1"
 """Of the API: the v1 in its paths."""
 
-ROUTERS = (accounts, transactions, chain, programs, campaigns, service)
+ROUTERS = (accounts, transactions, chain, programs, campaigns, receipts, events, service)
 """In the order in which paths are tried: what is asked most comes first."""
 
 
@@ -38,10 +42,12 @@ def create_app(
         node, metrics, batch_max=chosen.submissions_batch_max, waiting_max=chosen.submissions_waiting_max
     )
 
+    receipts_url = chosen.receipts_url or f"sqlite:///{node.config.data_dir / RECEIPTS_FILE}"
+
     @asynccontextmanager
-    async def live(_: FastAPI) -> AsyncIterator[None]:
+    async def live(app: FastAPI) -> AsyncIterator[None]:
         yield
-        submissions.close()
+        app.state.services.close()
 
     middleware = [Middleware(CountRequests, metrics)]
     if chosen.rate_limited:
@@ -65,6 +71,13 @@ def create_app(
         settings=chosen,
         renderer=Renderer(node.chain.params.address_prefix),
         submissions=submissions,
+        receipts=ReceiptDesk(ReceiptStore(receipts_url)),
+        events=EventFeed(
+            node,
+            metrics.streams,
+            streams_max=chosen.event_streams_max,
+            streams_of_client_max=chosen.event_streams_of_client_max,
+        ),
         metrics=metrics,
     )
     add_handlers(app)

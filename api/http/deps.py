@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import Path
 from starlette.requests import Request
 
+from api.http.event_feed import EventFeed
 from api.http.metrics import HttpMetrics
 from api.http.problems import BAD_ID, RequestFault
+from api.http.receipt_desk import ReceiptDesk
 from api.http.rendering import Renderer
 from api.http.schemas.answer import ADDRESS_PATTERN, EXAMPLE_ADDRESS, EXAMPLE_ID, ID_PATTERN
 from api.http.settings import HttpSettings
@@ -50,7 +52,15 @@ class Services:
     settings: HttpSettings
     renderer: Renderer
     submissions: SubmissionQueue
+    receipts: ReceiptDesk
+    events: EventFeed
     metrics: HttpMetrics
+
+    def close(self) -> None:
+        """End the streams, let what is under way finish, and close the receipt store. Harmless a second time."""
+        self.events.close()
+        self.submissions.close()
+        self.receipts.close()
 
 
 def services_of(request: Request) -> Services:

@@ -18,6 +18,7 @@ from api.http.settings import HttpSettings
 
 PATHS_UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 """Probes of the operator's own machines."""
+METHODS_WRITING = frozenset({"POST", "DELETE"})
 CLIENTS_REMEMBERED = 4_096
 """Addresses whose text was read lately."""
 WINDOWS_MAX = 65_536
@@ -95,7 +96,7 @@ class RateLimit:
         if is_loopback and self._loopback_exempt:
             await self._app(scope, receive, send)
             return
-        name, windows = ("write", self._write) if scope["method"] == "POST" else ("read", self._read)
+        name, windows = ("write", self._write) if scope["method"] in METHODS_WRITING else ("read", self._read)
         count, ends = windows.count(client)
         seconds = max(int(ends - time.time()) + 1, 1)
         headers = {

@@ -34,6 +34,10 @@ class HttpMetrics:
             "fansumer_submission_batch", "Transactions taken in at once.", buckets=BATCH_BUCKETS, registry=registry
         )
         self.waiting = Gauge("fansumer_submissions_waiting", "Transactions waiting to be checked.", registry=registry)
+        self.streams = Gauge("fansumer_event_streams", "Open streams of events.", registry=registry)
+        self.slow_streams = Counter(
+            "fansumer_event_streams_dropped", "Streams whose client took nothing for too long.", registry=registry
+        )
         self.height = Gauge("fansumer_tip_height", "Height of the tip.", registry=registry)
         self.tip_age_s = Gauge("fansumer_tip_age_seconds", "Age of the tip by the node's clock.", registry=registry)
         self._by_route: dict[tuple[str, str, int], tuple[Any, Any]] = {}

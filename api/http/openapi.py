@@ -10,12 +10,14 @@ from api.http.problems import MEDIA_TYPE
 from api.http.schemas.answer import (
     ADDRESS_PATTERN,
     EXAMPLE_ADDRESS,
+    EXAMPLE_HASH,
     EXAMPLE_PAYLOAD,
     EXAMPLE_PREFIX,
     Answer,
     Problem,
     make_address_pattern,
 )
+from api.http.schemas.receipts import ReceiptBody
 from api.http.schemas.transactions import TransactionBody
 from ledger.address import encode_id
 
@@ -33,12 +35,16 @@ TAGS: Final = [
     {"name": "accounts", "description": "What an account has, and how it came."},
     {"name": "programs", "description": "Loyalty programs: terms, rewards, members, what they owe."},
     {"name": "campaigns", "description": "Campaigns and pledges."},
+    {"name": "receipts", "description": "Purchases, off chain: kept for the fan alone, who may erase them."},
+    {"name": "events", "description": "What happens, as it happens (server-sent events)."},
     {"name": "service", "description": "For those who run the node."},
 ]
 PROBLEM_REFERENCE: Final = "#/components/schemas/Problem"
 PROBLEM_TEXTS: Final = {
     "400": "The request is not well-formed.",
+    "401": "It is not signed by the account's keys; Accept-Signature says how (RFC 9421).",
     "404": "There is no such thing.",
+    "410": "It was erased by its owner, and stays so.",
     "409": "It conflicts with what is there already.",
     "413": "The body is too large.",
     "415": "The body is of another media type.",
@@ -48,7 +54,9 @@ PROBLEM_TEXTS: Final = {
 }
 PROBLEM_CONTENT: Final = {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_REFERENCE}, "example": Problem.EXAMPLE}}
 PROBLEMS_READING: Final = ("400", "404", "429", "503")
+PROBLEMS_ERASING: Final = ("400", "401", "404", "429", "503")
 PROBLEMS_WRITING: Final = ("400", "409", "413", "415", "422", "429", "503")
+PROBLEMS_OF: Final = {"post": PROBLEMS_WRITING, "delete": PROBLEMS_ERASING}
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -68,6 +76,51 @@ TRANSACTION_BODY: Final = {
 }
 
 
+def _problem(status: str) -> dict[str, Any]:
+    return {"description": PROBLEM_TEXTS[status], "content": PROBLEM_CONTENT}
+
+
+def _header(name: str, text: str, example: str, *, required: bool = False) -> dict[str, Any]:
+    schema = {"type": "string", "examples": [example]}
+    return {"name": name, "in": "header", "required": required, "description": text, "schema": schema}
+
+
+SIGNATURE_INPUT_EXAMPLE: Final = (
+    'sig=("@method" "@target-uri");created=1793500000;nonce="q7ZpW2vK8nE";'
+    f'keyid="{"3b" * 32}";alg="ed25519";tag="fansumer"'
+)
+SIGNATURE_TEXT: Final = (
+    "What is signed (RFC 9421, Ed25519): `@method`, `@target-uri`, `content-digest` where there is a body; `created` within 60 s, "
+    'a `nonce` used once, `keyid` the public key in hex, `tag` "fansumer". An account whose keys were changed names itself in '
+    "Fansumer-Account and its policy in Fansumer-Policy, both covered; as many keys sign as its threshold says."
+)
+SIGNED: Final[dict[str, Any]] = {
+    "parameters": [
+        _header("Signature-Input", SIGNATURE_TEXT, SIGNATURE_INPUT_EXAMPLE, required=True),
+        _header("Signature", "The signatures, by label.", f"sig=:{'A' * 86}==:", required=True),
+        _header("Fansumer-Account", "The account, where it is not the key's own.", EXAMPLE_ADDRESS),
+        _header("Fansumer-Policy", "The account's present policy, where its keys were changed.", ":kgGRxCA=:"),
+    ],
+    "responses": {"401": _problem("401")},
+}
+"""An operation that is only for the owner of an account."""
+
+
+def receipt_body() -> dict[str, Any]:
+    """The body of a receipt that is handed over, and the refusals that only it meets."""
+    return {
+        "requestBody": {
+            "required": True,
+            "description": "A signed receipt and its lines: in MessagePack the canonical array [receipt's bytes, [line, ...]].",
+            "content": {
+                "application/msgpack": {**MSGPACK, "example": "<the bytes>"},
+                "application/json": {"schema": ReceiptBody.model_json_schema(), "example": ReceiptBody.EXAMPLE},
+            },
+        },
+        "responses": {"410": _problem("410")},
+    }
+
+
 def answers(model: type[Answer], status: int = 200, *, other: str | None = None) -> Responses:
     """The success of an operation that answers with `model`; `other` says what it answers instead in canonical bytes."""
     text = (model.__doc__ or "").strip().splitlines()[0]
@@ -83,9 +136,32 @@ def answers_bytes(text: str) -> Responses:
     return {200: {"description": text, "content": {"application/msgpack": {**MSGPACK, "example": "<bytes>"}}}}
 
 
+EVENT_SCHEMA: Final = {
+    "type": "object",
+    "description": "One message; `data` is a JSON object as text, `id` is where to go on from.",
+    "properties": {
+        "event": {"type": "string"},
+        "data": {"type": "string"},
+        "id": {"type": "string"},
+        "retry": {"type": "integer", "minimum": 0},
+    },
+}
+EVENT_EXAMPLE: Final = {
+    "event": "block.connected",
+    "data": f'{{"height":1440,"hash":"{EXAMPLE_HASH}","time":1793500000,"transactions":1}}',
+    "id": f"1440:{EXAMPLE_HASH}:0",
+}
+
+
+def answers_events() -> Responses:
+    """The success of an operation that answers with server-sent events."""
+    content = {"text/event-stream": {"schema": EVENT_SCHEMA, "example": EVENT_EXAMPLE}}
+    return {200: {"description": "Messages until the client leaves.", "content": content}}
+
+
 def refuses(*statuses: int) -> Responses:
     """Refusals of one operation beside those that all operations of its method share."""
-    return {status: {"description": PROBLEM_TEXTS[str(status)], "content": PROBLEM_CONTENT} for status in statuses}
+    return {status: _problem(str(status)) for status in statuses}
 
 
 def make_document(app: FastAPI, prefix: str) -> dict[str, Any]:
@@ -107,7 +183,7 @@ def make_document(app: FastAPI, prefix: str) -> dict[str, Any]:
     document = _name_network(document, prefix)
     for operations in document["paths"].values():
         for method, operation in operations.items():
-            _add_problems(operation, PROBLEMS_WRITING if method == "post" else PROBLEMS_READING)
+            _add_problems(operation, PROBLEMS_OF.get(method, PROBLEMS_READING))
     app.openapi_schema = document
     return document
 
@@ -128,4 +204,4 @@ def _add_problems(operation: dict[str, Any], statuses: tuple[str, ...]) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
     for status in statuses:
-        responses.setdefault(status, {"description": PROBLEM_TEXTS[status], "content": PROBLEM_CONTENT})
+        responses.setdefault(status, _problem(status))

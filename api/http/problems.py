@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from api.request_signature import ACCEPT_SIGNATURE
 from ledger.address import PAYLOAD_BYTES
 from ledger.errors import Code, LedgerError, Malformed
 from node import proofs
@@ -82,8 +83,21 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "mempool.full": 503,
     "mempool.author_limit": 429,
     "mempool.replacement_fee": 409,
+    "receipt.unknown": 404,
+    "receipt.conflict": 409,
+    "receipt.erased": 410,
+    "signature.missing": 401,
+    "signature.expired": 401,
+    "signature.wrong": 401,
+    "signature.coverage": 401,
+    "signature.foreign_key": 401,
+    "signature.threshold": 401,
+    "signature.replayed": 401,
+    "events.position": 409,
+    "events.busy": 503,
 }
 STATUS_OF_STORE: Final = 503
+STATUS_UNSIGNED: Final = 401
 ADDRESS_FIELDS: Final = frozenset({"account", "issuer", "member"})
 """Fields of faults that hold an account's address."""
 RETRY_STATUSES: Final = frozenset({429, 503})
@@ -144,6 +158,8 @@ def problem_response(
     sent = dict(headers or {})
     if found in RETRY_STATUSES:
         sent.setdefault("Retry-After", str(RETRY_SECONDS))
+    if found == STATUS_UNSIGNED:
+        sent.update({"WWW-Authenticate": "Signature", "Accept-Signature": ACCEPT_SIGNATURE})
     body = json.dumps(document, separators=(",", ":")).encode()
     return Response(body, found, headers=sent, media_type=MEDIA_TYPE)
 

@@ -21,11 +21,19 @@ Rate = Annotated[str, AfterValidator(_checked_rate)]
 """As `limits` writes it: "6000/minute"."""
 
 
+Origin = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+$", max_length=256)]
+"""Scheme and authority, without a path."""
+
+
 class HttpSettings(BaseModel):
     """The HTTP edge of one node.
 
     `rate_limited` False turns limits off; `loopback_exempt` lets this computer's own programs (the demo's replay) pass without.
     `tip_age_seconds_max` None: the chain's clock is not the wall's (a simulated chain), so its age says nothing.
+    `origins` are the names that clients reach this node by, such as "https://node.example": a request that was signed for another
+    name is refused; empty takes whatever name the request bears. `receipts_url` None: receipts.sqlite in the node's folder.
+    `event_*` bound streams of events: how many at a time, in all and for one client; how long one lasts before the client resumes;
+    how long a client may take nothing before it is dropped; after how much silence a comment keeps the connection open.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,3 +46,10 @@ class HttpSettings(BaseModel):
     tip_age_seconds_max: int | None = Field(default=3_600, ge=1)
     submissions_waiting_max: int = Field(default=20_000, ge=1)
     submissions_batch_max: int = Field(default=512, ge=1, le=4_096)
+    origins: tuple[Origin, ...] = ()
+    receipts_url: str | None = None
+    event_streams_max: int = Field(default=512, ge=1)
+    event_streams_of_client_max: int = Field(default=32, ge=1)
+    event_stream_seconds_max: float = Field(default=3_600, gt=0)
+    event_send_seconds_max: float = Field(default=30, gt=0)
+    event_silence_seconds_max: float = Field(default=15, gt=0)

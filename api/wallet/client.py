@@ -7,14 +7,15 @@ names. That is harmless for transactions, too: the same bytes count once.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
 import httpx2
 import stamina
 
 from api.wallet.errors import ClientProblem, Unreachable
-from ledger.codec import unpack
+from api.wallet.event_stream import StreamedEvent, read_events
+from ledger.codec import Packable, pack, unpack
 from ledger.errors import Code, Malformed
 from ledger.params import BLOCK_BYTES_MAX
 from ledger.schema import ListOf, Octets
@@ -32,6 +33,9 @@ RAW_LIMIT: Final = 200
 RAW_BYTES_MAX: Final = 4 * 2**20 + BLOCK_BYTES_MAX
 """What one answer with whole blocks may hold: a node stops after 4 MiB, but for one block that is larger."""
 RAW_BLOCKS: Final = ListOf(Octets(1, BLOCK_BYTES_MAX), 0, RAW_LIMIT)
+STREAM_SECONDS_MAX: Final = 60.0
+"""A stream that is silent for longer is dead: the node says something every 15 seconds."""
+STREAM_PAUSE_SECONDS: Final = 1.0
 PAGES_MAX: Final = 10_000
 """Bounds a loop over pages: a node whose cursors never end is not followed for ever."""
 
@@ -53,6 +57,8 @@ WAITED_TOO_LONG = Code(
 DROPPED = Code("client.dropped", "the node dropped the transaction {txid}", "Build it again, if it is still wanted.")
 
 Answer = Mapping[str, Any]
+SignRequest = Callable[[httpx2.Request], None]
+"""Adds an account's signature to a request (`api.wallet.request_signing.AccountSigner`); each attempt is signed anew."""
 
 
 class _Busy(Exception):
@@ -228,6 +234,91 @@ class Client:
         """`GET /v1/campaigns/{id}/pledges`: a page."""
         return self._page(f"/v1/campaigns/{campaign.hex()}/pledges", cursor, limit)
 
+    # --- receipts ---------------------------------------------------------------------------------------------------
+
+    def hand_over(self, receipt: bytes, lines: Sequence[Packable] = ()) -> Answer:
+        """`POST /v1/receipts`: a signed receipt's bytes and its lines; {id, is_new}. The same again is harmless."""
+        return self._json("POST", "/v1/receipts", content=pack((receipt, tuple(lines))))
+
+    def receipts(
+        self,
+        sign: SignRequest,
+        program: bytes | None = None,
+        period: int | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = PAGE_LIMIT,
+    ) -> Answer:
+        """`GET /v1/receipts`: a page of the signing account's own, the one that came last first."""
+        parameters = _given(program=program, period=period, cursor=cursor, limit=limit)
+        return self._json("GET", "/v1/receipts", parameters=parameters, sign=sign)
+
+    def receipt(self, sign: SignRequest, receipt: bytes) -> Answer:
+        """`GET /v1/receipts/{id}`: with its lines and its bytes."""
+        return self._json("GET", f"/v1/receipts/{receipt.hex()}", sign=sign)
+
+    def erase_receipt(self, sign: SignRequest, receipt: bytes) -> Answer:
+        """`DELETE /v1/receipts/{id}`: {erased}. Harmless a second time."""
+        return self._json("DELETE", f"/v1/receipts/{receipt.hex()}", sign=sign)
+
+    def erase_receipts(self, sign: SignRequest, program: bytes | None = None) -> Answer:
+        """`DELETE /v1/receipts`: all of the signing account's, or one program's."""
+        return self._json("DELETE", "/v1/receipts", parameters=_given(program=program), sign=sign)
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def events(
+        self,
+        *,
+        after: str | None = None,
+        account: str | None = None,
+        program: bytes | None = None,
+        kind: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[StreamedEvent]:
+        """`GET /v1/events`: what happens, as it happens, from `after` (an event's id) or from now on; `limit` of them, or for ever.
+
+        A connection that breaks is taken up again after the last event, so that none is missed and none comes twice. Raises
+        ClientProblem, or Unreachable where no attempt brings anything.
+        """
+        filters = _given(account=account, program=program, kind=kind)
+        position, left, attempts = after, limit, 0
+        while left is None or left > 0:
+            try:
+                for event in self._stream(position, {**filters, **_given(limit=left)}):
+                    attempts, position = 0, event.id
+                    if event.name != "stream.opened":
+                        left = None if left is None else left - 1
+                        yield event
+                fault: Exception | None = None
+            except (httpx2.TransportError, _Busy) as found:
+                fault = found
+            if left is not None and left <= 0:
+                return
+            attempts += 1
+            if fault is not None and attempts >= self._attempts_max:
+                raise self._given_up(fault) from None
+            pause = STREAM_PAUSE_SECONDS if fault is None else _pause_before_retry(fault)
+            self._sleep(STREAM_PAUSE_SECONDS if isinstance(pause, bool) else pause)
+
+    def _stream(self, position: str | None, parameters: Mapping[str, str | int]) -> Iterator[StreamedEvent]:
+        headers = {"accept": "text/event-stream"} | ({} if position is None else {"last-event-id": position})
+        with self._http.stream(
+            "GET", "/v1/events", params=parameters, headers=headers, timeout=STREAM_SECONDS_MAX
+        ) as response:
+            if response.status_code in (429, 503):
+                response.read()
+                raise _Busy(response)
+            if not response.is_success:
+                response.read()
+                raise self._problem_of(response)
+            yield from read_events(response.iter_lines())
+
+    def _given_up(self, fault: Exception) -> ClientProblem:
+        if isinstance(fault, _Busy):
+            return self._problem_of(fault.response)
+        return Unreachable.of_code(UNREACHABLE, url=self.url, reason=str(fault) or type(fault).__name__)
+
     # --- service ----------------------------------------------------------------------------------------------------
 
     def is_alive(self) -> bool:
@@ -292,8 +383,9 @@ class Client:
         *,
         parameters: Mapping[str, str | int] | None = None,
         content: bytes | None = None,
+        sign: SignRequest | None = None,
     ) -> Answer:
-        response = self._request(method, path, parameters=parameters, content=content)
+        response = self._request(method, path, parameters=parameters, content=content, sign=sign)
         try:
             answer = response.json()
         except ValueError:
@@ -310,18 +402,18 @@ class Client:
         parameters: Mapping[str, str | int] | None = None,
         content: bytes | None = None,
         accept: str | None = None,
+        sign: SignRequest | None = None,
     ) -> httpx2.Response:
         """The answer of success. Raises ClientProblem or Unreachable once trying again has not helped."""
         headers = {} if content is None else {"content-type": MSGPACK}
         if accept is not None:
             headers["accept"] = accept
         try:
-            response = self._send(method, path, parameters, content, headers)
+            response = self._send(method, path, parameters, content, headers, sign)
         except _Busy as fault:
             response = fault.response
         except httpx2.TransportError as fault:
-            reason = str(fault) or type(fault).__name__
-            raise Unreachable.of_code(UNREACHABLE, url=self.url, reason=reason) from None
+            raise self._given_up(fault) from None
         if response.is_success:
             return response
         raise self._problem_of(response)
@@ -333,6 +425,7 @@ class Client:
         parameters: Mapping[str, str | int] | None,
         content: bytes | None,
         headers: Mapping[str, str],
+        sign: SignRequest | None,
     ) -> httpx2.Response:
         for attempt in stamina.retry_context(
             on=_pause_before_retry,
@@ -341,7 +434,12 @@ class Client:
             wait_max=PAUSE_SECONDS_MAX,
         ):
             with attempt:
-                response = self._http.request(method, path, params=parameters, content=content, headers=dict(headers))
+                request = self._http.build_request(
+                    method, path, params=parameters, content=content, headers=dict(headers)
+                )
+                if sign is not None:
+                    sign(request)
+                response = self._http.send(request)
                 if response.status_code in (429, 503):
                     raise _Busy(response)
                 return response
@@ -351,8 +449,7 @@ class Client:
         try:
             return self._http.request(method, path)
         except httpx2.TransportError as fault:
-            reason = str(fault) or type(fault).__name__
-            raise Unreachable.of_code(UNREACHABLE, url=self.url, reason=reason) from None
+            raise self._given_up(fault) from None
 
     def _problem_of(self, response: httpx2.Response) -> ClientProblem:
         """The problem that a refusal describes (RFC 9457); one without a code is not from a node."""
@@ -379,6 +476,12 @@ def _dropped_problem(txid: TxId, status: Answer) -> ClientProblem:
     known = Code.catalogue.get(code)
     detail = str(status.get("detail") or (known.text if known else "the node dropped the transaction"))
     return ClientProblem(code, detail, str(status.get("advice") or (known.advice if known else DROPPED.advice)))
+
+
+def _given(**parameters: str | int | bytes | None) -> dict[str, str | int]:
+    """The parameters that have a value; ids as hex."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in given.items()}
 
 
 def _segment(text: str) -> str:

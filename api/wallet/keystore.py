@@ -16,7 +16,6 @@ Costs are read from the file, so each is bounded before any memory is taken. The
 """
 
 import base64
-import contextlib
 import json
 import os
 import secrets
@@ -33,6 +32,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from api.wallet.errors import WalletError
 from api.wallet.mnemonic import ENTROPY_BYTE_COUNTS, PASSPHRASE_BYTES_MAX, Entropy
+from api.wallet.whole_file import write_whole
 from ledger.errors import Code
 
 FORMAT: Final = "fansumer-keystore"
@@ -201,26 +201,16 @@ def open_content(data: bytes, passphrase: str) -> Content:
 def save_keystore(path: Path, data: bytes, *, replace: bool = False) -> None:
     """Write the bytes of a keystore, whole or not at all, readable by its owner only (0600).
 
-    The bytes reach the disk (fsync) under another name before the name is taken; the folder is synced after.
     Raises WalletError keystore.already_there (unless `replace`) or keystore.file_failed.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         if not replace and path.exists():
             raise WalletError(ALREADY_THERE, path=str(path))
-        _write_new_file(temporary, data)
-        if replace:
-            temporary.replace(path)
-        else:
-            _link_or_rename(temporary, path)
-        _sync_folder(path.parent)
+        write_whole(path, data, replace=replace)
     except FileExistsError:
         raise WalletError(ALREADY_THERE, path=str(path)) from None
     except OSError as error:
         raise WalletError(FILE_FAILED, path=str(path), reason=error.strerror or "unknown reason") from None
-    finally:
-        with contextlib.suppress(OSError):  # it is gone, or the fault that is being reported hides it
-            temporary.unlink()
 
 
 def load_keystore(path: Path, passphrase: str) -> Content:
@@ -340,38 +330,3 @@ def _read_content(clear: bytes) -> Content:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise WalletError(DAMAGED, reason="its clear text is not of version 1") from None
     return Content(Entropy(entropy), pairs)
-
-
-def _write_new_file(path: Path, data: bytes) -> None:
-    """Make a file of mode 0600 that did not exist, and see its bytes onto the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _link_or_rename(temporary: Path, path: Path) -> None:
-    """Take the name `path` only if it is free. Raises FileExistsError.
-
-    A hard link does that in one step; where a file system has none, a look and a rename come close.
-    """
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        if path.exists():
-            raise FileExistsError from None
-        temporary.replace(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    """See the new name onto the disk, where a folder can be opened for that."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,13 +1,17 @@
 """What a fan's wallet does with a receipt: check it at the till, show it, and find it again in the settled entry."""
 
 import json
+from base64 import b64decode
+from binascii import Error
+from collections.abc import Mapping
 from typing import Any, Final
 
-from api.wallet.errors import WalletError
+from api.receipts.lines import lines_root, read_lines
+from api.wallet.errors import Unreachable, WalletError
 from api.wallet.sealing import BAD_OPENING, Opening, opening_from_mapping
 from ledger.address import encode_address
-from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash, receipt_is_signed
-from ledger.errors import Code
+from ledger.domains.loyalty.receipts import SignedReceipt, decode_receipt, receipt_hash, receipt_is_signed
+from ledger.errors import Code, Malformed
 from ledger.policy import address_of_key
 from ledger.types import Address, ChainId, Timestamp
 
@@ -28,6 +32,12 @@ NOT_IN_OPENING = Code(
     "receipt.not_in_opening",
     "the settled entry of period {period} does not hold this receipt",
     "Show the receipt to the shop: it was left out.",
+)
+
+BAD_KEPT = Code(
+    "client.bad_receipt",
+    "what the node keeps as this receipt is not what a till signed: {reason}",
+    "Compare it with your own copy, and ask another node.",
 )
 
 
@@ -60,6 +70,24 @@ def describe_receipt(signed: SignedReceipt, prefix: str | None) -> dict[str, Any
         "points": receipt.points,
         "signed": True,
     }
+
+
+def read_kept_receipt(answer: Mapping[str, Any], chain_id: ChainId) -> SignedReceipt:
+    """The receipt in an answer to `GET /v1/receipts/{id}`, checked: its id, the till's signature, every line.
+
+    Raises Unreachable client.bad_receipt, WalletError receipt.not_signed.
+    """
+    try:
+        signed = decode_receipt(b64decode(answer["signed"], validate=True))
+        lines = read_lines(answer["lines"])
+    except (KeyError, TypeError, Error, ValueError, Malformed) as fault:
+        raise Unreachable.of_code(BAD_KEPT, reason=f"{type(fault).__name__} {fault}") from None
+    if receipt_hash(signed.receipt, signed.salt).hex() != answer.get("id"):
+        raise Unreachable.of_code(BAD_KEPT, reason="it is another receipt")
+    if lines_root(signed.salt, lines) != signed.receipt.lines_root:
+        raise Unreachable.of_code(BAD_KEPT, reason="its lines are others")
+    check_receipt(signed, chain_id)
+    return signed
 
 
 def explain_entry(opening: Opening) -> str:

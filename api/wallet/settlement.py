@@ -11,7 +11,6 @@ second one would have started from the wrong one.
 
 import base64
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +35,7 @@ from api.wallet.sealing import (
     opening_to_mapping,
     seal_entry,
 )
+from api.wallet.whole_file import write_whole
 from ledger.domains.loyalty.earn import Earn, SealedEntry
 from ledger.domains.loyalty.receipts import SignedReceipt, receipt_is_signed
 from ledger.errors import Code
@@ -106,15 +106,9 @@ class SettlementBook:
 
     def save(self) -> None:
         """Write the book, whole or not at all, readable by its owner only. Raises WalletError settlement.bad_book."""
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump(self._to_mapping(), file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
+            write_whole(self.path, json.dumps(self._to_mapping()).encode())
         except OSError as fault:
             raise WalletError(BAD_BOOK, path=str(self.path), reason=fault.strerror or "it cannot be written") from None
 

@@ -16,6 +16,7 @@ from api.wallet.derivation import derive_main_seed, derive_program_seed
 from api.wallet.enrolment import Invitation, JoinRequest, request_join
 from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.mnemonic import MasterSeed
+from api.wallet.request_signing import AccountSigner
 from ledger.address import decode_address, encode_address
 from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
@@ -90,6 +91,11 @@ class Wallet:
     def program_signer(self, program: ProgramId) -> Signer:
         """The one account that this wallet shows to `program`."""
         return Signer.of_seed(derive_program_seed(self._master, program))
+
+    def owner(self, program: ProgramId) -> AccountSigner:
+        """Signs requests for what belongs to the account for `program` alone."""
+        signer = self.program_signer(program)
+        return AccountSigner(signer, self.address_text(signer.address))
 
     def address_text(self, address: Address) -> str:
         """An address as this chain writes it."""

@@ -13,6 +13,8 @@ from ledger.reward import Payee
 from ledger.types import Address, Amount, Timestamp
 from node.chain import Chain
 from node.clock import Clock
+from node.errors import NodeError
+from node.health import Health
 from node.mempool.pool import Mempool
 from node.mining.search import NonceSearch
 from node.tip import AcceptedBlock, Template, TipChanged
@@ -43,10 +45,12 @@ class Miner:
         mempool: Mempool,
         clock: Clock,
         lock: threading.RLock,
+        health: Health,
         payout: Address,
         workers: int,
     ) -> None:
         self._chain, self._mempool, self._clock, self._lock = chain, mempool, clock, lock
+        self._health = health
         self._payout = payout
         self._search = NonceSearch(workers)
         self._stop = threading.Event()
@@ -63,7 +67,7 @@ class Miner:
 
     def mine_one(self, time: Timestamp) -> AcceptedBlock | None:
         """Build, search and publish one block with the given time; None if the tip changed or the miner was closed meanwhile."""
-        with self._lock:
+        with self._lock, self._health.writing():
             job_id = self._search.present_job()
             if self._stop.is_set():
                 return None
@@ -71,7 +75,7 @@ class Miner:
         nonce = self._search.search(struct_prefix(template), template.target, job_id)
         if nonce is None:
             return None
-        with self._lock:
+        with self._lock, self._health.writing():
             return self._chain.accept_block(with_nonce(template, nonce))
 
     def earliest_time(self) -> Timestamp:
@@ -87,15 +91,21 @@ class Miner:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        with self._health.watching("miner"):
+            self._mine_until_stopped()
+
+    def _mine_until_stopped(self) -> None:
+        while not (self._stop.is_set() or self._health.is_broken.is_set()):
             now = self._clock.now()
             if now < self.earliest_time():
                 self._stop.wait(POLL_SECONDS)
                 continue
             try:
                 self.mine_one(now)
+                self._health.note_store(None)
             except LedgerError as fault:
                 log.warning("miner.refused", code=fault.code.name, reason=str(fault))
+                self._health.note_store(fault if isinstance(fault, NodeError) else None)
                 self._stop.wait(1)
 
     def close(self) -> None:

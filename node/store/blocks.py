@@ -57,7 +57,7 @@ class BlockStore:
     def header(self, block_hash: BlockHash) -> KnownHeader | None:
         """The header with this hash, if it is known."""
         row = self._connection.execute(self._header, {"wanted": block_hash}).first()
-        return None if row is None else _known(row)
+        return None if row is None else self._known(row)
 
     def body(self, block_hash: BlockHash) -> Block | None:
         """The whole block with this hash, if it is here."""
@@ -68,7 +68,7 @@ class BlockStore:
         """A block that was whole when it was written. Raises `store.corrupt`, never what would blame the block."""
         try:
             return Block.decode(data)
-        except Malformed as fault:
+        except (Malformed, TypeError) as fault:
             raise corrupt_store(self._connection, str(fault)) from fault
 
     def add(self, known: KnownHeader, block_bytes: bytes) -> None:
@@ -95,12 +95,14 @@ class BlockStore:
 
     def deactivate(self, height: Height) -> Undo:
         """Take the active block at `height` off the chain; returns how to undo it."""
-        data = self._connection.execute(select(undo.c.data).where(undo.c.height == height)).scalar_one()
+        data = self._connection.execute(select(undo.c.data).where(undo.c.height == height)).scalar()
+        if data is None:
+            raise corrupt_store(self._connection, f"undo of block {height} is missing")
         for table in (active, undo):
             self._connection.execute(delete(table).where(table.c.height == height))
         try:
             return Undo.decode(data)
-        except Malformed as fault:
+        except (Malformed, TypeError) as fault:
             raise corrupt_store(self._connection, f"undo of block {height}: {fault}") from fault
 
     def condemn(self, block_hash: BlockHash, code: str) -> None:
@@ -121,7 +123,8 @@ class BlockStore:
         found = [tip]
         while self.active_hash(found[-1].height) != found[-1].hash:
             parent = self.header(found[-1].header.previous)
-            assert parent is not None, "a known header's parent is known"
+            if parent is None:
+                raise corrupt_store(self._connection, "a known header's parent is missing")
             found.append(parent)
         return found[::-1]
 
@@ -141,7 +144,7 @@ class BlockStore:
         joined = headers.join(active, headers.c.hash == active.c.hash)
         query = select(headers).select_from(joined).order_by(active.c.height)
         for row in self._connection.execute(query, execution_options={"yield_per": 10_000}):
-            yield _known(row)
+            yield self._known(row)
 
     def active_blocks(self, first: Height) -> Iterator[Block]:
         """The active chain's blocks from the height `first` on."""
@@ -150,8 +153,15 @@ class BlockStore:
         for row in self._connection.execute(query, execution_options={"yield_per": 16}):
             yield self._decode(row[0])
 
+    def _known(self, row: Row[tuple[object, ...]]) -> KnownHeader:
+        """A header that was good when it was written. Raises `store.corrupt`."""
+        try:
+            return _decode_header(row)
+        except (Malformed, TypeError, ValueError, OverflowError) as fault:
+            raise corrupt_store(self._connection, f"a header: {fault}") from fault
 
-def _known(row: Row[tuple[object, ...]]) -> KnownHeader:
+
+def _decode_header(row: Row[tuple[object, ...]]) -> KnownHeader:
     height, header = Height(row.height), Header.decode(row.raw)
     return KnownHeader(
         hash=BlockHash(row.hash),

@@ -1,8 +1,10 @@
 """Opening a database: pragmas, exclusive use, schema version, and faults in words."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.pool import StaticPool
 
 from ledger.errors import Code
@@ -44,6 +46,21 @@ STORE_FULL = Code(
     "the disk of the store {path} is full",
     "Make room on the disk and try again; what was committed before is safe.",
 )
+STORE_READ_ONLY = Code(
+    "store.read_only",
+    "the store {path} can't be written",
+    "Check the permissions of its folder and files, and whether its disk is mounted for reading only.",
+)
+STORE_FOLDER = Code(
+    "store.folder",
+    "the data folder {path} can't be used: {reason}",
+    "Check its permissions, or name another data folder.",
+)
+STORE_LOST = Code(
+    "store.lost",
+    "the store {path} was moved or deleted while the node ran",
+    "Put it back where it was, or stop the node: what it took in now would be gone with the deleted file.",
+)
 STORE_CORRUPT = Code(
     "store.corrupt",
     "the store {path} is damaged: {reason}",
@@ -59,7 +76,34 @@ def open_engine(url: str, *, read_only: bool = False) -> Engine:
     options: dict[str, Any] = {} if parsed.database else {"poolclass": StaticPool}
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10}, **options)
     event.listen(engine, "connect", _configure_reader if read_only else _configure_writer)
+    if parsed.database and not read_only:
+        _watch_files(engine, parsed.database)
     return engine
+
+
+def _watch_files(engine: Engine, path: str) -> None:
+    """Let no commit go to a file that has no name any more: it takes what is written as before, and that vanishes with it."""
+    names = (path, f"{path}-wal")
+
+    def remember(_connection: Any, record: Any) -> None:
+        if Path(path).exists() and not os.access(path, os.W_OK):
+            raise NodeError(STORE_READ_ONLY, path=path)  # SQLite would open it all the same, and refuse the first block
+        record.info["files"] = dict.fromkeys(names)
+
+    def compare(connection: Connection) -> None:
+        known: dict[str, tuple[int, int] | None] = connection.info["files"]
+        for name in names:
+            try:
+                found = Path(name).stat()
+                place = (found.st_dev, found.st_ino)
+            except OSError:
+                place = None
+            known[name] = known[name] or place
+            if place != known[name]:
+                raise NodeError(STORE_LOST, path=path)
+
+    event.listen(engine, "connect", remember)
+    event.listen(engine, "commit", compare)
 
 
 def _configure_writer(connection: Any, _record: Any) -> None:
@@ -82,6 +126,12 @@ def _configure_reader(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
+def folder_of_database(url: str) -> list[Path]:
+    """The folder of an SQLite file: two nodes with data folders of their own must not meet in one database."""
+    parsed = make_url(url)
+    return [Path(parsed.database).resolve().parent] if parsed.get_backend_name() == "sqlite" and parsed.database else []
+
+
 class StoreLock:
     """Exclusive use of a data folder by one process, given back when the process ends, however it ends."""
 
@@ -90,18 +140,26 @@ class StoreLock:
             folder.mkdir(parents=True, exist_ok=True)
             self._file: int | None = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as fault:
-            raise NodeError(STORE_FAILED, reason=str(fault)) from fault
+            raise _explain_folder(fault, folder) from fault
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as fault:
             os.close(self._file)
-            raise NodeError(STORE_IN_USE, path=str(folder)) from fault
+            raise _explain_folder(fault, folder) from fault
 
     def release(self) -> None:
         """Let another process use the folder; harmless a second time."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _explain_folder(fault: OSError, folder: Path) -> NodeError:
+    if fault.errno in (errno.EWOULDBLOCK, errno.EACCES) and fault.filename is None:  # it was locking that failed
+        return NodeError(STORE_IN_USE, path=str(folder))
+    if fault.errno == errno.ENOSPC:
+        return NodeError(STORE_FULL, path=str(folder))
+    return NodeError(STORE_FOLDER, path=str(folder), reason=fault.strerror or "unknown reason")
 
 
 class ManyKeys:
@@ -155,13 +213,26 @@ def corrupt_store(connection: Connection, reason: str) -> NodeError:
     return NodeError(STORE_CORRUPT, path=str(connection.engine.url.database), reason=reason)
 
 
+@contextmanager
+def faults_explained(url: str) -> Iterator[None]:
+    """What the database at `url` complains of within is told in words. Raises `NodeError`."""
+    try:
+        yield
+    except DatabaseError as fault:
+        raise explain_fault(fault, str(make_url(url).database)) from fault
+
+
 def explain_fault(fault: DatabaseError, path: str) -> NodeError:
     """The database's complaint as an error that says what to do."""
     reason = str(fault.orig)
-    if "malformed" in reason or "not a database" in reason:
+    # The node never writes a row twice: a rule of the schema that is broken means rows that are not where they were written.
+    is_damage = isinstance(fault, IntegrityError) or "already exists" in reason
+    if is_damage or "malformed" in reason or "not a database" in reason:
         return NodeError(STORE_CORRUPT, path=path, reason=reason)
     if "is locked" in reason:
         return NodeError(STORE_IN_USE, path=path)
     if "is full" in reason or "No space left" in reason:
         return NodeError(STORE_FULL, path=path)
+    if "readonly database" in reason:
+        return NodeError(STORE_READ_ONLY, path=path)
     return NodeError(STORE_FAILED, reason=reason)

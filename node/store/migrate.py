@@ -20,25 +20,27 @@ STORE_NEWER = Code(
 )
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+VERSION_TABLE = "alembic_version"
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine, migrations: Path = MIGRATIONS, version_table: str = VERSION_TABLE) -> None:
     """Bring the schema up to date. Raises `store.newer`, `store.corrupt` or `store.failed`."""
-    script = ScriptDirectory(str(MIGRATIONS))
+    script = ScriptDirectory(str(migrations))
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "sqlite":
                 # The driver begins no transaction for DDL; without one, a crash would leave half of the tables.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
-            found = MigrationContext.configure(connection).get_current_revision()
+            found = MigrationContext.configure(connection, opts={"version_table": version_table}).get_current_revision()
             known = {revision.revision for revision in script.walk_revisions()}
             if found is not None and found not in known:
                 raise NodeError(STORE_NEWER, found=found)
             if found == script.get_current_head():
                 return
             config = Config()
-            config.set_main_option("script_location", str(MIGRATIONS))
+            config.set_main_option("script_location", str(migrations))
             config.attributes["connection"] = connection
+            config.attributes["version_table"] = version_table
             command.upgrade(config, "head")
     except DatabaseError as fault:
         raise explain_fault(fault, str(engine.url.database)) from fault

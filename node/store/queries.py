@@ -72,6 +72,7 @@ class Queries:
         self._record_queries(limit)
         self._history_queries(limit)
         self._listing_queries(limit)
+        self._block_event_queries(limit)
 
     def _chain_queries(self, limit: Any) -> None:
         on_active = active.join(headers, headers.c.hash == active.c.hash)
@@ -202,3 +203,22 @@ class Queries:
             .limit(limit)
         )
         self.listing = Query(self._dialect, page, "parent", "kind", "height", "sequence", "limit")
+
+    def _block_event_queries(self, limit: Any) -> None:
+        joined = history.join(
+            transactions,
+            (transactions.c.height == history.c.height) & (transactions.c.position == history.c.place - 1),
+            isouter=True,
+        )
+        of_block = (
+            select(history.c.sequence, history.c.name, history.c.data, transactions.c.txid)
+            .select_from(joined)
+            .where(history.c.height == bindparam("height", type_=BigInteger))
+            .where(history.c.sequence >= bindparam("sequence", type_=BigInteger))
+            .distinct()
+            .order_by(history.c.sequence)
+            .limit(limit)
+        )
+        of_subject = of_block.where(history.c.subject == _wanted("subject"))
+        self.block_events = Query(self._dialect, of_block, "height", "sequence", "limit")
+        self.block_events_of = Query(self._dialect, of_subject, "height", "sequence", "limit", "subject")

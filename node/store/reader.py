@@ -108,6 +108,15 @@ class HistoryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockEventRow:
+    """Something that happened in a block. `txid` is None for due work and rewards."""
+
+    sequence: int
+    txid: TxId | None
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
 class ListedRow:
     """An object of a list, and the event that put it there."""
 
@@ -339,6 +348,17 @@ class Snapshot:
         """What a transaction did, in order."""
         rows = self._queries.events_of.rows(self._cursor, place.height, place.position + 1, EVENTS_MAX)
         return [decode_event(name, data) for _, name, data in rows]
+
+    def block_events(self, height: Height, first: int, limit: int, subject: bytes | None = None) -> list[BlockEventRow]:
+        """What happened in the active block at `height` from the sequence number `first` on; `subject` keeps one history's."""
+        if subject is None:
+            rows = self._queries.block_events.rows(self._cursor, height, first, limit)
+        else:
+            rows = self._queries.block_events_of.rows(self._cursor, height, first, limit, subject)
+        return [
+            BlockEventRow(sequence, None if txid is None else TxId(txid), decode_event(name, data))
+            for sequence, name, data, txid in rows
+        ]
 
     def event_at(self, subject: bytes, position: Position) -> Event:
         """The event of `subject` at a position that a list named."""

@@ -11,6 +11,7 @@ from ledger.merkle import IncrementalTree
 from ledger.state import SlotContent, Stored, decode_record
 from ledger.transition import Transition, Undo
 from ledger.types import Hash, RecordKey, Slot
+from node.store.damage import check_types, present
 from node.store.engine import Bulk, ManyKeys, corrupt_store
 from node.store.tables import records
 
@@ -59,7 +60,7 @@ class StoreState:
                 del self._known[old]
         try:
             found = None if row is None else Stored(Slot(row[0]), row[1], decode_record(key, unpack(row[1])))
-        except Malformed as fault:
+        except (Malformed, TypeError) as fault:
             raise corrupt_store(self._connection, f"record {key.hex()}: {fault}") from fault
         self._known[key] = found
         return found
@@ -73,8 +74,8 @@ class StoreState:
 
     def next_free(self, slot: Slot) -> Slot:
         """The free slot that follows the free slot `slot`."""
-        found = self._connection.execute(self._free, {"wanted": slot}).scalar_one()
-        return Slot(found)
+        found = self._connection.execute(self._free, {"wanted": slot}).scalar()
+        return Slot(present(self._connection, found, f"slot {slot}"))
 
     def first_key(self, prefix: bytes, after: RecordKey) -> RecordKey | None:
         """The smallest key of a table that is greater than `after`. Remembered: every block asks for the next due work."""
@@ -133,8 +134,9 @@ class StoreState:
         slots: Any = [slot for slot, _ in undo.contents]
         found = dict(map(tuple, self._slots.rows(slots)))
         for slot, _ in undo.contents:
-            assert slot in found, f"slot {slot} of a connected block is missing"
-            self._known.pop(found[slot] or b"", None)
+            if slot not in found:
+                raise corrupt_store(self._connection, f"slot {slot} is missing")
+            self._known.pop(RecordKey(found[slot] or b""), None)
         for _, old in undo.contents:
             if old is not None:
                 self._known.pop(old.key, None)
@@ -156,7 +158,8 @@ class StateTree:
         self.tree = IncrementalTree()
 
     def rebuild(self, connection: Connection) -> None:
-        """Read every slot in order."""
+        """Read every slot in order. Raises `store.corrupt`."""
+        check_types(connection)
         query = select(records.c.slot, records.c.key, records.c.value, records.c.next_free).order_by(records.c.slot)
         rows = connection.execute(query, execution_options={"yield_per": 10_000})
         self.tree = IncrementalTree(

@@ -103,6 +103,7 @@ class BranchingChain(Scenario):
             state_root=mined.root,
             history_root=self._history.root(),
             transaction_count=len(leaves),
+            slot_count=mined.transition.slot_count,
             payees=mined.payees,
         ).encode()
         coinbase = coinbase_format.build(

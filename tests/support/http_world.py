@@ -1,5 +1,6 @@
 """A node on which something of every kind is found behind the API, and signed transactions that it has not seen yet."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +14,33 @@ from hypothesis import strategies as st
 from api.http.app import create_app
 from api.http.rendering import show_hash
 from api.http.settings import HttpSettings
+from api.receipts.lines import lines_root
+from api.receipts.store import KeptReceipt
 from ledger.address import encode_address
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.state import PUBLISH
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.loyalty.earn import Earn
+from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, receipt_hash, sign_receipt
 from ledger.domains.rewards.redeem import Redeem
 from ledger.errors import LedgerError
 from ledger.registry import KINDS
 from ledger.transaction import Prepaid, Transaction
-from ledger.types import Address, Amount, CampaignId, Height, HoldId, Points, ProgramId, RewardId, Timestamp, TxId
+from ledger.types import (
+    Address,
+    Amount,
+    CampaignId,
+    Hash,
+    Height,
+    HoldId,
+    Points,
+    ProgramId,
+    ReceiptHash,
+    RewardId,
+    Timestamp,
+    TxId,
+)
 from tests.support.live_shop import MINER, LiveShop
 from tests.support.memory_chain import Signer
 from tests.support.random_payloads import Ids, values_of
@@ -48,6 +65,7 @@ class HttpWorld:
     payloads: list[tuple[str, Any, Signer]] = field(default_factory=list)
     cursors: dict[str, list[tuple[dict[str, Any], str]]] = field(default_factory=dict)
     """By operation: what stood in the path, and the cursor to its next page."""
+    receipts: list[ReceiptHash] = field(default_factory=list)
     _last: Transaction | None = None
 
     def text(self, address: bytes) -> str:
@@ -84,13 +102,39 @@ class HttpWorld:
         self._last = random.choice(makers)(random)
         return self._last
 
+    def sign_receipt(self, random: Random) -> SignedReceipt:
+        """A receipt of the till for FAN, without lines; each is new. It is among `receipts` from now on."""
+        chain, salt = self.shop.chain, random.randbytes(32)
+        receipt = Receipt(
+            version=1,
+            program=self.shop.program,
+            terms_version=1,
+            member=FAN.address,
+            till=TILL.key,
+            sequence=len(self.receipts),
+            time=Timestamp(chain.clock.now()),
+            net_cents=random.randint(0, 10_000),
+            paid_with_points_cents=0,
+            codes=(),
+            lines_root=Hash(lines_root(salt, ())),
+            points=Points(0),
+        )
+        self.receipts.append(receipt_hash(receipt, salt))
+        return sign_receipt(receipt, salt, self.shop.node.chain.chain_id, TILL.seeds[0])
+
+    def keep_receipt(self, random: Random) -> ReceiptHash:
+        """The id of a receipt of FAN's that lies in the store, whatever was erased before."""
+        kept = KeptReceipt(self.sign_receipt(random), (), 0, Timestamp(self.shop.chain.clock.now()))
+        asyncio.run(self.app.state.services.receipts.run(lambda store: store.add(kept)))
+        return kept.id
+
     def mine(self) -> None:
         """Take what waits into a block."""
         self.shop.chain.mine_block()
 
     def close(self) -> None:
         """Close the API and the node."""
-        self.app.state.services.submissions.close()
+        self.app.state.services.close()
         self.shop.close()
 
     def _sign_transfer(self, random: Random) -> Transaction:
@@ -155,7 +199,9 @@ def open_http_world(folder: Path) -> HttpWorld:
     waiting = chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(10_000)), author=STRANGER)
     chain.submit(waiting)
     txids.append(waiting.txid)
-    app = create_app(shop.node, HttpSettings(rate_limited=False, tip_age_seconds_max=None))
+    app = create_app(
+        shop.node, HttpSettings(rate_limited=False, tip_age_seconds_max=None, event_stream_seconds_max=0.01)
+    )
     world = HttpWorld(shop, app, reward, [hold], programs, [funded, failed, still_open], txids)
     world.payloads = _draw_payloads(world)
     return world

@@ -21,10 +21,16 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Final
 
+import httpx2
 import schemathesis
 from schemathesis.transport.serialization import Binary
 
+from api.wallet.builder import Signer as WalletSigner
+from api.wallet.request_signing import AccountSigner
+from ledger.codec import pack
+from ledger.domains.loyalty.receipts import encode_receipt
 from tests.support.http_world import HttpWorld
+from tests.support.shop import FAN
 
 REAL_PARAMETERS_SHARE: Final = 0.66
 REAL_REQUESTS_SHARE: Final = 0.9
@@ -41,6 +47,9 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "trust": lambda world: [block for block in world.blocks if len(block) == 64],
     "event": lambda _: ["points.earned", "coin.moved"],
     "limit": lambda _: [1, 2, 50],
+    "receipt": lambda world: [receipt.hex() for receipt in world.receipts] or ["5f" * 32],
+    "account": lambda world: world.addresses,
+    "kind": lambda _: ["points.earned", "coin.moved"],
 }
 
 Prepare = Callable[[schemathesis.Case, HttpWorld, Random], None]
@@ -59,7 +68,45 @@ def send_signed_transaction(case: schemathesis.Case, world: HttpWorld, random: R
         case.body = {"transaction": b64encode(raw).decode()}
 
 
+def hand_signed_receipt_over(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A receipt that the till signed, as canonical bytes or in JSON."""
+    raw = encode_receipt(world.sign_receipt(random))
+    if case.media_type == MSGPACK:
+        case.body = as_binary(pack((raw, ())))
+    else:
+        case.media_type = "application/json"
+        case.body = {"receipt": b64encode(raw).decode(), "lines": []}
+
+
+def sign_as_fan(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """The headers of RFC 9421 by FAN's key, over method and target."""
+    if case.operation.label.endswith("{receipt}"):
+        case.path_parameters["receipt"] = world.keep_receipt(random).hex()
+    owner = WalletSigner.of_seed(FAN.seeds[0])
+    clock = world.shop.chain.clock
+    signer = AccountSigner(
+        owner, world.text(FAN.address), lambda: float(clock.now()), lambda: f"{random.getrandbits(99):x}"
+    )
+    prepared = httpx2.Request(**_prepared(case))
+    signer(prepared)
+    for name in ("fansumer-account", "fansumer-policy"):
+        case.headers.pop(name.title(), None)
+    case.headers.update(
+        {"Signature": prepared.headers["signature"], "Signature-Input": prepared.headers["signature-input"]}
+    )
+
+
+def _prepared(case: schemathesis.Case) -> dict[str, Any]:
+    sent = case.as_transport_kwargs(base_url="http://testserver")
+    return {"method": sent["method"], "url": sent["url"], "params": sent.get("params") or None}
+
+
 REQUESTS: Final[Mapping[str, Prepare]] = {
+    "POST /v1/receipts": hand_signed_receipt_over,
+    "GET /v1/receipts": sign_as_fan,
+    "DELETE /v1/receipts": sign_as_fan,
+    "GET /v1/receipts/{receipt}": sign_as_fan,
+    "DELETE /v1/receipts/{receipt}": sign_as_fan,
     "POST /v1/transactions": send_signed_transaction,
     "POST /v1/transactions/dry-run": send_signed_transaction,
 }

@@ -50,7 +50,7 @@ class WalletNode:
 def open_wallet_node(folder: Path) -> Iterator[WalletNode]:
     """A node that knows nothing but its genesis."""
     chain = LiveChain(folder, sim_params(main_signer("owner").address, main_signer("till").address))
-    app = create_app(chain.node, HttpSettings(rate_limited=False))
+    app = create_app(chain.node, HttpSettings(rate_limited=False, event_stream_seconds_max=0.05))
     with TestClient(app, base_url="http://node") as http:
         yield WalletNode(chain, Client("http://node", http=http, sleep=lambda _: chain.mine_block()))
     chain.node.close()

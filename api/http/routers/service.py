@@ -27,11 +27,16 @@ async def read_health(request: Request) -> Response:
 
 @router.get("/readyz", summary="Is the node ready", responses=answers(ReadyAnswer))
 async def read_readiness(request: Request) -> Response:
-    """Whether the store can be read, transactions are taken in, and the tip is fresh. A problem with 503 says what is wrong."""
+    """Whether the store can be read and written, transactions are taken in, the miner lives, and the tip is fresh.
+
+    A problem with 503 says what is wrong: `node.broken`, `node.thread_died`, what the store said when a block was to be written
+    (`store.full`), or `http.not_ready`.
+    """
     services = services_of(request)
     tip = _read_tip(services.reader)
     age_s = max(services.node.clock.now() - tip.header.time, 0)
     maximum = services.settings.tip_age_seconds_max
+    services.node.health.check()
     if services.submissions.broken:
         raise RequestFault(NOT_READY, reason="it stopped at a broken invariant")
     if maximum is not None and age_s > maximum:

@@ -95,7 +95,7 @@ def test_no_node_is_exit_code_two_and_says_what_to_do(terminal: Terminal, monkey
     def refuse(*_: Any, **__: Any) -> None:
         raise httpx2.ConnectError("connection refused")
 
-    monkeypatch.setattr(httpx2.Client, "request", refuse)
+    monkeypatch.setattr(httpx2.Client, "send", refuse)
     error = terminal.fail("chain", "info", "--url", "http://127.0.0.1:1", expect=2)
     assert "no node answers at http://127.0.0.1:1" in error
     assert "fansumer up" in error

@@ -16,6 +16,7 @@ from api.service import bind_port
 from ledger.networks import NETWORKS
 from ledger.params import params_to_mapping
 from node.errors import NodeError
+from node.health import Health
 from node.store.engine import StoreLock
 from tests.api.cli.conftest import Terminal
 
@@ -120,3 +121,19 @@ def test_an_address_that_cannot_be_listened_on_is_told_apart_from_a_taken_port(
     monkeypatch.setattr(socket, "socket", lambda *_: listener)
     assert code_of(bind_port, "203.0.113.1", 80) == code
     listener.close.assert_called_once()
+
+
+def test_a_node_at_a_broken_invariant_closes_itself_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Mock(url="http://node", service=Mock(is_serving=True))
+    running.node.health = Health()
+    running.check = lambda: up.Running.check(running)
+    monkeypatch.setattr(up.signal, "signal", lambda *_: None)  # Ctrl-C stays the test run's
+    with pytest.raises(AssertionError), running.node.health.writing():
+        raise AssertionError("points do not add up")
+    assert code_of(up._serve, running, QUIET, lambda _: []) == "node.broken"
+    running.close.assert_called_once()
+    running.node.health = Health()
+    running.service.is_serving = False
+    assert code_of(up._serve, running, QUIET, lambda _: []) == "api.stopped"

@@ -19,7 +19,8 @@ from tests.support.memory_chain import Signer
 from tests.support.shop import FAN, FRIEND, OWNER
 
 BASE_URL = "http://node"
-UNLIMITED = HttpSettings(rate_limited=False)
+UNLIMITED = HttpSettings(rate_limited=False, event_stream_seconds_max=0.01)
+"""Streams end at once: this transport gives an answer only when it is whole."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     hold = shop.redeem(FAN, reward)
     app = create_app(shop.node, UNLIMITED)
     yield Story(shop, app, reward, hold, funded, failed, earn_txid)
-    app.state.services.submissions.close()
+    app.state.services.close()
     shop.close()
 
 
@@ -84,7 +85,7 @@ def live_app(shop: LiveShop) -> Iterator[FastAPI]:
     """The API over `shop`."""
     app = create_app(shop.node, UNLIMITED)
     yield app
-    app.state.services.submissions.close()
+    app.state.services.close()
 
 
 @pytest_asyncio.fixture

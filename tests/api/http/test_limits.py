@@ -30,7 +30,7 @@ def make_app(story: Story) -> Iterator[MakeApp]:
 
     yield make
     for app in made:
-        app.state.services.submissions.close()
+        app.state.services.close()
 
 
 def client_from(app: FastAPI, host: str) -> httpx2.AsyncClient:

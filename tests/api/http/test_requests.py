@@ -72,7 +72,7 @@ def small_app(story: Story) -> Iterator[FastAPI]:
     """Takes bodies of 1,024 bytes."""
     app = create_app(story.shop.node, HttpSettings(body_bytes_max=1_024, rate_limited=False))
     yield app
-    app.state.services.submissions.close()
+    app.state.services.close()
 
 
 @pytest.mark.asyncio

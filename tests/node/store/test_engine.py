@@ -12,6 +12,7 @@ from node.store.engine import (
     STORE_FAILED,
     STORE_FULL,
     STORE_IN_USE,
+    STORE_READ_ONLY,
     Bulk,
     explain_fault,
     open_engine,
@@ -66,7 +67,9 @@ def test_bulk_statements_take_values_in_the_order_that_was_named() -> None:
         ("database or disk is full", STORE_FULL),
         ("could not extend file: No space left on device", STORE_FULL),
         ("disk I/O error", STORE_FAILED),
-        ("attempt to write a readonly database", STORE_FAILED),
+        ("attempt to write a readonly database", STORE_READ_ONLY),
+        ("UNIQUE constraint failed: history.subject", STORE_FAILED),
+        ("table active already exists", STORE_CORRUPT),
     ],
 )
 def test_faults_are_put_into_words(reason: str, code: object) -> None:

@@ -18,7 +18,16 @@ from ledger.fork_choice import Branch, TieKey, choose
 from ledger.types import Amount, Work
 from node.errors import NodeError
 from node.node import Node, NodeConfig
-from node.store.engine import OTHER_CHAIN, STORE_CORRUPT, STORE_FAILED, STORE_FULL, STORE_IN_USE, StoreLock, open_engine
+from node.store.engine import (
+    OTHER_CHAIN,
+    STORE_CORRUPT,
+    STORE_FAILED,
+    STORE_FOLDER,
+    STORE_FULL,
+    STORE_IN_USE,
+    StoreLock,
+    open_engine,
+)
 from node.store.migrate import STORE_NEWER, migrate
 from node.store.tables import bodies, headers, metadata, records, undo
 from tests.node.lives import live
@@ -90,6 +99,17 @@ def test_a_folder_serves_one_node(tmp_path: Path) -> None:
     second.close()
 
 
+def test_a_database_serves_one_node_whatever_their_folders_are(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared' / 'chain.sqlite'}"
+    (tmp_path / "shared").mkdir()
+    first = Node(NodeConfig(tmp_path / "first", PARAMS, database_url=url))
+    with refused(STORE_IN_USE, NodeError, path=str(tmp_path / "shared")):
+        Node(NodeConfig(tmp_path / "second", PARAMS, database_url=url))
+    first.close()
+    Node(NodeConfig(tmp_path / "second", PARAMS, database_url=url)).close()
+    Node(NodeConfig(tmp_path / "third", PARAMS, database_url="sqlite://")).close()
+
+
 def test_a_lock_is_given_back_once(tmp_path: Path) -> None:
     lock = StoreLock(tmp_path / "new" / "folder")
     lock.release()
@@ -102,7 +122,7 @@ def test_a_lock_is_given_back_once(tmp_path: Path) -> None:
 
 def test_a_folder_that_can_not_be_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with refused(STORE_FAILED, NodeError):
+    with refused(STORE_FOLDER, NodeError, path=str(tmp_path / "file" / "data"), reason="Not a directory"):
         Node(NodeConfig(tmp_path / "file" / "data", PARAMS))
 
 

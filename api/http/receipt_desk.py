@@ -1,0 +1,46 @@
+"""The way of requests to the receipt store: a thread of its own, so that the event loop never waits for a disk.
+
+Erasures that come together share one scrub of the files: deleting is quick, writing the database anew is not.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from api.receipts.store import ReceiptStore
+from ledger.types import Address, ProgramId, ReceiptHash, Timestamp
+
+Result = TypeVar("Result")
+
+
+class ReceiptDesk:
+    """The receipt store for one event loop."""
+
+    def __init__(self, store: ReceiptStore) -> None:
+        self._store = store
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="receipts")
+        self._next_scrub: asyncio.Future[None] | None = None
+
+    async def run(self, work: Callable[[ReceiptStore], Result]) -> Result:
+        """Let the store's thread do something, after all that was given to it before."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
+
+    async def erase(
+        self, member: Address, now: Timestamp, *, wanted: ReceiptHash | None = None, program: ProgramId | None = None
+    ) -> int:
+        """Delete receipts of an account, and return once no file of the store holds their bytes; how many there were."""
+        count = await self.run(lambda store: store.erase(member, now, wanted=wanted, program=program))
+        if self._next_scrub is None:
+            self._next_scrub = asyncio.get_running_loop().run_in_executor(self._thread, self._scrub)
+        await asyncio.shield(self._next_scrub)
+        return count
+
+    def _scrub(self) -> None:
+        self._next_scrub = None  # what is deleted from here on waits for the next one
+        self._store.scrub()
+
+    def close(self) -> None:
+        """Let what is under way finish, and close the store; harmless a second time."""
+        self._thread.shutdown(wait=True)
+        self._store.close()

@@ -1,0 +1,1 @@
+"""The receipt store's schema, version by version."""

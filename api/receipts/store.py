@@ -1,0 +1,276 @@
+"""All SQL of the receipt store. One thread uses it at a time; `api/http/receipt_desk.py` gives it one.
+
+An erasure is two steps: the rows are deleted, then the files are scrubbed of what they held. On SQLite: `secure_delete` overwrites
+deleted rows, VACUUM writes the database anew from its live rows (pages that were split may hold stale copies), and a checkpoint
+brings that into the file and cuts the write-ahead log to nothing. On PostgreSQL: VACUUM FULL writes the table anew; its write-ahead
+log, replicas and archives keep the old bytes until they are recycled, which is the operator's to arrange. Of backups, snapshots of
+a file system and blocks that a disk has set aside no program can know. A scrub that a crash cut off is done at the next opening.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Row, delete, event, func, insert, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError, IntegrityError
+
+from api.receipts.tables import erased, nonces, receipts
+from ledger.codec import Value, pack, unpack
+from ledger.domains.loyalty.receipts import (
+    RECEIPT_BYTES_MAX,
+    SignedReceipt,
+    decode_receipt,
+    encode_receipt,
+    receipt_hash,
+)
+from ledger.errors import Code, LedgerError
+from ledger.types import Address, ProgramId, ReceiptHash, Timestamp
+from node.errors import NodeError
+from node.store.engine import explain_fault, open_engine
+from node.store.migrate import migrate
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+VERSION_TABLE: Final = "receipts_version"
+"""A name of its own, so that the store may share a PostgreSQL database with the node's."""
+ACCOUNT_RECEIPTS_MAX: Final = 100_000
+"""Receipts of one account: thirty a day for nine years. Bounds what a shop that invents purchases can fill."""
+NONCES_MAX: Final = 200_000
+"""Nonces of signed requests that are remembered at a time: about 20 MB; they live for two minutes."""
+LINES_BYTES_MAX: Final = 65_536
+LINES_MAX: Final = 1_000
+"""Lines of one receipt."""
+
+CONFLICT = Code(
+    "receipt.conflict",
+    "this till has handed over another receipt with the number {sequence} for this program",
+    "A till counts its receipts: give each purchase a number of its own.",
+)
+ERASED = Code("receipt.erased", "the receipt {receipt} was erased by its fan", "Leave it: what was erased stays so.")
+FULL = Code("receipt.full", "the account keeps {maximum} receipts already", "The fan may erase some first.")
+SCRUB_BLOCKED = Code(
+    "receipt.scrub_blocked",
+    "the rows are deleted, but another program holds the receipt store open, so that its log still has their bytes",
+    "Send the erasure again; nothing else is lost.",
+)
+NONCES_FULL = Code(
+    "signature.busy", "too many signed requests are remembered at the moment", "Send it again in a minute or two."
+)
+
+
+class ReceiptRefused(LedgerError):
+    """A receipt that is well-formed and not taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """A signed receipt with its lines, and the period of its program that it belongs to. `number` is the order of arrival."""
+
+    signed: SignedReceipt
+    lines: tuple[Value, ...]
+    period: int
+    received_at: Timestamp
+    number: int = 0
+
+    @property
+    def id(self) -> ReceiptHash:
+        """The receipt hash."""
+        return receipt_hash(self.signed.receipt, self.signed.salt)
+
+
+class ReceiptStore:
+    """Receipts of all programs by URL (`sqlite:///file`, `postgresql+psycopg://...`). Opened at the first use."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._engine: Engine | None = None
+
+    # --- opening ---
+
+    def _open(self) -> Engine:
+        """Make or update the tables, and finish a scrub that was cut off."""
+        if self._engine is not None:
+            return self._engine
+        _make_private(self._url)
+        engine = open_engine(self._url)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _overwrite_deleted)
+        try:
+            migrate(engine, MIGRATIONS, VERSION_TABLE)
+        except BaseException:
+            engine.dispose()
+            raise
+        self._engine = engine
+        self.scrub()
+        return engine
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """One database transaction. Raises `NodeError` store.*."""
+        try:
+            with self._open().begin() as connection:
+                yield connection
+        except IntegrityError:
+            raise
+        except DatabaseError as fault:
+            raise explain_fault(fault, "of receipts") from fault
+
+    def close(self) -> None:
+        """Close the database; harmless a second time."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    # --- receipts ---
+
+    def add(self, kept: KeptReceipt) -> bool:
+        """Keep a receipt; False if it was here already. Raises ReceiptRefused receipt.erased, .conflict, .full."""
+        try:
+            return self._add(kept, kept.id)
+        except IntegrityError:  # another process was faster
+            raise ReceiptRefused(CONFLICT, sequence=kept.signed.receipt.sequence) from None
+
+    def _add(self, kept: KeptReceipt, found_id: ReceiptHash) -> bool:
+        receipt = kept.signed.receipt
+        with self._transaction() as connection:
+            if connection.execute(select(erased.c.receipt).where(erased.c.receipt == found_id)).first() is not None:
+                raise ReceiptRefused(ERASED, receipt=found_id)
+            earlier = connection.execute(
+                select(receipts.c.receipt).where(
+                    receipts.c.program == receipt.program,
+                    receipts.c.till == receipt.till,
+                    receipts.c.sequence == receipt.sequence,
+                )
+            ).first()
+            if earlier is not None:
+                if earlier[0] == found_id:
+                    return False
+                raise ReceiptRefused(CONFLICT, sequence=receipt.sequence)
+            count = select(func.count()).select_from(receipts).where(receipts.c.member == receipt.member)
+            if connection.execute(count).scalar_one() >= ACCOUNT_RECEIPTS_MAX:
+                raise ReceiptRefused(FULL, maximum=ACCOUNT_RECEIPTS_MAX)
+            connection.execute(insert(receipts), [_row_of(kept, found_id)])
+        return True
+
+    def page(
+        self, member: Address, *, program: ProgramId | None, period: int | None, before: int | None, limit: int
+    ) -> list[KeptReceipt]:
+        """Receipts of one account, the newest arrival first, below the arrival number `before`."""
+        query = select(receipts).where(receipts.c.member == member)
+        if program is not None:
+            query = query.where(receipts.c.program == program)
+        if period is not None:
+            query = query.where(receipts.c.period == period)
+        if before is not None:
+            query = query.where(receipts.c.number < before)
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(receipts.c.number.desc()).limit(limit)).fetchall()
+        return [_kept_of(row) for row in rows]
+
+    def get(self, member: Address, wanted: ReceiptHash) -> KeptReceipt | None:
+        """One receipt of the account; None also where it is another account's."""
+        query = select(receipts).where(receipts.c.receipt == wanted, receipts.c.member == member)
+        with self._transaction() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _kept_of(row)
+
+    # --- erasing ---
+
+    def erase(self, member: Address, now: Timestamp, *, wanted: ReceiptHash | None, program: ProgramId | None) -> int:
+        """Delete one receipt of an account, those of a program, or all; returns how many. `scrub` is the second half."""
+        mine = receipts.c.member == member
+        if wanted is not None:
+            mine = mine & (receipts.c.receipt == wanted)
+        if program is not None:
+            mine = mine & (receipts.c.program == program)
+        with self._transaction() as connection:
+            found = [row[0] for row in connection.execute(select(receipts.c.receipt).where(mine))]
+            if found:
+                rows = [{"receipt": gone, "erased_at": now, "is_scrubbed": False} for gone in found]
+                connection.execute(insert(erased), rows)
+                connection.execute(delete(receipts).where(mine))
+        return len(found)
+
+    def was_erased(self, wanted: ReceiptHash) -> bool:
+        """Whether a receipt with this hash was here and was erased."""
+        with self._transaction() as connection:
+            return connection.execute(select(erased.c.receipt).where(erased.c.receipt == wanted)).first() is not None
+
+    def scrub(self) -> None:
+        """Remove what deleted rows left in the database's files, if anything may be. Raises NodeError receipt.scrub_blocked."""
+        engine = self._open()
+        with self._transaction() as connection:
+            unscrubbed = select(func.count()).select_from(erased).where(erased.c.is_scrubbed.is_(False))
+            if not connection.execute(unscrubbed).scalar_one():
+                return
+        try:
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                if engine.dialect.name == "sqlite":
+                    _write_anew(connection)
+                else:
+                    connection.exec_driver_sql("VACUUM FULL receipts")
+        except DatabaseError as fault:
+            raise explain_fault(fault, "of receipts") from fault
+        with self._transaction() as connection:
+            connection.execute(update(erased).values(is_scrubbed=True).where(erased.c.is_scrubbed.is_(False)))
+
+    # --- nonces ---
+
+    def use_nonces(self, found: Sequence[bytes], now: Timestamp, expires_at: Timestamp) -> bool:
+        """Remember nonces until `expires_at`; False, and nothing is changed, if one was used. Raises NodeError signature.busy."""
+        try:
+            with self._transaction() as connection:
+                connection.execute(delete(nonces).where(nonces.c.expires_at < now))
+                if connection.execute(select(func.count()).select_from(nonces)).scalar_one() >= NONCES_MAX:
+                    raise NodeError(NONCES_FULL)
+                connection.execute(insert(nonces), [{"nonce": nonce, "expires_at": expires_at} for nonce in found])
+        except IntegrityError:
+            return False
+        return True
+
+
+def _make_private(url: str) -> None:
+    """Make an SQLite file that only its owner reads; what lies beside it takes its mode."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return
+    os.close(os.open(parsed.database, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _overwrite_deleted(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA secure_delete=ON")
+    cursor.close()
+
+
+def _write_anew(connection: Connection) -> None:
+    """Write an SQLite database anew from its live rows, and cut its log."""
+    connection.exec_driver_sql("VACUUM")
+    is_blocked, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    if is_blocked:
+        raise NodeError(SCRUB_BLOCKED)
+
+
+def _row_of(kept: KeptReceipt, found_id: ReceiptHash) -> dict[str, Any]:
+    receipt = kept.signed.receipt
+    return {
+        "receipt": found_id,
+        "member": receipt.member,
+        "program": receipt.program,
+        "period": kept.period,
+        "till": receipt.till,
+        "sequence": receipt.sequence,
+        "time": receipt.time,
+        "received_at": kept.received_at,
+        "signed": encode_receipt(kept.signed),
+        "lines": pack(kept.lines),
+    }
+
+
+def _kept_of(row: Row[Any]) -> KeptReceipt:
+    lines = unpack(row.lines, bytes_max=LINES_BYTES_MAX)
+    assert isinstance(lines, tuple) and len(row.signed) <= RECEIPT_BYTES_MAX, "kept as it was admitted"
+    return KeptReceipt(decode_receipt(row.signed), lines, row.period, Timestamp(row.received_at), row.number)

@@ -1,0 +1,321 @@
+"""Kills a node again and again, and looks each time at what is left: a whole number of blocks, not one fewer than was reported.
+
+Everything is drawn from one seed. After each kill a copy of the store is opened, compared row by row with that of a node which
+was never disturbed, and verified from genesis; then the killed store itself is opened by the next node, which goes on.
+"""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ledger.block import Commitment
+from node.audit import audit_store
+from node.store.tables import metadata
+from tests.support.crash.driver import BATCH_BLOCKS
+from tests.support.crash.injection import (
+    AFTER_COMMIT,
+    ANY_TIME,
+    BEFORE_COMMIT,
+    BLOCK,
+    CHECKPOINT,
+    CLOSING,
+    GENESIS,
+    MIGRATION,
+    MOMENT,
+    OPENING,
+    REORGANISATION,
+    STATEMENT,
+    STEP,
+    SYNC,
+    SYNCING,
+    UNREPORTED,
+    WHENEVER,
+    WRITE,
+    Order,
+)
+from tests.support.crash.life import PARAMS, STORE_FILE, Life, digest_of, make_life, open_node, write_blocks
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+COMMIT_WAYS: Final = (BEFORE_COMMIT, WRITE, SYNC, MOMENT, AFTER_COMMIT)
+WAYS: Final[dict[str, tuple[str, ...]]] = {
+    MIGRATION: (STATEMENT, STEP, *COMMIT_WAYS),
+    GENESIS: (STATEMENT, STEP, *COMMIT_WAYS),
+    OPENING: (STATEMENT, STEP),
+    BLOCK: (STATEMENT, STEP, *COMMIT_WAYS, UNREPORTED),
+    REORGANISATION: (STATEMENT, STEP, *COMMIT_WAYS, UNREPORTED),
+    SYNCING: (STATEMENT, STEP, *COMMIT_WAYS, UNREPORTED),
+    CHECKPOINT: (WRITE, SYNC, MOMENT),
+    CLOSING: (WRITE, SYNC, MOMENT),
+    WHENEVER: (ANY_TIME,) * 4,
+}
+PAIRS: Final = tuple((phase, way) for phase, ways in WAYS.items() for way in ways)
+WITH_BLOCKS: Final = (BLOCK, REORGANISATION, SYNCING)
+ONLY_NEW: Final = (MIGRATION, GENESIS)
+WRITE_BYTES: Final = 60_000
+"""How far into a commit's bytes a write may be cut off: about what the largest block of the life writes."""
+CHECKPOINT_BYTES: Final = 150_000
+"""How far before the end of the database file the folding of the log may be cut off."""
+MOMENT_MICROSECONDS: Final = 1_500
+ATTEMPTS_MAX: Final = 20
+ENDS: Final = (-signal.SIGKILL, -signal.SIGXFSZ, -signal.SIGSYS)
+"""The kernel's three ways to end a process between two of its instructions: asked to, at a byte too many, at a filtered call."""
+
+
+@dataclass
+class Run:
+    """What one node told before it ended."""
+
+    status: int = 0
+    phase: str = ""
+    took: dict[int, str] = field(default_factory=dict)
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    is_closed: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A kill that was survived: where it hit, how many blocks were there before, were reported since, and were found."""
+
+    number: int
+    phase: str
+    way: str
+    before: int
+    reported: int
+    found: int
+
+
+class Starter:
+    """The waiting process that makes the nodes."""
+
+    def __init__(self, folder: Path, life: Life) -> None:
+        blocks = folder / "blocks"
+        write_blocks(blocks, life.blocks)
+        command = [
+            sys.executable,
+            "-m",
+            "tests.support.crash.driver",
+            str(blocks),
+            json.dumps(sorted(life.reorganising)),
+        ]
+        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+
+    def run(self, order: Order, on_block: Callable[[], None] = lambda: None) -> Run:
+        """Start a node and listen until it has ended, killed or not; `on_block`: what to do after each block meanwhile."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(asdict(order)) + "\n")
+        self._process.stdin.flush()
+        found, began = Run(), time.monotonic()
+        timer: threading.Timer | None = None
+        for line in self._process.stdout:
+            word, *rest = line.split()
+            if word == "child" and order.way == ANY_TIME:
+                timer = threading.Timer(order.extra / 1e6, _kill, (int(rest[0]),))
+                timer.start()
+            elif word == "took":
+                found.took[int(rest[0])] = rest[1]
+                on_block()
+            elif word == "counts":
+                rows = json.loads(line.removeprefix("counts "))
+                found.counts = {(phase, way): count for phase, way, count in rows}
+            elif word == "closed":
+                found.is_closed = True
+            elif word == "ended":
+                found.status = int(rest[0])
+                found.seconds = time.monotonic() - began
+                break
+            elif word in WAYS:
+                found.phase = word
+        else:
+            raise AssertionError("the process that starts the nodes is gone")
+        if timer is not None:
+            timer.cancel()
+            timer.join()
+        return found
+
+    def close(self) -> None:
+        """Let it end."""
+        with self._process:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+
+
+def _kill(process: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+
+
+class Killing:
+    """A series of kills in `folder`, drawn from `seed`."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.seed = seed
+        self.life = make_life(folder)
+        self._folder = folder
+        self._starter = Starter(folder, self.life)
+        self._random = random.Random(seed)
+        self._stores = 0
+        self._waiting: list[tuple[str, str]] = []
+        self._begin()
+        calm = self._starter.run(Order(str(self.store)))
+        assert calm.is_closed, "a node that nobody kills finishes its blocks"
+        self._counts, self._calm_seconds = calm.counts, calm.seconds
+        self._begin()
+        self._counts |= self._starter.run(Order(str(self.store), phase=SYNCING)).counts
+        self._done = len(self.life.blocks)
+
+    def _begin(self) -> None:
+        """A folder that does not exist yet."""
+        self._stores += 1
+        self.store = self._folder / f"store-{self._stores}"
+        self._done = 0
+
+    def close(self) -> None:
+        """Stop the process that starts nodes."""
+        self._starter.close()
+
+    def kill(self, number: int) -> Outcome:
+        """One node more, killed; what it left is whole. Raises AssertionError that names the command to see it again."""
+        if not self._waiting:
+            self._waiting = self._random.sample(PAIRS, len(PAIRS))
+        phase, way = self._waiting.pop()
+        order = Order(str(self.store), phase=phase, way=way)
+        try:
+            for _ in range(ATTEMPTS_MAX):
+                order = self._draw(phase, way)
+                before = self._done
+                run = self._starter.run(order)
+                found = self._look(run)
+                if not run.is_closed:
+                    assert run.status in ENDS, f"the node ended by itself with {run.status}"
+                    return Outcome(number, run.phase, way, before, before + len(run.took), found)
+            raise AssertionError(f"{ATTEMPTS_MAX} nodes never came to this point")
+        except Exception as fault:
+            again = f"python scripts/crash.py --seed {self.seed} --kills {number + 1}"
+            raise AssertionError(f"kill {number}, {order}: {fault!r}; to see it again: {again}") from fault
+
+    def _draw(self, phase: str, way: str) -> Order:
+        """Where exactly. A store that is past this phase is finished first, and another begun."""
+        if self._done == len(self.life.blocks) or (phase in ONLY_NEW and self._done_anything()):
+            self.finish()
+            self._begin()
+        if phase == OPENING and not self._done_anything():
+            self._look(self._starter.run(Order(str(self.store), phase=BLOCK, way=UNREPORTED, count=9)))
+        draw = self._random
+        most = self._counts.get((phase, way), 60 if phase == OPENING else 1)
+        # Early moments are more likely, so that one store is killed several times before it is done.
+        share = 1.0 if phase in (*ONLY_NEW, OPENING, CLOSING) else draw.random() ** 1.5
+        count = 1 + int(most * share * draw.random())
+        extra = 0
+        if way == ANY_TIME:
+            extra = int(draw.random() * self._calm_seconds * 1e6)
+        elif way == MOMENT:
+            extra = int(draw.random() ** 2 * MOMENT_MICROSECONDS)
+        elif way == WRITE:
+            extra = int(draw.random() * (CHECKPOINT_BYTES if phase in (CHECKPOINT, CLOSING) else WRITE_BYTES))
+        return Order(str(self.store), self._done, phase, way, count, extra)
+
+    def _done_anything(self) -> bool:
+        return self.store.exists()
+
+    def _look(self, run: Run) -> int:
+        """Look at a copy: opening it would tidy up what the next node is to find."""
+        if not self.store.exists():
+            assert not run.took, "blocks were reported without a folder"
+            return 0
+        done = self._done + len(run.took)
+        copy = self._folder / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.store, copy)
+        found = look_at(copy, self.life)
+        ahead = 0 if run.is_closed else BATCH_BLOCKS if run.phase == SYNCING else 1
+        assert done <= found <= done + ahead, f"{done} blocks were reported, and {found} are there"
+        for number, tip in run.took.items():
+            assert self.life.tips[number + 1].hex() == tip, "it reported another tip"
+        self._done = found
+        return found
+
+    def finish(self) -> None:
+        """Let a node go on to the last block, undisturbed; the store is then that of a node that was never killed."""
+        run = self._starter.run(Order(str(self.store), self._done))
+        assert run.is_closed, f"the node ended with {run.status}"
+        assert self._look(run) == len(self.life.blocks), "the node did not finish"
+        shutil.rmtree(self.store)
+
+
+def look_at(folder: Path, life: Life) -> int:
+    """How many blocks a store has taken in. It opens, is whole, and verifies from genesis, or an assertion says what is wrong."""
+    _check_tables(folder)
+    node = open_node(folder)
+    try:
+        found = life.blocks_of(digest_of(folder))
+        assert found is not None, "its rows are those of no number of blocks"
+        tip = node.chain.tip
+        assert tip.hash == life.tips[found], "its tip is another one"
+        body = node.chain.block(tip.hash)
+        assert body is not None and Commitment.decode(body.commitment_bytes).state_root == node.chain.state_root
+        for block in life.blocks[:found]:
+            assert node.chain.block(block.hash) == block, "a block is gone"
+    finally:
+        node.close()
+    with closing(sqlite3.connect(folder / STORE_FILE)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    report = audit_store(folder, PARAMS)
+    assert report.is_good, str(report.findings)
+    assert (report.tip, report.blocks) == (tip.hash, tip.height)
+    return found
+
+
+def _check_tables(folder: Path) -> None:
+    """All tables or none; a chain with its genesis or none."""
+    path = folder / STORE_FILE
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path)) as connection:
+        names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert names in (set(), {*metadata.tables, "alembic_version"}), "half of the tables"
+        if names:
+            rows = {
+                table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in metadata.tables
+            }
+            needed = ("active", "headers", "bodies", "records")
+            assert len({rows[table] > 0 for table in needed}) == 1, f"half of the genesis: {rows}"
+
+
+def show_table(outcomes: list[Outcome]) -> str:
+    """Kills by phase and way."""
+    counted: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        counted.setdefault((outcome.phase, outcome.way), []).append(outcome)
+    lines = [f"{'phase':<16}{'killed':<22}{'kills':>6}{'blocks in flight: lost':>24}{'kept':>6}"]
+    for phase in WAYS:
+        for way in dict.fromkeys(way for ways in WAYS.values() for way in ways):
+            found = counted.get((phase, way), [])
+            if found:
+                kept = sum(outcome.found > outcome.reported for outcome in found)
+                row = f"{phase:<16}{way:<22}{len(found):>6}"
+                lines.append(
+                    row + (f"{len(found) - kept:>24}{kept:>6}" if phase in WITH_BLOCKS else f"{'-':>24}{'-':>6}")
+                )
+    return "\n".join(lines)
