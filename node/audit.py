@@ -1,37 +1,57 @@
-"""Verifying a store from the first block, with nobody's permission (spec AUD).
+"""Verifying a chain from its first block, with nobody's permission (spec AUD).
 
-Every block is taken through the same door as a block from a stranger, into a fresh chain in memory: headers and work, bodies,
-signatures, rules, invariants, roots. Then the store's own records and read model are held against the result.
+Every block of a store, a dump or another node is taken through the same door as a block from a stranger, into a fresh chain in
+memory: headers and work, bodies, signatures, rules, invariants, roots. A store's own records and read model are then held against
+the result. What was counted on the way is the report.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
-from ledger.codec import unpack
-from ledger.domains.loyalty.state import BOOKS, Books
-from ledger.errors import Code, LedgerError
-from ledger.fork_choice import TieKey
+from ledger.domains.accounts.state import ACCOUNTS
+from ledger.domains.crowdfunding.state import CAMPAIGNS, Campaign
+from ledger.domains.loyalty.state import Books, Program
+from ledger.errors import Code
 from ledger.params import Params
-from ledger.state import Overlay, decode_record
+from ledger.state import Overlay
 from ledger.supply import ChainRecord, load_chain_record
-from ledger.types import Height, RecordKey, Timestamp
-from node.chain import Chain
+from ledger.types import CampaignId, Day, Timestamp
+from node.audit_figures import BlockFigures, Shares, measure_shares
+from node.audit_programs import ProgramPosition, measure_programs
+from node.dump import DumpReader
 from node.errors import NodeError
-from node.store.blocks import BlockStore
-from node.store.engine import describe_store, explain_fault, open_engine
-from node.store.migrate import migrate
-from node.store.scan import FOLLOWING, begin_snapshot, find_difference
-from node.store.tables import records
+from node.replay import (
+    BAD_BLOCK,
+    DAMAGES,
+    BlockSource,
+    DumpSource,
+    Progress,
+    Replay,
+    StoreSource,
+    check_end,
+    check_genesis,
+    timing,
+)
+from node.store.engine import describe_store, explain_fault, open_engine, read_url
+from node.store.scan import FOLLOWING, begin_snapshot, find_difference, scan_records
+
+__all__ = [
+    "BAD_BLOCK",
+    "NO_STORE",
+    "ROWS_DIFFER",
+    "AuditReport",
+    "Finding",
+    "audit_dump",
+    "audit_source",
+    "audit_store",
+]
 
 NO_STORE = Code("audit.no_store", "there is no store at {path}", "Name the data folder of a node.")
-BAD_BLOCK = Code(
-    "audit.block", "block {height} does not verify: {reason}", "The store is damaged or its maker cheated."
-)
 ROWS_DIFFER = Code(
     "audit.rows_differ",
     "the table {table} differs from what the blocks give: {reason}",
@@ -39,127 +59,165 @@ ROWS_DIFFER = Code(
 )
 
 
-class _EndOfTime:
-    """A clock that finds nothing too early: the blocks are old."""
-
-    def now(self) -> Timestamp:
-        return Timestamp(2**40)
+GENESIS_CLOCK = Timestamp(0)
+"""Before anything was replayed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong."""
+    """One thing that is wrong. `height` is the block that it is about, where it is about one."""
 
     code: str
     text: str
+    height: int | None = None
+
+    @staticmethod
+    def of(fault: NodeError) -> "Finding":
+        """What a fault says."""
+        height = fault.fields.get("height")
+        return Finding(fault.code.name, str(fault), height if isinstance(height, int) else None)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPosition:
+    """A campaign as it stands at the tip."""
+
+    campaign_id: CampaignId
+    campaign: Campaign
 
 
 @dataclass(slots=True)
 class AuditReport:
-    """What an audit saw. It is good if there are no findings."""
+    """What an audit saw. It is good if there are no findings; figures are those of the blocks that verified."""
 
     chain_id: bytes
+    figures: BlockFigures
     height: int = 0
     tip: bytes = b""
+    time: Timestamp = GENESIS_CLOCK
     state_root: bytes = b""
-    blocks: int = 0
-    transactions: int = 0
-    entries: int = 0
-    skipped: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     chain: ChainRecord | None = None
-    programs: dict[bytes, Books] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    coin_shares: Shares | None = None
+    positions: list[ProgramPosition] = field(default_factory=list[ProgramPosition])
+    campaigns: list[CampaignPosition] = field(default_factory=list[CampaignPosition])
+    findings: list[Finding] = field(default_factory=list[Finding])
 
     @property
     def is_good(self) -> bool:
         """Whether everything verified."""
         return not self.findings
 
+    @property
+    def blocks(self) -> int:
+        """Blocks after genesis that verified."""
+        return self.figures.blocks
 
-Progress = Callable[[int, int], None]
+    @property
+    def transactions(self) -> int:
+        """Transactions in them."""
+        return self.figures.transactions
+
+    @property
+    def entries(self) -> int:
+        """Result codes: one for each transaction that is no batch, one for each entry of a batch."""
+        return self.figures.entries
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many entries were not applied, by their result code."""
+        return dict(self.figures.skipped)
+
+    @property
+    def programs(self) -> dict[bytes, Books]:
+        """Every program's books as the last block recorded them."""
+        return {position.program_id: position.recorded for position in self.positions}
+
+    def _set_seconds(self, seconds: float) -> None:
+        self.seconds = seconds
 
 
 def audit_store(
-    data_dir: Path, params: Params, *, database_url: str | None = None, progress: Progress | None = None
+    data_dir: Path | None, params: Params, *, database_url: str | None = None, progress: Progress | None = None
 ) -> AuditReport:
     """Replay a node's store from genesis and compare. Raises `NodeError` where it can't be read at all."""
-    path = data_dir / "chain.sqlite"
-    if database_url is None and not path.exists():
+    with reading_store(data_dir, database_url) as connection:
+        return audit_source(StoreSource(connection), params, progress=progress, stored=connection)
+
+
+def audit_dump(path: Path, params: Params | None = None, *, progress: Progress | None = None) -> AuditReport:
+    """Replay a dump from genesis; without `params` those that it brings along. Raises `NodeError` where it is no dump."""
+    with DumpReader(path) as reader:
+        return audit_source(DumpSource(reader), params or reader.head.params, progress=progress)
+
+
+@contextmanager
+def reading_store(data_dir: Path | None, database_url: str | None = None) -> Iterator[Connection]:
+    """A snapshot of a store, opened for reading only. Raises `audit.no_store`, `store.corrupt` or `store.failed`."""
+    path = None if data_dir is None else data_dir / "chain.sqlite"
+    if database_url is None and (path is None or not path.exists()):
         raise NodeError(NO_STORE, path=str(data_dir))
+    named = None if database_url is None else read_url(database_url)
+    if named is not None and named.get_backend_name() == "sqlite" and not Path(named.database or "").is_file():
+        raise NodeError(NO_STORE, path=str(named.database))  # SQLite would make an empty file of that name
     engine = open_engine(database_url or f"sqlite:///{path}", read_only=True)
     try:
-        return _audit(engine, params, progress)
+        with engine.connect() as connection:
+            begin_snapshot(connection)
+            yield connection
     except DatabaseError as fault:
         raise explain_fault(fault, describe_store(engine.url)) from fault
     finally:
         engine.dispose()
 
 
-def _audit(engine: Engine, params: Params, progress: Progress | None) -> AuditReport:
-    started = time.perf_counter()
-    fresh_engine = open_engine("sqlite://")
-    migrate(fresh_engine)
-    chain = Chain(fresh_engine, params, _EndOfTime(), TieKey(bytes(32)))
-    report = AuditReport(chain_id=chain.chain_id)
-    try:
-        with engine.connect() as connection:
-            # One snapshot for all that is read: a node that goes on mining must not look like a false store.
-            begin_snapshot(connection)
-            _replay(connection, chain, report, progress)
-            report.height, report.tip = chain.tip.height, chain.tip.hash
-            report.state_root = chain.state_root
-            report.chain = load_chain_record(Overlay(chain.state))
-            if not report.findings:
-                with fresh_engine.connect() as fresh:
-                    for table in FOLLOWING:
-                        _compare(table, connection, fresh, report)
-                    report.programs = dict(_books(fresh))
-    finally:
-        chain.close()
-        fresh_engine.dispose()
-    report.seconds = time.perf_counter() - started
+def audit_source(
+    source: BlockSource, params: Params, *, progress: Progress | None = None, stored: Connection | None = None
+) -> AuditReport:
+    """Replay a source from genesis. `stored` is the store that it came from: its tables are compared, too."""
+    figures = BlockFigures(params)
+    with Replay(params, figures.add, progress=progress) as replay:
+        report = AuditReport(replay.chain.chain_id, figures)
+        with timing(report._set_seconds):
+            _replay(source, replay, report)
+            tip = replay.chain.tip
+            report.height, report.tip, report.time = tip.height, tip.hash, tip.header.time
+            report.state_root = replay.chain.state_root
+            report.chain = load_chain_record(Overlay(replay.chain.state))
+            with replay.engine.connect() as fresh:
+                if stored is not None and report.is_good:
+                    _compare(stored, fresh, report)
+                _measure(fresh, report)
     return report
 
 
-def _replay(connection: Connection, chain: Chain, report: AuditReport, progress: Progress | None) -> None:
-    store = BlockStore(connection)
-    tip = store.tip()
-    total = 0 if tip is None else tip.height
-    if store.active_hash(Height(0)) != chain.chain_id:
-        report.findings.append(Finding(BAD_BLOCK.name, "the first block is not the genesis of these params"))
-        return
-    for height, block in enumerate(store.active_blocks(Height(1)), start=1):
-        try:
-            chain.accept_block(block)
-        except LedgerError as fault:
-            text = str(NodeError(BAD_BLOCK, height=height, reason=str(fault)))
-            report.findings.append(Finding(BAD_BLOCK.name, text))
-            return
-        report.blocks = height
-        report.transactions += len(block.transactions)
-        for codes in block.results:
-            report.entries += len(codes)
-            for code in codes:
-                if code:
-                    report.skipped[code] = report.skipped.get(code, 0) + 1
-        if progress is not None:
-            progress(height, total)
-    if chain.tip.height != total:
-        report.findings.append(Finding(BAD_BLOCK.name, f"block {chain.tip.height + 1} is missing"))
+def _replay(source: BlockSource, replay: Replay, report: AuditReport) -> None:
+    try:
+        check_genesis(source, replay)
+        replay.feed(source.blocks())
+        check_end(source, replay)
+    except NodeError as fault:
+        if fault.code not in DAMAGES:
+            raise
+        report.findings.append(Finding.of(fault))
 
 
-def _compare(table: Table, stored: Connection, fresh: Connection, report: AuditReport) -> None:
-    """Row by row in key order; the first difference is reported."""
-    reason = find_difference(table, stored, fresh)
-    if reason is not None:
-        text = str(NodeError(ROWS_DIFFER, table=table.name, reason=reason))
-        report.findings.append(Finding(ROWS_DIFFER.name, text))
+def _compare(stored: Connection, fresh: Connection, report: AuditReport) -> None:
+    for table in FOLLOWING:
+        reason = find_difference(table, stored, fresh)
+        if reason is not None:
+            report.findings.append(Finding.of(NodeError(ROWS_DIFFER, table=table.name, reason=reason)))
 
 
-def _books(connection: Connection) -> Iterator[tuple[bytes, Books]]:
-    """Every program's books."""
-    start, end = BOOKS.prefix, bytes((BOOKS.prefix[0] + 1,))
-    query = select(records.c.key, records.c.value).where(records.c.key > start, records.c.key < end)
-    for key, value in connection.execute(query):
-        yield key[1:], decode_record(RecordKey(key), unpack(value))
+def _measure(fresh: Connection, report: AuditReport) -> None:
+    """What the state at the tip holds: programs at the end of their present day but for what its day brings still."""
+
+    def present_day(program: Program) -> Day:
+        return program.day_at(report.time)
+
+    report.positions = measure_programs(fresh, present_day)
+    report.findings.extend(Finding.of(fault) for position in report.positions for fault in position.faults())
+    report.campaigns = [
+        CampaignPosition(CampaignId(key[1:]), record) for key, record in scan_records(fresh, CAMPAIGNS.prefix)
+    ]
+    report.coin_shares = measure_shares(account.balance for _, account in scan_records(fresh, ACCOUNTS.prefix))

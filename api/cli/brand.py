@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import contests, till
+from api.cli import contests, exports, till
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
@@ -312,3 +312,4 @@ app.command("enrol")(till.enrol)
 app.command("sign-receipt")(till.sign_receipt)
 app.command("hand-over")(till.hand_over)
 app.command("settle")(till.settle)
+app.command("export-receipts")(exports.export_receipts)

@@ -1,10 +1,12 @@
 """`fansumer chain`: what a node knows."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from api.cli.node import DataDir, ParamsFile
 from api.cli.options import DEFAULT_URL, AsJson, Limit, Program, Url
 
 app = typer.Typer(no_args_is_help=True, help="The chain as a node sees it: blocks, transactions, programs, campaigns.")
@@ -217,6 +219,45 @@ def params(
     from ledger.params import params_to_mapping
 
     print_json(params_to_mapping(load_params(network)))
+
+
+@app.command()
+def dump(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; a name in .gz or .xz compresses it.")],
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SOURCE]",
+            help="A node's data folder, a dump, or a running node's URL; by default the network's folder in your data.",
+        ),
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option("--network", help="Whose params: by default what lies with the source, or dev.")
+    ] = None,
+    params: ParamsFile = None,
+    data_dir: DataDir = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option("--database-url", "--database", help="The store's URL, where it is not the folder's SQLite file."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the chain into one file, which anybody can keep, send on and verify by `fansumer audit verify`.
+
+    A running node may go on meanwhile. Nothing is checked here: who reads the dump checks it.
+
+    \b
+    Examples:
+      fansumer chain dump chain.dump.xz --data-dir chain
+      fansumer chain dump chain.dump http://127.0.0.1:8780
+    """
+    from api.cli.audit_sources import SourceOptions, open_source, write_source
+    from api.cli.output import print_answer
+
+    with open_source(SourceOptions(source, network, params, data_dir, database_url, None)) as opened:
+        head = write_source(opened, file)
+    facts = {"file": str(file), "chain_id": head.chain_id.hex(), "height": head.height, "tip": head.tip[::-1].hex()}
+    print_answer({**facts, "bytes": file.stat().st_size}, as_json=as_json)
 
 
 def _print_page(page: Mapping[str, Any], columns: Sequence[str], *, as_json: bool) -> None:

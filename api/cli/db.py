@@ -70,7 +70,7 @@ def check(
       fansumer db check --data-dir chain
       fansumer db check --database postgresql://fansumer@localhost/ledger --quick
     """
-    from api.cli.audit_lines import show_progress
+    from api.cli.audit_progress import show_progress
     from api.cli.chain_params import load_params
     from api.cli.output import print_json, report_fault
     from api.cli.store_place import check_lines, check_mapping, find_folder, find_store

@@ -6,14 +6,10 @@ from typing import Annotated
 
 import typer
 
+from api.cli import exports
 from api.cli.options import AsJson
 
 app = typer.Typer(no_args_is_help=True, help="A grocer's year of purchases, replayed as a chain.")
-
-
-@app.callback()
-def group() -> None:
-    """Keep `replay` a command of its own."""
 
 
 @app.command()
@@ -56,3 +52,6 @@ def replay(
         print_json(summary.to_mapping())
     else:
         print_summary(summary, Console())
+
+
+app.command("export-receipts")(exports.export_demo)

@@ -111,6 +111,10 @@ class ReceiptsFile:
         row = self._connection.execute("SELECT member FROM fans WHERE household = ?", (household,)).fetchone()
         return None if row is None else Address(row[0])
 
+    def fans(self) -> list[Address]:
+        """The account of every household."""
+        return [Address(row[0]) for row in self._connection.execute("SELECT member FROM fans ORDER BY household")]
+
     def read_receipts(self, member: Address) -> list[tuple[SignedReceipt, tuple[Line, ...]]]:
         """A fan's receipts with their lines, in the till's order. Raises `Malformed`."""
         query = "SELECT receipt, lines FROM receipts WHERE member = ? ORDER BY sequence"

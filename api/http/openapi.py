@@ -122,10 +122,13 @@ def receipt_body() -> dict[str, Any]:
     }
 
 
-def answers(model: type[Answer], status: int = 200) -> Responses:
-    """The success of an operation that answers with `model`."""
+def answers(model: type[Answer], status: int = 200, *, other: str | None = None) -> Responses:
+    """The success of an operation that answers with `model`; `other` says what it answers instead in canonical bytes."""
     text = (model.__doc__ or "").strip().splitlines()[0]
-    content = {"application/json": {"example": model.EXAMPLE}}
+    content: dict[str, Any] = {"application/json": {"example": model.EXAMPLE}}
+    if other is not None:
+        text = f"{text} {other}"
+        content["application/msgpack"] = {**MSGPACK, "example": "<bytes>"}
     return {status: {"model": model, "description": text, "content": content}}
 
 

@@ -15,8 +15,10 @@ import stamina
 
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
-from ledger.codec import Packable, pack
-from ledger.errors import Code
+from ledger.codec import Packable, pack, unpack
+from ledger.errors import Code, Malformed
+from ledger.params import BLOCK_BYTES_MAX
+from ledger.schema import ListOf, Octets
 from ledger.types import TxId
 
 DEFAULT_URL: Final = "http://127.0.0.1:8780"
@@ -26,6 +28,11 @@ PAUSE_SECONDS_MAX: Final = 5.0
 REQUEST_SECONDS_MAX: Final = 20.0
 POLL_SECONDS: Final = 0.5
 PAGE_LIMIT: Final = 100
+MSGPACK: Final = "application/msgpack"
+RAW_LIMIT: Final = 200
+RAW_BYTES_MAX: Final = 4 * 2**20 + BLOCK_BYTES_MAX
+"""What one answer with whole blocks may hold: a node stops after 4 MiB, but for one block that is larger."""
+RAW_BLOCKS: Final = ListOf(Octets(1, BLOCK_BYTES_MAX), 0, RAW_LIMIT)
 STREAM_SECONDS_MAX: Final = 60.0
 """A stream that is silent for longer is dead: the node says something every 15 seconds."""
 STREAM_PAUSE_SECONDS: Final = 1.0
@@ -142,6 +149,20 @@ class Client:
     def block(self, block: str) -> Answer:
         """`GET /v1/blocks/{height|hash}`."""
         return self._json("GET", f"/v1/blocks/{_segment(block)}")
+
+    def params(self) -> Answer:
+        """`GET /v1/chain/params`: the chain's params file."""
+        return self._json("GET", "/v1/chain/params")
+
+    def raw_blocks(self, first: int, *, limit: int = RAW_LIMIT) -> list[bytes]:
+        """`GET /v1/blocks` in canonical bytes: the active chain's, from the height `first` on, as many as one answer holds."""
+        parameters: dict[str, str | int] = {"from": first, "limit": limit}
+        content = self._request("GET", "/v1/blocks", parameters=parameters, accept=MSGPACK).content
+        try:
+            found = RAW_BLOCKS.decode(unpack(content, bytes_max=RAW_BYTES_MAX), "blocks")
+        except Malformed as fault:
+            raise Unreachable.of_code(BAD_ANSWER, url=self.url, reason=f"these are no blocks ({fault})") from None
+        return list(found)
 
     # --- accounts ---------------------------------------------------------------------------------------------------
 
@@ -394,11 +415,15 @@ class Client:
         *,
         parameters: Mapping[str, str | int] | None = None,
         content: bytes | None = None,
+        accept: str | None = None,
         sign: SignRequest | None = None,
     ) -> httpx2.Response:
         """The answer of success. Raises ClientProblem or Unreachable once trying again has not helped."""
+        headers = {} if content is None else {"content-type": MSGPACK}
+        if accept is not None:
+            headers["accept"] = accept
         try:
-            response = self._send(method, path, parameters, content, sign)
+            response = self._send(method, path, parameters, content, headers, sign)
         except _Busy as fault:
             response = fault.response
         except httpx2.TransportError as fault:
@@ -413,9 +438,9 @@ class Client:
         path: str,
         parameters: Mapping[str, str | int] | None,
         content: bytes | None,
+        headers: Mapping[str, str],
         sign: SignRequest | None,
     ) -> httpx2.Response:
-        headers = {} if content is None else {"content-type": "application/msgpack"}
         for attempt in stamina.retry_context(
             on=_pause_before_retry,
             attempts=self._attempts_max,
@@ -423,7 +448,9 @@ class Client:
             wait_max=PAUSE_SECONDS_MAX,
         ):
             with attempt:
-                request = self._http.build_request(method, path, params=parameters, content=content, headers=headers)
+                request = self._http.build_request(
+                    method, path, params=parameters, content=content, headers=dict(headers)
+                )
                 if sign is not None:
                     sign(request)
                 response = self._http.send(request)

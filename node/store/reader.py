@@ -288,6 +288,16 @@ class Snapshot:
         rows = self._queries.body.rows(self._cursor, block_hash)
         return self._reader.decode_block(block_hash, rows[0][0]) if rows else None
 
+    def raw_blocks(self, first: Height, limit: int, bytes_max: int) -> list[bytes]:
+        """The bytes of active blocks from the height `first` on: at most `limit`, together at most `bytes_max`, at least one."""
+        end, total = first, 0
+        for height, size in self._queries.body_sizes.rows(self._cursor, first, min(limit, ROWS_MAX)):
+            total += size
+            if height != end or (total > bytes_max and end > first):
+                break
+            end = Height(height + 1)
+        return [bytes(row[0]) for row in self._queries.bodies_between.rows(self._cursor, first, end)]
+
     def place_of(self, txid: TxId) -> TransactionPlace | None:
         """Where the transaction stands in the active chain."""
         rows = self._queries.place.rows(self._cursor, txid)

@@ -10,7 +10,9 @@ import pytest
 from ledger.params import Params
 from node.audit import BAD_BLOCK, NO_STORE, ROWS_DIFFER, AuditReport, audit_store
 from node.errors import NodeError
+from node.replay import OTHER_GENESIS
 from node.store.engine import STORE_CORRUPT
+from node.store.scan import BLOCK_MISSING
 from tests.node.lives import live
 from tests.node.stored_chain import StoredShop
 from tests.node.watching import nothing_left_behind
@@ -91,12 +93,27 @@ def test_a_block_that_is_not_valid_is_found(folder: Path, lived: StoredShop) -> 
 def test_a_missing_block_is_found(folder: Path, lived: StoredShop) -> None:
     change_store(folder / "chain.sqlite", "DELETE FROM bodies WHERE hash = :hash", hash=lived.chain.blocks[-1].hash)
     (finding,) = audit(folder, lived.chain.params).findings
-    assert finding.code == BAD_BLOCK.name
+    assert (finding.code, finding.height) == (BLOCK_MISSING.name, len(lived.chain.blocks))
+
+
+def test_a_body_with_one_flipped_byte_is_found(folder: Path, lived: StoredShop) -> None:
+    """The store can be opened and its tables agree; only the bytes of one block are not what they were."""
+    block = lived.chain.blocks[6]
+    raw = bytearray(block.encode())
+    raw[-3] ^= 1
+    statement = "UPDATE bodies SET block = :block WHERE hash = :hash"
+    change_store(folder / "chain.sqlite", statement, block=bytes(raw), hash=block.hash)
+    report = audit(folder, lived.chain.params)
+    (finding,) = report.findings
+    assert (finding.code, finding.height) == (BAD_BLOCK.name, 7)
+    assert (report.height, report.blocks) == (6, 6), "what came before was verified and counted"
 
 
 def test_a_store_of_other_params_is_found(folder: Path) -> None:
-    (finding,) = audit(folder, OTHER_PARAMS).findings
-    assert finding.code == BAD_BLOCK.name
+    report = audit(folder, OTHER_PARAMS)
+    (finding,) = report.findings
+    assert finding.code == OTHER_GENESIS.name
+    assert report.blocks == 0
 
 
 def test_what_is_no_store_can_not_be_audited(tmp_path: Path) -> None:

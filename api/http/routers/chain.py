@@ -2,22 +2,39 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.deps import Services, parse_id, services_of
 from api.http.openapi import answers
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
-from api.http.problems import NO_BLOCK, RequestFault
+from api.http.problems import NO_BLOCK, PARAMETER, RequestFault
 from api.http.rendering import json_response, show_hash, show_header
-from api.http.schemas.chain import BlockAnswer, BlocksAnswer, ChainAnswer
+from api.http.schemas.chain import BlockAnswer, BlocksAnswer, ChainAnswer, ParamsAnswer
 from ledger.block import Block, Commitment
+from ledger.codec import pack
+from ledger.params import params_to_mapping
 from ledger.types import INTEGER_MAX, BlockHash, Height
 from node.store.reader import BlockRow, HeaderRow, Snapshot
 
 HEIGHT_DIGITS_MAX: Final = 10
 """A height has 32 bits; a longer text is taken for a hash."""
+MSGPACK_TYPE: Final = "application/msgpack"
+RAW_BYTES_MAX: Final = 4 * 2**20
+"""Whole blocks in one answer: bounds the time that it may hold the event loop. A larger block comes alone."""
+VARY: Final = {"Vary": "Accept"}
+
+FirstHeight = Annotated[
+    int | None,
+    Query(
+        alias="from",
+        ge=0,
+        le=2**32 - 1,
+        description="The height to begin with: the list goes down from it, whole blocks go up. A cursor goes before it.",
+        examples=[1_440],
+    ),
+]
 BLOCK_PATTERN: Final = f"^([0-9]{{1,{HEIGHT_DIGITS_MAX}}}|[0-9a-fA-F]{{64}})$"
 
 router = APIRouter(prefix="/v1", tags=["chain"])
@@ -49,15 +66,47 @@ async def read_chain(request: Request) -> Response:
     )
 
 
-@router.get("/blocks", summary="The blocks of the active chain", responses=answers(BlocksAnswer))
-async def read_blocks(request: Request, cursor: Cursor = None, limit: Limit = PAGE_LIMIT) -> Response:
-    """Blocks, the newest first. Pages go on below the height of the last one, also when new blocks have come."""
+@router.get("/chain/params", summary="The params of the chain", responses=answers(ParamsAnswer))
+async def read_params(request: Request) -> Response:
+    """The params file: all that makes this chain differ from another. The chain id follows from it, but for `upgrades`."""
+    return json_response(params_to_mapping(services_of(request).params))
+
+
+@router.get(
+    "/blocks",
+    summary="The blocks of the active chain",
+    responses=answers(
+        BlocksAnswer, other=f"With Accept: {MSGPACK_TYPE}: a canonical array of whole blocks, ascending."
+    ),
+)
+async def read_blocks(
+    request: Request, cursor: Cursor = None, limit: Limit = PAGE_LIMIT, first: FirstHeight = None
+) -> Response:
+    """Blocks, the newest first, or from the height `from` downwards. Pages go on below the height of the last one, also when new
+    blocks have come.
+
+    With `Accept: application/msgpack` the blocks' own canonical bytes, from the height `from` upwards, as an array of byte strings:
+    at most `limit` of them and few megabytes at once, at least one, none above the tip. A chain is fetched by going on with the
+    height after the last.
+    """
     services = services_of(request)
+    if accepts_msgpack(request):
+        if cursor is not None:
+            raise RequestFault(PARAMETER, parameter="cursor", reason="whole blocks are asked for by `from`")
+        with services.reader.snapshot() as view:
+            raws = view.raw_blocks(Height(first or 0), limit, RAW_BYTES_MAX)
+        return Response(pack(tuple(raws)), media_type=MSGPACK_TYPE, headers=VARY)
     page = Page("blocks", (), cursor, limit, width=1)
-    below = INTEGER_MAX if page.position is None else page.position[0]
+    newest = INTEGER_MAX if first is None else first + 1
+    below = newest if page.position is None else page.position[0]
     with services.reader.snapshot() as view:
         rows = view.blocks_below(below, page.rows_wanted)
     return json_response(page.answer(rows, lambda row: (row.height,), _show_row))
+
+
+def accepts_msgpack(request: Request) -> bool:
+    """Whether the client asks for canonical bytes, by name."""
+    return MSGPACK_TYPE in request.headers.get("accept", "").lower()
 
 
 def _show_row(row: BlockRow) -> dict[str, Any]:
@@ -69,7 +118,11 @@ def _show_row(row: BlockRow) -> dict[str, Any]:
     }
 
 
-@router.get("/blocks/{block}", summary="One block", responses=answers(BlockAnswer))
+@router.get(
+    "/blocks/{block}",
+    summary="One block",
+    responses=answers(BlockAnswer, other=f"With Accept: {MSGPACK_TYPE}: the block's canonical bytes."),
+)
 async def read_block(
     request: Request,
     block: Annotated[
@@ -89,6 +142,8 @@ async def read_block(
         body = None if found is None else view.block(found.hash)
         if found is None or body is None:
             raise RequestFault(NO_BLOCK, block=block)
+        if accepts_msgpack(request):
+            return Response(body.encode(), media_type=MSGPACK_TYPE, headers=VARY)
         return json_response(_show_block(services, view, found, body))
 
 

@@ -14,6 +14,8 @@ from api.http.schemas.answer import (
     Example,
     PageAnswer,
 )
+from ledger.networks import NETWORKS
+from ledger.params import params_to_mapping
 
 
 class ChainAnswer(Answer):
@@ -52,6 +54,33 @@ class ChainAnswer(Answer):
         "block_time_s": 5,
         "kinds": ["earn", "member.join", "transfer"],
     }
+
+
+class ParamsAnswer(Answer):
+    """The params file of the chain: `fansumer audit verify` needs nothing else to compute the first block.
+
+    `eras` are [start height, block time s, half-life s, limit bits, anchor bits, retargets], `upgrades` [kind, height].
+    """
+
+    name: str
+    address_prefix: str
+    magic: str
+    genesis_time: int
+    eras: list[list[int]]
+    subsidy_initial: int
+    halving_interval_blocks: int
+    maturity_blocks: int
+    block_weight_max: int
+    due_weight_max: int
+    fee_rate_min: int
+    record_deposit: int
+    account_minimum: int
+    validity_blocks_max: int
+    allocations: list[list[str | int]]
+    kinds: list[str]
+    upgrades: list[list[str | int]]
+
+    EXAMPLE: ClassVar[Example] = params_to_mapping(NETWORKS["dev"])
 
 
 class BlockItem(Answer):
