@@ -13,8 +13,8 @@ from api.reporting import receipts_findings as codes
 from api.reporting.receipts_folder import ReceiptsFolder
 from api.wallet.errors import WalletError
 from api.wallet.sealing import Opening
-from ledger.domains.loyalty.earn import VERSION_GRACE_SECONDS, OpenEntry, SealedEntry
-from ledger.domains.loyalty.earning import points_for
+from ledger.domains.loyalty.earn import OpenEntry, SealedEntry
+from ledger.domains.loyalty.earning import points_for, versions_named_at
 from ledger.domains.loyalty.receipts import Receipt, receipt_hash, receipt_is_signed
 from ledger.errors import Code, FieldValue, LedgerError
 from ledger.policy import address_of_key
@@ -111,10 +111,9 @@ def audit_receipts(folder: ReceiptsFolder, facts: ProgramSettlements, *, is_whol
 
 def owed_points(facts: ProgramSettlements, receipt: Receipt) -> Points | None:
     """What the rule gives: the better of the version that the receipt names and the one in force; None: it may not name that."""
-    in_force = facts.program.version_at(receipt.time)
-    earlier = facts.program.version_at(Timestamp(max(receipt.time - VERSION_GRACE_SECONDS, 0)))
-    if receipt.terms_version not in (in_force, earlier):
+    if receipt.terms_version not in versions_named_at(facts.program, receipt.time):
         return None
+    in_force = facts.program.version_at(receipt.time)
     return max(
         points_for(
             facts.terms[version].rules,
