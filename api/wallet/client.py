@@ -36,8 +36,7 @@ RAW_BLOCKS: Final = ListOf(Octets(1, BLOCK_BYTES_MAX), 0, RAW_LIMIT)
 STREAM_SECONDS_MAX: Final = 60.0
 """A stream that is silent for longer is dead: the node says something every 15 seconds."""
 STREAM_PAUSE_SECONDS: Final = 1.0
-PAGES_MAX: Final = 10_000
-"""Bounds a loop over pages: a node whose cursors never end is not followed for ever."""
+PAGES_MAX: Final = 10_000  # a node whose cursors never end is not followed for ever
 
 UNREACHABLE = Code(
     "client.unreachable",
@@ -203,8 +202,6 @@ class Client:
     def liability(self, program: bytes) -> Answer:
         """`GET /v1/programs/{id}/liability`: what the program owes its members."""
         return self._json("GET", f"/v1/programs/{program.hex()}/liability")
-
-    # --- contests ---------------------------------------------------------------------------------------------------
 
     def contests(self, program: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
         """`GET /v1/programs/{id}/contests`: a page of the receipts of a program that fans contested."""
