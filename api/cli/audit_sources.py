@@ -9,8 +9,6 @@ from typing import Final
 
 import typer
 from sqlalchemy import Connection
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from api.cli import session
 from api.cli.chain_params import PARAMS_FILE, load_params
@@ -25,6 +23,7 @@ from node.audit import reading_store
 from node.dump import DumpHead, DumpReader, write_dump
 from node.errors import NodeError
 from node.replay import EMPTY_SOURCE, OTHER_GENESIS, BlockSource, DumpSource, StoreSource
+from node.store.engine import describe_store, read_url
 
 DEFAULT_NETWORK: Final = "dev"
 URL_SCHEMES: Final = ("http://", "https://")
@@ -102,33 +101,17 @@ def write_source(opened: OpenSource, file: Path) -> DumpHead:
 
 @contextmanager
 def _open_store(options: SourceOptions, named: Path | None) -> Iterator[OpenSource]:
-    _check_database_url(options.database_url)
     folder = named or options.data_dir
     if folder is None and options.database_url is None:
         folder = data_folder() / (options.network or DEFAULT_NETWORK)
     params = load_params(options.network or DEFAULT_NETWORK, options.params, folder)
-    _check_chain_id(options, params, str(folder or options.database_url))
+    name = str(folder) if options.database_url is None else describe_store(read_url(options.database_url))
+    _check_chain_id(options, params, name)
     # Without a file, params are a public network's: whoever named that network knows the chain.
     beside = folder is not None and (folder / PARAMS_FILE).exists()
     is_known = options.chain_id is not None or options.params is not None or not beside
     with reading_store(folder, options.database_url) as connection:
-        name = str(folder) if options.database_url is None else _without_password(options.database_url)
         yield OpenSource(name, StoreSource(connection), params, connection, is_known)
-
-
-def _check_database_url(url: str | None) -> None:
-    try:
-        if url is not None:
-            make_url(url).get_dialect().import_dbapi()
-    except ImportError as fault:
-        reason = f"its driver is not installed ({fault.name}; the extra `postgres` has it)"
-        raise UsageFault(BAD_SOURCE, source="--database-url", reason=reason) from None
-    except ArgumentError:
-        raise UsageFault(BAD_SOURCE, source="--database-url", reason="it is no URL of a database") from None
-
-
-def _without_password(url: str) -> str:
-    return make_url(url).render_as_string(hide_password=True)
 
 
 def _choose_params(options: SourceOptions, shown: Callable[[], Params], source: str) -> tuple[Params, bool]:

@@ -189,7 +189,7 @@ def _configure_reader(connection: Any, _record: Any) -> None:
 
 def folder_of_database(url: str) -> list[Path]:
     """The folder of an SQLite file: two nodes with data folders of their own must not meet in one database."""
-    parsed = make_url(url)
+    parsed = read_url(url)
     return [Path(parsed.database).resolve().parent] if parsed.get_backend_name() == "sqlite" and parsed.database else []
 
 
@@ -301,7 +301,7 @@ def faults_explained(url: str) -> Iterator[None]:
     try:
         yield
     except DatabaseError as fault:
-        raise explain_fault(fault, describe_store(make_url(url))) from fault
+        raise explain_fault(fault, describe_store(read_url(url))) from fault
 
 
 def explain_fault(fault: DatabaseError, path: str) -> NodeError:

@@ -140,8 +140,8 @@ def test_what_can_not_be_read_ends_with_two(terminal: Terminal, folder: Path, tm
         ((tmp_path / "nothing",), "audit.bad_source"),
         ((tmp_path / "empty",), "audit.no_store"),
         ((), "audit.no_store"),
-        (("--database-url", "nonsense"), "audit.bad_source"),
-        (("--database-url", "moon://x/y"), "audit.bad_source"),
+        (("--database-url", "nonsense"), "store.url"),
+        (("--database-url", "moon://x/y"), "store.url"),
         (("--database-url", f"sqlite:///{tmp_path / 'nothing.sqlite'}"), "audit.no_store"),
         ((URL,), "client.unreachable"),
     ):

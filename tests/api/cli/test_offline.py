@@ -85,4 +85,4 @@ def test_bad_params_files_are_named(terminal: Terminal, tmp_path: Path) -> None:
     file = tmp_path / "params.json"
     for text in ("", "[]", "{}"):
         file.write_text(text)
-        assert "params.file" in terminal.fail("audit", "verify", "--params", file, "--data-dir", tmp_path)
+        assert "params.file" in terminal.fail("audit", "verify", "--params", file, "--data-dir", tmp_path, expect=2)
