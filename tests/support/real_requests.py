@@ -128,10 +128,17 @@ def write_binary(_: schemathesis.SerializationContext, value: Any) -> bytes:
     return value.encode("latin-1", "replace") if isinstance(value, str) else json.dumps(value, default=str).encode()
 
 
+def without_half_characters(body: dict[str, Any]) -> Any:
+    """What can be sent at all: a schema of anything also generates lone surrogates, which are no text in UTF-8."""
+    return json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+
+
 def make_real(case: schemathesis.Case, world: HttpWorld) -> schemathesis.Case:
     """Put what is real into a case that keeps to the document. What is chosen depends on the case alone."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return case
+    if isinstance(case.body, dict):
+        case.body = without_half_characters(case.body)
     random = Random(repr((case.operation.label, case.path_parameters, case.query, case.body)))
     if random.random() < REAL_PARAMETERS_SHARE:
         for container in (case.path_parameters, case.query):

@@ -11,6 +11,8 @@ EXAMPLE_TXID: Final = "a1" * 32
 EXAMPLE_HASH: Final = "00" * 3 + "c4" * 29
 EXAMPLE_PREFIX: Final = "dfan"
 EXAMPLE_PAYLOAD: Final = bytes(range(32))
+BASE64_PATTERN = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+"""RFC 4648, section 4."""
 EXAMPLE_ADDRESS: Final = encode_id(EXAMPLE_PREFIX, EXAMPLE_PAYLOAD)
 """`make_document` replaces it by the address of the network that it describes."""
 EXAMPLE_CURSOR: Final = "lAGvYWNjb3VudC5oaXN0b3J5"

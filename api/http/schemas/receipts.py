@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from api.http.schemas.answer import (
+    BASE64_PATTERN,
     EXAMPLE_ADDRESS,
     EXAMPLE_CURSOR,
     EXAMPLE_DATE,
@@ -21,7 +22,7 @@ EXAMPLE_RECEIPT = "9d" * 32
 class ReceiptBody(Answer):
     """A receipt as a till hands it over in JSON."""
 
-    receipt: str = Field(description="The signed receipt's canonical bytes in base64.")
+    receipt: str = Field(description="The signed receipt's canonical bytes in base64.", pattern=BASE64_PATTERN)
     lines: list[Any] = Field(
         default=[],
         description="The lines that `lines_root` seals: whole numbers, texts, true, false, and lists of these.",

@@ -4,7 +4,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from api.http.schemas.answer import EXAMPLE_ADDRESS, EXAMPLE_HASH, EXAMPLE_TIME, EXAMPLE_TXID, Answer, Event, Example
+from api.http.schemas.answer import (
+    BASE64_PATTERN,
+    EXAMPLE_ADDRESS,
+    EXAMPLE_HASH,
+    EXAMPLE_TIME,
+    EXAMPLE_TXID,
+    Answer,
+    Event,
+    Example,
+)
 
 
 class TransactionBody(Answer):
@@ -12,7 +21,7 @@ class TransactionBody(Answer):
 
     transaction: str = Field(
         description="The canonical bytes in base64 (RFC 4648, section 4).",
-        pattern="^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+        pattern=BASE64_PATTERN,
     )
 
     EXAMPLE: ClassVar[Example] = {"transaction": "ksRTmQHEBAECAwSodHJhbnNmZXI="}
