@@ -314,7 +314,7 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
     opened = SealedAnswer(
         period=period,
         points=points,
-        receipt_points=nodes[0].points,
+        receipt_points=Points(nodes[0].points),
         position=0,
         receipts=2,
         sums=tuple((Hash(node.hash), node.points) for node in sum_path(nodes, 0)),

@@ -253,8 +253,10 @@ def dump(
     """
     from api.cli.audit_sources import SourceOptions, open_source, write_source
     from api.cli.output import print_answer
+    from api.cli.session import refuse_keystore
 
     with open_source(SourceOptions(source, network, params, data_dir, database_url, None)) as opened:
+        refuse_keystore(file)
         head = write_source(opened, file)
     facts = {"file": str(file), "chain_id": head.chain_id.hex(), "height": head.height, "tip": head.tip[::-1].hex()}
     print_answer({**facts, "bytes": file.stat().st_size}, as_json=as_json)

@@ -125,7 +125,7 @@ def answer_contests(
     from api.cli.output import print_answer
     from api.cli.session import data_folder, open_wallet, payment_choice, read_id
     from api.wallet.brand import Brand
-    from api.wallet.contests import answer_of, find_opening, read_answerable
+    from api.wallet.contests import NOTHING_OPEN, answer_of, find_opening, read_answerable
     from api.wallet.errors import WalletError
     from ledger.types import ProgramId
 
@@ -149,6 +149,8 @@ def answer_contests(
                 opened.wait_for(sent)
             outcome = opened.client.contest(contest_id)["outcome"]
             rows.append({"contest": contest_id.hex(), "outcome": outcome, "why": "answered", "txid": sent.txid.hex()})
+        if wanted is not None and not rows:
+            raise WalletError(NOTHING_OPEN, contest=wanted.hex())
     print_answer({"answered": sum(row["txid"] is not None for row in rows), "contests": rows}, as_json=as_json)
 
 

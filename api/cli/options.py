@@ -43,6 +43,6 @@ AMOUNT_MAX: Final = 2**63 - 1
 CARRIED_NOTE: Final = (
     "An entry on the chain may show fewer points than its receipts promise, or more: a small random remainder is carried to a "
     "later entry, so that nobody can read a basket from it. Nothing is lost. How much of it is carried now, the shop's opening "
-    "says: fansumer wallet receipt check FILE --opening FILE"
+    "says: fansumer wallet receipts check FILE --opening FILE"
 )
 """Said wherever a person may compare receipts with a balance."""

@@ -159,9 +159,18 @@ def naming_file(path: Path, what: str) -> Iterator[None]:
         raise WalletError(BAD_FILE, path=str(path), what=what, reason=str(fault)) from None
 
 
+def refuse_keystore(path: Path) -> None:
+    """Raise UsageFault cli.file_failed where a wallet would be overwritten: its keys may be nowhere else."""
+    from api.wallet.keystore import is_keystore
+
+    if is_keystore(path):
+        raise UsageFault(FILE_FAILED, path=str(path), reason="it is a wallet, and a wallet is never overwritten")
+
+
 def write_file(path: Path, data: bytes) -> None:
     """Write a file that was named, whole or not at all, readable by its owner only. Raises UsageFault cli.file_failed."""
     try:
+        refuse_keystore(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
             path.write_bytes(data)  # a terminal or a pipe, as in --out /dev/stdout

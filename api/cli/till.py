@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 RequestFile = Annotated[Path, typer.Argument(metavar="FILE", help="The fan's request to join.")]
 MONEY_MAX = 2**53
+SEQUENCE_MAX = 2**63 - 1
+TIME_MAX = 2**40
+"""What a receipt can hold (spec RCP-1): a till must not sign what nobody can read."""
 
 
 def invite(
@@ -86,7 +89,12 @@ def sign_receipt(
     ] = 0,
     sequence: Annotated[
         int | None,
-        typer.Option("--sequence", min=0, help="The receipt's number; by default the till's next, kept on disk."),
+        typer.Option(
+            "--sequence",
+            min=0,
+            max=SEQUENCE_MAX,
+            help="The receipt's number; by default the till's next, kept on disk.",
+        ),
     ] = None,
     lines: Annotated[
         Path | None,
@@ -97,7 +105,9 @@ def sign_receipt(
     handed_over: Annotated[
         bool, typer.Option("--hand-over", help="Also give receipt and lines to the node, for the fan to read there.")
     ] = False,
-    at: Annotated[int | None, typer.Option("--time", min=0, help="Seconds since 1970 in UTC; by default now.")] = None,
+    at: Annotated[
+        int | None, typer.Option("--time", min=0, max=TIME_MAX, help="Seconds since 1970 in UTC; by default now.")
+    ] = None,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,

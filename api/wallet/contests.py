@@ -31,6 +31,11 @@ NO_PLACE = Code(
     "the opening of period {period} does not say in which batch its entry stands",
     "It was written by an older version; take the file that `brand settle` writes now.",
 )
+NOTHING_OPEN = Code(
+    "contest.not_open",
+    "no contest {contest} of this program waits for an answer",
+    "`fansumer brand contests list PROGRAM` shows the program's contests and what became of them.",
+)
 NOT_YOURS = Code(
     "contest.not_yours",
     "the receipt was signed for {member}, and your account for this program is {account}",

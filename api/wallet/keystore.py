@@ -267,6 +267,18 @@ def _encode_head(head: dict[str, Any]) -> bytes:
     return json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
 
 
+def is_keystore(path: Path) -> bool:
+    """Whether this file is, or may once have been, a wallet: whoever would overwrite it asks first."""
+    try:
+        with path.open("rb") as file:
+            _read_document(file.read(FILE_BYTES_MAX + 1))
+    except WalletError as fault:
+        return fault.code is NEWER_VERSION
+    except OSError:
+        return False
+    return True
+
+
 def _read_document(data: bytes) -> dict[str, Any]:
     """The file's JSON object, once its format and version are known to us."""
     if len(data) > FILE_BYTES_MAX:

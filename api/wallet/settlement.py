@@ -38,7 +38,7 @@ from api.wallet.sealing import (
 )
 from api.wallet.whole_file import write_whole
 from ledger.domains.loyalty.earn import Earn, SealedEntry
-from ledger.domains.loyalty.receipts import SignedReceipt, receipt_is_signed
+from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash, receipt_is_signed
 from ledger.errors import Code
 from ledger.kinds import APPLIED
 from ledger.params import EARN_ENTRIES_MAX
@@ -227,6 +227,7 @@ class Settler:
         found = list(receipts)
         for signed in found:
             self._check(signed)
+        self._check_numbers(found)
         tills = self._read_tills() if found else {}
         for signed in found:
             self._check_till(signed, tills)
@@ -286,6 +287,16 @@ class Settler:
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed by a key without the scope of a till")
         if not held_scope_at(till, "till", receipt.time):
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed when its till held no grant")
+
+    def _check_numbers(self, receipts: Sequence[SignedReceipt]) -> None:
+        """A till signs one receipt under each of its numbers; a second one would be settled, too, and no audit would hold."""
+        known: dict[tuple[bytes, int], ReceiptHash] = {}
+        for signed in receipts:
+            found = receipt_hash(signed.receipt, signed.salt)
+            if known.setdefault((signed.receipt.till, signed.receipt.sequence), found) != found:
+                raise WalletError(
+                    FOREIGN_RECEIPT, receipt=self._name(signed), reason="not the only one with its till's number"
+                )
 
     def _name(self, signed: SignedReceipt) -> str:
         """A receipt as a message names it: its till and its number there."""

@@ -187,3 +187,22 @@ def test_audit_verifies_the_store(node: WalletNode, terminal_of: Opens, tmp_path
     assert report["height"] == node.client.chain()["height"]
     shown = owner.run(*verify)
     assert "everything verified" in shown and "coin emitted" in shown
+
+
+def test_no_output_replaces_a_wallet(node: WalletNode, terminal_of: Opens, tmp_path: Path) -> None:
+    owner, till = terminal_of("owner"), terminal_of("till")
+    program = open_shop(owner, till)
+    (wallet,) = [path for path in till.home.rglob("*.json") if b"fansumer-keystore" in path.read_bytes()]
+    before = wallet.read_bytes()
+    assert "never overwritten" in till.fail("brand", "invite", program, "--out", wallet)
+    assert "never overwritten" in till.fail("proof", "program", program, "--out", wallet)
+    assert "never overwritten" in till.fail("chain", "dump", wallet, "http://node")
+    assert wallet.read_bytes() == before
+
+
+@pytest.mark.usefixtures("no_node")
+@pytest.mark.parametrize("option", ["--time", "--sequence"])
+def test_a_till_signs_nothing_that_no_receipt_can_hold(terminal: Terminal, tmp_path: Path, option: str) -> None:
+    command = ("brand", "sign-receipt", "5f" * 32, "--member", "x", "--net-cents", 100, "--out", tmp_path / "x.bin")
+    for number in (2**63, 10**30):
+        assert "not in the range" in terminal.fail(*command, option, number, expect=2)

@@ -37,6 +37,7 @@ def test_a_fan_contests_and_the_brand_answers(node: WalletNode, terminal_of: Ope
     till.run("brand", "settle", program, till.home / "receipts")
     assert till.read("brand", "contests", "answer", program, "--contest", late)["answered"] == 1
     assert till.read("brand", "contests", "answer", program)["answered"] == 0
+    assert "contest.not_open" in till.fail("brand", "contests", "answer", program, "--contest", late)
     outcomes = {row["outcome"] for row in fan.read("wallet", "contests", program)}
     assert outcomes == {"settled_in_time", "settled_late"}
     assert "settled_late" in fan.run("wallet", "contests", program)

@@ -254,3 +254,12 @@ def test_a_week_holds_entries_of_members_who_bought_nothing(market: Market, path
     assert len(covers(rule)) == EARN_ENTRIES_MAX - 10  # as many as still fit into the batch
     assert not set(covers(rule)) & set(members[:10])
     assert covers(replace(rule, period_days=0)) == []
+
+
+def test_two_receipts_with_one_number_are_not_settled(market: Market, path: Path) -> None:
+    first = market.buy(1_000)
+    market._sequence -= 1
+    second = market.buy(2_000)
+    with pytest.raises(WalletError, match="not the only one with its till's number"):
+        market.settle(path, first, second)
+    assert market.settle(path, first, first) != []  # the same one twice is one

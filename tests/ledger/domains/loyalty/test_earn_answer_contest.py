@@ -40,7 +40,7 @@ from ledger.errors import Malformed
 from ledger.hashing import object_id
 from ledger.params import CONTEST_ANSWER_BLOCKS_MIN, CONTEST_ANSWER_SECONDS
 from ledger.transaction import Prepaid
-from ledger.types import ContestId, Day, Hash, Points, Timestamp
+from ledger.types import Amount, ContestId, Day, Hash, Points, Timestamp
 from tests.support.contests import (
     NOTHING,
     Settled,
@@ -83,7 +83,7 @@ def test_an_entry_settled_in_time_rebuts_and_frees_what_was_set_aside(shop: Shop
     assert grant_of(shop).contested == ()
     assert shop.points_of(FAN) == 1_430
     decided = ContestDecided(
-        shop.program, FAN.address, contest_id(signed), SETTLED_IN_TIME, Points(0), 0, Day(0), Day(0)
+        shop.program, FAN.address, contest_id(signed), SETTLED_IN_TIME, Points(0), Amount(0), Day(0), Day(0)
     )
     assert shop.chain.events == (decided,)
     assert decided.subjects() == (shop.program, FAN.address, contest_id(signed))
@@ -248,14 +248,15 @@ def test_failures_come_in_the_documented_order(shop: Shop) -> None:
         answer(shop, settled, signed, position=3, salt=some_hash("wrong"))
     with refused(NOT_IN_ENTRY):
         answer(shop, settled, signed, sums=())
-    for changes in (
+    spoiled: tuple[dict[str, Any], ...] = (
         {"salt": some_hash("wrong")},
         {"receipt_points": Points(499)},
         {"period": settled.entry.period + 1},
         {"points": Points(1_499)},
         {"before": carried(1)},
         {"after": carried(0)},
-    ):
+    )
+    for changes in spoiled:
         with refused(NOT_IN_BATCH):
             answer(shop, settled, signed, **changes)
     for changes in ({"index": 1}, {"path": (some_hash("up"),)}):
@@ -278,9 +279,11 @@ def test_a_batch_of_another_program_is_none(shop: Shop) -> None:
 
 def test_a_remainder_without_a_salt_is_zero(shop: Shop) -> None:
     signed, settled = contested(shop)
+    spoiled: dict[str, Any]
     for name in ("before", "after"):
+        spoiled = {name: OpenedRemainder(Hash(b""), Points(1))}
         with refused(BAD_OPENING, Malformed):
-            answer(shop, settled, signed, **{name: OpenedRemainder(Hash(b""), Points(1))})
+            answer(shop, settled, signed, **spoiled)
 
 
 @pytest.mark.parametrize(("held_back", "is_refused"), [(100, False), (101, True)])
