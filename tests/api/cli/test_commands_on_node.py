@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from ledger.params import params_to_mapping
 from tests.api.cli.conftest import Terminal
 from tests.support.market import TERMS_FILE
@@ -194,9 +196,9 @@ def test_no_output_replaces_a_wallet(node: WalletNode, terminal_of: Opens, tmp_p
     program = open_shop(owner, till)
     (wallet,) = [path for path in till.home.rglob("*.json") if b"fansumer-keystore" in path.read_bytes()]
     before = wallet.read_bytes()
-    assert "never overwritten" in till.fail("brand", "invite", program, "--out", wallet)
-    assert "never overwritten" in till.fail("proof", "program", program, "--out", wallet)
-    assert "never overwritten" in till.fail("chain", "dump", wallet, "http://node")
+    assert "never overwritten" in till.fail("brand", "invite", program, "--out", wallet, expect=2)
+    assert "never overwritten" in till.fail("proof", "program", program, "--out", wallet, expect=2)
+    assert "never overwritten" in till.fail("chain", "dump", wallet, "http://node", expect=2)
     assert wallet.read_bytes() == before
 
 
@@ -205,4 +207,4 @@ def test_no_output_replaces_a_wallet(node: WalletNode, terminal_of: Opens, tmp_p
 def test_a_till_signs_nothing_that_no_receipt_can_hold(terminal: Terminal, tmp_path: Path, option: str) -> None:
     command = ("brand", "sign-receipt", "5f" * 32, "--member", "x", "--net-cents", 100, "--out", tmp_path / "x.bin")
     for number in (2**63, 10**30):
-        assert "not in the range" in terminal.fail(*command, option, number, expect=2)
+        assert "less than or equal" in terminal.fail(*command, option, number, expect=2)
