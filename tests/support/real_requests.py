@@ -97,6 +97,11 @@ def sign_as_fan(case: schemathesis.Case, world: HttpWorld, random: Random) -> No
     )
 
 
+def name_a_member(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A program and one of its members: two names that are chosen apart seldom fit."""
+    case.path_parameters.update(program=world.shop.program.hex(), address=world.text(FAN.address))
+
+
 def _prepared(case: schemathesis.Case) -> dict[str, Any]:
     sent = case.as_transport_kwargs(base_url="http://testserver")
     return {"method": sent["method"], "url": sent["url"], "params": sent.get("params") or None}
@@ -108,6 +113,7 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "DELETE /v1/receipts": sign_as_fan,
     "GET /v1/receipts/{receipt}": sign_as_fan,
     "DELETE /v1/receipts/{receipt}": sign_as_fan,
+    "GET /v1/programs/{program}/members/{address}/proof": name_a_member,
     "POST /v1/transactions": send_signed_transaction,
     "POST /v1/transactions/dry-run": send_signed_transaction,
 }
