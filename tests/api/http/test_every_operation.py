@@ -19,7 +19,7 @@ from tests.support.http_world import HttpWorld, open_http_world
 from tests.support.real_requests import make_real, remember_cursor
 
 SEED: Final = int(os.environ.get("FANSUMER_TEST_SEED", "20261122"))
-EXAMPLES_MAX: Final = int(os.environ.get("FANSUMER_TEST_EXAMPLES", "8"))
+EXAMPLES_MAX: Final = int(os.environ.get("FANSUMER_TEST_EXAMPLES", "16"))
 """Random requests for each operation beside those that Schemathesis derives from its schema; a long run takes more."""
 BLOCK_EVERY: Final = 10
 """A block is mined after so many transactions that were taken in."""
