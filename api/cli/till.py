@@ -17,6 +17,18 @@ MONEY_MAX = 2**53
 SEQUENCE_MAX = 2**63 - 1
 TIME_MAX = 2**40
 """What a receipt can hold (spec RCP-1): a till must not sign what nobody can read."""
+SoldAt = Annotated[
+    int | None, typer.Option("--time", min=0, max=TIME_MAX, help="Seconds since 1970 in UTC; by default now.")
+]
+Number = Annotated[
+    int | None,
+    typer.Option(
+        "--sequence",
+        min=0,
+        max=SEQUENCE_MAX,
+        help="The receipt's number; by default the till's next, kept on disk.",
+    ),
+]
 
 
 def invite(
@@ -87,15 +99,7 @@ def sign_receipt(
         int,
         typer.Option("--paid-with-points-cents", min=0, max=MONEY_MAX, help="Part of it that points paid, in cents."),
     ] = 0,
-    sequence: Annotated[
-        int | None,
-        typer.Option(
-            "--sequence",
-            min=0,
-            max=SEQUENCE_MAX,
-            help="The receipt's number; by default the till's next, kept on disk.",
-        ),
-    ] = None,
+    sequence: Number = None,
     lines: Annotated[
         Path | None,
         typer.Option(
@@ -105,9 +109,7 @@ def sign_receipt(
     handed_over: Annotated[
         bool, typer.Option("--hand-over", help="Also give receipt and lines to the node, for the fan to read there.")
     ] = False,
-    at: Annotated[
-        int | None, typer.Option("--time", min=0, max=TIME_MAX, help="Seconds since 1970 in UTC; by default now.")
-    ] = None,
+    at: SoldAt = None,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
