@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from ledger.block import Commitment
@@ -38,11 +39,8 @@ class Shares:
 def measure_shares(amounts: Iterable[int]) -> Shares:
     """The concentration of `amounts`, one a holder; who holds nothing is no holder."""
     held = sorted((amount for amount in amounts if amount > 0), reverse=True)
-    total, majority, reached = sum(held), 0, 0
-    for majority, amount in enumerate(held, start=1):  # noqa: B007 - how far it went is the answer
-        reached += amount
-        if 2 * reached > total:
-            break
+    total = sum(held)
+    majority = sum(1 for reached in accumulate(held, initial=0) if 2 * reached <= total) if held else 0
     return Shares(len(held), total, held[0] if held else 0, sum(held[:LARGEST_SHOWN]), majority)
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, Table, func, select
 from sqlalchemy.exc import DatabaseError
 
 from ledger.block import Block, Commitment, check_body_belongs
@@ -178,10 +178,10 @@ def _check_database(connection: Connection) -> str:
     return f"{rows} rows in {len(metadata.tables)} tables, the same by index"
 
 
-def _count_rows(connection: Connection, table: object, *forbidden: str) -> int:
+def _count_rows(connection: Connection, table: Table, *forbidden: str) -> int:
     for name in forbidden:
         connection.exec_driver_sql(f"SET LOCAL {name} = off")
-    count = connection.execute(select(func.count()).select_from(table)).scalar_one()  # type: ignore[arg-type] # a Table
+    count = connection.execute(select(func.count()).select_from(table)).scalar_one()
     for name in forbidden:
         connection.exec_driver_sql(f"SET LOCAL {name} = on")
     return count

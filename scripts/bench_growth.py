@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import Engine, create_engine, func, select, text
 from sqlalchemy.engine import make_url
@@ -123,11 +124,8 @@ def watched_root() -> Iterator[Callable[[], tuple[float, int]]]:
             spent += time.perf_counter() - started
             changed += len(transition.contents)
 
-    StateTree.apply = timed  # type: ignore[method-assign]  # a stopwatch around it
-    try:
+    with patch.object(StateTree, "apply", timed):
         yield lambda: (spent, changed)
-    finally:
-        StateTree.apply = inner  # type: ignore[method-assign]  # as it was
 
 
 def measure_growth(world: World, postgres: str | None) -> Answer:

@@ -5,7 +5,7 @@ Exit codes of all: 0 everything is as it should be; 1 there are findings; 2 it c
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -135,7 +135,7 @@ def liability(
     from node.audit_liability import audit_liability
 
     date = at.date()
-    day = Day(date.toordinal() - datetime(1970, 1, 1).date().toordinal())  # noqa: DTZ001 - a date, in no zone
+    day = Day((date - datetime.fromtimestamp(0, UTC).date()).days)
     with _ending_with_two():
         wanted = None if program is None else ProgramId(read_id(program, "--program"))
         options = SourceOptions(source, network, params, data_dir, database_url, chain_id)

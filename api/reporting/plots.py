@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,10 +34,8 @@ class ReportFault(LedgerError):
 
 def check_plots() -> None:
     """Raise `report.no_plots` where matplotlib is missing: before an hour of replaying, not after."""
-    try:
-        import matplotlib  # noqa: F401 - whether it can be imported is the question
-    except ImportError:
-        raise ReportFault(NO_MATPLOTLIB) from None
+    if find_spec("matplotlib") is None:
+        raise ReportFault(NO_MATPLOTLIB)
 
 
 def draw(title: str, paint: Callable[["Axes"], None]) -> bytes:

@@ -176,7 +176,8 @@ class Reader:
         """Whether the fault is that the thread's connection is lost; then the next snapshot makes another."""
         connection: Connection = self._threads.connection
         raw: Any = connection.connection.dbapi_connection
-        if fault.orig is None or not self._engine.dialect.is_disconnect(fault.orig, raw, self._threads.cursor):  # type: ignore[arg-type] # any driver's error
+        cause: Any = fault.orig  # the driver's own error
+        if cause is None or not self._engine.dialect.is_disconnect(cause, raw, self._threads.cursor):
             return False
         self._threads.cursor = self._threads.connection = None
         with self._caches:

@@ -1,5 +1,6 @@
 """A node on PostgreSQL behind its API: a fan walks through it, and SQLite gives the same of the same blocks."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,13 @@ from tests.support.wallet_node import master_of, open_wallet_node
 class MiningClock:
     """Whoever waits lets a block be mined."""
 
-    def __init__(self, mine: object) -> None:
+    def __init__(self, mine: Callable[[], object]) -> None:
         self._mine = mine
         self._now = 0.0
 
     def sleep(self, seconds: float) -> None:
         self._now += seconds
-        self._mine()  # type: ignore[operator] # a function of the chain
+        self._mine()
 
     def monotonic(self) -> float:
         return self._now
