@@ -13,7 +13,7 @@ from ledger.domains.accounts.state import account_key, guardianship_key
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.params import RECOVERY_COOL_DOWN_SECONDS
 from ledger.transition import WRONG_POLICY
-from ledger.types import Amount, Hash
+from ledger.types import Amount, Hash, Timestamp
 from tests.support.guarded import (
     GUARDIANS,
     NEW_KEYS,
@@ -29,7 +29,7 @@ from tests.support.guarded import (
     set_guardians,
     start,
 )
-from tests.support.memory_chain import Scenario
+from tests.support.memory_chain import Scenario, Signer
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, OWNER, POOR, TILL, Shop
 
@@ -42,7 +42,7 @@ def test_the_owner_stops_its_guardians_without_a_fee(chain: Scenario) -> None:
     balance = account_of(chain).balance
     cancel(chain)
     context, found = chain.mined[-1].context, guardianship_of(chain)
-    not_before = context.time + RECOVERY_COOL_DOWN_SECONDS
+    not_before = Timestamp(context.time + RECOVERY_COOL_DOWN_SECONDS)
     assert (found.recovery, found.prepaid, found.failures, found.not_before) == ((), 0, 1, not_before)
     assert account_of(chain).balance == balance
     assert chain.events == (RecoveryCancelled(FAN.address, WANTED, not_before),)
@@ -104,7 +104,7 @@ def test_there_must_be_one_that_waits(chain: Scenario) -> None:
 
 
 @pytest.mark.parametrize("author", GUARDIANS)
-def test_guardians_do_not_cancel_for_the_owner(chain: Scenario, author: object) -> None:
+def test_guardians_do_not_cancel_for_the_owner(chain: Scenario, author: Signer) -> None:
     guard(chain)
     start(chain)
     with refused(WRONG_POLICY, signer=FAN.address):

@@ -24,6 +24,7 @@ from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.consent_revoke import ConsentRevoke
 from ledger.domains.consent.state import PUBLISH
+from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.params import (
@@ -34,7 +35,7 @@ from ledger.params import (
 )
 from ledger.transaction import Prepaid
 from ledger.transition import WRONG_POLICY
-from ledger.types import Amount, Hash, Timestamp
+from ledger.types import Amount, Hash, Height, Timestamp
 from tests.support.guarded import (
     DELAY_DAYS,
     GUARDIANS,
@@ -69,7 +70,8 @@ def test_enough_words_start_a_recovery(chain: Scenario) -> None:
     assert chain.events[0].subjects() == (FAN.address, SECOND.address, WANTED)
     approve(chain, FIRST)
     context = chain.mined[-1].context
-    effective_at, effective_height = context.time + days(DELAY_DAYS), context.height + RECOVERY_BLOCKS_MIN
+    effective_at = Timestamp(context.time + days(DELAY_DAYS))
+    effective_height = Height(context.height + RECOVERY_BLOCKS_MIN)
     found = guardianship_of(chain)
     assert found.recovery == (
         Recovery(
@@ -77,8 +79,8 @@ def test_enough_words_start_a_recovery(chain: Scenario) -> None:
             context.time,
             effective_at,
             effective_height,
-            effective_at + RECOVERY_COMPLETE_SECONDS,
-            effective_height + RECOVERY_BLOCKS_MIN,
+            Timestamp(effective_at + RECOVERY_COMPLETE_SECONDS),
+            Height(effective_height + RECOVERY_BLOCKS_MIN),
         ),
     )
     assert (found.approvals, found.prepaid) == ((), exit_fee(chain.params))
@@ -128,8 +130,6 @@ def test_a_cosigner_completes_a_recovery_too(shop: Shop) -> None:
     for guardian in (FRIEND, STRANGER):
         approve(chain, guardian, account=TILL)
     pass_delay(chain)
-    from ledger.domains.loyalty.member_join import MemberJoin
-
     payload, till = MemberJoin(shop.program, TILL.address), TILL.governed_by(NEW_KEYS)
     chain.send("member.join", payload, author=FAN, payment=shop.sponsored, cosigners=(till,))
     assert account_of(chain, TILL).policy_hash == WANTED

@@ -13,6 +13,7 @@ from ledger.domains.accounts.set_policy import SetPolicy
 from ledger.domains.accounts.state import BAD_GUARDIANS, Guardians, account_key, guardianship_key
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.errors import Malformed
+from ledger.transaction import OwnFee
 from ledger.types import Amount
 from tests.support.guarded import (
     DELAY_DAYS,
@@ -64,7 +65,9 @@ def test_removing_gives_the_deposit_back_and_keeps_the_account(chain: Scenario) 
     assert guardianship_of(chain) is None
     account = account_of(chain)
     assert (account.is_guarded, account.deposit) == (False, chain.params.record_deposit)
-    fee = chain.mined[-1].transactions[0].body.payment.fee
+    payment = chain.mined[-1].transactions[0].body.payment
+    assert isinstance(payment, OwnFee)
+    fee = payment.fee
     assert account.balance == balance - fee + chain.params.record_deposit
     with refused(NO_GUARDIANS, account=FAN.address):
         set_guardians(chain)
