@@ -66,7 +66,8 @@ DIGEST = Code(
 FOREIGN_KEY = Code(
     "signature.foreign_key",
     "the key is none of the account's present keys",
-    "Sign with the account's present keys, and send its present policy if its keys were ever changed.",
+    "Sign with the account's present keys, and send its present policy if its keys were ever changed; "
+    "`fansumer wallet find-keys` finds them.",
 )
 THRESHOLD = Code(
     "signature.threshold",

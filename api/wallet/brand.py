@@ -122,7 +122,7 @@ class Brand:
             net_cents=purchase.net_cents,
             paid_with_points_cents=purchase.paid_with_points_cents,
         )
-        till = self.wallet.main.seed
+        till = self.wallet.till_seed
         receipt = Receipt(
             version=RECEIPT_VERSION,
             program=program,

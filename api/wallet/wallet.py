@@ -41,6 +41,7 @@ from ledger.types import (
     Height,
     HoldId,
     Points,
+    PrivateSeed,
     ProgramId,
     RewardId,
     Timestamp,
@@ -103,6 +104,11 @@ class Wallet:
     def facts(self) -> ChainFacts:
         """The facts of the node's chain, asked for once."""
         return ChainFacts.of_answer(self.client.chain())
+
+    @property
+    def till_seed(self) -> PrivateSeed:
+        """The key that signs receipts: the first one, by which the chain knows a till. A stolen one is revoked, not changed."""
+        return self.keys.key_at(self.main_place, 0).seed
 
     def program_signer(self, program: ProgramId) -> Signer:
         """The one account that this wallet shows to `program`, with its present key."""
