@@ -128,7 +128,7 @@ def tell_record(shown: ShownRecord, names: Names) -> Lines:
         if record.policy_hash:
             yield f"keys          changed; hash of the policy {record.policy_hash.hex()}"
         if record.is_guarded:
-            yield "guardians     it has some: an account of its own record"
+            yield "guardians     it has some, who could recover it"
     elif isinstance(record, Guardianship):
         yield from _tell_guardianship(record, identifier, names)
     elif isinstance(record, Books):

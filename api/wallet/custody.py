@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.wallet.builder import Signer
+from api.wallet.derivation import ROTATIONS_MAX
 from api.wallet.errors import WalletError
 from api.wallet.key_book import Place, PresentKey
 from api.wallet.wallet import KEYS_CHANGED, Sent, Wallet
@@ -39,6 +40,11 @@ LAPSED = Code(
     "wallet.recovery_lapsed",
     "nobody signed with the new keys of {address} in time, and the old ones are back",
     "Ask the guardians to start again: they can from {not_before_date} on.",
+)
+NO_KEYS_LEFT = Code(
+    "wallet.no_keys_left",
+    "the keys of {address} were changed {count} times, and a wallet looks for no more of the same words",
+    "Make a new wallet, and move to its key with --to-key.",
 )
 OTHER_KEYS = Code(
     "wallet.other_keys",
@@ -85,9 +91,15 @@ class Custody:
         return self._send("account.set_policy", SetPolicy(policy), self.payment)
 
     def next_key(self) -> PresentKey:
-        """The next key of the same words. Raises WalletError wallet.keys_changed if the present one is not this wallet's."""
+        """The next key of the same words.
+
+        Raises WalletError wallet.keys_changed if the present one is not this wallet's, or wallet.no_keys_left.
+        """
         self.wallet.find_present(self.signer)
         present = self.wallet.keys.present_key(self.place)
+        if present.rotation == ROTATIONS_MAX:
+            address = self.wallet.address_text(self.signer.address)
+            raise WalletError(NO_KEYS_LEFT, address=address, count=ROTATIONS_MAX)
         return PresentKey(present.rotation + 1, present.adopted)
 
     def rotate_to(self, key: PresentKey) -> Sent:

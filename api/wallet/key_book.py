@@ -59,9 +59,13 @@ class PresentKey:
     def from_text(text: str) -> "PresentKey":
         """Read a label; a malformed one says nothing."""
         number, _, address = text.partition(" ")
-        if not (number.isascii() and number.isdigit()) or int(number) > ROTATIONS_MAX or len(address) not in (0, 64):
+        try:
+            adopted = bytes.fromhex(address)
+        except ValueError:
             return FIRST_KEY
-        return PresentKey(int(number), Address(bytes.fromhex(address)) if address else None)
+        if not (number.isascii() and number.isdigit()) or int(number) > ROTATIONS_MAX or len(adopted) not in (0, 32):
+            return FIRST_KEY
+        return PresentKey(int(number), Address(adopted) if adopted else None)
 
 
 FIRST_KEY: Final = PresentKey()

@@ -148,10 +148,6 @@ class Content:
             if not 1 <= len(key) <= LABEL_KEY_CHARACTERS_MAX or len(text) > LABEL_TEXT_CHARACTERS_MAX:
                 raise WalletError(BAD_CONTENT, reason="a label that is empty or too long")
 
-    def label(self, key: str) -> str:
-        """The text of a label; empty where there is none."""
-        return dict(self.labels).get(key, "")
-
     def set_label(self, key: str, text: str) -> "Content":
         """The same content with one label set; an empty text removes it."""
         labels = dict(self.labels) | {key: text}

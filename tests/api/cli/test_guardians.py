@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
+from api.wallet import custody
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_advice import main_address
 from tests.api.cli.test_commands_on_node import enrol, open_shop
@@ -185,3 +186,12 @@ def test_an_account_moves_to_new_words(
     new_phone.run("wallet", "send", address, 5_000)
     assert "wallet.keys_changed" in owner.fail("wallet", "rotate-key")
     assert "cli.bad_id" in new_phone.fail("wallet", "rotate-key", "--to-key", "8a", expect=2)
+
+
+def test_words_run_out_of_keys(
+    node: WalletNode, people: tuple[Terminal, Terminal, Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, _, _ = people
+    monkeypatch.setattr(custody, "ROTATIONS_MAX", 1)
+    owner.run("wallet", "rotate-key")
+    assert "wallet.no_keys_left" in owner.fail("wallet", "rotate-key")
