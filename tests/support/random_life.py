@@ -254,7 +254,8 @@ class RandomLife:
         found = self._pick(GUARDIANSHIPS.prefix)
         if found is not None:
             addresses = self.chain.record(guardianship_key(Address(found))).guardians.addresses
-            guardian = next(person for person in PEOPLE if person.address == self.rng.choice(addresses))
+            chosen = self.rng.choice(addresses)
+            guardian = next(person for person in PEOPLE if person.address == chosen)
             keys = self.rng.choice(sorted(KEYS)[:2])
             self._offer("account.recover", Recover(Address(found), keys), guardian)
 

@@ -18,9 +18,9 @@ BLOCKS = 145
 
 @pytest.fixture
 def new_phone(tmp_path: Path) -> Terminal:
-    """A wallet with words of its own."""
+    """A wallet with words of its own, which are in `words` beside it."""
     found = Terminal(tmp_path / "new phone")
-    found.words = found.read("wallet", "create")["phrase"]
+    (tmp_path / "words").write_text(found.read("wallet", "create")["phrase"])
     return found
 
 
@@ -74,7 +74,6 @@ def test_the_words_of_the_new_phone_find_the_recovered_account(
         guardian.run("wallet", "recover", "start", lost, new)
     node.chain.advance(days=1, blocks=BLOCKS)
     again = Terminal(tmp_path / "again")
-    (tmp_path / "words").write_text(new_phone.words)
     again.run("wallet", "restore", "--phrase-file", tmp_path / "words")
     (row,) = again.read("wallet", "find-keys")
     assert row == {"place": "main/0", "address": lost, "key": 0, "adopted": True}

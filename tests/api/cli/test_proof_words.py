@@ -120,7 +120,7 @@ def test_accounts_of_a_known_network_have_their_text() -> None:
 
 def test_guardians_and_what_they_said() -> None:
     guardians = Guardians(1, (FRIEND.address,), 1)
-    recovery = Recovery(Hash(bytes(32)), *map(Timestamp, (1, 2)), Height(7), Timestamp(9), Height(8))
+    recovery = Recovery(Hash(bytes(32)), Timestamp(1), Timestamp(2), Height(7), Timestamp(9), Height(8))
     words = ((0, Hash(bytes(32)), Timestamp(5)),)
     record = Guardianship(b"", Amount(0), Amount(0), guardians, words, 2, Timestamp(86_400), (recovery,))
     told = tell(ShownRecord(guardianship_key(FAN.address), "Guardianship", record))
