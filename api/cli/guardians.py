@@ -236,7 +236,7 @@ def finish_recovery(
       fansumer wallet recover finish dfan1plost...
       fansumer wallet recover finish dfan1plost... --program 5f5f...5f
     """
-    from api.cli.output import say
+    from api.cli.output import say, warn
     from api.cli.session import Keystore, finish, open_keystore, read_account, read_id
     from api.wallet.custody import Custody
     from ledger.types import ProgramId
@@ -248,4 +248,11 @@ def finish_recovery(
         found = custody.adopt(read_account(opened, lost))
         finish(opened, custody.confirm(), wait=wait, as_json=as_json)
         keystore.remember(found.label)
+        own = opened.address_text(opened.keys.key_at(found.place, 0).address)
+        left = opened.client.account(own)
+        if own != lost and (left["coin"] or left["programs"]):
+            warn(
+                f"{own}, in whose place it stands, is not empty. Another file from the same words acts as that one: "
+                "fansumer wallet restore --wallet FILE"
+            )
         say(f"This wallet acts as {lost} from now on, in place of the {found.place.name.replace('/', ' ')} of its own.")

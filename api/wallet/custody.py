@@ -25,6 +25,10 @@ from ledger.types import Address, Hash, ProgramId
 GOVERNING_EVENTS: Final = ("account.policy_changed", "account.recovered", "account.recovery_started")
 """Events that name a policy, in whose history they stand: so the address of a key tells which accounts it governs."""
 
+PREPAID_SIGNATURES: Final = 2
+PREPAID_KEYS: Final = 8
+"""Signatures and keys of one policy that an exit's prepaid weight covers with room to spare."""
+
 NO_RECOVERY = Code(
     "wallet.no_recovery",
     "no recovery of {address} is under way",
@@ -81,6 +85,12 @@ class Custody:
         """The program's pool pays for its members; a main account pays itself."""
         return None if self._program is None else Sponsored(self._program)
 
+    def _exit_payment(self) -> Payment | None:
+        """What the guardians prepaid is enough for, as far as its signatures go (spec FEE-4); an account of more people pays."""
+        policy = self.signer.shown_policy()
+        fits = policy.threshold <= PREPAID_SIGNATURES and len(policy.keys) <= PREPAID_KEYS
+        return Prepaid() if fits else self.payment
+
     def _send(self, kind: str, payload: Any, payment: Payment | None) -> Sent:
         return self.wallet.send(kind, payload, self.signer, payment=payment)
 
@@ -128,7 +138,7 @@ class Custody:
         if recovery is None:
             raise WalletError(NO_RECOVERY, address=text)
         payload = CancelRecovery(Hash(bytes.fromhex(recovery["policy_hash"])))
-        return self._send("account.cancel_recovery", payload, Prepaid())
+        return self._send("account.cancel_recovery", payload, self._exit_payment())
 
     def adopt(self, account: Address) -> FoundKey:
         """Let this place stand for an account that its key governs.

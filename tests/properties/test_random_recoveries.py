@@ -179,6 +179,20 @@ class RandomRecoveries(RuleBasedStateMachine):
         if done:
             self.model = self.model.failed(now)
 
+    @precondition(lambda self: self.is_waiting())
+    @rule()
+    def the_owner_says_no(self) -> None:
+        assert self.model.pending is not None
+        self.cancel(self.model.keys, self.model.pending.keys)
+        self.all_guardians_agree(KEYS[1])
+
+    @rule(to=keys, seconds=st.sampled_from([MONTH - 1, MONTH, MONTH + 1]))
+    def words_a_month_apart(self, to: Signer, seconds: int) -> None:
+        for guardian in self.model.guardians:
+            said_at = self.chain.time
+            self.approve(guardian, to)
+            self.mine(time=max(self.chain.time + 1, said_at + seconds))
+
     @rule(signer=keys, to=keys)
     def change_keys(self, signer: Signer, to: Signer) -> None:
         now, height = self.chain.time, self.chain.height

@@ -58,7 +58,8 @@ def test_a_lost_phone(node: WalletNode, people: tuple[Terminal, Terminal, Termin
     assert "wallet.other_keys" in new_phone.fail("wallet", "recover", "finish", lost, "--account", 1)
     node.chain.advance(days=1, blocks=BLOCKS)
     assert "recover finish" in new_phone.hear("wallet", "recover", "status", lost)
-    assert new_phone.read("wallet", "recover", "finish", lost)["status"] == "confirmed"
+    owner.run("wallet", "send", new, 9_000)
+    assert "is not empty" in new_phone.hear("wallet", "recover", "finish", lost)
     assert main_address(new_phone) == lost
     assert fan.read("wallet", "recover", "status", lost)["recovery"] is None
     new_phone.run("wallet", "send", main_address(owner), 5_000)
@@ -121,6 +122,30 @@ def test_the_account_for_a_program_is_recovered_at_the_pools_cost(
     new_phone.run("wallet", "consent", "grant", program, "--purpose", "personalise")
     assert new_phone.read("wallet", "balance")[1]["address"] == lost
     new_phone.run("wallet", "leave", program)
+
+
+def test_an_account_of_many_people_pays_for_its_no(
+    node: WalletNode, people: tuple[Terminal, Terminal, Terminal], tmp_path: Path
+) -> None:
+    owner, till, _ = people
+    phones = [Terminal(tmp_path / f"phone {number}") for number in range(3)]
+    for phone in phones:
+        phone.run("wallet", "create")
+    keys = [phone.read("wallet", "public-key")["public_key"] for phone in phones]
+    board = tmp_path / "board.json"
+    address = owner.read("wallet", "treasury", "create", *keys, "--threshold", 3, "--out", board)["address"]
+    owner.run("wallet", "send", address, 1_000_000)
+
+    def together(*command: object) -> None:
+        file = owner.read("wallet", *command, "--wallet", board)["file"]
+        for phone in phones:
+            phone.run("wallet", "together", "sign", file)
+        owner.run("wallet", "together", "submit", file)
+
+    together("guardians", "set", main_address(owner), main_address(till), "--threshold", 1)
+    till.run("wallet", "recover", "start", address, main_address(till))
+    together("recover", "cancel")
+    assert node.client.account(address)["guardians"]["failures"] == 1
 
 
 def test_keys_that_nobody_used_in_time(
