@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import chain as joined
 from itertools import islice
 from multiprocessing.connection import wait
@@ -28,6 +28,8 @@ CHUNK_BYTES = 512 * 1024
 CHUNK_BLOCKS = 256
 CHUNKS_AHEAD_PER_WORKER = 2
 WORKERS_MAX = 8
+VERDICT_SECONDS_MAX = 60
+"""How long a verdict on one chunk is waited for: it takes a fraction of a second, and a few with all of them on one busy core."""
 
 
 def take_in(chain: Chain, raw_blocks: Iterable[bytes]) -> Generator[Block, None, None]:
@@ -70,26 +72,52 @@ def _verify_ahead(
             yield chunk, [False] * len(chunk)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_end_with_parent)
-    stack.callback(pool.shutdown, cancel_futures=True)
+    helpers = _Helpers(ProcessPoolExecutor(workers, context, initializer=_end_with_parent))
+    stack.callback(helpers.close)
     ahead: deque[tuple[list[bytes], Future[list[bool]] | None]] = deque()
     for number, chunk in enumerate(chunks):
-        future = None
-        if number:  # the first is applied while the processes start
-            with suppress(BrokenExecutor):
-                future = pool.submit(verify_blocks, chain_id, chunk)
-        ahead.append((chunk, future))
+        # The first is applied while the processes start.
+        ahead.append((chunk, helpers.ask(chain_id, chunk) if number else None))
         if len(ahead) > CHUNKS_AHEAD_PER_WORKER * workers:
-            yield _verdict(*ahead.popleft())
+            yield helpers.verdict(*ahead.popleft())
     while ahead:
-        yield _verdict(*ahead.popleft())
+        yield helpers.verdict(*ahead.popleft())
 
 
-def _verdict(chunk: list[bytes], future: Future[list[bool]] | None) -> tuple[list[bytes], Sequence[bool]]:
-    with suppress(BrokenExecutor):
-        if future is not None:
-            return chunk, future.result()
-    return chunk, [False] * len(chunk)  # the first, or a process was killed: the chain verifies them itself
+class _Helpers:
+    """The processes that verify ahead. They may die, or not answer: then the chain verifies everything itself."""
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self._pool = pool
+        self._are_lost = False
+
+    def ask(self, chain_id: ChainId, chunk: list[bytes]) -> Future[list[bool]] | None:
+        """Begin to verify; None if nobody does."""
+        if self._are_lost:
+            return None
+        try:
+            return self._pool.submit(verify_blocks, chain_id, chunk)
+        except BrokenExecutor:
+            return None
+
+    def verdict(self, chunk: list[bytes], future: Future[list[bool]] | None) -> tuple[list[bytes], Sequence[bool]]:
+        """The chunk with what is known of each of its blocks."""
+        if future is not None and not self._are_lost:
+            try:
+                return chunk, future.result(VERDICT_SECONDS_MAX)
+            except BrokenExecutor:
+                pass
+            except TimeoutError:
+                # One that stopped, or the executor (before Python 3.12) forgot what was given to it while a process died.
+                self._are_lost = True
+        return chunk, [False] * len(chunk)
+
+    def close(self) -> None:
+        """End the processes: those that don't answer, too, for the executor would wait for them."""
+        if self._are_lost:
+            for process in list((self._pool._processes or {}).values()):
+                process.kill()
+        self._pool.shutdown(cancel_futures=True)
 
 
 def verify_blocks(chain_id: ChainId, raw_blocks: Sequence[bytes]) -> list[bool]:

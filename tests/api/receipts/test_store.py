@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -197,6 +199,36 @@ def test_erasures_that_come_together_share_a_scrub(store: ReceiptStore, monkeypa
     assert asyncio.run(erase_all()) == [1] * 20
     assert 1 <= len(scrubs) < 20
     assert all(name.startswith("receipts") for name in scrubs)
+
+
+def test_a_scrub_that_begins_at_once_is_not_taken_for_one_to_come(
+    store: ReceiptStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread of the store may be quicker than the one that gives it work."""
+    random = Random(7)
+    kept = [make_kept(random, number) for number in range(3)]
+    for one in kept:
+        store.add(one)
+    scrubs: list[None] = []
+    original = store.scrub
+    monkeypatch.setattr(store, "scrub", lambda: (scrubs.append(None), original()))
+
+    async def erase_one_by_one() -> None:
+        desk = ReceiptDesk(store)
+        give = desk._thread.submit
+
+        def give_and_dawdle(*work: Any) -> Any:
+            given = give(*work)
+            time.sleep(0.1)
+            return given
+
+        monkeypatch.setattr(desk._thread, "submit", give_and_dawdle)
+        for one in kept:
+            assert await desk.erase(FAN_ADDRESS, NOW, wanted=one.id) == 1
+        desk.close()
+
+    asyncio.run(erase_one_by_one())
+    assert len(scrubs) == len(kept)
 
 
 def test_accounts_erase_only_their_own(store: ReceiptStore) -> None:

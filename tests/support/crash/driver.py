@@ -6,6 +6,7 @@ NUMBERS are those of the blocks that reorganise, as JSON. An order is one line o
 standard output what it is about to do and what is done; what it says is done must be found by whoever opens the store after it.
 """
 
+import faulthandler
 import json
 import os
 import signal
@@ -115,6 +116,7 @@ def _checkpoint(node: Node, injector: Injector) -> None:
 def main(blocks_file: str, numbers: str) -> None:
     """Wait for orders; everything is imported and decoded once, so that a child needs a hundredth of a second."""
     blocks, reorganising = read_blocks(Path(blocks_file)), frozenset[int](json.loads(numbers))
+    faulthandler.enable()  # whoever waits in vain aborts this process and its child, and sees where they were
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who gives the orders
     for line in sys.stdin:
         child = os.fork()

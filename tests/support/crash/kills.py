@@ -47,6 +47,7 @@ from tests.support.crash.injection import (
     Order,
 )
 from tests.support.crash.life import PARAMS, STORE_FILE, Life, digest_of, make_life, open_node, write_blocks
+from tests.support.processes import end_group, environment_of_child
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 COMMIT_WAYS: Final = (BEFORE_COMMIT, WRITE, SYNC, MOMENT, AFTER_COMMIT)
@@ -70,6 +71,9 @@ CHECKPOINT_BYTES: Final = 150_000
 """How far before the end of the database file the folding of the log may be cut off."""
 MOMENT_MICROSECONDS: Final = 1_500
 ATTEMPTS_MAX: Final = 20
+ORDER_SECONDS_MAX: Final = 120
+"""How long one node may live: undisturbed it needs about a second, and twenty on a loaded machine."""
+END_SECONDS_MAX: Final = 30
 ENDS: Final = (-signal.SIGKILL, -signal.SIGXFSZ, -signal.SIGSYS)
 """The kernel's three ways to end a process between two of its instructions: asked to, at a byte too many, at a filtered call."""
 
@@ -111,18 +115,30 @@ class Starter:
             str(blocks),
             json.dumps(sorted(life.reorganising)),
         ]
-        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": paths},
+            env=environment_of_child(),
+            start_new_session=True,
         )
 
     def run(self, order: Order, on_block: Callable[[], None] = lambda: None) -> Run:
-        """Start a node and listen until it has ended, killed or not; `on_block`: what to do after each block meanwhile."""
+        """Start a node and listen until it has ended, killed or not; `on_block`: what to do after each block meanwhile.
+
+        A node that takes too long is aborted, which shows where it was, and the AssertionError names the order.
+        """
+        watchdog = threading.Timer(ORDER_SECONDS_MAX, end_group, (self._process, signal.SIGABRT))
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            return self._listen(order, on_block)
+        finally:
+            watchdog.cancel()
+
+    def _listen(self, order: Order, on_block: Callable[[], None]) -> Run:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(asdict(order)) + "\n")
         self._process.stdin.flush()
@@ -148,7 +164,10 @@ class Starter:
             elif word in WAYS:
                 found.phase = word
         else:
-            raise AssertionError("the process that starts the nodes is gone")
+            raise AssertionError(
+                f"the process that starts the nodes is gone, {time.monotonic() - began:.0f} s after this order; it was in"
+                f" {found.phase!r} after {len(found.took)} blocks"
+            )
         if timer is not None:
             timer.cancel()
             timer.join()
@@ -158,7 +177,13 @@ class Starter:
         """Let it end."""
         with self._process:
             assert self._process.stdin is not None
-            self._process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+            try:
+                self._process.wait(END_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                end_group(self._process)
+                raise AssertionError(f"the process that starts the nodes did not end in {END_SECONDS_MAX} s") from None
 
 
 def _kill(process: int) -> None:
