@@ -7,6 +7,7 @@ from typing import Any
 from api.http.rendering import show_time
 from api.reporting.mapping import map_findings
 from api.reporting.receipts_audit import NEVER_SHOWN, UNKNOWN_TEXTS, CheckedEntry, ReceiptsReport
+from api.words import counted
 from ledger.address import encode_address
 from node.audit_settlements import ProgramSettlements
 
@@ -82,21 +83,21 @@ def receipts_lines(shown: Mapping[str, Any]) -> Iterator[str]:
     claim = "claims to hold everything" if shown["covers"] == "all" else "is a part; what it leaves open is unknown"
     yield f"{shown['folder']} {claim}"
     yield (
-        f"receipts {receipts['count']} of {receipts['members']} members over {receipts['points']} {shown['unit']}:"
+        f"receipts {receipts['count']} of {counted(receipts['members'], 'member')} over {receipts['points']} {shown['unit']}:"
         f" {receipts['settled']} settled, {receipts['not_yet_due']} not yet due"
     )
     for till in shown["tills"]:
-        numbers = "no number missing" if not till["missing"] else f"{till['missing']} numbers missing"
-        yield f"  till {till['till']} {till['receipts']} receipts, {till['first']} to {till['last']}, {numbers}"
+        numbers = "no number missing" if not till["missing"] else f"{counted(till['missing'], 'number')} missing"
+        yield f"  till {till['till']} {counted(till['receipts'], 'receipt')}, numbers {till['first']} to {till['last']}, {numbers}"
     yield (
-        f"entries {entries['credited']} credited over {entries['credited_points']} points; {entries['opened']} opened"
-        f" over {entries['opened_points']} points, {entries['good']} of them good; {entries['in_clear']} in clear,"
+        f"entries {entries['credited']} credited over {counted(entries['credited_points'], 'point')}; {entries['opened']} opened"
+        f" over {counted(entries['opened_points'], 'point')}, {entries['good']} of them good; {entries['in_clear']} in clear,"
         f" {entries['skipped']} skipped"
     )
-    yield f"carried on {shown['carried_points']} points; the program issued {shown['issued_points']} in all"
+    yield f"carried on {counted(shown['carried_points'], 'point')}; the program issued {shown['issued_points']} in all"
     for unknown in shown["unknown"]:
         yield f"UNKNOWN {unknown['count']} {unknown['text']}"
     yield f"UNKNOWN {shown['never_shown'][0].lower()}{shown['never_shown'][1:]}"
     for finding in shown["findings"]:
         yield f"WRONG {finding['text']}"
-    yield "nothing is wrong" if shown["good"] else f"{len(shown['findings'])} findings"
+    yield "nothing is wrong" if shown["good"] else counted(len(shown["findings"]), "finding")
