@@ -98,6 +98,16 @@ NOT_OPENED = Code(
     "credited entries without an opening here: {count}, over {points:point}, the first at block {height}, {index}",
     ADVICE_ASK,
 )
+CONTEST_NO_RECEIPT = Code(
+    "receipts.contest_no_receipt",
+    "a contest credited {points:point} in block {height} for receipt {receipt} (number {sequence} of {till}), which is not here",
+    ADVICE_ASK,
+)
+ISSUED_DIFFERS = Code(
+    "receipts.issued",
+    "entries gave {entries:point} and contests {contests}, and the program issued {issued} in all",
+    "The store or the dump is damaged; verify it with `fansumer audit verify`.",
+)
 OPEN_DIFFERS = Code(
     "receipts.open_differs",
     "the open entry at block {height}, {index} says other things than receipt {receipt}",
