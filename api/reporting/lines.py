@@ -30,6 +30,10 @@ def report_lines(shown: Mapping[str, Any]) -> Iterator[str]:
             f"campaign {campaign['campaign'][:16]} {campaign['title']!r}: {campaign['status']}, pledged {campaign['pledged']}"
             f" of {campaign['goal']} {campaign['unit']}, in escrow {campaign['escrowed']}"
         )
+    if shown["database"]["checked"]:
+        yield f"database {shown['database']['checked']}"
+    for unchecked in shown["database"]["unchecked"]:
+        yield f"UNKNOWN {unchecked}"
     for finding in shown["findings"]:
         yield f"WRONG {finding['text']}"
     count = len(shown["findings"])
