@@ -190,6 +190,11 @@ class Postgres:
         self._made.append(name)
         return f"{self.url}{'&' if '?' in self.url else '?'}options=-csearch_path%3D{name}"
 
+    def drop_schema(self, url: str) -> None:
+        """Delete what `make_schema` made."""
+        self.execute(f'DROP SCHEMA "{url.rpartition("%3D")[2]}" CASCADE')
+        self._made.remove(url.rpartition("%3D")[2])
+
     def cut_writers(self, url: str) -> int:
         """End the sessions of those who write the store at `url`, as an administrator can; how many there were."""
         from sqlalchemy import create_engine

@@ -61,7 +61,7 @@ def carry_out(order: Order, blocks: Sequence[Block], reorganising: frozenset[int
         take(node, blocks[number])
         injector.reach(UNREPORTED)
         report(f"took {number} {node.chain.tip.hash.hex()}")
-        if number % CHECKPOINT_BLOCKS == CHECKPOINT_BLOCKS - 1:
+        if number % CHECKPOINT_BLOCKS == CHECKPOINT_BLOCKS - 1 and not order.url:
             _checkpoint(node, injector)
     if order.phase == SYNCING:
         _sync(node, injector, order.start, blocks)
@@ -75,7 +75,7 @@ def carry_out(order: Order, blocks: Sequence[Block], reorganising: frozenset[int
 
 def _open(order: Order, injector: Injector) -> Node:
     real: Any = node_module.migrate
-    is_new = not (Path(order.folder) / STORE_FILE).exists()
+    is_new = order.is_new if order.url else not (Path(order.folder) / STORE_FILE).exists()
 
     def migrate(engine: Any) -> None:
         injector.phase = MIGRATION
@@ -85,7 +85,7 @@ def _open(order: Order, injector: Injector) -> Node:
 
     node_module.migrate = migrate
     report(MIGRATION if is_new else OPENING)
-    return open_node(Path(order.folder))
+    return open_node(Path(order.folder), order.url or None)
 
 
 def _sync(node: Node, injector: Injector, start: int, blocks: Sequence[Block]) -> None:
