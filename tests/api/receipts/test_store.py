@@ -16,7 +16,7 @@ from sqlalchemy import inspect, text
 
 from api.http.receipt_desk import ReceiptDesk
 from api.receipts.lines import lines_root
-from api.receipts.store import MIGRATIONS, VERSION_TABLE, KeptReceipt, ReceiptStore
+from api.receipts.store import MIGRATIONS, NOT_SQLITE, VERSION_TABLE, KeptReceipt, ReceiptStore
 from api.receipts.tables import metadata
 from ledger.codec import Value
 from ledger.domains.loyalty.receipts import Receipt, SignedReceipt
@@ -28,6 +28,7 @@ from node.store.engine import open_engine
 from node.store.migrate import migrate
 from tests.support.live_shop import LiveShop
 from tests.support.receipt_shop import LINES, ReceiptShop
+from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND
 
 FAN_ADDRESS, FRIEND_ADDRESS = Address(b"F" * 32), Address(b"G" * 32)
@@ -88,6 +89,13 @@ def test_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
         assert set(inspect(connection).get_table_names()) == {*metadata.tables, VERSION_TABLE}
     migrate(engine, MIGRATIONS, VERSION_TABLE)
     engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["postgresql://somebody@localhost/receipts", "postgres:///receipts"])
+def test_no_server_keeps_receipts(url: str) -> None:
+    """Its logs and copies would keep what was erased; the chain itself may be there."""
+    with refused(NOT_SQLITE, NodeError):
+        ReceiptStore(url)
 
 
 def test_nothing_of_an_erased_receipt_is_left_in_the_nodes_folder(tmp_path: Path) -> None:
