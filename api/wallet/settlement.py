@@ -293,12 +293,13 @@ class Settler:
         A receipt that a till's key did not sign says nothing about that till's numbers. Of receipts that share a number, all are
         named, but for the one that the book knows from an earlier run.
         """
-        tills = self._read_tills() if receipts else {}
         faults: dict[int, WalletError] = {}
+        tills: dict[str, Answer] | None = None
         by_number: dict[Number, dict[ReceiptHash, list[int]]] = {}
         for index, signed in enumerate(receipts):
             try:
                 self._check(signed)
+                tills = self._read_tills() if tills is None else tills
                 self._check_till(signed, tills)
             except WalletError as fault:
                 faults[index] = fault
