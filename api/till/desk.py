@@ -80,7 +80,12 @@ class Signing:
             lines_root=lines_root(salt, lines),
         )
         self._brand.wallet.facts = contact.facts  # known from the last contact: signing asks no node
-        signed = self._brand.sign_receipt(self._program, basis.facts.version, basis.facts.terms, purchase, salt=salt)
+        try:
+            signed = self._brand.sign_receipt(
+                self._program, basis.facts.version, basis.facts.terms, purchase, salt=salt
+            )
+        except Malformed as fault:
+            raise TillRefused(BAD_SALE, field="the sale", reason=str(fault)) from None
         points, used = signed.receipt.points, promised_on(basis.day)
         if used + points > basis.cap:
             raise TillRefused(CAP_REACHED, points=points, used=used, cap=basis.cap)
