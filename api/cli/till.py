@@ -275,7 +275,7 @@ def settle(
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
         facts = brand.read_program(of_program)
-        path = book or data_folder() / "settlement" / f"{of_program.hex()}-{opened.main.address.hex()[:16]}.json"
+        path = book or settlement_book(data_folder(), of_program, opened.main.address)
         settler = Settler(
             brand,
             SettlementBook.load(path, of_program),
@@ -342,6 +342,11 @@ def _warn_of_files(rows: "Sequence[dict[str, Any]]") -> None:
 
 def _name_file(path: Path, fault: LedgerError) -> dict[str, Any]:
     return {"file": path.name, "code": fault.code.name, "reason": str(fault).removeprefix(f"{fault.code.name}: ")}
+
+
+def settlement_book(folder: Path, program: "ProgramId", settler: "Address") -> Path:
+    """Where a settlement key's book is by default."""
+    return folder / "settlement" / f"{program.hex()}-{settler.hex()[:16]}.json"
 
 
 def write_openings(folder: Path, openings: "Sequence[Opening]") -> None:

@@ -125,15 +125,19 @@ def _settling(
 ) -> "Settling":
     """Who settles, with openings where `brand settle` and `brand contests` look for them."""
     from api.cli.session import data_folder
-    from api.cli.till import write_openings
+    from api.cli.till import settlement_book, write_openings
     from api.till.schedule import ScheduleOptions
     from api.till.service import Settling
+    from api.wallet.builder import Signer
+    from api.wallet.derivation import derive_main_seed
 
+    address = Signer.of_seed(derive_main_seed(master, account)).address
     openings = data_folder() / "openings" / program.hex()
+    book = settlement_book(data_folder(), program, address)
     return Settling(
         master,
         account,
-        ScheduleOptions(delay_seconds=delay_seconds, confirmations=confirmations),
+        ScheduleOptions(delay_seconds=delay_seconds, confirmations=confirmations, book_file=book),
         lambda found: write_openings(openings, found),
     )
 

@@ -6,6 +6,7 @@ twice (see `api.wallet.settlement`). One key settles for a program: what each me
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -43,6 +44,8 @@ class ScheduleOptions:
     delay_seconds: int = 3_600
     confirmations: int = 1
     seconds_max: float = 300.0
+    book_file: Path | None = None
+    """Where `brand settle` keeps this key's book: it is taken over, once, and says so from then on."""
 
 
 class SettlementSchedule:
@@ -65,6 +68,7 @@ class SettlementSchedule:
         self._keep = keep
         self._options = options
         self._failures = 0
+        self._is_marked = False
         self.problem = ""
         """Why the last run failed; empty where it did not."""
 
@@ -131,11 +135,24 @@ class SettlementSchedule:
     def _load_book(self) -> SettlementBook:
         data = self._store.read_bytes(BOOK)
         if data is None:
+            file = self._options.book_file
             book = SettlementBook(self._store.path, self._program)
+            if file is not None:
+                book = SettlementBook.load(file, self._program)
+                book.path = self._store.path
         else:
             book = SettlementBook.read(data, self._store.path, self._program)
         book.write = lambda changed: self._store.keep_bytes(BOOK, changed)
+        if data is None:
+            book.save()
+        self._mark_moved()
         return book
+
+    def _mark_moved(self) -> None:
+        """Let `brand settle` with this key refuse; once in a run of the service, after the book is in the store."""
+        if self._options.book_file is not None and not self._is_marked:
+            SettlementBook.mark_moved(self._options.book_file, self._program, str(self._store.path))
+            self._is_marked = True
 
     def _note_run(self, outcome: Outcome, refused: int) -> None:
         run = {

@@ -61,6 +61,11 @@ BAD_BOOK = Code(
     "the settlement book {path} cannot be used: {reason}",
     "Take a copy from a backup; without its salts a contest cannot be answered.",
 )
+BOOK_MOVED = Code(
+    "settlement.book_moved",
+    "the settlement book of this key is kept by `fansumer till serve`, in {place}",
+    "Settle there, with --settle: two books of one key would settle a receipt twice, and lose what members carry.",
+)
 FOREIGN_RECEIPT = Code(
     "settlement.foreign_receipt",
     "the receipt {receipt} is {reason}",
@@ -124,16 +129,24 @@ class SettlementBook:
                 raise WalletError(BAD_BOOK, path=str(path), reason="its format or version is unknown")
             if document["program"] != program.hex():
                 raise WalletError(BAD_BOOK, path=str(path), reason="it belongs to another program")
+            if "moved_to" in document:
+                raise WalletError(BOOK_MOVED, place=str(document["moved_to"]))
             return _book_of_mapping(path, program, document)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise WalletError(BAD_BOOK, path=str(path), reason="a field is missing or malformed") from None
 
+    @staticmethod
+    def mark_moved(path: Path, program: ProgramId, place: str) -> None:
+        """Leave at `path` the word that the book is kept elsewhere. Raises WalletError settlement.bad_book."""
+        word = {"format": FORMAT, "version": VERSION, "program": program.hex(), "moved_to": place}
+        SettlementBook(path, program)._write_file(json.dumps(word).encode())
+
     def save(self) -> None:
         """Write the book, whole or not at all, readable by its owner only. Raises WalletError settlement.bad_book."""
         data = json.dumps(self._to_mapping()).encode()
-        if self.write is not None:
-            self.write(data)
-            return
+        (self.write or self._write_file)(data)
+
+    def _write_file(self, data: bytes) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(self.path, data)

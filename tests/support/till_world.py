@@ -81,7 +81,7 @@ class TillWorld:
             self.market.program,
             self.clock,
             keep=self.openings.extend,
-            options=ScheduleOptions(delay_seconds=3_600),
+            options=ScheduleOptions(delay_seconds=3_600, book_file=self.folder / "book.json"),
         )
 
     def close(self) -> None:

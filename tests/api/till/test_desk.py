@@ -1,6 +1,7 @@
 """Signing sales: once each, with numbers without gaps, by what the till knows, within its cap, at a time that can be right."""
 
 import asyncio
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pytest
@@ -19,7 +20,7 @@ from tests.support.refusal import refused
 from tests.support.till_world import TillWorld
 
 
-def refuses(code: Code, **fields: int | str) -> object:
+def refuses(code: Code, **fields: int | str) -> AbstractContextManager[None]:
     return refused(code, TillRefused, **fields)
 
 

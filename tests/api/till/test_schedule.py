@@ -3,8 +3,10 @@
 import pytest
 
 from api.till.schedule import BOOK, LEFT_SECONDS, LOOK_SECONDS, TROUBLE_SECONDS_FIRST, SettlementSchedule
-from api.wallet.settlement import SettlementBook
+from api.wallet.errors import WalletError
+from api.wallet.settlement import BOOK_MOVED, SettlementBook
 from ledger.domains.loyalty.state import SCOPE_TILL, member_key
+from tests.support.refusal import refused
 from tests.support.till_world import TillWorld
 
 
@@ -150,3 +152,29 @@ def test_a_receipt_that_does_not_count_is_left_out_and_the_others_are_settled(wo
     assert world.schedule.work() == LEFT_SECONDS
     assert settled(world) == [True, False]
     assert world.store.count_unsettleable() == {"settlement.foreign_receipt": 1}
+
+
+def test_the_offices_book_is_taken_over_and_is_no_book_from_then_on(world: TillWorld) -> None:
+    book = world.folder / "book.json"
+    world.pass_on_chain(seconds=600)
+    world.market._sequence = 100  # this key's numbers of before
+    (opening,) = world.market.settle(book, world.market.buy(3_000), last=False)
+    world.sell("a", 2_000)
+    pass_a_day(world)
+    world.schedule.work()
+    assert settled(world) == [True]
+    total = opening.points + sum(found.points for found in world.openings)
+    assert world.openings[0].before == opening.after and total + carried(world) == 500
+    with refused(BOOK_MOVED, WalletError, place=str(world.store.path)):
+        world.market.settler(book)
+    book.unlink()
+    world.restart()
+    world.schedule.work()
+    with refused(BOOK_MOVED, WalletError):
+        world.market.settler(book)
+
+
+def test_a_book_that_another_till_keeps_is_not_taken(world: TillWorld) -> None:
+    SettlementBook.mark_moved(world.folder / "book.json", world.market.program, "another till")
+    assert world.schedule.work() == TROUBLE_SECONDS_FIRST
+    assert "another till" in world.schedule.show()["problem"]
