@@ -197,7 +197,7 @@ def _credit(
     if terms.tiers:
         base = Day(max(today, period.end_day))
         earned = Earned(contest.program, contest.member, terms, base, points)
-        history, reached = count_towards_tiers(history, earned, program, context)
+        history, reached = count_towards_tiers(history, earned, program, context.time)
     view.put(member_key(contest.program, contest.member), replace(member, lots=lots, tier_history=history))
     return activation_day, expiry_day, reached
 

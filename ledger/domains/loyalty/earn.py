@@ -245,7 +245,7 @@ class Settlement:
             fault, points = self._check_open(entry, member, dates)
             if fault is not None:
                 return fault, points, points
-        capped = cap_points(member, dates.terms, dates.begins, points)
+        capped = cap_points(member.period_credits, dates.terms, dates.begins, points)
         if capped.is_rejected:
             return ENTRY_PERIOD_CAP, points, points
         if capped.points > self.cap_left:
@@ -297,7 +297,7 @@ class Settlement:
             credits = count_credited(credits, dates.terms, dates.begins, points)
             if dates.terms.tiers:
                 earned = Earned(self.program_id, entry.member, dates.terms, dates.base, points)
-                history, reached = count_towards_tiers(history, earned, self.program, self.context)
+                history, reached = count_towards_tiers(history, earned, self.program, self.context.time)
         self.view.put(
             key,
             Member(

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ledger.domains.loyalty.state import Member, PeriodCap, Terms
+from ledger.domains.loyalty.state import PeriodCap, Terms
 from ledger.params import PERIOD_CREDITS_MAX
 from ledger.types import Points, Timestamp
 
@@ -22,12 +22,12 @@ def find_cap(terms: Terms) -> PeriodCap | None:
     return next((rule for rule in terms.rules if isinstance(rule, PeriodCap)), None)
 
 
-def cap_points(member: Member, terms: Terms, begins: Timestamp, points: Points) -> Capped:
+def cap_points(credits: PeriodCredits, terms: Terms, begins: Timestamp, points: Points) -> Capped:
     """Hold an entry's points, of the period that begins then, against the cap."""
     cap = find_cap(terms)
     if cap is None:
         return Capped(points, is_rejected=False)
-    left = max(cap.points - dict(member.period_credits).get(_key(begins), 0), 0)
+    left = max(cap.points - dict(credits).get(_key(begins), 0), 0)
     return Capped(Points(min(points, left)), is_rejected=cap.rejects and points > left)
 
 

@@ -160,10 +160,15 @@ def encode_receipt(signed: SignedReceipt) -> bytes:
 def decode_receipt(data: bytes) -> SignedReceipt:
     """Read a signed receipt. Raises `Malformed`."""
     found = SIGNED_RECEIPT.decode(unpack(data, bytes_max=RECEIPT_BYTES_MAX), "receipt")
-    check_codes(found.receipt.codes)
-    if found.receipt.previous_visit > found.receipt.time:
-        raise Malformed(BAD_RECEIPT, reason="the visit before it comes after it")
+    check_receipt_shape(found.receipt)
     return found
+
+
+def check_receipt_shape(receipt: Receipt) -> None:
+    """Raise `receipt.shape` for codes that don't ascend, or a visit before this one that comes after it (spec RCP-1)."""
+    check_codes(receipt.codes)
+    if receipt.previous_visit > receipt.time:
+        raise Malformed(BAD_RECEIPT, reason="the visit before it comes after it")
 
 
 def check_codes(codes: Sequence[tuple[str, int]]) -> None:

@@ -38,11 +38,13 @@ SPONSOR_RATE = Code(
 
 GIVING = (RatePerAmount, RatePerCode, PerVisit)
 """Rules that give points; all others change or refuse what these give."""
+NAMED_ONCE = (MinimumBasket, ReceiptCap, PerVisit, PeriodCap)
+
 Rules = tuple[EarnRule, ...]
 Rule = TypeVar("Rule")
 
 FIRST_DAY = Day(0)
-NAMED_ONCE = (MinimumBasket, ReceiptCap, PerVisit, PeriodCap)
+"""No bonus window is over on it."""
 
 
 def check_terms(terms: Terms) -> None:

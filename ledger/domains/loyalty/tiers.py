@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from ledger.domains.loyalty.events import TierReached
 from ledger.domains.loyalty.state import EarnedItem, Member, Program, Terms
-from ledger.kinds import Context
 from ledger.params import TIER_HISTORY_DAYS, TIER_HISTORY_MAX
 from ledger.types import INTEGER_MAX, Address, Day, Points, ProgramId, Timestamp
 
@@ -42,10 +41,10 @@ def member_tier(member: Member, terms: Terms, program: Program, now: Timestamp) 
 
 
 def count_towards_tiers(
-    history: tuple[EarnedItem, ...], earned: Earned, program: Program, context: Context
+    history: tuple[EarnedItem, ...], earned: Earned, program: Program, now: Timestamp
 ) -> tuple[tuple[EarnedItem, ...], TierReached | None]:
     """Count what was earned towards its tier period; returns the history and the event, if a tier was reached (spec TIER-1)."""
-    terms, now = earned.terms, context.time
+    terms = earned.terms
     begin = (earned.base - terms.tier_anchor_day) // terms.tier_period_days * terms.tier_period_days
     first = Day(max(begin + terms.tier_anchor_day, 0))
     until = Day(begin + terms.tier_anchor_day + 2 * terms.tier_period_days + terms.tier_grace_days)
