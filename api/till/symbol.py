@@ -19,8 +19,8 @@ SYMBOL_BYTES_MAX: Final = 2_953
 TEXT_CHARACTERS_MAX: Final = len(RECEIPT_PREFIX) + (RECEIPT_BYTES_MAX + 2) // 3 * 4
 SCALE: Final = 4
 MASK: Final = 3
-"""One of the eight patterns, all of which every reader knows. To try all of them takes three quarters of the time that drawing takes,
-and gains little where the content is as good as random."""
+"""One of the eight patterns, all of which every reader knows. To try all of them takes three quarters of the time, and gains little
+where the content is as good as random."""
 
 SymbolForm = Literal["svg", "png", "text", "none"]
 
