@@ -278,11 +278,10 @@ def settle(
     Example:
       fansumer brand settle 5f5f...5f receipts --openings openings
     """
-    from api.cli.output import EXIT_REFUSED, print_answer, warn
+    from api.cli.output import print_answer
     from api.cli.session import data_folder, open_wallet, payment_choice, read_id
     from api.wallet.brand import Brand
     from api.wallet.settlement import SettlementBook, SettlementTerms, Settler
-    from ledger.address import encode_address
     from ledger.types import ProgramId, Timestamp
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
@@ -304,11 +303,10 @@ def settle(
         outcome = settler.settle(good, until=now, is_last=last)
         if last:
             outcome.add(settler.flush(now))
-    prefix = opened.facts.address_prefix
-    skipped = [
-        {"member": encode_address(prefix, opening.member), "period": opening.period, "code": code}
-        for opening, code in outcome.skipped
-    ]
+        skipped = [
+            {"member": opened.address_text(opening.member), "period": opening.period, "code": code}
+            for opening, code in outcome.skipped
+        ]
     print_answer(
         {
             "entries": len(outcome.openings),
@@ -320,10 +318,7 @@ def settle(
         },
         as_json=as_json,
     )
-    for row in (*bad, *refused):
-        warn(f"not settled: {row['file']}: {row['reason']} ({row['code']})")
-    if bad or refused:
-        raise typer.Exit(EXIT_REFUSED)
+    _warn_of_files([*bad, *refused])
 
 
 def _read_receipts(folder: Path) -> "tuple[dict[Path, SignedReceipt], list[dict[str, Any]]]":
@@ -348,6 +343,16 @@ def _examine_files(
     faults = settler.examine(signed)
     good = [found for index, found in enumerate(signed) if index not in faults]
     return good, [_name_file(paths[index], fault) for index, fault in sorted(faults.items())]
+
+
+def _warn_of_files(rows: "Sequence[dict[str, Any]]") -> None:
+    """Name the files that were left out; where there are any, the exit code is 1."""
+    from api.cli.output import EXIT_REFUSED, warn
+
+    for row in rows:
+        warn(f"not settled: {row['file']}: {row['reason']} ({row['code']})")
+    if rows:
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _name_file(path: Path, fault: LedgerError) -> dict[str, Any]:

@@ -27,6 +27,33 @@ DataDir = Annotated[
     typer.Option("--data-dir", help="The till's folder: store and token. By default one for each key and program."),
 ]
 
+Host = Annotated[str, typer.Option("--host", help="An address of this computer alone: 127.0.0.1 or ::1.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="The POS's port; 0 takes a free one.")]
+Node = Annotated[
+    str, typer.Option("--node", "--url", envvar="FANSUMER_URL", help="The node's API, for terms and hand-over.")
+]
+RefreshSeconds = Annotated[
+    float, typer.Option("--refresh-seconds", min=0.1, max=600.0, help="How often the node is asked for the terms.")
+]
+Settle = Annotated[
+    bool, typer.Option("--settle", help="Also settle this till's receipts on schedule. One key settles for a program.")
+]
+SettleWallet = Annotated[
+    Path | None,
+    typer.Option("--settle-wallet", help="The keystore with the scope settle; by default the till's own."),
+]
+SettleAccount = Annotated[
+    int | None,
+    typer.Option("--settle-account", min=0, max=2**31 - 1, help="Which of its main accounts; by default --account."),
+]
+SettleDelay = Annotated[
+    int,
+    typer.Option("--settle-delay-seconds", min=0, max=31 * 86_400, help="How long after a period's end it is settled."),
+]
+Confirmations = Annotated[
+    int, typer.Option("--confirmations", min=1, max=1_000, help="How deep a batch must lie to be settled.")
+]
+
 
 @app.command()
 def serve(
@@ -34,41 +61,15 @@ def serve(
     wallet: WalletFile = None,
     account: Account = 0,
     data_dir: DataDir = None,
-    host: Annotated[str, typer.Option("--host", help="An address of this computer alone: 127.0.0.1 or ::1.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="The POS's port; 0 takes a free one.")] = (
-        DEFAULT_PORT
-    ),
-    node: Annotated[
-        str, typer.Option("--node", "--url", envvar="FANSUMER_URL", help="The node's API, for terms and hand-over.")
-    ] = DEFAULT_URL,
-    refresh_seconds: Annotated[
-        float, typer.Option("--refresh-seconds", min=0.1, max=600.0, help="How often the node is asked for the terms.")
-    ] = 15.0,
-    settle: Annotated[
-        bool,
-        typer.Option("--settle", help="Also settle this till's receipts on schedule. One key settles for a program."),
-    ] = False,
-    settle_wallet: Annotated[
-        Path | None,
-        typer.Option("--settle-wallet", help="The keystore with the scope settle; by default the till's own."),
-    ] = None,
-    settle_account: Annotated[
-        int | None,
-        typer.Option(
-            "--settle-account", min=0, max=2**31 - 1, help="Which of its main accounts; by default --account."
-        ),
-    ] = None,
-    settle_delay_seconds: Annotated[
-        int,
-        typer.Option(
-            "--settle-delay-seconds", min=0, max=31 * 86_400, help="How long after a period's end it is settled."
-        ),
-    ] = 3_600,
-    confirmations: Annotated[
-        int, typer.Option("--confirmations", min=1, max=1_000, help="How deep a batch must lie to be settled.")
-    ] = 1,
+    host: Host = "127.0.0.1",
+    port: Port = DEFAULT_PORT,
+    node: Node = DEFAULT_URL,
+    refresh_seconds: RefreshSeconds = 15.0,
+    settle: Settle = False,
+    settle_wallet: SettleWallet = None,
+    settle_account: SettleAccount = None,
+    settle_delay_seconds: SettleDelay = 3_600,
+    confirmations: Confirmations = 1,
 ) -> None:
     """Serve a POS on this computer. Ctrl-C stops it; a kill at any moment loses no sale and no number.
 
