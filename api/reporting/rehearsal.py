@@ -7,13 +7,14 @@ redemptions and expiry are not rehearsed.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from api.wallet.shown_terms import TermsVersions
 from ledger.domains.loyalty.earning import points_for
 from ledger.domains.loyalty.period_caps import PeriodCredits, cap_points, count_credited
 from ledger.domains.loyalty.periods import Period, period_at
+from ledger.domains.loyalty.purchases import Purchase
 from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, receipt_is_signed
 from ledger.domains.loyalty.state import EarnedItem, Program, Terms
 from ledger.domains.loyalty.terms import find_worse
@@ -110,10 +111,13 @@ class _Life:
         if period != self.period:
             self.settle()
             self.period = period
-        purchase = replace(
-            receipt.purchase(),
-            tier=tier_at(self.history, self.terms, self.program, receipt.time),
-            previous_visit=receipt.previous_visit or self.last_visit,
+        purchase = Purchase(
+            receipt.time,
+            receipt.net_cents,
+            receipt.paid_with_points_cents,
+            receipt.codes,
+            tier_at(self.history, self.terms, self.program, receipt.time),
+            receipt.previous_visit or self.last_visit,
         )
         self.waiting += points_for(self.terms.rules, purchase, offset_minutes=self.program.offset_minutes)
         self.last_visit = receipt.time
