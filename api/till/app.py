@@ -31,6 +31,7 @@ from api.till.schedule import SettlementSchedule
 from api.till.status import STATES, list_warnings, show_signing, show_status
 from api.till.store import KeptSale, TillStore
 from api.till.symbol import SymbolForm, draw_symbol, fits_symbol, link_text, receipt_text
+from api.till.tier_book import TierBook
 from api.till.token import is_token
 from api.wallet.enrolment import make_invitation
 from api.wallet.receipts import describe_receipt
@@ -64,6 +65,7 @@ class Till:
     knowledge: Knowledge
     clock: TillClock
     desk: Desk
+    tiers: TierBook
     outbox: Outbox
     schedule: SettlementSchedule | None
     on_retry: Callable[[], None]
@@ -119,6 +121,8 @@ def _add_sales(app: FastAPI, till: Till) -> None:
     @app.post("/sales", summary="Sign a sale", openapi_extra={"x-example": Sale.EXAMPLE})
     async def sell(sale: Sale, qr: Form = "svg") -> Response:
         """The signed receipt of a sale, on disk before it is answered: 201, or 200 and the same bytes where it was sent before."""
+        if sale.tier is None and till.tiers.is_needed():
+            await asyncio.to_thread(till.tiers.look_up, sale.member)
         kept = await till.desk.sell(sale)
         return json_response(await _show_drawn(till, kept, qr), 201 if kept.is_new else 200)
 

@@ -12,20 +12,18 @@ from typing import Final
 from api.receipts.lines import lines_root
 from api.till.clock import TillClock
 from api.till.errors import BAD_SALE, CAP_REACHED, STOPPING, TillRefused
-from api.till.knowledge import Knowledge
+from api.till.knowledge import Basis, Knowledge
 from api.till.sale import Sale
-from api.till.store import KeptSale, Outcome, Request, SignedSale, TillStore
+from api.till.store import Earlier, KeptSale, Outcome, Request, SignedSale, TillStore
 from api.wallet.brand import RECEIPT_SALT_BYTES, Brand, Purchase
 from ledger.address import decode_address
 from ledger.domains.loyalty.receipts import encode_receipt, receipt_hash
 from ledger.errors import Malformed
-from ledger.types import ProgramId, Timestamp
+from ledger.types import Address, ProgramId, Timestamp
 
 BATCH_MAX: Final = 256
 """Sales in one commit: bounds how long the first of them waits for the last."""
 
-PromisedOn = Callable[[int], int]
-"""The points that receipts of a day promise so far."""
 OnNew = Callable[[], None]
 
 
@@ -52,14 +50,12 @@ class Signing:
                 outcomes[index] = fault
         found = self._store.keep_sales(
             [request for _, request in requests],
-            lambda place, number, promised_on: self._sign(
-                sales[requests[place][0]], requests[place][1], number, promised_on
-            ),
+            lambda place, number, before: self._sign(sales[requests[place][0]], requests[place][1], number, before),
         )
         outcomes |= {index: outcome for (index, _), outcome in zip(requests, found, strict=True)}
         return [outcomes[index] for index in range(len(sales))]
 
-    def _sign(self, sale: Sale, request: Request, number: int, promised_on: PromisedOn) -> SignedSale:
+    def _sign(self, sale: Sale, request: Request, number: int, before: Earlier) -> SignedSale:
         """The signed sale. Raises TillRefused with the code of what speaks against it."""
         contact = self._knowledge.check_signing()
         now = self._clock.now()
@@ -78,15 +74,15 @@ class Signing:
             paid_with_points_cents=sale.paid_with_points_cents,
             codes=sale.sorted_codes(),
             lines_root=lines_root(salt, lines),
+            tier=_tier_of(sale, basis, before, member),
+            previous_visit=before.visit_before(member, time) if sale.previous_visit is None else sale.previous_visit,
         )
         self._brand.wallet.facts = contact.facts  # known from the last contact: signing asks no node
         try:
-            signed = self._brand.sign_receipt(
-                self._program, basis.facts.version, basis.facts.terms, purchase, salt=salt
-            )
+            signed = self._brand.sign_receipt(self._program, basis.facts, purchase, salt=salt)
         except Malformed as fault:
             raise TillRefused(BAD_SALE, field="the sale", reason=str(fault)) from None
-        points, used = signed.receipt.points, promised_on(basis.day)
+        points, used = signed.receipt.points, before.promised_on(basis.day)
         if used + points > basis.cap:
             raise TillRefused(CAP_REACHED, points=points, used=used, cap=basis.cap)
         return SignedSale(
@@ -99,8 +95,22 @@ class Signing:
             time=time,
             day=basis.day,
             points=points,
+            member=member,
+            is_visit=sale.net_cents > 0,
             signed_at=now,
         )
+
+
+def _tier_of(sale: Sale, basis: Basis, before: Earlier, member: Address) -> int:
+    """The tier that the POS names, or what the node said last, for as long as it holds. Raises TillRefused till.bad_sale."""
+    count = len(basis.facts.terms.tiers)
+    if sale.tier is not None:
+        if sale.tier > count:
+            raise TillRefused(BAD_SALE, field="tier", reason=f"the program has {count} tiers")
+        return sale.tier
+    known = before.tier_of(member)
+    is_over = known.until_day is not None and basis.day >= known.until_day
+    return 0 if is_over else min(known.number, count)
 
 
 class Desk:

@@ -10,6 +10,7 @@ from api.receipts.store import LINES_BYTES_MAX, LINES_MAX
 from api.till.errors import BAD_SALE, TillRefused
 from ledger.codec import Value, pack
 from ledger.errors import Malformed
+from ledger.params import TIERS_MAX
 
 SALE_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@+~-]{0,99}$"
 MONEY_MAX: Final = 2**53
@@ -17,7 +18,8 @@ TIME_MAX: Final = 2**40
 CODES_MAX: Final = 64
 """What a receipt can hold (spec RCP-1)."""
 CODE_BYTES_MAX: Final = 32
-NO_TIME: Final = -1
+UNSAID: Final = -1
+"""Stands for what the POS left out."""
 
 Cents = Annotated[StrictInt, Field(ge=-MONEY_MAX, le=MONEY_MAX)]
 
@@ -26,7 +28,8 @@ class Sale(BaseModel):
     """One sale of the POS. Money in cents, `time` in seconds since 1970 in UTC.
 
     `id` is the POS's own and makes sending it again harmless. `codes` are cents by category code, as the program's rules name
-    them. `lines` are what was bought, for the fan alone; without `time` it is a sale of now.
+    them. `lines` are what was bought, for the fan alone; without `time` it is a sale of now. `tier`
+    (its number; 0: none) and `previous_visit` only where the POS knows better than the till, which asks the node and its own store.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +41,8 @@ class Sale(BaseModel):
     codes: Annotated[dict[StrictStr, Cents], Field(max_length=CODES_MAX)] = Field(default_factory=dict)
     lines: Annotated[list[Any], Field(max_length=LINES_MAX)] = Field(default_factory=list)
     time: Annotated[StrictInt, Field(ge=0, le=TIME_MAX)] | None = None
+    tier: Annotated[StrictInt, Field(ge=0, le=TIERS_MAX)] | None = None
+    previous_visit: Annotated[StrictInt, Field(ge=0, le=TIME_MAX)] | None = None
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "id": "2026-11-22-0017",
@@ -68,13 +73,13 @@ class Sale(BaseModel):
 
     def content_hash(self) -> bytes:
         """What two sales with one id must have in common. Raises TillRefused till.bad_sale."""
-        time = NO_TIME if self.time is None else self.time
+        optional = tuple(UNSAID if value is None else value for value in (self.time, self.tier, self.previous_visit))
         content = (
             self.member.lower(),
             self.net_cents,
             self.paid_with_points_cents,
             self.sorted_codes(),
             self.canonical_lines(),
-            time,
+            optional,
         )
         return sha256(pack(content)).digest()

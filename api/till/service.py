@@ -19,6 +19,7 @@ from api.till.knowledge import Knowledge, visit_node
 from api.till.outbox import Outbox
 from api.till.schedule import ScheduleOptions, SettlementSchedule
 from api.till.store import TillStore
+from api.till.tier_book import TierBook, quick_client
 from api.till.token import load_token
 from api.till.worker import Worker
 from api.wallet.brand import Brand
@@ -119,7 +120,7 @@ class TillService:
 
     def _build(self, options: TillOptions, clock: TillClock) -> None:
         token = load_token(options.data_dir)
-        self._clients = [Client(options.node_url, attempts_max=1) for _ in range(2)]
+        self._clients = [*(Client(options.node_url, attempts_max=1) for _ in range(2)), quick_client(options.node_url)]
         brand = Brand(Wallet(options.master, self._clients[0], account=options.account))
         main = brand.wallet.main
         self.store = TillStore(
@@ -150,6 +151,7 @@ class TillService:
             knowledge=self.knowledge,
             clock=clock,
             desk=Desk(Signing(self.store, self.knowledge, brand, options.program, clock), on_new),
+            tiers=TierBook(self.store, self.knowledge, self._clients[2], options.program, clock),
             outbox=outbox,
             schedule=schedule,
             on_retry=handing.wake,

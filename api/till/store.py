@@ -20,9 +20,10 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_update
 from sqlalchemy.exc import DatabaseError
 
 from api.till.errors import OTHER_TILL, SALE_CONFLICT, TillRefused
-from api.till.tables import HANDED_OVER, SET_ASIDE, SETTLED, UNSETTLED, WAITING, about, days, sales
+from api.till.tables import HANDED_OVER, SET_ASIDE, SETTLED, UNSETTLED, WAITING, about, days, sales, tiers
+from api.wallet.member_tier import NO_TIER, MemberTier
 from ledger.codec import Value, pack, unpack
-from ledger.types import ReceiptHash, Timestamp
+from ledger.types import Address, ReceiptHash, Timestamp
 from node.store.engine import explain_fault, open_engine
 from node.store.migrate import migrate
 
@@ -49,6 +50,8 @@ class SignedSale:
     time: Timestamp
     day: int
     points: int
+    member: Address
+    is_visit: bool
     signed_at: Timestamp
 
 
@@ -89,8 +92,40 @@ class Request:
     content: bytes
 
 
-Sign = Callable[[int, int, Callable[[int], int]], SignedSale]
-"""Signs the request at an index of the batch with a number; the last argument tells the points promised for a day so far."""
+class Earlier:
+    """What was signed before, also in the batch that is being written."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.promised: dict[int, int] = {}
+        self.fresh: list[SignedSale] = []
+
+    def promised_on(self, day: int) -> int:
+        """The points that receipts of a day promise so far."""
+        if day not in self.promised:
+            self.promised[day] = _promised_on(self._connection, day)
+        return self.promised[day]
+
+    def visit_before(self, member: Address, time: Timestamp) -> int:
+        """When the member was here last, up to `time`; 0 where this till knows of no visit."""
+        here = (sales.c.member == member) & sales.c.is_visit & (sales.c.time <= time)
+        kept = self._connection.execute(select(func.max(sales.c.time)).where(here)).scalar_one() or 0
+        fresh = (sale.time for sale in self.fresh if sale.member == member and sale.is_visit and sale.time <= time)
+        return max(kept, *fresh, 0)
+
+    def tier_of(self, member: Address) -> MemberTier:
+        """What the node said last; no tier where it was not asked."""
+        row = self._connection.execute(select(tiers).where(tiers.c.member == member)).first()
+        return NO_TIER if row is None else MemberTier(row.tier, row.until_day)
+
+    def add(self, signed: SignedSale) -> None:
+        """Count a sale in that is to be kept."""
+        self.promised[signed.day] = self.promised_on(signed.day) + signed.points
+        self.fresh.append(signed)
+
+
+Sign = Callable[[int, int, Earlier], SignedSale]
+"""Signs the request at an index of the batch with a number, by what was signed before."""
 
 Outcome = KeptSale | TillRefused
 
@@ -168,14 +203,7 @@ class TillStore:
         outcomes: list[Outcome] = []
         with self._transaction() as connection:
             known = _find(connection, [request.sale for request in requests])
-            number, promised = self._next_number(connection), dict[int, int]()
-
-            def promised_on(day: int) -> int:
-                if day not in promised:
-                    promised[day] = _promised_on(connection, day)
-                return promised[day]
-
-            fresh: list[SignedSale] = []
+            number, before = self._next_number(connection), Earlier(connection)
             for index, request in enumerate(requests):
                 earlier = known.get(request.sale)
                 if earlier is not None:
@@ -183,16 +211,15 @@ class TillStore:
                     outcomes.append(earlier if same else TillRefused(SALE_CONFLICT, sale=request.sale))
                     continue
                 try:
-                    signed = sign(index, number, promised_on)
+                    signed = sign(index, number, before)
                 except TillRefused as fault:
                     outcomes.append(fault)
                     continue
-                fresh.append(signed)
-                promised[signed.day] = promised_on(signed.day) + signed.points
+                before.add(signed)
                 known[request.sale] = _kept(signed)
                 outcomes.append(_kept(signed, is_new=True))
                 number += 1
-            _insert(connection, fresh, promised)
+            _insert(connection, before.fresh, before.promised)
         return outcomes
 
     def _next_number(self, connection: Connection) -> int:
@@ -213,6 +240,21 @@ class TillStore:
         """The sale that the POS calls so."""
         with self._transaction() as connection:
             return _find(connection, [sale]).get(sale)
+
+    # --- tiers ---
+
+    def tier_known_at(self, member: Address) -> Timestamp:
+        """When the node was last asked for a member's tier; 0 if it never was."""
+        query = select(tiers.c.known_at).where(tiers.c.member == member)
+        with self._transaction() as connection:
+            return Timestamp(connection.execute(query).scalar_one_or_none() or 0)
+
+    def keep_tier(self, member: Address, tier: MemberTier, known_at: Timestamp) -> None:
+        """What the node said of a member's tier."""
+        values = {"tier": tier.number, "until_day": tier.until_day, "known_at": known_at}
+        statement = insert_or_update(tiers).values(member=member, **values)
+        with self._transaction() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["member"], set_=values))
 
     # --- hand-over ---
 
@@ -360,6 +402,8 @@ def _row_of(signed: SignedSale) -> dict[str, Any]:
         "time": signed.time,
         "day": signed.day,
         "points": signed.points,
+        "member": signed.member,
+        "is_visit": signed.is_visit,
         "signed_at": signed.signed_at,
         "hand_over": WAITING,
         "attempts": 0,

@@ -12,6 +12,7 @@ from api.till.outbox import Outbox
 from api.till.sale import Sale
 from api.till.schedule import ScheduleOptions, SettlementSchedule
 from api.till.store import KeptSale, TillStore
+from api.till.tier_book import TierBook
 from api.wallet.brand import Brand
 from api.wallet.client import Client
 from api.wallet.request_signing import AccountSigner
@@ -74,6 +75,7 @@ class TillWorld:
         )
         self.knowledge = Knowledge(self.store, self.clock)
         self.signing = Signing(self.store, self.knowledge, self.brand, self.market.program, self.clock)
+        self.tiers = TierBook(self.store, self.knowledge, self.client, self.market.program, self.clock)
         self.outbox = Outbox(self.store, self.client, self.clock, random_source=Random(1))
         self.schedule = SettlementSchedule(
             self.store,
@@ -157,6 +159,7 @@ class TillWorld:
             knowledge=self.knowledge,
             clock=self.clock,
             desk=Desk(self.signing, lambda: None),
+            tiers=self.tiers,
             outbox=self.outbox,
             schedule=self.schedule,
             on_retry=lambda: None,

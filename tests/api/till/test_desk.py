@@ -11,11 +11,13 @@ from api.till.desk import Desk
 from api.till.errors import TillRefused
 from api.till.sale import Sale
 from api.till.store import KeptSale
+from api.wallet.errors import Unreachable
 from api.wallet.receipts import check_receipt
 from ledger.codec import Value
-from ledger.domains.loyalty.state import SCOPE_ENROL
+from ledger.domains.loyalty.state import SCOPE_ENROL, PerVisit, TierMultiplier
 from ledger.errors import Code
 from ledger.params import RECEIPT_AGE_SECONDS_MAX
+from ledger.types import Points
 from tests.support.refusal import refused
 from tests.support.till_world import TillWorld
 
@@ -206,6 +208,75 @@ def test_late_sales_name_the_terms_of_their_time(world: TillWorld) -> None:
         with refuses(code, time=time):
             world.sell(f"at-{time}", time=time)
     assert world.receipt(world.sell("ahead", time=int(world.clock.now()) + 600)).receipt.time > world.clock.now()
+
+
+def add_tiers(world: TillWorld) -> None:
+    """Silver doubles, and a visit is worth 7 points unless the last one was less than an hour ago."""
+    facts = world.market.owner.read_program(world.market.program)
+    terms = replace(
+        facts.terms,
+        tiers=(("silver", 100),),
+        tier_period_days=365,
+        rules=(*facts.terms.rules, TierMultiplier(1, 2, 1), PerVisit(Points(7), 1, 3_600)),
+    )
+    world.market.done(world.market.owner.update_program(world.market.program, facts.latest_version, terms))
+    world.pass_on_chain(seconds=600)
+    world.visit()
+
+
+def test_a_receipt_names_the_visit_before_it(world: TillWorld) -> None:
+    add_tiers(world)
+    first = world.receipt(world.sell("a")).receipt
+    assert (first.previous_visit, first.points) == (0, 107)
+    world.clock.pass_seconds(60)
+    sales = [world.sale("b"), world.sale("c"), world.sale("back", -500)]
+    kept = [outcome for outcome in world.signing.keep(sales) if isinstance(outcome, KeptSale)]
+    receipts = [world.receipt(found).receipt for found in kept]
+    assert [receipt.previous_visit for receipt in receipts] == [first.time, receipts[0].time, receipts[1].time]
+    assert [receipt.points for receipt in receipts] == [100, 100, 0]
+    world.restart()
+    world.clock.pass_seconds(3_600)
+    later = world.receipt(world.sell("d")).receipt
+    assert (later.previous_visit, later.points) == (receipts[1].time, 107), "what is given back is no visit"
+    named = world.receipt(world.sell("e", previous_visit=later.time - 4_000)).receipt
+    assert (named.previous_visit, named.points) == (later.time - 4_000, 107)
+    with refuses(errors.BAD_SALE):
+        world.sell("f", previous_visit=int(world.clock.now()) + 1)
+
+
+def test_a_receipt_names_the_tier_that_the_node_said_or_the_pos_names(world: TillWorld) -> None:
+    add_tiers(world)
+    asked: list[str] = []
+    answer: dict[str, object] = {"number": 1, "name": "silver", "until": {"day": 0, "date": None}}
+
+    class Node:
+        def account(self, address: str) -> object:
+            asked.append(address)
+            if not answer:
+                raise Unreachable("client.unreachable", "no node answers")
+            return {"programs": [{"program": world.market.program.hex(), "tier": answer}]}
+
+    world.tiers._client = Node()  # pyright: ignore[reportAttributeAccessIssue]  # it has the one method that is used
+    today = world.knowledge.basis_at(world.knowledge.known(), world.clock.now()).day
+    answer["until"] = {"day": today + 1, "date": None}
+    assert world.tiers.is_needed() and world.receipt(world.sell("none")).receipt.tier == 0
+    for _ in range(2):
+        world.tiers.look_up(world.member())
+    assert asked == [world.member()], "not twice within the hour"
+    silver = world.receipt(world.sell("silver", previous_visit=1)).receipt
+    assert (silver.tier, silver.points) == (1, 214)
+    assert world.receipt(world.sell("named", tier=0)).receipt.tier == 0
+    with refuses(errors.BAD_SALE):
+        world.sell("gold", tier=2)
+    world.clock.pass_seconds(3_600)
+    answer.clear()
+    world.tiers.look_up(world.member())
+    assert len(asked) == 2 and not world.tiers.is_needed(), "a node that does not answer is left alone for a while"
+    assert world.receipt(world.sell("offline")).receipt.tier == 1, "by what was said last"
+    world.clock.pass_seconds(86_400)
+    assert world.receipt(world.sell("over")).receipt.tier == 0, "its last day is over"
+    world.tiers.look_up("nonsense")
+    assert world.tiers.is_needed() and len(asked) == 2
 
 
 def test_parallel_sales_share_commits_and_each_has_its_answer(world: TillWorld) -> None:

@@ -95,6 +95,9 @@ def test_the_token_is_made_once_and_is_the_owners_alone(tmp_path: Path) -> None:
         {"time": -1},
         {"time": 2**40 + 1},
         {"member": ""},
+        {"tier": 9},
+        {"tier": "gold"},
+        {"previous_visit": -1},
         {"nett_cents": 1},
     ],
 )

@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("time", sa.BigInteger(), nullable=False, comment="of the receipt"),
         sa.Column("day", sa.BigInteger(), nullable=False, comment="the program's day of that time"),
         sa.Column("points", sa.BigInteger(), nullable=False),
+        sa.Column("member", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("is_visit", sa.Boolean(), nullable=False, comment="something was bought, not only given back"),
         sa.Column("signed_at", sa.BigInteger(), nullable=False),
         sa.Column("hand_over", sa.SmallInteger(), nullable=False, comment="0 waits, 1 is handed over, 2 is set aside"),
         sa.Column("attempts", sa.BigInteger(), nullable=False, comment="refusals that may mend"),
@@ -38,6 +40,17 @@ def upgrade() -> None:
     )
     op.create_index("sales_by_hand_over", "sales", ["hand_over", "next_try", "number"], unique=False)
     op.create_index("sales_by_settlement", "sales", ["settlement", "time"], unique=False)
+    op.create_index("sales_by_member", "sales", ["member", "time"], unique=False)
+    op.create_table(
+        "tiers",
+        sa.Column("member", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("tier", sa.SmallInteger(), nullable=False, comment="its number in the terms; 0 is none"),
+        sa.Column(
+            "until_day", sa.BigInteger(), nullable=True, comment="the program's day before which the member has it"
+        ),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("member"),
+    )
     op.create_table(
         "days",
         sa.Column("day", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -56,6 +69,8 @@ def downgrade() -> None:
     """Change it back."""
     op.drop_table("about")
     op.drop_table("days")
+    op.drop_table("tiers")
+    op.drop_index("sales_by_member", table_name="sales")
     op.drop_index("sales_by_settlement", table_name="sales")
     op.drop_index("sales_by_hand_over", table_name="sales")
     op.drop_table("sales")
