@@ -38,7 +38,10 @@ class ReadRefused(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A read, or refused reads of a day. `code` empty: it was given; `given` counts items, `times` reads. `number` is the order of arrival."""
+    """A read, or refused reads of a day. `code` empty: it was given; `given` counts items, `times` reads.
+
+    `number` is the order of arrival.
+    """
 
     member: Address
     reader: Address
