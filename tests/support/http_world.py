@@ -19,7 +19,7 @@ from api.receipts.store import KeptReceipt
 from ledger.address import encode_address
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
-from ledger.domains.consent.state import PUBLISH
+from ledger.domains.consent.state import PUBLISH, SHARE
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.loyalty.earn import Earn
 from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, receipt_hash, sign_receipt
@@ -51,6 +51,8 @@ from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL
 PAYLOADS_DRAWN: Final = 60
 """Payloads of any shape that are signed and sent."""
 PEOPLE: Final = (*FUNDED, POOR)
+PARTNER: Final = STRANGER
+"""With whom FAN shares all that it may."""
 
 
 @dataclass
@@ -183,6 +185,7 @@ def open_http_world(folder: Path) -> HttpWorld:
     shop.join(FAN, FRIEND)
     txids.append(chain.last_txid)
     chain.send("consent.grant", ConsentGrant(shop.program, PUBLISH, "", Timestamp(0)), author=FAN)
+    chain.send("consent.grant", ConsentGrant(PARTNER.address, SHARE, "", Timestamp(0)), author=FAN)
     txids.append(chain.last_txid)
     shop.earn(FAN, 5_000)
     txids.append(chain.last_txid)
