@@ -10,6 +10,7 @@ from api.cli.options import DEFAULT_URL, AsJson, PayOwn, Program, Url, Wait, Wal
 
 if TYPE_CHECKING:
     from api.wallet.wallet import Wallet
+    from ledger.types import ProgramId
 
 ID_DIGITS = 64
 LIST_COLUMNS = ("purpose", "scope", "grantee", "state", "obeyed", "expires_at")
@@ -121,14 +122,35 @@ def revoke(
     Example:
       fansumer wallet consent revoke 5f5f...5f --purpose personalise
     """
+    from api.cli.output import print_answer, say
     from api.cli.session import finish, open_wallet, read_id
+    from api.wallet.errors import ClientProblem
     from ledger.types import ProgramId
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
     with open_wallet(url, wallet) as opened:
         grantee = read_grantee(opened, to, purpose)
-        sent = opened.revoke_consent(of_program, purpose=purpose.number, scope=scope, grantee=grantee)
+        try:
+            sent = opened.revoke_consent(of_program, purpose=purpose.number, scope=scope, grantee=grantee)
+        except ClientProblem as problem:
+            if not problem.code.startswith("mempool.") or not _is_noted(opened, of_program, purpose, scope, grantee):
+                raise
+            say(f"The node has no room for it ({problem.code}). It obeys it already, and sends it on by itself.")
+            print_answer({"status": "noted"}, as_json=as_json)
+            return
         finish(opened, sent, wait=wait, as_json=as_json)
+
+
+def _is_noted(wallet: "Wallet", program: "ProgramId", purpose: Purpose, scope: str, grantee: bytes | None) -> bool:
+    """Whether the node obeys a revocation that it had no room for."""
+    from ledger.types import Address
+
+    named = program.hex() if grantee in (None, program) else wallet.address_text(Address(grantee or b""))
+    return any(
+        row["state"] == "revocation_received"
+        for row in wallet.consents(program)
+        if (row["purpose"], row["scope"], row["grantee"]) == (purpose.value, scope, named)
+    )
 
 
 @app.command("list")

@@ -63,10 +63,9 @@ def export_data(
         content = opened.client.export_own(opened.owner(of_program))
     try:
         document = json.loads(content)
-        is_whole = document["complete"] is True
-    except (ValueError, KeyError, TypeError):
-        is_whole = False
-    if not is_whole:
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or document.get("complete") is not True:
         raise Unreachable.of_code(BAD_ANSWER, url=url, reason="the export was cut off")
     write_file(out, content)
     counts = {name: len(document[name]) for name in COUNTED}

@@ -54,8 +54,12 @@ class Revocations:
         self._is_loaded = False
         self._is_closed = False
         self._loading: asyncio.Lock = asyncio.Lock()
-        node.mempool.follow_consents(self.note)
-        node.chain.subscribe(self.follow)
+        self._behind: list[TipChanged] = []
+        with node.lock:
+            node.mempool.follow_consents(self.note)
+            node.chain.subscribe(self.follow)
+            for transaction in node.mempool.transactions():
+                self.note(transaction)
 
     # --- at the start ---
 
@@ -136,13 +140,19 @@ class Revocations:
     # --- following the chain ---
 
     def follow(self, changed: TipChanged) -> None:
-        """A new tip: what was taken back counts on, what is in no block is sent again, what is settled is forgotten."""
+        """A new tip: what was taken back counts on, what is in no block is sent again, what is settled is forgotten.
+
+        A change that could not be read, because the store failed, is looked at again after the next one.
+        """
         if self._is_closed:
             return
-        returned: set[TxId] = set()
-        for block in reversed(changed.disconnected):
-            for transaction in block.transactions:
-                self._note_returned(transaction, block.height, returned)
+        self._behind.append(changed)
+        while self._behind:
+            returned: set[TxId] = set()
+            for block in reversed(self._behind[0].disconnected):
+                for transaction in block.transactions:
+                    self._note_returned(transaction, block.height, returned)
+            del self._behind[0]
         self._tend()
 
     def _note_returned(self, transaction: Transaction, height: Height, returned: set[TxId]) -> None:

@@ -57,6 +57,7 @@ REMAINS: Final = (
 
 LEFT_OUT: Final = (
     ("hashes of erased receipts", "Whose each was is not kept: a hash whose salt is gone says nothing."),
+    ("blocks that wait for their parent or their time", "They are in memory only, and no part of the chain yet."),
     ("nonces of signed requests", "Hashes without a name, forgotten after two minutes."),
     ("the shop's own copies", "A till keeps what it signed; ask the shop."),
     (

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import stamina
 import time_machine
 
+from node.mempool.policy import MempoolLimits
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_commands_on_node import enrol, open_shop
 from tests.support.wallet_node import WalletNode
@@ -126,3 +128,19 @@ def test_what_is_typed_wrongly(street: Street) -> None:
     assert "address." in street.partner.fail("partner", "read", program, "nobody", "standing", expect=2)
     street.partner.fail("partner", "read", program, street.member, "gifts", expect=2)
     assert "cli.bad_id" in fan.fail("wallet", "reads", "5f", expect=2)
+
+
+def test_a_revocation_for_which_there_is_no_room_is_obeyed_and_says_so(street: Street) -> None:
+    fan, program = street.fan, street.program
+    share = ("--purpose", "share", "--to", street.address)
+    fan.run("wallet", "consent", "grant", program, *share, "--scope", "standing")
+    fan.run("wallet", "consent", "grant", program, "--purpose", "personalise")
+    street.node.chain.node.mempool._limits = MempoolLimits(author_count_max=0)
+    with street.now(), stamina.set_testing(True):
+        assert fan.read("wallet", "consent", "revoke", program, *share, "--scope", "standing") == {"status": "noted"}
+        assert "obeys it already" in fan.hear("wallet", "consent", "revoke", program, "--purpose", "personalise")
+        assert "mempool.author_limit" in fan.fail("wallet", "consent", "grant", program, "--purpose", "contact")
+        unknown = ("wallet", "consent", "revoke", program, "--purpose", "contact")
+        assert "mempool.author_limit" in fan.fail(*unknown)
+        states = [row["state"] for row in fan.read("wallet", "consent", "list", program)]
+        assert states == ["revocation_received"] * 2

@@ -22,7 +22,7 @@ from ledger.codec import unpack
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.transaction import decode_transaction
 from ledger.transition import Undo
-from ledger.types import Address, Amount, ProgramId, ReceiptHash, Timestamp
+from ledger.types import Address, Amount, ProgramId, ReceiptHash, Timestamp, TxId
 from node.store import tables as node_tables
 from node.store.engine import open_engine
 from tests.api.receipts.test_store import found_in, secrets_of
@@ -186,7 +186,7 @@ def test_every_row_of_every_table_that_concerns_a_fan_is_in_its_export(desk: Par
 def mentions(desk: PartnerShop, blocks: Any, txid: bytes) -> bool:
     found = [raw for block in blocks for raw in Block.decode(block).transactions]
     by_txid = {decode_transaction(raw, desk.shop.chain.chain_id).txid: raw for raw in found}
-    return FAN.address in by_txid[txid]
+    return FAN.address in by_txid[TxId(txid)]
 
 
 def test_an_export_holds_nothing_of_others(desk: PartnerShop) -> None:

@@ -16,7 +16,7 @@ from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
 from ledger.hashing import object_id
 from ledger.transaction import Prepaid
-from ledger.types import CampaignId, Hash, HoldId, Points, ReceiptHash, Timestamp
+from ledger.types import CampaignId, Hash, HoldId, Points, ReceiptHash, Timestamp, TxId
 from tests.support.live_shop import LiveShop
 from tests.support.memory_chain import Signer
 from tests.support.partner_shop import PARTNER, PartnerShop
@@ -36,7 +36,7 @@ def desk(tmp_path: Path) -> Iterator[PartnerShop]:
     shop.close()
 
 
-def send(desk: PartnerShop, kind: str, payload: Any, author: Signer, **options: Any) -> bytes:
+def send(desk: PartnerShop, kind: str, payload: Any, author: Signer, **options: Any) -> TxId:
     """Post a transaction; its txid. It waits for the next block."""
     transaction = desk.shop.chain.sign(kind, payload, author=author, **{"payment": desk.shop.sponsored, **options})
     response = desk.post(transaction)
@@ -44,7 +44,7 @@ def send(desk: PartnerShop, kind: str, payload: Any, author: Signer, **options: 
     return transaction.txid
 
 
-def both(desk: PartnerShop, kind: str, payload: Any, **options: Any) -> list[bytes]:
+def both(desk: PartnerShop, kind: str, payload: Any, **options: Any) -> list[TxId]:
     """Both fans do the same in one block."""
     sent = [send(desk, kind, payload, fan, **options) for fan in (GRANTER, REFUSER)]
     desk.shop.chain.mine()
