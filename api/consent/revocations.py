@@ -38,7 +38,7 @@ TENDED_PER_BLOCK_MAX: Final = 64
 """Notes that are looked at after a block: sent again, or forgotten. The others have their turn after the next ones."""
 GRANTS_PER_PAGE: Final = 200
 GRANT_PAGES_MAX: Final = 50
-"""Of a fan's grants that are looked through for the newest one of a consent; each grant has cost a fee."""
+"""Of a fan's grants that are looked through for those of one consent; each grant has cost a fee."""
 
 
 class Revocations:
@@ -203,11 +203,6 @@ class Revocations:
 
     # --- asking ---
 
-    @property
-    def is_loaded(self) -> bool:
-        """Whether what was noted before the last start is known."""
-        return self._is_loaded
-
     def of_fan(self, fan: Address) -> list[Note]:
         """The notes of one fan's consents."""
         assert self._is_loaded, "whoever asks loads first"
@@ -240,7 +235,7 @@ class Revocations:
     def _is_lifted(self, view: Snapshot, note: Note) -> bool:
         if note.lifted_by is not None and view.place_of(note.lifted_by) is not None:
             return True
-        return any(self._valid_from(view, place) > note.height for place in _newest_grant(view, note))
+        return any(self._valid_from(view, place) > note.height for place in _later_grants(view, note))
 
     def _valid_from(self, view: Snapshot, place: TransactionPlace) -> Height:
         block_hash = view.hash_at(place.height)
@@ -249,8 +244,8 @@ class Revocations:
         return decode_transaction(block.transactions[place.position], self._chain_id).body.valid_from
 
 
-def _newest_grant(view: Snapshot, note: Note) -> Iterator[TransactionPlace]:
-    """Where the last grant of a note's consent stands in the active chain, if there is one at or above the note's height."""
+def _later_grants(view: Snapshot, note: Note) -> Iterator[TransactionPlace]:
+    """Where the grants of a note's consent stand in the active chain, from the note's height on, the last one first."""
     before: Position | None = None
     for _ in range(GRANT_PAGES_MAX):
         rows = view.history(note.fan, before, GRANTS_PER_PAGE, ConsentGranted.name)
@@ -263,7 +258,6 @@ def _newest_grant(view: Snapshot, note: Note) -> Iterator[TransactionPlace]:
                 place = view.place_of(row.txid)
                 assert place is not None, "what an event names stands in the chain"
                 yield place
-                return
         if len(rows) < GRANTS_PER_PAGE:
             return
         before = (rows[-1].height, rows[-1].sequence)

@@ -17,6 +17,7 @@ from api.http.export_desk import ExportDesk
 from api.http.limits import BodyLimit, RateLimit
 from api.http.metrics import CountRequests, HttpMetrics
 from api.http.openapi import DESCRIPTION, SUMMARY, TITLE, make_document
+from api.http.private_answers import PrivateAnswers
 from api.http.problems import add_handlers
 from api.http.receipt_desk import ReceiptDesk
 from api.http.rendering import Renderer
@@ -81,7 +82,7 @@ def create_app(
         yield
         app.state.services.close()
 
-    middleware = [Middleware(CountRequests, metrics)]
+    middleware = [Middleware(CountRequests, metrics), Middleware(PrivateAnswers)]
     if chosen.rate_limited:
         middleware.append(Middleware(RateLimit, chosen))
     middleware.append(Middleware(BodyLimit, chosen.body_bytes_max))

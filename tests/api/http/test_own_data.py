@@ -27,7 +27,7 @@ from node.store import tables as node_tables
 from node.store.engine import open_engine
 from tests.api.receipts.test_store import found_in, secrets_of
 from tests.support.contests import GRACE_DAYS, contest, sign
-from tests.support.live_shop import LiveShop
+from tests.support.live_shop import MINER, LiveShop
 from tests.support.partner_shop import PARTNER, PartnerShop
 from tests.support.receipt_shop import LINES, json_body
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER
@@ -340,3 +340,17 @@ def test_a_fan_sees_its_consents(desk: PartnerShop) -> None:
 def test_only_the_account_itself_is_answered(desk: PartnerShop, method: str, path: str) -> None:
     response = desk.http.request(method, path)
     assert (response.status_code, response.json()["code"]) == (401, "signature.missing")
+
+
+def test_what_is_private_stays_in_no_cache(desk: PartnerShop) -> None:
+    desk.hand_over(desk.sign())
+    for path in ("/v1/me/export", "/v1/me/reads", "/v1/receipts", "/v1/me/nothing"):
+        assert desk.send(desk.request(path=path)).headers["cache-control"] == "no-store", path
+    assert "cache-control" not in desk.http.get("/v1/chain").headers
+
+
+def test_a_miner_finds_the_blocks_that_paid_it(desk: PartnerShop) -> None:
+    export = desk.ask("/v1/me/export", MINER)
+    rewards = [item for item in export["transactions"] if item["kind"] == "reward"]
+    assert len(rewards) == desk.shop.chain.height - 1
+    assert all(item["position"] is None and len(item["parts"]) == 1 for item in rewards)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from api.consent import revocations
 from api.http.app import create_app
 from api.http.settings import HttpSettings
 from api.receipts.revocation_notes import RevocationNotes
@@ -26,6 +27,7 @@ from node.mempool.policy import MempoolLimits
 from node.mempool.pool import FULL
 from node.node import Node, NodeConfig
 from node.store.engine import STORE_FULL
+from node.tip import ConnectedBlock, TipChanged
 from tests.support.branching_chain import BranchingChain
 from tests.support.live_shop import LiveShop
 from tests.support.memory_chain import Signer, sim_params
@@ -174,12 +176,18 @@ def test_a_grant_that_was_held_back_brings_nothing_back(desk: PartnerShop) -> No
     assert desk.is_let_in("standing")
 
 
-def test_a_grant_that_another_node_took_lifts_it_by_its_height(desk: PartnerShop) -> None:
+def test_a_grant_that_another_node_took_lifts_it_by_its_height(
+    desk: PartnerShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocations, "GRANTS_PER_PAGE", 1)
     fill_pool(desk)
     assert desk.post(desk.sign_revocation("standing")).status_code == 503
     desk.shop.node.mempool._followers_of_consents.clear()  # what follows comes in blocks of others
     desk.shop.chain.mine()
-    desk.shop.chain.send("consent.grant", ConsentGrant(PARTNER.address, SHARE, "standing", Timestamp(0)), author=FAN)
+    desk.grant("history")
+    assert not desk.is_let_in("standing")
+    desk.grant("standing")
+    desk.grant("campaigns")
     assert desk.is_let_in("standing")
 
 
@@ -258,6 +266,60 @@ def test_a_note_that_could_not_be_written_is_told_and_counts_until_the_next_try(
     monkeypatch.setattr(notes, "save", original)
     assert desk.post(revocation).status_code == 202
     assert notes_in(desk) == [revocation.txid]
+
+
+def test_a_note_that_was_replaced_meanwhile_need_not_be_written(
+    desk: PartnerShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = desk.app.state.services.receipts._store.notes
+    original = notes.save
+
+    def fail(_: Any) -> None:
+        raise NodeError(STORE_FULL, path="of receipts")
+
+    monkeypatch.setattr(notes, "save", fail)
+    first = desk.sign_revocation("standing")
+    assert desk.post(first).status_code == 503
+    assert desk.post(desk.sign_grant("standing")).status_code == 503
+    monkeypatch.setattr(notes, "save", original)
+    last = desk.revoke("standing")
+    assert desk.post(first).status_code == 202
+    assert notes_in(desk) == [last.txid]
+
+
+def test_what_waits_before_the_api_begins_counts_and_what_comes_after_it_ended_harms_nobody(desk: PartnerShop) -> None:
+    desk.close()
+    shop = desk.shop
+    shop.chain.submit(desk.sign_revocation("standing"))
+    again = PartnerShop(shop)
+    assert not again.is_let_in("standing") and len(notes_in(again)) == 1
+    again.close()
+    shop.chain.submit(again.sign_grant("history"))
+    shop.chain.submit(again.sign_revocation("history"))
+    shop.chain.mine(2)
+    assert shop.node.chain.listeners.failures == 0
+
+
+def test_a_change_that_could_not_be_read_is_read_after_the_next_one(
+    desk: PartnerShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that fails while blocks are taken back: what they held is not forgotten."""
+    revocation = desk.sign_revocation("standing")
+    found = desk.app.state.services.revocations
+    answers: list[Any] = [NodeError(STORE_FULL, path="of this node"), (revocation,)]
+
+    def read() -> tuple[Transaction, ...]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    block = ConnectedBlock(desk.shop.node.chain.tip.hash, desk.shop.node.chain.tip.height, read)
+    with pytest.raises(NodeError):
+        found.follow(TipChanged((), (block,)))
+    assert desk.is_let_in("standing")
+    desk.shop.chain.mine()
+    assert not desk.is_let_in("standing")
 
 
 def test_while_the_notes_can_not_be_read_nothing_is_shared(desk: PartnerShop, monkeypatch: pytest.MonkeyPatch) -> None:
