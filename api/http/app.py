@@ -134,5 +134,5 @@ async def take_up_revocations(services: Services) -> None:
     try:
         await services.revocations.load()
         await services.submissions.run(services.revocations.send_waiting)
-    except LedgerError as fault:
-        log.warning("revocations.unread", code=fault.code.name, reason=str(fault))
+    except (LedgerError, OSError) as fault:
+        log.warning("revocations.unread", reason=str(fault))

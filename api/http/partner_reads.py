@@ -25,7 +25,7 @@ from api.consent.gate import ActiveConsent
 from api.http.deps import Services, parse_id, services_of
 from api.http.problems import RequestFault
 from api.http.signatures import authenticate
-from api.receipts.access_log import GIVEN, Read
+from api.receipts.access_log import GIVEN, Read, ReadRefused
 from ledger.domains.consent.state import SHARE
 from ledger.domains.loyalty.state import member_key
 from ledger.errors import Code
@@ -58,8 +58,23 @@ class PartnerRead:
     with_gifts: bool
 
     async def log(self, given: int) -> None:
-        """Write the read down where the fan sees it, before it is answered. Raises `partner.too_many_reads`."""
-        await _log(self.services, self.reader, self.program, self.member, self.scope, GIVEN, given)
+        """Write the read down where the fan sees it, before it is answered.
+
+        Raises `partner.too_many_reads`, and `partner.not_granted` where the consent was taken back while the answer was made.
+        """
+        with self.services.reader.snapshot() as view:
+            consent = self.services.consents.find_active(view, self.member, self.reader, SHARE, self.scope)
+        if consent is None:
+            await self._log_refused(NOT_GRANTED)
+            raise RequestFault(NOT_GRANTED)
+        try:
+            await _log(self.services, self.reader, self.program, self.member, self.scope, GIVEN, given)
+        except ReadRefused as fault:
+            await self._log_refused(fault.code)
+            raise
+
+    async def _log_refused(self, code: Code) -> None:
+        await _log(self.services, self.reader, self.program, self.member, self.scope, code.name, 0)
 
     def show_consent(self) -> dict[str, Any]:
         """By what it is allowed."""

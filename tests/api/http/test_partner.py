@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -261,6 +262,8 @@ def test_reads_are_bounded_by_day_and_age(desk: PartnerShop, monkeypatch: pytest
     assert [desk.read("standing").status_code for _ in range(2)] == [200, 200]
     response = desk.read("standing")
     assert code_of(response) == (429, "partner.too_many_reads") and response.headers["retry-after"]
+    shown = [(item["code"], item["given"]) for item in desk.ask("/v1/me/reads")["items"]]
+    assert shown == [("partner.too_many_reads", 0), (None, 1), (None, 1)]
     desk.shop.chain.advance(days=1)
     assert desk.read("standing").status_code == 200
     desk.shop.chain.advance(days=366)
@@ -282,6 +285,24 @@ def test_strangers_who_are_refused_push_nothing_out_that_was_given(
     items = desk.ask("/v1/me/reads", params={"limit": 200})["items"]
     assert [item["code"] for item in items].count(None) == 1
     assert len(items) <= 11
+
+
+def test_a_consent_that_is_taken_back_while_the_answer_is_made(
+    desk: PartnerShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.hand_over(desk.sign())
+    desk.grant("receipts")
+    store = desk.app.state.services.receipts._store
+    original = store.page
+
+    def read_slowly(*arguments: Any, **options: Any) -> Any:
+        found = original(*arguments, **options)
+        desk.shop.chain.submit(desk.sign_revocation("receipts"))
+        return found
+
+    monkeypatch.setattr(store, "page", read_slowly)
+    assert not desk.is_let_in("receipts")
+    assert [item["given"] for item in desk.ask("/v1/me/reads")["items"]] == [0]
 
 
 def test_nothing_is_given_that_could_not_be_written_down(desk: PartnerShop, monkeypatch: pytest.MonkeyPatch) -> None:
