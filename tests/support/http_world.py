@@ -1,8 +1,9 @@
 """A node on which something of every kind is found behind the API, and signed transactions that it has not seen yet."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -71,6 +72,8 @@ class HttpWorld:
     cursors: dict[str, list[tuple[dict[str, Any], str]]] = field(default_factory=dict)
     """By operation: what stood in the path, and the cursor to its next page."""
     receipts: list[ReceiptHash] = field(default_factory=list)
+    nonces: Iterator[int] = field(default_factory=count)
+    """No request is signed with the nonce of another one, even if everything else is the same."""
     _last: Transaction | None = None
 
     def text(self, address: bytes) -> str:

@@ -100,7 +100,10 @@ def sign_as(who: Signer, case: schemathesis.Case, world: HttpWorld, random: Rand
     owner = WalletSigner.of_seed(who.seeds[0])
     clock = world.shop.chain.clock
     signer = AccountSigner(
-        owner, world.text(who.address), lambda: float(clock.now()), lambda: f"{random.getrandbits(99):x}"
+        owner,
+        world.text(who.address),
+        lambda: float(clock.now()),
+        lambda: f"nonce-{next(world.nonces)}-{random.getrandbits(32):x}",
     )
     prepared = httpx2.Request(**_prepared(case))
     signer(prepared)
