@@ -248,7 +248,7 @@ def test_too_many_items_merge_in_the_members_favour() -> None:
         history = count(history, 1_000, day=day, terms=terms)
         day += 1 if number % 8 < 7 else 28
         assert len(history) == min(number + 1, TIER_HISTORY_MAX)
-    first, *_ = history
+    first = next(iter(history))
     assert first[2] == GENESIS_DAY * DAY_SECONDS
     assert first[3] == 5_000
     assert first[0] == first[1] - 3 * 28
