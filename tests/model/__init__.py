@@ -1,0 +1,8 @@
+"""A second, plain model of the ledger's rules, and a machine that holds it against the ledger.
+
+Written from `ledger/spec/` alone by somebody who never opened `ledger/domains`: where both agree, the text says what it must. The
+model keeps each record as a named tuple in the order of the spec's fields, in one dictionary per table, and each rule is a function
+that reads like its paragraph. It is slow, knows no slots and no undo (a former state is a copy), and hashes only where an id or a
+seal needs it, with the functions of `tests.second_decoder`. A transaction comes to it as the canonical array of the spec, so that
+it shares no class with the ledger.
+"""

@@ -1,0 +1,66 @@
+"""Blocks, the times at which they come, and blocks that are taken back."""
+
+from tests.model.contests import period_of
+from tests.model.life import PEOPLE, Life
+from tests.model.records import DAY
+from tests.model.world import HEADER_TIME_MAX
+
+STEPS = (1, 60, 60, 60, 60, 600, 3_600, 3_600, 43_200, DAY, DAY, 3 * DAY, 10 * DAY)
+FAR = 400 * DAY
+
+
+def deadlines(life: Life) -> list[int]:
+    """Times to come at which something begins or ends, the next ones first."""
+    model = life.model
+    found = {time for time, _ in model.due}
+    found.update(hold.expires_at for hold in model.holds.values())
+    found.update(campaign.deadline for campaign in model.campaigns.values())
+    for contest in model.contests.values():
+        found.update((contest.answer_by, contest.keep_until))
+    for receipt in life.receipts[-30:]:
+        if receipt.program in model.programs:
+            settle_by = period_of(model, receipt.program, receipt.time).settle_by
+            found.update((settle_by, settle_by + 2_592_000))
+    for program in model.programs:
+        found.update(since for _, since in model.programs[program].versions)
+        found.add(model.day_start(program, model.today(program) + 1))
+        terms = model.terms_now(program)
+        length = max(terms.period_days, 1)
+        first = (model.today(program) - terms.period_anchor_day) // length * length + terms.period_anchor_day
+        found.add(model.day_start(program, first + length))
+    found.update(reward.announced[0][0] for reward in model.rewards.values() if reward.announced)
+    found.update(consent.expires_at for consent in model.consents.values())
+    return sorted(time for time in found if model.now < time < model.now + FAR)
+
+
+def mine(life: Life) -> None:
+    """A block: soon after the last one, or exactly at a deadline, or a second beside it."""
+    choose = life.choose
+    now = life.world.now
+    time = now + choose.choice(STEPS)
+    if life.chance(45):
+        waiting = deadlines(life)
+        if waiting:
+            near = waiting[: choose.choice((1, 3, 10, 1_000))]
+            time = choose.choice(near) + choose.choice((0, 0, 0, -1, 1))
+    miners = [choose.choice(PEOPLE).address for _ in range(choose.choice((1, 1, 1, 2, 3)))]
+    life.world.mine(max(min(time, HEADER_TIME_MAX - 10**6), now + 1), miners)
+
+
+def mine_quietly(life: Life) -> None:
+    """Empty blocks, as many as protective windows ask for."""
+    count = life.choose.choice((1, 2, 5, 6, 6, 20, 144))
+    step = life.choose.choice((1, 1, 60, 600, 3_600))
+    for _ in range(count):
+        life.world.mine(life.world.now + step, [PEOPLE[0].address])
+
+
+def reorganise(life: Life) -> None:
+    """Some blocks are taken back; what comes next is another branch. What stood in them is sent again, or not."""
+    depth = life.choose.choice((1, 1, 2, 3, 6, 12, 40))
+    depth = min(depth, len(life.world.past) - 3)
+    if depth > 0:
+        life.world.take_back(depth)
+        if life.chance(50):
+            for tx, raw in life.world.sent[-4:]:
+                life.world.offer(tx, raw)
