@@ -25,13 +25,13 @@ class Dates(NamedTuple):
 
 
 def _settle_by(model: Model, program: bytes, version: int, time: int) -> int:
-    """Until when a purchase of a time is to be settled by some terms, or now where its period is over."""
+    """Until when a purchase of a time is to be settled by some terms (LOY-15)."""
     t = model.terms[program, version]
     length = max(t.period_days, 1)
     day = model.day_at(program, time)
     first_day = (day - t.period_anchor_day) // length * length + t.period_anchor_day
     ends = model.day_start(program, first_day + length)
-    return max(ends, model.now) + days_in_seconds(t.settle_grace_days)
+    return ends + days_in_seconds(t.settle_grace_days)
 
 
 def dates_of(model: Model, program: bytes, period: int) -> Dates:
@@ -44,11 +44,12 @@ def dates_of(model: Model, program: bytes, period: int) -> Dates:
     t = model.terms[program, version]
     today = model.today(program)
     base = today if f.period_days == 0 else max(today, first_day + length)
-    time = min(ends - 1, model.now)
-    settle_by = model.now + days_in_seconds(t.settle_grace_days)
+    settle_by = (ends if begins <= model.now < ends else model.now) + days_in_seconds(t.settle_grace_days)
     if begins <= model.now:
+        time = min(ends - 1, model.now)
         seconds = {begins, *(since for _, since in model.programs[program].versions if begins < since <= time)}
-        settle_by = max(_settle_by(model, program, model.version_at(program, second), time) for second in seconds)
+        for version_then in {model.version_at(program, second) for second in seconds}:
+            settle_by = max(settle_by, _settle_by(model, program, version_then, time))
     return Dates(
         begins,
         ends,
