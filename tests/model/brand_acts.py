@@ -1,6 +1,6 @@
 """What brands do: programs, terms, issuers, rewards, fulfilling."""
 
-from tests.model.life import ANNA, BRAND, KIOSK, NOWHERE, OWNER, STRANGER, TILL, Life
+from tests.model.life import ANNA, BRAND, KIOSK, NOWHERE, OWNER, STRANGER, TILL, Idle, Life
 from tests.model.points import usable_points
 from tests.model.records import DAY, FULFIL, UNLIMITED, M, array_of_terms
 from tests.model.terms import changed_terms, draw_terms, friendly_terms
@@ -12,7 +12,7 @@ REWARDS_MAX = 6
 def create_program(life: Life) -> None:
     """Up to three programs in a life."""
     if len(life.model.programs) >= PROGRAMS_MAX:
-        return
+        raise Idle
     choose = life.choose
     draw = friendly_terms if life.chance(70) else draw_terms
     terms = draw(choose, life.world.params.fee_rate_min)
@@ -25,8 +25,9 @@ def create_program(life: Life) -> None:
 def fill_pool(life: Life) -> None:
     """A transfer into the fee pool."""
     program = life.any_program()
-    amount = life.choose.choice((1, 20_000, 1_000_000, 50_000_000))
-    author = life.choose.choice((OWNER, BRAND, ANNA)).address
+    amount = life.choose.choice((1, 20_000, 1_000_000, 50_000_000, 50_000_000))
+    rich = [someone.address for someone in (OWNER, BRAND, ANNA) if life.model.balance(someone.address) > 10**8]
+    author = life.some(rich, [OWNER.address, BRAND.address, ANNA.address], 95)
     life.send("transfer", ((1, program), amount), author, program)
 
 
@@ -70,8 +71,8 @@ def list_reward(life: Life) -> None:
     """Something for points."""
     program = life.any_program()
     if len(life.model.rewards) >= REWARDS_MAX:
-        return
-    price = life.choose.choice((1, 10, 50, 200, 2**53))
+        raise Idle
+    price = life.choose.choice((1, 10, 10, 50, 50, 200, 2**53))
     stock = life.choose.choice((0, 1, 5, 100, UNLIMITED, UNLIMITED - 1))
     life.send("reward.list", (program, "Tea", price, stock), life.owner_of(program), program)
 
@@ -89,7 +90,7 @@ def update_reward(life: Life) -> None:
 
 def fulfil(life: Life) -> None:
     """Hand over what was redeemed."""
-    hold = life.some(list(life.model.holds), [NOWHERE], 95)
+    hold = life.some(list(life.model.holds), [NOWHERE], 97)
     found = life.model.holds.get(hold)
     program = found.program if found else life.any_program()
     owners = [life.model.programs[program].owner] if program in life.model.programs else []
@@ -99,7 +100,7 @@ def fulfil(life: Life) -> None:
 
 def cancel(life: Life) -> None:
     """By the member, the owner, or an issuer."""
-    hold = life.some(list(life.model.holds), [NOWHERE], 95)
+    hold = life.some(list(life.model.holds), [NOWHERE], 97)
     found = life.model.holds.get(hold)
     program = found.program if found else life.any_program()
     likely = [found.member, life.model.programs[program].owner] if found else []

@@ -3,8 +3,8 @@
 from typing import Any
 
 from ledger.codec import pack
-from tests.model.contests import period_of, receipt_hash_of
-from tests.model.life import FANS, NOWHERE, Life, Receipt, Settled
+from tests.model.contests import contest_id, period_of, receipt_hash_of
+from tests.model.life import FANS, IDLE_PERCENT, NOWHERE, Idle, Life, Receipt, Settled
 from tests.model.points import better_of_two
 from tests.model.records import SETTLE
 from tests.second_decoder.hashing import inclusion_path, leaf_hash
@@ -20,24 +20,31 @@ def _ripe(life: Life) -> list[Receipt]:
     for receipt in life.receipts:
         if receipt.program in model.programs and receipt.time <= model.now:
             settle_by = period_of(model, receipt.program, receipt.time).settle_by
-            if settle_by <= model.now <= settle_by + 2_592_000:
+            is_new = contest_id(receipt.program, receipt.till.key, receipt.fields[5]) not in model.contests
+            owes = _is_short(life, receipt) or receipt.points
+            if settle_by <= model.now <= settle_by + 2_592_000 and is_new and owes:
                 found.append(receipt)
     return found
 
 
+def _is_short(life: Life, receipt: Receipt) -> bool:
+    """Whether the rule gives more than the receipt says."""
+    program, version = receipt.program, receipt.version
+    if program not in life.model.programs or (program, version) not in life.model.terms:
+        return False
+    return better_of_two(life.model, program, version, receipt.time, *receipt.fields[7:9]) > receipt.points
+
+
 def _claim(life: Life, receipt: Receipt) -> tuple[Any, ...]:
-    program, version, time = receipt.program, receipt.version, receipt.time
     net, paid, codes = receipt.fields[7:10]
-    terms_known = (program, version) in life.model.terms and program in life.model.programs
-    is_short = terms_known and better_of_two(life.model, program, version, time, net, paid) > receipt.points
-    return (1, net, paid, codes) if life.chance(85 if is_short else 15) else (0,)
+    return (1, net, paid, codes) if life.chance(85 if _is_short(life, receipt) else 4) else (0,)
 
 
 def contest(life: Life) -> None:
     """A receipt that is due, mostly; now and then one that was tampered with."""
     if not life.receipts:
-        return
-    receipt = life.some(_ripe(life), life.receipts, 80)
+        raise Idle
+    receipt = life.some(_ripe(life), life.receipts, 90)
     claim = _claim(life, receipt)
     opened = OPENED_WRONG if claim[0] else OPENED
     blinding = tuple(field_salt(receipt.salt, i) if i in opened else receipt.leaves[i] for i in range(12))
@@ -85,11 +92,12 @@ def _answers_in_batches(life: Life, hashed: bytes) -> list[tuple[bytes, int, tup
     """Every credited entry of this branch that holds the receipt: batch, index, and the entry that opens it."""
     found = []
     for settled in life.settled:
-        if settled.batch in life.model.rows and any(hashed == leaf for leaf, _ in settled.leaves):
+        rows = life.model.rows.get(settled.batch, ())
+        if rows and (rows[settled.index][-1] == "" or life.chance(10)) and any(hashed == leaf for leaf, _ in settled.leaves):
             found.append((settled.batch, settled.index, _sealed_answer(life, settled, hashed)))
     for batch, rows in life.model.rows.items():
         for index, row in enumerate(rows):
-            if row[0] == 1 and row[4] == hashed:
+            if row[0] == 1 and row[4] == hashed and (row[-1] == "" or life.chance(5)):
                 found.append((batch, index, (1, row[2], row[3], row[5])))
     return found
 
@@ -98,14 +106,12 @@ def answer(life: Life) -> None:
     """With the entry that settled the receipt, or with another one."""
     model = life.model
     live = [name for name, found in model.contests.items() if found.outcome == 0]
-    if not model.contests and life.chance(90):
-        return
-    which = life.some(live, [*model.contests, NOWHERE], 94)
+    which = life.some(live, [*model.contests, NOWHERE], 95)
     found = model.contests.get(which)
     program = found.program if found else life.any_program()
     candidates = _answers_in_batches(life, found.receipt) if found else []
-    if not candidates and life.chance(60):
-        return
+    if not candidates and life.chance(IDLE_PERCENT):
+        raise Idle
     batches = list(model.batches)
     nothing = (batches[0] if batches else NOWHERE, 0, (1, 1, 1, b""))
     batch, index, entry = life.some(candidates, [nothing], 95)

@@ -28,6 +28,11 @@ PEOPLE = (OWNER, BRAND, TILL, KIOSK, *FANS, STRANGER)
 FUNDED = (OWNER, BRAND, TILL, ANNA, BEN, STRANGER)
 BY_ADDRESS = {someone.address: someone for someone in PEOPLE}
 NOWHERE = bytes(32)
+IDLE_PERCENT = 90
+
+
+class Idle(Exception):
+    """There is nothing sensible to do for whoever was to act."""
 
 
 class Chooser(Protocol):
@@ -127,9 +132,13 @@ class Life:
         """Whether something happens."""
         return self.choose.number(1, 100) <= percent
 
-    def some(self, likely: Sequence[Item], anything: Sequence[Item], percent: int = 85) -> Item:
-        """One of the likely ones if there are any, now and then any."""
-        return self.choose.choice(likely if likely and self.chance(percent) else anything)
+    def some(self, likely: Sequence[Item], anything: Sequence[Item], percent: int = 88) -> Item:
+        """One of the likely ones, now and then any. Where none is likely, there is mostly nothing to do: `Idle`."""
+        if likely and self.chance(percent):
+            return self.choose.choice(likely)
+        if not likely and self.chance(IDLE_PERCENT):
+            raise Idle
+        return self.choose.choice(anything)
 
     def fresh(self) -> bytes:
         """32 bytes that nobody has seen."""
@@ -151,7 +160,7 @@ class Life:
 
     def fan_of(self, program: bytes) -> bytes:
         """Mostly a member."""
-        return self.some(self.members_of(program), [fan.address for fan in (*FANS, STRANGER)])
+        return self.some(self.members_of(program), [fan.address for fan in (*FANS, STRANGER)], 93)
 
     def issuers_of(self, program: bytes, scope: int) -> list[bytes]:
         """Those with a live grant and the scope."""
@@ -164,7 +173,7 @@ class Life:
     def issuer_of(self, program: bytes, scope: int, *others: bytes) -> bytes:
         """Mostly one that may."""
         likely = [*self.issuers_of(program, scope), *others]
-        return self.some(likely, [TILL.address, KIOSK.address, OWNER.address, ANNA.address], 90)
+        return self.some(likely, [TILL.address, KIOSK.address, OWNER.address, ANNA.address], 95)
 
     # --- sending ---
 
@@ -172,7 +181,7 @@ class Life:
         """Send a transaction that is paid for somehow; the code, and what was sent."""
         if "payment" not in changes and "fee_change" not in changes:
             changes.update(self._payment(kind, payload, author, program))
-        if self.chance(4):
+        if self.chance(3):
             changes.update(self._spoil(author))
         tx, raw = self.world.make(kind, payload, author, **changes)
         return self.world.offer(tx, raw), tx
@@ -182,12 +191,15 @@ class Life:
             return {"payment": (2,)}
         if self.chance(2):
             return {"payment": self.choose.choice([(2,), (1, self.any_program()), (0, M), (0, 0)])}
+        poor = self.model.balance(author) < 100_000
         if program in self.model.programs:
             asking = Tx(kind, b"", author, 0, 0, (), payload, (), 0, b"")
-            poor = self.model.balance(author) < 100_000
-            if pool_pays_for(self.model, program, asking) and self.chance(90 if poor else 45):
+            filled = self.model.books[program].pool > 100_000 or self.chance(10)
+            if filled and pool_pays_for(self.model, program, asking) and self.chance(97 if poor else 45):
                 return {"payment": (1, program)}
-        return {"fee_change": self.choose.choice((-1, 1, 7_000, 20_000))} if self.chance(8) else {}
+        if poor and program in self.model.programs and self.chance(80):
+            raise Idle
+        return {"fee_change": self.choose.choice((-1, 1, 7_000, 20_000))} if self.chance(6) else {}
 
     def _spoil(self, author: bytes) -> dict[str, Any]:
         """A fault of the envelope, or its boundary."""

@@ -1,6 +1,7 @@
 """Lots, the totals of days, taking points and giving them back: LOY-6 and LOY-8 to LOY-13."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from tests.model.records import DAY, NEVER, DayTotals, Lot, M, Refused, Terms
 from tests.model.state import Model
@@ -23,10 +24,16 @@ def points_of(terms: Terms, net_cents: int, paid_with_points_cents: int) -> int:
 
 
 def versions_nameable(model: Model, program: bytes, time: int) -> set[int]:
-    """The versions that were in force at some second of the 72 hours up to a time (LOY-6)."""
+    """The versions that were in force at some second of the 72 hours up to a time, or replaced in the second they came (LOY-6)."""
     begins = max(time - RECEIPT_AGE_MAX, 0)
-    seconds = {begins, *(since for _, since in model.programs[program].versions if begins < since <= time)}
-    return {model.version_at(program, second) for second in seconds}
+    versions = model.programs[program].versions
+    replaced_in_its_second = {
+        version
+        for (version, since), (_, next_since) in pairwise(versions)
+        if since == next_since and begins < since <= time
+    }
+    seconds = {begins, *(since for _, since in versions if begins < since <= time)}
+    return {model.version_at(program, second) for second in seconds} | replaced_in_its_second
 
 
 def better_of_two(model: Model, program: bytes, named: int, time: int, net: int, paid: int) -> int:

@@ -6,9 +6,9 @@ from typing import Any
 from ledger import keys
 from ledger.codec import pack
 from ledger.types import PrivateSeed
-from tests.model.life import ANNA, KIOSK, STRANGER, TILL, Life, Receipt, Settled
+from tests.model.life import ANNA, BY_ADDRESS, KIOSK, STRANGER, TILL, Idle, Life, Receipt, Settled
 from tests.model.points import points_of, versions_nameable
-from tests.model.records import SETTLE, M
+from tests.model.records import SETTLE, SIGN, M
 from tests.second_decoder.hashing import leaf_hash, object_id, tree_root
 from tests.second_decoder.receipts import earn_remainder, earn_sum, field_salt, signing_hash, sum_leaf, sum_root
 
@@ -21,9 +21,9 @@ def purchase(life: Life) -> None:
     choose, model = life.choose, life.model
     program = life.any_program()
     if program not in model.programs:
-        return
+        raise Idle
     member = life.fan_of(program)
-    till = choose.choice((TILL, TILL, TILL, KIOSK, ANNA))
+    till = BY_ADDRESS[life.some(life.issuers_of(program, SIGN), [TILL.address, KIOSK.address, ANNA.address], 93)]
     time = model.now + choose.choice((0, 0, 0, 0, -3_600, -86_400, -259_200, 30, -1))
     time = max(time, 0)
     nameable = sorted(versions_nameable(model, program, time))
@@ -172,7 +172,7 @@ def keep_coming(life: Life) -> None:
     program = life.any_program()
     issuers, members = life.issuers_of(program, SETTLE), life.members_of(program)
     if program not in model.programs or not issuers or not members:
-        return
+        raise Idle
     issuer, fan = choose.choice(issuers), choose.choice(members)
     for _ in range(choose.choice((4, 4, 4, 4, 10, 10, 40, 140))):
         period = _period(life, program, life.world.now)

@@ -2,6 +2,7 @@
 
 from tests.model.contests import period_of
 from tests.model.life import PEOPLE, Life
+from tests.model.points import RECEIPT_AGE_MAX
 from tests.model.records import DAY
 from tests.model.world import HEADER_TIME_MAX
 
@@ -22,7 +23,8 @@ def deadlines(life: Life) -> list[int]:
             settle_by = period_of(model, receipt.program, receipt.time).settle_by
             found.update((settle_by, settle_by + 2_592_000))
     for program in model.programs:
-        found.update(since for _, since in model.programs[program].versions)
+        begun = [since for _, since in model.programs[program].versions]
+        found.update((*begun, *(since + RECEIPT_AGE_MAX for since in begun)))
         found.add(model.day_start(program, model.today(program) + 1))
         terms = model.terms_now(program)
         length = max(terms.period_days, 1)
@@ -41,7 +43,7 @@ def mine(life: Life) -> None:
     if life.chance(45):
         waiting = deadlines(life)
         if waiting:
-            near = waiting[: choose.choice((1, 3, 10, 1_000))]
+            near = waiting[: choose.choice((1, 1, 3, 3, 10, 10, 1_000))]
             time = choose.choice(near) + choose.choice((0, 0, 0, -1, 1))
     miners = [choose.choice(PEOPLE).address for _ in range(choose.choice((1, 1, 1, 2, 3)))]
     life.world.mine(max(min(time, HEADER_TIME_MAX - 10**6), now + 1), miners)

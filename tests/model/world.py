@@ -1,5 +1,6 @@
 """The ledger and the model side by side: each transaction and each block goes to both, and they have to agree on everything."""
 
+from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -22,7 +23,11 @@ Policy = tuple[int, tuple[bytes, ...]]
 
 
 class Disagreement(AssertionError):
-    """Ledger and model differ."""
+    """Ledger and model differ; `label` says where, without the values."""
+
+    def __init__(self, label: str, text: str) -> None:
+        super().__init__(text)
+        self.label = label
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class World:
         self.policies: dict[bytes, Policy] = {}
         self.sent: list[tuple[Tx, bytes]] = []
         self.steps = 0
-        self.outcomes: dict[str, int] = {}
+        self.outcomes: Counter[str] = Counter()
+        self.story: list[tuple[int, int, Tx, str]] = []
         self._salt = 0
         self._once: list[tuple[bytes, TxId]] = []
         self._between = Model(params)
@@ -149,17 +155,18 @@ class World:
         """Put a transaction into the block on both sides; the code with which both refuse it, or ""."""
         self.steps += 1
         after, expected, results = block.verdict(self.model, tx)
+        self.story.append((self.model.height, self.now, tx, expected))
         found, codes = self.chain.offer(raw)
         if (found, codes) != (expected, tuple(results)):
-            said = f"the ledger says {found or codes}, the model {expected or results}"
-            raise Disagreement(f"{said}: {tx} at {self.model.height}, {self.now}")
+            said = f"{tx.kind}: the ledger says {found or codes}, the model {expected or results}"
+            raise Disagreement(said, f"{said}: {tx} at {self.model.height}, {self.now}")
         self.model = after
-        self.outcomes[f"{tx.kind} {expected}"] = self.outcomes.get(f"{tx.kind} {expected}", 0) + 1
+        self.outcomes[f"{tx.kind} {expected}"] += 1
         if expected == "":
             self.sent.append((tx, raw))
             self._once.append((tx.author + tx.salt, TxId(tx.txid)))
             for code in filter(None, results):
-                self.outcomes[f"entry {code}"] = self.outcomes.get(f"entry {code}", 0) + 1
+                self.outcomes[f"entry {code}"] += 1
         return expected
 
     # --- blocks ---
@@ -175,9 +182,10 @@ class World:
     def mine(self, header_time: int, miners: list[bytes]) -> None:
         """Finish the block; the reward goes to the miners in equal parts, what is left to the first."""
         self.steps += 1
+        self.outcomes["block"] += 1
         reward = block.reward_of(self.model)
         if reward != self.chain.reward:
-            raise Disagreement(f"reward: the ledger says {self.chain.reward}, the model {reward}")
+            raise Disagreement("reward", f"reward: the ledger says {self.chain.reward}, the model {reward}")
         payees = _shares(reward, miners, self.params.account_minimum)
         before = self._between
         block.finish_block(self.model, payees, header_time)
@@ -191,6 +199,7 @@ class World:
         """Undo the last blocks, and forget the one being built."""
         for _ in range(min(blocks, len(self.past))):
             self.steps += 1
+            self.outcomes["block taken back"] += 1
             past = self.past.pop()
             self.chain.undo(past.undo)
             self._between = past.model
@@ -201,7 +210,7 @@ class World:
     def _compare(self, when: str) -> None:
         if self.chain.chain_record() != self.model.chain_record():
             found, expected = self.chain.chain_record(), self.model.chain_record()
-            raise Disagreement(f"{when}: chain record: the ledger has {found}, the model {expected}")
+            raise Disagreement("chain record", f"{when}: chain record: the ledger has {found}, the model {expected}")
         found, expected = self.chain.records(), self.model.records()
         if found != expected:
             lines = [
@@ -209,7 +218,8 @@ class World:
                 for key in sorted(found.keys() | expected.keys())
                 if found.get(key) != expected.get(key)
             ]
-            raise Disagreement(f"{when}:\n" + "\n".join(lines))
+            tables = sorted({line[2] for line in lines})
+            raise Disagreement(f"records of {''.join(tables)}", f"{when}:\n" + "\n".join(lines))
         check_liabilities(self.model)
 
 
