@@ -54,7 +54,11 @@ def grant_issuer(life: Life) -> None:
     program = life.any_program()
     issuer = life.choose.choice((TILL, TILL, KIOSK, OWNER, ANNA)).address
     scopes = life.choose.choice((15, 15, 15, 1, 2, 3, 4, 8, 14))
-    cap = life.choose.choice((0, 500, 5_000, 10**6, M))
+    cap = life.choose.choice((0, 500, 5_000, 10**6, 10**6, M))
+    promised = [found.points for found in life.receipts if found.program == program]
+    if promised and life.chance(40):
+        cap = life.choose.choice(promised) + life.choose.choice(promised) + life.choose.choice((0, 0, -1))
+        cap = min(max(cap, 0), M)
     life.send("issuer.grant", (program, issuer, scopes, cap), life.owner_of(program), program)
 
 
@@ -88,9 +92,9 @@ def update_reward(life: Life) -> None:
     life.send("reward.update", payload, life.owner_of(program), program)
 
 
-def fulfil(life: Life) -> None:
+def fulfil(life: Life, hold: bytes = b"") -> None:
     """Hand over what was redeemed."""
-    hold = life.some(list(life.model.holds), [NOWHERE], 97)
+    hold = hold or life.some(list(life.model.holds), [NOWHERE], 97)
     found = life.model.holds.get(hold)
     program = found.program if found else life.any_program()
     owners = [life.model.programs[program].owner] if program in life.model.programs else []
@@ -98,9 +102,9 @@ def fulfil(life: Life) -> None:
     life.send("redeem.fulfil", (hold, life.choose.choice((b"", life.fresh()))), author, program)
 
 
-def cancel(life: Life) -> None:
+def cancel(life: Life, hold: bytes = b"") -> None:
     """By the member, the owner, or an issuer."""
-    hold = life.some(list(life.model.holds), [NOWHERE], 97)
+    hold = hold or life.some(list(life.model.holds), [NOWHERE], 97)
     found = life.model.holds.get(hold)
     program = found.program if found else life.any_program()
     likely = [found.member, life.model.programs[program].owner] if found else []

@@ -40,11 +40,20 @@ def _claim(life: Life, receipt: Receipt) -> tuple[Any, ...]:
     return (1, net, paid, codes) if life.chance(85 if _is_short(life, receipt) else 4) else (0,)
 
 
-def contest(life: Life) -> None:
-    """A receipt that is due, mostly; now and then one that was tampered with."""
+def contest(life: Life, receipt: Receipt | None = None) -> None:
+    """Receipts that are due, mostly: one, or all that a till signed on a day."""
     if not life.receipts:
         raise Idle
-    receipt = life.some(_ripe(life), life.receipts, 90)
+    receipt = receipt or life.some(_ripe(life), life.receipts, 90)
+    _contest(life, receipt)
+    if life.chance(40):
+        for other in _ripe(life):
+            if other.till == receipt.till and abs(other.time - receipt.time) < 3_600:
+                _contest(life, other)
+
+
+def _contest(life: Life, receipt: Receipt) -> None:
+    """One contest; now and then of a receipt that was tampered with."""
     claim = _claim(life, receipt)
     opened = OPENED_WRONG if claim[0] else OPENED
     blinding = tuple(field_salt(receipt.salt, i) if i in opened else receipt.leaves[i] for i in range(12))
@@ -77,10 +86,10 @@ def _sealed_answer(life: Life, settled: Settled, hashed: bytes) -> tuple[Any, ..
         settled.before,
         settled.after,
     ]
-    if life.chance(8):
+    if life.chance(5):
         place = choose.choice((1, 2, 3, 4, 5))
         answer[place] += 1
-    elif life.chance(5):
+    elif life.chance(3):
         place = choose.choice((8, 9))
         answer[place] = choose.choice(((b"", 0), (b"", 1), (life.fresh(), 0)))
     elif life.chance(2):
@@ -102,11 +111,11 @@ def _answers_in_batches(life: Life, hashed: bytes) -> list[tuple[bytes, int, tup
     return found
 
 
-def answer(life: Life) -> None:
+def answer(life: Life, which: bytes = b"") -> None:
     """With the entry that settled the receipt, or with another one."""
     model = life.model
     live = [name for name, found in model.contests.items() if found.outcome == 0]
-    which = life.some(live, [*model.contests, NOWHERE], 95)
+    which = which or life.some(live, [*model.contests, NOWHERE], 95)
     found = model.contests.get(which)
     program = found.program if found else life.any_program()
     candidates = _answers_in_batches(life, found.receipt) if found else []

@@ -26,7 +26,7 @@ def leave(life: Life) -> None:
     life.send("member.leave", (program,), life.fan_of(program), program)
 
 
-def redeem(life: Life) -> None:
+def redeem(life: Life, wanted: tuple[bytes, bytes] | None = None, whose: bytes = b"") -> None:
     """For what a fan can afford, just can't, or may not have."""
     choose, model = life.choose, life.model
     now = life.world.now
@@ -39,6 +39,7 @@ def redeem(life: Life) -> None:
     ]
     names = [*model.rewards, (life.any_program(), NOWHERE)]
     anything = [(*choose.choice(names), choose.choice(FANS).address)]
+    likely = [found for found in likely if wanted in (None, found[:2]) and whose in (b"", found[2])]
     program, reward, fan = life.some(sorted(likely), anything, 92)
     found = model.rewards.get((program, reward))
     quantity, price = choose.choice((1, 1, 2, 1_000)), 10
@@ -62,10 +63,11 @@ def _backers(life: Life, campaign: bytes) -> list[bytes]:
     return sorted(fan for of, fan in life.model.members if of == unit[1] and affordable(life, of, fan))
 
 
-def pledge(life: Life) -> None:
+def pledge(life: Life, campaign: bytes = b"") -> None:
     """Once, or twenty times."""
     choose, model = life.choose, life.model
     live = [name for name, found in model.campaigns.items() if found.status == OPEN and not is_over(model, found)]
+    live = [campaign] if campaign else live
     likely = [(name, fan) for name in live for fan in _backers(life, name)]
     anything = [(choose.choice([*model.campaigns, NOWHERE]), choose.choice((*FANS, STRANGER)).address)]
     which, fan = life.some(likely, anything, 93)

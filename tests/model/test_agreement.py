@@ -97,8 +97,8 @@ class Agreement(RuleBasedStateMachine):
         self._let(data, time_acts.mine)
 
     @rule(data=st.data())
-    def time_passes(self, data: st.DataObject) -> None:
-        self._let(data, time_acts.mine)
+    def deadline_comes(self, data: st.DataObject) -> None:
+        self._let(data, time_acts.come_to_a_deadline)
 
     @rule(data=st.data(), what=st.sampled_from((time_acts.reorganise, time_acts.mine_quietly)))
     def chain_branches(self, data: st.DataObject, what: Act) -> None:

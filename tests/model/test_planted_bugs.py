@@ -35,16 +35,12 @@ def _consent_lasts_longer(has_consent: Any) -> Any:
     return lambda view, fan, grantee, purpose, time, scope="": has_consent(view, fan, grantee, purpose, time - 1, scope)
 
 
-def _a_day_late(usable_points: Any) -> Any:
-    return lambda lots, today: usable_points(lots, today - 1)
+def _a_point_more(left_of_cap: Any) -> Any:
+    return lambda terms, books: left_of_cap(terms, books) + 1
 
 
 def _never(_: Any) -> Any:
     return lambda *_: None
-
-
-def _nothing(_: Any) -> Any:
-    return lambda *_: 0
 
 
 def _one_more(constant: int) -> int:
@@ -53,8 +49,7 @@ def _one_more(constant: int) -> int:
 
 BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
     "loyalty: the grace is a day longer": (("loyalty.points",), "RESTORE_GRACE_DAYS", _one_more),
-    "loyalty: a lot can be spent on the day it expires": (("loyalty.points",), "usable_points", _a_day_late),
-    "loyalty: a till's cap does not bound contests": (("loyalty.earn_contest",), "claimed_of_day", _nothing),
+    "loyalty: the issuance cap gives way by a point": (("loyalty.earn",), "_left_of_cap", _a_point_more),
     "rewards: a hold is over a block late": (("rewards.redeem",), "HOLD_BLOCKS_MIN", _one_more),
     "rewards: a hold is over a second late": (
         ("rewards.holds", "rewards.redeem_fulfil"),

@@ -5,10 +5,10 @@ from typing import Any
 
 from ledger import keys
 from ledger.codec import pack
-from ledger.types import PrivateSeed
 from tests.model.life import ANNA, BY_ADDRESS, KIOSK, STRANGER, TILL, Idle, Life, Receipt, Settled
 from tests.model.points import points_of, versions_nameable
 from tests.model.records import SETTLE, SIGN, M
+from tests.model.world import Person
 from tests.second_decoder.hashing import leaf_hash, object_id, tree_root
 from tests.second_decoder.receipts import earn_remainder, earn_sum, field_salt, signing_hash, sum_leaf, sum_root
 
@@ -17,14 +17,20 @@ SEQUENCES = 40
 
 
 def purchase(life: Life) -> None:
-    """A till signs a receipt, off chain: mostly of now, mostly right."""
-    choose, model = life.choose, life.model
+    """A till signs receipts of one program, off chain."""
     program = life.any_program()
-    if program not in model.programs:
+    if program not in life.model.programs:
         raise Idle
-    member = life.fan_of(program)
     till = BY_ADDRESS[life.some(life.issuers_of(program, SIGN), [TILL.address, KIOSK.address, ANNA.address], 93)]
-    time = model.now + choose.choice((0, 0, 0, 0, -3_600, -86_400, -259_200, 30, -1))
+    for _ in range(life.choose.choice((1, 1, 1, 3, 4))):
+        _sell(life, program, till)
+
+
+def _sell(life: Life, program: bytes, till: Person) -> None:
+    """One receipt: mostly of now, mostly right."""
+    choose, model = life.choose, life.model
+    member = life.fan_of(program)
+    time = model.now + choose.choice((0, 0, 0, 0, 0, 0, 0, -3_600, -86_400, -259_200, 30, -1))
     time = max(time, 0)
     nameable = sorted(versions_nameable(model, program, time))
     known = [version for of, version in model.terms if of == program]
@@ -33,14 +39,30 @@ def purchase(life: Life) -> None:
     paid = choose.choice((0, 0, 0, 50, 2_000))
     right = max(points_of(model.terms[program, name], net, paid) for name in {version, model.version_at(program, time)})
     points = choose.choice((right, right, right, max(right - 1, 0), right // 2, 0, min(right + 10, M)))
+    if life.chance(30):
+        points = _rest_of_cap(life, program, till, time) or points
     codes = choose.choice(((), (("bread", net),), (("bread", 1), ("milk", 2))))
     sequence = choose.number(1, SEQUENCES)
-    life.receipts.append(sign_receipt(life, till, (program, version, member), sequence, time, (net, paid, codes), points))
+    sums = (net, paid, codes)
+    life.receipts.append(sign_receipt(life, till, (program, version, member), sequence, time, sums, points))
     del life.receipts[:-RECEIPTS_MAX]
 
 
+def _rest_of_cap(life: Life, program: bytes, till: Person, time: int) -> int:
+    """What a till's cap leaves for contests of a day of which it has signed receipts, or one more; 0 where that is much."""
+    day = life.model.day_at(program, time)
+    of_day = [
+        found.points
+        for found in life.receipts
+        if found.till == till and found.program == program and life.model.day_at(program, found.time) == day
+    ]
+    grant = life.model.grants.get((program, till.address))
+    rest = grant.daily_cap - sum(of_day) if grant and of_day else 0
+    return rest + life.choose.choice((0, 1)) if 0 < rest < 10_000 else 0
+
+
 def sign_receipt(
-    life: Life, till: Any, of: tuple[bytes, int, bytes], sequence: int, time: int, sums: tuple[Any, ...], points: int
+    life: Life, till: Person, of: tuple[bytes, int, bytes], sequence: int, time: int, sums: tuple[Any, ...], points: int
 ) -> Receipt:
     """RCP-1 to RCP-4."""
     program, version, member = of
@@ -50,7 +72,7 @@ def sign_receipt(
         leaf_hash(pack((index, field_salt(salt, index), value))) for index, value in enumerate(fields)
     )
     hashed = tree_root(list(leaves))
-    signature = keys.sign(PrivateSeed(till.seed), signing_hash(life.world.chain_id, hashed))
+    signature = keys.sign(till.seed, signing_hash(life.world.chain_id, hashed))
     return Receipt(fields, till, salt, leaves, hashed, signature)
 
 
@@ -112,6 +134,13 @@ def settle(life: Life) -> None:
         del life.settled[:-400]
 
 
+def settle_openly(life: Life, program: bytes, fan: bytes) -> None:
+    """One open entry of a fan."""
+    waiting = [found for found in life.receipts if found.program == program and found.member == fan]
+    entry = _open_entry(life, program, fan, waiting)
+    life.send("earn", (program, (entry,)), life.issuer_of(program, SETTLE), program)
+
+
 def _open_entry(life: Life, program: bytes, fan: bytes, receipts: list[Receipt]) -> tuple[Any, ...]:
     choose, model = life.choose, life.model
     if receipts and life.chance(70):
@@ -140,7 +169,7 @@ def _sealed_entry(
     if not chosen and life.chance(75):
         due += choose.choice((1, 5, 30, 100, 400, choose.number(1, 1_000)))
     maximum = model.terms_now(program).remainder_max
-    carried = min(choose.choice((0, 0, maximum, maximum // 2, maximum + 1)), due)
+    carried = min(choose.choice((0, 0, 0, maximum, maximum, maximum // 2, maximum // 2, maximum + (life.choose.number(1, 5) == 1))), due)
     after = (b"", 0) if carried == 0 and life.chance(60) else (life.fresh(), carried)
     salt = life.fresh()
     points = due - carried + (choose.choice((1, -1)) if life.chance(4) and due > carried else 0)

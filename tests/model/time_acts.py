@@ -1,13 +1,19 @@
 """Blocks, the times at which they come, and blocks that are taken back."""
 
-from tests.model.contests import period_of
-from tests.model.life import PEOPLE, Life
+from collections.abc import Callable
+from functools import partial
+
+from tests.model import brand_acts, contest_acts, fan_acts, till_acts
+from tests.model.contests import CONTEST_SECONDS, period_of
+from tests.model.life import PEOPLE, Idle, Life
 from tests.model.points import RECEIPT_AGE_MAX
-from tests.model.records import DAY
+from tests.model.records import DAY, OPEN, PUBLISH, UNDECIDED
 from tests.model.world import HEADER_TIME_MAX
 
 STEPS = (1, 60, 60, 60, 60, 600, 3_600, 3_600, 43_200, DAY, DAY, 3 * DAY, 10 * DAY)
 FAR = 400 * DAY
+
+Act = Callable[[Life], None]
 
 
 def deadlines(life: Life) -> list[int]:
@@ -47,6 +53,76 @@ def mine(life: Life) -> None:
             time = choose.choice(near) + choose.choice((0, 0, 0, -1, 1))
     miners = [choose.choice(PEOPLE).address for _ in range(choose.choice((1, 1, 1, 2, 3)))]
     life.world.mine(max(min(time, HEADER_TIME_MAX - 10**6), now + 1), miners)
+
+
+Subject = tuple[int, int, Act]
+
+
+def _subjects(life: Life) -> list[list[Subject]]:
+    """What ends or begins at a time, and not before a height, with what somebody does then; each sort of thing in a list."""
+    model = life.model
+    holds = [
+        (found.expires_at, found.expires_height, partial(ends, hold=name))
+        for name, found in model.holds.items()
+        for ends in (brand_acts.fulfil, brand_acts.cancel)
+    ]
+    campaigns = [
+        (found.deadline, found.deadline_height, partial(fan_acts.pledge, campaign=name))
+        for name, found in model.campaigns.items()
+        if found.status == OPEN
+    ]
+    contests = [
+        (found.answer_by, found.answer_height, partial(contest_acts.answer, which=name))
+        for name, found in model.contests.items()
+        if found.outcome == UNDECIDED
+    ]
+    consents = [
+        (found.expires_at, 0, partial(till_acts.settle_openly, program=grantee, fan=fan))
+        for (fan, grantee, purpose, _), found in model.consents.items()
+        if purpose == PUBLISH and found.expires_at and grantee in model.programs
+    ]
+    rewards = [
+        (found.announced[0][0], 0, partial(fan_acts.redeem, wanted=name))
+        for name, found in model.rewards.items()
+        if found.announced
+    ]
+    lots = [
+        (model.day_start(program, day), 0, partial(fan_acts.redeem, whose=fan))
+        for (program, fan), member in model.members.items()
+        for lot in member.lots[:6]
+        for day in (lot.activation_day, lot.expiry_day)
+    ]
+    return [holds, campaigns, contests, consents, rewards, lots, _receipts(life)]
+
+
+def _receipts(life: Life) -> list[Subject]:
+    found: list[Subject] = []
+    for receipt in life.receipts[-40:]:
+        if receipt.program in life.model.programs:
+            settle_by = period_of(life.model, receipt.program, receipt.time).settle_by
+            contested = partial(contest_acts.contest, receipt=receipt)
+            found.extend(((settle_by, 0, contested), (settle_by + CONTEST_SECONDS, 0, contested)))
+    return found
+
+
+def come_to_a_deadline(life: Life) -> None:
+    """Mine until just before, at or just after a deadline, in time and in blocks, and do what it bounds."""
+    choose, world = life.choose, life.world
+    now, height = world.now, world.model.height
+    sorts = [
+        [subject for subject in subjects if now <= subject[0] < now + FAR or (subject[0] < now and subject[1] >= height)]
+        for subjects in _subjects(life)
+    ]
+    sorts = [subjects for subjects in sorts if subjects]
+    if not sorts:
+        raise Idle
+    time, least_height, what = choose.choice(choose.choice(sorts))
+    time += choose.choice((-1, 0, 0, 0, 1))
+    blocks = max(least_height + choose.choice((-1, 0, 0, 1)) - height, int(time != now))
+    for left in range(blocks, 0, -1):
+        world.mine(max(time, now + 1) if left == 1 else now + 1, [PEOPLE[0].address])
+        now = world.now
+    what(life)
 
 
 def mine_quietly(life: Life) -> None:

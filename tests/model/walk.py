@@ -36,7 +36,8 @@ ACTS: dict[Act, int] = {
     till_acts.keep_coming: 1,
     contest_acts.contest: 12,
     contest_acts.answer: 12,
-    time_acts.mine: 40,
+    time_acts.mine: 34,
+    time_acts.come_to_a_deadline: 16,
     time_acts.mine_quietly: 1,
     time_acts.reorganise: 2,
 }
@@ -54,7 +55,7 @@ def open_shop(life: Life) -> None:
     program = object_id("program", tx.txid)
     for kind, rest, author in (
         ("transfer", ((1, program), 10**9), OWNER),
-        ("issuer.grant", (program, TILL.address, 15, 10**6), OWNER),
+        ("issuer.grant", (program, TILL.address, 15, choose.choice((10**6, 10**6, 3_000))), OWNER),
         ("reward.list", (program, "Bread", 20, 50), OWNER),
         *(("member.join", (program, TILL.address), fan) for fan in (ANNA, BEN, CARL, DORA)),
     ):
