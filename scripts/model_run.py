@@ -44,7 +44,9 @@ def explain(seed: int, number: int, acts: list[int], run: Run) -> None:
     assert run.fault is not None
     print("\n".join(run.story[-40:]))
     print(run.fault.text)
-    print(f"{run.fault.label}\nreplay: python scripts/model_run.py --seed {seed} --life {number} --acts {','.join(map(str, acts))}")
+    print(
+        f"{run.fault.label}\nreplay: python scripts/model_run.py --seed {seed} --life {number} --acts {','.join(map(str, acts))}"
+    )
 
 
 def replay(seed: int, number: int, acts: list[int]) -> int:

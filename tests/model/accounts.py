@@ -1,9 +1,9 @@
 """ACC-3 and ACC-4."""
 
+from ledger.codec import pack
 from tests.model.records import Account, Call, refuse_unless
 from tests.model.state import Model
 from tests.second_decoder.hashing import tagged
-from ledger.codec import pack
 
 TO_ACCOUNT, TO_POOL = 0, 1
 

@@ -65,7 +65,9 @@ def grant_issuer(life: Life) -> None:
 def revoke_issuer(life: Life) -> None:
     """By the owner, or by the issuer itself."""
     program = life.any_program()
-    live = [issuer for of, issuer in life.model.grants if of == program and not life.model.grants[of, issuer].revoked_at]
+    live = [
+        issuer for of, issuer in life.model.grants if of == program and not life.model.grants[of, issuer].revoked_at
+    ]
     issuer = life.some(live, [TILL.address, KIOSK.address])
     author = issuer if life.chance(30) else life.owner_of(program)
     life.send("issuer.revoke", (program, issuer), author, program)

@@ -102,7 +102,11 @@ def _answers_in_batches(life: Life, hashed: bytes) -> list[tuple[bytes, int, tup
     found = []
     for settled in life.settled:
         rows = life.model.rows.get(settled.batch, ())
-        if rows and (rows[settled.index][-1] == "" or life.chance(10)) and any(hashed == leaf for leaf, _ in settled.leaves):
+        if (
+            rows
+            and (rows[settled.index][-1] == "" or life.chance(10))
+            and any(hashed == leaf for leaf, _ in settled.leaves)
+        ):
             found.append((settled.batch, settled.index, _sealed_answer(life, settled, hashed)))
     for batch, rows in life.model.rows.items():
         for index, row in enumerate(rows):

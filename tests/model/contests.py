@@ -206,7 +206,7 @@ def answer(model: Model, call: Call, payload: tuple) -> list[str]:
     if batch is None or batch.program != found.program:
         raise Refused("contest.no_batch")
     row, total = _row_of_answer(found, entry)
-    included = is_included(leaf_hash(pack(row)), index, batch.count, list(path), batch.entries_root)
+    included = is_included(leaf_hash(pack(row)), index, batch.entries, list(path), batch.entries_root)
     rows = model.rows[batch_id]
     assert included <= (index < len(rows) and rows[index] == row), "a path leads to a row that is not there"
     refuse_unless(included, "contest.not_in_batch")

@@ -128,9 +128,7 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
     model.grants[program, call.author] = grant._replace(day=today, day_used=used + credited)
     batch = object_id("earn", call.txid)
     root = tree_root([leaf_hash(pack(row)) for row in rows])
-    model.batches[batch] = Batch(
-        call.payer, model.record_deposit, program, root, len(rows), model.now, keep_until
-    )
+    model.batches[batch] = Batch(call.payer, model.record_deposit, program, root, len(rows), model.now, keep_until)
     model.rows[batch] = tuple(rows)
     model.queue("earn.drop", batch, 0, keep_until)
     return [row[-1] for row in rows]

@@ -105,7 +105,7 @@ def _check_place(model: Model, tx: Tx) -> None:
     refuse_unless(0 <= tx.valid_until - tx.valid_from < model.params.validity_blocks_max, "envelope.validity")
     refuse_unless(tx.valid_from <= model.height, "envelope.early")
     refuse_unless(model.height <= tx.valid_until, "envelope.expired")
-    active = {name: height for name, height in reversed(model.params.upgrades)}
+    active = dict(reversed(model.params.upgrades))
     active.update(dict.fromkeys(model.params.kinds, 0))
     refuse_unless(tx.kind in active and model.height >= active[tx.kind], "envelope.inactive_kind")
     refuse_unless(found is None, repetition)

@@ -1,5 +1,7 @@
 """What fans do: joining, leaving, redeeming, pledging, consenting, sending coin, changing keys."""
 
+from typing import Any
+
 from tests.model.accounts import policy_hash
 from tests.model.brand_acts import affordable
 from tests.model.crowdfunding import is_over
@@ -128,7 +130,8 @@ def transfer(life: Life) -> None:
         left = choose.choice((1, max(minimum - 1, 0), 2_000))
     amounts = [balance - fee - left, balance - fee - left, max(minimum, 1), 2_000_000, 1]
     amount = choose.choice([found for found in amounts if 0 < found <= M])
-    life.send("transfer", ((0, receiver), amount), sender, **({"payment": (0, fee)} if life.chance(70) else {}))
+    payment: dict[str, Any] = {"payment": (0, fee)} if life.chance(70) else {}
+    life.send("transfer", ((0, receiver), amount), sender, **payment)
 
 
 def set_policy(life: Life) -> None:

@@ -129,7 +129,5 @@ class LedgerChain:
 def encode(body: tuple[Any, ...], shown: tuple[tuple[int, tuple[bytes, ...]], ...]) -> tuple[bytes, bytes]:
     """A transaction with dummy signatures, and its body (ENV-1)."""
     body_bytes = pack(body)
-    witnesses = tuple(
-        (policy, tuple((index, bytes(64)) for index in range(policy[0]))) for policy in shown
-    )
+    witnesses = tuple((policy, tuple((index, bytes(64)) for index in range(policy[0]))) for policy in shown)
     return pack((body_bytes, witnesses)), body_bytes

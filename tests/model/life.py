@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from ledger.networks import COIN
 from ledger.params import Allocation, Params
 from ledger.registry import KINDS
-from ledger.types import Address, Amount
+from ledger.types import Address, Amount, Height, Timestamp
 from tests.model.envelope import PREPAID_WEIGHTS, pool_pays_for
 from tests.model.records import DAY, M, Tx
 from tests.model.world import Person, World, person
@@ -54,7 +54,11 @@ class SeededChooser:
         self._random = Random(seed)
 
     def number(self, low: int, high: int) -> int:
-        return low + int(self._random.random() * (high - low + 1)) if high - low < 2**40 else self._random.randint(low, high)
+        return (
+            low + int(self._random.random() * (high - low + 1))
+            if high - low < 2**40
+            else self._random.randint(low, high)
+        )
 
     def choice(self, items: Sequence[Item]) -> Item:
         return items[int(self._random.random() * len(items))]
@@ -124,7 +128,7 @@ class Life:
     # --- choices ---
 
     @property
-    def model(self):  # noqa: ANN201
+    def model(self):
         """What most choices are made from."""
         return self.world.model
 
@@ -177,7 +181,9 @@ class Life:
 
     # --- sending ---
 
-    def send(self, kind: str, payload: tuple[Any, ...], author: bytes, program: bytes = b"", **changes: Any) -> tuple[str, Tx]:
+    def send(
+        self, kind: str, payload: tuple[Any, ...], author: bytes, program: bytes = b"", **changes: Any
+    ) -> tuple[str, Tx]:
         """Send a transaction that is paid for somehow; the code, and what was sent."""
         if "payment" not in changes and "fee_change" not in changes:
             changes.update(self._payment(kind, payload, author, program))
@@ -223,14 +229,14 @@ class Life:
 
 def draw_params(choose: Chooser) -> Params:
     """A chain's params: small limits, so that lives come to them."""
-    allocations = tuple(Allocation(someone.address, Amount(10_000 * COIN)) for someone in FUNDED)
+    allocations = tuple(Allocation(Address(someone.address), Amount(10_000 * COIN)) for someone in FUNDED)
     late = choose.choice(("", "", "", "pledge", "redeem.cancel", "earn.contest"))
     return Params(
         name="model",
         address_prefix="fmodel",
         magic=b"fmod",
-        genesis_time=choose.choice((1_767_225_600, 1_767_225_600, 1_767_225_600 + 40_000, DAY)),  # type: ignore[arg-type]
-        eras=((0, 60, 7_200, 0x207FFFFF, 0x207FFFFF, 0),),  # type: ignore[arg-type]
+        genesis_time=Timestamp(choose.choice((1_767_225_600, 1_767_225_600, 1_767_225_600 + 40_000, DAY))),
+        eras=((0, 60, 7_200, 0x207FFFFF, 0x207FFFFF, 0),),
         subsidy_initial=Amount(choose.choice((0, 1, 5_000_000))),
         halving_interval_blocks=choose.choice((2, 40, 1_000)),
         maturity_blocks=choose.choice((1, 3, 10)),
@@ -242,10 +248,5 @@ def draw_params(choose: Chooser) -> Params:
         validity_blocks_max=choose.choice((1, 12, 100, 100)),
         allocations=tuple(sorted(allocations, key=lambda item: item.address)),
         kinds=tuple(sorted(kind for kind in KINDS if kind != late)),
-        upgrades=((late, choose.choice((5, 30))),) if late else (),  # type: ignore[arg-type]
+        upgrades=((late, Height(choose.choice((5, 30)))),) if late else (),
     )
-
-
-def address_of(name: bytes) -> Address:
-    """An address as the ledger's types call it."""
-    return Address(name)

@@ -73,8 +73,7 @@ def _ratios(terms: Terms) -> list[Fraction]:
 
 def _sponsors_less(new: Sponsor, old: Sponsor) -> bool:
     return any(
-        after < before or after * old.rate < before * new.rate
-        for after, before in zip(new[1:], old[1:], strict=True)
+        after < before or after * old.rate < before * new.rate for after, before in zip(new[1:], old[1:], strict=True)
     )
 
 
@@ -113,9 +112,7 @@ def update_program(model: Model, call: Call, payload: tuple) -> list[str]:
     books = model.books[program]
     refuse_unless(latest_named == latest, "program.stale_version")
     refuse_unless(terms.sponsor.rate >= model.params.fee_rate_min, "program.sponsor_rate")
-    refuse_unless(
-        terms.issuance_cap >= books.issued - books.contest_points_credited, "program.cap_below_issued"
-    )
+    refuse_unless(terms.issuance_cap >= books.issued - books.contest_points_credited, "program.cap_below_issued")
     old = model.terms_now(program)
     if is_worse(terms, old):
         refuse_unless(all(since <= model.now for _, since in versions), "program.update_pending")
@@ -155,9 +152,7 @@ def grant_issuer(model: Model, call: Call, payload: tuple) -> list[str]:
             if until > begins and until > model.now - KEPT_SECONDS
         )
         refuse_unless(len(earlier) <= SPANS_MAX, "issuer.too_many_grants")
-        grant = grant._replace(
-            scopes=scopes, daily_cap=daily_cap, granted_at=model.now, revoked_at=0, earlier=earlier
-        )
+        grant = grant._replace(scopes=scopes, daily_cap=daily_cap, granted_at=model.now, revoked_at=0, earlier=earlier)
     model.grants[program, issuer] = grant
     return [""]
 

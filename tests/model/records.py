@@ -166,7 +166,7 @@ class Batch(NamedTuple):
     deposit: int
     program: bytes
     entries_root: bytes
-    count: int
+    entries: int
     settled_at: int
     keep_until: int
 

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tests.model.life import Life, SeededChooser
 from tests.model.records import Tx
 from tests.model.walk import act_of, begin
-from tests.model.life import Life, SeededChooser
 from tests.model.world import Disagreement
 
 
@@ -80,8 +80,8 @@ def shrink(seed: str, acts: Sequence[int], label: str) -> list[int]:
 
 def tell(height: int, now: int, tx: Tx, code: str) -> str:
     """One transaction in one line."""
-    author = tx.author.hex()[:8]
-    return f"block {height}, now {now}: {tx.kind} by {author}, paid {_short(tx.payment)}: {_short(tx.payload)} -> {code or 'applied'}"
+    author, payment, payload = tx.author.hex()[:8], _short(tx.payment), _short(tx.payload)
+    return f"block {height}, now {now}: {tx.kind} by {author}, paid {payment}: {payload} -> {code or 'applied'}"
 
 
 def _short(value: object) -> str:

@@ -72,6 +72,7 @@ def changed_terms(choose: Chooser, terms: Terms, fee_rate_min: int) -> Terms:
             value = choose.choice((terms.issuance_cap, terms.issuance_cap // 2, min(terms.issuance_cap * 2, M), value))
         if name == "sponsor":
             raised = [min(total * choose.choice((1, 1, 2)), M) for total in terms.sponsor[1:]]
-            value = choose.choice((value, terms.sponsor._replace(rate=terms.sponsor.rate + 1), Sponsor(terms.sponsor.rate, *raised)))
+            dearer = terms.sponsor._replace(rate=terms.sponsor.rate + 1)
+            value = choose.choice((value, dearer, Sponsor(terms.sponsor.rate, *raised)))
         changed = changed._replace(**{name: value})
     return changed

@@ -66,7 +66,11 @@ BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
         "is_over",
         _a_second_late("campaign"),
     ),
-    "crowdfunding: it stays open for a block more": (("crowdfunding.campaign_create",), "DEADLINE_BLOCKS_MIN", _one_more),
+    "crowdfunding: it stays open for a block more": (
+        ("crowdfunding.campaign_create",),
+        "DEADLINE_BLOCKS_MIN",
+        _one_more,
+    ),
     "accounts: dust may be left": (("accounts.transfer",), "_check_minimum", _never),
 }
 

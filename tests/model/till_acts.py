@@ -68,9 +68,7 @@ def sign_receipt(
     program, version, member = of
     fields = (1, program, version, member, till.key, sequence, time, *sums, life.fresh(), points)
     salt = life.fresh()
-    leaves = tuple(
-        leaf_hash(pack((index, field_salt(salt, index), value))) for index, value in enumerate(fields)
-    )
+    leaves = tuple(leaf_hash(pack((index, field_salt(salt, index), value))) for index, value in enumerate(fields))
     hashed = tree_root(list(leaves))
     signature = keys.sign(till.seed, signing_hash(life.world.chain_id, hashed))
     return Receipt(fields, till, salt, leaves, hashed, signature)
@@ -169,7 +167,9 @@ def _sealed_entry(
     if not chosen and life.chance(75):
         due += choose.choice((1, 5, 30, 100, 400, choose.number(1, 1_000)))
     maximum = model.terms_now(program).remainder_max
-    carried = min(choose.choice((0, 0, 0, maximum, maximum, maximum // 2, maximum // 2, maximum + (life.choose.number(1, 5) == 1))), due)
+    carried = choose.choice((0, 0, 0, maximum, maximum, maximum // 2, maximum // 2))
+    carried = choose.choice((0, 0, 0, maximum, maximum, maximum // 2, maximum // 2))
+    carried = min(carried + (1 if life.chance(3) else 0), due)
     after = (b"", 0) if carried == 0 and life.chance(60) else (life.fresh(), carried)
     salt = life.fresh()
     points = due - carried + (choose.choice((1, -1)) if life.chance(4) and due > carried else 0)

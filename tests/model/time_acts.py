@@ -110,7 +110,11 @@ def come_to_a_deadline(life: Life) -> None:
     choose, world = life.choose, life.world
     now, height = world.now, world.model.height
     sorts = [
-        [subject for subject in subjects if now <= subject[0] < now + FAR or (subject[0] < now and subject[1] >= height)]
+        [
+            subject
+            for subject in subjects
+            if now <= subject[0] < now + FAR or (subject[0] < now and subject[1] >= height)
+        ]
         for subjects in _subjects(life)
     ]
     sorts = [subjects for subjects in sorts if subjects]

@@ -64,7 +64,8 @@ class Past:
 class World:
     """Both sides, on one branch, always within a block that is being built.
 
-    `policies` are those that somebody can show, by their hash. `sent` are the transactions of all branches, which may be sent again.
+    `policies` are those that somebody can show, by their hash. `sent` are the transactions of all
+    branches, which may be sent again. `story` is what was offered on them.
     """
 
     def __init__(self, params: Params) -> None:
