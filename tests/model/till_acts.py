@@ -203,7 +203,7 @@ def keep_coming(life: Life) -> None:
     if program not in model.programs or not issuers or not members:
         raise Idle
     issuer, fan = choose.choice(issuers), choose.choice(members)
-    for _ in range(choose.choice((4, 4, 4, 4, 10, 10, 40, 140))):
+    for _ in range(choose.choice((4, 4, 4, 4, 10, 10, 40, 170))):
         period = _period(life, program, life.world.now)
         entry = (0, fan, period, choose.number(1, 20), life.fresh(), b"")
         life.send("earn", (program, (entry,)), issuer, program)
