@@ -96,9 +96,9 @@ class Agreement(RuleBasedStateMachine):
     def block_is_mined(self, data: st.DataObject) -> None:
         self._let(data, time_acts.mine)
 
-    @rule(data=st.data())
-    def deadline_comes(self, data: st.DataObject) -> None:
-        self._let(data, time_acts.come_to_a_deadline)
+    @rule(data=st.data(), what=st.sampled_from((time_acts.come_to_a_deadline, time_acts.lend_a_consent)))
+    def deadline_comes(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
 
     @rule(data=st.data(), what=st.sampled_from((time_acts.reorganise, time_acts.mine_quietly)))
     def chain_branches(self, data: st.DataObject, what: Act) -> None:

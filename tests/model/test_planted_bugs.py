@@ -86,5 +86,7 @@ def test_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None
         run = live(f"planted/{seed}", range(ACTS))
         steps += run.steps
         if run.fault is not None:
+            monkeypatch.undo()
+            assert live(f"planted/{seed}", range(ACTS)).fault is None, "it was not the planted bug that was found"
             return
     pytest.fail(f"{bug}: not found in {steps} steps")

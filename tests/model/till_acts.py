@@ -133,9 +133,11 @@ def settle(life: Life) -> None:
 
 
 def settle_openly(life: Life, program: bytes, fan: bytes) -> None:
-    """One open entry of a fan."""
-    waiting = [found for found in life.receipts if found.program == program and found.member == fan]
-    entry = _open_entry(life, program, fan, waiting)
+    """One open entry of a purchase of now, by the terms of now."""
+    model = life.model
+    f = model.terms_now(program)
+    period = (model.today(program) - f.period_anchor_day) // max(f.period_days, 1)
+    entry = (1, fan, max(period, 0), life.fresh(), model.version_at(program, model.now), model.now, 700, 0)
     life.send("earn", (program, (entry,)), life.issuer_of(program, SETTLE), program)
 
 

@@ -78,8 +78,8 @@ def _subjects(life: Life) -> list[list[Subject]]:
     ]
     consents = [
         (found.expires_at, 0, partial(till_acts.settle_openly, program=grantee, fan=fan))
-        for (fan, grantee, purpose, _), found in model.consents.items()
-        if purpose == PUBLISH and found.expires_at and grantee in model.programs
+        for (fan, grantee, purpose, scope), found in model.consents.items()
+        if (purpose, scope, found.revoked_at) == (PUBLISH, "", 0) and found.expires_at and grantee in model.programs
     ]
     rewards = [
         (found.announced[0][0], 0, partial(fan_acts.redeem, wanted=name))
@@ -120,7 +120,22 @@ def come_to_a_deadline(life: Life) -> None:
     sorts = [subjects for subjects in sorts if subjects]
     if not sorts:
         raise Idle
-    time, least_height, what = choose.choice(choose.choice(sorts))
+    _come_to(life, *choose.choice(choose.choice(sorts)))
+
+
+def lend_a_consent(life: Life) -> None:
+    """A consent to publish that ends soon, and a purchase that is published when it does."""
+    program = life.any_program()
+    fan = life.fan_of(program)
+    expires_at = life.world.now + life.choose.choice((1, 60, 3_600, 3 * DAY))
+    life.send("consent.grant", (program, PUBLISH, "", expires_at), fan, program)
+    if program in life.model.programs:
+        _come_to(life, expires_at, 0, partial(till_acts.settle_openly, program=program, fan=fan))
+
+
+def _come_to(life: Life, time: int, least_height: int, what: Act) -> None:
+    choose, world = life.choose, life.world
+    now, height = world.now, world.model.height
     time += choose.choice((-1, 0, 0, 0, 1))
     blocks = max(least_height + choose.choice((-1, 0, 0, 1)) - height, int(time != now))
     for left in range(blocks, 0, -1):

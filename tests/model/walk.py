@@ -37,7 +37,8 @@ ACTS: dict[Act, int] = {
     contest_acts.contest: 12,
     contest_acts.answer: 12,
     time_acts.mine: 34,
-    time_acts.come_to_a_deadline: 16,
+    time_acts.come_to_a_deadline: 14,
+    time_acts.lend_a_consent: 2,
     time_acts.mine_quietly: 1,
     time_acts.reorganise: 2,
 }
