@@ -35,7 +35,11 @@ def _settle_by(model: Model, program: bytes, version: int, time: int) -> int:
 
 
 def dates_of(model: Model, program: bytes, period: int) -> Dates:
-    """LOY-11, of a period settled now."""
+    """LOY-11, of a period settled now.
+
+    By the text settle_by is the first value below. The ledger keeps a batch longer where a version that was in force in the period
+    has periods of its own: until what LOY-15 calls settle-by, of the period's last second or of now, by each of these versions.
+    """
     f = model.terms_now(program)
     length = max(f.period_days, 1)
     first_day = period * length + f.period_anchor_day

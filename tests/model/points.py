@@ -24,7 +24,10 @@ def points_of(terms: Terms, net_cents: int, paid_with_points_cents: int) -> int:
 
 
 def versions_nameable(model: Model, program: bytes, time: int) -> set[int]:
-    """The versions that were in force at some second of the 72 hours up to a time, or replaced in the second they came (LOY-6)."""
+    """The versions that were in force at some second of the 72 hours up to a time (LOY-6).
+
+    By the text a version that was replaced in the second in which it came was never in force (LOY-1); the ledger lets it be named.
+    """
     begins = max(time - RECEIPT_AGE_MAX, 0)
     versions = model.programs[program].versions
     replaced_in_its_second = {
@@ -135,7 +138,7 @@ def take_points(model: Model, program: bytes, fan: bytes, wanted: int, total: st
 
 
 def give_points_back(model: Model, program: bytes, fan: bytes, lots: Iterable[Lot], total: str) -> None:
-    """LOY-13."""
+    """LOY-13. The text drops expired lots only when a lot is added (LOY-9); the ledger does it here in any case."""
     today = model.today(program)
     back: list[Lot] = []
     for lot in lots:

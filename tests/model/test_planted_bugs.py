@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ledger.kinds import Context
-from tests.model.replay import live
+from tests.model.replay import live, shrink
 
 LIVES_MAX = 60
 ACTS = 200
@@ -90,3 +90,17 @@ def test_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None
             assert live(f"planted/{seed}", range(ACTS)).fault is None, "it was not the planted bug that was found"
             return
     pytest.fail(f"{bug}: not found in {steps} steps")
+
+
+def test_fewest_acts_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules, name, plant = BUGS["rewards: a hold is over a block late"]
+    module = import_module(f"ledger.domains.{modules[0]}")
+    monkeypatch.setattr(module, name, plant(getattr(module, name)))
+    runs = {seed: live(f"shrunk/{seed}", range(ACTS)) for seed in range(6)}
+    seed, run = next((seed, run) for seed, run in runs.items() if run.fault is not None)
+    assert run.fault is not None
+    acts = shrink(f"shrunk/{seed}", range(ACTS), run.fault.label)
+    again = live(f"shrunk/{seed}", acts)
+    assert again.fault is not None and again.fault.label == run.fault.label
+    assert len(acts) < 30
+    assert any("redeem" in line for line in again.story)
