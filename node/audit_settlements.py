@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from ledger.domains.loyalty.contests import contest_id_of
-from ledger.domains.loyalty.earn import Earn, Entry
+from ledger.domains.loyalty.earn import CREDITED, Earn, Entry
 from ledger.domains.loyalty.earn_contest import EarnContest
 from ledger.domains.loyalty.events import ContestDecided, ContestOpened, PointsEarned
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
@@ -67,7 +67,7 @@ class GrantSpan:
 
 @dataclass(frozen=True, slots=True)
 class SettledEntry:
-    """One entry of a batch that stands in a block. `clock` is the time that its rules saw; `code` is empty if it was credited."""
+    """One entry of a batch that stands in a block. `clock` is the time that its rules saw; `code` is its result code."""
 
     height: Height
     txid: TxId
@@ -79,7 +79,7 @@ class SettledEntry:
     @property
     def is_credited(self) -> bool:
         """Whether it gave its points."""
-        return self.code == APPLIED
+        return self.code in CREDITED
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, contests, receipt
+from api.cli import consent, contests, own_data, receipt
 from api.cli.options import (
     AMOUNT_MAX,
     CARRIED_NOTE,
@@ -177,7 +177,12 @@ def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_
         return
     typer.echo(f"coin  {found[0]['coin']}  {found[0]['address']}\n")
     columns = {name: name for name in ("name", "available", "pending", "held")}
-    columns |= {"next_expiry.date": "next expiry", "next_expiry.points": "expiring", "program": "program"}
+    columns |= {
+        "next_expiry.date": "next expiry",
+        "next_expiry.points": "expiring",
+        "tier.name": "tier",
+        "program": "program",
+    }
     programs = [program for answer in found for program in answer["programs"]]
     print_rows(programs, columns)
     if programs:
@@ -401,3 +406,6 @@ def history(
 
 app.command("contest")(contests.contest)
 app.command("contests")(contests.list_own)
+app.command("reads")(own_data.reads)
+app.command("export-data")(own_data.export_data)
+app.command("delete-data")(own_data.delete_data)

@@ -16,6 +16,7 @@ from api.wallet.sealing import Opening
 from ledger.address import encode_address
 from ledger.domains.loyalty.earn import OpenEntry, SealedEntry
 from ledger.domains.loyalty.earning import points_for, versions_named_at
+from ledger.domains.loyalty.purchases import Purchase as CountedPurchase
 from ledger.domains.loyalty.receipts import Receipt, receipt_hash, receipt_is_signed
 from ledger.domains.loyalty.state import OPEN, UNSETTLED
 from ledger.errors import Code, FieldValue, LedgerError
@@ -95,7 +96,7 @@ class ReceiptsReport:
     issued_points: int = 0
     opened_points: int = 0
     carried_points: int = 0
-    open_points: int = 0
+    earned_points: int = 0
     contest_points: int = 0
     other_points: int = 0
     contests: list[CheckedContest] = field(default_factory=list[CheckedContest])
@@ -127,16 +128,15 @@ def audit_receipts(folder: ReceiptsFolder, facts: ProgramSettlements, *, is_whol
 
 
 def owed_points(facts: ProgramSettlements, receipt: Receipt) -> Points | None:
-    """What the rule gives: the better of the version that the receipt names and the one in force; None: it may not name that."""
+    """What the rule gives: the better of the version that the receipt names and the one in force; None: it may not name that.
+
+    The tier is the one that the receipt names.
+    """
     if receipt.terms_version not in versions_named_at(facts.program, receipt.time):
         return None
     in_force = facts.program.version_at(receipt.time)
     return max(
-        points_for(
-            facts.terms[version].rules,
-            net_cents=receipt.net_cents,
-            paid_with_points_cents=receipt.paid_with_points_cents,
-        )
+        points_for(facts.terms[version].rules, receipt.purchase(), offset_minutes=facts.program.offset_minutes)
         for version in (receipt.terms_version, in_force)
     )
 
@@ -410,7 +410,7 @@ class _Work:
         report.receipt_points = sum(receipt.points for receipt in self.receipts.values())
         report.settled_receipts = sum(1 for found in self.receipts if found in self.settled)
         report.issued_points = self.facts.books.issued
-        report.open_points = self.facts.earned_points - report.credited_points
+        report.earned_points = self.facts.earned_points
         report.other_points = report.issued_points - self.facts.earned_points - report.contest_points
         if report.other_points < 0:
             self.find(
@@ -428,9 +428,9 @@ def _place(settled: SettledEntry) -> tuple[int, int, bytes]:
     return settled.height, settled.index, settled.txid
 
 
-def _in_clear(found: Receipt | OpenEntry) -> tuple[bytes, int, int, int, int]:
+def _in_clear(found: Receipt | OpenEntry) -> tuple[bytes, int, CountedPurchase]:
     """What an open entry and its receipt both say."""
-    return found.member, found.terms_version, found.time, found.net_cents, found.paid_with_points_cents
+    return found.member, found.terms_version, found.purchase()
 
 
 def _first_gap(numbers: list[int]) -> int:

@@ -181,7 +181,9 @@ def write_folder(
         count_receipts = count_openings = 0
         for signed in receipts:
             found = receipt_hash(signed.receipt, signed.salt)
-            name = f"{address_of_key(signed.receipt.till).hex()[:16]}-{signed.receipt.sequence:08}-{found.hex()[:8]}.bin"
+            name = (
+                f"{address_of_key(signed.receipt.till).hex()[:16]}-{signed.receipt.sequence:08}-{found.hex()[:8]}.bin"
+            )
             (path / "receipts" / name).write_bytes(encode_receipt(signed))
             count_receipts += 1
         for opening in openings:

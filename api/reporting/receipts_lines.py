@@ -55,8 +55,7 @@ def map_receipts(
         },
         "contests": [_map_contest(checked, prefix) for checked in report.contests],
         "issued": {
-            "sealed_entries": report.credited_points,
-            "open_entries": report.open_points,
+            "entries": report.earned_points,
             "contests": report.contest_points,
             "otherwise": report.other_points,
         },
@@ -124,8 +123,8 @@ def receipts_lines(shown: Mapping[str, Any]) -> Iterator[str]:
     yield from _contest_lines(shown["contests"])
     parts = shown["issued"]
     yield (
-        f"issued {shown['issued_points']} in all = sealed entries {parts['sealed_entries']} + entries in clear"
-        f" {parts['open_entries']} + contests {parts['contests']} + otherwise {parts['otherwise']};"
+        f"issued {shown['issued_points']} in all = entries {parts['entries']} + contests {parts['contests']}"
+        f" + otherwise {parts['otherwise']};"
         f" carried on {counted(shown['carried_points'], 'point')}"
     )
     for unknown in shown["unknown"]:

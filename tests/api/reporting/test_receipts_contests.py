@@ -39,7 +39,7 @@ def lines_of(books: Books, report: ReceiptsReport) -> str:
 
 
 def adds_up(report: ReceiptsReport) -> bool:
-    parts = report.credited_points + report.open_points + report.contest_points + report.other_points
+    parts = report.earned_points + report.contest_points + report.other_points
     return parts == report.issued_points and report.other_points == 0
 
 
