@@ -161,9 +161,14 @@ def _expiry_is_worse(new: Terms, old: Terms) -> bool:
         return False
     if kinds in ((ROLLING, ROLLING), (SLIDING, SLIDING), (ROLLING, SLIDING)) and new.expiry[1] >= old.expiry[1]:
         return False
-    if kinds == (CALENDAR, CALENDAR) and new.expiry[1:3] == old.expiry[1:3] and new.expiry[3] >= old.expiry[3]:
-        if new.activation_delay_days == old.activation_delay_days:
-            return False
+    same_delay = new.activation_delay_days == old.activation_delay_days
+    if (
+        kinds == (CALENDAR, CALENDAR)
+        and new.expiry[1:3] == old.expiry[1:3]
+        and new.expiry[3] >= old.expiry[3]
+        and same_delay
+    ):
+        return False
     return _lives(new)[0] < _lives(old)[1]
 
 

@@ -61,12 +61,14 @@ def _with_tiers(choose: Chooser, terms: Terms) -> Terms:
         for tier in range(1, len(tiers) + choose.choice((1, 1, 1, 1, 2)))
         if choose.number(0, 1)
     ]
+    anchor = choose.choice((0, 0, max(days - 1, 0), days if choose.number(1, 10) == 1 else 0))
+    grace = choose.choice((0, 0, days // 2, days, days + 1 if choose.number(1, 10) == 1 else 0))
     return terms._replace(
         rules=(*(rule for rule in terms.rules if rule[0] != 6), *multipliers),
         tiers=tiers,
         tier_period_days=days,
-        tier_anchor_day=choose.choice((0, 0, max(days - 1, 0), days if choose.number(1, 10) == 1 else 0)),
-        tier_grace_days=choose.choice((0, 0, days // 2, days, days + 1 if choose.number(1, 10) == 1 else 0)),
+        tier_anchor_day=min(anchor, 365),
+        tier_grace_days=min(grace, 366),
     )
 
 

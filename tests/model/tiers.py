@@ -88,16 +88,16 @@ def extend_sliding_lots(model: Model, program: bytes, fan: bytes) -> None:
     today = model.today(program)
     member = model.members[program, fan]
     lots: list[Lot] = []
-    changed = False
     for lot in member.lots:
         terms = model.terms[program, lot.version]
         if lot.expiry_day > today and terms.expiry[0] == SLIDING and today + terms.expiry[1] > lot.expiry_day:
             _move(model, program, lot.expiry_day, -lot.points)
-            lot = lot._replace(expiry_day=today + terms.expiry[1])
-            _move(model, program, lot.expiry_day, lot.points)
-            changed = True
-        lots.append(lot)
-    if not changed:
+            extended = lot._replace(expiry_day=today + terms.expiry[1])
+            _move(model, program, extended.expiry_day, lot.points)
+            lots.append(extended)
+        else:
+            lots.append(lot)
+    if tuple(lots) == member.lots:
         return
     merged: dict[tuple[int, int, int], int] = {}
     for lot in lots:

@@ -156,9 +156,8 @@ def _open_entry(life: Life, program: bytes, fan: bytes, receipts: list[Receipt])
     known = sorted(version for of, version in model.terms if of == program)
     version = life.some(sorted(versions_nameable(model, program, time)), [*known, known[-1] + 1], 92)
     net, paid = choose.choice((10, 100, 2_500, -5)), choose.choice((0, 0, 30))
-    codes = choose.choice(
-        ((), (("bread", net),), (("bread", 1), ("milk", 2)), (("milk", 2), ("bread", 1)) if life.chance(5) else ())
-    )
+    codes = choose.choice(((), (("bread", net),), (("bread", 1), ("milk", 2))))
+    codes = (("milk", 2), ("bread", 1)) if life.chance(2) else codes
     rest = (codes, choose.choice((0, 0, 1, 2)), max(time - choose.choice((time, 60, 3_600)), 0))
     return (1, fan, _period(life, program, time), life.fresh(), version, time, net, paid, *rest)
 
