@@ -154,6 +154,8 @@ async def read_receipt(request: Request, receipt: IdText) -> Response:
         {
             **show_receipt(services, kept),
             "codes": [[code, cents] for code, cents in kept.signed.receipt.codes],
+            "tier": kept.signed.receipt.tier,
+            "previous_visit": kept.signed.receipt.previous_visit or None,
             "lines": kept.lines,
             "signed": b64encode(encode_receipt(kept.signed)).decode(),
         }
