@@ -20,7 +20,7 @@ RECEIPT_ID_DIGITS = 64
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, as the till gave it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, or the text of its QR code.")],
     chain_id: Annotated[str | None, typer.Option("--chain-id", help="The chain's id: then no node is asked.")] = None,
     opening: Annotated[
         Path | None,
@@ -255,10 +255,15 @@ def gift(
 
 
 def read_receipt(file: Path) -> "SignedReceipt":
-    """The receipt in a file; its signature is not checked. Raises UsageFault cli.file_failed, WalletError cli.bad_file."""
-    from api.cli.session import naming_file, read_bytes
-    from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX, decode_receipt
+    """The receipt in a file, as bytes or as the text of a till's QR code; its signature is not checked.
 
-    data = read_bytes(file, RECEIPT_BYTES_MAX)
+    Raises UsageFault cli.file_failed, WalletError cli.bad_file.
+    """
+    from api.cli.session import naming_file, read_bytes
+    from api.till.symbol import TEXT_CHARACTERS_MAX, read_receipt_text
+    from ledger.domains.loyalty.receipts import decode_receipt
+
+    data = read_bytes(file, TEXT_CHARACTERS_MAX)
+    in_text = read_receipt_text(data.decode("ascii")) if data.isascii() else None
     with naming_file(file, "receipt"):
-        return decode_receipt(data)
+        return decode_receipt(data if in_text is None else in_text)
