@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, Program, Url, WalletFile
+from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, Force, Program, Url, WalletFile
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Receipts: a till's signed promise of points.")
 
 ReceiptId = Annotated[str, typer.Argument(metavar="RECEIPT", help="The receipt's id: 64 hexadecimal digits.")]
-LIST_COLUMNS = ("date", "net_cents", "points", "line_count", "period", "id")
+LIST_COLUMNS = ("date", "net_cents", "points", "line_count", "gift", "period", "id")
+RECEIPT_ID_DIGITS = 64
 
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, as the till gave it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, or the text of its QR code.")],
     chain_id: Annotated[str | None, typer.Option("--chain-id", help="The chain's id: then no node is asked.")] = None,
     opening: Annotated[
         Path | None,
@@ -35,7 +36,7 @@ def check(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Check a receipt: who signed it, for what, how many points.
+    """Check a receipt: who signed it, for what, how many points, and how many the program's rules give.
 
     \b
     Examples:
@@ -52,16 +53,20 @@ def check(
     signed = read_receipt(file)
     now = Timestamp(int(time.time())) if fresh else None
     granted: bool | None = None
+    due: tuple[int, int] | None = None
     if chain_id is None:
         with connect(url) as client:
             chain = client.chain()
             prefix = str(chain["address_prefix"])
             check_receipt(signed, ChainId(read_id(str(chain["chain_id"]), "--chain-id")), now=now)
             granted = _warn_without_grant(client, signed, prefix)
+            due = _points_due(client, signed)
     else:
         check_receipt(signed, ChainId(read_id(chain_id, "--chain-id")), now=now)
-        say("Not checked: whether the program lets this till sign. Ask a node: leave --chain-id out.")
-    shown = {**describe_receipt(signed, prefix), "till_granted": granted}
+        say("Not checked: whether the program lets this till sign, and what its rules give. Ask a node: no --chain-id.")
+    rule_points, version = due or (None, None)
+    shown = {**describe_receipt(signed, prefix), "rule_points": rule_points, "counted_version": version}
+    shown["till_granted"] = granted
     if opening is not None:
         shown |= find_in_opening(signed, read_text(opening))
     print_answer(shown, as_json=as_json)
@@ -89,6 +94,31 @@ def _warn_without_grant(client: "Client", signed: "SignedReceipt", prefix: str) 
     return granted
 
 
+def _points_due(client: "Client", signed: "SignedReceipt") -> tuple[int, int] | None:
+    """What the better of the terms named and those in force gives, and its version; None if the node could not say."""
+    from api.cli.output import warn
+    from api.wallet.errors import ClientProblem
+    from api.wallet.explanation import owed_points
+    from api.wallet.shown_terms import read_versions_answer
+
+    receipt = signed.receipt
+    try:
+        versions = read_versions_answer(client.terms(receipt.program))
+    except ClientProblem as problem:
+        warn(f"what the program's rules give could not be computed: {problem.detail}")
+        return None
+    found = owed_points(versions, receipt.purchase(), receipt.terms_version)
+    if found is None:
+        warn(
+            f"the receipt names the terms {receipt.terms_version}, which a receipt of its time may not: ask for a new one."
+        )
+    elif found[0] > receipt.points:
+        warn(
+            f"the rules give {found[0]} points, the receipt promises {receipt.points}: `wallet contest --wrong-points`."
+        )
+    return found
+
+
 @app.command("list")
 def list_receipts(
     program: Program,
@@ -110,6 +140,7 @@ def list_receipts(
     of_program = ProgramId(read_id(program, "PROGRAM"))
     with open_wallet(url, wallet) as opened:
         client = opened.client
+        client.program(of_program)  # raises program.unknown: an empty list would say that it exists
         found = list(client.every(client.receipts, opened.owner(of_program), of_program, period))
     if as_json:
         print_json(found)
@@ -124,6 +155,7 @@ def show(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the receipt as the till signed it to this file.")
     ] = None,
+    force: Force = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
@@ -145,7 +177,7 @@ def show(
         answer = opened.client.receipt(opened.owner(of_program), wanted)
         signed = read_kept_receipt(answer, opened.facts.chain_id)
     if out is not None:
-        write_file(out, encode_receipt(signed))
+        write_file(out, encode_receipt(signed), force=force)
         say(f"The receipt is in {out}.")
     print_answer({name: value for name, value in answer.items() if name != "signed"}, as_json=as_json)
 
@@ -185,11 +217,55 @@ def erase(
     print_answer(answer, as_json=as_json)
 
 
-def read_receipt(file: Path) -> "SignedReceipt":
-    """The receipt in a file; its signature is not checked. Raises UsageFault cli.file_failed, WalletError cli.bad_file."""
-    from api.cli.session import naming_file, read_bytes
-    from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX, decode_receipt
+@app.command()
+def gift(
+    receipt: Annotated[
+        str, typer.Argument(metavar="FILE|ID", help="The receipt as the till gave it, or its id at the node.")
+    ],
+    off: Annotated[bool, typer.Option("--off", help="It was no gift after all.")] = False,
+    program: Annotated[
+        str | None, typer.Option("--program", help="Whose receipt it is; of a file it is known without.")
+    ] = None,
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Mark a purchase as a gift: it stays out of profiles and of what partners read. Points do not change.
 
-    data = read_bytes(file, RECEIPT_BYTES_MAX)
+    \b
+    Examples:
+      fansumer wallet receipts gift receipt.bin
+      fansumer wallet receipts gift 9d9d...9d --program 5f5f...5f --off
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import open_wallet, read_id
+    from ledger.domains.loyalty.receipts import receipt_hash
+    from ledger.types import ProgramId
+
+    file = Path(receipt)
+    if file.exists() or len(receipt) != RECEIPT_ID_DIGITS:
+        signed = read_receipt(file)
+        wanted, of_program = receipt_hash(signed.receipt, signed.salt), signed.receipt.program
+        if program is not None and read_id(program, "--program") != of_program:
+            raise typer.BadParameter("the receipt in the file is of another program", param_hint="--program")
+    else:
+        if program is None:
+            raise typer.BadParameter("name the program of an id by --program", param_hint="--program")
+        wanted, of_program = read_id(receipt, "ID"), ProgramId(read_id(program, "--program"))
+    with open_wallet(url, wallet) as opened:
+        print_answer(opened.client.mark_gift(opened.owner(of_program), wanted, is_gift=not off), as_json=as_json)
+
+
+def read_receipt(file: Path) -> "SignedReceipt":
+    """The receipt in a file, as bytes or as the text of a till's QR code; its signature is not checked.
+
+    Raises UsageFault cli.file_failed, WalletError cli.bad_file.
+    """
+    from api.cli.session import naming_file, read_bytes
+    from api.till.symbol import TEXT_CHARACTERS_MAX, read_receipt_text
+    from ledger.domains.loyalty.receipts import decode_receipt
+
+    data = read_bytes(file, TEXT_CHARACTERS_MAX)
+    in_text = read_receipt_text(data.decode("ascii")) if data.isascii() else None
     with naming_file(file, "receipt"):
-        return decode_receipt(data)
+        return decode_receipt(data if in_text is None else in_text)

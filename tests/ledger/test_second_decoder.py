@@ -11,13 +11,13 @@ from tests.second_decoder import (
     encoding,
     envelope,
     hashing,
-    keys,
     layouts,
     params,
     proofs,
     receipts,
     records,
     tables,
+    tiers,
     vectors,
 )
 from tests.second_decoder import pow as work
@@ -31,11 +31,12 @@ COUNTS = {
     "addresses.json": {"accepted": 10, "refused": 7},
     "chain.json": {"blocks": 15},
     "codec.json": {"accepted": 46, "refused": 40},
-    "entries.json": {"entries": 6},
+    "earning.json": {"purchases": 80, "calendar": 270, "tiers": 3},
+    "entries.json": {"entries": 7},
     "hashes.json": {"tagged": 51, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
     "policies.json": {"seeds": 4, "policies": 4, "refused": 3},
     "proofs.json": {"proofs": 6},
-    "receipts.json": {"fields": 12, "lines": 2, "sums": 6, "remainders": 4},
+    "receipts.json": {"fields": 14, "lines": 2, "sums": 6, "remainders": 4},
     "records.json": {"records": 55, "free_slots": 5},
     "transactions.json": {"transactions": 39},
     "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 15},
@@ -76,7 +77,7 @@ def test_the_generated_tables_say_what_the_prose_says():
     kinds = {row[0]: row for row in found["Kinds"]}
     assert sorted(kinds) == sorted(layouts.PAYLOADS)
     for kind, (kind_records, slots, due) in layouts.COSTS.items():
-        cost = f"{kind_records} + 1 per entry" if kind == "earn" else str(kind_records)
+        cost = f"{kind_records} + 2 per entry" if kind == "earn" else str(kind_records)
         attested = str(int(kind == "earn.contest"))
         prepaid = "5,000" if kind == "earn.contest" else "1,200" if kind in layouts.EXITS else ""
         assert kinds[kind][3:] == [
@@ -134,86 +135,6 @@ def test_every_code_and_event_of_the_vectors_stands_in_the_tables():
     assert events <= {row[0] for row in found["Events"]}
 
 
-# --------------------------------------------------------------------------------------------------- bytes, hashes, keys
-
-
-def test_canonical_encoding():
-    for case in cases("codec.json", "accepted"):
-        value, data = value_of(case["value"]), unhex(case["hex"])
-        decoded = encoding.decode(data)
-        assert decoded == value
-        assert type(decoded) is type(value)
-        assert encoding.encode(value) == data
-        assert fault_of(encoding.decode, data + b"\x00") == "codec.trailing"
-        if len(data) < 1_000:
-            assert_no_prefix(encoding.decode, data, "codec.truncated")
-    for case in cases("codec.json", "refused"):
-        assert fault_of(encoding.decode, unhex(case["hex"])) == case["code"], case
-
-
-def test_hashes_and_ids():
-    for case in cases("hashes.json", "tagged"):
-        assert hashing.tagged(case["name"], unhex(case["data"])).hex() == case["hash"]
-    assert {case["name"] for case in load("hashes.json")["tagged"]} == set(hashing.TAGS)
-    for case in cases("hashes.json", "sha256d"):
-        assert hashing.twice(unhex(case["data"])).hex() == case["hash"]
-    for case in cases("hashes.json", "object_ids"):
-        assert hashing.object_id(case["noun"], unhex(case["txid"]), case["index"]).hex() == case["id"]
-
-
-def test_trees_and_paths():
-    leaves = []
-    for case in cases("hashes.json", "leaves"):
-        leaves.append(hashing.leaf_hash(unhex(case["data"])))
-        assert leaves[-1].hex() == case["leaf"]
-    for case in cases("hashes.json", "trees"):
-        size, root = case["size"], unhex(case["root"])
-        assert hashing.tree_root(leaves[:size]) == root
-        assert len(case["paths"]) == size
-        for index, texts in enumerate(case["paths"]):
-            path = [unhex(text) for text in texts]
-            assert hashing.inclusion_path(leaves[:size], index) == path
-            assert hashing.is_included(leaves[index], index, size, path, root)
-            assert not hashing.is_included(leaves[index], index, size, [*path, root], root)
-            assert not path or not hashing.is_included(leaves[index], index, size, path[:-1], root)
-        for before in range(1, size + 1):
-            path = hashing.consistency_path(leaves[:size], before)
-            assert hashing.is_consistent(before, size, hashing.tree_root(leaves[:before]), root, path)
-            assert not hashing.is_consistent(before, size, hashing.tree_root(leaves[:before]), root, [*path, root])
-
-
-def test_addresses():
-    for case in cases("addresses.json", "accepted"):
-        payload = unhex(case["payload"])
-        assert address.to_text(case["prefix"], payload) == case["text"]
-        assert len(case["text"]) == len(case["prefix"]) + 60
-        assert address.from_text(case["text"], case["prefix"]) == payload
-        assert address.from_text(case["upper"], case["prefix"]) == payload
-        assert fault_of(address.from_text, case["text"], case["prefix"] + "x") == "address.wrong_network"
-        for length in range(len(case["text"])):
-            assert fault_of(address.from_text, case["text"][:length], case["prefix"])
-    for case in cases("addresses.json", "refused"):
-        assert fault_of(address.from_text, case["text"], case["prefix"]) == case["code"]
-
-
-def test_keys_and_policies():
-    for case in cases("policies.json", "seeds"):
-        seed, signature = unhex(case["seed"]), unhex(case["signature_of_abc"])
-        assert keys.public_key(seed).hex() == case["public_key"]
-        assert keys.sign(seed, b"abc") == signature
-        assert keys.is_valid(unhex(case["public_key"]), b"abc", signature)
-        assert not keys.is_valid(unhex(case["public_key"]), b"abd", signature)
-    for case in cases("policies.json", "policies"):
-        policy = {"threshold": case["threshold"], "keys": [unhex(key) for key in case["keys"]]}
-        assert envelope.policy_bytes(policy).hex() == case["encoding"]
-        assert envelope.read_policy(unhex(case["encoding"])) == policy
-        assert envelope.policy_hash(policy).hex() == case["hash"]
-        assert_no_prefix(envelope.read_policy, unhex(case["encoding"]), "codec.truncated")
-    for case in cases("policies.json", "refused"):
-        data = encoding.encode([case["threshold"], [unhex(key) for key in case["keys"]]])
-        assert fault_of(envelope.read_policy, data) == "witness.policy"
-
-
 # ------------------------------------------------------------------------------------------------------- transactions
 
 
@@ -237,7 +158,7 @@ def test_transactions():
         assert list(found["body"]["payload"]) == case["payload_names"]
         assert [signer.hex() for signer in envelope.signers_of(found["body"])] == case["signers"]
         cost = list(layouts.COSTS[case["kind"]])
-        cost[0] += len(found["body"]["payload"]["entries"]) if case["kind"] == "earn" else 0
+        cost[0] += 2 * len(found["body"]["payload"]["entries"]) if case["kind"] == "earn" else 0
         cost.append(int(case["kind"] == "earn.contest"))
         assert cost == [case["cost"][name] for name in ("records", "slots", "due", "signatures")]
         for witness, shown in zip(found["witnesses"], case["witnesses"], strict=True):
@@ -438,7 +359,7 @@ def test_a_receipt():
         leaf = receipts.field_leaf(index, unhex(case["salt"]), value_of(case["value"]))
         assert leaf.hex() == case["leaf"] == leaves[index].hex()
         assert hashing.inclusion_path(leaves, index) == path
-        assert hashing.is_included(leaf, index, 12, path, root)
+        assert hashing.is_included(leaf, index, 14, path, root)
     lines = []
     for index, case in enumerate(cases("receipts.json", "lines")):
         lines.append(receipts.line_leaf(salt, index, value_of(case["line"])))
@@ -509,3 +430,35 @@ def check_claim(claim, blocks, height):
         assert records.record_leaf(claim["key"], value) == hashing.leaf_hash(
             b"\x92" + encoding.encode(claim["key"]) + claim["value"]
         )
+
+
+# ------------------------------------------------------------------------------------------- earning
+
+
+def test_points_of_purchases():
+    for case in cases("earning.json", "purchases"):
+        rules = [layouts.KNOWN["rule"].read(list(rule), "rule") for rule in case["rules"]]
+        bought = {**case, "codes": [{"code": code, "cents": cents} for code, cents in case["codes"]]}
+        assert receipts.points_of(rules, bought, case["offset_minutes"]) == case["points"]
+
+
+def test_calendar_expiry():
+    for activation_day, month, day, years_min, expected in cases("earning.json", "calendar"):
+        assert tiers.calendar_expiry(activation_day, month, day, years_min) == expected
+
+
+def test_tier_histories():
+    names = ("first_day", "until_day", "since", "points")
+    for case in cases("earning.json", "tiers"):
+        terms = {**case, "tiers": [{"name": name, "threshold": least} for name, least in case["tiers"]]}
+        offset, history = case["offset_minutes"], []
+        for step in case["steps"]:
+            now = step["now"]
+            after = tiers.count_points(history, terms, offset, step["base"], step["points"], now)
+            assert [[item[name] for name in names] for item in after] == step["history"]
+            assert receipts.tier_at({"tier_history": after}, terms, offset, now) == step["tier"]
+            known = receipts.tier_at({"tier_history": after}, terms, offset, now - 100 * 86_400)
+            assert known == step["tier_100_days_before"]
+            reached = tiers.reached_after(history, after, terms, offset, now)
+            assert reached == (None if step["reached"] is None else step["reached"][0])
+            history = after

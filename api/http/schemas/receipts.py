@@ -57,6 +57,7 @@ class ReceiptItem(Answer):
     paid_with_points_cents: int
     points: int
     line_count: int
+    gift: bool
 
     EXAMPLE: ClassVar[Example] = {
         "id": EXAMPLE_RECEIPT,
@@ -73,6 +74,7 @@ class ReceiptItem(Answer):
         "paid_with_points_cents": 0,
         "points": 114,
         "line_count": 2,
+        "gift": False,
     }
 
 
@@ -85,15 +87,22 @@ class ReceiptsAnswer(PageAnswer):
 
 
 class ReceiptAnswer(ReceiptItem):
-    """A receipt with its lines and codes, and `signed`: the canonical bytes with salt and till's signature, in base64."""
+    """A receipt with its lines and all that its points rest on, and `signed`: the canonical bytes with salt and till's signature.
+
+    `tier` is the number of the tier that the till applied, 0 for none; `signed` is base64.
+    """
 
     codes: list[list[str | int]]
+    tier: int
+    previous_visit: int | None
     lines: list[Any]
     signed: str
 
     EXAMPLE: ClassVar[Example] = {
         **ReceiptItem.EXAMPLE,
         "codes": [["bakery", 498], ["drinks", 649]],
+        "tier": 0,
+        "previous_visit": None,
         "lines": [["Bread", 2, 498], ["Coffee", 1, 649]],
         "signed": "k5wBxCBfX19fX18=",
     }
@@ -105,3 +114,12 @@ class ErasedAnswer(Answer):
     erased: int
 
     EXAMPLE: ClassVar[Example] = {"erased": 1}
+
+
+class GiftAnswer(Answer):
+    """Whether the receipt is marked as a gift now. Points did not change."""
+
+    id: str
+    gift: bool
+
+    EXAMPLE: ClassVar[Example] = {"id": EXAMPLE_RECEIPT, "gift": True}
