@@ -1,4 +1,4 @@
-"""The parts of the receipt store on both kinds of store: marks of gifts, the log of reads, notes of revocations, deletion."""
+"""The parts of the receipt store: marks of gifts, the log of reads, notes of revocations, deletion."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,9 +14,7 @@ from api.receipts.store import ReceiptStore
 from ledger.domains.consent.state import SHARE, consent_key
 from ledger.types import Address, Height, ProgramId, Timestamp, TxId
 from tests.api.receipts.test_store import FAN_ADDRESS, FRIEND_ADDRESS, NOW, make_kept
-from tests.support.stores import store_url
 
-pytestmark = pytest.mark.usefixtures("database")
 DAY = 86_400
 PROGRAM = ProgramId(b"P" * 32)
 PARTNER = Address(b"R" * 32)
@@ -24,7 +22,7 @@ PARTNER = Address(b"R" * 32)
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[ReceiptStore]:
-    found = ReceiptStore(store_url(tmp_path / "receipts.sqlite"))
+    found = ReceiptStore(f"sqlite:///{tmp_path / 'receipts.sqlite'}")
     yield found
     found.close()
 
