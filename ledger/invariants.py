@@ -6,7 +6,7 @@ A broken invariant is an `AssertionError`: the node stops rather than build on i
 from collections import defaultdict
 from typing import Any, cast
 
-from ledger.domains.accounts.state import Account
+from ledger.domains.accounts.state import Account, Guardianship
 from ledger.domains.crowdfunding.state import Campaign, CoinUnit
 from ledger.domains.loyalty.state import OPEN, Books, Contest
 from ledger.domains.rewards.state import Hold
@@ -18,8 +18,8 @@ from ledger.types import INTEGER_MAX, Amount
 POINT_TOTALS = ("pending", "available", "held", "escrowed", "redeemed", "expired", "reversed")
 
 
-HOLDING_MORE = frozenset((Books, Hold, Campaign, Contest, Maturing))
-"""Records that hold more than a deposit and what is prepaid."""
+HOLDING_MORE = frozenset((Guardianship, Books, Hold, Campaign, Contest, Maturing))
+"""Records of which more must hold than what their deposit and what is prepaid in them say."""
 
 
 def check_postings(before: dict[str, int], after: dict[str, int]) -> None:
@@ -28,7 +28,7 @@ def check_postings(before: dict[str, int], after: dict[str, int]) -> None:
 
 
 def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
-    """INV-2 to INV-6 and INV-9 over the records that a block wrote."""
+    """INV-2 to INV-6, INV-9 and INV-10 over the records that a block wrote."""
     assert chain.emitted == emitted, f"emitted {chain.emitted} coin, not {emitted}"
     assert chain.emitted == sum(getattr(chain, bucket) for bucket in BUCKETS), "coin supply is not what was emitted"
     changes: dict[Any, int] = defaultdict(int)
@@ -45,7 +45,7 @@ def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
         posted = overlay.postings.get(bucket, 0)
         assert changes[bucket] == posted, f"records of {bucket} changed by {changes[bucket]}, postings by {posted}"
     differing = {place: amount for place, amount in changes.items() if place not in BUCKETS and amount}
-    assert not differing, f"held, escrowed or contested points do not match their records: {differing}"
+    assert not differing, f"held, escrowed or contested points, or guardians, do not match their records: {differing}"
 
 
 def check_books(books: Books) -> None:
@@ -64,6 +64,8 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
         assert record.balance >= 0, "a balance is negative"
         changes["accounts"] += sign * record.balance
         changes["locked"] += sign * record.deposit
+        if record.is_guarded:
+            changes["guarded", key[1:]] += sign
         return
     locked = getattr(record, "deposit", 0) + getattr(record, "prepaid", 0)
     if locked:
@@ -80,6 +82,9 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
         unpromised = record.contest_points_locked - record.contest_points - record.contest_points_credited
         changes["contested", program] += sign * unpromised
         changes["contests", program] += sign * record.contests_open
+    elif isinstance(record, Guardianship):
+        changes["guarded", key[1:]] -= sign
+        assert bool(record.prepaid) <= bool(record.recovery), "what cancelling costs is prepaid by a recovery only"
     elif isinstance(record, Contest):
         if record.outcome == OPEN:
             changes["contested", record.program] -= sign * record.points

@@ -97,6 +97,8 @@ class Kind(Generic[Payload]):
     `Malformed` for what a shape can't say. `reads` names records that `apply` will read, so that a store can fetch a block's in
     one go. `admits_sponsor` is asked before a pool pays for somebody who is not yet a member. `prepaid_weight` is the weight that
     some record has paid in advance (0: none does), and `attestations` are signatures of others in the payload.
+    `waits_for_recovery`: it moves coin or points out of the author's account, or changes who may sign for it, and so waits while
+    guardians recover the account (spec ACC-5).
     """
 
     name: str
@@ -110,6 +112,7 @@ class Kind(Generic[Payload]):
     admits_sponsor: Callable[[RuleView, ProgramId, Payload], bool] = admits_nobody
     attestations: Callable[[Address, Payload, ChainId], tuple[Attestation, ...]] = no_attestations
     prepaid_weight: int = 0
+    waits_for_recovery: bool = False
 
 
 def one_unit(view: RuleView, subject: bytes, number: int) -> int:

@@ -84,6 +84,20 @@ SUM_PATH_MAX = 40
 """Siblings in a path of the sum tree: more receipts of one entry than a shop can sign."""
 ENTRY_PATH_MAX = 10
 """Siblings in the path of an entry: a batch has at most EARN_ENTRIES_MAX."""
+GUARDIANS_MAX = 16
+"""Guardians of one account: as many as keys in a policy."""
+GUARDIAN_DELAY_DAYS_MAX = 365
+"""Longest delay of a recovery: a year at sea. The shortest is a day, in which an owner can look once."""
+GUARDIAN_APPROVAL_SECONDS = 30 * 86_400
+"""How long one guardian's word counts: what was said for a lost phone last year is not said for this one."""
+RECOVERY_BLOCKS_MIN = 144
+"""A recovery waits for at least so many blocks, and can be completed in at least so many: an outage must not eat either."""
+RECOVERY_COMPLETE_SECONDS = 30 * 86_400
+"""How long the new policy has to sign once; if its keys are nobody's, the old one is back after that."""
+RECOVERY_COOL_DOWN_SECONDS = 30 * 86_400
+"""After a recovery that failed, the guardians can't begin another one for so long; each further one doubles it."""
+RECOVERY_DOUBLINGS_MAX = 4
+"""And at most to 480 days: guardians who failed often are slow, and never shut out by a thief who cancels."""
 
 # --- weight: what a transaction costs every node, in one unit (spec ENV-7) ---------------------------------------------------
 

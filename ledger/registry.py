@@ -5,6 +5,9 @@ A new kind is one module and one line here.
 
 from typing import Any
 
+from ledger.domains.accounts.cancel_recovery import CANCEL_RECOVERY
+from ledger.domains.accounts.recover import RECOVER
+from ledger.domains.accounts.set_guardians import SET_GUARDIANS
 from ledger.domains.accounts.set_policy import SET_POLICY
 from ledger.domains.accounts.transfer import TRANSFER
 from ledger.domains.consent.consent_grant import CONSENT_GRANT
@@ -67,7 +70,7 @@ def check_kinds_known(params: Params) -> None:
             raise Malformed(UNKNOWN_KIND, kind=name)
 
 
-register(TRANSFER, SET_POLICY)
+register(TRANSFER, SET_POLICY, SET_GUARDIANS, RECOVER, CANCEL_RECOVERY)
 register(PROGRAM_CREATE, PROGRAM_UPDATE, ISSUER_GRANT, ISSUER_REVOKE, MEMBER_JOIN, MEMBER_LEAVE)
 register(EARN, EARN_CONTEST, EARN_ANSWER_CONTEST)
 register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ledger.codec import pack_shaped, unpack
+from ledger.domains.accounts.recovery import check_not_recovering, load_policy_hash, settle_recovery
 from ledger.domains.accounts.state import load_account
 from ledger.due import QUEUE_START, DueItem, due_time
 from ledger.errors import Code, RuleViolation
@@ -22,7 +23,7 @@ from ledger.schema import Integer, ListOf, Octets, Row
 from ledger.state import Overlay, SlotAllocator, SlotContent, StateView, encode_record
 from ledger.supply import BUCKETS, CHAIN_KEY, load_chain_record
 from ledger.transaction import Sponsored, Transaction, check_validity_range
-from ledger.types import INTEGER_MAX, Amount, RecordKey, Slot, TxId, Weight
+from ledger.types import INTEGER_MAX, Address, Amount, RecordKey, Slot, TxId, Weight
 
 REPEATED = Code(
     "envelope.repeated",
@@ -49,17 +50,19 @@ def apply_transaction(view: Overlay, transaction: Transaction, context: Context,
     """Apply one transaction, whoever calls. Returns a result code per entry; signatures are checked elsewhere.
 
     Raises `RuleViolation` and leaves the view as it was. Order: validity, repetition, policies, fee, the kind's own
-    rule, the sponsor's totals.
+    rule, the sponsor's totals. After the policies, what has become of the signers' recoveries is written down (spec ACC-5).
     """
     check_validity_range(transaction, context.height, context.params)
     earlier = window.get(transaction.once_key)
     if earlier is not None:
         raise RuleViolation(REPEATED if earlier == transaction.txid else SALT_USED)
-    for signer, witness in zip(transaction.signers, transaction.witnesses, strict=True):
-        if witness.policy.hash != (load_account(view, signer).policy_hash or signer):
-            raise RuleViolation(WRONG_POLICY, signer=signer)
+    guarded = _check_policies(view, transaction, context)
     mark = view.mark()
     try:
+        for signer in guarded:
+            settle_recovery(view, signer, context, is_signer=True)
+        if transaction.kind.waits_for_recovery and transaction.author in guarded:
+            check_not_recovering(view, transaction.author)
         charge = charge_fee(view, transaction, context)
         call = Call(
             txid=transaction.txid,
@@ -75,6 +78,18 @@ def apply_transaction(view: Overlay, transaction: Transaction, context: Context,
         raise
     check_postings(mark.postings, view.postings)
     return codes
+
+
+def _check_policies(view: Overlay, transaction: Transaction, context: Context) -> list[Address]:
+    """Raise `witness.wrong_policy` for the first signer who shows a policy that is not in force; returns those with guardians."""
+    guarded: list[Address] = []
+    for signer, witness in zip(transaction.signers, transaction.witnesses, strict=True):
+        account = load_account(view, signer)
+        if witness.policy.hash != load_policy_hash(view, signer, account, context):
+            raise RuleViolation(WRONG_POLICY, signer=signer)
+        if account.is_guarded:
+            guarded.append(signer)
+    return guarded
 
 
 def run_due_work(overlay: Overlay, context: Context) -> int:

@@ -1,7 +1,7 @@
 """Making proofs from the chain as it is now (spec PRF). The node's lock must be held."""
 
 from ledger.block import transaction_leaf
-from ledger.domains.accounts.state import account_key
+from ledger.domains.accounts.state import account_key, guardianship_key
 from ledger.domains.crowdfunding.state import PointsUnit, campaign_key, load_campaign, pledge_key
 from ledger.domains.loyalty.state import books_key, load_member, load_program, member_key, program_key
 from ledger.errors import Code
@@ -33,8 +33,14 @@ NOT_MY_CHAIN = Code(
 
 
 def make_account_proof(chain: Chain, address: Address, trust: BlockHash | None = None) -> Proof:
-    """What an account holds in coin. Raises `proof.no_record` for one that is empty."""
-    return make_record_proof(chain, account_key(address), trust=trust)
+    """What an account holds in coin, which policy its record names, and who may recover it.
+
+    Raises `proof.no_record` for one that is empty.
+    """
+    stored = chain.state.stored(account_key(address))
+    guarded = stored is not None and stored.record.is_guarded
+    more = (guardianship_key(address),) if guarded else ()
+    return make_record_proof(chain, account_key(address), *more, trust=trust)
 
 
 def make_program_proof(chain: Chain, program: ProgramId, trust: BlockHash | None = None) -> Proof:

@@ -42,7 +42,7 @@ FIXED |= {69: "016a" + "00" * 8 + "266a24", 118: "00" * 4}
 
 # Names of the fields of the records that people ask for (STA-1, tables.md); of any other record the bare values are shown.
 FIELDS = {
-    "A": "account: balance policy_hash deposit",
+    "A": "account: balance policy_hash deposit is_guarded",
     "B": "program: owner payer deposit name unit decimals offset_minutes versions",
     "F": "campaign: creator payer deposit title unit goal deadline deadline_height tiers taken status pledged pledges"
     " refunded escrowed",
@@ -50,6 +50,7 @@ FIELDS = {
     " sponsor_day sponsor_day_spent sponsor_height sponsor_height_spent",
     "M": "member: payer deposit prepaid joined_at left_at remainder entries sponsor_day sponsor_spent lots",
     "P": "pledge: payer deposit prepaid backer quantity tier lots",
+    "U": "guardians: payer deposit prepaid guardians approvals failures not_before recovery",
 }
 
 

@@ -10,7 +10,11 @@ from itertools import count
 from ledger import coinbase as coinbase_format
 from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
 from ledger.difficulty import DifficultyState, advance, next_bits
+from ledger.domains.accounts.cancel_recovery import CancelRecovery
+from ledger.domains.accounts.recover import Recover
+from ledger.domains.accounts.set_guardians import SetGuardians
 from ledger.domains.accounts.set_policy import SetPolicy
+from ledger.domains.accounts.state import Guardians
 from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.consent_revoke import ConsentRevoke
@@ -97,6 +101,7 @@ FRIEND, BOARD, HELPER = Signer.named("friend"), Signer.named("board"), Signer.na
 BOARD_KEYS = Signer.named("board keys", threshold=2, keys_count=3)
 FUNDED = (OWNER, TILL, FAN, FRIEND, BOARD)
 NOBODY = Address(bytes(31) + b"\x07")
+RECOVER_OWNER = Recover(OWNER.address, Hash(HELPER.address))
 
 TERMS = Terms(
     rules=(
@@ -234,7 +239,8 @@ def make_golden_chain() -> GoldenChain:
         sign("pledge", PledgeMake(CampaignId(campaigns[1]), 40, 0), author=FRIEND),
         sign("pledge", PledgeMake(CampaignId(campaigns[1]), 2, 0), author=FRIEND),
     ]
-    chain.add((*pay, *pledges))
+    enough = sign("account.recover", RECOVER_OWNER, author=TILL, payment=Sponsored(program))
+    chain.add((*pay, *pledges, enough))
     chain.add(_endings(chain, program, RewardId(reward[0]), [HoldId(hold) for hold in _ids(chain, "redeem", "hold")]))
     for _ in range(3):
         chain.add()
@@ -271,7 +277,14 @@ def _opening(chain: GoldenChain, create: Transaction, program: ProgramId) -> lis
             author=FRIEND,
         ),
         sign("account.set_policy", SetPolicy(BOARD_KEYS.policy), author=BOARD),
+        sign("account.set_guardians", SetGuardians((_guardians(FAN, TILL, BOARD),)), author=OWNER),
+        sign("account.set_guardians", SetGuardians((_guardians(OWNER),)), author=FRIEND),
     ]
+
+
+def _guardians(*signers: Signer) -> Guardians:
+    """Two of these, or the only one, after two days."""
+    return Guardians(min(2, len(signers)), tuple(sorted(signer.address for signer in signers)), 2)
 
 
 def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transaction]:
@@ -304,6 +317,8 @@ def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transacti
         sign("reward.list", RewardList(program, "Coffee", Points(100), 10), author=OWNER),
         sign("campaign.create", CampaignCreate("Lamps", CoinUnit(), 2_000, deadline, tiers), author=FRIEND),
         sign("campaign.create", CampaignCreate("Ovens", PointsUnit(program), 1_000, deadline, ()), author=OWNER),
+        sign("account.set_guardians", SetGuardians(()), author=FRIEND),
+        sign("account.recover", RECOVER_OWNER, author=FAN),
     ]
 
 
@@ -325,6 +340,7 @@ def _endings(chain: GoldenChain, program: ProgramId, reward: RewardId, holds: li
         sign("consent.revoke", ConsentRevoke(program, PUBLISH, ""), author=FAN, payment=Prepaid()),
         sign("member.leave", MemberLeave(program), author=FRIEND, payment=Prepaid()),
         sign("transfer", Transfer(ToAccount(FAN.address), Amount(123_456_789)), author=board),
+        sign("account.cancel_recovery", CancelRecovery(RECOVER_OWNER.policy_hash), author=OWNER, payment=Prepaid()),
     ]
 
 
@@ -340,6 +356,7 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
         (
             sign("earn.contest", unsettled, author=FAN, payment=Prepaid()),
             sign("earn.contest", wrong, author=FAN),
+            sign("account.set_guardians", SetGuardians((_guardians(FAN, TILL, BOARD),)), author=OWNER),
         )
     )
     nodes = [sum_leaf(receipt_hash(signed.receipt, signed.salt), signed.receipt.points) for signed in receipts]
@@ -347,7 +364,7 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
     period, points = GENESIS_DAY - 1, Points(900)
     entry = SealedEntry(FAN.address, period, points, seal_sum(salt, sum_root(nodes)), carried.commitment())
     late = sign("earn", Earn(program, (entry,)), author=TILL)
-    chain.add((late,))
+    chain.add((late, sign("account.recover", RECOVER_OWNER, author=BOARD.governed_by(BOARD_KEYS))))
     opened = SealedAnswer(
         period=period,
         points=points,

@@ -125,9 +125,9 @@ def _kinds() -> Iterator[str]:
     for kind in sorted(KINDS.values(), key=lambda kind: kind.name):
         records, slots, due, signatures = _describe_cost(kind)
         prepaid = f"{kind.prepaid_weight:,}" if kind.prepaid_weight else ""
-        costs = (records, slots, due, signatures, prepaid)
+        costs = (records, slots, due, signatures, prepaid, "yes" if kind.waits_for_recovery else "")
         rows.append((f"`{kind.name}`", kind.anchor, f"`{kind.payload.name}`", *costs))
-    yield _table(("kind", "anchor", "payload", "records", "slots", "due", "signatures", "prepaid"), rows)
+    yield _table(("kind", "anchor", "payload", "records", "slots", "due", "signatures", "prepaid", "waits"), rows)
     for kind in sorted(KINDS.values(), key=lambda kind: kind.name):
         yield f"### Payload of `{kind.name}`: {kind.payload.name}"
         yield _fields(kind.payload)

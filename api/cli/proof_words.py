@@ -7,7 +7,7 @@ from typing import Any, Final, get_type_hints
 
 from api.words import counted
 from ledger.address import encode_address
-from ledger.domains.accounts.state import Account
+from ledger.domains.accounts.state import Account, Guardianship
 from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, CoinUnit, Pledge, PointsUnit, Unit
 from ledger.domains.loyalty.points import usable_points
 from ledger.domains.loyalty.state import NEVER, Books, Lot, Member, Program
@@ -128,6 +128,10 @@ def tell_record(shown: ShownRecord, names: Names) -> Lines:
         yield f"coin          {coin_text(record.balance)}"
         if record.policy_hash:
             yield f"keys          changed; hash of the policy {record.policy_hash.hex()}"
+        if record.is_guarded:
+            yield "guardians     it has some, who could recover it"
+    elif isinstance(record, Guardianship):
+        yield from _tell_guardianship(record, identifier, names)
     elif isinstance(record, Books):
         yield from _tell_books(record, identifier, names)
     elif isinstance(record, Member):
@@ -146,6 +150,23 @@ def tell_record(shown: ShownRecord, names: Names) -> Lines:
         yield f"{shown.table} {identifier.hex()}"
         for name, value in plain_record(record).items():
             yield f"{name:<12}  {clean(str(value))}"
+
+
+def _tell_guardianship(record: Guardianship, address: bytes, names: Names) -> Lines:
+    guardians = record.guardians
+    yield f"who may recover the account {names.address(address)}"
+    days = f"{guardians.delay_days} day{'s' if guardians.delay_days != 1 else ''}"
+    yield f"needed        {guardians.threshold} of {len(guardians.addresses)}, and {days} of waiting"
+    yield from (f"guardian      {names.address(guardian)}" for guardian in guardians.addresses)
+    for place, policy_hash, time in record.approvals:
+        yield f"said          {names.address(guardians.addresses[place])}: {policy_hash.hex()}, {time_text(time)}"
+    for recovery in record.recovery:
+        yield f"recovery      to the policy {recovery.policy_hash.hex()}"
+        yield f"in force      from the later of {time_text(recovery.effective_at)} and block {recovery.effective_height}"
+        until = f"{time_text(recovery.expires_at)} and block {recovery.expires_height}"
+        yield f"lapses        unless the account signs before the later of {until}"
+    if record.not_before:
+        yield f"cool-down     until {time_text(record.not_before)}, after {record.failures} that failed"
 
 
 def _tell_books(books: Books, program_id: bytes, names: Names) -> Lines:

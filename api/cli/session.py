@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +15,10 @@ from api.data_folder import data_folder
 from api.wallet.client import Answer, Client
 from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.grants import find_grant
-from api.wallet.keystore import DEFAULT_COST, load_keystore
+from api.wallet.key_book import KeyBook
+from api.wallet.keystore import DEFAULT_COST, Content, load_keystore, save_keystore, seal_content
 from api.wallet.mnemonic import MasterSeed, derive_master_seed, spell_entropy
+from api.wallet.treasury import NO_KEY_HERE, Treasury, TreasuryWallet, is_treasury
 from api.wallet.wallet import OWN_FEE, POOL, Sent, Wallet
 from api.wallet.whole_file import write_whole
 from ledger.address import decode_address
@@ -47,12 +50,45 @@ def ask_passphrase(*, is_new: bool = False) -> str:
     return typer.prompt("Passphrase", hide_input=True, confirmation_prompt=is_new, err=True)
 
 
+@dataclass(slots=True)
+class Keystore:
+    """An opened keystore: what it protects, and how to write it again."""
+
+    path: Path
+    content: Content
+    passphrase: str = field(repr=False)
+
+    @staticmethod
+    def open(named: Path | None) -> "Keystore":
+        """Ask for the passphrase and open it. Raises WalletError keystore.*, or treasury.no_key_here."""
+        path = wallet_path(named)
+        if is_treasury(path):
+            raise WalletError(NO_KEY_HERE)
+        if not path.exists():
+            load_keystore(path, "-")  # raises keystore.missing before anybody is asked for a passphrase
+        passphrase = ask_passphrase()
+        return Keystore(path, load_keystore(path, passphrase), passphrase)
+
+    @property
+    def master(self) -> MasterSeed:
+        """The root of its keys."""
+        return derive_master_seed(spell_entropy(self.content.entropy))
+
+    @property
+    def keys(self) -> KeyBook:
+        """Its keys, and what it remembers of those that were changed."""
+        return KeyBook.of_labels(self.master, dict(self.content.labels))
+
+    def remember(self, *labels: tuple[str, str]) -> None:
+        """Write labels into the file; an empty text removes one. Raises WalletError keystore.*."""
+        for key, text in labels:
+            self.content = self.content.set_label(key, text)
+        save_keystore(self.path, seal_content(self.content, self.passphrase, cost=KEYSTORE_COST), replace=True)
+
+
 def open_master(named: Path | None) -> MasterSeed:
     """The root of the wallet's keys. Raises WalletError keystore.*."""
-    path = wallet_path(named)
-    if not path.exists():
-        load_keystore(path, "-")  # raises keystore.missing before anybody is asked for a passphrase
-    return derive_master_seed(spell_entropy(load_keystore(path, ask_passphrase()).entropy))
+    return Keystore.open(named).master
 
 
 @contextmanager
@@ -65,10 +101,23 @@ def connect(url: str) -> Iterator[Client]:
 
 @contextmanager
 def open_wallet(url: str, named: Path | None, account: int = 0) -> Iterator[Wallet]:
-    """The wallet at its node."""
-    master = open_master(named)
+    """The wallet at its node; where a treasury file was named, the account of several people."""
+    path = wallet_path(named)
+    if is_treasury(path):
+        treasury = Treasury.from_json(read_text(path))
+        with connect(url) as client:
+            yield TreasuryWallet(treasury, client, path.parent)
+        return
+    keystore = Keystore.open(named)
+    with open_keystore(url, keystore, account) as wallet:
+        yield wallet
+
+
+@contextmanager
+def open_keystore(url: str, keystore: Keystore, account: int = 0) -> Iterator[Wallet]:
+    """The wallet of a keystore at its node."""
     with connect(url) as client:
-        yield Wallet(master, client, account=account)
+        yield Wallet(keystore.master, client, account=account, keys=keystore.keys)
 
 
 def finish(
@@ -81,6 +130,11 @@ def finish(
     answer: dict[str, object] = {"txid": sent.txid.hex()}
     if noun is not None:
         answer[noun] = sent.object_id(noun).hex()
+    if isinstance(wallet, TreasuryWallet):
+        answer |= {"status": "unsigned", "file": str(wallet.written), "signatures": wallet.treasury.policy.threshold}
+        say(f"{wallet.treasury.policy.threshold} people sign it now: fansumer wallet together sign {wallet.written}")
+        print_answer(answer, as_json=as_json)
+        return
     status: Answer = {"status": "unconfirmed"}
     if wait:
         say(f"sent {sent.txid.hex()}; waiting for its block")

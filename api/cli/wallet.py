@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, contests, own_data, receipt
+from api.cli import consent, contests, guardians, keys, own_data, receipt, together
 from api.cli.options import (
     AMOUNT_MAX,
     CARRIED_NOTE,
@@ -23,6 +23,10 @@ from api.cli.options import (
 
 app = typer.Typer(no_args_is_help=True, help="A fan's wallet: keys, memberships, points, coin.")
 app.add_typer(consent.app, name="consent")
+app.add_typer(guardians.app, name="guardians")
+app.add_typer(guardians.recover_app, name="recover")
+app.add_typer(together.treasury_app, name="treasury")
+app.add_typer(together.app, name="together")
 app.add_typer(receipt.app, name="receipts")
 app.add_typer(receipt.app, name="receipt", hidden=True)  # as one receipt was checked before there were several
 
@@ -90,6 +94,7 @@ def restore(
         print_json({"wallet": str(path)})
     else:
         say(f"The keystore is {path}.")
+        say("Were keys changed, or an account recovered? Then: fansumer wallet find-keys")
 
 
 def _save(path: Path, phrase: str) -> None:
@@ -132,23 +137,22 @@ def addresses(
       fansumer wallet addresses --prefix dfan --program 5f5f...5f
     """
     from api.cli.output import print_json, print_rows
-    from api.cli.session import connect, open_master, read_id
-    from api.wallet.builder import Signer
-    from api.wallet.derivation import derive_main_seed, derive_program_seed
+    from api.cli.session import Keystore, connect, read_id
+    from api.wallet.key_book import Place
     from ledger.address import encode_address
     from ledger.types import ProgramId
 
-    master = open_master(wallet)
+    keys = Keystore.open(wallet).keys
     found = [ProgramId(read_id(text, "PROGRAM")) for text in programs or ()]
     if prefix is None:
         with connect(url) as client:
             prefix = str(client.chain()["address_prefix"])
             if programs is None:
                 found = [ProgramId(bytes.fromhex(item["id"])) for item in client.every(client.programs)]
-    main = Signer.of_seed(derive_main_seed(master, account)).address
+    main = keys.address(Place(account))
     rows = [{"account": f"main {account}", "address": encode_address(prefix, main)}]
     for program in found:
-        address = Signer.of_seed(derive_program_seed(master, program)).address
+        address = keys.address(Place(program=program))
         rows.append({"account": program.hex(), "address": encode_address(prefix, address)})
     if as_json:
         print_json(rows)
@@ -216,10 +220,9 @@ def join(
       fansumer wallet join 5f5f...5f
     """
     from api.cli.output import say
-    from api.cli.session import finish, open_master, open_wallet, read_id, read_text, write_file
-    from api.wallet.builder import Signer
-    from api.wallet.derivation import derive_program_seed
+    from api.cli.session import Keystore, finish, open_wallet, read_id, read_text, write_file
     from api.wallet.enrolment import Invitation, request_join
+    from api.wallet.key_book import Place
     from ledger.types import ProgramId
 
     if len(invitation) == PROGRAM_ID_DIGITS and not Path(invitation).exists():
@@ -228,7 +231,7 @@ def join(
         return
     text = invitation if invitation.lstrip().startswith("{") else read_text(Path(invitation))
     invited = Invitation.from_json(text)
-    fan = Signer.of_seed(derive_program_seed(open_master(wallet), invited.program))
+    fan = Keystore.open(wallet).keys.signer(Place(program=invited.program))
     answer = request_join(invited, fan).to_json()
     if request is None:
         typer.echo(answer)
@@ -406,6 +409,10 @@ def history(
 
 app.command("contest")(contests.contest)
 app.command("contests")(contests.list_own)
+app.command("public-key")(keys.public_key)
+app.command("rotate-key")(keys.rotate_key)
+app.command("set-policy")(keys.set_policy)
+app.command("find-keys")(keys.find_keys)
 app.command("reads")(own_data.reads)
 app.command("export-data")(own_data.export_data)
 app.command("delete-data")(own_data.delete_data)

@@ -112,6 +112,8 @@ class Renderer:
     def _field(self, value: Any, declared: Any, is_program: Callable[[bytes], bool] | None) -> Any:
         if declared is Address:
             return self.address(value) if value else None
+        if declared == tuple[Address, ...]:
+            return [self.address(address) for address in value]
         if declared is bytes and len(value) == 32 and is_program is not None and not is_program(value):
             return self.address(value)
         assert get_origin(declared) is not dict, "records and events hold no mappings"

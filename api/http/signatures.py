@@ -20,6 +20,7 @@ from http_message_signatures.signatures import HTTPMessageVerifier
 from http_message_signatures.structures import VerifyResult
 from starlette.requests import Request
 
+from api.http.account_keys import policy_hash_at_tip
 from api.http.deps import Services, services_of
 from api.http.problems import BODY_TOO_LARGE, RequestFault
 from api.request_signature import (
@@ -35,7 +36,6 @@ from api.request_signature import (
     read_key_id,
 )
 from ledger.codec import unpack
-from ledger.domains.accounts.state import NO_ACCOUNT, Account, account_key
 from ledger.errors import Code, Malformed
 from ledger.params import POLICY_KEYS_MAX
 from ledger.policy import Policy, address_of_key, single_key_policy
@@ -66,7 +66,8 @@ DIGEST = Code(
 FOREIGN_KEY = Code(
     "signature.foreign_key",
     "the key is none of the account's present keys",
-    "Sign with the account's present keys, and send its present policy if its keys were ever changed.",
+    "Sign with the account's present keys, and send its present policy if its keys were ever changed; "
+    "`fansumer wallet find-keys` finds them.",
 )
 THRESHOLD = Code(
     "signature.threshold",
@@ -192,8 +193,8 @@ def _check_policy(request: Request, services: Services, signers: Sequence[Public
     policy = single_key_policy(signers[0]) if encoded is None else _read_policy(encoded)
     address = address_of_key(signers[0]) if text is None else services.renderer.parse_address(text)
     with services.reader.snapshot() as view:
-        account: Account = view.record(account_key(address)) or NO_ACCOUNT
-    if policy.hash != (account.policy_hash or address) or not set(signers) <= set(policy.keys):
+        in_force = policy_hash_at_tip(view, address)
+    if policy.hash != in_force or not set(signers) <= set(policy.keys):
         raise RequestFault(FOREIGN_KEY)
     if len(signers) < policy.threshold:
         raise RequestFault(THRESHOLD, needed=policy.threshold, found=len(signers))

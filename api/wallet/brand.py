@@ -131,7 +131,7 @@ class Brand:
 
         Raises Malformed receipt.shape for codes that stand twice or a visit before that comes after.
         """
-        till = self.wallet.main.seed
+        till = self.wallet.till_seed
         unpriced = Receipt(
             version=RECEIPT_VERSION,
             program=program,

@@ -137,6 +137,8 @@ class Signer:
     def indexed_seeds(self) -> tuple[tuple[int, PrivateSeed], ...]:
         """Each seed with the index of its key, ascending. Raises WalletError builder.wrong_seeds."""
         policy = self.shown_policy()
+        if not all((self.seed, *self.more_seeds)):
+            raise WalletError(WRONG_SEEDS, threshold=policy.threshold, found=0)
         places = {key: index for index, key in enumerate(policy.keys)}
         found = {places.get(keys.public_key_of(seed), -1): seed for seed in (self.seed, *self.more_seeds)}
         if -1 in found or len(found) != policy.threshold or len(self.more_seeds) + 1 != policy.threshold:

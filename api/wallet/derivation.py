@@ -6,7 +6,13 @@
 Coin type 7411 is our own choice and not registered in SLIP-0044. `p1..p6` are the first 186 bits of SHA-256(program id),
 31 bits a level, most significant first. So a restored wallet needs only the phrase and the chain's list of programs to find
 its accounts again, and no two programs see the same account of a fan: two programs with equal paths would need a collision
-of 186 bits, 2**93 work. A path has nine levels at most; hardware wallets take ten.
+of 186 bits, 2**93 work. A path has nine levels, or ten after a rotation; hardware wallets take ten.
+
+An account whose keys were changed to later ones of the same words has the path of its first key and one level more:
+
+    <path of the account> / rotation'           rotation counts from 1
+
+So the words alone find it: the chain tells the hash of the present policy, and the rotations are tried until one fits.
 
 A derived private key is the 32-byte Ed25519 seed itself.
 """
@@ -37,6 +43,9 @@ HARDENED: Final = 1 << LEVEL_BITS
 INDEX_MAX: Final = HARDENED - 1
 DEPTH_MAX: Final = 16
 """Far above our own nine levels; bounds the work that a path can ask for."""
+
+ROTATIONS_MAX: Final = 64
+"""How often the keys of one account can be changed to later ones of the same words; so many are tried to find the present one."""
 
 MASTER_SEED_BYTES_MIN: Final = 16
 MASTER_SEED_BYTES_MAX: Final = 64
@@ -73,6 +82,13 @@ def make_program_path(program: ProgramId) -> tuple[int, ...]:
     number = int.from_bytes(sha256(program).digest(), "big")
     shifts = (digest_bits - LEVEL_BITS * level for level in range(1, PROGRAM_LEVELS + 1))
     return (PURPOSE, COIN_TYPE, PROGRAM_ROLE, *((number >> shift) & INDEX_MAX for shift in shifts))
+
+
+def make_rotated_path(levels: Sequence[int], rotation: int) -> tuple[int, ...]:
+    """The path of an account's key after so many changes; 0 is the first key. Raises WalletError derivation.bad_path."""
+    rotated = tuple(levels) if rotation == 0 else (*levels, rotation)
+    _check_levels(rotated)
+    return rotated
 
 
 def format_path(levels: Iterable[int]) -> str:

@@ -13,9 +13,9 @@ from typing import Any, Final
 from api.wallet.builder import ChainFacts, Signer, build
 from api.wallet.client import Answer, Client
 from api.wallet.contests import NOT_YOURS, contest_of
-from api.wallet.derivation import derive_main_seed, derive_program_seed
 from api.wallet.enrolment import Invitation, JoinRequest, request_join
 from api.wallet.errors import ClientProblem, WalletError
+from api.wallet.key_book import KeyBook, Place, PresentKey
 from api.wallet.mnemonic import MasterSeed
 from api.wallet.receipts import check_receipt
 from api.wallet.request_signing import AccountSigner
@@ -32,7 +32,7 @@ from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.errors import Code
 from ledger.hashing import object_id
 from ledger.transaction import Payment, Prepaid, Sponsored, decode_transaction
-from ledger.transition import REPEATED
+from ledger.transition import REPEATED, WRONG_POLICY
 from ledger.types import (
     Address,
     Amount,
@@ -41,6 +41,7 @@ from ledger.types import (
     Height,
     HoldId,
     Points,
+    PrivateSeed,
     ProgramId,
     RewardId,
     Timestamp,
@@ -54,6 +55,11 @@ WRONG_CHAIN = Code(
 )
 NO_REWARD = Code(
     "wallet.no_reward", "the program offers no reward {reward}", "List them with `fansumer chain rewards`."
+)
+KEYS_CHANGED = Code(
+    "wallet.keys_changed",
+    "the account {address} is governed by the policy {policy_hash}, which is none of the keys that this wallet has for it",
+    "Open the wallet that holds its present keys; for an account of several keys name its treasury file with --wallet.",
 )
 
 
@@ -79,21 +85,34 @@ NEVER: Final = Timestamp(0)
 
 
 class Wallet:
-    """The accounts of one phrase, at one node. `account` numbers the main account that it acts as."""
+    """The accounts of one phrase, at one node. `account` numbers the main account that it acts as.
 
-    def __init__(self, master: MasterSeed, client: Client, *, account: int = 0) -> None:
-        self._master = master
+    `keys` tells what is known of changed keys; what is not known is found out when the node refuses a signature for it.
+    """
+
+    def __init__(self, master: MasterSeed, client: Client, *, account: int = 0, keys: KeyBook | None = None) -> None:
+        self.keys = KeyBook(master) if keys is None else keys
         self.client = client
-        self.main = Signer.of_seed(derive_main_seed(master, account))
+        self.main_place = Place(account)
+
+    @property
+    def main(self) -> Signer:
+        """The main account that it acts as, with its present key."""
+        return self.keys.signer(self.main_place)
 
     @cached_property
     def facts(self) -> ChainFacts:
         """The facts of the node's chain, asked for once."""
         return ChainFacts.of_answer(self.client.chain())
 
+    @property
+    def till_seed(self) -> PrivateSeed:
+        """The key that signs receipts: the first one, by which the chain knows a till. A stolen one is revoked, not changed."""
+        return self.keys.key_at(self.main_place, 0).seed
+
     def program_signer(self, program: ProgramId) -> Signer:
-        """The one account that this wallet shows to `program`."""
-        return Signer.of_seed(derive_program_seed(self._master, program))
+        """The one account that this wallet shows to `program`, with its present key."""
+        return self.keys.signer(Place(program=program))
 
     def owner(self, program: ProgramId) -> AccountSigner:
         """Signs requests for what belongs to the account for `program` alone."""
@@ -125,17 +144,36 @@ class Wallet:
         payment: Payment | None = None,
         cosigners: Sequence[Signer] = (),
     ) -> Sent:
-        """Build, sign and send one transaction. `payment` None: the author pays the exact least fee."""
-        raw = build(
-            self.facts,
-            kind,
-            payload,
-            author,
-            valid_from=self.next_height(),
-            cosigners=cosigners,
-            payment=payment,
-        )
-        return self.send_raw(raw)
+        """Build, sign and send one transaction. `payment` None: the author pays the exact least fee.
+
+        If the author's keys were changed meanwhile, the present one is looked for among the keys of this wallet. Raises
+        WalletError wallet.keys_changed where it is none of them.
+        """
+        options: dict[str, Any] = {"valid_from": self.next_height(), "cosigners": cosigners, "payment": payment}
+        try:
+            return self.send_raw(build(self.facts, kind, payload, author, **options))
+        except ClientProblem as problem:
+            if problem.code != WRONG_POLICY.name:
+                raise
+        present = self.find_present(author)
+        return self.send_raw(build(self.facts, kind, payload, present, **options))
+
+    def find_present(self, signer: Signer) -> Signer:
+        """An account of this wallet with the key that governs it now, as the node says. Raises WalletError wallet.keys_changed."""
+        text = self.address_text(signer.address)
+        policy_hash = Hash(bytes.fromhex(self.client.account(text)["policy_hash"] or signer.address.hex()))
+        place = next((place for place in self._places() if self.keys.address(place) == signer.address), None)
+        rotation = None if place is None else self.keys.find_rotation(place, policy_hash)
+        if place is None or rotation is None:
+            raise WalletError(KEYS_CHANGED, address=text, policy_hash=policy_hash.hex())
+        self.keys.note(place, PresentKey(rotation, self.keys.present_key(place).adopted))
+        return self.keys.signer(place)
+
+    def _places(self) -> Iterator[Place]:
+        """The main account that it acts as, and the accounts for all programs that the node knows."""
+        yield self.main_place
+        for program in self.client.every(self.client.programs):
+            yield Place(program=ProgramId(bytes.fromhex(program["id"])))
 
     def send_raw(self, raw: bytes) -> Sent:
         """Send finished bytes. That they stand in a block already, after a request was sent again, is what was wanted."""

@@ -60,7 +60,7 @@ def test_two_params_are_two_chains() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"kinds": (*PARAMS.kinds, "zzz")}, {"kinds": ("account.recover",)}, {"upgrades": (("zzz", 5),)}]
+    "changes", [{"kinds": (*PARAMS.kinds, "zzz")}, {"kinds": ("account.close",)}, {"upgrades": (("zzz", 5),)}]
 )
 def test_params_that_name_an_unknown_kind_have_no_genesis(changes: dict[str, Any]) -> None:
     params = replace(PARAMS, **changes)

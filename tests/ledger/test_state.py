@@ -61,13 +61,13 @@ ITEM = DueItem("toy", bytes(32), 0)
 
 def test_a_record_survives_a_round_trip() -> None:
     value = encode_record(key_of(1), account(5))
-    assert value == pack((5, b"", 0))
-    assert decode_record(key_of(1), (5, b"", 0)) == account(5)
+    assert value == pack((5, b"", 0, False))
+    assert decode_record(key_of(1), (5, b"", 0, False)) == account(5)
 
 
 def test_leaves_are_of_the_canonical_pairs() -> None:
-    value = pack((5, b"", 0))
-    assert record_leaf(key_of(1), value) == leaf_hash(pack((key_of(1), (5, b"", 0))))
+    value = pack((5, b"", 0, False))
+    assert record_leaf(key_of(1), value) == leaf_hash(pack((key_of(1), (5, b"", 0, False))))
     assert free_leaf(Slot(7)) == leaf_hash(pack((FREE_SLOT(b""), 7)))
     assert content(key_of(1), account(5)).leaf() == record_leaf(key_of(1), value)
     assert SlotContent(RecordKey(b""), b"", Slot(7)).leaf() == free_leaf(Slot(7))
@@ -102,7 +102,7 @@ def test_an_overlay_reads_through_and_leaves_the_base_alone() -> None:
     view.delete(key_of(1))
     assert view.get(key_of(1)) is None
     assert base.record(key_of(1)) == account(1)
-    assert view.stored(key_of(1)) == Stored(Slot(0), pack((1, b"", 0)), account(1))
+    assert view.stored(key_of(1)) == Stored(Slot(0), pack((1, b"", 0, False)), account(1))
 
 
 def test_deleting_what_is_not_there_is_a_broken_invariant() -> None:

@@ -37,10 +37,20 @@ from node.proofs import (
 )
 from tests.node.lives import live
 from tests.node.stored_chain import StoredScenario, StoredShop
+from tests.support.guarded import guard, guardianship_of
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, OWNER
 
 pytestmark = pytest.mark.usefixtures("database")
+
+
+def test_the_proof_of_a_guarded_account_shows_who_may_recover_it(tmp_path: Path) -> None:
+    shop = StoredShop(tmp_path / "chain.sqlite")
+    guard(shop.chain)
+    report = check_proof(make_account_proof(shop.store.chain, FAN.address), shop.store.chain.chain_id)
+    records = [shown.record for shown in report.shown if isinstance(shown, ShownRecord)]
+    assert records == [shop.chain.record(account_key(FAN.address)), guardianship_of(shop.chain)]
+    shop.store.close()
 
 
 def test_everything_of_a_life_can_be_proved(tmp_path: Path) -> None:

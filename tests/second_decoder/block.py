@@ -109,7 +109,7 @@ def genesis_slots(params: dict) -> Slots:
     slots.put(0, (b"0", write_value(b"0", record)))
     for index, item in enumerate(params["allocations"]):
         key = b"A" + item["address"]
-        fields = {"balance": item["amount"], "policy_hash": b"", "deposit": 0}
+        fields = {"balance": item["amount"], "policy_hash": b"", "deposit": 0, "is_guarded": False}
         slots.put(index + 1, (key, write_value(key, fields)))
     return slots
 

@@ -5,7 +5,7 @@ The rules of the kinds are not done again here; what a block writes is given, an
 
 from copy import deepcopy
 
-from tests.second_decoder import contests
+from tests.second_decoder import contests, guardians
 from tests.second_decoder.block import (
     check_payees,
     genesis_block,
@@ -115,6 +115,7 @@ class Chain:
         for key, value in self.state().items():
             if key[:1] == b"A":
                 policies[key[1:]] = read_value(key, value)["policy_hash"] or key[1:]
+        policies |= guardians.policies_in_force(self.state(), self.clock.time, height)
         for transaction in block["transactions"]:
             body = transaction["body"]
             assert 0 <= body["valid_until"] - body["valid_from"] < self.params["validity_blocks_max"]
@@ -287,6 +288,8 @@ class Chain:
         after = {key: value for key, (_, value) in after_slots.records().items()}
         self.check_made(block, after)
         self.check_reward(block, after)
+        rate = self.params["fee_rate_min"]
+        guardians.check_guardians(block, self.state(), after, self.clock.time, rate, self.params["record_deposit"])
         batches = self.check_batches(block, after)
         self.check_contests(block, after)
         before, undo = deepcopy(self.slots), undo_of(self.slots, list(changed))

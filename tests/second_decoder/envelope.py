@@ -89,9 +89,14 @@ def check_codes(codes: list[dict]) -> None:
 
 
 def check_payload(kind: str, payload: dict) -> None:
-    """The kinds' own checks of what shapes cannot say: ACC-4, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16."""
+    """The kinds' own checks of what shapes cannot say: ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16."""
     if kind == "account.set_policy":
         check_policy(payload["policy"])
+    if kind == "account.set_guardians":
+        for guardians in payload["guardians"]:
+            addresses = guardians["addresses"]
+            if any(left >= right for left, right in pairwise(addresses)) or guardians["threshold"] > len(addresses):
+                raise Fault("guardians.invalid")
     if kind in ("program.create", "program.update"):
         check_terms(payload["terms"])
     if kind == "earn.contest" and payload["claim"]["is"] == "WrongPoints":

@@ -16,6 +16,10 @@ SHAPES = {
     # ACC-1, ENV-3
     "policy": "[threshold: int 1..16, keys: list 1..16 of bytes 32]",
     "witness": "[policy: policy, signatures: list 1..16 of [key_index: int 0..15, signature: bytes 64]]",
+    # ACC-5
+    "guardians": "[threshold: int 1..16, addresses: list 1..16 of id, delay_days: int 1..365]",
+    "recovery": """[policy_hash: id, started_at: int 0..2^40, effective_at: int 0..2^40, effective_height: int 0..2^32-1,
+                    expires_at: int 0..2^40, expires_height: int 0..2^32-1]""",
     # ENV-2
     "payment": "one of: 0 OwnFee[fee: int 0..M], 1 Sponsored[program: id], 2 Prepaid[]",
     # BLK-1
@@ -93,6 +97,8 @@ SHAPES = {
 NAMED = {
     "policy": "Policy",
     "witness": "Witness",
+    "guardians": "Guardians",
+    "recovery": "Recovery",
     "commitment": "Commitment",
     "allocation": "Allocation",
     "params": "Params",
@@ -122,6 +128,10 @@ KIND_SHAPES = {
         False,
     ),
     "account.set_policy": ("[policy: policy]", 1, 1, 0, False),
+    # ACC-6, ACC-7, ACC-8
+    "account.set_guardians": ("[guardians: list 0..1 of guardians]", 3, 2, 0, False),
+    "account.recover": ("[account: id, policy_hash: id]", 5, 0, 0, False),
+    "account.cancel_recovery": ("[policy_hash: id]", 1, 0, 0, True),
     # LOY-1, LOY-3, LOY-4, LOY-5, LOY-7, LOY-11
     "program.create": (
         "[name: text 1..64, unit: text 1..16, decimals: int 0..8, offset_minutes: int -1439..1439, terms: terms]",
@@ -188,7 +198,7 @@ RECORD_SHAPES = {
         """[slot_count: int 1..M, free_head: int 0..M, due_sequence: int 0..M, emitted: int 0..M, accounts: int 0..M,
             pools: int 0..M, locked: int 0..M, escrow: int 0..M, maturing: int 0..M]""",
     ),
-    "A": ("Account", "address:id", "[balance: int 0..M, policy_hash: id?, deposit: int 0..M]"),
+    "A": ("Account", "address:id", "[balance: int 0..M, policy_hash: id?, deposit: int 0..M, is_guarded: bool]"),
     "B": (
         "Program",
         "program:id",
@@ -255,6 +265,13 @@ RECORD_SHAPES = {
     "Q": ("DueItem", "due_time:be8 sequence:be8", "[kind: text 1..32, subject: id, number: int 0..M]"),
     "R": ("Maturing", "height:be4", "[payees]"),
     "T": ("Terms", "program:id version:be4", "terms"),
+    "U": (
+        "Guardianship",
+        "address:id",
+        """[payer, deposit, prepaid, guardians,
+            approvals: list 0..16 of [place: int 0..15, policy_hash: id, time: int 0..2^40],
+            failures: int 0..2^31-1, not_before: int 0..2^40, recovery: list 0..1 of recovery]""",
+    ),
     "W": (
         "Reward",
         "program:id reward:id",
@@ -278,6 +295,8 @@ for key, text in SHAPES.items():
 BODY: Any = shape_of(BODY_SHAPE, KNOWN, "Body")
 PAYLOADS: dict[str, Any] = {kind: shape_of(parts[0], KNOWN) for kind, parts in KIND_SHAPES.items()}
 COSTS = {kind: parts[1:4] for kind, parts in KIND_SHAPES.items()}
+# ACC-5: the kinds that wait while guardians recover their author.
+WAITS = {"transfer", "pledge", "account.set_policy", "account.set_guardians"}
 EXITS = {kind for kind, parts in KIND_SHAPES.items() if parts[4]}
 RECORDS: dict[str, tuple[str, Any]] = {
     first: (table, shape_of(value, KNOWN)) for first, (table, _, value) in RECORD_SHAPES.items()

@@ -73,7 +73,7 @@ def bucket_sums(tables: dict) -> dict[str, int]:
 
 
 def check_invariants(slots: Slots, emission: int) -> None:
-    """INV-2 to INV-5, INV-9, and that the free list holds the free slots (STA-2, STA-4)."""
+    """INV-2 to INV-5, INV-9, INV-10, and that the free list holds the free slots (STA-2, STA-4)."""
     tables = tables_of(slots)
     chain = tables["ChainRecord"][0][1]
     assert chain["slot_count"] == len(slots.content)
@@ -81,6 +81,8 @@ def check_invariants(slots: Slots, emission: int) -> None:
     assert sorted(slots.free_list(chain["free_head"])) == sorted(free)
     assert {name: chain[name] for name in BUCKETS} == bucket_sums(tables)
     assert chain["emitted"] == emission == sum(chain[name] for name in BUCKETS)
+    guarded = {parts["address"] for parts, account in tables["Account"] if account["is_guarded"]}
+    assert guarded == {parts["address"] for parts, _ in tables.get("Guardianship", [])}
     for parts, books in tables.get("Books", []):
         program = parts["program"]
         places = ("pending", "available", "held", "escrowed", "redeemed", "expired", "reversed")

@@ -8,8 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ledger.domains.accounts.cancel_recovery import CancelRecovery
+from ledger.domains.accounts.recover import Recover
+from ledger.domains.accounts.recovery import policy_in_force
+from ledger.domains.accounts.set_guardians import SetGuardians
 from ledger.domains.accounts.set_policy import SetPolicy
-from ledger.domains.accounts.state import account_key
+from ledger.domains.accounts.state import GUARDIANSHIPS, Guardians, account_key, guardianship_key
 from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.consent_revoke import ConsentRevoke
@@ -97,6 +101,10 @@ class RandomLife:
             self._update_program,
             self._change_till,
             self._change_keys,
+            self._name_guardians,
+            self._recover,
+            self._recover,
+            self._cancel_recovery,
             self._transfer,
             self._transfer,
             self._send_again,
@@ -129,7 +137,11 @@ class RandomLife:
     def _signer(self, person: Signer) -> Signer:
         """Who signs for an account now."""
         account = self.chain.record(account_key(person.address))
-        changed = None if account is None else KEYS.get(account.policy_hash)
+        if account is None:
+            return person
+        guardianship = self.chain.record(guardianship_key(person.address))
+        context = self.chain.context
+        changed = KEYS.get(policy_in_force(person.address, account, guardianship, context.time, context.height))
         return person if changed is None else person.governed_by(changed)
 
     def _person(self) -> Signer:
@@ -231,6 +243,29 @@ class RandomLife:
         person = self._person()
         policy = self.rng.choice([key.policy for key in KEYS.values()])
         self._offer("account.set_policy", SetPolicy(policy), person)
+
+    def _name_guardians(self) -> None:
+        person, count = self._person(), self.rng.randrange(3)
+        others = [other.address for other in PEOPLE if other is not person]
+        named = tuple(sorted(self.rng.sample(others, count)))
+        guardians = (Guardians(self.rng.randrange(1, count + 1), named, 1),) if named else ()
+        self._offer("account.set_guardians", SetGuardians(guardians), person)
+
+    def _recover(self) -> None:
+        found = self._pick(GUARDIANSHIPS.prefix)
+        if found is not None:
+            addresses = self.chain.record(guardianship_key(Address(found))).guardians.addresses
+            chosen = self.rng.choice(addresses)
+            guardian = next(person for person in PEOPLE if person.address == chosen)
+            keys = self.rng.choice(sorted(KEYS)[:2])
+            self._offer("account.recover", Recover(Address(found), keys), guardian)
+
+    def _cancel_recovery(self) -> None:
+        found = self._pick(GUARDIANSHIPS.prefix)
+        record = None if found is None else self.chain.record(guardianship_key(Address(found)))
+        if record is not None and record.recovery and self.rng.random() < 0.4:
+            person = next(person for person in PEOPLE if person.address == found)
+            self._offer("account.cancel_recovery", CancelRecovery(record.recovery[0].policy_hash), person, Prepaid())
 
     def _transfer(self) -> None:
         to = self.rng.choice((ToAccount(self._person().address), ToPool(self.shop.program)))

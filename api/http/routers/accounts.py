@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.http.account_keys import show_keys
 from api.http.deps import AddressText, Services, program_test, services_of
 from api.http.openapi import answers
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
-from api.http.rendering import json_response, show_time
+from api.http.rendering import Renderer, json_response, show_time
 from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.accounts import AccountAnswer, HistoryAnswer
 from api.http.standing import show_standing
@@ -30,6 +31,10 @@ router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 @router.get("/{address}", summary="What an account has", responses=answers(AccountAnswer))
 async def read_account(request: Request, address: AddressText) -> Response:
     """Coin, and for each program that it joined: points pending, available and held, the next expiry, and the lots.
+
+    And whose keys sign for it: `policy_hash` is that of the policy in force for the next block, also where guardians have
+    recovered the account; `guardians` are those who may, with what they have said so far; `recovery` is one that waits, is in
+    force, or has lapsed.
 
     An account that nobody has used is empty, not unknown.
     """
@@ -51,10 +56,10 @@ def _answer_account(request: Request, text: str) -> Response:
     services = services_of(request)
     address = services.renderer.parse_address(text)
     with services.reader.snapshot() as view:
-        return json_response(_show_account(view, address, text.lower()))
+        return json_response(_show_account(services.renderer, view, address, text.lower()))
 
 
-def _show_account(view: Snapshot, address: Address, text: str) -> dict[str, Any]:
+def _show_account(renderer: Renderer, view: Snapshot, address: Address, text: str) -> dict[str, Any]:
     """`text` is the address as it was asked for: writing it anew would take longer than all the rest."""
     tip = view.tip()
     account: Account = view.record(account_key(address)) or NO_ACCOUNT
@@ -67,7 +72,7 @@ def _show_account(view: Snapshot, address: Address, text: str) -> dict[str, Any]
         "address": text,
         "height": tip.height,
         "coin": account.balance,
-        "policy_hash": account.policy_hash.hex() or None,
+        **show_keys(renderer, view, address, account, tip),
         "programs": [
             _show_membership(view, found, tip.header.time, held[found.program_id])
             for found in memberships[:PROGRAMS_MAX]
@@ -141,7 +146,8 @@ def show_history_row(services: Services, row: HistoryRow, is_program: Any) -> di
 async def read_account_proof(request: Request, address: AddressText, trust: Trust = None) -> Response:
     """The account's record in the latest state with the path to its block's work; `fansumer proof check` reads it.
 
-    It shows coin. An account's points are with its program: `/v1/programs/{program}/members/{address}/proof`.
+    It shows coin, and who may recover the account.
+    An account's points are with its program: `/v1/programs/{program}/members/{address}/proof`.
     """
     services = services_of(request)
     account = services.renderer.parse_address(address)

@@ -34,13 +34,83 @@ class Membership(Standing):
     }
 
 
+class Approval(Answer):
+    """A guardian's word that still counts: the account shall be governed by this policy; of one key, it has `new_address`."""
+
+    guardian: str
+    policy_hash: str
+    new_address: str
+    time: int
+    date: str
+
+    EXAMPLE: ClassVar[Example] = {
+        "guardian": EXAMPLE_ADDRESS,
+        "policy_hash": EXAMPLE_ID,
+        "new_address": EXAMPLE_ADDRESS,
+        "time": EXAMPLE_TIME,
+        "date": EXAMPLE_DATE,
+    }
+
+
+class GuardiansAnswer(Answer):
+    """`threshold` of `addresses` may recover the account, `delay_days` after they agreed, and not before `not_before`."""
+
+    threshold: int
+    addresses: list[str]
+    delay_days: int
+    approvals: list[Approval]
+    failures: int
+    not_before: int | None
+    not_before_date: str | None
+
+    EXAMPLE: ClassVar[Example] = {
+        "threshold": 1,
+        "addresses": [EXAMPLE_ADDRESS],
+        "delay_days": 7,
+        "approvals": [Approval.EXAMPLE],
+        "failures": 0,
+        "not_before": None,
+        "not_before_date": None,
+    }
+
+
+class RecoveryAnswer(Answer):
+    """What the guardians agreed on: `phase` is waiting, in_force or lapsed, as the next block will see it."""
+
+    phase: str
+    policy_hash: str
+    new_address: str
+    started_at: int
+    effective_at: int
+    effective_date: str
+    effective_height: int
+    expires_at: int
+    expires_date: str
+    expires_height: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "phase": "waiting",
+        "policy_hash": EXAMPLE_ID,
+        "new_address": EXAMPLE_ADDRESS,
+        "started_at": EXAMPLE_TIME,
+        "effective_at": EXAMPLE_TIME,
+        "effective_date": EXAMPLE_DATE,
+        "effective_height": 1_600,
+        "expires_at": EXAMPLE_TIME,
+        "expires_date": EXAMPLE_DATE,
+        "expires_height": 1_744,
+    }
+
+
 class AccountAnswer(Answer):
-    """What an account has at `height`. `policy_hash` is set once its keys were changed."""
+    """What an account has at `height`. `policy_hash` is set once its keys were changed; else the address says whose they are."""
 
     address: str
     height: int
     coin: int
     policy_hash: str | None
+    guardians: GuardiansAnswer | None
+    recovery: RecoveryAnswer | None
     programs: list[Membership]
     programs_complete: bool
 
@@ -49,6 +119,8 @@ class AccountAnswer(Answer):
         "height": 1_440,
         "coin": 250_000,
         "policy_hash": None,
+        "guardians": GuardiansAnswer.EXAMPLE,
+        "recovery": None,
         "programs": [Membership.EXAMPLE],
         "programs_complete": True,
     }

@@ -1,16 +1,16 @@
 """`account.set_policy`: other keys sign for the account from now on; its address stays (spec ACC-4)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
-from ledger.coin import lock_deposit
-from ledger.domains.accounts.state import Account, account_key, load_account, save_account
+from ledger.domains.accounts.recovery import keep_account, subjects_of
+from ledger.domains.accounts.state import account_key, save_account
 from ledger.events import Event, declare_event
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.policy import Policy
 from ledger.schema import Struct, identifier
 from ledger.state import RuleView
-from ledger.types import Address, Amount, Hash, RecordKey
+from ledger.types import Address, Hash, RecordKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class PolicyChanged(Event):
     policy_hash: Annotated[Hash, identifier()]
 
     def subjects(self) -> tuple[bytes, ...]:
-        return (self.account,)
+        return subjects_of(self.account, self.policy_hash)
 
 
 def check(payload: SetPolicy) -> None:
@@ -41,13 +41,11 @@ def check(payload: SetPolicy) -> None:
 def apply(view: RuleView, call: Call, payload: SetPolicy, context: Context) -> tuple[str, ...]:
     """Codes: `coin.insufficient` or `coin.pool_insufficient`, for the deposit of the first change.
 
-    The record of a changed policy stays for good, and so does that deposit.
+    The record of a changed policy stays for good, and so does that deposit. Guardians stay, too: who has stolen the keys
+    and changes them has not shaken off who may recover the account.
     """
-    changed_before = bool(load_account(view, call.author).policy_hash)
-    deposit = Amount(0) if changed_before else lock_deposit(view, call, context)
-    account = load_account(view, call.author)
-    changed = Account(account.balance, payload.policy.hash, Amount(account.deposit + deposit))
-    save_account(view, call.author, changed)
+    account = keep_account(view, call, context)
+    save_account(view, call.author, replace(account, policy_hash=payload.policy.hash))
     view.emit(PolicyChanged(call.author, payload.policy.hash))
     return (APPLIED,)
 
@@ -70,4 +68,5 @@ SET_POLICY = Kind(
     cost=cost,
     reads=reads,
     check=check,
+    waits_for_recovery=True,
 )

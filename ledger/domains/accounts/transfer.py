@@ -93,4 +93,12 @@ def reads(author: Address, payload: Transfer) -> tuple[RecordKey, ...]:
     return (account_key(author), other)
 
 
-TRANSFER = Kind(name="transfer", anchor="ACC-3", payload=Struct(Transfer), apply=apply, cost=cost, reads=reads)
+TRANSFER = Kind(
+    name="transfer",
+    anchor="ACC-3",
+    payload=Struct(Transfer),
+    apply=apply,
+    cost=cost,
+    reads=reads,
+    waits_for_recovery=True,
+)

@@ -133,4 +133,12 @@ def reads(author: Address, payload: PledgeMake) -> tuple[RecordKey, ...]:
     return (campaign_key(payload.campaign), account_key(author))
 
 
-PLEDGE = Kind(name="pledge", anchor="CRF-2", payload=Struct(PledgeMake), apply=apply, cost=cost, reads=reads)
+PLEDGE = Kind(
+    name="pledge",
+    anchor="CRF-2",
+    payload=Struct(PledgeMake),
+    apply=apply,
+    cost=cost,
+    reads=reads,
+    waits_for_recovery=True,
+)

@@ -14,15 +14,22 @@ from api.cli.proof_words import (
     tell_report,
     time_text,
 )
-from ledger.domains.accounts.state import Account, account_key
+from ledger.domains.accounts.state import (
+    Account,
+    Guardians,
+    Guardianship,
+    Recovery,
+    account_key,
+    guardianship_key,
+)
 from ledger.domains.consent.state import Consent, consent_key
 from ledger.domains.loyalty.state import NEVER, Lot, Member, Program, member_key, program_key
 from ledger.genesis import make_genesis
 from ledger.networks import NETWORKS
 from ledger.proofs import ProofReport, ShownRecord, ShownTransaction, check_proof, measure_proof, read_proof
-from ledger.types import Address, Amount, Day, Hash, ProgramId, RecordKey, Timestamp
+from ledger.types import Address, Amount, Day, Hash, Height, ProgramId, RecordKey, Timestamp
 from tests.ledger.test_proof_bytes import PROOFS
-from tests.support.shop import FAN
+from tests.support.shop import FAN, FRIEND
 
 PROGRAM = Program(Address(bytes(32)), b"", Amount(0), "Shop\x1b[31m", "pt", 2, 0, ((1, 0),))
 PROOF = read_proof(PROOFS["account"])
@@ -109,6 +116,26 @@ def test_accounts_of_a_known_network_have_their_text() -> None:
     told = tell(ShownRecord(account_key(FAN.address), "Account", account), chain_id=chain_id)
     assert "account dfan1" in told
     assert "keys          changed" in told
+
+
+def test_guardians_and_what_they_said() -> None:
+    guardians = Guardians(1, (FRIEND.address,), 1)
+    recovery = Recovery(Hash(bytes(32)), Timestamp(1), Timestamp(2), Height(7), Timestamp(9), Height(8))
+    words = ((0, Hash(bytes(32)), Timestamp(5)),)
+    record = Guardianship(b"", Amount(0), Amount(0), guardians, words, 2, Timestamp(86_400), (recovery,))
+    told = tell(ShownRecord(guardianship_key(FAN.address), "Guardianship", record))
+    assert "needed        1 of 1, and 1 day of waiting" in told
+    assert f"said          {FRIEND.address.hex()}" in told
+    assert "in force      from the later of 1970-01-01T00:00:02Z and block 7" in told
+    assert "lapses        unless the account signs before the later of 1970-01-01T00:00:09Z and block 8" in told
+    assert "cool-down     until 1970-01-02T00:00:00Z, after 2 that failed" in told
+    quiet = replace(
+        record, guardians=replace(guardians, delay_days=3), approvals=(), not_before=Timestamp(0), recovery=()
+    )
+    told = tell(ShownRecord(guardianship_key(FAN.address), "Guardianship", quiet))
+    assert "3 days" in told and "cool-down" not in told
+    account = Account(Amount(7), Hash(b""), Amount(0), True)
+    assert "guardians     " in tell(ShownRecord(account_key(FAN.address), "Account", account))
 
 
 def test_what_is_taken_for_granted_depends_on_what_is_trusted() -> None:

@@ -18,7 +18,7 @@ BOARD = Signer.named("board", threshold=2, keys_count=3)
 def test_other_keys_sign_from_here_on_and_the_address_stays(chain: Scenario) -> None:
     chain.send("account.set_policy", SetPolicy(BOARD.policy), author=FAN)
     assert chain.events == (PolicyChanged(FAN.address, BOARD.policy.hash),)
-    assert chain.events[0].subjects() == (FAN.address,)
+    assert chain.events[0].subjects() == (FAN.address, BOARD.policy.hash)
     account = chain.record(account_key(FAN.address))
     assert account.policy_hash == BOARD.policy.hash
     assert account.deposit == chain.params.record_deposit == chain.state.chain.locked
