@@ -167,12 +167,14 @@ def without_half_characters(body: dict[str, Any]) -> Any:
 
 
 def make_real(case: schemathesis.Case, world: HttpWorld) -> schemathesis.Case:
-    """Put what is real into a case that keeps to the document. What is chosen depends on the case alone."""
+    """Put what is real into a case that keeps to the document. What is chosen depends on the case and on its turn,
+    so that an operation without parameters is not left as it was drawn each time.
+    """
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return case
     if isinstance(case.body, dict):
         case.body = without_half_characters(case.body)
-    random = Random(repr((case.operation.label, case.path_parameters, case.query, case.body)))
+    random = Random(repr((case.operation.label, case.path_parameters, case.query, case.body, next(world.nonces))))
     if random.random() < REAL_PARAMETERS_SHARE:
         for container in (case.path_parameters, case.query):
             for name in sorted(set(container) & set(PARAMETERS)):
