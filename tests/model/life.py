@@ -134,7 +134,7 @@ class Life:
 
     def chance(self, percent: int) -> bool:
         """Whether something happens."""
-        return self.choose.number(1, 100) <= percent
+        return self.choose.number(1, 100) > 100 - percent
 
     def some(self, likely: Sequence[Item], anything: Sequence[Item], percent: int = 88) -> Item:
         """One of the likely ones, now and then any. Where none is likely, there is mostly nothing to do: `Idle`."""

@@ -13,20 +13,20 @@ def _rules(choose: Chooser) -> tuple[tuple[Any, ...], ...]:
     rules: list[tuple[Any, ...]] = [
         (0, choose.choice((1, 1, 2, 5, 10)), choose.choice((1, 7, 10, 100))) for _ in range(choose.choice((1, 1, 2, 3)))
     ]
-    if choose.number(1, 4) == 1:
+    if choose.number(1, 4) == 4:
         rules.append((1, choose.choice((1, 100, 500))))
-    if choose.number(1, 4) == 1:
+    if choose.number(1, 4) == 4:
         rules.append((2, choose.choice((1, 50, 1_000))))
-    if choose.number(1, 3) == 1:
+    if choose.number(1, 3) == 3:
         rules.append((3, choose.choice(("bread", "milk")), choose.choice((1, 3)), choose.choice((1, 10))))
-    if choose.number(1, 4) == 1:
+    if choose.number(1, 4) == 4:
         rules.append((4, choose.choice((5, 50)), choose.choice((1, 100)), choose.choice((0, 60, 3_600, 86_400))))
-    if choose.number(1, 3) == 1:
+    if choose.number(1, 3) == 3:
         from_day = choose.choice((0, 0, 20_450, 20_454))
         until_day = choose.choice((2**31 - 1, 2**31 - 1, 20_460, from_day))
         hours = choose.choice(((0, 1_440), (0, 1_440), (0, 720), (600, 601), (720, 720)))
         rules.append((5, from_day, until_day, choose.choice((127, 127, 31, 96)), *hours, *choose.choice(RATIOS)))
-    if choose.number(1, 3) == 1:
+    if choose.number(1, 3) == 3:
         rules.append((7, choose.choice((1, 100, 1_000)), choose.number(0, 1) == 1))
     return tuple(rules)
 
@@ -52,17 +52,17 @@ def _with_tiers(choose: Chooser, terms: Terms) -> Terms:
     """The terms with tiers, and with multipliers for them."""
     count = choose.choice((0, 0, 1, 2, 3))
     thresholds = sorted(choose.choice((1, 30, 100, 400, 1_000)) for _ in range(count))
-    if choose.number(1, 12) > 1:
+    if choose.number(1, 12) < 12:
         thresholds = sorted(set(thresholds))
     tiers = tuple((f"tier {place}", threshold) for place, threshold in enumerate(thresholds))
-    days = choose.choice((28, 28, 90, 366)) if tiers or choose.number(1, 20) == 1 else 0
+    days = choose.choice((28, 28, 90, 366)) if tiers or choose.number(1, 20) == 20 else 0
     multipliers = [
         (6, tier, *choose.choice(RATIOS))
         for tier in range(1, len(tiers) + choose.choice((1, 1, 1, 1, 2)))
         if choose.number(0, 1)
     ]
-    anchor = choose.choice((0, 0, max(days - 1, 0), days if choose.number(1, 10) == 1 else 0))
-    grace = choose.choice((0, 0, days // 2, days, days + 1 if choose.number(1, 10) == 1 else 0))
+    anchor = choose.choice((0, 0, max(days - 1, 0), days if choose.number(1, 10) == 10 else 0))
+    grace = choose.choice((0, 0, days // 2, days, days + 1 if choose.number(1, 10) == 10 else 0))
     return terms._replace(
         rules=(*(rule for rule in terms.rules if rule[0] != 6), *multipliers),
         tiers=tiers,
@@ -100,17 +100,27 @@ def draw_terms(choose: Chooser, fee_rate_min: int) -> Terms:
         notice_days=choose.choice((0, 1, 10)),
         sponsor=_sponsor(choose, fee_rate_min),
     )
-    return _with_tiers(choose, terms) if choose.number(1, 2) == 1 else terms
+    return _with_tiers(choose, terms) if choose.number(1, 2) == 2 else terms
 
 
 def friendly_terms(choose: Chooser, fee_rate_min: int) -> Terms:
     """Terms under which much can happen: what a life begins with."""
     terms = draw_terms(choose, fee_rate_min)
-    while not terms_are_sound(terms):
-        terms = draw_terms(choose, fee_rate_min)
-    expiry = choose.choice((terms.expiry, (0,), (1, 15), (1, 15), (1, 30), (1, 365), (2, 12, 31, 1), (3, 30)))
+    if not terms_are_sound(terms):
+        terms = terms._replace(
+            rules=((0, 1, 1),),
+            return_window_days=0,
+            period_anchor_day=0,
+            expiry=(0,),
+            tiers=(),
+            tier_period_days=0,
+            tier_anchor_day=0,
+            tier_grace_days=0,
+        )
+    usual: list[tuple[int, ...]] = [(1, 15), (1, 15), (1, 30), (1, 365), (2, 12, 31, 1), (3, 30), (0,)]
+    expiry = choose.choice([*usual, terms.expiry])
     terms = terms._replace(
-        expiry=expiry if expiry[0] in (0, 2) or expiry[1] > terms.activation_delay_days else (0,),
+        expiry=expiry if expiry[0] in (0, 2) or expiry[-1] > terms.activation_delay_days else (0,),
         issuance_cap=choose.choice((3_000, 10**6, 10**9)),
         sponsor=Sponsor(fee_rate_min, 10**8, 10**9, 10**10),
     )
@@ -125,7 +135,7 @@ def changed_terms(choose: Chooser, terms: Terms, fee_rate_min: int) -> Terms:
     for _ in range(choose.choice((1, 1, 2))):
         name = choose.choice((*Terms._fields, "sponsor", "issuance_cap", "issuance_cap"))
         value: Any = getattr(other, name)
-        if name == "rules" and choose.number(1, 2) == 1:
+        if name == "rules" and choose.number(1, 2) == 2:
             value = tuple((0, rule[1] + 1, rule[2]) if rule[0] == 0 else rule for rule in changed.rules)
         if name.startswith("tier"):
             changed = _with_tiers(choose, changed)
