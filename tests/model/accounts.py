@@ -42,7 +42,7 @@ def set_policy(model: Model, call: Call, payload: tuple) -> list[str]:
     """ACC-4."""
     (policy,) = payload
     before = model.accounts.get(call.author)
-    if before is None or before.policy_hash == b"":
+    if before is None or before.deposit == 0:
         model.take(call.payer, model.record_deposit)
         account = model.accounts.get(call.author, Account(0, b"", 0))
         model.accounts[call.author] = account._replace(deposit=account.deposit + model.record_deposit)

@@ -34,6 +34,7 @@ class Account(NamedTuple):
     balance: int
     policy_hash: bytes
     deposit: int
+    is_guarded: bool = False
 
 
 class Program(NamedTuple):
