@@ -4,8 +4,8 @@ from typing import Any
 
 from api.http.rendering import show_day
 from ledger.domains.loyalty.points import usable_points
-from ledger.domains.loyalty.state import NEVER, Lot, Member
-from ledger.types import Day, Points
+from ledger.domains.loyalty.state import NEVER, Lot, Member, Program
+from ledger.types import Day, Points, Timestamp
 
 
 def pending_points(lots: tuple[Lot, ...], today: Day) -> Points:
@@ -45,5 +45,14 @@ def show_standing(member: Member, today: Day, held: int) -> dict[str, Any]:
         "joined_at": member.joined_at,
         "left_at": member.left_at or None,
         "entries": member.entries,
+        "gives_back_from_all": member.gives_back_from_all,
         "lots": [show_lot(lot) for lot in lots],
     }
+
+
+def show_sunset(program: Program, now: Timestamp) -> dict[str, Any] | None:
+    """When a program's earning and redeeming end, and how far it is; None while no end is announced."""
+    if not program.sunset_at:
+        return None
+    state = "closed" if program.has_closed(now) else "winding_down" if program.has_ended(now) else "announced"
+    return {"state": state, "sunset_at": program.sunset_at, "closes_at": program.closes_at}

@@ -15,6 +15,7 @@ import stamina
 
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
+from api.wallet.program_pages import PAGE_LIMIT, Answer, ProgramPages
 from ledger.codec import Packable, pack, unpack
 from ledger.errors import Code, Malformed
 from ledger.params import BLOCK_BYTES_MAX
@@ -27,7 +28,6 @@ RETRY_SECONDS_MAX: Final = 45.0
 PAUSE_SECONDS_MAX: Final = 5.0
 REQUEST_SECONDS_MAX: Final = 20.0
 POLL_SECONDS: Final = 0.5
-PAGE_LIMIT: Final = 100
 MSGPACK: Final = "application/msgpack"
 RAW_LIMIT: Final = 200
 RAW_BYTES_MAX: Final = 4 * 2**20 + BLOCK_BYTES_MAX
@@ -55,7 +55,6 @@ WAITED_TOO_LONG = Code(
 )
 DROPPED = Code("client.dropped", "the node dropped the transaction {txid}", "Build it again, if it is still wanted.")
 
-Answer = Mapping[str, Any]
 SignRequest = Callable[[httpx2.Request], None]
 """Adds an account's signature to a request (`api.wallet.request_signing.AccountSigner`); each attempt is signed anew."""
 
@@ -76,7 +75,7 @@ def _pause_before_retry(fault: Exception) -> bool | float:
     return isinstance(fault, httpx2.TransportError) and not isinstance(fault, httpx2.UnsupportedProtocol)
 
 
-class Client:
+class Client(ProgramPages):
     """A node's API. Use it as a context manager, or `close` it.
 
     `http` replaces the connection (a test's transport, a connection with other limits); `sleep` and `clock` are for waiting.

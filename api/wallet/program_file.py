@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from api.wallet.errors import WalletError
 from ledger.domains.loyalty.program_create import ProgramCreate
+from ledger.domains.loyalty.referral_bonus import NO_BONUS, ReferralBonus
 from ledger.domains.loyalty.state import (
     EarnRule,
     Expiry,
@@ -22,6 +23,7 @@ from ledger.domains.loyalty.state import (
     Terms,
 )
 from ledger.errors import Code
+from ledger.params import WIND_DOWN_DAYS_MIN
 from ledger.types import Amount, Points
 
 FILE_CHARACTERS_MAX: Final = 65_536
@@ -47,6 +49,9 @@ period_anchor_day = 0            # on which day of the period it begins, counted
 settle_grace_days = 2            # so many days after a period's end its receipts are settled at the latest
 remainder_max = 50               # points that may be carried to the next entry, so that sums tell nothing
 issuance_cap = 1000000000        # points that will ever be issued
+adjust_day_max = 0               # points that may be given by `brand adjust` in a day; left out: 0
+transfer_day_max = 0             # points that a member may give to others in a day; 0, or left out: none
+wind_down_days = 30              # redeeming stays open so long after the program's end; left out: 30
 hold_seconds = 86400             # how long a redemption may stay open
 notice_days = 30                 # changes for the worse wait so long
 
@@ -66,6 +71,10 @@ per_cents = 10
 [terms.expiry]
 rolling_days = 365               # or: never = true
 
+# [terms.referral]               # once the first purchase of who joins can no longer be returned
+# referrer = 100                 # points for who brought it
+# joiner = 50                    # points for who joined
+
 [terms.sponsor]                  # what the fee pool pays for members and issuers
 rate = 1                         # coin a weight unit; at least the chain's least rate
 member_day_max = 100000          # coin a member and day
@@ -84,6 +93,8 @@ TERMS_INTEGERS: Final = (
     "hold_seconds",
     "notice_days",
 )
+OPTIONAL_INTEGERS: Final = {"adjust_day_max": 0, "transfer_day_max": 0, "wind_down_days": WIND_DOWN_DAYS_MIN}
+"""Integers of terms that a file may leave out, and what they are then."""
 SPONSOR_INTEGERS: Final = ("rate", "member_day_max", "block_max", "day_max")
 
 
@@ -117,13 +128,14 @@ def program_to_mapping(program: ProgramCreate) -> dict[str, Any]:
         "unit": program.unit,
         "decimals": program.decimals,
         "offset_minutes": program.offset_minutes,
-        "terms": {name: getattr(terms, name) for name in TERMS_INTEGERS}
+        "terms": {name: getattr(terms, name) for name in (*TERMS_INTEGERS, *OPTIONAL_INTEGERS)}
         | {
             "rules": [_rule_to_mapping(rule) for rule in terms.rules],
             "expiry": {"rolling_days": terms.expiry.days}
             if isinstance(terms.expiry, RollingExpiry)
             else {"never": True},
             "sponsor": {name: getattr(terms.sponsor, name) for name in SPONSOR_INTEGERS},
+            "referral": {"referrer": terms.referral.referrer, "joiner": terms.referral.joiner},
         },
     }
 
@@ -147,17 +159,19 @@ def _parse(text: str) -> Mapping[str, Any]:
 
 
 def _read_terms(table: Mapping[str, Any]) -> Terms:
-    _check_names(table, "[terms]", {*TERMS_INTEGERS, "rules", "expiry", "sponsor"})
+    _check_names(table, "[terms]", {*TERMS_INTEGERS, *OPTIONAL_INTEGERS, "rules", "expiry", "sponsor", "referral"})
     rules = table.get("rules")
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise WalletError(BAD_FILE, reason="[[terms.rules]] must be a list of tables")
     sponsor = _table(table, "sponsor")
     _check_names(sponsor, "[terms.sponsor]", set(SPONSOR_INTEGERS))
     integers: dict[str, Any] = {name: _integer(table, name) for name in TERMS_INTEGERS}
+    integers |= {name: _integer({name: least, **table}, name) for name, least in OPTIONAL_INTEGERS.items()}
     return Terms(
         rules=tuple(_read_rule(rule) for rule in rules),
         expiry=_read_expiry(_table(table, "expiry")),
         sponsor=SponsorPolicy(*(Amount(_integer(sponsor, name)) for name in SPONSOR_INTEGERS)),
+        referral=_read_referral(_table(table, "referral")) if "referral" in table else NO_BONUS,
         **integers,
     )
 
@@ -185,6 +199,11 @@ def _read_expiry(table: Mapping[str, Any]) -> Expiry:
     if "never" in table:
         raise WalletError(BAD_FILE, reason="[terms.expiry] must say either never = true or rolling_days")
     return RollingExpiry(_integer(table, "rolling_days"))
+
+
+def _read_referral(table: Mapping[str, Any]) -> ReferralBonus:
+    _check_names(table, "[terms.referral]", {"referrer", "joiner"})
+    return ReferralBonus(Points(_integer(table, "referrer")), Points(_integer(table, "joiner")))
 
 
 def _check_names(table: Mapping[str, Any], where: str, known: set[str]) -> None:

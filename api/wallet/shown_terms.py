@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.wallet.errors import Unreachable
-from api.wallet.program_file import SPONSOR_INTEGERS, TERMS_INTEGERS
+from api.wallet.program_file import OPTIONAL_INTEGERS, SPONSOR_INTEGERS, TERMS_INTEGERS
 from api.wallet.sealing import PeriodRule
+from ledger.domains.loyalty.referral_bonus import ReferralBonus
 from ledger.domains.loyalty.state import (
     EarnRule,
     Expiry,
@@ -19,13 +20,15 @@ from ledger.domains.loyalty.state import (
     Terms,
 )
 from ledger.errors import Code
-from ledger.types import Amount, Points
+from ledger.types import Amount, Points, Timestamp
 
 BAD_TERMS = Code(
     "client.bad_terms",
     "the node shows terms that this wallet can't read: {reason}",
     "Update fansumer, or ask another node.",
 )
+
+NO_SUNSET: Final = Timestamp(0)
 
 RULES: Final[Mapping[str, Callable[[Mapping[str, Any]], EarnRule]]] = {
     "rate_per_amount": lambda rule: RatePerAmount(Points(int(rule["points"])), int(rule["per_cents"])),
@@ -40,12 +43,15 @@ EXPIRIES: Final[Mapping[str, Callable[[Mapping[str, Any]], Expiry]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ProgramFacts:
-    """What a till must know of a program: the version in force and its terms, the newest version, how periods are numbered."""
+    """What a till must know of a program: the version in force and its terms, the newest version, how periods are numbered, and
+    when earning ends (0: no end is announced).
+    """
 
     version: int
     latest_version: int
     terms: Terms
     periods: PeriodRule
+    sunset_at: Timestamp = NO_SUNSET
 
 
 def read_program_answer(answer: Mapping[str, Any]) -> ProgramFacts:
@@ -55,19 +61,22 @@ def read_program_answer(answer: Mapping[str, Any]) -> ProgramFacts:
         terms = read_shown_terms(shown)
         version = int(shown["version"])
         latest = version if announced is None else max(version, int(announced["version"]))
+        sunset = answer.get("sunset")
+        sunset_at = NO_SUNSET if sunset is None else Timestamp(int(sunset["sunset_at"]))
         periods = PeriodRule(int(answer["offset_minutes"]), terms.period_days, terms.period_anchor_day)
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise Unreachable.of_code(BAD_TERMS, reason=f"{type(fault).__name__} {fault}") from None
-    return ProgramFacts(version, latest, terms, periods)
+    return ProgramFacts(version, latest, terms, periods, sunset_at)
 
 
 def read_shown_terms(shown: Mapping[str, Any]) -> Terms:
     """Terms from JSON in which a member of a union names itself in `type`. Raises KeyError, TypeError or ValueError."""
-    integers: dict[str, Any] = {name: int(shown[name]) for name in TERMS_INTEGERS}
-    sponsor = shown["sponsor"]
+    integers: dict[str, Any] = {name: int(shown[name]) for name in (*TERMS_INTEGERS, *OPTIONAL_INTEGERS)}
+    sponsor, referral = shown["sponsor"], shown["referral"]
     return Terms(
         rules=tuple(RULES[rule["type"]](rule) for rule in shown["rules"]),
         expiry=EXPIRIES[shown["expiry"]["type"]](shown["expiry"]),
         sponsor=SponsorPolicy(*(Amount(int(sponsor[name])) for name in SPONSOR_INTEGERS)),
+        referral=ReferralBonus(Points(int(referral["referrer"])), Points(int(referral["joiner"]))),
         **integers,
     )

@@ -77,7 +77,8 @@ def test_the_generated_tables_say_what_the_prose_says():
     assert sorted(kinds) == sorted(layouts.PAYLOADS)
     for kind, (kind_records, slots, due) in layouts.COSTS.items():
         cost = f"{kind_records} + 1 per entry" if kind == "earn" else str(kind_records)
-        attested = str(int(kind == "earn.contest"))
+        by_fan = " + 1 per signature of the fan" if kind == "reverse" else ""
+        attested = f"{int(kind in {'earn.contest', 'reverse'})}{by_fan}"
         prepaid = "5,000" if kind == "earn.contest" else "1,200" if kind in layouts.EXITS else ""
         assert kinds[kind][3:] == [cost, str(slots), str(due), attested, prepaid]
         rows = found[f"Payload of {kind}: {kinds[kind][2]}"]

@@ -1,4 +1,4 @@
-"""Receipts, sums, remainders and the leaves of a batch: RCP-1 to RCP-7, LOY-6, LOY-12."""
+"""Receipts, sums, remainders, returns and the leaves of a batch: RCP-1 to RCP-9, LOY-6, LOY-12."""
 
 from itertools import pairwise
 
@@ -142,3 +142,8 @@ def entry_row(entry: dict, points: int, before: bytes, code: str) -> list:
 def entry_leaf(row: list) -> bytes:
     """A leaf of entries_root (LOY-12)."""
     return leaf_hash(encode(row))
+
+
+def return_id(returned: dict) -> bytes:
+    """The id of a return (RCP-9)."""
+    return tagged("RETURN", encode(KNOWN["return"].write(returned)))

@@ -9,6 +9,7 @@ from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.state import (
     NEVER,
     OPEN,
+    RETURNED,
     SETTLED_IN_TIME,
     UNSETTLED,
     Contest,
@@ -167,7 +168,7 @@ def decide(
     )
     view.put(books_key(contest.program), freed)
     available_on, expires_on = _credit(view, contest, program, credited, context) if credited else (Day(0), Day(0))
-    repaid = Amount(0) if outcome == SETTLED_IN_TIME else _repay(view, contest)
+    repaid = Amount(0) if outcome in (SETTLED_IN_TIME, RETURNED) else _repay(view, contest)
     view.put(contest_key(contest_id), replace(contest, outcome=outcome, credited=credited))
     view.emit(
         ContestDecided(contest.program, contest.member, contest_id, outcome, credited, repaid, available_on, expires_on)

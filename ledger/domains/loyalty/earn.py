@@ -11,16 +11,18 @@ from ledger.codec import pack
 from ledger.coin import give_to, lock_deposit
 from ledger.domains.consent.state import PUBLISH, has_consent
 from ledger.domains.loyalty.earning import better_points, versions_named_at
+from ledger.domains.loyalty.earning_cap import left_of_cap
 from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned
 from ledger.domains.loyalty.periods import settle_by
 from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.program_sunset import ENTRY_CARRIES, ENTRY_ENDED
+from ledger.domains.loyalty.referral import start_referral
 from ledger.domains.loyalty.state import (
     NEVER,
     POINTS,
     SCOPE_SETTLE,
     TIME,
     Batch,
-    Books,
     Grant,
     Member,
     Program,
@@ -44,7 +46,6 @@ from ledger.params import CONTEST_KEEP_SECONDS, EARN_ENTRIES_MAX
 from ledger.schema import Integer, ListOf, OneOf, OptionalIdentifier, Struct, identifier
 from ledger.state import RuleView
 from ledger.types import (
-    INTEGER_MAX,
     Address,
     Amount,
     Day,
@@ -119,7 +120,9 @@ class Earn:
 
 
 class PeriodDates(NamedTuple):
-    """What an entry of one period becomes: its terms' version, the lot's days, and when contesting it ends."""
+    """What an entry of one period becomes: its terms' version, the lot's days, and when contesting it and returning its purchases
+    ends.
+    """
 
     version: int
     begins: Timestamp
@@ -127,6 +130,7 @@ class PeriodDates(NamedTuple):
     activation_day: Day
     expiry_day: Day
     keep_until: Timestamp
+    returnable_until: Timestamp
 
 
 def period_dates(view: RuleView, program_id: ProgramId, program: Program, period: int, now: Timestamp) -> PeriodDates:
@@ -151,6 +155,7 @@ def period_dates(view: RuleView, program_id: ProgramId, program: Program, period
         activation_day=Day(base + terms.activation_delay_days),
         expiry_day=expiry,
         keep_until=Timestamp(kept + CONTEST_KEEP_SECONDS),
+        returnable_until=program.day_start(Day(base + terms.return_window_days + 1)),
     )
 
 
@@ -162,6 +167,7 @@ class Settlement:
     program_id: ProgramId
     program: Program
     terms: Terms
+    batch_id: Hash
     book: PointsBook
     context: Context
     cap_left: int
@@ -210,6 +216,10 @@ class Settlement:
             return ENTRY_EARLY, points
         if member.left_at and dates.begins > member.left_at:
             return ENTRY_LEFT, points
+        if self.program.has_ended(dates.begins):
+            return ENTRY_ENDED, points
+        if isinstance(entry, SealedEntry) and entry.remainder and self.program.has_ended(self.context.time):
+            return ENTRY_CARRIES, points
         if isinstance(entry, OpenEntry):
             fault, points = self._check_open(entry, dates)
             if fault is not None:
@@ -258,6 +268,8 @@ class Settlement:
             self.cap_left -= points
             self.day_left -= points
             self.settled += points
+            if member.is_referred:
+                self._start_referral(entry, index, points, dates)
         self.view.put(
             key,
             Member(
@@ -273,6 +285,12 @@ class Settlement:
                 lots,
                 member.contest_period,
                 member.contest_count,
+                member.gives_back_from_all,
+                member.transfer_day,
+                member.transferred,
+                member.is_referred and not points,
+                member.referral_period,
+                member.referrals,
             ),
         )
         self.view.emit(
@@ -288,13 +306,25 @@ class Settlement:
             )
         )
 
+    def _start_referral(self, entry: Entry, index: int, points: Points, dates: PeriodDates) -> None:
+        start_referral(
+            self.view,
+            self.program_id,
+            entry.member,
+            batch=self.batch_id,
+            index=index,
+            points=points,
+            due=dates.returnable_until,
+        )
+
 
 def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `issuer.not_granted`, `issuer.no_scope`, `coin.insufficient` or
     `coin.pool_insufficient`.
 
-    An entry is skipped with the first of: `earn.no_member`, `earn.future_period`, `earn.before_joining`, `earn.member_left`, for
-    open ones `earn.no_consent`, `earn.wrong_period`, `earn.wrong_version`; then `earn.issuance_cap`, `earn.daily_cap`.
+    An entry is skipped with the first of: `earn.no_member`, `earn.future_period`, `earn.before_joining`, `earn.member_left`,
+    `earn.program_ended`, for sealed ones `earn.carries_on`, for open ones `earn.no_consent`, `earn.wrong_period`,
+    `earn.wrong_version`; then `earn.issuance_cap`, `earn.daily_cap`.
     """
     program = load_program(view, payload.program)
     require_grant(view, payload.program, call.author, SCOPE_SETTLE)
@@ -308,9 +338,10 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
         program_id=payload.program,
         program=program,
         terms=terms,
+        batch_id=Hash(object_id("earn", call.txid, 0)),
         book=book,
         context=context,
-        cap_left=_left_of_cap(terms, book.books),
+        cap_left=left_of_cap(terms, book.books),
         day_left=max(grant.daily_cap - used_today, 0),
         dates={},
     )
@@ -323,11 +354,6 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
     return codes
 
 
-def _left_of_cap(terms: Terms, books: Books) -> int:
-    """What contests credited counts against no cap; all that was ever issued stays within 2**63 - 1."""
-    return max(min(terms.issuance_cap + books.contest_points_credited, INTEGER_MAX) - books.issued, 0)
-
-
 def _keep_batch(
     view: RuleView,
     call: Call,
@@ -337,7 +363,7 @@ def _keep_batch(
     codes: tuple[str, ...],
     deposit: Amount,
 ) -> None:
-    batch_id = Hash(object_id("earn", call.txid, 0))
+    batch_id = settlement.batch_id
     keep_until = max(dates.keep_until for dates in settlement.dates.values())
     batch = Batch(
         payer=call.payer,

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ledger.domains.loyalty.state import Program, Terms
+from ledger.domains.loyalty.state import NEVER, Program, RollingExpiry, Terms
 from ledger.types import Day, Timestamp
 
 
@@ -26,3 +26,10 @@ def period_at(program: Program, terms: Terms, time: Timestamp) -> Period:
 def settle_by(program: Program, terms: Terms, time: Timestamp) -> Timestamp:
     """When a purchase made at `time` must be settled: the end of its period and the grace of `terms`."""
     return Timestamp(period_at(program, terms, time).ends + terms.settle_grace_days * 86_400)
+
+
+def lot_days_now(program: Program, terms: Terms, now: Timestamp) -> tuple[Day, Day]:
+    """Activation and expiry day of a lot as an entry of the present period would have it that is settled now (spec LOY-11)."""
+    base = period_at(program, terms, now).end_day if terms.period_days else program.day_at(now)
+    expiry = Day(base + terms.expiry.days) if isinstance(terms.expiry, RollingExpiry) else NEVER
+    return Day(base + terms.activation_delay_days), expiry

@@ -3,9 +3,17 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from ledger.domains.loyalty.referral_bonus import NO_BONUS, ReferralBonus
 from ledger.errors import Code, RuleViolation
-from ledger.params import CONTEST_DAYS_MAX, GRANT_SPANS_MAX, LOTS_MAX, TERMS_VERSIONS_MAX
-from ledger.schema import Integer, ListOf, Octets, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
+from ledger.params import (
+    CONTEST_DAYS_MAX,
+    EARN_ENTRIES_MAX,
+    GRANT_SPANS_MAX,
+    LOTS_MAX,
+    TERMS_VERSIONS_MAX,
+    WIND_DOWN_DAYS_MIN,
+)
+from ledger.schema import Boolean, Integer, ListOf, Octets, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
 from ledger.state import RuleView, Table
 from ledger.types import (
     INTEGER_MAX,
@@ -48,11 +56,15 @@ PAYER = Octets(0, 33)
 
 COIN = Integer(0, INTEGER_MAX)
 POINTS = Integer(0, INTEGER_MAX)
+NO_POINTS = Points(0)
+NOT_ANNOUNCED = Timestamp(0)
 
 Lot = tuple[int, int, int, int]
 """(terms version, activation day, expiry day, points): usable from the first day on, until before the second (spec LOY-8)."""
 
-LOT = Row(Integer(1, 2**31 - 1), DAY, DAY, Integer(1, INTEGER_MAX))
+LOT_POINTS = Integer(1, INTEGER_MAX)
+LOT = Row(Integer(1, 2**31 - 1), DAY, DAY, LOT_POINTS)
+ENTRY_INDEX = Integer(0, EARN_ENTRIES_MAX - 1)
 
 Span = tuple[int, int, int, int]
 """(from, until, scopes, daily cap): one grant of an issuer, both seconds included (spec LOY-4)."""
@@ -62,8 +74,15 @@ SCOPE_TILL = 1
 SCOPE_SETTLE = 2
 SCOPE_ENROL = 4
 SCOPE_FULFIL = 8
-SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL
-SCOPE_NAMES = {SCOPE_TILL: "till", SCOPE_SETTLE: "settle", SCOPE_ENROL: "enrol", SCOPE_FULFIL: "fulfil"}
+SCOPE_ADJUST = 16
+SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL | SCOPE_ADJUST
+SCOPE_NAMES = {
+    SCOPE_TILL: "till",
+    SCOPE_SETTLE: "settle",
+    SCOPE_ENROL: "enrol",
+    SCOPE_FULFIL: "fulfil",
+    SCOPE_ADJUST: "adjust",
+}
 """How people write the scopes."""
 
 
@@ -128,7 +147,8 @@ class Terms:
     """One version of what a program promises (spec LOY-2). Days are the program's own.
 
     `period_days` 0 settles on demand: a period is a day, and dates count from the settling block's day. `remainder_max` bounds
-    what may be carried from one entry to the next. `hold_seconds` is how long a redemption may stay open.
+    what may be carried from one entry to the next. `hold_seconds` is how long a redemption may stay open. `adjust_day_max` bounds
+    `adjust` per program and day, `transfer_day_max` `points.transfer` per member and day (0: not allowed).
     """
 
     rules: Annotated[tuple[EarnRule, ...], ListOf(OneOf(RatePerAmount, MinimumBasket, ReceiptCap), 1, 16)]
@@ -143,11 +163,18 @@ class Terms:
     hold_seconds: Annotated[int, Integer(60, 90 * 86_400)]
     notice_days: Annotated[int, Integer(0, 366)]
     sponsor: Annotated[SponsorPolicy, Struct(SponsorPolicy)]
+    adjust_day_max: Annotated[Points, POINTS] = NO_POINTS
+    transfer_day_max: Annotated[Points, POINTS] = NO_POINTS
+    wind_down_days: Annotated[int, Integer(WIND_DOWN_DAYS_MIN, 366)] = WIND_DOWN_DAYS_MIN
+    referral: Annotated[ReferralBonus, Struct(ReferralBonus)] = NO_BONUS
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program's fixed facts, and which terms are in force from when: (version, from time), by time."""
+    """A program's fixed facts, and which terms are in force from when: (version, from time), by time.
+
+    `sunset_at` 0: no end is announced. Otherwise earning ends then, and redeeming at `closes_at` (spec LOY-21).
+    """
 
     owner: Annotated[Address, identifier()]
     payer: Annotated[bytes, PAYER]
@@ -157,6 +184,8 @@ class Program:
     decimals: Annotated[int, Integer(0, 8)]
     offset_minutes: Annotated[int, Integer(-1_439, 1_439)]
     versions: Annotated[tuple[tuple[int, int], ...], ListOf(Row(Integer(1, 2**31 - 1), TIME), 1, TERMS_VERSIONS_MAX)]
+    sunset_at: Annotated[Timestamp, TIME] = NOT_ANNOUNCED
+    closes_at: Annotated[Timestamp, TIME] = NOT_ANNOUNCED
 
     def day_at(self, time: Timestamp) -> Day:
         """The program's day that holds `time`: integer arithmetic, no time zones (spec BYTES-6)."""
@@ -186,13 +215,22 @@ class Program:
         version, since = self.versions[-1]
         return version if since > time else None
 
+    def has_ended(self, time: Timestamp) -> bool:
+        """Whether earning has ended at `time`: what begins later earns nothing."""
+        return 0 < self.sunset_at < time
+
+    def has_closed(self, time: Timestamp) -> bool:
+        """Whether the wind-down is over at `time`."""
+        return 0 < self.closes_at <= time
+
 
 @dataclass(frozen=True, slots=True)
 class Books:
     """A program's fee pool and its points: `issued + restored` = the sum of the seven that follow (spec INV-4).
 
     `contest_points` of the `contest_points_locked` are not yet promised to an open contest nor credited by one (spec INV-9);
-    `contest_coin` repays contests that are upheld.
+    `contest_coin` repays contests that are upheld. `adjusted` counts what `adjust` ever credited, `adjust_day_used` what it did on
+    `adjust_day`.
     """
 
     pool: Annotated[Amount, COIN]
@@ -215,9 +253,11 @@ class Books:
     contest_points_credited: Annotated[Points, POINTS]
     contest_coin: Annotated[Amount, COIN]
     contests_open: Annotated[int, Integer(0, INTEGER_MAX)]
+    adjusted: Annotated[Points, POINTS]
+    adjust_day: Annotated[Day, DAY]
+    adjust_day_used: Annotated[Points, POINTS]
 
 
-NO_POINTS = Points(0)
 EMPTY_BOOKS = Books(
     pool=Amount(0),
     issued=NO_POINTS,
@@ -239,6 +279,9 @@ EMPTY_BOOKS = Books(
     contest_points_credited=NO_POINTS,
     contest_coin=Amount(0),
     contests_open=0,
+    adjusted=NO_POINTS,
+    adjust_day=Day(0),
+    adjust_day_used=NO_POINTS,
 )
 
 
@@ -274,7 +317,9 @@ class Member:
 
     `remainder` is the commitment K of the last entry; empty means that nothing is carried. `left_at` 0: it has not left.
     `prepaid` holds what leaving costs, until it left, and the rest pays for contests (spec LOY-14): `contest_count` were paid for
-    in the period that begins at `contest_period`.
+    in the period that begins at `contest_period`. `gives_back_from_all`: a return may take points from any of its lots (spec
+    LOY-19). `transferred` points were sent on `transfer_day`. `is_referred`: the first entry will start its referral (spec LOY-22);
+    `referrals` of others were paid to it in the period that begins at `referral_period`.
     """
 
     payer: Annotated[bytes, PAYER]
@@ -289,11 +334,20 @@ class Member:
     lots: Annotated[tuple[Lot, ...], ListOf(LOT, 0, LOTS_MAX)]
     contest_period: Annotated[Timestamp, TIME]
     contest_count: Annotated[int, Integer(0, INTEGER_MAX)]
+    gives_back_from_all: Annotated[bool, Boolean()]
+    transfer_day: Annotated[Day, DAY]
+    transferred: Annotated[Points, POINTS]
+    is_referred: Annotated[bool, Boolean()]
+    referral_period: Annotated[Timestamp, TIME]
+    referrals: Annotated[int, Integer(0, INTEGER_MAX)]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A settled batch: the RFC 9162 root over its entries, kept until nothing can be contested any more (spec LOY-12)."""
+    """A settled batch: the RFC 9162 root over its entries, kept until nothing can be contested any more (spec LOY-12).
+
+    `reversed` are the points that were taken back of its entries: (index, points), by index (spec LOY-19).
+    """
 
     payer: Annotated[bytes, PAYER]
     deposit: Annotated[Amount, COIN]
@@ -302,6 +356,7 @@ class Batch:
     count: Annotated[int, Integer(1, INTEGER_MAX)]
     settled_at: Annotated[Timestamp, TIME]
     keep_until: Annotated[Timestamp, TIME]
+    reversed: Annotated[tuple[tuple[int, int], ...], ListOf(Row(ENTRY_INDEX, LOT_POINTS), 0, EARN_ENTRIES_MAX)] = ()
 
 
 # Outcomes of a contest (spec LOY-17).
@@ -310,13 +365,15 @@ SETTLED_IN_TIME = 1
 SETTLED_LATE = 2
 SETTLED_SHORT = 3
 UNSETTLED = 4
-OUTCOME = Integer(OPEN, UNSETTLED)
+RETURNED = 5
+OUTCOME = Integer(OPEN, RETURNED)
 OUTCOME_NAMES = {
     OPEN: "open",
     SETTLED_IN_TIME: "settled_in_time",
     SETTLED_LATE: "settled_late",
     SETTLED_SHORT: "settled_short",
     UNSETTLED: "unsettled",
+    RETURNED: "returned",
 }
 """How people write the outcomes."""
 

@@ -66,6 +66,10 @@ def is_worse(old: Terms, new: Terms) -> bool:
         or new.issuance_cap < old.issuance_cap
         or new.hold_seconds < old.hold_seconds
         or new.notice_days < old.notice_days
+        or new.transfer_day_max < old.transfer_day_max
+        or new.wind_down_days < old.wind_down_days
+        or new.referral.referrer < old.referral.referrer
+        or new.referral.joiner < old.referral.joiner
         or _sponsor_is_worse(old.sponsor, new.sponsor)
     )
 
