@@ -33,6 +33,10 @@ TAGS = (
     "EARN_SUM",
     "EARN_REMAINDER",
     "CONTEST",
+    "RETURN",
+    "RETURN_SIGNATURE",
+    "RETURN_CONSENT",
+    "REFERRAL",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

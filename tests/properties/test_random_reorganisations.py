@@ -15,6 +15,7 @@ from ledger.block import BODY_MISMATCH, Block
 from ledger.errors import BlockViolation, LedgerError, Malformed
 from ledger.fork_choice import TieKey, choose
 from ledger.params import Params
+from ledger.reward import BAD_PAYEES
 from ledger.transaction import Transaction
 from ledger.types import BlockHash, Timestamp
 from node.chain import KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT, WRONG_ROOT
@@ -199,7 +200,7 @@ class Feeder:
 
     def note(self, block_hash: BlockHash, fault: LedgerError) -> None:
         """A bad block was found out, or a good one has to come again; anything else is a failure."""
-        if block_hash in self.bad and fault.code in (KNOWN_INVALID, WRONG_ROOT):
+        if block_hash in self.bad and fault.code in (KNOWN_INVALID, WRONG_ROOT, BAD_PAYEES):
             self.counts["found out"] += 1
             self.found_out.add(block_hash)
         elif fault.code in (TOO_EARLY, UNKNOWN_PARENT):

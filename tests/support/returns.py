@@ -17,7 +17,7 @@ from ledger.domains.loyalty.returns import (
     sign_return_as_till,
 )
 from ledger.domains.loyalty.reverse import Reverse, SealedPlace
-from ledger.types import Points, PublicKey
+from ledger.types import Hash, Points, PublicKey
 from tests.support.contests import Settled
 from tests.support.memory_chain import Signer
 from tests.support.shop import FAN, OWNER, TILL, Shop, some_hash
@@ -53,10 +53,13 @@ def take_return(
     return SignedReturn(returned, sign_return_as_till(returned, chain_id, as_till.seeds[0]), consent)
 
 
-def reversal(settled: Settled, signed: SignedReturn, points: int | None = None) -> Reverse:
-    """The reversal that cites an entry and a return."""
+def reversal(
+    settled: Settled, signed: SignedReturn, points: int | None = None, *, before: Hash | None = None
+) -> Reverse:
+    """The reversal that cites an entry and a return. `before` is the K before the entry, where it is nothing that opens."""
     entry = settled.entry
-    place = SealedPlace(entry.period, entry.points, entry.receipts, entry.remainder, settled.before.commitment())
+    held = settled.before.commitment() if before is None else before
+    place = SealedPlace(entry.period, entry.points, entry.receipts, entry.remainder, held)
     return Reverse(
         batch=settled.batch,
         index=settled.index,
