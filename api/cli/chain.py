@@ -12,7 +12,7 @@ from api.cli.options import DEFAULT_URL, AsJson, Limit, Program, Url
 app = typer.Typer(no_args_is_help=True, help="The chain as a node sees it: blocks, transactions, programs, campaigns.")
 
 BLOCK_COLUMNS = ("height", "hash", "time", "transactions")
-PROGRAM_COLUMNS = ("name", "unit", "members", "id")
+PROGRAM_COLUMNS = ("name", "unit", "members", "sunset.state", "id")
 REWARD_COLUMNS = ("name", "price", "stock", "listed", "id")
 CAMPAIGN_COLUMNS = ("title", "status", "unit.type", "goal", "pledged", "pledges", "deadline_date", "id")
 

@@ -252,9 +252,10 @@ def settle(
             keep=lambda found: _write_openings(kept, found),
         )
         now = Timestamp(int(opened.client.chain()["time"]))
-        outcome = settler.settle(signed, until=now, is_last=last)
-        if last:
-            outcome.add(settler.flush(now))
+        has_ended = 0 < facts.sunset_at < now
+        outcome = settler.settle(signed, until=now, is_last=last or has_ended)
+        if last or has_ended:
+            outcome.add(settler.flush(facts.sunset_at if has_ended else now))
     prefix = opened.facts.address_prefix
     skipped = [
         {"member": encode_address(prefix, opening.member), "period": opening.period, "code": code}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, contests, receipt
+from api.cli import consent, contests, points, receipt
 from api.cli.options import (
     AMOUNT_MAX,
     CARRIED_NOTE,
@@ -167,6 +167,9 @@ def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_
     columns = ("name", "available", "pending", "held", "next_expiry.date", "next_expiry.points", "program")
     programs = [program for answer in found for program in answer["programs"]]
     print_rows(programs, columns)
+    for program in programs:
+        if program["sunset"] is not None:
+            say(points.tell_sunset(program["name"], program["sunset"]))
     if programs:
         say(CARRIED_NOTE)
 
@@ -184,6 +187,17 @@ def join(
     request: Annotated[
         Path | None, typer.Option("--request", help="Where to write the request for the till; else it is printed.")
     ] = None,
+    referrer: Annotated[
+        str | None, typer.Option("--referrer", metavar="ADDRESS", help="The member that brought you, for its bonus.")
+    ] = None,
+    give_back: Annotated[
+        bool,
+        typer.Option(
+            "--give-back-from-all",
+            help="What you return, and sign for, may be taken from any of your points, not only from that purchase's and "
+            "pending ones.",
+        ),
+    ] = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
     wait: Wait = True,
@@ -194,23 +208,37 @@ def join(
     \b
     Examples:
       fansumer wallet join invitation.json --request request.json
-      fansumer wallet join 5f5f...5f
+      fansumer wallet join 5f5f...5f --referrer dfan1p...
     """
     from api.cli.output import say
-    from api.cli.session import finish, open_master, open_wallet, read_id, read_text, write_file
+    from api.cli.session import (
+        finish,
+        open_master,
+        open_wallet,
+        parse_address,
+        read_account,
+        read_id,
+        read_text,
+        write_file,
+    )
     from api.wallet.builder import Signer
     from api.wallet.derivation import derive_program_seed
     from api.wallet.enrolment import Invitation, request_join
+    from ledger.domains.loyalty.events import NOBODY
     from ledger.types import ProgramId
 
     if len(invitation) == PROGRAM_ID_DIGITS and not Path(invitation).exists():
         with open_wallet(url, wallet) as opened:
-            finish(opened, opened.join(ProgramId(read_id(invitation, "PROGRAM"))), wait=wait, as_json=as_json)
+            by = NOBODY if referrer is None else read_account(opened, referrer)
+            of_program = ProgramId(read_id(invitation, "PROGRAM"))
+            sent = opened.join(of_program, referrer=by, gives_back_from_all=give_back)
+            finish(opened, sent, wait=wait, as_json=as_json)
         return
     text = invitation if invitation.lstrip().startswith("{") else read_text(Path(invitation))
     invited = Invitation.from_json(text)
     fan = Signer.of_seed(derive_program_seed(open_master(wallet), invited.program))
-    answer = request_join(invited, fan).to_json()
+    by = NOBODY if referrer is None else parse_address(invited.facts.address_prefix, referrer)
+    answer = request_join(invited, fan, referrer=by, gives_back_from_all=give_back).to_json()
     if request is None:
         typer.echo(answer)
     else:
@@ -383,5 +411,7 @@ def history(
             say(CARRIED_NOTE)
 
 
+app.command("give")(points.give)
+app.command("sign-return")(points.sign_return)
 app.command("contest")(contests.contest)
 app.command("contests")(contests.list_own)

@@ -200,9 +200,9 @@ class RandomChain(RuleBasedStateMachine):
         payload = PointsTransfer(self.shop.program, friend.address, Points(points))
         self.offer("points.transfer", payload, author=fan, payment=self.payment(sponsored))
 
-    @rule(fan=people, points=st.integers(1, 300))
-    def buy(self, fan: Signer, points: int) -> None:
-        """Settle one receipt by itself, so that its entry can be cited when the purchase goes back."""
+    @rule(fan=people, points=st.integers(1, 300), back=st.integers(0, 200))
+    def buy(self, fan: Signer, points: int, back: int) -> None:
+        """Settle one receipt by itself, so that its entry can be cited when the purchase goes back, perhaps at once."""
         bought = sign(self.shop, fan, sequence=1_000 + len(self.bought), points=points)
         found = receipt_hash(bought.receipt, bought.salt)
         salt, node = some_hash("R", len(self.bought)), sum_leaf(found, Points(points))
@@ -218,6 +218,9 @@ class RandomChain(RuleBasedStateMachine):
         self.waiting.append(earn)
         settled = Settled(entry, ((found, points),), salt, NOTHING, NOTHING, object_id("earn", earn.txid, 0), "")
         self.bought.append((fan, bought, settled, held))
+        if back:
+            signed = take_return(self.shop, bought, fan=fan, points=back)
+            self.offer("reverse", reversal(settled, signed, before=held), author=TILL)
 
     @precondition(lambda self: self.bought)
     @rule(data=st.data(), points=st.integers(1, 300), taken=st.integers(1, 300), number=st.integers(0, 2))
