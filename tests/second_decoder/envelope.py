@@ -214,19 +214,23 @@ def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]
     ]
 
 
-def weight(data: bytes) -> int:
-    """ENV-7, of the bytes of a transaction."""
-    transaction = read_transaction(data)
-    body = transaction["body"]
+def cost_of(body: dict) -> tuple[int, int, int, int]:
+    """Records, slots, due items and signatures in the payload (ENV-7): the kind's cost, with what this payload adds to it."""
     records, slots, due = COSTS[body["kind"]]
     if body["kind"] == "earn":
         records += len(body["payload"]["entries"])
     shown = shown_return(body)
     if (body["kind"] == "member.join" and body["payload"]["referrer"]) or (shown and body["kind"] != "reverse"):
         records, slots, due = records + 1, slots + 1, due + 1
-    signatures = sum(len(witness["signatures"]) for witness in transaction["witnesses"])
-    signatures += body["kind"] == "earn.contest"
-    signatures += 1 + len(shown["consent"]["signatures"]) if shown else 0
+    signatures = 1 + len(shown["consent"]["signatures"]) if shown else int(body["kind"] == "earn.contest")
+    return records, slots, due, signatures
+
+
+def weight(data: bytes) -> int:
+    """ENV-7, of the bytes of a transaction."""
+    transaction = read_transaction(data)
+    records, slots, due, signatures = cost_of(transaction["body"])
+    signatures += sum(len(witness["signatures"]) for witness in transaction["witnesses"])
     return len(data) + 200 * signatures + 60 * (records + 1) + 300 * slots + 150 * due
 
 

@@ -147,3 +147,13 @@ def entry_leaf(row: list) -> bytes:
 def return_id(returned: dict) -> bytes:
     """The id of a return (RCP-9)."""
     return tagged("RETURN", encode(KNOWN["return"].write(returned)))
+
+
+def read_return(data: bytes) -> dict:
+    """A signed return in names (RCP-9); its consent is checked where it is used."""
+    return KNOWN["signed_return"].read(decode(data, RECEIPT_BYTES_MAX), "return")
+
+
+def write_return(signed: dict) -> bytes:
+    """RCP-9."""
+    return encode(KNOWN["signed_return"].write(signed))

@@ -57,6 +57,7 @@ PAYER = Octets(0, 33)
 COIN = Integer(0, INTEGER_MAX)
 POINTS = Integer(0, INTEGER_MAX)
 NO_POINTS = Points(0)
+DAY_ZERO = Day(0)
 NOT_ANNOUNCED = Timestamp(0)
 
 Lot = tuple[int, int, int, int]
@@ -334,12 +335,12 @@ class Member:
     lots: Annotated[tuple[Lot, ...], ListOf(LOT, 0, LOTS_MAX)]
     contest_period: Annotated[Timestamp, TIME]
     contest_count: Annotated[int, Integer(0, INTEGER_MAX)]
-    gives_back_from_all: Annotated[bool, Boolean()]
-    transfer_day: Annotated[Day, DAY]
-    transferred: Annotated[Points, POINTS]
-    is_referred: Annotated[bool, Boolean()]
-    referral_period: Annotated[Timestamp, TIME]
-    referrals: Annotated[int, Integer(0, INTEGER_MAX)]
+    gives_back_from_all: Annotated[bool, Boolean()] = False
+    transfer_day: Annotated[Day, DAY] = DAY_ZERO
+    transferred: Annotated[Points, POINTS] = NO_POINTS
+    is_referred: Annotated[bool, Boolean()] = False
+    referral_period: Annotated[Timestamp, TIME] = NOT_ANNOUNCED
+    referrals: Annotated[int, Integer(0, INTEGER_MAX)] = 0
 
 
 @dataclass(frozen=True, slots=True)
