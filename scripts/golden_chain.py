@@ -64,14 +64,21 @@ from ledger.domains.loyalty.returns import (
 )
 from ledger.domains.loyalty.reverse import Reverse, SealedPlace
 from ledger.domains.loyalty.state import (
+    NEVER,
     SCOPE_FULFIL,
     SCOPES_ALL,
+    BonusWindow,
     MinimumBasket,
+    PeriodCap,
+    PerVisit,
     RatePerAmount,
+    RatePerCode,
     ReceiptCap,
     RollingExpiry,
+    SlidingExpiry,
     SponsorPolicy,
     Terms,
+    TierMultiplier,
 )
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
@@ -91,6 +98,7 @@ from ledger.types import (
     Amount,
     BlockHash,
     CampaignId,
+    Day,
     Hash,
     HoldId,
     Points,
@@ -113,7 +121,16 @@ NUMBERS = ((7, 500), (8, 499), (9, 500))
 """Number and points of the receipts that are contested."""
 
 TERMS = Terms(
-    rules=(RatePerAmount(Points(1), 10), MinimumBasket(50), ReceiptCap(Points(100_000))),
+    rules=(
+        RatePerAmount(Points(1), 10),
+        MinimumBasket(50),
+        ReceiptCap(Points(100_000)),
+        RatePerCode("bakery", Points(1), 100),
+        PerVisit(Points(5), 100, 3_600),
+        BonusWindow(Day(GENESIS_DAY - 1), NEVER, 127, 0, 1_440, 11, 10),
+        TierMultiplier(1, 6, 5),
+        PeriodCap(Points(10_000), rejects=False),
+    ),
     expiry=RollingExpiry(30),
     activation_delay_days=0,
     return_window_days=0,
@@ -125,6 +142,9 @@ TERMS = Terms(
     hold_seconds=3_600,
     notice_days=10,
     sponsor=SponsorPolicy(Amount(2), Amount(100_000), Amount(1_000_000), Amount(5_000_000)),
+    tiers=(("silver", 1_000), ("gold", 8_000)),
+    tier_period_days=90,
+    tier_grace_days=7,
     adjust_day_max=Points(1_000),
     transfer_day_max=Points(500),
     wind_down_days=60,
@@ -294,10 +314,22 @@ def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transacti
     entries = (
         SealedEntry(FAN.address, period, Points(500), receipts, remainder),
         SealedEntry(FRIEND.address, period, Points(50), receipts, Hash(b"")),
-        OpenEntry(FAN.address, period, ReceiptHash(receipts), 1, Timestamp(now - 30), 1_239, 0),
+        OpenEntry(
+            FAN.address,
+            period,
+            ReceiptHash(receipts),
+            1,
+            Timestamp(now - 30),
+            1_239,
+            0,
+            codes=(("bakery", 739), ("dairy", 500)),
+            tier=1,
+            previous_visit=GENESIS_TIME - 8 * 3_600,
+        ),
         SealedEntry(NOBODY, period, Points(5), receipts, remainder),
         OpenEntry(FRIEND.address, period, ReceiptHash(receipts), 1, Timestamp(now - 30), -5, 7),
         SealedEntry(FAN.address, period, Points(0), receipts, Hash(b"")),
+        SealedEntry(FRIEND.address, period, Points(12_000), receipts, Hash(b"")),
     )
     deadline = Timestamp(now + DAY_SECONDS)
     tiers = (("Lamp", 1_000, 10), ("Zwei L\u00e4mpchen", 2_000, 0))
@@ -312,7 +344,12 @@ def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transacti
 def _endings(chain: GoldenChain, program: ProgramId, reward: RewardId, holds: list[HoldId]) -> list[Transaction]:
     sign = chain.scenario.sign
     board = BOARD.governed_by(BOARD_KEYS)
-    better = replace(TERMS, rules=(RatePerAmount(Points(2), 10), MinimumBasket(50)), hold_seconds=7_200)
+    better = replace(
+        TERMS,
+        rules=(RatePerAmount(Points(2), 10), *TERMS.rules[1:2], *TERMS.rules[3:7]),
+        expiry=SlidingExpiry(30),
+        hold_seconds=7_200,
+    )
     return [
         sign("redeem.fulfil", RedeemFulfil(holds[0], Hash(bytes(32))), author=HELPER, payment=Sponsored(program)),
         sign("redeem.cancel", RedeemCancel(holds[1]), author=FAN, payment=Prepaid()),
@@ -419,13 +456,17 @@ def _receipt(chain: GoldenChain, program: ProgramId, *, sequence: int, points: i
         codes=(("bakery", 2_000), ("dairy", 3_300)),
         lines_root=Hash(bytes(range(64, 96))),
         points=Points(points),
+        tier=1,
+        previous_visit=GENESIS_TIME,
     )
     return sign_receipt(receipt, bytes(range(sequence, sequence + 32)), chain.scenario.chain_id, TILL.seeds[0])
 
 
 def _contest(signed: SignedReceipt, *, wrong_points: bool) -> EarnContest:
     receipt = signed.receipt
-    sums = WrongPoints(receipt.net_cents, receipt.paid_with_points_cents, receipt.codes)
+    sums = WrongPoints(
+        receipt.net_cents, receipt.paid_with_points_cents, receipt.codes, receipt.tier, receipt.previous_visit
+    )
     return EarnContest(
         program=receipt.program,
         terms_version=receipt.terms_version,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import contests, exports, points, till
+from api.cli import contests, earning, exports, points, till
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
@@ -310,6 +310,8 @@ def _read_scopes(text: str) -> int:
 
 app.command("adjust")(points.adjust)
 app.command("sunset")(points.sunset)
+app.command("explain-earn")(earning.explain_earn)
+app.command("rehearse")(earning.rehearse)
 app.command("invite")(till.invite)
 app.command("enrol")(till.enrol)
 app.command("sign-receipt")(till.sign_receipt)

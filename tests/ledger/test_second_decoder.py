@@ -18,6 +18,7 @@ from tests.second_decoder import (
     receipts,
     records,
     tables,
+    tiers,
     vectors,
 )
 from tests.second_decoder import pow as work
@@ -31,11 +32,12 @@ COUNTS = {
     "addresses.json": {"accepted": 10, "refused": 7},
     "chain.json": {"blocks": 17},
     "codec.json": {"accepted": 46, "refused": 40},
-    "entries.json": {"entries": 6},
+    "earning.json": {"purchases": 80, "calendar": 270, "tiers": 3},
+    "entries.json": {"entries": 7},
     "hashes.json": {"tagged": 63, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
     "policies.json": {"seeds": 4, "policies": 4, "refused": 3},
     "proofs.json": {"proofs": 6},
-    "receipts.json": {"fields": 12, "lines": 2, "sums": 6, "remainders": 4},
+    "receipts.json": {"fields": 14, "lines": 2, "sums": 6, "remainders": 4},
     "records.json": {"records": 62, "free_slots": 5},
     "transactions.json": {"transactions": 39},
     "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 17},
@@ -76,7 +78,7 @@ def test_the_generated_tables_say_what_the_prose_says():
     kinds = {row[0]: row for row in found["Kinds"]}
     assert sorted(kinds) == sorted(layouts.PAYLOADS)
     for kind, (kind_records, slots, due) in layouts.COSTS.items():
-        cost = f"{kind_records} + 1 per entry" if kind == "earn" else str(kind_records)
+        cost = f"{kind_records} + 2 per entry" if kind == "earn" else str(kind_records)
         by_fan = " + 1 per signature of the fan" if kind == "reverse" else ""
         attested = f"{int(kind in {'earn.contest', 'reverse'})}{by_fan}"
         prepaid = "5,000" if kind == "earn.contest" else "1,200" if kind in layouts.EXITS else ""
@@ -435,7 +437,7 @@ def test_a_receipt():
         leaf = receipts.field_leaf(index, unhex(case["salt"]), value_of(case["value"]))
         assert leaf.hex() == case["leaf"] == leaves[index].hex()
         assert hashing.inclusion_path(leaves, index) == path
-        assert hashing.is_included(leaf, index, 12, path, root)
+        assert hashing.is_included(leaf, index, 14, path, root)
     lines = []
     for index, case in enumerate(cases("receipts.json", "lines")):
         lines.append(receipts.line_leaf(salt, index, value_of(case["line"])))
@@ -521,3 +523,35 @@ def check_claim(claim, blocks, height):
         assert records.record_leaf(claim["key"], value) == hashing.leaf_hash(
             b"\x92" + encoding.encode(claim["key"]) + claim["value"]
         )
+
+
+# ------------------------------------------------------------------------------------------- earning
+
+
+def test_points_of_purchases():
+    for case in cases("earning.json", "purchases"):
+        rules = [layouts.KNOWN["rule"].read(list(rule), "rule") for rule in case["rules"]]
+        bought = {**case, "codes": [{"code": code, "cents": cents} for code, cents in case["codes"]]}
+        assert receipts.points_of(rules, bought, case["offset_minutes"]) == case["points"]
+
+
+def test_calendar_expiry():
+    for activation_day, month, day, years_min, expected in cases("earning.json", "calendar"):
+        assert tiers.calendar_expiry(activation_day, month, day, years_min) == expected
+
+
+def test_tier_histories():
+    names = ("first_day", "until_day", "since", "points")
+    for case in cases("earning.json", "tiers"):
+        terms = {**case, "tiers": [{"name": name, "threshold": least} for name, least in case["tiers"]]}
+        offset, history = case["offset_minutes"], []
+        for step in case["steps"]:
+            now = step["now"]
+            after = tiers.count_points(history, terms, offset, step["base"], step["points"], now)
+            assert [[item[name] for name in names] for item in after] == step["history"]
+            assert receipts.tier_at({"tier_history": after}, terms, offset, now) == step["tier"]
+            known = receipts.tier_at({"tier_history": after}, terms, offset, now - 100 * 86_400)
+            assert known == step["tier_100_days_before"]
+            reached = tiers.reached_after(history, after, terms, offset, now)
+            assert reached == (None if step["reached"] is None else step["reached"][0])
+            history = after

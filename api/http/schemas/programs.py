@@ -50,6 +50,15 @@ class ProgramsAnswer(PageAnswer):
     EXAMPLE: ClassVar[Example] = {"items": [ProgramItem.EXAMPLE], "next_cursor": None}
 
 
+class TierItem(Answer):
+    """A tier: who earned `threshold` points in a tier period has it."""
+
+    name: str
+    threshold: int
+
+    EXAMPLE: ClassVar[Example] = {"name": "silver", "threshold": 5_000}
+
+
 class ShownTerms(Answer):
     """One version of what a program promises. Rules and expiry say in `type` what they are."""
 
@@ -67,6 +76,10 @@ class ShownTerms(Answer):
     hold_seconds: int
     notice_days: int
     sponsor: dict[str, int]
+    tiers: list[TierItem]
+    tier_period_days: int
+    tier_anchor_day: int
+    tier_grace_days: int
     adjust_day_max: int
     transfer_day_max: int
     wind_down_days: int
@@ -87,11 +100,25 @@ class ShownTerms(Answer):
         "hold_seconds": 86_400,
         "notice_days": 30,
         "sponsor": {"rate": 1, "member_day_max": 20_000, "block_max": 8_000_000, "day_max": 900_000_000},
+        "tiers": [TierItem.EXAMPLE],
+        "tier_period_days": 365,
+        "tier_anchor_day": 0,
+        "tier_grace_days": 30,
         "adjust_day_max": 5_000,
         "transfer_day_max": 500,
         "wind_down_days": 90,
         "referral": {"referrer": 100, "joiner": 50},
     }
+
+
+class TermsAnswer(Answer):
+    """All versions of a program's terms that a receipt may still name, and the chain's time."""
+
+    offset_minutes: int
+    time: int
+    items: list[ShownTerms]
+
+    EXAMPLE: ClassVar[Example] = {"offset_minutes": -300, "time": EXAMPLE_TIME, "items": [ShownTerms.EXAMPLE]}
 
 
 class BooksItem(Answer):

@@ -1,8 +1,9 @@
-"""The periods in which a program settles, and until when it must have settled a purchase (spec LOY-15)."""
+"""The periods in which a program settles, until when it must have settled a purchase, and when a lot ends (LOY-11, LOY-15)."""
 
 from typing import NamedTuple
 
-from ledger.domains.loyalty.state import NEVER, Program, RollingExpiry, Terms
+from ledger.domains.loyalty.civil_days import calendar_expiry
+from ledger.domains.loyalty.state import NEVER, CalendarExpiry, Expiry, NeverExpires, Program, Terms
 from ledger.types import Day, Timestamp
 
 
@@ -31,5 +32,14 @@ def settle_by(program: Program, terms: Terms, time: Timestamp) -> Timestamp:
 def lot_days_now(program: Program, terms: Terms, now: Timestamp) -> tuple[Day, Day]:
     """Activation and expiry day of a lot as an entry of the present period would have it that is settled now (spec LOY-11)."""
     base = period_at(program, terms, now).end_day if terms.period_days else program.day_at(now)
-    expiry = Day(base + terms.expiry.days) if isinstance(terms.expiry, RollingExpiry) else NEVER
-    return Day(base + terms.activation_delay_days), expiry
+    activation_day = Day(base + terms.activation_delay_days)
+    return activation_day, expiry_day(terms.expiry, base=base, activation_day=activation_day)
+
+
+def expiry_day(expiry: Expiry, *, base: Day, activation_day: Day) -> Day:
+    """The day from which on a lot can't be used: days count from `base`, a named date from its activation (spec LOY-11, TIER-4)."""
+    if isinstance(expiry, NeverExpires):
+        return NEVER
+    if isinstance(expiry, CalendarExpiry):
+        return calendar_expiry(activation_day, month=expiry.month, day=expiry.day, years_min=expiry.years_min)
+    return Day(base + expiry.days)
