@@ -4,16 +4,32 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.domains.loyalty.referral_bonus import NO_BONUS, ReferralBonus
+from ledger.domains.loyalty.shapes import (
+    COIN,
+    DAY,
+    DAY_ZERO,
+    LOT,
+    LOT_POINTS,
+    NEVER as NEVER,
+    NO_POINTS,
+    NOT_ANNOUNCED,
+    PAYER,
+    POINTS,
+    REVERSED,
+    TIME,
+    TIME_END,
+    Lot,
+    Span,
+)
 from ledger.errors import Code, RuleViolation
 from ledger.params import (
     CONTEST_DAYS_MAX,
-    EARN_ENTRIES_MAX,
     GRANT_SPANS_MAX,
     LOTS_MAX,
     TERMS_VERSIONS_MAX,
     WIND_DOWN_DAYS_MIN,
 )
-from ledger.schema import Boolean, Integer, ListOf, Octets, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
+from ledger.schema import Boolean, Integer, ListOf, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
 from ledger.state import RuleView, Table
 from ledger.types import (
     INTEGER_MAX,
@@ -43,32 +59,6 @@ NO_SCOPE = Code(
     "{issuer} holds a live grant of this program, but not the scope to {scope}",
     "The owner grants the issuer again, with all the scopes that it shall have.",
 )
-
-TIME_END = 2**40
-TIME = Integer(0, TIME_END)
-DAY_MAX = 2**31 - 1
-DAY = Integer(0, DAY_MAX)
-NEVER = Day(DAY_MAX)
-"""Expiry day of a lot that does not expire."""
-
-PAYER = Octets(0, 33)
-"""`A` + address or `P` + program: who gets the deposit back; empty if nothing is locked (spec FEE-5)."""
-
-COIN = Integer(0, INTEGER_MAX)
-POINTS = Integer(0, INTEGER_MAX)
-NO_POINTS = Points(0)
-DAY_ZERO = Day(0)
-NOT_ANNOUNCED = Timestamp(0)
-
-Lot = tuple[int, int, int, int]
-"""(terms version, activation day, expiry day, points): usable from the first day on, until before the second (spec LOY-8)."""
-
-LOT_POINTS = Integer(1, INTEGER_MAX)
-LOT = Row(Integer(1, 2**31 - 1), DAY, DAY, LOT_POINTS)
-ENTRY_INDEX = Integer(0, EARN_ENTRIES_MAX - 1)
-
-Span = tuple[int, int, int, int]
-"""(from, until, scopes, daily cap): one grant of an issuer, both seconds included (spec LOY-4)."""
 
 # Scopes of an issuer's grant (spec LOY-4).
 SCOPE_TILL = 1
@@ -357,7 +347,7 @@ class Batch:
     count: Annotated[int, Integer(1, INTEGER_MAX)]
     settled_at: Annotated[Timestamp, TIME]
     keep_until: Annotated[Timestamp, TIME]
-    reversed: Annotated[tuple[tuple[int, int], ...], ListOf(Row(ENTRY_INDEX, LOT_POINTS), 0, EARN_ENTRIES_MAX)] = ()
+    reversed: Annotated[tuple[tuple[int, int], ...], REVERSED] = ()
 
 
 # Outcomes of a contest (spec LOY-17).
