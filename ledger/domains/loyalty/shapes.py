@@ -8,8 +8,6 @@ TIME_END = 2**40
 TIME = Integer(0, TIME_END)
 DAY_MAX = 2**31 - 1
 DAY = Integer(0, DAY_MAX)
-NEVER = Day(DAY_MAX)
-"""Expiry day of a lot that does not expire."""
 
 PAYER = Octets(0, 33)
 """`A` + address or `P` + program: who gets the deposit back; empty if nothing is locked (spec FEE-5)."""

@@ -7,10 +7,9 @@ from ledger.domains.loyalty.referral_bonus import NO_BONUS, ReferralBonus
 from ledger.domains.loyalty.shapes import (
     COIN,
     DAY,
+    DAY_MAX,
     DAY_ZERO,
     LOT,
-    LOT_POINTS,
-    NEVER as NEVER,
     NO_POINTS,
     NOT_ANNOUNCED,
     PAYER,
@@ -45,6 +44,9 @@ from ledger.types import (
     RecordKey,
     Timestamp,
 )
+
+NEVER = Day(DAY_MAX)
+"""Expiry day of a lot that does not expire."""
 
 NO_PROGRAM = Code(
     "program.unknown", "there is no program {program}", "Check the program id; `GET /v1/programs` lists them."
