@@ -164,9 +164,8 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program's fixed facts, and which terms are in force from when: (version, from time), by time.
-
-    `sunset_at` 0: no end is announced. Otherwise earning ends then, and redeeming at `closes_at` (spec LOY-21).
+    """A program's fixed facts, and which terms are in force from when: (version, from time), by time. Earning ends at `sunset_at`,
+    redeeming at `closes_at` (spec LOY-21); 0 and 0: no end is announced.
     """
 
     owner: Annotated[Address, identifier()]
@@ -222,8 +221,7 @@ class Books:
     """A program's fee pool and its points: `issued + restored` = the sum of the seven that follow (spec INV-4).
 
     `contest_points` of the `contest_points_locked` are not yet promised to an open contest nor credited by one (spec INV-9);
-    `contest_coin` repays contests that are upheld. `adjusted` counts what `adjust` ever credited, `adjust_day_used` what it did on
-    `adjust_day`.
+    `contest_coin` repays contests that are upheld. `adjusted` is what `adjust` ever credited, `adjust_day_used` on `adjust_day`.
     """
 
     pool: Annotated[Amount, COIN]
