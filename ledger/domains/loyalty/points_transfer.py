@@ -8,8 +8,8 @@ from typing import Annotated
 
 from ledger.domains.loyalty.events import PointsTransferred
 from ledger.domains.loyalty.points import join_lots, split_usable
+from ledger.domains.loyalty.shapes import LOT_POINTS
 from ledger.domains.loyalty.state import (
-    LOT_POINTS,
     NO_MEMBER,
     Member,
     load_member,

@@ -13,7 +13,8 @@ from ledger.codec import pack, unpack
 from ledger.coin import give_to, lock_deposit
 from ledger.domains.accounts.state import load_account
 from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX
-from ledger.domains.loyalty.state import COIN, LOT_POINTS, PAYER, POINTS, SCOPE_TILL, TIME, Grant, grant_key
+from ledger.domains.loyalty.shapes import LOT_POINTS
+from ledger.domains.loyalty.state import COIN, PAYER, POINTS, SCOPE_TILL, TIME, Grant, grant_key
 from ledger.due import schedule
 from ledger.errors import Code, Malformed, RuleViolation
 from ledger.hashing import RETURN, RETURN_CONSENT, RETURN_SIGNATURE

@@ -23,8 +23,8 @@ from ledger.domains.loyalty.returns import (
     return_id_of,
     return_key,
 )
+from ledger.domains.loyalty.shapes import LOT_POINTS
 from ledger.domains.loyalty.state import (
-    LOT_POINTS,
     POINTS,
     SCOPE_SETTLE,
     Batch,

@@ -21,10 +21,29 @@ from ledger.domains.loyalty.rules import (
     SlidingExpiry,
     TierMultiplier,
 )
+from ledger.domains.loyalty.shapes import (
+    COIN,
+    DAY,
+    DAY_MAX,
+    DAY_ZERO,
+    EARNED_ITEM,
+    LOT,
+    NO_POINTS,
+    NOT_ANNOUNCED,
+    PAYER,
+    PERIOD_CREDIT,
+    POINTS,
+    REVERSED,
+    TIER,
+    TIME,
+    TIME_END,
+    EarnedItem,
+    Lot,
+    Span,
+)
 from ledger.errors import Code, RuleViolation
 from ledger.params import (
     CONTEST_DAYS_MAX,
-    EARN_ENTRIES_MAX,
     GRANT_SPANS_MAX,
     LOTS_MAX,
     PERIOD_CREDITS_MAX,
@@ -33,7 +52,7 @@ from ledger.params import (
     TIERS_MAX,
     WIND_DOWN_DAYS_MIN,
 )
-from ledger.schema import Boolean, Integer, ListOf, Octets, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
+from ledger.schema import Boolean, Integer, ListOf, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
 from ledger.state import RuleView, Table
 from ledger.types import (
     INTEGER_MAX,
@@ -50,6 +69,9 @@ from ledger.types import (
     Timestamp,
 )
 
+NEVER = Day(DAY_MAX)
+"""Expiry day of a lot that does not expire."""
+
 NO_PROGRAM = Code(
     "program.unknown", "there is no program {program}", "Check the program id; `GET /v1/programs` lists them."
 )
@@ -63,40 +85,6 @@ NO_SCOPE = Code(
     "{issuer} holds a live grant of this program, but not the scope to {scope}",
     "The owner grants the issuer again, with all the scopes that it shall have.",
 )
-
-TIME_END = 2**40
-TIME = Integer(0, TIME_END)
-DAY_MAX = 2**31 - 1
-DAY = Integer(0, DAY_MAX)
-NEVER = Day(DAY_MAX)
-"""Expiry day of a lot that does not expire."""
-
-PAYER = Octets(0, 33)
-"""`A` + address or `P` + program: who gets the deposit back; empty if nothing is locked (spec FEE-5)."""
-
-COIN = Integer(0, INTEGER_MAX)
-POINTS = Integer(0, INTEGER_MAX)
-NO_POINTS = Points(0)
-DAY_ZERO = Day(0)
-NOT_ANNOUNCED = Timestamp(0)
-
-Lot = tuple[int, int, int, int]
-"""(terms version, activation day, expiry day, points): usable from the first day on, until before the second (spec LOY-8)."""
-
-LOT_POINTS = Integer(1, INTEGER_MAX)
-LOT = Row(Integer(1, 2**31 - 1), DAY, DAY, LOT_POINTS)
-ENTRY_INDEX = Integer(0, EARN_ENTRIES_MAX - 1)
-
-TIER = Row(Text(1, 32), Integer(1, INTEGER_MAX))
-
-EarnedItem = tuple[int, int, int, int]
-"""(first day, until day, since, points): known since then to be earned in the tier period of that first day (spec TIER-1)."""
-
-EARNED_ITEM = Row(DAY, DAY, TIME, Integer(1, INTEGER_MAX))
-PERIOD_CREDIT = Row(TIME, Integer(1, INTEGER_MAX))
-
-Span = tuple[int, int, int, int]
-"""(from, until, scopes, daily cap): one grant of an issuer, both seconds included (spec LOY-4)."""
 
 # Scopes of an issuer's grant (spec LOY-4).
 SCOPE_TILL = 1
@@ -170,9 +158,8 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program's fixed facts, and which terms are in force from when: (version, from time), by time.
-
-    `sunset_at` 0: no end is announced. Otherwise earning ends then, and redeeming at `closes_at` (spec LOY-21).
+    """A program's fixed facts, and which terms are in force from when: (version, from time), by time. Earning ends at `sunset_at`,
+    redeeming at `closes_at` (spec LOY-21); 0 and 0: no end is announced.
     """
 
     owner: Annotated[Address, identifier()]
@@ -228,8 +215,7 @@ class Books:
     """A program's fee pool and its points: `issued + restored` = the sum of the seven that follow (spec INV-4).
 
     `contest_points` of the `contest_points_locked` are not yet promised to an open contest nor credited by one (spec INV-9);
-    `contest_coin` repays contests that are upheld. `adjusted` counts what `adjust` ever credited, `adjust_day_used` what it did on
-    `adjust_day`.
+    `contest_coin` repays contests that are upheld. `adjusted` is what `adjust` ever credited, `adjust_day_used` on `adjust_day`.
     """
 
     pool: Annotated[Amount, COIN]
@@ -319,8 +305,8 @@ class Member:
     in the period that begins at `contest_period`. `tier_history` is what was earned in tier periods (spec TIER-1);
     `period_credits` is what entries credited by the begin of their period, where a cap counts it (spec TIER-3).
     `gives_back_from_all`: a return may take points from any of its lots (spec LOY-19). `transferred` points were sent on
-    `transfer_day`. `is_referred`: the first entry will start its referral (spec LOY-22); `referrals` of others were paid to it in the
-    period that begins at `referral_period`.
+    `transfer_day`. `is_referred`: the first entry will start its referral (spec LOY-22); `referrals` of others were paid to it in
+    the period that begins at `referral_period`.
     """
 
     payer: Annotated[bytes, PAYER]
@@ -359,7 +345,7 @@ class Batch:
     count: Annotated[int, Integer(1, INTEGER_MAX)]
     settled_at: Annotated[Timestamp, TIME]
     keep_until: Annotated[Timestamp, TIME]
-    reversed: Annotated[tuple[tuple[int, int], ...], ListOf(Row(ENTRY_INDEX, LOT_POINTS), 0, EARN_ENTRIES_MAX)] = ()
+    reversed: Annotated[tuple[tuple[int, int], ...], REVERSED] = ()
 
 
 # Outcomes of a contest (spec LOY-17).
