@@ -1,5 +1,6 @@
 """Drafts, counter-signatures, reversals and answers as wallets put them together."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,15 +26,15 @@ from ledger.domains.loyalty.receipts import receipt_hash
 from ledger.domains.loyalty.returns import return_id_of
 from ledger.types import Points, Timestamp
 from tests.support.market import Market
-from tests.support.wallet_node import WalletNode
+from tests.support.wallet_node import open_wallet_node
 
 
 @pytest.fixture
-def market(node: WalletNode) -> Market:
-    """A fan has joined a program with a till."""
-    found = Market(node)
-    found.enrol()
-    return found
+def market(tmp_path: Path) -> Iterator[Market]:
+    with open_wallet_node(tmp_path / "node") as node:
+        found = Market(node)
+        found.enrol()
+        yield found
 
 
 def test_from_the_counter_to_the_books(market: Market, tmp_path: Path) -> None:
