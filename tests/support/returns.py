@@ -8,7 +8,6 @@ from ledger.domains.loyalty.earn_answer_contest import NO_PLACE, EarnAnswerConte
 from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash
 from ledger.domains.loyalty.returns import (
     FanConsent,
-    Returned,
     ReturnReceipt,
     SignedReturn,
     fan_message,
@@ -86,6 +85,6 @@ def answer_by_return(bought: SignedReceipt, signed: SignedReturn) -> EarnAnswerC
     return EarnAnswerContest(contest, NO_PLACE, 0, (), shown)
 
 
-def returned_of(shop: Shop, signed: SignedReturn) -> Returned | None:
-    """What the chain remembers of a return."""
+def returned_of(shop: Shop, signed: SignedReturn) -> Any:
+    """What the chain remembers of a return: a `Returned`, or None."""
     return shop.chain.record(return_key(return_id_of(signed.returned)))

@@ -17,7 +17,6 @@ from ledger.domains.loyalty.referral import (
     PAID,
     PURCHASE_RETURNED,
     REFERRER_LEFT,
-    Referral,
     ReferralEnded,
     referral_id_of,
     referral_key,
@@ -59,7 +58,8 @@ def leave(shop: Shop, fan: Signer) -> None:
     shop.chain.send("member.leave", MemberLeave(shop.program), author=fan, payment=Prepaid())
 
 
-def referral_of(shop: Shop, fan: Signer) -> Referral | None:
+def referral_of(shop: Shop, fan: Signer) -> Any:
+    """The referral of who joined: a `Referral`, or None once it ended."""
     return shop.chain.record(referral_key(referral_id_of(shop.program, fan.address)))
 
 

@@ -183,6 +183,18 @@ def test_refund_farming(shop: Shop) -> None:
     shop.chain.replay()
 
 
+def test_the_entrys_own_lot_comes_before_what_is_pending(shop: Shop) -> None:
+    buy(shop, sequence=2, points=70)
+    shop.pass_days(1)
+    bought, settled = buy(shop, points=100)
+    signed = take_return(shop, bought)
+    reverse(shop, settled, signed, 60)
+    assert [lot[3] for lot in shop.member(FAN).lots] == [70, 40]
+    reverse(shop, settled, signed, 40)
+    assert [lot[3] for lot in shop.member(FAN).lots] == [70]
+    shop.chain.replay()
+
+
 @pytest.mark.parametrize("agreed", [False, True])
 def test_other_lots_only_where_the_fan_agreed_at_joining(*, agreed: bool) -> None:
     shop = Shop(return_window_days=0, hold_seconds=30 * 86_400)
