@@ -138,7 +138,7 @@ def _kinds() -> Iterator[str]:
         yield _fields(kind.payload)
 
 
-def _payload(**changes: Any) -> Any:
+def least_payload(**changes: Any) -> Any:
     """What `cost` reads of a payload that has no more than the least."""
     least = {"entries": (), "entry": None, "consent": SimpleNamespace(signatures=()), "referrer": b""}
     return SimpleNamespace(**{**least, **changes})
@@ -146,9 +146,9 @@ def _payload(**changes: Any) -> Any:
 
 def _describe_cost(kind: Kind[Any]) -> tuple[str, str, str, str]:
     """The parts of a kind's cost; a batch's depends on its number of entries, a return's on who signed for the fan."""
-    none = kind.cost(_payload())
-    one = kind.cost(_payload(entries=((),)))
-    signed = kind.cost(_payload(consent=SimpleNamespace(signatures=((),))))
+    none = kind.cost(least_payload())
+    one = kind.cost(least_payload(entries=((),)))
+    signed = kind.cost(least_payload(consent=SimpleNamespace(signatures=((),))))
     described = [
         str(base)
         + (f" + {more - base} per entry" if more != base else "")
