@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from types import CodeType, FunctionType, SimpleNamespace
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 import typer
@@ -26,6 +26,7 @@ from ledger.events import Event
 from ledger.kinds import Kind
 from ledger.registry import KINDS
 from node.store.index import LISTED
+from spec_tables import least_payload
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "ledger" / "spec" / "kinds.md"
@@ -42,6 +43,7 @@ class Faces(NamedTuple):
 
 FACES = {
     "account.set_policy": Faces("GET /v1/accounts/{address}", "wallet.Wallet.send", "wallet send"),
+    "adjust": Faces("GET /v1/programs/{program}", "brand.Brand.adjust", "brand adjust"),
     "campaign.create": Faces(
         "GET /v1/campaigns/{campaign}", "creator.Creator.create_campaign", "creator create-campaign"
     ),
@@ -55,11 +57,14 @@ FACES = {
     "member.join": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.join", "wallet join"),
     "member.leave": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.leave", "wallet leave"),
     "pledge": Faces("GET /v1/campaigns/{campaign}/pledges", "wallet.Wallet.pledge", "wallet pledge"),
+    "points.transfer": Faces("GET /v1/accounts/{address}", "wallet.Wallet.give_points", "wallet give"),
     "program.create": Faces("GET /v1/programs/{program}", "brand.Brand.create_program", "brand create-program"),
+    "program.sunset": Faces("GET /v1/programs/{program}", "brand.Brand.announce_sunset", "brand sunset"),
     "program.update": Faces("GET /v1/programs/{program}", "brand.Brand.update_program", "brand update"),
     "redeem": Faces("GET /v1/accounts/{address}", "wallet.Wallet.redeem", "wallet redeem"),
     "redeem.cancel": Faces("GET /v1/accounts/{address}", "wallet.Wallet.cancel", "wallet cancel"),
     "redeem.fulfil": Faces("GET /v1/accounts/{address}/history", "brand.Brand.fulfil", "brand fulfil"),
+    "reverse": Faces("GET /v1/programs/{program}/returns", "brand.Brand.reverse", "brand returns post"),
     "reward.list": Faces("GET /v1/programs/{program}/rewards", "brand.Brand.list_reward", "brand list-reward"),
     "reward.update": Faces("GET /v1/programs/{program}/rewards", "brand.Brand.update_reward", "brand update-reward"),
     "transfer": Faces("GET /v1/accounts/{address}", "wallet.Wallet.transfer", "wallet send"),
@@ -120,7 +125,7 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 def _weight(kind: Kind[Any]) -> str:
     """What a kind costs besides its bytes and witnesses (spec ENV-7)."""
-    base, more = kind.cost(SimpleNamespace(entries=())), kind.cost(SimpleNamespace(entries=((),)))
+    base, more = kind.cost(least_payload()), kind.cost(least_payload(entries=((),)))
     names = ("records", "slots", "due", "signatures")
     parts = [
         f"{number}{f' + {grown - number} an entry' if grown != number else ''} {noun}"
