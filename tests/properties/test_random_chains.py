@@ -39,8 +39,13 @@ from ledger.domains.loyalty.state import (
     NEVER,
     OPEN,
     SCOPES_ALL,
+    CalendarExpiry,
+    Expiry,
+    PeriodCap,
     RatePerAmount,
     RollingExpiry,
+    SlidingExpiry,
+    TierMultiplier,
 )
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
@@ -90,12 +95,15 @@ class RandomChain(RuleBasedStateMachine):
         fields: dict[str, Any] = {
             "activation_delay_days": delay,
             "return_window_days": delay,
-            "expiry": RollingExpiry(expiry),
+            "expiry": self.kind_of_expiry(expiry),
             "period_days": period,
             "hold_seconds": DAY_SECONDS,
             "adjust_day_max": Points(150),
             "transfer_day_max": Points(90),
             "referral": ReferralBonus(Points(11), Points(7)),
+            "tiers": (("silver", 500), ("gold", 2_000)),
+            "tier_period_days": 28,
+            "tier_grace_days": expiry,
         }
         self.terms = make_terms(**fields)
         self.shop = Shop(offset_minutes=offset, **fields)
@@ -276,11 +284,22 @@ class RandomChain(RuleBasedStateMachine):
         payload = RewardUpdate(self.shop.program, RewardId(self.reward), Points(price), stock, listed)
         self.offer("reward.update", payload, author=OWNER)
 
-    @rule(per_cents=st.integers(5, 20), expiry=st.integers(4, 12))
-    def update_program(self, per_cents: int, expiry: int) -> None:
+    @staticmethod
+    def kind_of_expiry(days: int) -> Expiry:
+        """Rolling or sliding, by chance a named date: each kind with lots of another one beside it."""
+        if days == 12:
+            return CalendarExpiry(1, 31, 0)
+        return SlidingExpiry(days) if days % 2 else RollingExpiry(days)
+
+    @rule(per_cents=st.integers(5, 20), expiry=st.integers(4, 12), rejects=st.booleans())
+    def update_program(self, per_cents: int, expiry: int, rejects: bool) -> None:
         latest = max(version for version, _ in self.shop.terms_of_program.versions)
-        rules = (RatePerAmount(Points(1), per_cents),)
-        terms = replace(self.terms, rules=rules, expiry=RollingExpiry(expiry), notice_days=1)
+        rules = (
+            RatePerAmount(Points(1), per_cents),
+            TierMultiplier(1, 3, 2),
+            PeriodCap(Points(40 * per_cents), rejects),
+        )
+        terms = replace(self.terms, rules=rules, expiry=self.kind_of_expiry(expiry), notice_days=1)
         self.offer("program.update", ProgramUpdate(self.shop.program, latest, terms), author=OWNER)
 
     @rule(revoke=st.booleans(), cap=st.integers(0, 1_000))

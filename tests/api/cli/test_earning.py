@@ -255,3 +255,31 @@ def test_an_update_that_is_announced_is_said(shop: Shop) -> None:
     assert "is announced already" in shop.owner.run(*rehearse)
     shown = json.loads(shop.owner.run(*rehearse, "--json"))
     assert shown["must_wait_for_an_announced_change"] is True
+
+
+# --- what people suffered ---------------------------------------------------------------------------------------------------------
+
+
+def test_tiers_by_balance(shop: Shop) -> None:
+    """Who spends its points keeps its tier."""
+    shop.sign(4_000)
+    shop.till.run("brand", "settle", shop.program, shop.till.home / "receipts", "--last")
+    reward = shop.owner.read("brand", "list-reward", shop.program, "Bread", "--price", 420)["reward"]
+    hold = shop.fan.read("wallet", "redeem", shop.program, reward)["hold"]
+    shop.till.run("brand", "fulfil", shop.program, hold)
+    (standing,) = shop.node.client.account(shop.member)["programs"]
+    assert (standing["available"], standing["held"]) == (0, 0)
+    assert standing["tier"]["name"] == "silver"
+    assert shop.sign(2_000)[1]["points"] == (200 + 20) * 3 // 2
+
+
+def test_earning_on_the_part_paid_with_points(shop: Shop) -> None:
+    """Points that pay for a purchase earn no points, in no rule; else they would never end."""
+    half, shown = shop.sign(2_000, "--code", "bread=2000", "--paid-with-points-cents", 1_000)
+    assert shown["points"] == 100 + 200 + 20
+    assert shop.sign(2_000, "--code", "bread=2000", "--paid-with-points-cents", 2_000)[1]["points"] == 0
+    explained = shop.owner.read("brand", "explain-earn", shop.program, "--receipt", half)
+    assert [line["input"] for line in explained["versions"][0]["lines"][:4]] == [2_000, 1_000, 1_000, 1_000]
+    shop.till.run("brand", "settle", shop.program, shop.till.home / "receipts", "--last")
+    (standing,) = shop.node.client.account(shop.member)["programs"]
+    assert standing["available"] == 320

@@ -15,7 +15,7 @@ from ledger.domains.loyalty.state import SETTLED_IN_TIME, PeriodCap, RatePerAmou
 from ledger.hashing import object_id
 from ledger.merkle import leaf_hash, root
 from ledger.params import PERIOD_CREDITS_MAX
-from ledger.types import Points, Timestamp
+from ledger.types import Day, Points, Timestamp
 from tests.support.contests import answer, contest, contest_id, contest_of, pass_answer, pass_grace, settle, sign
 from tests.support.memory_chain import GENESIS_DAY
 from tests.support.refusal import refused
@@ -90,7 +90,7 @@ def test_each_period_has_its_own_cap_also_when_late_ones_come_between() -> None:
     shop.chain.advance(days=40)
     for period in (WEEK + 3, WEEK + 1, WEEK + 3, WEEK, WEEK + 1):
         shop.earn(FAN, 60, period=period)
-    begins = [shop.terms_of_program.day_start(GENESIS_DAY) + 7 * 86_400 * ahead for ahead in (0, 1, 3)]
+    begins = [shop.terms_of_program.day_start(Day(GENESIS_DAY)) + 7 * 86_400 * ahead for ahead in (0, 1, 3)]
     assert shop.member(FAN).period_credits == tuple(zip(begins, (60, 100, 100), strict=True))
     shop.chain.replay()
 

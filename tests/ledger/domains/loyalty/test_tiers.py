@@ -12,7 +12,7 @@ from ledger.domains.consent.state import PUBLISH
 from ledger.domains.loyalty.earn import OpenEntry
 from ledger.domains.loyalty.events import PointsEarned, TierReached
 from ledger.domains.loyalty.program_update import ProgramUpdate
-from ledger.domains.loyalty.state import EarnedItem, RatePerAmount, Terms, TierMultiplier
+from ledger.domains.loyalty.state import EarnedItem, RatePerAmount, Terms, TierMultiplier, terms_key
 from ledger.domains.loyalty.tiers import Earned, count_towards_tiers, member_tier, reached_tier, tier_at
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
 from ledger.params import TIER_HISTORY_DAYS, TIER_HISTORY_MAX
@@ -36,7 +36,7 @@ UNTIL = GENESIS_DAY + 2 * LENGTH + 10
 
 def tier_of(shop: Shop, fan: Signer = FAN) -> int:
     program = shop.terms_of_program
-    terms = shop.chain.record(b"T" + shop.program + program.version_at(shop.now).to_bytes(4, "big"))
+    terms = shop.chain.record(terms_key(shop.program, program.version_at(shop.now)))
     return member_tier(shop.member(fan), terms, program, shop.now)
 
 
@@ -248,7 +248,7 @@ def test_too_many_items_merge_in_the_members_favour() -> None:
         history = count(history, 1_000, day=day, terms=terms)
         day += 1 if number % 8 < 7 else 28
         assert len(history) == min(number + 1, TIER_HISTORY_MAX)
-    first = history[0]
+    first = next(iter(history))
     assert first[2] == GENESIS_DAY * DAY_SECONDS
     assert first[3] == 5_000
     assert first[0] == first[1] - 3 * 28
