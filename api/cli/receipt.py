@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Receipts: a till's signed promise of points.")
 
 ReceiptId = Annotated[str, typer.Argument(metavar="RECEIPT", help="The receipt's id: 64 hexadecimal digits.")]
-LIST_COLUMNS = ("date", "net_cents", "points", "line_count", "period", "id")
+LIST_COLUMNS = ("date", "net_cents", "points", "line_count", "gift", "period", "id")
+RECEIPT_ID_DIGITS = 64
 
 
 @app.command()
@@ -212,6 +213,45 @@ def erase(
         else:
             answer = opened.client.erase_receipt(owner, wanted)
     print_answer(answer, as_json=as_json)
+
+
+@app.command()
+def gift(
+    receipt: Annotated[
+        str, typer.Argument(metavar="FILE|ID", help="The receipt as the till gave it, or its id at the node.")
+    ],
+    off: Annotated[bool, typer.Option("--off", help="It was no gift after all.")] = False,
+    program: Annotated[
+        str | None, typer.Option("--program", help="Whose receipt it is; of a file it is known without.")
+    ] = None,
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Mark a purchase as a gift: it stays out of profiles and of what partners read. Points do not change.
+
+    \b
+    Examples:
+      fansumer wallet receipts gift receipt.bin
+      fansumer wallet receipts gift 9d9d...9d --program 5f5f...5f --off
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import open_wallet, read_id
+    from ledger.domains.loyalty.receipts import receipt_hash
+    from ledger.types import ProgramId
+
+    file = Path(receipt)
+    if file.exists() or len(receipt) != RECEIPT_ID_DIGITS:
+        signed = read_receipt(file)
+        wanted, of_program = receipt_hash(signed.receipt, signed.salt), signed.receipt.program
+        if program is not None and read_id(program, "--program") != of_program:
+            raise typer.BadParameter("the receipt in the file is of another program", param_hint="--program")
+    else:
+        if program is None:
+            raise typer.BadParameter("name the program of an id by --program", param_hint="--program")
+        wanted, of_program = read_id(receipt, "ID"), ProgramId(read_id(program, "--program"))
+    with open_wallet(url, wallet) as opened:
+        print_answer(opened.client.mark_gift(opened.owner(of_program), wanted, is_gift=not off), as_json=as_json)
 
 
 def read_receipt(file: Path) -> "SignedReceipt":

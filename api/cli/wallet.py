@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, contests, points, receipt
+from api.cli import consent, contests, own_data, points, receipt
 from api.cli.options import (
     AMOUNT_MAX,
     CARRIED_NOTE,
@@ -415,3 +415,6 @@ app.command("give")(points.give)
 app.command("sign-return")(points.sign_return)
 app.command("contest")(contests.contest)
 app.command("contests")(contests.list_own)
+app.command("reads")(own_data.reads)
+app.command("export-data")(own_data.export_data)
+app.command("delete-data")(own_data.delete_data)
