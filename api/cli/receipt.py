@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, Program, Url, WalletFile
+from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, Force, Program, Url, WalletFile
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
@@ -20,7 +20,7 @@ RECEIPT_ID_DIGITS = 64
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, as the till gave it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, or the text of its QR code.")],
     chain_id: Annotated[str | None, typer.Option("--chain-id", help="The chain's id: then no node is asked.")] = None,
     opening: Annotated[
         Path | None,
@@ -140,6 +140,7 @@ def list_receipts(
     of_program = ProgramId(read_id(program, "PROGRAM"))
     with open_wallet(url, wallet) as opened:
         client = opened.client
+        client.program(of_program)  # raises program.unknown: an empty list would say that it exists
         found = list(client.every(client.receipts, opened.owner(of_program), of_program, period))
     if as_json:
         print_json(found)
@@ -154,6 +155,7 @@ def show(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the receipt as the till signed it to this file.")
     ] = None,
+    force: Force = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
@@ -175,7 +177,7 @@ def show(
         answer = opened.client.receipt(opened.owner(of_program), wanted)
         signed = read_kept_receipt(answer, opened.facts.chain_id)
     if out is not None:
-        write_file(out, encode_receipt(signed))
+        write_file(out, encode_receipt(signed), force=force)
         say(f"The receipt is in {out}.")
     print_answer({name: value for name, value in answer.items() if name != "signed"}, as_json=as_json)
 
@@ -255,10 +257,15 @@ def gift(
 
 
 def read_receipt(file: Path) -> "SignedReceipt":
-    """The receipt in a file; its signature is not checked. Raises UsageFault cli.file_failed, WalletError cli.bad_file."""
-    from api.cli.session import naming_file, read_bytes
-    from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX, decode_receipt
+    """The receipt in a file, as bytes or as the text of a till's QR code; its signature is not checked.
 
-    data = read_bytes(file, RECEIPT_BYTES_MAX)
+    Raises UsageFault cli.file_failed, WalletError cli.bad_file.
+    """
+    from api.cli.session import naming_file, read_bytes
+    from api.till.symbol import TEXT_CHARACTERS_MAX, read_receipt_text
+    from ledger.domains.loyalty.receipts import decode_receipt
+
+    data = read_bytes(file, TEXT_CHARACTERS_MAX)
+    in_text = read_receipt_text(data.decode("ascii")) if data.isascii() else None
     with naming_file(file, "receipt"):
-        return decode_receipt(data)
+        return decode_receipt(data if in_text is None else in_text)

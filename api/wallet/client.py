@@ -355,7 +355,7 @@ class Client(OwnDataRequests):
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def _page(self, path: str, cursor: str | None, limit: int) -> Answer:
-        return self._json("GET", path, parameters=_given(limit=limit, cursor=cursor))
+        return self._json("GET", path, parameters=given(limit=limit, cursor=cursor))
 
     def _json(
         self,
