@@ -46,6 +46,10 @@ SUM_NODE: Final = tagged_hash("fansumer/sum-node")
 EARN_SUM: Final = tagged_hash("fansumer/earn-sum")
 EARN_REMAINDER: Final = tagged_hash("fansumer/earn-remainder")
 CONTEST: Final = tagged_hash("fansumer/contest")
+RETURN: Final = tagged_hash("fansumer/return")
+RETURN_SIGNATURE: Final = tagged_hash("fansumer/return-signature")
+RETURN_CONSENT: Final = tagged_hash("fansumer/return-consent")
+REFERRAL: Final = tagged_hash("fansumer/referral")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

@@ -70,6 +70,12 @@ CONTEST_DAYS_KEPT = 200
 """Days back for which a till's contested points are counted."""
 GRANT_SPANS_MAX = 16
 """Earlier grants of one issuer that can still matter to a receipt."""
+WIND_DOWN_DAYS_MIN = 30
+"""Redeeming stays open at least so long after a program's end: a month's statement has come by then."""
+RETURN_KEEP_SECONDS = CONTEST_KEEP_SECONDS + 124 * 86_400
+"""How long a return receipt counts: as long as anything about a purchase of its time can be settled or contested."""
+REFERRALS_PERIOD_MAX = 12
+"""Referrals that are paid to one member within a period: friends, not a trade."""
 TIERS_MAX = 8
 """Tiers of one program: more than people remember, and a mark for each fits into a page."""
 TIER_PERIOD_DAYS_MIN = 28

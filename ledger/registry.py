@@ -15,6 +15,7 @@ from ledger.domains.consent.consent_revoke import CONSENT_REVOKE
 from ledger.domains.crowdfunding.campaign_create import CAMPAIGN_CREATE
 from ledger.domains.crowdfunding.pledge import PLEDGE
 from ledger.domains.crowdfunding.settlement import REFUND, SETTLE
+from ledger.domains.loyalty.adjust import ADJUST
 from ledger.domains.loyalty.contests import END_CONTEST
 from ledger.domains.loyalty.earn import DROP_BATCH, EARN
 from ledger.domains.loyalty.earn_answer_contest import EARN_ANSWER_CONTEST
@@ -24,8 +25,13 @@ from ledger.domains.loyalty.issuer_revoke import ISSUER_REVOKE
 from ledger.domains.loyalty.member_join import MEMBER_JOIN
 from ledger.domains.loyalty.member_leave import MEMBER_LEAVE
 from ledger.domains.loyalty.points import BEGIN_DAY
+from ledger.domains.loyalty.points_transfer import POINTS_TRANSFER
 from ledger.domains.loyalty.program_create import PROGRAM_CREATE
+from ledger.domains.loyalty.program_sunset import PROGRAM_SUNSET
 from ledger.domains.loyalty.program_update import PROGRAM_UPDATE
+from ledger.domains.loyalty.referral import END_REFERRAL
+from ledger.domains.loyalty.returns import DROP_RETURN
+from ledger.domains.loyalty.reverse import REVERSE
 from ledger.domains.rewards.holds import HOLD_TIMEOUT
 from ledger.domains.rewards.redeem import REDEEM
 from ledger.domains.rewards.redeem_cancel import REDEEM_CANCEL
@@ -73,8 +79,9 @@ def check_kinds_known(params: Params) -> None:
 register(TRANSFER, SET_POLICY, SET_GUARDIANS, RECOVER, CANCEL_RECOVERY)
 register(PROGRAM_CREATE, PROGRAM_UPDATE, ISSUER_GRANT, ISSUER_REVOKE, MEMBER_JOIN, MEMBER_LEAVE)
 register(EARN, EARN_CONTEST, EARN_ANSWER_CONTEST)
+register(PROGRAM_SUNSET, ADJUST, REVERSE, POINTS_TRANSFER)
 register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL)
 register(CONSENT_GRANT, CONSENT_REVOKE)
 register(CAMPAIGN_CREATE, PLEDGE)
 
-register_due(BEGIN_DAY, DROP_BATCH, END_CONTEST, HOLD_TIMEOUT, SETTLE, REFUND)
+register_due(BEGIN_DAY, DROP_BATCH, END_CONTEST, HOLD_TIMEOUT, SETTLE, REFUND, END_REFERRAL, DROP_RETURN)

@@ -43,7 +43,7 @@ FIXED |= {69: "016a" + "00" * 8 + "266a24", 118: "00" * 4}
 # Names of the fields of the records that people ask for (STA-1, tables.md); of any other record the bare values are shown.
 FIELDS = {
     "A": "account: balance policy_hash deposit is_guarded",
-    "B": "program: owner payer deposit name unit decimals offset_minutes versions",
+    "B": "program: owner payer deposit name unit decimals offset_minutes versions sunset_at closes_at",
     "F": "campaign: creator payer deposit title unit goal deadline deadline_height tiers taken status pledged pledges"
     " refunded escrowed",
     "K": "program totals: pool issued restored pending available held escrowed redeemed expired reversed members"

@@ -22,9 +22,16 @@ from ledger.domains.consent.state import CONTACT, PUBLISH
 from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.crowdfunding.state import CoinUnit, PointsUnit
+from ledger.domains.loyalty.adjust import Adjust
 from ledger.domains.loyalty.contests import contest_id_of
 from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
-from ledger.domains.loyalty.earn_answer_contest import EarnAnswerContest, OpenedRemainder, SealedAnswer
+from ledger.domains.loyalty.earn_answer_contest import (
+    NO_PLACE,
+    EarnAnswerContest,
+    OpenedRemainder,
+    ReturnAnswer,
+    SealedAnswer,
+)
 from ledger.domains.loyalty.earn_contest import (
     OPENED_UNSETTLED,
     OPENED_WRONG_POINTS,
@@ -36,7 +43,9 @@ from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.points_transfer import PointsTransfer
 from ledger.domains.loyalty.program_create import ProgramCreate
+from ledger.domains.loyalty.program_sunset import ProgramSunset
 from ledger.domains.loyalty.program_update import ProgramUpdate
 from ledger.domains.loyalty.receipts import (
     Receipt,
@@ -49,6 +58,15 @@ from ledger.domains.loyalty.receipts import (
     sum_path,
     sum_root,
 )
+from ledger.domains.loyalty.referral_bonus import ReferralBonus
+from ledger.domains.loyalty.returns import (
+    FanConsent,
+    ReturnReceipt,
+    fan_message,
+    return_id_of,
+    sign_return_as_till,
+)
+from ledger.domains.loyalty.reverse import Reverse, SealedPlace
 from ledger.domains.loyalty.state import (
     NEVER,
     SCOPE_FULFIL,
@@ -91,6 +109,7 @@ from ledger.types import (
     ProgramId,
     ReceiptHash,
     RewardId,
+    Signature,
     Timestamp,
     Work,
 )
@@ -98,10 +117,13 @@ from tests.support.memory_chain import DAY_SECONDS, GENESIS_DAY, GENESIS_TIME, M
 
 OWNER, TILL, FAN = Signer.named("owner"), Signer.named("till"), Signer.named("fan")
 FRIEND, BOARD, HELPER = Signer.named("friend"), Signer.named("board"), Signer.named("helper")
+NEWCOMER = Signer.named("newcomer")
 BOARD_KEYS = Signer.named("board keys", threshold=2, keys_count=3)
 FUNDED = (OWNER, TILL, FAN, FRIEND, BOARD)
 NOBODY = Address(bytes(31) + b"\x07")
 RECOVER_OWNER = Recover(OWNER.address, Hash(HELPER.address))
+NUMBERS = ((7, 500), (8, 499), (9, 500))
+"""Number and points of the receipts that are contested."""
 
 TERMS = Terms(
     rules=(
@@ -128,6 +150,10 @@ TERMS = Terms(
     tiers=(("silver", 1_000), ("gold", 8_000)),
     tier_period_days=90,
     tier_grace_days=7,
+    adjust_day_max=Points(1_000),
+    transfer_day_max=Points(500),
+    wind_down_days=60,
+    referral=ReferralBonus(Points(20), Points(10)),
 )
 
 
@@ -242,6 +268,7 @@ def make_golden_chain() -> GoldenChain:
     enough = sign("account.recover", RECOVER_OWNER, author=TILL, payment=Sponsored(program))
     chain.add((*pay, *pledges, enough))
     chain.add(_endings(chain, program, RewardId(reward[0]), [HoldId(hold) for hold in _ids(chain, "redeem", "hold")]))
+    _gifts_and_returns(chain, program)
     for _ in range(3):
         chain.add()
     chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
@@ -270,6 +297,13 @@ def _opening(chain: GoldenChain, create: Transaction, program: ProgramId) -> lis
         sign("issuer.grant", IssuerGrant(program, HELPER.address, SCOPE_FULFIL, Points(0)), author=OWNER),
         sign("member.join", join, author=FAN, payment=Sponsored(program), cosigners=(TILL,)),
         sign("member.join", MemberJoin(program, Address(b"")), author=FRIEND),
+        sign(
+            "member.join",
+            MemberJoin(program, TILL.address, FAN.address, gives_back_from_all=True),
+            author=NEWCOMER,
+            payment=Sponsored(program),
+            cosigners=(TILL,),
+        ),
         sign("consent.grant", ConsentGrant(program, PUBLISH, "", Timestamp(0)), author=FAN),
         sign(
             "consent.grant",
@@ -344,22 +378,55 @@ def _endings(chain: GoldenChain, program: ProgramId, reward: RewardId, holds: li
     ]
 
 
+def _gifts_and_returns(chain: GoldenChain, program: ProgramId) -> None:
+    """The newcomer's first purchase, half of which goes back; points given by the owner, and from one member to another."""
+    sign, period = chain.scenario.sign, GENESIS_DAY - 1
+    bought = SealedEntry(NEWCOMER.address, period, Points(30), Hash(bytes(range(32))), Hash(b""))
+    earn = sign("earn", Earn(program, (bought,)), author=TILL)
+    chain.add((earn, sign("adjust", Adjust(program, FAN.address, Points(25), "apology.late"), author=OWNER)))
+    place = SealedPlace(period, bought.points, bought.receipts, bought.remainder, Hash(b""))
+    shown = _return(chain, program, NEWCOMER, ReceiptHash(bytes(range(160, 192))), points=20)
+    back = Reverse(object_id("earn", earn.txid, 0), 0, (), place, Points(15), *shown)
+    gift = PointsTransfer(program, NEWCOMER.address, Points(5))
+    chain.add(
+        (
+            sign("reverse", back, author=TILL),
+            sign("points.transfer", gift, author=FAN, payment=Sponsored(program)),
+        )
+    )
+
+
+def _return(
+    chain: GoldenChain, program: ProgramId, fan: Signer, receipt: ReceiptHash, *, points: int
+) -> tuple[ReturnReceipt, Signature, FanConsent]:
+    """A return that the till and the fan have signed."""
+    time, salt = Timestamp(GENESIS_TIME + 95), bytes(range(192, 224))
+    returned = ReturnReceipt(1, program, fan.address, receipt, TILL.key, time, Points(points), salt)
+    chain_id = chain.scenario.chain_id
+    signed = sign_return_as_till(returned, chain_id, TILL.seeds[0])
+    witness = fan.sign(fan_message(chain_id, return_id_of(returned)))
+    return returned, signed, FanConsent(witness.policy, witness.signatures)
+
+
 def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
-    """Two receipts that nobody settled, contested after their grace; one is settled late, and that is the answer."""
+    """Three receipts that nobody settled, contested after their grace; one is settled late, and that is the answer; one was
+    returned, and that is another. The owner announces the program's end.
+    """
     sign = chain.scenario.sign
-    receipts = [_receipt(chain, program, sequence=number, points=points) for number, points in ((7, 500), (8, 499))]
+    receipts = [_receipt(chain, program, sequence=number, points=points) for number, points in NUMBERS]
     chain.add(time=chain.scenario.time + 5 * DAY_SECONDS)
-    unsettled, wrong = (
-        _contest(signed, wrong_points=wrong) for signed, wrong in zip(receipts, (False, True), strict=True)
+    unsettled, wrong, gone_back = (
+        _contest(signed, wrong_points=wrong) for signed, wrong in zip(receipts, (False, True, False), strict=True)
     )
     chain.add(
         (
             sign("earn.contest", unsettled, author=FAN, payment=Prepaid()),
             sign("earn.contest", wrong, author=FAN),
             sign("account.set_guardians", SetGuardians((_guardians(FAN, TILL, BOARD),)), author=OWNER),
+            sign("earn.contest", gone_back, author=FAN),
         )
     )
-    nodes = [sum_leaf(receipt_hash(signed.receipt, signed.salt), signed.receipt.points) for signed in receipts]
+    nodes = [sum_leaf(receipt_hash(signed.receipt, signed.salt), signed.receipt.points) for signed in receipts[:2]]
     salt, carried = Hash(bytes(range(96, 128))), OpenedRemainder(Hash(bytes(range(128, 160))), Points(99))
     period, points = GENESIS_DAY - 1, Points(900)
     entry = SealedEntry(FAN.address, period, points, seal_sum(salt, sum_root(nodes)), carried.commitment())
@@ -378,7 +445,18 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
     )
     contest = contest_id_of(program, TILL.key, receipts[0].receipt.sequence)
     answer = EarnAnswerContest(contest, object_id("earn", late.txid, 0), 0, (), opened)
-    chain.add((sign("earn.answer_contest", answer, author=TILL, payment=Sponsored(program)),))
+    last = receipts[2].receipt
+    shown = _return(chain, program, FAN, receipt_hash(last, receipts[2].salt), points=last.points)
+    contest = contest_id_of(program, TILL.key, last.sequence)
+    returned = EarnAnswerContest(contest, NO_PLACE, 0, (), ReturnAnswer(*shown))
+    end = Timestamp(chain.scenario.time + TERMS.notice_days * DAY_SECONDS)
+    chain.add(
+        (
+            sign("earn.answer_contest", answer, author=TILL, payment=Sponsored(program)),
+            sign("earn.answer_contest", returned, author=OWNER),
+            sign("program.sunset", ProgramSunset(program, end), author=OWNER),
+        )
+    )
 
 
 def _receipt(chain: GoldenChain, program: ProgramId, *, sequence: int, points: int) -> SignedReceipt:

@@ -8,7 +8,7 @@ from golden_chain import BOARD_KEYS, FAN, OWNER, TILL
 from ledger import hashing, keys
 from ledger.address import decode_id, encode_id
 from ledger.codec import pack, unpack
-from ledger.domains.loyalty import receipts
+from ledger.domains.loyalty import receipts, returns
 from ledger.errors import Malformed
 from ledger.merkle import inclusion_path, leaf_hash, root
 from ledger.policy import Policy
@@ -33,6 +33,10 @@ TAGS = (
     "EARN_SUM",
     "EARN_REMAINDER",
     "CONTEST",
+    "RETURN",
+    "RETURN_SIGNATURE",
+    "RETURN_CONSENT",
+    "REFERRAL",
 )
 """Names of the hash functions of `ledger.hashing`."""
 
@@ -170,7 +174,7 @@ def policy_vectors(_: ChainId) -> dict[str, Any]:
 
 
 def receipt_vectors(chain_id: ChainId) -> dict[str, Any]:
-    """Receipts, openings of each field, lines, sums of 0 to 5 receipts, R and K (RCP-1 to RCP-7)."""
+    """Receipts, openings of each field, lines, sums of 0 to 5 receipts, R and K, and a return (RCP-1 to RCP-9)."""
     lines = (("5901234123457", 2, 598), ("oat drink", 1, 249))
     salt = sha256(b"receipt salt").digest()
     receipt = receipts.Receipt(
@@ -213,8 +217,33 @@ def receipt_vectors(chain_id: ChainId) -> dict[str, Any]:
             for index, line in enumerate(lines)
         ],
         "lines_root": receipt.lines_root.hex(),
+        "returned": _describe_return(chain_id, receipt, found),
         "sums": [_describe_sum(size) for size in range(6)],
         "remainders": [_describe_remainder(number) for number in (0, 1, 99, 2**31 - 1)],
+    }
+
+
+def _describe_return(chain_id: ChainId, bought: receipts.Receipt, receipt: ReceiptHash) -> dict[str, Any]:
+    """A part of the purchase goes back, an hour later; the fan's account is the board's, two of three keys (RCP-9)."""
+    returned = returns.ReturnReceipt(
+        version=1,
+        program=bought.program,
+        member=BOARD_KEYS.address,
+        receipt=receipt,
+        till=bought.till,
+        time=Timestamp(bought.time + 3_600),
+        points=Points(24),
+        salt=sha256(b"return salt").digest(),
+    )
+    found = returns.return_id_of(returned)
+    witness = BOARD_KEYS.sign(returns.fan_message(chain_id, found))
+    signature = returns.sign_return_as_till(returned, chain_id, TILL.seeds[0])
+    signed = returns.SignedReturn(returned, signature, returns.FanConsent(witness.policy, witness.signatures))
+    return {
+        "signed": returns.encode_return(signed).hex(),
+        "id": found.hex(),
+        "till_message": returns.till_message(chain_id, found).hex(),
+        "fan_message": returns.fan_message(chain_id, found).hex(),
     }
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ledger.block import COMMITMENT_SHAPE
 from ledger.domains.loyalty.receipts import SIGNED_RECEIPT
+from ledger.domains.loyalty.returns import SIGNED_RETURN
 from ledger.errors import Code
 from ledger.events import Event, event_shape
 from ledger.genesis import make_genesis
@@ -50,6 +51,10 @@ TAG_USES = {
     "EARN_SUM": "RCP-6: R",
     "EARN_REMAINDER": "RCP-7: K",
     "CONTEST": "LOY-15: id of a contest",
+    "RETURN": "RCP-9: id of a return",
+    "RETURN_SIGNATURE": "RCP-9: what a till signs of a return",
+    "RETURN_CONSENT": "RCP-9: what the fan signs of a return",
+    "REFERRAL": "LOY-22: id of a referral",
 }
 """Where each tag is used."""
 
@@ -133,12 +138,22 @@ def _kinds() -> Iterator[str]:
         yield _fields(kind.payload)
 
 
+def least_payload(**changes: Any) -> Any:
+    """What `cost` reads of a payload that has no more than the least."""
+    least = {"entries": (), "entry": None, "consent": SimpleNamespace(signatures=()), "referrer": b""}
+    return SimpleNamespace(**{**least, **changes})
+
+
 def _describe_cost(kind: Kind[Any]) -> tuple[str, str, str, str]:
-    """The parts of a kind's cost; only a batch's depends on its payload, by its number of entries."""
-    none = kind.cost(SimpleNamespace(entries=()))
-    one = kind.cost(SimpleNamespace(entries=((),)))
+    """The parts of a kind's cost; a batch's depends on its number of entries, a return's on who signed for the fan."""
+    none = kind.cost(least_payload())
+    one = kind.cost(least_payload(entries=((),)))
+    signed = kind.cost(least_payload(consent=SimpleNamespace(signatures=((),))))
     described = [
-        str(base) if more == base else f"{base} + {more - base} per entry" for base, more in zip(none, one, strict=True)
+        str(base)
+        + (f" + {more - base} per entry" if more != base else "")
+        + (f" + {by_fan - base} per signature of the fan" if by_fan != base else "")
+        for base, more, by_fan in zip(none, one, signed, strict=True)
     ]
     return described[0], described[1], described[2], described[3]
 
@@ -175,7 +190,15 @@ def _structures() -> Iterator[str]:
     """Every structure inside of a payload, record, envelope, commitment, receipt or params file, once."""
     found: dict[str, Struct[Any]] = {}
     top = [kind.payload for kind in KINDS.values()] + [table.shape for table in Table.catalogue.values()]
-    others: list[Struct[Any]] = [BODY, Struct(Witness), COMMITMENT_SHAPE, SIGNED_RECEIPT, PARAMS_SHAPE, PROOF]
+    others: list[Struct[Any]] = [
+        BODY,
+        Struct(Witness),
+        COMMITMENT_SHAPE,
+        SIGNED_RECEIPT,
+        SIGNED_RETURN,
+        PARAMS_SHAPE,
+        PROOF,
+    ]
     for struct in (*top, *others):
         _collect(struct, found)
     shown_above = {struct.name for struct in top} - {"Terms"}

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from api.cli import contests, earning, exports, till
+from api.cli import contests, earning, exports, points, till
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
 
 app.add_typer(contests.brand_app, name="contests")
+app.add_typer(points.returns_app, name="returns")
 
 TermsFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="Terms in TOML or JSON; `brand example-terms` prints some.")
@@ -21,7 +22,7 @@ Hold = Annotated[str, typer.Argument(metavar="HOLD", help="The redemption's id: 
 UNLIMITED = 2**53
 
 
-SCOPES = ("till", "settle", "enrol", "fulfil")
+SCOPES = ("till", "settle", "enrol", "fulfil", "adjust")
 """What an issuer may do; the ledger's bits in their order."""
 
 
@@ -95,7 +96,7 @@ def update(
 def grant_issuer(
     program: Program,
     issuer: IssuerAddress,
-    scopes: Annotated[str, typer.Option("--scopes", help="What it may do, with commas: till, settle, enrol, fulfil.")],
+    scopes: Annotated[str, typer.Option("--scopes", help="With commas: till, settle, enrol, fulfil, adjust.")],
     daily_cap: Annotated[
         int,
         typer.Option(
@@ -122,12 +123,12 @@ def grant_issuer(
     """
     from api.cli.session import finish, open_wallet, payment_choice, read_account, read_id
     from api.wallet.brand import Brand
-    from ledger.domains.loyalty.state import SCOPE_SETTLE, SCOPE_TILL
+    from ledger.domains.loyalty.state import SCOPE_ADJUST, SCOPE_SETTLE, SCOPE_TILL
     from ledger.types import Points, ProgramId
 
     of_program, bits = ProgramId(read_id(program, "PROGRAM")), _read_scopes(scopes)
-    if bits & SCOPE_SETTLE and not daily_cap:
-        raise typer.BadParameter("who settles needs --daily-cap: the points that it may settle in a day")
+    if bits & (SCOPE_SETTLE | SCOPE_ADJUST) and not daily_cap:
+        raise typer.BadParameter("who settles or adjusts needs --daily-cap: the points that it may give in a day")
     if bits & SCOPE_TILL and not daily_cap:
         raise typer.BadParameter(
             "a till needs --daily-cap: what contests can credit of its receipts of one day, also if it is stolen; "
@@ -307,6 +308,8 @@ def _read_scopes(text: str) -> int:
     return sum(1 << SCOPES.index(name) for name in set(names))
 
 
+app.command("adjust")(points.adjust)
+app.command("sunset")(points.sunset)
 app.command("explain-earn")(earning.explain_earn)
 app.command("rehearse")(earning.rehearse)
 app.command("invite")(till.invite)

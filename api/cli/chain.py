@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The chain as a node sees it: blocks, transactions, programs, campaigns.")
 
 BLOCK_COLUMNS = ("height", "hash", "time", "transactions")
-PROGRAM_COLUMNS = ("name", "unit", "members", "id")
+PROGRAM_COLUMNS = ("name", "unit", "members", "sunset.state", "id")
 REWARD_COLUMNS = ("name", "price", "stock", "listed", "id")
 CAMPAIGN_COLUMNS = {
     "title": "title",

@@ -125,6 +125,12 @@ def answer_contests(
     openings: Annotated[
         Path | None, typer.Option("--openings", help="The folder where `brand settle` put the openings.")
     ] = None,
+    returns: Annotated[
+        Path | None,
+        typer.Option(
+            "--returns", help="A folder with returns that fans signed: they answer for what was never settled."
+        ),
+    ] = None,
     only: Annotated[str | None, typer.Option("--contest", help="Answer this one only; by default all.")] = None,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
@@ -134,22 +140,26 @@ def answer_contests(
     as_json: AsJson = False,
 ) -> None:
     """Answer every contest whose receipt was settled, with the entry that settled it. What was not settled yet: settle it
-    first, then answer; it counts as late.
+    first, then answer; it counts as late. What came back before it was settled: answer with the return that the fan signed.
 
     \b
     Example:
       fansumer brand contests answer 5f5f...5f --openings openings
     """
     from api.cli.output import print_answer
+    from api.cli.points import read_returns
     from api.cli.session import data_folder, open_wallet, payment_choice, read_id
     from api.wallet.brand import Brand
-    from api.wallet.contests import NOTHING_OPEN, answer_of, find_opening, read_answerable
+    from api.wallet.contests import NOTHING_OPEN, answer_of, find_opening, is_opened, read_answerable
     from api.wallet.errors import WalletError
+    from api.wallet.returns import answer_with_return, return_of_receipt
     from ledger.types import ProgramId
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
     wanted = None if only is None else read_id(only, "--contest")
-    kept = list(_read_openings(openings or data_folder() / "openings" / of_program.hex()))
+    folder = openings or data_folder() / "openings" / of_program.hex()
+    kept = [] if returns is not None and openings is None and not folder.exists() else list(read_openings(folder))
+    brought_back = () if returns is None else tuple(read_returns(returns))
     rows: list[dict[str, Any]] = []
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
@@ -159,7 +169,12 @@ def answer_contests(
                 continue
             contest_id, receipt = found
             try:
-                sent = brand.answer_contest(of_program, answer_of(contest_id, find_opening(kept, receipt), receipt))
+                came_back = return_of_receipt(brought_back, receipt)
+                if came_back is not None and not is_opened(kept, receipt):
+                    answer = answer_with_return(contest_id, came_back)
+                else:
+                    answer = answer_of(contest_id, find_opening(kept, receipt), receipt)
+                sent = brand.answer_contest(of_program, answer)
             except WalletError as fault:
                 rows.append({"contest": contest_id.hex(), "outcome": "open", "why": fault.code.name, "txid": None})
                 continue
@@ -172,7 +187,7 @@ def answer_contests(
     print_answer({"answered": sum(row["txid"] is not None for row in rows), "contests": rows}, as_json=as_json)
 
 
-def _read_openings(folder: Path) -> "Iterator[Opening]":
+def read_openings(folder: Path) -> "Iterator[Opening]":
     """Every opening in a folder; none where there is none yet. Raises UsageFault or WalletError for a file that is none."""
     import json
 

@@ -144,6 +144,8 @@ def tell_record(shown: ShownRecord, names: Names) -> Lines:
         yield names.program_text(identifier)
         yield f"unit          {clean(record.unit)}, {record.decimals} decimals"
         yield f"owner         {names.address(record.owner)}"
+        if record.sunset_at:
+            yield f"ends          {time_text(record.sunset_at)}, redeeming {time_text(record.closes_at)}"
     elif record is None:
         yield f"a record that this version can not read, under the key {shown.key.hex()}"
     else:

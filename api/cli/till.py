@@ -302,9 +302,10 @@ def settle(
         )
         now = Timestamp(int(opened.client.chain()["time"]))
         good, refused = _examine_files(settler, readable)
-        outcome = settler.settle(good, until=now, is_last=last)
-        if last:
-            outcome.add(settler.flush(now))
+        has_ended = 0 < facts.sunset_at < now
+        outcome = settler.settle(good, until=now, is_last=last or has_ended)
+        if last or has_ended:
+            outcome.add(settler.flush(facts.sunset_at if has_ended else now))
         skipped = [
             {"member": opened.address_text(opening.member), "period": opening.period, "code": code}
             for opening, code in outcome.skipped

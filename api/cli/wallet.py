@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, contests, guardians, keys, own_data, receipt, together
+from api.cli import consent, contests, guardians, keys, own_data, points, receipt, together
 from api.cli.options import (
     AMOUNT_MAX,
     CARRIED_NOTE,
@@ -189,6 +189,9 @@ def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_
     }
     programs = [program for answer in found for program in answer["programs"]]
     print_rows(programs, columns)
+    for program in programs:
+        if program["sunset"] is not None:
+            say(points.tell_sunset(program["name"], program["sunset"]))
     if programs:
         say(CARRIED_NOTE)
 
@@ -206,6 +209,17 @@ def join(
     request: Annotated[
         Path | None, typer.Option("--request", help="Where to write the request for the till; else it is printed.")
     ] = None,
+    referrer: Annotated[
+        str | None, typer.Option("--referrer", metavar="ADDRESS", help="The member that brought you, for its bonus.")
+    ] = None,
+    give_back: Annotated[
+        bool,
+        typer.Option(
+            "--give-back-from-all",
+            help="What you return, and sign for, may be taken from any of your points, not only from that purchase's and "
+            "pending ones.",
+        ),
+    ] = False,
     force: Force = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
@@ -217,22 +231,36 @@ def join(
     \b
     Examples:
       fansumer wallet join invitation.json --request request.json
-      fansumer wallet join 5f5f...5f
+      fansumer wallet join 5f5f...5f --referrer dfan1p...
     """
     from api.cli.output import say
-    from api.cli.session import Keystore, finish, open_wallet, read_id, read_text, write_file
+    from api.cli.session import (
+        Keystore,
+        finish,
+        open_wallet,
+        parse_address,
+        read_account,
+        read_id,
+        read_text,
+        write_file,
+    )
     from api.wallet.enrolment import Invitation, request_join
     from api.wallet.key_book import Place
+    from ledger.domains.loyalty.events import NOBODY
     from ledger.types import ProgramId
 
     if len(invitation) == PROGRAM_ID_DIGITS and not Path(invitation).exists():
         with open_wallet(url, wallet) as opened:
-            finish(opened, opened.join(ProgramId(read_id(invitation, "PROGRAM"))), wait=wait, as_json=as_json)
+            by = NOBODY if referrer is None else read_account(opened, referrer)
+            of_program = ProgramId(read_id(invitation, "PROGRAM"))
+            sent = opened.join(of_program, referrer=by, gives_back_from_all=give_back)
+            finish(opened, sent, wait=wait, as_json=as_json)
         return
     text = invitation if invitation.lstrip().startswith("{") else read_text(Path(invitation))
     invited = Invitation.from_json(text)
     fan = Keystore.open(wallet).keys.signer(Place(program=invited.program))
-    answer = request_join(invited, fan).to_json()
+    by = NOBODY if referrer is None else parse_address(invited.facts.address_prefix, referrer)
+    answer = request_join(invited, fan, referrer=by, gives_back_from_all=give_back).to_json()
     if request is None:
         typer.echo(answer)
     else:
@@ -407,6 +435,8 @@ def history(
             say(CARRIED_NOTE)
 
 
+app.command("give")(points.give)
+app.command("sign-return")(points.sign_return)
 app.command("contest")(contests.contest)
 app.command("contests")(contests.list_own)
 app.command("public-key")(keys.public_key)

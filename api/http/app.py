@@ -31,6 +31,7 @@ from api.http.routers import (
     partner,
     programs,
     receipts,
+    returns,
     service,
     transactions,
 )
@@ -52,6 +53,7 @@ ROUTERS = (
     transactions,
     chain,
     programs,
+    returns,
     contests,
     campaigns,
     receipts,

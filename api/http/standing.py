@@ -62,5 +62,14 @@ def show_standing(
         "joined_at": member.joined_at,
         "left_at": member.left_at or None,
         "entries": member.entries,
+        "gives_back_from_all": member.gives_back_from_all,
         "lots": [show_lot(lot) for lot in lots],
     }
+
+
+def show_sunset(program: Program, now: Timestamp) -> dict[str, Any] | None:
+    """When a program's earning and redeeming end, and how far it is; None while no end is announced."""
+    if not program.sunset_at:
+        return None
+    state = "closed" if program.has_closed(now) else "winding_down" if program.has_ended(now) else "announced"
+    return {"state": state, "sunset_at": program.sunset_at, "closes_at": program.closes_at}

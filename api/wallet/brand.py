@@ -7,14 +7,17 @@ import secrets
 from dataclasses import dataclass, replace
 
 from api.wallet.enrolment import Invitation, JoinRequest, counter_sign, make_invitation
+from api.wallet.returns import DraftReturn, draft_return
 from api.wallet.shown_terms import ProgramFacts, read_program_answer
 from api.wallet.wallet import POOL, Sent, Wallet
 from ledger import keys
+from ledger.domains.loyalty.adjust import Adjust
 from ledger.domains.loyalty.earn_answer_contest import EarnAnswerContest
 from ledger.domains.loyalty.earning import points_for
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.program_create import ProgramCreate
+from ledger.domains.loyalty.program_sunset import ProgramSunset
 from ledger.domains.loyalty.program_update import ProgramUpdate
 from ledger.domains.loyalty.receipts import (
     RECEIPT_VERSION,
@@ -23,6 +26,7 @@ from ledger.domains.loyalty.receipts import (
     check_receipt_shape,
     sign_receipt,
 )
+from ledger.domains.loyalty.reverse import Reverse
 from ledger.domains.loyalty.state import Terms
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
@@ -87,7 +91,7 @@ class Brand:
         return self.wallet.send("program.update", payload, self.wallet.main, payment=self.pay(program))
 
     def grant_issuer(self, program: ProgramId, issuer: Address, *, scopes: int, daily_cap: Points) -> Sent:
-        """Let `issuer` act: scopes add up, 1 sign receipts, 2 settle, 4 enrol, 8 fulfil."""
+        """Let `issuer` act: scopes add up, 1 sign receipts, 2 settle, 4 enrol, 8 fulfil, 16 adjust."""
         payload = IssuerGrant(program, issuer, scopes, daily_cap)
         return self.wallet.send("issuer.grant", payload, self.wallet.main, payment=self.pay(program))
 
@@ -153,6 +157,26 @@ class Brand:
         points = points_for(facts.terms.rules, unpriced.purchase(), offset_minutes=offset_minutes)
         blinding = secrets.token_bytes(RECEIPT_SALT_BYTES) if salt is None else salt
         return sign_receipt(replace(unpriced, points=points), blinding, self.wallet.facts.chain_id, till)
+
+    def draft_return(self, bought: SignedReceipt, points: Points, time: Timestamp) -> DraftReturn:
+        """What goes back of a purchase, signed by this till; the fan counter-signs it. Needs no network but for the chain's id."""
+        salt = secrets.token_bytes(RECEIPT_SALT_BYTES)
+        return draft_return(bought, points, time, chain_id=self.wallet.facts.chain_id, till=self.wallet.main, salt=salt)
+
+    def reverse(self, reversal: Reverse) -> Sent:
+        """Take points back for a return that the fan signed."""
+        payment = self.pay(reversal.returned.program)
+        return self.wallet.send("reverse", reversal, self.wallet.main, payment=payment)
+
+    def adjust(self, program: ProgramId, member: Address, points: Points, reason: str) -> Sent:
+        """Give a member points for a reason, a code that everybody can read."""
+        payload = Adjust(program, member, points, reason)
+        return self.wallet.send("adjust", payload, self.wallet.main, payment=self.pay(program))
+
+    def announce_sunset(self, program: ProgramId, sunset_at: Timestamp) -> Sent:
+        """Announce the program's end. Nothing takes it back."""
+        payload = ProgramSunset(program, sunset_at)
+        return self.wallet.send("program.sunset", payload, self.wallet.main, payment=self.pay(program))
 
     def answer_contest(self, program: ProgramId, answer: EarnAnswerContest) -> Sent:
         """Answer a contest with the entry that settled its receipt."""

@@ -199,6 +199,10 @@ class Client(OwnDataRequests):
         """`GET /v1/programs/{id}/issuers`."""
         return self._page(f"/v1/programs/{program.hex()}/issuers", cursor, limit)
 
+    def returns(self, program: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/programs/{id}/returns`: a page of what was taken back for purchases that were returned."""
+        return self._page(f"/v1/programs/{program.hex()}/returns", cursor, limit)
+
     def liability(self, program: bytes) -> Answer:
         """`GET /v1/programs/{id}/liability`: what the program owes its members."""
         return self._json("GET", f"/v1/programs/{program.hex()}/liability")

@@ -88,6 +88,11 @@ def describe_opened(signed: SignedReceipt, prefix: str, *, wrong_points: bool) -
     return f"A contest makes public for ever: {shown}. Not the lines of the purchase."
 
 
+def is_opened(openings: Iterable[Opening], receipt: ReceiptHash) -> bool:
+    """Whether some entry of the openings settled the receipt."""
+    return any(held == receipt for opening in openings for held, _ in opening.receipts)
+
+
 def find_opening(openings: Iterable[Opening], receipt: ReceiptHash) -> Opening:
     """The opening that gives the receipt the most points. Raises WalletError contest.no_opening."""
     found = [(points, opening) for opening in openings for held, points in opening.receipts if held == receipt]

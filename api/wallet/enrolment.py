@@ -17,6 +17,7 @@ from api.wallet.builder import ChainFacts, Signer, draft_body, join_witnesses, n
 from api.wallet.errors import WalletError
 from api.wallet.json_numbers import whole_number
 from ledger.codec import pack, unpack
+from ledger.domains.loyalty.events import NOBODY
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.errors import Code
 from ledger.keys import verify
@@ -134,12 +135,19 @@ class JoinRequest:
         return JoinRequest(body_bytes, witness)
 
 
-def request_join(invitation: Invitation, fan: Signer, salt: bytes | None = None) -> JoinRequest:
+def request_join(
+    invitation: Invitation,
+    fan: Signer,
+    salt: bytes | None = None,
+    *,
+    referrer: Address = NOBODY,
+    gives_back_from_all: bool = False,
+) -> JoinRequest:
     """The fan's answer to an invitation, signed by its account for that program."""
     body_bytes = draft_body(
         invitation.facts,
         KIND,
-        MemberJoin(invitation.program, invitation.issuer),
+        MemberJoin(invitation.program, invitation.issuer, referrer, gives_back_from_all),
         fan.address,
         policies=(),
         valid_from=invitation.valid_from,

@@ -22,10 +22,12 @@ from api.wallet.terms_tables import (
 )
 from ledger.codec import pack, unpack
 from ledger.domains.loyalty.program_create import ProgramCreate
+from ledger.domains.loyalty.referral_bonus import NO_BONUS, ReferralBonus
 from ledger.domains.loyalty.state import SponsorPolicy, Terms
 from ledger.domains.loyalty.terms import check_terms
+from ledger.params import WIND_DOWN_DAYS_MIN
 from ledger.schema import Struct
-from ledger.types import Amount
+from ledger.types import Amount, Points
 
 FILE_CHARACTERS_MAX: Final = 65_536
 TERMS_SHAPE: Final = Struct(Terms)
@@ -45,6 +47,9 @@ period_anchor_day = 0            # on which day of the period it begins, counted
 settle_grace_days = 2            # so many days after a period's end its receipts are settled at the latest
 remainder_max = 50               # points that may be carried to the next entry, so that sums tell nothing
 issuance_cap = 1000000000        # points that will ever be issued
+adjust_day_max = 0               # points that may be given by `brand adjust` in a day; left out: 0
+transfer_day_max = 0             # points that a member may give to others in a day; 0, or left out: none
+wind_down_days = 30              # redeeming stays open so long after the program's end; left out: 30
 hold_seconds = 86400             # how long a redemption may stay open
 notice_days = 30                 # changes for the worse wait so long
 
@@ -112,6 +117,10 @@ rolling_days = 365               # days after a period's end
 # names = ["silver", "gold"]
 # thresholds = [5000, 20000]
 
+# [terms.referral]               # once the first purchase of who joins can no longer be returned
+# referrer = 100                 # points for who brought it
+# joiner = 50                    # points for who joined
+
 [terms.sponsor]                  # what the fee pool pays for members and issuers
 rate = 1                         # coin a weight unit; at least the chain's least rate
 member_day_max = 100000          # coin a member and day
@@ -130,6 +139,8 @@ TERMS_INTEGERS: Final = (
     "hold_seconds",
     "notice_days",
 )
+OPTIONAL_INTEGERS: Final = {"adjust_day_max": 0, "transfer_day_max": 0, "wind_down_days": WIND_DOWN_DAYS_MIN}
+"""Integers of terms that a file may leave out, and what they are then."""
 SPONSOR_INTEGERS: Final = ("rate", "member_day_max", "block_max", "day_max")
 TIER_INTEGERS: Final = {
     "period_days": "tier_period_days",
@@ -175,11 +186,12 @@ def program_to_mapping(program: ProgramCreate) -> dict[str, Any]:
         "unit": program.unit,
         "decimals": program.decimals,
         "offset_minutes": program.offset_minutes,
-        "terms": {name: getattr(terms, name) for name in TERMS_INTEGERS}
+        "terms": {name: getattr(terms, name) for name in (*TERMS_INTEGERS, *OPTIONAL_INTEGERS)}
         | {
             "rules": [rule_to_mapping(rule) for rule in terms.rules],
             "expiry": expiry_to_mapping(terms.expiry),
             "sponsor": {name: getattr(terms.sponsor, name) for name in SPONSOR_INTEGERS},
+            "referral": {"referrer": terms.referral.referrer, "joiner": terms.referral.joiner},
         }
         | ({"tiers": _tiers_to_mapping(terms)} if terms.tiers else {}),
     }
@@ -203,19 +215,22 @@ def _parse(text: str) -> Mapping[str, Any]:
 
 
 def _read_terms(table: Mapping[str, Any]) -> Terms:
-    check_names(table, "[terms]", {*TERMS_INTEGERS, "rules", "expiry", "sponsor", "tiers"})
+    known = {*TERMS_INTEGERS, *OPTIONAL_INTEGERS, "rules", "expiry", "sponsor", "tiers", "referral"}
+    check_names(table, "[terms]", known)
     rules = table.get("rules")
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise WalletError(BAD_FILE, reason="[[terms.rules]] must be a list of tables")
     sponsor = read_table(table, "sponsor")
     check_names(sponsor, "[terms.sponsor]", set(SPONSOR_INTEGERS))
     integers: dict[str, Any] = {name: read_integer(table, name) for name in TERMS_INTEGERS}
+    integers |= {name: read_integer({name: least, **table}, name) for name, least in OPTIONAL_INTEGERS.items()}
     if "tiers" in table:
         integers |= _read_tiers(read_table(table, "tiers"))
     return Terms(
         rules=tuple(read_rule(rule) for rule in rules),
         expiry=read_expiry(read_table(table, "expiry")),
         sponsor=SponsorPolicy(*(Amount(read_integer(sponsor, name)) for name in SPONSOR_INTEGERS)),
+        referral=_read_referral(read_table(table, "referral")) if "referral" in table else NO_BONUS,
         **integers,
     )
 
@@ -231,3 +246,8 @@ def _read_tiers(table: Mapping[str, Any]) -> dict[str, Any]:
         raise WalletError(BAD_FILE, reason="thresholds of tiers must be whole numbers")
     days = {name: read_integer(table, field) for field, name in TIER_INTEGERS.items()}
     return {"tiers": tuple(zip(names, thresholds, strict=True)), **days}
+
+
+def _read_referral(table: Mapping[str, Any]) -> ReferralBonus:
+    check_names(table, "[terms.referral]", {"referrer", "joiner"})
+    return ReferralBonus(Points(read_integer(table, "referrer")), Points(read_integer(table, "joiner")))

@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from api.wallet.errors import Unreachable
-from api.wallet.program_file import SPONSOR_INTEGERS, TERMS_INTEGERS, TIER_INTEGERS
+from api.wallet.program_file import OPTIONAL_INTEGERS, SPONSOR_INTEGERS, TERMS_INTEGERS, TIER_INTEGERS
 from api.wallet.sealing import PeriodRule
+from ledger.domains.loyalty.referral_bonus import ReferralBonus
 from ledger.domains.loyalty.state import (
     BonusWindow,
     CalendarExpiry,
@@ -35,6 +36,7 @@ BAD_TERMS = Code(
     "Update fansumer, or ask another node.",
 )
 
+NO_SUNSET: Final = Timestamp(0)
 WINDOW_FIELDS: Final = tuple(field.name for field in fields(BonusWindow))
 
 
@@ -67,12 +69,15 @@ EXPIRIES: Final[Mapping[str, Callable[[Mapping[str, Any]], Expiry]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ProgramFacts:
-    """What a till must know of a program: the version in force and its terms, the newest version, how periods are numbered."""
+    """What a till must know of a program: the version in force and its terms, the newest version, how periods are numbered, and
+    when earning ends (0: no end is announced).
+    """
 
     version: int
     latest_version: int
     terms: Terms
     periods: PeriodRule
+    sunset_at: Timestamp = NO_SUNSET
 
 
 def read_program_answer(answer: Mapping[str, Any]) -> ProgramFacts:
@@ -82,21 +87,25 @@ def read_program_answer(answer: Mapping[str, Any]) -> ProgramFacts:
         terms = read_shown_terms(shown)
         version = int(shown["version"])
         latest = version if announced is None else max(version, int(announced["version"]))
+        sunset = answer.get("sunset")
+        sunset_at = NO_SUNSET if sunset is None else Timestamp(int(sunset["sunset_at"]))
         periods = PeriodRule(int(answer["offset_minutes"]), terms.period_days, terms.period_anchor_day)
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise Unreachable.of_code(BAD_TERMS, reason=f"{type(fault).__name__} {fault}") from None
-    return ProgramFacts(version, latest, terms, periods)
+    return ProgramFacts(version, latest, terms, periods, sunset_at)
 
 
 def read_shown_terms(shown: Mapping[str, Any]) -> Terms:
     """Terms from JSON in which a member of a union names itself in `type`. Raises KeyError, TypeError or ValueError."""
-    integers: dict[str, Any] = {name: int(shown[name]) for name in (*TERMS_INTEGERS, *TIER_INTEGERS.values())}
-    sponsor = shown["sponsor"]
+    names = (*TERMS_INTEGERS, *OPTIONAL_INTEGERS, *TIER_INTEGERS.values())
+    integers: dict[str, Any] = {name: int(shown[name]) for name in names}
+    sponsor, referral = shown["sponsor"], shown["referral"]
     return Terms(
         rules=tuple(RULES[rule["type"]](rule) for rule in shown["rules"]),
         expiry=EXPIRIES[shown["expiry"]["type"]](shown["expiry"]),
         sponsor=SponsorPolicy(*(Amount(int(sponsor[name])) for name in SPONSOR_INTEGERS)),
         tiers=tuple((str(tier["name"]), int(tier["threshold"])) for tier in shown["tiers"]),
+        referral=ReferralBonus(Points(int(referral["referrer"])), Points(int(referral["joiner"]))),
         **integers,
     )
 

@@ -19,14 +19,18 @@ from api.wallet.key_book import KeyBook, Place, PresentKey
 from api.wallet.mnemonic import MasterSeed
 from api.wallet.receipts import check_receipt
 from api.wallet.request_signing import AccountSigner
+from api.wallet.returns import DraftReturn, sign_as_fan
 from ledger.address import decode_address, encode_address
 from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.consent_revoke import ConsentRevoke
 from ledger.domains.crowdfunding.pledge import PledgeMake
+from ledger.domains.loyalty.events import NOBODY
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.points_transfer import PointsTransfer
 from ledger.domains.loyalty.receipts import SignedReceipt
+from ledger.domains.loyalty.returns import SignedReturn
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.errors import Code
@@ -191,17 +195,34 @@ class Wallet:
 
     # --- programs ---------------------------------------------------------------------------------------------------
 
-    def join(self, program: ProgramId, *, till: Signer | None = None) -> Sent:
-        """Join a program: with a till's key the pool pays, without one this program's account pays from its own coin."""
+    def join(
+        self,
+        program: ProgramId,
+        *,
+        till: Signer | None = None,
+        referrer: Address = NOBODY,
+        gives_back_from_all: bool = False,
+    ) -> Sent:
+        """Join a program: with a till's key the pool pays, without one this program's account pays from its own coin.
+
+        `referrer` is the member that brought the fan. `gives_back_from_all`: what the fan returns may be taken from any lot.
+        """
         fan = self.program_signer(program)
         if till is None:
-            return self.send("member.join", MemberJoin(program, Address(b"")), fan)
-        payload = MemberJoin(program, till.address)
+            return self.send("member.join", MemberJoin(program, NOBODY, referrer, gives_back_from_all), fan)
+        payload = MemberJoin(program, till.address, referrer, gives_back_from_all)
         return self.send("member.join", payload, fan, payment=Sponsored(program), cosigners=(till,))
 
-    def answer_invitation(self, invitation: Invitation) -> JoinRequest:
+    def answer_invitation(
+        self, invitation: Invitation, *, referrer: Address = NOBODY, gives_back_from_all: bool = False
+    ) -> JoinRequest:
         """A request to join that the till counter-signs. Needs no node."""
-        return request_join(invitation, self.program_signer(invitation.program))
+        return request_join(
+            invitation,
+            self.program_signer(invitation.program),
+            referrer=referrer,
+            gives_back_from_all=gives_back_from_all,
+        )
 
     def check_invitation(self, invitation: Invitation) -> None:
         """Raise WalletError wallet.wrong_chain unless the invitation is for the chain of this wallet's node."""
@@ -224,6 +245,16 @@ class Wallet:
     def cancel(self, program: ProgramId, hold: HoldId) -> Sent:
         """Give a redemption up, without a fee; its points come back."""
         return self.send("redeem.cancel", RedeemCancel(hold), self.program_signer(program), payment=Prepaid())
+
+    def give_points(self, program: ProgramId, recipient: Address, points: Points, *, payment: str = POOL) -> Sent:
+        """Give points to another member, where the program's terms allow it; they keep their days."""
+        payload = PointsTransfer(program, recipient, points)
+        return self.send("points.transfer", payload, self.program_signer(program), payment=_payment(payment, program))
+
+    def sign_return(self, draft: DraftReturn) -> SignedReturn:
+        """Counter-sign what goes back: the shop may then take these points. Raises WalletError returns.*."""
+        fan = self.program_signer(draft.returned.program)
+        return sign_as_fan(draft, fan, self.facts.chain_id, self.facts.address_prefix)
 
     def contest(self, signed: SignedReceipt, *, wrong_points: bool = False, pay_own: bool = False) -> Sent:
         """Contest a receipt that was not settled, or whose points are wrong; joining paid for it, unless `pay_own`.

@@ -14,7 +14,14 @@ from ledger.codec import pack_shaped
 from ledger.domains.consent.consent_grant import ConsentGranted
 from ledger.domains.crowdfunding.campaign_create import CampaignCreated
 from ledger.domains.crowdfunding.pledge import Pledged
-from ledger.domains.loyalty.events import BatchSettled, ContestOpened, IssuerGranted, MemberJoined, ProgramCreated
+from ledger.domains.loyalty.events import (
+    BatchSettled,
+    ContestOpened,
+    IssuerGranted,
+    MemberJoined,
+    PointsReversed,
+    ProgramCreated,
+)
 from ledger.domains.rewards.redeem import RedemptionOpened
 from ledger.domains.rewards.reward_list import RewardListed
 from ledger.events import Event, event_shape
@@ -39,6 +46,7 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
     MemberJoined: lambda e: ((e.program, "member", e.member), (e.member, "membership", e.program)),
     BatchSettled: lambda e: ((e.program, "batch", e.batch),),
     ContestOpened: lambda e: ((e.program, "contest", e.contest), (e.member, "account_contest", e.contest)),
+    PointsReversed: lambda e: ((e.program, "return", e.returned),),
     RedemptionOpened: lambda e: ((e.program, "hold", e.hold), (e.member, "account_hold", e.hold)),
     ConsentGranted: lambda e: ((e.fan, "consent", _consent_id(e)),),
     CampaignCreated: lambda e: ((b"", "campaign", e.campaign),),

@@ -28,6 +28,10 @@ TAGS = {
     "EARN_SUM": "fansumer/earn-sum",
     "EARN_REMAINDER": "fansumer/earn-remainder",
     "CONTEST": "fansumer/contest",
+    "RETURN": "fansumer/return",
+    "RETURN_SIGNATURE": "fansumer/return-signature",
+    "RETURN_CONSENT": "fansumer/return-consent",
+    "REFERRAL": "fansumer/referral",
 }
 
 
@@ -57,7 +61,7 @@ def test_declared_tags(name: str) -> None:
 def test_every_tag_is_declared_once_and_differs() -> None:
     declared = {name for name, value in vars(hashing).items() if name.isupper() and callable(value)}
     assert declared == set(TAGS)
-    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 17
+    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 21
 
 
 def test_object_id() -> None:

@@ -11,6 +11,7 @@ from tests.second_decoder import (
     encoding,
     envelope,
     hashing,
+    keys,
     layouts,
     params,
     proofs,
@@ -29,17 +30,17 @@ unhex = bytes.fromhex
 # Every list at the top of every file; a file or a list that is not named here is one that nobody read.
 COUNTS = {
     "addresses.json": {"accepted": 10, "refused": 7},
-    "chain.json": {"blocks": 15},
+    "chain.json": {"blocks": 17},
     "codec.json": {"accepted": 46, "refused": 40},
     "earning.json": {"purchases": 80, "calendar": 270, "tiers": 3},
     "entries.json": {"entries": 7},
-    "hashes.json": {"tagged": 51, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
+    "hashes.json": {"tagged": 63, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
     "policies.json": {"seeds": 4, "policies": 4, "refused": 3},
     "proofs.json": {"proofs": 6},
     "receipts.json": {"fields": 14, "lines": 2, "sums": 6, "remainders": 4},
-    "records.json": {"records": 55, "free_slots": 5},
-    "transactions.json": {"transactions": 39},
-    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 15},
+    "records.json": {"records": 68, "free_slots": 5},
+    "transactions.json": {"transactions": 47},
+    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 17},
 }
 
 
@@ -78,7 +79,8 @@ def test_the_generated_tables_say_what_the_prose_says():
     assert sorted(kinds) == sorted(layouts.PAYLOADS)
     for kind, (kind_records, slots, due) in layouts.COSTS.items():
         cost = f"{kind_records} + 2 per entry" if kind == "earn" else str(kind_records)
-        attested = str(int(kind == "earn.contest"))
+        by_fan = " + 1 per signature of the fan" if kind == "reverse" else ""
+        attested = f"{int(kind in {'earn.contest', 'reverse'})}{by_fan}"
         prepaid = "5,000" if kind == "earn.contest" else "1,200" if kind in layouts.EXITS else ""
         assert kinds[kind][3:] == [
             cost,
@@ -157,10 +159,8 @@ def test_transactions():
         assert list(found["body"]) == list(case["fields"])
         assert list(found["body"]["payload"]) == case["payload_names"]
         assert [signer.hex() for signer in envelope.signers_of(found["body"])] == case["signers"]
-        cost = list(layouts.COSTS[case["kind"]])
-        cost[0] += 2 * len(found["body"]["payload"]["entries"]) if case["kind"] == "earn" else 0
-        cost.append(int(case["kind"] == "earn.contest"))
-        assert cost == [case["cost"][name] for name in ("records", "slots", "due", "signatures")]
+        cost = envelope.cost_of(found["body"])
+        assert list(cost) == [case["cost"][name] for name in ("records", "slots", "due", "signatures")]
         for witness, shown in zip(found["witnesses"], case["witnesses"], strict=True):
             signatures = [[item["key_index"], item["signature"].hex()] for item in witness["signatures"]]
             assert shown["signatures"] == signatures
@@ -169,6 +169,11 @@ def test_transactions():
         assert envelope.check_signatures(found, chain_id) == sum(len(item["signatures"]) for item in case["witnesses"])
         if case["kind"] == "earn.contest":
             payload = {**found["body"]["payload"], "points": found["body"]["payload"]["points"] + 1}
+            spoiled = {**found, "body": {**found["body"], "payload": payload}}
+            assert fault_of(envelope.check_signatures, spoiled, chain_id) == "witness.attestation"
+        if case["kind"] == "reverse":
+            returned = found["body"]["payload"]["returned"]
+            payload = {**found["body"]["payload"], "returned": {**returned, "points": returned["points"] + 1}}
             spoiled = {**found, "body": {**found["body"], "payload": payload}}
             assert fault_of(envelope.check_signatures, spoiled, chain_id) == "witness.attestation"
         assert fault_of(envelope.check_signatures, found, bytes(32)) == "witness.signature"
@@ -318,7 +323,7 @@ def test_the_chain_of_the_vectors():
         assert found["undo"].hex() == case["undo"]
         transactions += [item.hex() for item in found["parts"]["transactions"]]
         slots_read += len(case["changed_slots"])
-    assert slots_read == 148
+    assert slots_read == 192
     assert transactions == [case["raw"] for case in load("transactions.json")["transactions"]]
 
 
@@ -365,6 +370,21 @@ def test_a_receipt():
         lines.append(receipts.line_leaf(salt, index, value_of(case["line"])))
         assert (case["index"], lines[-1].hex()) == (index, case["leaf"])
     assert hashing.tree_root(lines).hex() == found["lines_root"] == receipt["lines_root"].hex()
+
+
+def test_returns():
+    found = load("receipts.json")
+    chain_id, shown = unhex(found["chain_id"]), found["returned"]
+    signed = receipts.read_return(unhex(shown["signed"]))
+    assert receipts.write_return(signed).hex() == shown["signed"]
+    assert receipts.return_id(signed["returned"]).hex() == shown["id"]
+    assert signed["returned"]["receipt"].hex() == found["hash"]
+    body = {"kind": "reverse", "payload": signed}
+    attested = envelope.attestations(body, chain_id)
+    assert [message.hex() for _, message, _ in attested] == [shown["till_message"], *[shown["fan_message"]] * 2]
+    assert all(keys.is_valid(*one) for one in attested)
+    envelope.check_consent(signed["consent"])
+    assert_no_prefix(receipts.read_return, unhex(shown["signed"]), "codec.truncated")
 
 
 def test_sums_and_remainders():

@@ -16,15 +16,21 @@ from ledger.domains.consent.consent_revoke import ConsentRevoke
 from ledger.domains.consent.state import PUBLISH
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.crowdfunding.state import CAMPAIGNS, PLEDGES, CoinUnit
+from ledger.domains.loyalty.adjust import Adjust
 from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
 from ledger.domains.loyalty.earn_answer_contest import EarnAnswerContest, OpenedRemainder, SealedAnswer
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.points_transfer import PointsTransfer
+from ledger.domains.loyalty.program_sunset import ProgramSunset
 from ledger.domains.loyalty.program_update import ProgramUpdate
 from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash, seal_sum, sum_leaf
+from ledger.domains.loyalty.referral_bonus import ReferralBonus
+from ledger.domains.loyalty.returns import RETURNS
 from ledger.domains.loyalty.state import (
+    BATCHES,
     BOOKS,
     CONTESTS,
     DAYS,
@@ -64,13 +70,16 @@ from ledger.types import (
     RewardId,
     Timestamp,
 )
-from tests.support.contests import contest_id, payload_of, sign
+from tests.support.contests import NOTHING, Settled, contest_id, payload_of, sign
 from tests.support.memory_chain import DAY_SECONDS, MemoryState, Signer
+from tests.support.returns import answer_by_return, reversal, take_return
 from tests.support.shop import FAN, FRIEND, OWNER, POOR, STRANGER, TILL, Shop, make_terms, some_hash
 
 PEOPLE = (FAN, FRIEND, POOR, STRANGER)
 people = st.sampled_from(PEOPLE)
 amounts = st.integers(1, 500)
+WAITING_MAX = 2
+"""So many transactions make a block, so that much happens in few steps."""
 
 
 class RandomChain(RuleBasedStateMachine):
@@ -85,9 +94,13 @@ class RandomChain(RuleBasedStateMachine):
     def open_shop(self, delay: int, expiry: int, period: int, offset: int) -> None:
         fields: dict[str, Any] = {
             "activation_delay_days": delay,
+            "return_window_days": delay,
             "expiry": self.kind_of_expiry(expiry),
             "period_days": period,
             "hold_seconds": DAY_SECONDS,
+            "adjust_day_max": Points(150),
+            "transfer_day_max": Points(90),
+            "referral": ReferralBonus(Points(11), Points(7)),
             "tiers": (("silver", 500), ("gold", 2_000)),
             "tier_period_days": 28,
             "tier_grace_days": expiry,
@@ -95,7 +108,10 @@ class RandomChain(RuleBasedStateMachine):
         self.terms = make_terms(**fields)
         self.shop = Shop(offset_minutes=offset, **fields)
         self.chain = self.shop.chain
-        self.shop.join(*PEOPLE)
+        self.shop.join(*PEOPLE[:2])
+        for newcomer, referrer in zip(PEOPLE[2:], PEOPLE, strict=False):
+            payload = MemberJoin(self.shop.program, TILL.address, referrer.address, gives_back_from_all=True)
+            self.chain.send("member.join", payload, author=newcomer, payment=self.shop.sponsored, cosigners=(TILL,))
         self.chain.send("consent.grant", ConsentGrant(self.shop.program, PUBLISH, "", Timestamp(0)), author=FAN)
         self.chain.advance(days=14)
         for ago in (14, 10, 7):
@@ -111,6 +127,7 @@ class RandomChain(RuleBasedStateMachine):
         self.floor = len(self.chain.mined)
         self.waiting: list[Any] = []
         self.receipts: dict[bytes, tuple[Signer, SignedReceipt]] = {}
+        self.bought: list[tuple[Signer, SignedReceipt, Settled, Hash]] = []
 
     def offer(self, kind: str, payload: Any, *, author: Signer, payment: Payment | None = None, **options: Any) -> None:
         """Put a transaction into the next block, if it is valid there."""
@@ -120,6 +137,8 @@ class RandomChain(RuleBasedStateMachine):
         except RuleViolation:
             return
         self.waiting.append(transaction)
+        if len(self.waiting) >= WAITING_MAX:
+            self.mine(60)
 
     def payment(self, sponsored: bool) -> Payment | None:
         return self.shop.sponsored if sponsored else None
@@ -178,6 +197,59 @@ class RandomChain(RuleBasedStateMachine):
             return
         self.waiting.append(earn)
         self.offer("earn.answer_contest", payload, author=TILL)
+
+    @rule(fan=people, points=st.integers(1, 200), by_till=st.booleans())
+    def adjust(self, fan: Signer, points: int, by_till: bool) -> None:
+        payload = Adjust(self.shop.program, fan.address, Points(points), "apology")
+        self.offer("adjust", payload, author=TILL if by_till else OWNER)
+
+    @rule(fan=people, friend=people, points=st.integers(1, 100), sponsored=st.booleans())
+    def give(self, fan: Signer, friend: Signer, points: int, sponsored: bool) -> None:
+        payload = PointsTransfer(self.shop.program, friend.address, Points(points))
+        self.offer("points.transfer", payload, author=fan, payment=self.payment(sponsored))
+
+    @rule(fan=people, points=st.integers(1, 300), back=st.integers(0, 200))
+    def buy(self, fan: Signer, points: int, back: int) -> None:
+        """Settle one receipt by itself, so that its entry can be cited when the purchase goes back, perhaps at once."""
+        bought = sign(self.shop, fan, sequence=1_000 + len(self.bought), points=points)
+        found = receipt_hash(bought.receipt, bought.salt)
+        salt, node = some_hash("R", len(self.bought)), sum_leaf(found, Points(points))
+        period = self.shop.today // max(self.terms.period_days, 1)
+        entry = SealedEntry(fan.address, period, Points(points), seal_sum(salt, node), Hash(b""))
+        self.mine(60)
+        held = self.shop.member(fan).remainder
+        earn = self.chain.sign("earn", Earn(self.shop.program, (entry,)), author=TILL)
+        try:
+            self.chain.execute(earn)
+        except RuleViolation:
+            return
+        self.waiting.append(earn)
+        settled = Settled(entry, ((found, points),), salt, NOTHING, NOTHING, object_id("earn", earn.txid, 0), "")
+        self.bought.append((fan, bought, settled, held))
+        if back:
+            signed = take_return(self.shop, bought, fan=fan, points=back)
+            self.offer("reverse", reversal(settled, signed, before=held), author=TILL)
+
+    @precondition(lambda self: self.bought)
+    @rule(data=st.data(), points=st.integers(1, 300), taken=st.integers(1, 300), number=st.integers(0, 2))
+    def give_back(self, data: st.DataObject, points: int, taken: int, number: int) -> None:
+        """Return a part of a purchase, perhaps twice, perhaps more of it than the entry gave."""
+        fan, bought, settled, held = data.draw(st.sampled_from(self.bought))
+        signed = take_return(self.shop, bought, fan=fan, points=points, number=number)
+        self.offer("reverse", reversal(settled, signed, taken, before=held), author=OWNER)
+
+    @precondition(lambda self: self.receipts)
+    @rule(data=st.data(), points=st.integers(1, 800))
+    def answer_with_a_return(self, data: st.DataObject, points: int) -> None:
+        fan, bought = data.draw(st.sampled_from(list(self.receipts.values())))
+        signed = take_return(self.shop, bought, fan=fan, points=points, time=bought.receipt.time)
+        self.offer("earn.answer_contest", answer_by_return(bought, signed), author=OWNER)
+
+    @rule(days=st.integers(9, 40), rarely=st.integers(0, 4))
+    def announce_the_end(self, days: int, rarely: int) -> None:
+        if not rarely:
+            end = Timestamp(self.shop.now + days * DAY_SECONDS)
+            self.offer("program.sunset", ProgramSunset(self.shop.program, end), author=OWNER)
 
     @rule(fan=people, grant=st.booleans())
     def consent(self, fan: Signer, grant: bool) -> None:
@@ -251,7 +323,11 @@ class RandomChain(RuleBasedStateMachine):
         self.chain.mine(2)
 
     @rule(seconds=st.sampled_from([1, 60, 3_600, DAY_SECONDS, 3 * DAY_SECONDS]))
+    def pass_time(self, seconds: int) -> None:
+        self.mine(seconds)
+
     def mine(self, seconds: int) -> None:
+        """Put what waits into a block."""
         self.chain.block(*self.waiting, time=self.chain.time + seconds)
         self.waiting.clear()
 
@@ -292,6 +368,19 @@ class RandomChain(RuleBasedStateMachine):
             for found in of_till:
                 by_day[self.shop.terms_of_program.day_at(found.time)] -= found.points
             assert min(by_day.values(), default=0) >= 0
+
+    @invariant()
+    def no_more_is_taken_back_than_was_given(self) -> None:
+        reversed_now = self.shop.books.reversed
+        for key, batch in self.chain.state.table(BATCHES.prefix).items():
+            for _, _, settled, _ in self.bought:
+                if key[1:] == settled.batch:
+                    assert sum(points for _, points in batch.reversed) <= settled.entry.points
+        for found in self.chain.state.table(RETURNS.prefix).values():
+            assert 0 < found.used <= found.points
+        assert 0 <= reversed_now <= self.shop.books.issued
+        for member in self.chain.state.table(MEMBERS.prefix).values():
+            assert all(lot[3] > 0 for lot in member.lots)
 
     @invariant()
     def points_are_where_the_books_say(self) -> None:

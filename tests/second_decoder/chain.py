@@ -40,12 +40,13 @@ MADE = {
 # LOY-11.
 CONTEST_KEEP_SECONDS = 3_888_000
 
-# LOY-11: the codes 1 to 5 of an entry that is skipped; an open entry then counts 0 points.
+# LOY-11: the codes 1 to 7 of an entry that is skipped; an open entry then counts 0 points.
 UNPRICED = {
     "earn.no_member",
     "earn.future_period",
     "earn.before_joining",
     "earn.member_left",
+    "earn.program_ended",
     "earn.no_consent",
     "earn.wrong_period",
     "earn.wrong_version",
@@ -209,11 +210,13 @@ class Chain:
         return found
 
     def check_contests(self, block: dict, after: dict[bytes, bytes]) -> None:
-        """LOY-15 and LOY-16: what contests and answers leave in their records."""
+        """LOY-15, LOY-16 and LOY-19: what contests, answers and reversals leave in their records."""
         for transaction in block["transactions"]:
             body, payload = transaction["body"], transaction["body"]["payload"]
             if body["kind"] == "earn.answer_contest":
                 contests.check_answered(payload, self.state(), after)
+            if body["kind"] == "reverse":
+                contests.check_reversed(payload, self.state(), after, self.clock.time)
             if body["kind"] == "earn.contest":
                 program, time = payload["program"], payload["time"]
                 in_force = self.terms_at(program, time, after)

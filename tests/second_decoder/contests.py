@@ -1,11 +1,20 @@
-"""Contests and their answers: LOY-15 and LOY-16, computed from the transactions and held against the records."""
+"""Contests, their answers and returns: LOY-15, LOY-16, LOY-19, computed from the transactions and held against the records."""
 
 from tests.second_decoder.envelope import address_of_key, contested_receipt
 from tests.second_decoder.hashing import be8, is_included, tagged
-from tests.second_decoder.receipts import better_points, earn_remainder, earn_sum, entry_leaf, follow_sums, sum_leaf
+from tests.second_decoder.receipts import (
+    better_points,
+    earn_remainder,
+    earn_sum,
+    entry_leaf,
+    follow_sums,
+    return_id,
+    sum_leaf,
+)
 from tests.second_decoder.records import read_value
 
-SETTLED_IN_TIME, SETTLED_LATE, SETTLED_SHORT = 1, 2, 3
+SETTLED_IN_TIME, SETTLED_LATE, SETTLED_SHORT, RETURNED = 1, 2, 3, 5
+RETURN_SECONDS = 14_601_600
 CREDITED = ("", "earn.period_cap_reduced")
 
 
@@ -72,13 +81,56 @@ def given_points(payload: dict, contest: dict, batch: dict) -> int:
     return given
 
 
+def count_return(returned: dict, points: int | None, before: dict[bytes, bytes], after: dict[bytes, bytes]) -> int:
+    """How many points of a return count now, by its record (LOY-19, 6.); without `points` all that are left (LOY-16)."""
+    key = b"V" + return_id(returned)
+    used = read_value(key, before[key])["used"] if key in before else 0
+    points = returned["points"] - used if points is None else points
+    record = read_value(key, after[key])
+    assert [record[name] for name in ("program", "member", "receipt", "points")] == [
+        returned[name] for name in ("program", "member", "receipt", "points")
+    ]
+    assert record["used"] == used + points <= returned["points"]
+    assert record["keep_until"] == returned["time"] + RETURN_SECONDS + 1
+    return points
+
+
+def check_reversed(payload: dict, before: dict[bytes, bytes], after: dict[bytes, bytes], now: int) -> None:
+    """What a reversal leaves in the batch, the return and the books (LOY-19)."""
+    returned, place, points = payload["returned"], payload["place"], payload["points"]
+    key = b"E" + payload["batch"]
+    batch, changed = read_value(key, before[key]), read_value(key, after[key])
+    assert batch["program"] == returned["program"]
+    if place["is"] == "SealedPlace":
+        row = [0, returned["member"], place["period"], place["points"], place["receipts"]]
+        row += [place["remainder"], place["before"], ""]
+    else:
+        row = [1, returned["member"], place["period"], place["points"], returned["receipt"]]
+        row += [place["remainder"], place["remainder"], ""]
+    assert is_included(entry_leaf(row), payload["index"], batch["count"], payload["path"], batch["entries_root"])
+    assert returned["time"] <= now <= returned["time"] + RETURN_SECONDS
+    reversed_before = {item["index"]: item["points"] for item in batch["reversed"]}
+    total = reversed_before.get(payload["index"], 0) + points
+    assert total <= place["points"]
+    expected = sorted({**reversed_before, payload["index"]: total}.items())
+    assert [(item["index"], item["points"]) for item in changed["reversed"]] == expected
+    count_return(returned, points, before, after)
+    books = b"K" + returned["program"]
+    assert read_value(books, after[books])["reversed"] >= read_value(books, before[books])["reversed"] + points
+
+
 def check_answered(payload: dict, before: dict[bytes, bytes], after: dict[bytes, bytes]) -> None:
     """The record of a contest that a transaction answered (LOY-16, LOY-17)."""
     key, batch_key = b"X" + payload["contest"], b"E" + payload["batch"]
-    contest, batch = read_value(key, before[key]), read_value(batch_key, before[batch_key])
-    given = given_points(payload, contest, batch)
-    in_time = batch["settled_at"] <= contest["settle_by"]
-    outcome = SETTLED_IN_TIME if in_time else SETTLED_LATE
+    contest = read_value(key, before[key])
+    if payload["entry"]["is"] == "ReturnAnswer":
+        given, outcome = count_return(payload["entry"]["returned"], None, before, after), RETURNED
+        named = [payload["entry"]["returned"][name] for name in ("program", "member", "receipt")]
+        assert named == [contest[name] for name in ("program", "member", "receipt")]
+    else:
+        batch = read_value(batch_key, before[batch_key])
+        given = given_points(payload, contest, batch)
+        outcome = SETTLED_IN_TIME if batch["settled_at"] <= contest["settle_by"] else SETTLED_LATE
     if given < contest["points"]:
         outcome = SETTLED_SHORT
     decided = {**contest, "outcome": outcome, "credited": max(contest["points"] - given, 0)}

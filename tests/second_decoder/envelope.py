@@ -7,7 +7,7 @@ from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import tagged
 from tests.second_decoder.keys import is_valid
 from tests.second_decoder.layouts import BODY, COSTS, EXITS, KNOWN, PAYLOADS
-from tests.second_decoder.receipts import opened_hash
+from tests.second_decoder.receipts import opened_hash, return_id
 from tests.second_decoder.receipts import signing_hash as receipt_signing_hash
 from tests.second_decoder.shapes import Listing
 
@@ -89,7 +89,7 @@ def check_codes(codes: list[dict]) -> None:
 
 
 def check_payload(kind: str, payload: dict) -> None:
-    """The kinds' own checks of what shapes cannot say: ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16."""
+    """The kinds' own checks of what shapes cannot say: ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19."""
     if kind == "account.set_policy":
         check_policy(payload["policy"])
     if kind == "account.set_guardians":
@@ -108,6 +108,12 @@ def check_payload(kind: str, payload: dict) -> None:
         for name in ("before", "after"):
             if payload["entry"][name]["points"] and not payload["entry"][name]["salt"]:
                 raise Fault("contest.opening", name)
+    if kind == "reverse":
+        check_consent(payload["consent"])
+    if kind == "earn.answer_contest" and payload["entry"]["is"] == "ReturnAnswer":
+        if (payload["batch"], payload["index"], payload["path"]) != (bytes(32), 0, []):
+            raise Fault("contest.place")
+        check_consent(payload["entry"]["consent"])
 
 
 def signers_of(body: dict) -> list[bytes]:
@@ -140,14 +146,19 @@ def write_body(body: dict) -> bytes:
     return encode([*BODY.write(body), PAYLOADS[body["kind"]].write(body["payload"])])
 
 
-def check_witness(witness: dict) -> None:
+def check_witness(witness: dict, code: str = "witness.signatures") -> None:
     """ENV-3: a valid policy, and exactly threshold signatures with ascending key indexes."""
     check_policy(witness["policy"])
     indexes = [item["key_index"] for item in witness["signatures"]]
     ascending = all(left < right for left, right in pairwise(indexes))
     below = all(index < len(witness["policy"]["keys"]) for index in indexes)
     if len(indexes) != witness["policy"]["threshold"] or not ascending or not below:
-        raise Fault("witness.signatures")
+        raise Fault(code)
+
+
+def check_consent(consent: dict) -> None:
+    """RCP-9: the fan's counter-signature, as a witness."""
+    check_witness(consent, "return.signatures")
 
 
 def read_transaction(data: bytes, chain_id: bytes | None = None) -> dict:
@@ -193,8 +204,7 @@ def check_signatures(transaction: dict, chain_id: bytes) -> int:
             if not is_valid(witness["policy"]["keys"][item["key_index"]], message, item["signature"]):
                 raise Fault("witness.signature", str(count))
             count += 1
-    attested = attestation(transaction["body"], chain_id)
-    if attested and not is_valid(*attested):
+    if not all(is_valid(*attested) for attested in attestations(transaction["body"], chain_id)):
         raise Fault("witness.attestation")
     return count
 
@@ -208,23 +218,48 @@ def contested_receipt(body: dict) -> bytes:
     return opened_hash(opened, body["payload"]["blinding"])
 
 
-def attestation(body: dict, chain_id: bytes) -> tuple[bytes, bytes, bytes] | None:
-    """LOY-15: key, message and signature of the till that signed a contested receipt."""
-    if body["kind"] != "earn.contest":
-        return None
+def shown_return(body: dict) -> dict | None:
+    """What shows a return: `reverse` itself, or the answer of a contest that is one (LOY-16, LOY-19); else None."""
+    if body["kind"] == "reverse":
+        return body["payload"]
+    is_answer = body["kind"] == "earn.answer_contest" and body["payload"]["entry"]["is"] == "ReturnAnswer"
+    return body["payload"]["entry"] if is_answer else None
+
+
+def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    """Key, message and signature of those who signed in the payload: LOY-15 a till, RCP-9 a till and the fan."""
     payload = body["payload"]
-    return payload["till"], receipt_signing_hash(chain_id, contested_receipt(body)), payload["signature"]
+    if body["kind"] == "earn.contest":
+        return [(payload["till"], receipt_signing_hash(chain_id, contested_receipt(body)), payload["signature"])]
+    shown = shown_return(body)
+    if shown is None:
+        return []
+    found = return_id(shown["returned"])
+    by_till = (shown["returned"]["till"], tagged("RETURN_SIGNATURE", chain_id + found), shown["signature"])
+    keys, message = shown["consent"]["policy"]["keys"], tagged("RETURN_CONSENT", chain_id + found)
+    return [
+        by_till,
+        *((keys[item["key_index"]], message, item["signature"]) for item in shown["consent"]["signatures"]),
+    ]
+
+
+def cost_of(body: dict) -> tuple[int, int, int, int]:
+    """Records, slots, due items and signatures in the payload (ENV-7): the kind's cost, with what this payload adds to it."""
+    records, slots, due = COSTS[body["kind"]]
+    if body["kind"] == "earn":
+        records += 2 * len(body["payload"]["entries"])
+    shown = shown_return(body)
+    if (body["kind"] == "member.join" and body["payload"]["referrer"]) or (shown and body["kind"] != "reverse"):
+        records, slots, due = records + 1, slots + 1, due + 1
+    signatures = 1 + len(shown["consent"]["signatures"]) if shown else int(body["kind"] == "earn.contest")
+    return records, slots, due, signatures
 
 
 def weight(data: bytes) -> int:
     """ENV-7, of the bytes of a transaction."""
     transaction = read_transaction(data)
-    body = transaction["body"]
-    records, slots, due = COSTS[body["kind"]]
-    if body["kind"] == "earn":
-        records += 2 * len(body["payload"]["entries"])
-    signatures = sum(len(witness["signatures"]) for witness in transaction["witnesses"])
-    signatures += body["kind"] == "earn.contest"
+    records, slots, due, signatures = cost_of(transaction["body"])
+    signatures += sum(len(witness["signatures"]) for witness in transaction["witnesses"])
     return len(data) + 200 * signatures + 60 * (records + 1) + 300 * slots + 150 * due
 
 

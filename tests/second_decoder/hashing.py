@@ -23,6 +23,10 @@ TAGS = {
     "EARN_SUM": "fansumer/earn-sum",
     "EARN_REMAINDER": "fansumer/earn-remainder",
     "CONTEST": "fansumer/contest",
+    "RETURN": "fansumer/return",
+    "RETURN_SIGNATURE": "fansumer/return-signature",
+    "RETURN_CONSENT": "fansumer/return-consent",
+    "REFERRAL": "fansumer/referral",
 }
 
 

@@ -49,6 +49,7 @@ SHAPES = {
                                      denominator: int 1..1000000],
                        6 TierMultiplier[tier: int 1..8, numerator: int 1..1000000, denominator: int 1..1000000],
                        7 PeriodCap[points: int 1..M, rejects: bool]""",
+    "referral": "[referrer: int 0..2^31-1, joiner: int 0..2^31-1]",
     "sponsor": "[rate: int 0..1000000, member_day_max: int 0..M, block_max: int 0..M, day_max: int 0..M]",
     "terms": """[rules: list 1..16 of rule,
                  expiry: one of: 0 NeverExpires[], 1 RollingExpiry[days: int 1..36500],
@@ -58,7 +59,8 @@ SHAPES = {
                  period_anchor_day: int 0..91, settle_grace_days: int 0..31, remainder_max: int 0..2^31-1,
                  issuance_cap: int 0..M, hold_seconds: int 60..7776000, notice_days: int 0..366, sponsor,
                  tiers: list 0..8 of [name: text 1..32, threshold: int 1..M], tier_period_days: int 0..366,
-                 tier_anchor_day: int 0..365, tier_grace_days: int 0..366]""",
+                 tier_anchor_day: int 0..365, tier_grace_days: int 0..366,
+                 adjust_day_max: int 0..M, transfer_day_max: int 0..M, wind_down_days: int 30..366, referral]""",
     # LOY-11
     "entry": """one of: 0 SealedEntry[member: id, period: int 0..2^31-1, points: int 0..M, receipts: id, remainder: id?],
                         1 OpenEntry[member: id, period: int 0..2^31-1, receipt: id, terms_version: int 1..2^31-1,
@@ -77,6 +79,11 @@ SHAPES = {
                    paid_with_points_cents: int 0..2^53, codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53],
                    lines_root: id, points: int 0..M, tier: int 0..8, previous_visit: int 0..2^40]""",
     "signed_receipt": "[receipt, salt: bytes 32, signature: bytes 64]",
+    # RCP-9
+    "return": """[version: int 1..1, program: id, member: id, receipt: id, till: bytes 32, time: int 0..2^40,
+                  points: int 1..M, salt: bytes 32]""",
+    "consent": "[policy: policy, signatures: list 1..16 of [key_index: int 0..15, signature: bytes 64]]",
+    "signed_return": "[returned: return, signature: bytes 64, consent: consent]",
     # BLK-1
     "block": """[header: bytes 80, coinbase: bytes 122, commitment: bytes 1..8192,
                  transactions: list 0..65536 of bytes 1..262144,
@@ -103,9 +110,13 @@ NAMED = {
     "allocation": "Allocation",
     "params": "Params",
     "sponsor": "SponsorPolicy",
+    "referral": "ReferralBonus",
     "terms": "Terms",
     "receipt": "Receipt",
     "signed_receipt": "SignedReceipt",
+    "return": "ReturnReceipt",
+    "consent": "FanConsent",
+    "signed_return": "SignedReturn",
     "opened": "OpenedRemainder",
     "anchor": "Anchor",
     "trusted": "Trusted",
@@ -141,10 +152,10 @@ KIND_SHAPES = {
         False,
     ),
     "program.update": ("[program: id, latest_version: int 1..2^31-2, terms: terms]", 3, 1, 0, False),
-    "issuer.grant": ("[program: id, issuer: id, scopes: int 1..15, daily_cap: int 0..M]", 2, 1, 0, False),
+    "issuer.grant": ("[program: id, issuer: id, scopes: int 1..31, daily_cap: int 0..M]", 2, 1, 0, False),
     "issuer.revoke": ("[program: id, issuer: id]", 1, 0, 0, False),
-    "member.join": ("[program: id, issuer: id?]", 3, 1, 0, False),
-    "member.leave": ("[program: id]", 2, 0, 0, True),
+    "member.join": ("[program: id, issuer: id?, referrer: id?, gives_back_from_all: bool]", 3, 1, 0, False),
+    "member.leave": ("[program: id]", 4, 0, 0, True),
     "earn": ("[program: id, entries: list 1..1000 of entry]", 4, 10, 5, False),
     # LOY-15, LOY-16
     "earn.contest": (
@@ -164,12 +175,27 @@ KIND_SHAPES = {
             entry: one of: 0 SealedAnswer[period: int 0..2^31-1, points: int 0..M, receipt_points: int 0..M, position: int 0..M,
                                           receipts: int 1..M, sums: list 0..40 of [hash: id, points: int 0..M], salt: id,
                                           before: opened, after: opened],
-                           1 OpenAnswer[period: int 0..2^31-1, points: int 0..M, remainder: id?]]""",
+                           1 OpenAnswer[period: int 0..2^31-1, points: int 0..M, remainder: id?],
+                           2 ReturnAnswer[returned: return, signature: bytes 64, consent: consent]]""",
         6,
         2,
         2,
         False,
     ),
+    # LOY-18, LOY-19, LOY-20, LOY-21
+    "adjust": ("[program: id, member: id, points: int 1..M, reason: text 1..64]", 5, 2, 2, False),
+    "reverse": (
+        """[batch: id, index: int 0..M, path: list 0..10 of id,
+            place: one of: 0 SealedPlace[period: int 0..2^31-1, points: int 0..M, receipts: id, remainder: id?, before: id?],
+                           1 OpenPlace[period: int 0..2^31-1, points: int 0..M, remainder: id?],
+            points: int 1..M, returned: return, signature: bytes 64, consent: consent]""",
+        8,
+        1,
+        1,
+        False,
+    ),
+    "points.transfer": ("[program: id, recipient: id, points: int 1..M]", 2, 0, 0, False),
+    "program.sunset": ("[program: id, sunset_at: int 1..1099480005376]", 1, 0, 0, False),
     # RWD-1, RWD-2, RWD-3, RWD-4, RWD-5
     "reward.list": ("[program: id, name: text 1..128, price: int 1..2^53, stock: int 0..2^53]", 2, 1, 0, False),
     "reward.update": (
@@ -203,7 +229,8 @@ RECORD_SHAPES = {
         "Program",
         "program:id",
         """[owner: id, payer: bytes 0..33, deposit, name: text 1..64, unit: text 1..16, decimals: int 0..8,
-            offset_minutes: int -1439..1439, versions: list 1..32 of [version: int 1..2^31-1, since: int 0..2^40]]""",
+            offset_minutes: int -1439..1439, versions: list 1..32 of [version: int 1..2^31-1, since: int 0..2^40],
+            sunset_at: int 0..2^40, closes_at: int 0..2^40]""",
     ),
     "C": (
         "Consent",
@@ -216,7 +243,7 @@ RECORD_SHAPES = {
         "Batch",
         "batch:id",
         """[payer, deposit, program: id, entries_root: id, count: int 1..M, settled_at: int 0..2^40,
-            keep_until: int 0..2^40]""",
+            keep_until: int 0..2^40, reversed: list 0..1000 of [index: int 0..999, points: int 1..M]]""",
     ),
     "F": (
         "Campaign",
@@ -228,9 +255,9 @@ RECORD_SHAPES = {
     "G": (
         "Grant",
         "program:id issuer:id",
-        """[payer, deposit, scopes: int 1..15, daily_cap: int 0..M, granted_at: int 0..2^40, revoked_at: int 0..2^40,
+        """[payer, deposit, scopes: int 1..31, daily_cap: int 0..M, granted_at: int 0..2^40, revoked_at: int 0..2^40,
             day: int 0..2^31-1, day_used: int 0..M,
-            earlier: list 0..16 of [from: int 0..2^40, until: int 0..2^40, scopes: int 1..15, daily_cap: int 0..M],
+            earlier: list 0..16 of [from: int 0..2^40, until: int 0..2^40, scopes: int 1..31, daily_cap: int 0..M],
             contested: list 0..256 of [day: int 0..2^31-1, points: int 1..M]]""",
     ),
     "H": (
@@ -246,7 +273,14 @@ RECORD_SHAPES = {
             escrowed: int 0..M, redeemed: int 0..M, expired: int 0..M, reversed: int 0..M, members: int 0..M,
             sponsor_day: int 0..2^31-1, sponsor_day_spent: int 0..M, sponsor_height: int 0..2^32-1,
             sponsor_height_spent: int 0..M, contest_points: int 0..M, contest_points_locked: int 0..M,
-            contest_points_credited: int 0..M, contest_coin: int 0..M, contests_open: int 0..M]""",
+            contest_points_credited: int 0..M, contest_coin: int 0..M, contests_open: int 0..M, adjusted: int 0..M,
+            adjust_day: int 0..2^31-1, adjust_day_used: int 0..M]""",
+    ),
+    "L": (
+        "Referral",
+        "referral:id",
+        """[payer, deposit, program: id, member: id, referrer: id, version: int 1..2^31-1, batch: id?, index: int 0..M,
+            points: int 0..M, reversed: int 0..M]""",
     ),
     "M": (
         "Member",
@@ -255,7 +289,9 @@ RECORD_SHAPES = {
             sponsor_day: int 0..2^31-1, sponsor_spent: int 0..M, lots: list 0..128 of lot, contest_period: int 0..2^40,
             contest_count: int 0..M,
             tier_history: list 0..16 of [first_day: int 0..2^31-1, until_day: int 0..2^31-1, since: int 0..2^40, points: int 1..M],
-            period_credits: list 0..4 of [begins: int 0..2^40, points: int 1..M]]""",
+            period_credits: list 0..4 of [begins: int 0..2^40, points: int 1..M],
+            gives_back_from_all: bool, transfer_day: int 0..2^31-1, transferred: int 0..M,
+            is_referred: bool, referral_period: int 0..2^40, referrals: int 0..M]""",
     ),
     "P": (
         "Pledge",
@@ -272,6 +308,12 @@ RECORD_SHAPES = {
             approvals: list 0..16 of [place: int 0..15, policy_hash: id, time: int 0..2^40],
             failures: int 0..2^31-1, not_before: int 0..2^40, recovery: list 0..1 of recovery]""",
     ),
+    "V": (
+        "Returned",
+        "returned:id",
+        """[payer, deposit, program: id, member: id, receipt: id, points: int 1..M, used: int 0..M,
+            keep_until: int 0..2^40]""",
+    ),
     "W": (
         "Reward",
         "program:id reward:id",
@@ -284,7 +326,7 @@ RECORD_SHAPES = {
         "contest:id",
         """[payer, deposit, repaid: int 0..M, program: id, member: id, till: id, sequence: int 0..M, receipt: id,
             claim: int 0..1, time: int 0..2^40, points: int 1..M, settle_by: int 0..2^40, opened_at: int 0..2^40,
-            answer_by: int 0..2^40, answer_height: int 0..2^32-1, keep_until: int 0..2^40, outcome: int 0..4,
+            answer_by: int 0..2^40, answer_height: int 0..2^32-1, keep_until: int 0..2^40, outcome: int 0..5,
             credited: int 0..M]""",
     ),
 }
@@ -296,7 +338,7 @@ BODY: Any = shape_of(BODY_SHAPE, KNOWN, "Body")
 PAYLOADS: dict[str, Any] = {kind: shape_of(parts[0], KNOWN) for kind, parts in KIND_SHAPES.items()}
 COSTS = {kind: parts[1:4] for kind, parts in KIND_SHAPES.items()}
 # ACC-5: the kinds that wait while guardians recover their author.
-WAITS = {"transfer", "pledge", "account.set_policy", "account.set_guardians"}
+WAITS = {"transfer", "pledge", "points.transfer", "account.set_policy", "account.set_guardians"}
 EXITS = {kind for kind, parts in KIND_SHAPES.items() if parts[4]}
 RECORDS: dict[str, tuple[str, Any]] = {
     first: (table, shape_of(value, KNOWN)) for first, (table, _, value) in RECORD_SHAPES.items()

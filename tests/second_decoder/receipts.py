@@ -1,4 +1,4 @@
-"""Receipts, sums, remainders and the leaves of a batch: RCP-1 to RCP-7, LOY-6, LOY-12."""
+"""Receipts, sums, remainders, returns and the leaves of a batch: RCP-1 to RCP-9, LOY-6, LOY-12."""
 
 from itertools import pairwise
 
@@ -196,3 +196,18 @@ def entry_row(entry: dict, points: int, before: bytes, code: str) -> list:
 def entry_leaf(row: list) -> bytes:
     """A leaf of entries_root (LOY-12)."""
     return leaf_hash(encode(row))
+
+
+def return_id(returned: dict) -> bytes:
+    """The id of a return (RCP-9)."""
+    return tagged("RETURN", encode(KNOWN["return"].write(returned)))
+
+
+def read_return(data: bytes) -> dict:
+    """A signed return in names (RCP-9); its consent is checked where it is used."""
+    return KNOWN["signed_return"].read(decode(data, RECEIPT_BYTES_MAX), "return")
+
+
+def write_return(signed: dict) -> bytes:
+    """RCP-9."""
+    return encode(KNOWN["signed_return"].write(signed))

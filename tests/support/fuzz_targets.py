@@ -26,6 +26,7 @@ from ledger.address import decode_address, encode_address
 from ledger.block import Block, Commitment
 from ledger.codec import pack, unpack
 from ledger.domains.loyalty.receipts import decode_receipt, encode_receipt, receipt_hash
+from ledger.domains.loyalty.returns import decode_return, encode_return
 from ledger.errors import LedgerError
 from ledger.header import Header
 from ledger.networks import NETWORKS
@@ -131,6 +132,11 @@ def ledger_targets(chain: Any, chain_id: ChainId, blocks: Sequence[bytes]) -> li
         Target("transaction", read_transaction, [raw for block in decoded for raw in block.transactions]),
         Target("proof", read_whole_proof, every_hex(golden("proofs"), "hex")),
         Target("receipt", read_receipt, [bytes.fromhex(golden("receipts")["signed"])]),
+        Target(
+            "return",
+            lambda data: encode_return(decode_return(data)),
+            every_hex([golden("receipts")["returned"]], "signed"),
+        ),
         # Only a node's own store holds these: a slot that did not exist may carry anything, which is not looked at.
         Target("undo", lambda data: _none(Undo.decode(data).encode()), every_hex(chain, "undo")),
         *record_targets(),

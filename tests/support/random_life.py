@@ -21,13 +21,18 @@ from ledger.domains.consent.state import PERSONALISE, PUBLISH
 from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.crowdfunding.state import CAMPAIGNS, CoinUnit, PointsUnit
-from ledger.domains.loyalty.earn import Earn, OpenEntry
+from ledger.domains.loyalty.adjust import Adjust
+from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.points_transfer import PointsTransfer
+from ledger.domains.loyalty.program_sunset import ProgramSunset
 from ledger.domains.loyalty.program_update import ProgramUpdate
-from ledger.domains.loyalty.state import SCOPES_ALL, RatePerAmount, RollingExpiry, SlidingExpiry
+from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash, seal_sum, sum_leaf
+from ledger.domains.loyalty.referral_bonus import ReferralBonus
+from ledger.domains.loyalty.state import SCOPES_ALL, RatePerAmount, RollingExpiry, SlidingExpiry, member_key
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
@@ -35,11 +40,14 @@ from ledger.domains.rewards.reward_list import RewardList
 from ledger.domains.rewards.reward_update import RewardUpdate
 from ledger.domains.rewards.state import HOLDS, REWARDS
 from ledger.errors import RuleViolation
+from ledger.hashing import object_id
 from ledger.params import Params
 from ledger.transaction import Payment, Prepaid, Transaction
 from ledger.types import Address, Amount, CampaignId, Hash, HoldId, Points, ReceiptHash, RewardId, Timestamp
 from tests.support.branching_chain import BranchingChain
+from tests.support.contests import NOTHING, Settled, sign
 from tests.support.memory_chain import DAY_SECONDS, Signer
+from tests.support.returns import reversal, take_return
 from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOL, POOR, STRANGER, TILL, Shop, make_terms, some_hash
 
 PEOPLE = (FAN, FRIEND, POOR, STRANGER)
@@ -50,6 +58,9 @@ TERMS: dict[str, Any] = {
     "hold_seconds": 12 * 3_600,
     "notice_days": 1,
     "activation_delay_days": 0,
+    "adjust_day_max": Points(200),
+    "transfer_day_max": Points(100),
+    "referral": ReferralBonus(Points(5), Points(3)),
 }
 KEYS = {
     signer.policy.hash: signer
@@ -81,6 +92,7 @@ class RandomLife:
         self.rng, self.shop, self.chain = rng, shop, shop.chain
         self._waiting: list[Transaction] = []
         self._seen: list[Transaction] = []
+        self._bought: list[tuple[Signer, SignedReceipt, Settled, Hash]] = []
         self._actions: tuple[Callable[[], None], ...] = (
             self._join,
             self._join,
@@ -100,6 +112,14 @@ class RandomLife:
             self._pledge,
             self._update_program,
             self._change_till,
+            self._adjust,
+            self._give,
+            self._give,
+            self._buy,
+            self._buy,
+            self._return,
+            self._return,
+            self._end_program,
             self._change_keys,
             self._name_guardians,
             self._recover,
@@ -159,7 +179,9 @@ class RandomLife:
 
     def _join(self) -> None:
         with_till = self.rng.random() < 0.7
-        payload = MemberJoin(self.shop.program, TILL.address if with_till else Address(b""))
+        referrer = self._person().address if self.rng.random() < 0.3 else Address(b"")
+        issuer = TILL.address if with_till else Address(b"")
+        payload = MemberJoin(self.shop.program, issuer, referrer, self.rng.random() < 0.5)
         payment = self.shop.sponsored if with_till else None
         self._offer("member.join", payload, self._person(), payment, cosigners=(TILL,) if with_till else ())
 
@@ -238,6 +260,44 @@ class RandomLife:
             self._offer("issuer.revoke", IssuerRevoke(program, TILL.address), OWNER)
         cap = Points(self.rng.randrange(500, 5_000))
         self._offer("issuer.grant", IssuerGrant(program, TILL.address, SCOPES_ALL, cap), OWNER)
+
+    def _adjust(self) -> None:
+        payload = Adjust(self.shop.program, self._person().address, Points(self.rng.randrange(1, 150)), "apology")
+        self._offer("adjust", payload, self.rng.choice((OWNER, TILL)))
+
+    def _give(self) -> None:
+        payload = PointsTransfer(self.shop.program, self._person().address, Points(self.rng.randrange(1, 60)))
+        self._offer("points.transfer", payload, self._person(), self._sponsored())
+
+    def _buy(self) -> None:
+        """A purchase that is settled by itself."""
+        fan, points = self._person(), self.rng.randrange(1, 300)
+        bought = sign(self.shop, fan, sequence=len(self._bought), points=points)
+        found = receipt_hash(bought.receipt, bought.salt)
+        salt = some_hash("R", self.rng.random().hex())
+        sealed = seal_sum(salt, sum_leaf(found, Points(points)))
+        entry = SealedEntry(fan.address, self.shop.today, Points(points), sealed, Hash(b""))
+        earn = self.chain.sign("earn", Earn(self.shop.program, (entry,)), author=TILL)
+        self._offer_signed(earn)
+        batch = object_id("earn", earn.txid, 0)
+        member = self.chain.record(member_key(self.shop.program, fan.address))
+        held = Hash(b"") if member is None else member.remainder
+        self._bought.append((fan, bought, Settled(entry, (), salt, NOTHING, NOTHING, batch, ""), held))
+
+    def _return(self) -> None:
+        if self._bought:
+            fan, bought, settled, held = self.rng.choice(self._bought[-20:])
+            points, number = self.rng.randrange(1, 200), self.rng.randrange(3)
+            signed = take_return(
+                self.shop, bought, fan=fan, points=points, number=number, signers=(TILL, self._signer(fan))
+            )
+            payload = reversal(settled, signed, self.rng.randrange(1, points + 1), before=held)
+            self._offer("reverse", payload, self.rng.choice((OWNER, TILL)))
+
+    def _end_program(self) -> None:
+        if self.rng.random() < 0.05:
+            end = Timestamp(self.shop.now + self.rng.randrange(1, 20) * DAY_SECONDS)
+            self._offer("program.sunset", ProgramSunset(self.shop.program, end), OWNER)
 
     def _change_keys(self) -> None:
         person = self._person()

@@ -15,7 +15,7 @@ from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.rendering import Renderer, json_response, show_time
 from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.accounts import AccountAnswer, HistoryAnswer
-from api.http.standing import show_standing
+from api.http.standing import show_standing, show_sunset
 from ledger.domains.accounts.state import NO_ACCOUNT, Account, account_key
 from ledger.types import Address, Timestamp
 from node.proofs import make_account_proof
@@ -88,6 +88,7 @@ def _show_membership(view: Snapshot, found: Membership, now: Timestamp, held: in
         "name": program.name,
         "unit": program.unit,
         "decimals": program.decimals,
+        "sunset": show_sunset(program, now),
         **show_standing(view, found.program_id, program, found.member, now, held),
     }
 

@@ -20,7 +20,7 @@ from api.http.schemas.programs import (
     RewardsAnswer,
     TermsAnswer,
 )
-from api.http.standing import show_standing
+from api.http.standing import show_standing, show_sunset
 from ledger.domains.loyalty.state import (
     DAYS,
     SCOPE_NAMES,
@@ -51,6 +51,7 @@ CONTEST_TOTALS = (
     "contests_open",
 )
 """What contests are paid from, and how many are open."""
+PARTS_PER_MILLION = 1_000_000
 
 router = APIRouter(prefix="/v1/programs", tags=["programs"])
 
@@ -61,9 +62,9 @@ async def list_programs(request: Request, cursor: Cursor = None, limit: Limit = 
     services = services_of(request)
     page = Page("programs", (), cursor, limit, width=2)
     with services.reader.snapshot() as view:
-        rows = view.listed(b"", "program", page.place, page.rows_wanted)
+        rows, now = view.listed(b"", "program", page.place, page.rows_wanted), view.tip().header.time
         return json_response(
-            page.answer(rows, _position, lambda row: _show_program(services, Overlay(view), ProgramId(row.id)))
+            page.answer(rows, _position, lambda row: _show_program(services, Overlay(view), ProgramId(row.id), now))
         )
 
 
@@ -71,7 +72,7 @@ def _position(row: ListedRow) -> tuple[int, int]:
     return row.position
 
 
-def _show_program(services: Services, state: Overlay, program_id: ProgramId) -> dict[str, Any]:
+def _show_program(services: Services, state: Overlay, program_id: ProgramId, now: Timestamp) -> dict[str, Any]:
     program = load_program(state, program_id)
     return {
         "id": program_id.hex(),
@@ -81,6 +82,7 @@ def _show_program(services: Services, state: Overlay, program_id: ProgramId) -> 
         "decimals": program.decimals,
         "offset_minutes": program.offset_minutes,
         "members": load_books(state, program_id).members,
+        "sunset": show_sunset(program, now),
     }
 
 
@@ -95,7 +97,7 @@ async def read_program(request: Request, program: IdText) -> Response:
         announced = found.pending_version(now)
         return json_response(
             {
-                **_show_program(services, state, program_id),
+                **_show_program(services, state, program_id, now),
                 "terms": _show_terms(services, state, program_id, found, found.version_at(now)),
                 "announced": (
                     None if announced is None else _show_terms(services, state, program_id, found, announced)
@@ -132,8 +134,9 @@ def _show_terms(
 
 
 def _show_books(books: Books) -> dict[str, Any]:
-    shown = ("pool", "issued", "restored", *POINT_TOTALS, "members", *CONTEST_TOTALS)
-    return {name: getattr(books, name) for name in shown}
+    shown = ("pool", "issued", "restored", *POINT_TOTALS, "members", *CONTEST_TOTALS, "adjusted")
+    rate = books.reversed * PARTS_PER_MILLION // books.issued if books.issued else 0
+    return {**{name: getattr(books, name) for name in shown}, "reversed_ppm": rate}
 
 
 @router.get("/{program}/rewards", summary="What a program's points buy", responses=answers(RewardsAnswer))

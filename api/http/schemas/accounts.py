@@ -14,6 +14,7 @@ from api.http.schemas.answer import (
     Example,
     PageAnswer,
     Standing,
+    Sunset,
 )
 
 
@@ -24,12 +25,14 @@ class Membership(Standing):
     name: str
     unit: str
     decimals: int
+    sunset: Sunset | None
 
     EXAMPLE: ClassVar[Example] = {
         "program": EXAMPLE_ID,
         "name": "Corner Shop",
         "unit": "points",
         "decimals": 0,
+        "sunset": None,
         **Standing.EXAMPLE,
     }
 

@@ -1,6 +1,6 @@
 """The base of all models, the parts that several answers share, and the ids of the examples."""
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -143,6 +143,9 @@ class Standing(Answer):
     joined_at: int
     left_at: int | None
     entries: int
+    gives_back_from_all: bool = Field(
+        description="A return that it signs may take points from any of its lots, not only the purchase's own and pending ones."
+    )
     lots: list[Lot]
 
     EXAMPLE: ClassVar[Example] = {
@@ -154,7 +157,22 @@ class Standing(Answer):
         "joined_at": EXAMPLE_TIME,
         "left_at": None,
         "entries": 1,
+        "gives_back_from_all": False,
         "lots": [Lot.EXAMPLE],
+    }
+
+
+class Sunset(Answer):
+    """A program's announced end: nothing is earned for what begins after `sunset_at`, nothing redeemed from `closes_at` on."""
+
+    state: Literal["announced", "winding_down", "closed"]
+    sunset_at: int
+    closes_at: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "state": "announced",
+        "sunset_at": EXAMPLE_TIME + 2_592_000,
+        "closes_at": EXAMPLE_TIME + 5_184_000,
     }
 
 

@@ -35,7 +35,7 @@ class ContestAnswer(Answer):
     answer_by: int
     answer_height: int | None
     can_be_answered: bool
-    outcome: Literal["open", "settled_in_time", "settled_late", "settled_short", "unsettled"]
+    outcome: Literal["open", "settled_in_time", "settled_late", "settled_short", "unsettled", "returned"]
     credited: int
     repaid: int
     available_on: ShownDay | None

@@ -14,6 +14,7 @@ from api.http.schemas.answer import (
     PageAnswer,
     ShownDay,
     Standing,
+    Sunset,
 )
 
 
@@ -27,6 +28,7 @@ class ProgramItem(Answer):
     decimals: int
     offset_minutes: int = Field(description="The program's days begin this many minutes before those of UTC.")
     members: int
+    sunset: Sunset | None
 
     EXAMPLE: ClassVar[Example] = {
         "id": EXAMPLE_ID,
@@ -36,6 +38,7 @@ class ProgramItem(Answer):
         "decimals": 0,
         "offset_minutes": -300,
         "members": 2_469,
+        "sunset": None,
     }
 
 
@@ -77,6 +80,10 @@ class ShownTerms(Answer):
     tier_period_days: int
     tier_anchor_day: int
     tier_grace_days: int
+    adjust_day_max: int
+    transfer_day_max: int
+    wind_down_days: int
+    referral: dict[str, int]
 
     EXAMPLE: ClassVar[Example] = {
         "version": 1,
@@ -97,6 +104,10 @@ class ShownTerms(Answer):
         "tier_period_days": 365,
         "tier_anchor_day": 0,
         "tier_grace_days": 30,
+        "adjust_day_max": 5_000,
+        "transfer_day_max": 500,
+        "wind_down_days": 90,
+        "referral": {"referrer": 100, "joiner": 50},
     }
 
 
@@ -114,7 +125,8 @@ class BooksItem(Answer):
     """The fee pool in coin, and where the program's points are: issued + restored = the sum of the seven that follow.
 
     Of the `contest_points_locked` that contests may credit outside of the issuance cap, `contest_points` are free;
-    `contest_coin` repays contests that are upheld.
+    `contest_coin` repays contests that are upheld. `adjusted` points were given without a purchase; of a million issued,
+    `reversed_ppm` were taken back for returns.
     """
 
     pool: int
@@ -133,6 +145,8 @@ class BooksItem(Answer):
     contest_points_credited: int
     contest_coin: int
     contests_open: int
+    adjusted: int
+    reversed_ppm: int
 
     EXAMPLE: ClassVar[Example] = {
         "pool": 40_000_000,
@@ -151,6 +165,8 @@ class BooksItem(Answer):
         "contest_points_credited": 199,
         "contest_coin": 60_000,
         "contests_open": 0,
+        "adjusted": 250,
+        "reversed_ppm": 0,
     }
 
 

@@ -9,6 +9,7 @@ from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.sliding import extend_lots
 from ledger.domains.loyalty.state import (
     OPEN,
+    RETURNED,
     SETTLED_IN_TIME,
     UNSETTLED,
     Contest,
@@ -169,7 +170,7 @@ def decide(
     available_on, expires_on, reached = Day(0), Day(0), None
     if credited:
         available_on, expires_on, reached = _credit(view, contest, program, credited, context)
-    repaid = Amount(0) if outcome == SETTLED_IN_TIME else _repay(view, contest)
+    repaid = Amount(0) if outcome in (SETTLED_IN_TIME, RETURNED) else _repay(view, contest)
     view.put(contest_key(contest_id), replace(contest, outcome=outcome, credited=credited))
     view.emit(
         ContestDecided(contest.program, contest.member, contest_id, outcome, credited, repaid, available_on, expires_on)

@@ -11,19 +11,21 @@ from ledger.codec import pack
 from ledger.coin import give_to, lock_deposit
 from ledger.domains.consent.state import PUBLISH, has_consent
 from ledger.domains.loyalty.earning import better_points, versions_named_at
+from ledger.domains.loyalty.earning_cap import left_of_cap
 from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned, TierReached
 from ledger.domains.loyalty.period_caps import cap_points, count_credited
 from ledger.domains.loyalty.periods import expiry_day, settle_by
 from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.program_sunset import ENTRY_CARRIES, ENTRY_ENDED
 from ledger.domains.loyalty.purchases import Purchase
 from ledger.domains.loyalty.receipts import MONEY, check_codes
+from ledger.domains.loyalty.referral import start_referral
 from ledger.domains.loyalty.sliding import extend_lots
 from ledger.domains.loyalty.state import (
     POINTS,
     SCOPE_SETTLE,
     TIME,
     Batch,
-    Books,
     Grant,
     Member,
     Program,
@@ -47,7 +49,6 @@ from ledger.params import CONTEST_KEEP_SECONDS, EARN_ENTRIES_MAX, TIERS_MAX
 from ledger.schema import Integer, ListOf, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
 from ledger.state import RuleView
 from ledger.types import (
-    INTEGER_MAX,
     Address,
     Amount,
     Day,
@@ -144,7 +145,9 @@ class Earn:
 
 
 class PeriodDates(NamedTuple):
-    """What an entry of one period becomes: its terms, the lot's days, and when contesting it ends. Days count from `base`."""
+    """What an entry of one period becomes: its terms, the lot's days, and when contesting it and returning its purchases ends.
+    Days count from `base`.
+    """
 
     version: int
     terms: Terms
@@ -154,6 +157,7 @@ class PeriodDates(NamedTuple):
     activation_day: Day
     expiry_day: Day
     keep_until: Timestamp
+    returnable_until: Timestamp
 
 
 def period_dates(view: RuleView, program_id: ProgramId, program: Program, period: int, now: Timestamp) -> PeriodDates:
@@ -180,6 +184,7 @@ def period_dates(view: RuleView, program_id: ProgramId, program: Program, period
         activation_day=activation_day,
         expiry_day=expiry_day(terms.expiry, base=base, activation_day=activation_day),
         keep_until=Timestamp(kept + CONTEST_KEEP_SECONDS),
+        returnable_until=program.day_start(Day(base + terms.return_window_days + 1)),
     )
 
 
@@ -191,6 +196,7 @@ class Settlement:
     program_id: ProgramId
     program: Program
     terms: Terms
+    batch_id: Hash
     book: PointsBook
     context: Context
     cap_left: int
@@ -241,6 +247,10 @@ class Settlement:
             return ENTRY_EARLY, points, points
         if member.left_at and dates.begins > member.left_at:
             return ENTRY_LEFT, points, points
+        if self.program.has_ended(dates.begins):
+            return ENTRY_ENDED, points, points
+        if isinstance(entry, SealedEntry) and entry.remainder and self.program.has_ended(self.context.time):
+            return ENTRY_CARRIES, points, points
         if isinstance(entry, OpenEntry):
             fault, points = self._check_open(entry, member, dates)
             if fault is not None:
@@ -294,6 +304,8 @@ class Settlement:
             self.cap_left -= points
             self.day_left -= points
             self.settled += points
+            if member.is_referred:
+                self._start_referral(entry, index, points, dates)
             credits = count_credited(credits, dates.terms, dates.begins, points)
             if dates.terms.tiers:
                 earned = Earned(self.program_id, entry.member, dates.terms, dates.base, points)
@@ -315,6 +327,12 @@ class Settlement:
                 member.contest_count,
                 history,
                 credits,
+                member.gives_back_from_all,
+                member.transfer_day,
+                member.transferred,
+                member.is_referred and not points,
+                member.referral_period,
+                member.referrals,
             ),
         )
         self.view.emit(
@@ -333,14 +351,26 @@ class Settlement:
         if reached is not None:
             self.view.emit(reached)
 
+    def _start_referral(self, entry: Entry, index: int, points: Points, dates: PeriodDates) -> None:
+        start_referral(
+            self.view,
+            self.program_id,
+            entry.member,
+            batch=self.batch_id,
+            index=index,
+            points=points,
+            due=dates.returnable_until,
+        )
+
 
 def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `issuer.not_granted`, `issuer.no_scope`, `coin.insufficient` or
     `coin.pool_insufficient`.
 
-    An entry is skipped with the first of: `earn.no_member`, `earn.future_period`, `earn.before_joining`, `earn.member_left`, for
-    open ones `earn.no_consent`, `earn.wrong_period`, `earn.wrong_version`; then `earn.period_cap`, `earn.issuance_cap`,
-    `earn.daily_cap`. One that a cap of the period reduced is credited with `earn.period_cap_reduced`.
+    An entry is skipped with the first of: `earn.no_member`, `earn.future_period`, `earn.before_joining`, `earn.member_left`,
+    `earn.program_ended`, for sealed ones `earn.carries_on`, for open ones `earn.no_consent`, `earn.wrong_period`,
+    `earn.wrong_version`; then `earn.period_cap`, `earn.issuance_cap`, `earn.daily_cap`. One that a cap of the period reduced is
+    credited with `earn.period_cap_reduced`.
     """
     program = load_program(view, payload.program)
     require_grant(view, payload.program, call.author, SCOPE_SETTLE)
@@ -354,9 +384,10 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
         program_id=payload.program,
         program=program,
         terms=terms,
+        batch_id=Hash(object_id("earn", call.txid, 0)),
         book=book,
         context=context,
-        cap_left=_left_of_cap(terms, book.books),
+        cap_left=left_of_cap(terms, book.books),
         day_left=max(grant.daily_cap - used_today, 0),
         dates={},
         sliding_days={},
@@ -370,11 +401,6 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
     return codes
 
 
-def _left_of_cap(terms: Terms, books: Books) -> int:
-    """What contests credited counts against no cap; all that was ever issued stays within 2**63 - 1."""
-    return max(min(terms.issuance_cap + books.contest_points_credited, INTEGER_MAX) - books.issued, 0)
-
-
 def _keep_batch(
     view: RuleView,
     call: Call,
@@ -384,7 +410,7 @@ def _keep_batch(
     codes: tuple[str, ...],
     deposit: Amount,
 ) -> None:
-    batch_id = Hash(object_id("earn", call.txid, 0))
+    batch_id = settlement.batch_id
     keep_until = max(dates.keep_until for dates in settlement.dates.values())
     batch = Batch(
         payer=call.payer,

@@ -7,7 +7,20 @@ from ledger.domains.loyalty.state import COIN, DAY, NO_POINTS, OUTCOME, POINTS, 
 from ledger.events import Event, declare_event
 from ledger.params import TIERS_MAX
 from ledger.schema import Integer, OptionalIdentifier, Text, identifier
-from ledger.types import INTEGER_MAX, Address, Amount, ContestId, Day, Hash, Points, ProgramId, Timestamp
+from ledger.types import (
+    INTEGER_MAX,
+    Address,
+    Amount,
+    ContestId,
+    Day,
+    Hash,
+    Points,
+    ProgramId,
+    ReceiptHash,
+    Timestamp,
+)
+
+NOBODY = Address(b"")
 
 
 @declare_event
@@ -69,15 +82,17 @@ class IssuerRevoked(Event):
 @declare_event
 @dataclass(frozen=True, slots=True)
 class MemberJoined(Event):
-    """A fan joined, or came back."""
+    """A fan joined, or came back; `referrer` is the member who brought it."""
 
     name: ClassVar[str] = "member.joined"
     program: Annotated[ProgramId, identifier()]
     member: Annotated[Address, identifier()]
     issuer: Annotated[Address, OptionalIdentifier()]
+    referrer: Annotated[Address, OptionalIdentifier()] = NOBODY
 
     def subjects(self) -> tuple[bytes, ...]:
-        return (self.program, self.member)
+        brought_by = (self.referrer,) if self.referrer else ()
+        return (self.program, self.member, *brought_by)
 
 
 @declare_event
@@ -186,7 +201,8 @@ class ContestOpened(Event):
 @declare_event
 @dataclass(frozen=True, slots=True)
 class ContestDecided(Event):
-    """A contest ended. `outcome` 1: settled in time, 2: late, 3: with too few points, 4: not settled; all but 1 uphold it.
+    """A contest ended. `outcome` 1: settled in time, 2: late, 3: with too few points, 4: not settled, 5: the purchase was returned;
+    2 to 4 uphold it.
 
     `credited` points are available from `available_on` until `expires_on` (both 0 where nothing was credited); `repaid` is coin.
     """
@@ -203,3 +219,70 @@ class ContestDecided(Event):
 
     def subjects(self) -> tuple[bytes, ...]:
         return (self.program, self.member, self.contest)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class PointsAdjusted(Event):
+    """The owner or an issuer gave a member points, for a reason in the program's own code."""
+
+    name: ClassVar[str] = "points.adjusted"
+    program: Annotated[ProgramId, identifier()]
+    member: Annotated[Address, identifier()]
+    author: Annotated[Address, identifier()]
+    points: Annotated[Points, POINTS]
+    reason: Annotated[str, Text(1, 64)]
+    available_on: Annotated[Day, DAY]
+    expires_on: Annotated[Day, DAY]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.member)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class PointsReversed(Event):
+    """A purchase was returned: `points` were taken back of entry number `index` of `batch`, by the return receipt `returned`,
+    which the fan signed, of the receipt `receipt`.
+    """
+
+    name: ClassVar[str] = "points.reversed"
+    program: Annotated[ProgramId, identifier()]
+    member: Annotated[Address, identifier()]
+    returned: Annotated[Hash, identifier()]
+    receipt: Annotated[ReceiptHash, identifier()]
+    batch: Annotated[Hash, identifier()]
+    index: Annotated[int, Integer(0, INTEGER_MAX)]
+    points: Annotated[Points, POINTS]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.member, self.returned)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class PointsTransferred(Event):
+    """A member gave points to another one of the same program; they keep their days."""
+
+    name: ClassVar[str] = "points.transferred"
+    program: Annotated[ProgramId, identifier()]
+    sender: Annotated[Address, identifier()]
+    recipient: Annotated[Address, identifier()]
+    points: Annotated[Points, POINTS]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.sender, self.recipient)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class SunsetAnnounced(Event):
+    """The program ends: earning at `sunset_at`, redeeming at `closes_at`."""
+
+    name: ClassVar[str] = "program.sunset_announced"
+    program: Annotated[ProgramId, identifier()]
+    sunset_at: Annotated[Timestamp, TIME]
+    closes_at: Annotated[Timestamp, TIME]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program,)

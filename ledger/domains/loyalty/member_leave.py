@@ -5,6 +5,7 @@ from typing import Annotated
 
 from ledger.coin import exit_fee, spend_prepaid
 from ledger.domains.loyalty.events import MemberLeft
+from ledger.domains.loyalty.referral import drop_referral
 from ledger.domains.loyalty.state import (
     NO_MEMBER,
     books_key,
@@ -37,7 +38,9 @@ def apply(view: RuleView, call: Call, payload: MemberLeave, context: Context) ->
         raise RuleViolation(NO_MEMBER, member=call.author)
     fee = exit_fee(context.params)
     spend_prepaid(view, fee)
-    left = replace(member, prepaid=Amount(member.prepaid - fee), left_at=context.time)
+    if member.is_referred:
+        drop_referral(view, payload.program, call.author)
+    left = replace(member, prepaid=Amount(member.prepaid - fee), left_at=context.time, is_referred=False)
     view.put(member_key(payload.program, call.author), left)
     books = load_books(view, payload.program)
     view.put(books_key(payload.program), replace(books, members=books.members - 1))
@@ -46,8 +49,8 @@ def apply(view: RuleView, call: Call, payload: MemberLeave, context: Context) ->
 
 
 def cost(payload: MemberLeave) -> Cost:
-    """The member and the books change."""
-    return Cost(records=2)
+    """The member and the books change; a referral that waits is deleted, and its payer touched."""
+    return Cost(records=4)
 
 
 def reads(author: Address, payload: MemberLeave) -> tuple[RecordKey, ...]:

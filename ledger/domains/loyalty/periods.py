@@ -29,6 +29,13 @@ def settle_by(program: Program, terms: Terms, time: Timestamp) -> Timestamp:
     return Timestamp(period_at(program, terms, time).ends + terms.settle_grace_days * 86_400)
 
 
+def lot_days_now(program: Program, terms: Terms, now: Timestamp) -> tuple[Day, Day]:
+    """Activation and expiry day of a lot as an entry of the present period would have it that is settled now (spec LOY-11)."""
+    base = period_at(program, terms, now).end_day if terms.period_days else program.day_at(now)
+    activation_day = Day(base + terms.activation_delay_days)
+    return activation_day, expiry_day(terms.expiry, base=base, activation_day=activation_day)
+
+
 def expiry_day(expiry: Expiry, *, base: Day, activation_day: Day) -> Day:
     """The day from which on a lot can't be used: days count from `base`, a named date from its activation (spec LOY-11, TIER-4)."""
     if isinstance(expiry, NeverExpires):

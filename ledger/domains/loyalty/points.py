@@ -146,19 +146,9 @@ class PointsBook:
             for lot in added:
                 lots = self.add_lot(lots, lot)
             return lots
-        amounts: dict[tuple[int, int, int], int] = {}
         for lot in added:
             self.book_in(lot)
-            amounts[lot[:3]] = amounts.get(lot[:3], 0) + lot[3]
-        kept: list[Lot] = []
-        for lot in lots:
-            if lot[:3] in amounts:
-                amounts[lot[:3]] += lot[3]
-            elif lot[2] > self.today:
-                kept.append(lot)
-        kept.extend((*which, amount) for which, amount in amounts.items())
-        kept.sort(key=by_expiry)
-        return tuple(kept)
+        return join_lots(lots, added, self.today)
 
     def _merge_first_two(self, lots: list[Lot]) -> list[Lot]:
         first, second = lots[0], lots[1]
@@ -173,26 +163,11 @@ class PointsBook:
 
         Raises `points.insufficient`.
         """
-        usable = sum(lot[3] for lot in lots if lot[1] <= self.today < lot[2])
-        if usable < amount:
-            raise RuleViolation(POINTS_INSUFFICIENT, needed=amount, available=usable)
-        left: list[Lot] = []
-        taken: list[Lot] = []
-        wanted: int = amount
-        for lot in lots:
-            version, activation_day, expiry_day, held = lot
-            if expiry_day <= self.today:
-                continue
-            part = min(held, wanted) if activation_day <= self.today else 0
-            if part:
-                piece = (version, activation_day, expiry_day, part)
-                self.book_out(piece)
-                taken.append(piece)
-                wanted -= part
-            if held > part:
-                left.append((version, activation_day, expiry_day, held - part))
+        left, taken = split_usable(lots, amount, self.today)
+        for piece in taken:
+            self.book_out(piece)
         self.move(into, amount)
-        return tuple(left), tuple(taken)
+        return left, taken
 
     def give_back(self, lots: tuple[Lot, ...], taken: tuple[Lot, ...], out_of: str) -> tuple[Lot, ...]:
         """Move taken lots back from the total `out_of`. Each lot gets the grace once; a second time it may expire (spec LOY-13)."""
@@ -217,6 +192,45 @@ class PointsBook:
         for day, found in self.days.items():
             totals = DayTotals(Points(found.activating), Points(found.expiring))
             self.view.put(days_key(self.program_id, day), totals)
+
+
+def split_usable(lots: tuple[Lot, ...], amount: Points, today: Day) -> tuple[tuple[Lot, ...], tuple[Lot, ...]]:
+    """Set `amount` points that are usable `today` apart, soonest expiry first: (lots left, lots taken). Expired lots go.
+
+    Nothing is booked. Raises `points.insufficient`.
+    """
+    usable = usable_points(lots, today)
+    if usable < amount:
+        raise RuleViolation(POINTS_INSUFFICIENT, needed=amount, available=usable)
+    left: list[Lot] = []
+    taken: list[Lot] = []
+    wanted: int = amount
+    for version, activation_day, expiry_day, held in lots:
+        if expiry_day <= today:
+            continue
+        part = min(held, wanted) if activation_day <= today else 0
+        if part:
+            taken.append((version, activation_day, expiry_day, part))
+            wanted -= part
+        if held > part:
+            left.append((version, activation_day, expiry_day, held - part))
+    return tuple(left), tuple(taken)
+
+
+def join_lots(lots: tuple[Lot, ...], added: Sequence[Lot], today: Day) -> tuple[Lot, ...]:
+    """`lots` with `added` among them, in order: those of the same days and version are one, expired ones go. Nothing is booked."""
+    amounts: dict[tuple[int, int, int], int] = {}
+    for lot in added:
+        amounts[lot[:3]] = amounts.get(lot[:3], 0) + lot[3]
+    kept: list[Lot] = []
+    for lot in lots:
+        if lot[:3] in amounts:
+            amounts[lot[:3]] += lot[3]
+        elif lot[2] > today:
+            kept.append(lot)
+    kept.extend((*which, amount) for which, amount in amounts.items())
+    kept.sort(key=by_expiry)
+    return tuple(kept)
 
 
 def usable_points(lots: tuple[Lot, ...], today: Day) -> Points:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from ledger.domains.loyalty.events import ProgramUpdated
+from ledger.domains.loyalty.program_sunset import NOT_OWNER, refuse_worse
 from ledger.domains.loyalty.state import (
     Program,
     Terms,
@@ -22,7 +23,6 @@ from ledger.schema import Integer, Struct, identifier
 from ledger.state import RuleView
 from ledger.types import Address, Points, ProgramId, RecordKey, Timestamp
 
-NOT_OWNER = Code("program.not_owner", "only the program's owner may do this", "Sign with the owner's key.")
 STALE_VERSION = Code(
     "program.stale_version",
     "the update follows version {expected}, and the latest is {latest}",
@@ -60,7 +60,7 @@ def check(payload: ProgramUpdate) -> None:
 
 def apply(view: RuleView, call: Call, payload: ProgramUpdate, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `program.not_owner`, `program.stale_version`, `program.sponsor_rate`,
-    `program.cap_below_issued`, `program.update_pending`, `program.too_many_versions`.
+    `program.cap_below_issued`, `program.ending`, `program.update_pending`, `program.too_many_versions`.
     """
     program = load_program(view, payload.program)
     if call.author != program.owner:
@@ -92,6 +92,7 @@ def _effective_from(view: RuleView, payload: ProgramUpdate, program: Program, co
     in_force = load_terms(view, payload.program, program.version_at(context.time))
     if not is_worse(in_force, payload.terms, today=program.day_at(context.time)):
         return context.time
+    refuse_worse(program)
     pending = program.pending_version(context.time)
     if pending is not None:
         raise RuleViolation(UPDATE_PENDING, version=pending)

@@ -6,6 +6,7 @@ The rules and kinds of expiry that terms are made of stand in `rules`, and can b
 from dataclasses import dataclass
 from typing import Annotated
 
+from ledger.domains.loyalty.referral_bonus import NO_BONUS, ReferralBonus
 from ledger.domains.loyalty.rules import (
     BonusWindow,
     CalendarExpiry,
@@ -20,6 +21,26 @@ from ledger.domains.loyalty.rules import (
     SlidingExpiry,
     TierMultiplier,
 )
+from ledger.domains.loyalty.shapes import (
+    COIN,
+    DAY,
+    DAY_MAX,
+    DAY_ZERO,
+    EARNED_ITEM,
+    LOT,
+    NO_POINTS,
+    NOT_ANNOUNCED,
+    PAYER,
+    PERIOD_CREDIT,
+    POINTS,
+    REVERSED,
+    TIER,
+    TIME,
+    TIME_END,
+    EarnedItem,
+    Lot,
+    Span,
+)
 from ledger.errors import Code, RuleViolation
 from ledger.params import (
     CONTEST_DAYS_MAX,
@@ -29,8 +50,9 @@ from ledger.params import (
     TERMS_VERSIONS_MAX,
     TIER_HISTORY_MAX,
     TIERS_MAX,
+    WIND_DOWN_DAYS_MIN,
 )
-from ledger.schema import Integer, ListOf, Octets, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
+from ledger.schema import Boolean, Integer, ListOf, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
 from ledger.state import RuleView, Table
 from ledger.types import (
     INTEGER_MAX,
@@ -47,6 +69,9 @@ from ledger.types import (
     Timestamp,
 )
 
+NEVER = Day(DAY_MAX)
+"""Expiry day of a lot that does not expire."""
+
 NO_PROGRAM = Code(
     "program.unknown", "there is no program {program}", "Check the program id; `GET /v1/programs` lists them."
 )
@@ -61,42 +86,20 @@ NO_SCOPE = Code(
     "The owner grants the issuer again, with all the scopes that it shall have.",
 )
 
-TIME_END = 2**40
-TIME = Integer(0, TIME_END)
-DAY_MAX = 2**31 - 1
-DAY = Integer(0, DAY_MAX)
-NEVER = Day(DAY_MAX)
-"""Expiry day of a lot that does not expire."""
-
-PAYER = Octets(0, 33)
-"""`A` + address or `P` + program: who gets the deposit back; empty if nothing is locked (spec FEE-5)."""
-
-COIN = Integer(0, INTEGER_MAX)
-POINTS = Integer(0, INTEGER_MAX)
-
-Lot = tuple[int, int, int, int]
-"""(terms version, activation day, expiry day, points): usable from the first day on, until before the second (spec LOY-8)."""
-
-LOT = Row(Integer(1, 2**31 - 1), DAY, DAY, Integer(1, INTEGER_MAX))
-
-TIER = Row(Text(1, 32), Integer(1, INTEGER_MAX))
-
-EarnedItem = tuple[int, int, int, int]
-"""(first day, until day, since, points): known since then to be earned in the tier period of that first day (spec TIER-1)."""
-
-EARNED_ITEM = Row(DAY, DAY, TIME, Integer(1, INTEGER_MAX))
-PERIOD_CREDIT = Row(TIME, Integer(1, INTEGER_MAX))
-
-Span = tuple[int, int, int, int]
-"""(from, until, scopes, daily cap): one grant of an issuer, both seconds included (spec LOY-4)."""
-
 # Scopes of an issuer's grant (spec LOY-4).
 SCOPE_TILL = 1
 SCOPE_SETTLE = 2
 SCOPE_ENROL = 4
 SCOPE_FULFIL = 8
-SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL
-SCOPE_NAMES = {SCOPE_TILL: "till", SCOPE_SETTLE: "settle", SCOPE_ENROL: "enrol", SCOPE_FULFIL: "fulfil"}
+SCOPE_ADJUST = 16
+SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL | SCOPE_ADJUST
+SCOPE_NAMES = {
+    SCOPE_TILL: "till",
+    SCOPE_SETTLE: "settle",
+    SCOPE_ENROL: "enrol",
+    SCOPE_FULFIL: "fulfil",
+    SCOPE_ADJUST: "adjust",
+}
 """How people write the scopes."""
 
 
@@ -127,7 +130,8 @@ class Terms:
 
     `period_days` 0 settles on demand: a period is a day, and dates count from the settling block's day. `remainder_max` bounds
     what may be carried from one entry to the next. `hold_seconds` is how long a redemption may stay open. `tiers` are (name,
-    threshold in points), ascending; a tier period has `tier_period_days` (spec TIER-1).
+    threshold in points), ascending; a tier period has `tier_period_days` (spec TIER-1). `adjust_day_max` bounds `adjust` per
+    program and day, `transfer_day_max` `points.transfer` per member and day (0: not allowed).
     """
 
     rules: Annotated[tuple[EarnRule, ...], ListOf(EARN_RULE, 1, 16)]
@@ -146,11 +150,17 @@ class Terms:
     tier_period_days: Annotated[int, Integer(0, 366)] = 0
     tier_anchor_day: Annotated[int, Integer(0, 365)] = 0
     tier_grace_days: Annotated[int, Integer(0, 366)] = 0
+    adjust_day_max: Annotated[Points, POINTS] = NO_POINTS
+    transfer_day_max: Annotated[Points, POINTS] = NO_POINTS
+    wind_down_days: Annotated[int, Integer(WIND_DOWN_DAYS_MIN, 366)] = WIND_DOWN_DAYS_MIN
+    referral: Annotated[ReferralBonus, Struct(ReferralBonus)] = NO_BONUS
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program's fixed facts, and which terms are in force from when: (version, from time), by time."""
+    """A program's fixed facts, and which terms are in force from when: (version, from time), by time. Earning ends at `sunset_at`,
+    redeeming at `closes_at` (spec LOY-21); 0 and 0: no end is announced.
+    """
 
     owner: Annotated[Address, identifier()]
     payer: Annotated[bytes, PAYER]
@@ -160,6 +170,8 @@ class Program:
     decimals: Annotated[int, Integer(0, 8)]
     offset_minutes: Annotated[int, Integer(-1_439, 1_439)]
     versions: Annotated[tuple[tuple[int, int], ...], ListOf(Row(Integer(1, 2**31 - 1), TIME), 1, TERMS_VERSIONS_MAX)]
+    sunset_at: Annotated[Timestamp, TIME] = NOT_ANNOUNCED
+    closes_at: Annotated[Timestamp, TIME] = NOT_ANNOUNCED
 
     def day_at(self, time: Timestamp) -> Day:
         """The program's day that holds `time`: integer arithmetic, no time zones (spec BYTES-6)."""
@@ -189,13 +201,21 @@ class Program:
         version, since = self.versions[-1]
         return version if since > time else None
 
+    def has_ended(self, time: Timestamp) -> bool:
+        """Whether earning has ended at `time`: what begins later earns nothing."""
+        return 0 < self.sunset_at < time
+
+    def has_closed(self, time: Timestamp) -> bool:
+        """Whether the wind-down is over at `time`."""
+        return 0 < self.closes_at <= time
+
 
 @dataclass(frozen=True, slots=True)
 class Books:
     """A program's fee pool and its points: `issued + restored` = the sum of the seven that follow (spec INV-4).
 
     `contest_points` of the `contest_points_locked` are not yet promised to an open contest nor credited by one (spec INV-9);
-    `contest_coin` repays contests that are upheld.
+    `contest_coin` repays contests that are upheld. `adjusted` is what `adjust` ever credited, `adjust_day_used` on `adjust_day`.
     """
 
     pool: Annotated[Amount, COIN]
@@ -218,9 +238,11 @@ class Books:
     contest_points_credited: Annotated[Points, POINTS]
     contest_coin: Annotated[Amount, COIN]
     contests_open: Annotated[int, Integer(0, INTEGER_MAX)]
+    adjusted: Annotated[Points, POINTS]
+    adjust_day: Annotated[Day, DAY]
+    adjust_day_used: Annotated[Points, POINTS]
 
 
-NO_POINTS = Points(0)
 EMPTY_BOOKS = Books(
     pool=Amount(0),
     issued=NO_POINTS,
@@ -242,6 +264,9 @@ EMPTY_BOOKS = Books(
     contest_points_credited=NO_POINTS,
     contest_coin=Amount(0),
     contests_open=0,
+    adjusted=NO_POINTS,
+    adjust_day=Day(0),
+    adjust_day_used=NO_POINTS,
 )
 
 
@@ -279,6 +304,9 @@ class Member:
     `prepaid` holds what leaving costs, until it left, and the rest pays for contests (spec LOY-14): `contest_count` were paid for
     in the period that begins at `contest_period`. `tier_history` is what was earned in tier periods (spec TIER-1);
     `period_credits` is what entries credited by the begin of their period, where a cap counts it (spec TIER-3).
+    `gives_back_from_all`: a return may take points from any of its lots (spec LOY-19). `transferred` points were sent on
+    `transfer_day`. `is_referred`: the first entry will start its referral (spec LOY-22); `referrals` of others were paid to it in
+    the period that begins at `referral_period`.
     """
 
     payer: Annotated[bytes, PAYER]
@@ -295,11 +323,20 @@ class Member:
     contest_count: Annotated[int, Integer(0, INTEGER_MAX)]
     tier_history: Annotated[tuple[EarnedItem, ...], ListOf(EARNED_ITEM, 0, TIER_HISTORY_MAX)] = ()
     period_credits: Annotated[tuple[tuple[int, int], ...], ListOf(PERIOD_CREDIT, 0, PERIOD_CREDITS_MAX)] = ()
+    gives_back_from_all: Annotated[bool, Boolean()] = False
+    transfer_day: Annotated[Day, DAY] = DAY_ZERO
+    transferred: Annotated[Points, POINTS] = NO_POINTS
+    is_referred: Annotated[bool, Boolean()] = False
+    referral_period: Annotated[Timestamp, TIME] = NOT_ANNOUNCED
+    referrals: Annotated[int, Integer(0, INTEGER_MAX)] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A settled batch: the RFC 9162 root over its entries, kept until nothing can be contested any more (spec LOY-12)."""
+    """A settled batch: the RFC 9162 root over its entries, kept until nothing can be contested any more (spec LOY-12).
+
+    `reversed` are the points that were taken back of its entries: (index, points), by index (spec LOY-19).
+    """
 
     payer: Annotated[bytes, PAYER]
     deposit: Annotated[Amount, COIN]
@@ -308,6 +345,7 @@ class Batch:
     count: Annotated[int, Integer(1, INTEGER_MAX)]
     settled_at: Annotated[Timestamp, TIME]
     keep_until: Annotated[Timestamp, TIME]
+    reversed: Annotated[tuple[tuple[int, int], ...], REVERSED] = ()
 
 
 # Outcomes of a contest (spec LOY-17).
@@ -316,13 +354,15 @@ SETTLED_IN_TIME = 1
 SETTLED_LATE = 2
 SETTLED_SHORT = 3
 UNSETTLED = 4
-OUTCOME = Integer(OPEN, UNSETTLED)
+RETURNED = 5
+OUTCOME = Integer(OPEN, RETURNED)
 OUTCOME_NAMES = {
     OPEN: "open",
     SETTLED_IN_TIME: "settled_in_time",
     SETTLED_LATE: "settled_late",
     SETTLED_SHORT: "settled_short",
     UNSETTLED: "unsettled",
+    RETURNED: "returned",
 }
 """How people write the outcomes."""
 

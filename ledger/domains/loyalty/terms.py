@@ -161,6 +161,9 @@ def find_worse(old: Terms, new: Terms, *, today: Day = FIRST_DAY) -> tuple[str, 
         "issuance_cap": new.issuance_cap < old.issuance_cap,
         "hold_seconds": new.hold_seconds < old.hold_seconds,
         "notice_days": new.notice_days < old.notice_days,
+        "transfer_day_max": new.transfer_day_max < old.transfer_day_max,
+        "wind_down_days": new.wind_down_days < old.wind_down_days,
+        "referral": new.referral.referrer < old.referral.referrer or new.referral.joiner < old.referral.joiner,
         "sponsor": _sponsor_is_worse(old.sponsor, new.sponsor),
     }
     return tuple(name for name, worse in found.items() if worse)

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 from ledger.coin import lock_deposit, prepay_exit
 from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.program_sunset import refuse_closed
 from ledger.domains.loyalty.state import (
     POINTS,
     books_key,
@@ -62,12 +63,13 @@ class RedemptionOpened(Event):
 
 
 def apply(view: RuleView, call: Call, payload: Redeem, context: Context) -> tuple[str, ...]:
-    """Codes in order: `program.unknown`, `member.unknown`, `reward.unknown`, `redeem.not_listed`, `redeem.price_above`,
-    `redeem.out_of_stock`, `points.insufficient`, `coin.insufficient` or `coin.pool_insufficient`.
+    """Codes in order: `program.unknown`, `program.closed`, `member.unknown`, `reward.unknown`, `redeem.not_listed`,
+    `redeem.price_above`, `redeem.out_of_stock`, `points.insufficient`, `coin.insufficient` or `coin.pool_insufficient`.
 
     A member who left may still spend what it has.
     """
     program = load_program(view, payload.program)
+    refuse_closed(program, context.time)
     load_member(view, payload.program, call.author)
     reward = load_reward(view, payload.program, payload.reward, context.time)
     if not reward.listed:

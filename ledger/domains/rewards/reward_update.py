@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
-from ledger.domains.loyalty.program_update import NOT_OWNER
+from ledger.domains.loyalty.program_sunset import NOT_OWNER, refuse_worse
 from ledger.domains.loyalty.state import TIME, load_program, load_terms, program_key
 from ledger.domains.rewards.state import (
     PRICE,
@@ -57,7 +57,7 @@ class RewardUpdated(Event):
 
 
 def apply(view: RuleView, call: Call, payload: RewardUpdate, context: Context) -> tuple[str, ...]:
-    """Codes in order: `program.unknown`, `program.not_owner`, `reward.unknown`, `reward.update_pending`.
+    """Codes in order: `program.unknown`, `program.not_owner`, `reward.unknown`, `program.ending`, `reward.update_pending`.
 
     Each of price, stock and listing that gets better changes at once, and improves what is announced; those that get worse change
     together after the notice in force.
@@ -76,6 +76,8 @@ def apply(view: RuleView, call: Call, payload: RewardUpdate, context: Context) -
         listed=reward.listed or payload.listed,
     )
     if worse_price or worse_stock or worse_listing:
+        if not program.has_closed(context.time):
+            refuse_worse(program)
         if reward.announced:
             raise RuleViolation(CHANGE_ANNOUNCED, effective_from=reward.announced[0][0])
         notice = load_terms(view, payload.program, program.version_at(context.time)).notice_days * 86_400

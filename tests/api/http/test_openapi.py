@@ -37,6 +37,7 @@ PATHS = {
     "/v1/programs/{program}/proof",
     "/v1/programs/{program}/liability",
     "/v1/programs/{program}/contests",
+    "/v1/programs/{program}/returns",
     "/v1/contests/{contest}",
     "/v1/campaigns",
     "/v1/campaigns/{campaign}",

@@ -111,6 +111,7 @@ def test_failures_of_joining_come_in_the_documented_order(shop: Shop) -> None:
         program_key(shop.program),
         grant_key(shop.program, FRIEND.address),
         member_key(shop.program, FAN.address),
+        member_key(shop.program, NO_ISSUER),
     )
 
 

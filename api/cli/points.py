@@ -1,0 +1,296 @@
+"""Points besides purchases: given by a brand, given on by a fan, taken back for returns; and a program's end."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+
+if TYPE_CHECKING:
+    from ledger.domains.loyalty.returns import SignedReturn
+
+returns_app = typer.Typer(
+    no_args_is_help=True, help="Purchases that fans bring back, and the points that go with them."
+)
+
+ReturnFile = Annotated[Path, typer.Argument(metavar="RETURN_FILE", help="The return, as it was written to a file.")]
+COLUMNS = ("id", "member", "points", "reversed", "receipt")
+"""What a table of returns shows; --json shows all."""
+
+
+def adjust(
+    program: Program,
+    member: Annotated[str, typer.Argument(metavar="MEMBER", help="The fan's address for this program.")],
+    points: Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="How many.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="A code of your own, such as apology.late: public for ever, so no names.")
+    ],
+    pay_own: PayOwn = False,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Give a fan points without a purchase, within adjust_day_max of your terms. There is no way to take points like this.
+
+    \b
+    Example:
+      fansumer brand adjust 5f5f...5f dfan1p... 100 --reason apology.late
+    """
+    from api.cli.session import finish, open_wallet, payment_choice, read_account, read_id
+    from api.wallet.brand import Brand
+    from ledger.types import Points, ProgramId
+
+    of_program = ProgramId(read_id(program, "PROGRAM"))
+    with open_wallet(url, wallet, account) as opened:
+        brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
+        sent = brand.adjust(of_program, read_account(opened, member), Points(points), reason)
+        finish(opened, sent, wait=wait, as_json=as_json)
+
+
+def sunset(
+    program: Program,
+    at: Annotated[
+        datetime,
+        typer.Option(
+            "--at",
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"],
+            help="When earning ends, in UTC; at least notice_days ahead.",
+        ),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before announcing it.")] = False,
+    pay_own: PayOwn = False,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Announce a program's end. Earning stops then, redeeming stays open for wind_down_days more. It cannot be taken back, and
+    from now on nothing can be made worse.
+
+    \b
+    Example:
+      fansumer brand sunset 5f5f...5f --at 2027-12-31
+    """
+    from api.cli.output import print_answer, say
+    from api.cli.session import open_wallet, payment_choice, read_id
+    from api.wallet.brand import Brand
+    from ledger.types import ProgramId, Timestamp
+
+    of_program, ends = ProgramId(read_id(program, "PROGRAM")), Timestamp(int(at.replace(tzinfo=UTC).timestamp()))
+    if ends < 1:
+        raise typer.BadParameter("--at must lie after 1970-01-01")
+    with open_wallet(url, wallet, account) as opened:
+        say(f"Announcing the end of {opened.client.program(of_program)['name']!r} cannot be taken back.")
+        if not yes:
+            typer.confirm("Announce it?", abort=True, err=True)
+        sent = Brand(opened, payment=payment_choice(pay_own=pay_own)).announce_sunset(of_program, ends)
+        answer: dict[str, Any] = {"txid": sent.txid.hex()}
+        if wait:
+            say(f"sent {sent.txid.hex()}; waiting for its block")
+            opened.wait_for(sent)
+            answer |= opened.client.program(of_program)["sunset"] or {}
+    print_answer(answer, as_json=as_json)
+
+
+def tell_sunset(name: str, shown: Mapping[str, Any]) -> str:
+    """A program's announced end, in a sentence for its fans."""
+    ends, closes = (
+        datetime.fromtimestamp(min(shown[field], 253_402_300_799), UTC).strftime("%Y-%m-%d %H:%M UTC")
+        for field in ("sunset_at", "closes_at")
+    )
+    if shown["state"] == "closed":
+        return f"{name} has ended: since {closes} nothing can be redeemed."
+    verb = "ended" if shown["state"] == "winding_down" else "ends"
+    return f"{name} {verb} on {ends}: nothing is earned after that. Spend your points before {closes}."
+
+
+def give(
+    program: Program,
+    recipient: Annotated[str, typer.Argument(metavar="ADDRESS", help="The other member's address for this program.")],
+    points: Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="How many.")],
+    pay_own: PayOwn = False,
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Give points to another member of the program, where its terms allow that. They keep the day on which they expire.
+
+    \b
+    Example:
+      fansumer wallet give 5f5f...5f dfan1p... 50
+    """
+    from api.cli.session import finish, open_wallet, payment_choice, read_account, read_id
+    from ledger.types import Points, ProgramId
+
+    of_program = ProgramId(read_id(program, "PROGRAM"))
+    with open_wallet(url, wallet) as opened:
+        to = read_account(opened, recipient)
+        sent = opened.give_points(of_program, to, Points(points), payment=payment_choice(pay_own=pay_own))
+        finish(opened, sent, wait=wait, as_json=as_json)
+
+
+def sign_return(
+    file: ReturnFile,
+    out: Annotated[Path, typer.Option("--out", help="Where to write the return that you signed, for the shop.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")] = False,
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Counter-sign what you bring back. Without your signature no shop can take points from you.
+
+    \b
+    Example:
+      fansumer wallet sign-return draft.bin --out return.bin
+    """
+    from api.cli.output import print_answer, say
+    from api.cli.session import naming_file, open_wallet, read_bytes, write_file
+    from api.wallet.returns import decode_draft, describe_return
+    from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX
+    from ledger.domains.loyalty.returns import encode_return
+
+    data = read_bytes(file, RECEIPT_BYTES_MAX)
+    with naming_file(file, "draft of a return"):
+        draft = decode_draft(data)
+    with open_wallet(url, wallet) as opened:
+        signed = opened.sign_return(draft)
+        shown = describe_return(draft.returned, opened.facts.address_prefix)
+    say(
+        f"You agree that {draft.returned.points} points of this purchase are taken back, and that everybody can see it: your "
+        "account, the till, the time and the number; not what you bought."
+    )
+    if not yes:
+        typer.confirm("Sign it?", abort=True, err=True)
+    write_file(out, encode_return(signed))
+    print_answer({**shown, "signed": True, "file": str(out)}, as_json=as_json)
+
+
+@returns_app.command("draft")
+def draft_return(
+    receipt: Annotated[Path, typer.Argument(metavar="RECEIPT_FILE", help="The receipt of the purchase.")],
+    out: Annotated[Path, typer.Option("--out", help="Where to write the draft, for the fan to sign.")],
+    points: Annotated[
+        int | None, typer.Option("--points", min=1, max=AMOUNT_MAX, help="How many; by default all of the receipt's.")
+    ] = None,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Draft a return at the till. The fan signs it with `fansumer wallet sign-return`.
+
+    \b
+    Example:
+      fansumer brand returns draft receipts/0001.bin --points 120 --out draft.bin
+    """
+    import time
+
+    from api.cli.output import print_answer
+    from api.cli.receipt import read_receipt
+    from api.cli.session import open_wallet, warn_without_scope, write_file
+    from api.wallet.brand import Brand
+    from api.wallet.returns import describe_return, encode_draft
+    from ledger.types import Points, Timestamp
+
+    bought = read_receipt(receipt)
+    wanted = bought.receipt.points if points is None else Points(points)
+    if not wanted:
+        raise typer.BadParameter("the purchase gave no points, so there is nothing to take back")
+    with open_wallet(url, wallet, account) as opened:
+        now = min(int(time.time()), int(opened.client.chain()["time"]))
+        draft = Brand(opened).draft_return(bought, wanted, Timestamp(now))
+        shown = describe_return(draft.returned, opened.facts.address_prefix)
+        warn_without_scope(opened, bought.receipt.program, "till", "the chain will not take this return")
+    write_file(out, encode_draft(draft))
+    print_answer({**shown, "file": str(out)}, as_json=as_json)
+
+
+@returns_app.command("post")
+def post_return(
+    program: Program,
+    file: ReturnFile,
+    openings: Annotated[
+        Path | None, typer.Option("--openings", help="The folder where `brand settle` put the openings.")
+    ] = None,
+    points: Annotated[
+        int | None,
+        typer.Option("--points", min=1, max=AMOUNT_MAX, help="How many; by default what return and entry allow."),
+    ] = None,
+    pay_own: PayOwn = False,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Take points back for a return that the fan signed: of the purchase's entry, or of what is pending. What the fan has spent
+    stays spent.
+
+    \b
+    Example:
+      fansumer brand returns post 5f5f...5f return.bin --openings openings
+    """
+    from api.cli.contests import read_openings
+    from api.cli.session import data_folder, finish, open_wallet, payment_choice, read_id
+    from api.wallet.brand import Brand
+    from api.wallet.contests import find_opening
+    from api.wallet.returns import check_signed, reversal_of
+    from ledger.types import Points, ProgramId
+
+    of_program, signed = ProgramId(read_id(program, "PROGRAM")), read_return(file)
+    if signed.returned.program != of_program:
+        raise typer.BadParameter("the return is of another program")
+    kept = read_openings(openings or data_folder() / "openings" / of_program.hex())
+    reversal = reversal_of(
+        signed, find_opening(kept, signed.returned.receipt), None if points is None else Points(points)
+    )
+    with open_wallet(url, wallet, account) as opened:
+        check_signed(signed, opened.facts.chain_id)
+        sent = Brand(opened, payment=payment_choice(pay_own=pay_own)).reverse(reversal)
+        finish(opened, sent, wait=wait, as_json=as_json)
+
+
+@returns_app.command("list")
+def list_returns(program: Program, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """List what a program took back. Everybody can ask.
+
+    \b
+    Example:
+      fansumer brand returns list 5f5f...5f
+    """
+    from api.cli.output import print_json, print_rows
+    from api.cli.session import connect, read_id
+
+    of_program = read_id(program, "PROGRAM")
+    with connect(url) as client:
+        found = list(client.every(client.returns, of_program))
+    if as_json:
+        print_json(found)
+    else:
+        print_rows(found, COLUMNS)
+
+
+def read_return(file: Path) -> "SignedReturn":
+    """The signed return in a file; its signatures are not checked. Raises UsageFault cli.file_failed, WalletError cli.bad_file."""
+    from api.cli.session import naming_file, read_bytes
+    from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX
+    from ledger.domains.loyalty.returns import decode_return
+
+    data = read_bytes(file, RECEIPT_BYTES_MAX)
+    with naming_file(file, "return that a fan signed"):
+        return decode_return(data)
+
+
+def read_returns(folder: Path) -> "Iterator[SignedReturn]":
+    """Every signed return in a folder. Raises as `read_return` does."""
+    from api.cli.till import files_in
+
+    for path in files_in(folder):
+        yield read_return(path)
