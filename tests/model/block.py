@@ -1,6 +1,6 @@
 """A block: due work, transactions, reward (BLK-3, DUE-2, EMI-1, EMI-2)."""
 
-from tests.model import contests, crowdfunding, earn, points, rewards
+from tests.model import contests, crowdfunding, earn, gifts, points, rewards
 from tests.model.envelope import apply
 from tests.model.records import DueItem, Refused, Tx
 from tests.model.state import Model
@@ -10,8 +10,10 @@ DUE_WEIGHTS = {
     "campaign.settle": 400,
     "earn.contest": 900,
     "earn.drop": 200,
+    "member.referral": 900,
     "program.day": 200,
     "redeem.timeout": 600,
+    "return.drop": 200,
 }
 
 
@@ -31,6 +33,8 @@ def _do(model: Model, item: DueItem) -> None:
         contests.end_contest(model, item.subject)
     elif item.kind == "earn.drop":
         earn.drop_batch(model, item.subject)
+    elif item.kind == "member.referral":
+        gifts.end_referral(model, item.subject)
     elif item.kind == "program.day":
         points.begin_day(model, item.subject, item.number)
     else:

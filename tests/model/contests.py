@@ -11,6 +11,7 @@ from tests.model.records import (
     IN_TIME,
     LATE,
     NOBODY,
+    RETURNED,
     SETTLE,
     SHORT,
     SIGN,
@@ -98,11 +99,7 @@ def _pay(model: Model, call: Call, program: bytes) -> tuple[bytes, int]:
     price = model.contest_fee + model.record_deposit
     free = member.prepaid - (model.prepaid_exit if member.left_at == 0 else 0)
     refuse_unless(free >= price, "contest.none_prepaid")
-    f = model.terms_now(program)
-    length = max(f.period_days, 1)
-    today = model.today(program)
-    first_day = (today - f.period_anchor_day) // length * length + f.period_anchor_day
-    begins = max(model.day_start(program, first_day), 0)
+    begins = model.begin_of_period(program)
     count = member.contest_count if member.contest_period == begins else 0
     refuse_unless(count < CONTESTS_PREPAID, "contest.period_limit")
     model.members[program, call.author] = member._replace(
@@ -222,7 +219,8 @@ def answer(model: Model, call: Call, payload: tuple) -> list[str]:
         _, _, points, given, _, _, _, _, before, after = entry
         left_at = model.members[found.program, found.member].left_at
         has_left = left_at != 0 and left_at <= batch.settled_at
-        maximum = 0 if has_left else model.terms_at(found.program, batch.settled_at).remainder_max
+        has_ended = model.has_ended(found.program, batch.settled_at)
+        maximum = 0 if has_left or has_ended else model.terms_at(found.program, batch.settled_at).remainder_max
         refuse_unless(after[1] <= maximum, "contest.remainder")
         refuse_unless(points == total + before[1] - after[1], "contest.equation")
     if given < found.points:
@@ -262,7 +260,7 @@ def decide(model: Model, which: bytes, outcome: int, credited: int) -> None:
         give_lot(model, program, found.member, Lot(period.version, activation_day, expiry_day, credited))
         count_towards_tiers(model, program, found.member, t, max(today, period.end_day), credited)
         model.change_books(program, issued=credited)
-    if outcome != IN_TIME:
+    if outcome not in (IN_TIME, RETURNED):
         reserved = min(found.repaid, model.books[program].contest_coin)
         pooled = min(found.repaid - reserved, model.books[program].pool)
         model.change_books(program, contest_coin=-reserved, pool=-pooled)

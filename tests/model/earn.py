@@ -6,6 +6,7 @@ from ledger.codec import pack
 from tests.model.consent import is_active
 from tests.model.points import Purchase, better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
 from tests.model.records import PUBLISH, SETTLE, Batch, Call, Lot, M, refuse_unless
+from tests.model.referrals import start_referral
 from tests.model.state import Model
 from tests.model.tiers import (
     count_in_period,
@@ -30,6 +31,7 @@ class Dates(NamedTuple):
     activation_day: int
     expiry_day: int
     settle_by: int
+    returnable_until: int
 
 
 def _settle_by(model: Model, program: bytes, version: int, time: int) -> int:
@@ -70,11 +72,12 @@ def dates_of(model: Model, program: bytes, period: int) -> Dates:
         base + t.activation_delay_days,
         expiry_of(t, base, base + t.activation_delay_days),
         settle_by,
+        model.day_start(program, base + t.return_window_days + 1),
     )
 
 
 def _why_skipped(model: Model, program: bytes, entry: tuple, dates: Dates) -> str:
-    """The first of LOY-11's reasons 1 to 5, or nothing."""
+    """The first of LOY-11's reasons 1 to 7, or nothing."""
     fan = entry[1]
     member = model.members.get((program, fan))
     if member is None:
@@ -85,6 +88,10 @@ def _why_skipped(model: Model, program: bytes, entry: tuple, dates: Dates) -> st
         return "earn.before_joining"
     if member.left_at != 0 and dates.begins > member.left_at:
         return "earn.member_left"
+    if model.has_ended(program, dates.begins):
+        return "earn.program_ended"
+    if entry[0] == SEALED and model.has_ended(program, model.now) and entry[5]:
+        return "earn.carries_on"
     if entry[0] == OPENED:
         version, time = entry[4:6]
         if not is_active(model, fan, program, PUBLISH, ""):
@@ -112,6 +119,7 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
     credited = 0
     keep_until = 0
     rows: list[tuple] = []
+    batch = object_id("earn", call.txid)
     for entry in entries:
         fan, period = entry[1], entry[2]
         dates = dates_of(model, program, period)
@@ -149,13 +157,13 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
                 give_lot(model, program, fan, Lot(dates.version, dates.activation_day, dates.expiry_day, given))
                 count_towards_tiers(model, program, fan, t, dates.base, given)
                 count_in_period(model, program, fan, t, dates.begins, given)
+                start_referral(model, program, fan, (batch, len(rows) - 1, given), dates.returnable_until)
             member = model.members[program, fan]
             model.members[program, fan] = member._replace(entries=member.entries + 1, remainder=remainder)
     model.change_books(program, issued=credited)
     model.grants[program, call.author] = grant._replace(day=today, day_used=used + credited)
-    batch = object_id("earn", call.txid)
     root = tree_root([leaf_hash(pack(row)) for row in rows])
-    model.batches[batch] = Batch(call.payer, model.record_deposit, program, root, len(rows), model.now, keep_until)
+    model.batches[batch] = Batch(call.payer, model.record_deposit, program, root, len(rows), model.now, keep_until, ())
     model.rows[batch] = tuple(rows)
     model.queue("earn.drop", batch, 0, keep_until)
     return [row[-1] for row in rows]

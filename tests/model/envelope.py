@@ -43,7 +43,7 @@ COSTS = {
     "issuer.grant": (2, 1, 0, 0),
     "issuer.revoke": (1, 0, 0, 0),
     "member.join": (3, 1, 0, 0),
-    "member.leave": (2, 0, 0, 0),
+    "member.leave": (4, 0, 0, 0),
     "pledge": (6, 1, 1, 0),
     "program.create": (3, 3, 0, 0),
     "program.update": (3, 1, 0, 0),
@@ -62,6 +62,8 @@ def weight_of(kind: str, payload: tuple, size: int, signatures: int) -> int:
     records, slots, due, attestations = COSTS[kind]
     if kind == "earn":
         records += 2 * len(payload[1])
+    if kind == "member.join" and payload[2]:
+        records, slots, due = 4, 2, 1
     return size + 200 * (signatures + attestations) + 60 * (records + 1) + 300 * slots + 150 * due
 
 

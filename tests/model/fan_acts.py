@@ -17,7 +17,7 @@ def join(life: Life) -> None:
     fan = life.some(outside, [someone.address for someone in PEOPLE], 92)
     alone = life.model.balance(fan) > 100_000 and life.chance(40)
     issuer = b"" if alone else life.issuer_of(program, ENROL)
-    life.send("member.join", (program, issuer), fan, program)
+    life.send("member.join", (program, issuer, b"", life.chance(50)), fan, program)
 
 
 def leave(life: Life) -> None:

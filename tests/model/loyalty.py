@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from tests.model import referrals
 from tests.model.records import (
     DAY,
     ENROL,
@@ -26,6 +27,7 @@ VERSIONS_MAX = 32
 SPANS_MAX = 16
 CONTESTS_PREPAID = 2
 CONTESTS_RESERVED = 16
+LOWER_IS_WORSE = ("issuance_cap", "hold_seconds", "notice_days", "transfer_day_max", "wind_down_days")
 
 
 def terms_are_sound(terms: Terms) -> bool:
@@ -186,9 +188,11 @@ def is_worse(new: Terms, old: Terms, today: int) -> bool:
     for higher_is_worse in ("activation_delay_days", "return_window_days", "settle_grace_days", "remainder_max"):
         if getattr(new, higher_is_worse) > getattr(old, higher_is_worse):
             return True
-    for lower_is_worse in ("issuance_cap", "hold_seconds", "notice_days"):
+    for lower_is_worse in LOWER_IS_WORSE:
         if getattr(new, lower_is_worse) < getattr(old, lower_is_worse):
             return True
+    if any(after < before for after, before in zip(new.referral, old.referral, strict=True)):
+        return True
     if (new.period_days, new.period_anchor_day) != (old.period_days, old.period_anchor_day):
         return True
     return _sponsors_less(new.sponsor, old.sponsor)
@@ -212,6 +216,7 @@ def update_program(model: Model, call: Call, payload: tuple) -> list[str]:
     refuse_unless(terms.issuance_cap >= books.issued - books.contest_points_credited, "program.cap_below_issued")
     old = model.terms_now(program)
     if is_worse(terms, old, model.today(program)):
+        refuse_unless(not model.programs[program].sunset_at, "program.ending")
         refuse_unless(all(since <= model.now for _, since in versions), "program.update_pending")
         since = model.now + old.notice_days * DAY
     else:
@@ -276,25 +281,30 @@ def grant_at(grant: Grant, time: int) -> tuple[int, int] | None:
 
 def join(model: Model, call: Call, payload: tuple) -> list[str]:
     """LOY-7."""
-    program, issuer = payload
+    program, issuer, referrer, gives_back_from_all = payload
     refuse_unless(program in model.programs, "program.unknown")
+    refuse_unless(not model.has_ended(program, model.now), "program.ended")
     if issuer:
         model.require_live_grant(program, issuer, ENROL)
     contests = CONTESTS_PREPAID * (model.contest_fee + model.record_deposit)
     member = model.members.get((program, call.author))
     if member is None:
+        if referrer:
+            referrals.open_referral(model, call, program, referrer)
         model.take(call.payer, model.record_deposit)
         model.take(call.payer, model.prepaid_exit)
         model.take(call.payer, contests)
         prepaid = model.prepaid_exit + contests
         member = Member(call.payer, model.record_deposit, prepaid, model.now, 0, b"", 0, 0, 0, (), 0, 0)
+        member = member._replace(is_referred=referrer != b"")
     else:
         refuse_unless(member.left_at != 0, "member.already")
+        refuse_unless(referrer == b"", "member.no_referral")
         missing = max(contests - member.prepaid, 0)
         model.take(call.payer, model.prepaid_exit)
         model.take(call.payer, missing)
         member = member._replace(prepaid=member.prepaid + model.prepaid_exit + missing, left_at=0)
-    model.members[program, call.author] = member
+    model.members[program, call.author] = member._replace(gives_back_from_all=gives_back_from_all)
     model.change_books(program, members=1)
     return [""]
 
@@ -304,6 +314,8 @@ def leave(model: Model, call: Call, payload: tuple) -> list[str]:
     (program,) = payload
     refuse_unless(program in model.programs, "program.unknown")
     refuse_unless(model.is_present_member(program, call.author), "member.unknown")
+    if model.members[program, call.author].is_referred:
+        referrals.close_referral(model, program, call.author)
     member = model.members[program, call.author]
     model.fees += model.prepaid_exit
     model.members[program, call.author] = member._replace(

@@ -150,29 +150,35 @@ def usable_points(model: Model, program: bytes, fan: bytes) -> int:
     return sum(lot.points for lot in lots if lot.activation_day <= today < lot.expiry_day)
 
 
-def take_points(model: Model, program: bytes, fan: bytes, wanted: int, total: str) -> tuple[Lot, ...]:
-    """Take usable points into the total `held` or `escrowed` (LOY-10); the lots that were taken."""
-    if usable_points(model, program, fan) < wanted:
-        raise Refused("points.insufficient")
-    today = model.today(program)
-    member = model.members[program, fan]
+def split_lots(lots: Iterable[Lot], wanted: int, today: int) -> tuple[tuple[Lot, ...], tuple[Lot, ...]]:
+    """What is left and what is taken where so many usable points are taken out of lots (LOY-10)."""
     left: list[Lot] = []
     taken: list[Lot] = []
     missing = wanted
-    for lot in member.lots:
+    for lot in lots:
         if lot.expiry_day <= today:
             continue
         gives = min(lot.points, missing) if lot.activation_day <= today else 0
         if gives:
             missing -= gives
             taken.append(lot._replace(points=gives))
-            book_out(model, program, taken[-1])
         if gives < lot.points:
             left.append(lot._replace(points=lot.points - gives))
     assert missing == 0
-    model.members[program, fan] = member._replace(lots=tuple(left))
+    return tuple(left), tuple(taken)
+
+
+def take_points(model: Model, program: bytes, fan: bytes, wanted: int, total: str) -> tuple[Lot, ...]:
+    """Take usable points into the total `held` or `escrowed` (LOY-10); the lots that were taken."""
+    if usable_points(model, program, fan) < wanted:
+        raise Refused("points.insufficient")
+    member = model.members[program, fan]
+    left, taken = split_lots(member.lots, wanted, model.today(program))
+    for lot in taken:
+        book_out(model, program, lot)
+    model.members[program, fan] = member._replace(lots=left)
     model.change_books(program, **{total: wanted})
-    return tuple(taken)
+    return taken
 
 
 def give_points_back(model: Model, program: bytes, fan: bytes, lots: Iterable[Lot], total: str) -> None:

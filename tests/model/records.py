@@ -8,10 +8,10 @@ NEVER = 2**31 - 1
 UNLIMITED = 2**53
 NOBODY = b""
 
-ENROL, SIGN, SETTLE, FULFIL = 4, 1, 2, 8
+ENROL, SIGN, SETTLE, FULFIL, ADJUST = 4, 1, 2, 8, 16
 PUBLISH = 2
 OPEN, FUNDED, FAILED = 0, 1, 2
-UNDECIDED, IN_TIME, LATE, SHORT, UNSETTLED = range(5)
+UNDECIDED, IN_TIME, LATE, SHORT, UNSETTLED, RETURNED = range(6)
 
 
 class Refused(Exception):
@@ -48,6 +48,8 @@ class Program(NamedTuple):
     decimals: int
     offset_minutes: int
     versions: tuple[tuple[int, int], ...]
+    sunset_at: int = 0
+    closes_at: int = 0
 
 
 class Sponsor(NamedTuple):
@@ -78,6 +80,10 @@ class Terms(NamedTuple):
     tier_period_days: int = 0
     tier_anchor_day: int = 0
     tier_grace_days: int = 0
+    adjust_day_max: int = 0
+    transfer_day_max: int = 0
+    wind_down_days: int = 30
+    referral: tuple[int, int] = (0, 0)
 
 
 def terms_of_array(array: Any) -> Terms:
@@ -114,6 +120,9 @@ class Books(NamedTuple):
     contest_points_credited: int = 0
     contest_coin: int = 0
     contests_open: int = 0
+    adjusted: int = 0
+    adjust_day: int = 0
+    adjust_day_used: int = 0
 
 
 class Grant(NamedTuple):
@@ -157,6 +166,27 @@ class Member(NamedTuple):
     contest_count: int
     tier_history: tuple[tuple[int, int, int, int], ...] = ()
     period_credits: tuple[tuple[int, int], ...] = ()
+    gives_back_from_all: bool = False
+    transfer_day: int = 0
+    transferred: int = 0
+    is_referred: bool = False
+    referral_period: int = 0
+    referrals: int = 0
+
+
+class Referral(NamedTuple):
+    """LOY-22."""
+
+    payer: bytes
+    deposit: int
+    program: bytes
+    member: bytes
+    referrer: bytes
+    version: int
+    batch: bytes
+    index: int
+    points: int
+    reversed: int
 
 
 class DayTotals(NamedTuple):
@@ -175,6 +205,20 @@ class Batch(NamedTuple):
     entries_root: bytes
     entries: int
     settled_at: int
+    keep_until: int
+    reversed: tuple[tuple[int, int], ...]
+
+
+class Returned(NamedTuple):
+    """LOY-19."""
+
+    payer: bytes
+    deposit: int
+    program: bytes
+    member: bytes
+    receipt: bytes
+    points: int
+    used: int
     keep_until: int
 
 

@@ -51,6 +51,8 @@ def update(model: Model, call: Call, payload: tuple) -> list[str]:
         listed=before.listed or listed,
     )
     if is_worse:
+        is_ending = model.programs[program].sunset_at and not model.has_closed(program)
+        refuse_unless(not is_ending, "program.ending")
         refuse_unless(not before.announced, "reward.update_pending")
         from_time = model.now + model.terms_now(program).notice_days * DAY
         after = after._replace(announced=((from_time, price, min(stock_change, 0), listed),))
@@ -74,6 +76,7 @@ def redeem(model: Model, call: Call, payload: tuple) -> list[str]:
     """RWD-3."""
     program, which, quantity, price_accepted = payload
     refuse_unless(program in model.programs, "program.unknown")
+    refuse_unless(not model.has_closed(program), "program.closed")
     refuse_unless((program, call.author) in model.members, "member.unknown")
     refuse_unless((program, which) in model.rewards, "reward.unknown")
     reward = reward_at(model.rewards[program, which], model.now)

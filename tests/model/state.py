@@ -19,7 +19,9 @@ from tests.model.records import (
     Member,
     Pledge,
     Program,
+    Referral,
     Refused,
+    Returned,
     Reward,
     Terms,
 )
@@ -41,6 +43,8 @@ TABLES = (
     "consents",
     "campaigns",
     "pledges",
+    "referrals",
+    "returned",
     "due",
     "maturing",
     "once",
@@ -73,6 +77,8 @@ class Model:
         self.consents: dict[tuple[bytes, bytes, int, str], Consent] = {}
         self.campaigns: dict[bytes, Campaign] = {}
         self.pledges: dict[tuple[bytes, int], Pledge] = {}
+        self.referrals: dict[bytes, Referral] = {}
+        self.returned: dict[bytes, Returned] = {}
         self.due: dict[tuple[int, int], DueItem] = {}
         self.maturing: dict[int, tuple[tuple[bytes, int], ...]] = {}
         self.once: dict[tuple[bytes, bytes], tuple[bytes, int]] = {}
@@ -174,6 +180,21 @@ class Model:
         """The program's day."""
         return self.day_at(program, self.now)
 
+    def begin_of_period(self, program: bytes) -> int:
+        """When the present period begins, by the terms in force (LOY-14)."""
+        f = self.terms_now(program)
+        length = max(f.period_days, 1)
+        first_day = (self.today(program) - f.period_anchor_day) // length * length + f.period_anchor_day
+        return max(self.day_start(program, first_day), 0)
+
+    def has_ended(self, program: bytes, time: int) -> bool:
+        """LOY-21."""
+        return 0 < self.programs[program].sunset_at < time
+
+    def has_closed(self, program: bytes) -> bool:
+        """LOY-21, now."""
+        return 0 < self.programs[program].closes_at <= self.now
+
     def require_live_grant(self, program: bytes, issuer: bytes, scope: int) -> None:
         """LOY-4."""
         grant = self.grants.get((program, issuer))
@@ -210,6 +231,8 @@ class Model:
             self.consents,
             self.campaigns,
             self.pledges,
+            self.referrals,
+            self.returned,
         )
         prepaying = (self.members, self.holds, self.consents, self.pledges)
         return (
@@ -240,11 +263,13 @@ class Model:
         found.update((b"G" + program + issuer, record) for (program, issuer), record in self.grants.items())
         found.update((b"H" + hold, record) for hold, record in self.holds.items())
         found.update((b"K" + program, record) for program, record in self.books.items())
+        found.update((b"L" + referral, record) for referral, record in self.referrals.items())
         found.update((b"M" + program + fan, record) for (program, fan), record in self.members.items())
         found.update((b"P" + campaign + be4(number), record) for (campaign, number), record in self.pledges.items())
         found.update((b"Q" + be8(time) + be8(sequence), record) for (time, sequence), record in self.due.items())
         found.update((b"R" + be4(height), (payees,)) for height, payees in self.maturing.items())
         found.update((b"T" + program + be4(version), record) for (program, version), record in self.terms.items())
+        found.update((b"V" + returned, record) for returned, record in self.returned.items())
         found.update((b"W" + program + reward, record) for (program, reward), record in self.rewards.items())
         found.update((b"X" + contest, record) for contest, record in self.contests.items())
         return found

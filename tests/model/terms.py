@@ -99,6 +99,10 @@ def draw_terms(choose: Chooser, fee_rate_min: int) -> Terms:
         hold_seconds=choose.choice((60, 3_600, 86_400, 7_776_000)),
         notice_days=choose.choice((0, 1, 10)),
         sponsor=_sponsor(choose, fee_rate_min),
+        adjust_day_max=choose.choice((0, 100, 10**6, M)),
+        transfer_day_max=choose.choice((0, 100, 10**6, M)),
+        wind_down_days=choose.choice((30, 30, 60, 366)),
+        referral=choose.choice(((0, 0), (0, 30), (50, 0), (100, 50), (100, 50))),
     )
     return _with_tiers(choose, terms) if choose.number(1, 2) == 2 else terms
 

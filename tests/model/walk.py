@@ -58,7 +58,7 @@ def open_shop(life: Life) -> None:
         ("transfer", ((1, program), 10**9), OWNER),
         ("issuer.grant", (program, TILL.address, 15, choose.choice((10**6, 10**6, 3_000))), OWNER),
         ("reward.list", (program, "Bread", 20, 50), OWNER),
-        *(("member.join", (program, TILL.address), fan) for fan in (ANNA, BEN, CARL, DORA)),
+        *(("member.join", (program, TILL.address, b"", False), fan) for fan in (ANNA, BEN, CARL, DORA)),
     ):
         payment = (1, program) if kind == "member.join" else None
         tx, raw = world.make(kind, rest, author.address, payment)
