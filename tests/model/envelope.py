@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from tests.model import accounts, consent, contests, crowdfunding, earn, loyalty, rewards
+from tests.model import accounts, consent, contests, crowdfunding, earn, gifts, loyalty, rewards
 from tests.model.records import ENROL, NOBODY, Call, Refused, Sponsor, Tx, refuse_unless, terms_of_array
 from tests.model.state import Model
 
@@ -29,11 +29,15 @@ RULES = {
     "consent.revoke": consent.revoke,
     "campaign.create": crowdfunding.create,
     "pledge": crowdfunding.pledge,
+    "adjust": gifts.adjust,
+    "points.transfer": gifts.transfer_points,
+    "program.sunset": gifts.announce_sunset,
 }
 
 # Records, slots, due items, attestations: the table "Kinds".
 COSTS = {
     "account.set_policy": (1, 1, 0, 0),
+    "adjust": (5, 2, 2, 0),
     "campaign.create": (3, 2, 1, 0),
     "consent.grant": (2, 1, 0, 0),
     "consent.revoke": (1, 0, 0, 0),
@@ -45,6 +49,8 @@ COSTS = {
     "member.join": (3, 1, 0, 0),
     "member.leave": (4, 0, 0, 0),
     "pledge": (6, 1, 1, 0),
+    "points.transfer": (2, 0, 0, 0),
+    "program.sunset": (1, 0, 0, 0),
     "program.create": (3, 3, 0, 0),
     "program.update": (3, 1, 0, 0),
     "redeem": (6, 2, 1, 0),

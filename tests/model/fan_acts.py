@@ -17,7 +17,11 @@ def join(life: Life) -> None:
     fan = life.some(outside, [someone.address for someone in PEOPLE], 92)
     alone = life.model.balance(fan) > 100_000 and life.chance(40)
     issuer = b"" if alone else life.issuer_of(program, ENROL)
-    life.send("member.join", (program, issuer, b"", life.chance(50)), fan, program)
+    referrer = b""
+    if life.chance(5 if (program, fan) in life.model.members else 60):
+        members = life.members_of(program)
+        referrer = life.some(members, [someone.address for someone in PEOPLE], 96)
+    life.send("member.join", (program, issuer, referrer, life.chance(50)), fan, program)
 
 
 def leave(life: Life) -> None:

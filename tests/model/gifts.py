@@ -9,7 +9,7 @@ REFERRALS_MAX = 12
 LOTS_MAX = 128
 
 
-def _room_under_cap(model: Model, program: bytes) -> int:
+def room_under_cap(model: Model, program: bytes) -> int:
     """What the issuance cap leaves (LOY-11, LOY-18)."""
     books = model.books[program]
     return max(min(model.terms_now(program).issuance_cap + books.contest_points_credited, M) - books.issued, 0)
@@ -37,7 +37,7 @@ def adjust(model: Model, call: Call, payload: tuple) -> list[str]:
     books, today = model.books[program], model.today(program)
     used = books.adjust_day_used if books.adjust_day == today else 0
     refuse_unless(points <= max(model.terms_now(program).adjust_day_max - used, 0), "adjust.day_cap")
-    refuse_unless(points <= _room_under_cap(model, program), "earn.issuance_cap")
+    refuse_unless(points <= room_under_cap(model, program), "earn.issuance_cap")
     model.books[program] = books._replace(
         adjusted=books.adjusted + points, adjust_day=today, adjust_day_used=used + points
     )
@@ -105,7 +105,7 @@ def end_referral(model: Model, which: bytes) -> None:
         or joiner.left_at
         or referrer.left_at
         or referred >= REFERRALS_MAX
-        or for_referrer + for_joiner > _room_under_cap(model, program)
+        or for_referrer + for_joiner > room_under_cap(model, program)
     ):
         return
     for fan, points in ((found.referrer, for_referrer), (found.member, for_joiner)):

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.model import brand_acts, contest_acts, fan_acts, till_acts, time_acts
+from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, till_acts, time_acts
 from tests.model.life import Life
 from tests.model.replay import live
 from tests.model.walk import Act, act, begin
@@ -28,6 +28,8 @@ BRAND_ACTS: tuple[Act, ...] = (
     brand_acts.create_campaign,
     brand_acts.fill_pool,
     brand_acts.create_program,
+    gift_acts.adjust,
+    gift_acts.announce_sunset,
 )
 FAN_ACTS: tuple[Act, ...] = (
     fan_acts.redeem,
@@ -36,6 +38,7 @@ FAN_ACTS: tuple[Act, ...] = (
     fan_acts.leave,
     fan_acts.grant_consent,
     fan_acts.revoke_consent,
+    gift_acts.give_on,
     fan_acts.transfer,
     fan_acts.set_policy,
     fan_acts.send_again,

@@ -36,6 +36,7 @@ def deadlines(life: Life) -> list[int]:
         length = max(terms.period_days, 1)
         first = (model.today(program) - terms.period_anchor_day) // length * length + terms.period_anchor_day
         found.add(model.day_start(program, first + length))
+    found.update(time for program in model.programs.values() for time in program[-2:])
     found.update(reward.announced[0][0] for reward in model.rewards.values() if reward.announced)
     found.update(consent.expires_at for consent in model.consents.values())
     return sorted(time for time in found if model.now < time < model.now + FAR)

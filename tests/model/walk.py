@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.model import brand_acts, contest_acts, fan_acts, till_acts, time_acts
+from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, till_acts, time_acts
 from tests.model.life import ANNA, BEN, CARL, DORA, OWNER, TILL, Chooser, Idle, Life, draw_params
 from tests.model.records import array_of_terms
 from tests.model.terms import friendly_terms
@@ -34,6 +34,9 @@ ACTS: dict[Act, int] = {
     till_acts.purchase: 10,
     till_acts.settle: 16,
     till_acts.keep_coming: 1,
+    gift_acts.adjust: 6,
+    gift_acts.give_on: 7,
+    gift_acts.announce_sunset: 1,
     contest_acts.contest: 12,
     contest_acts.answer: 12,
     time_acts.mine: 34,
@@ -56,7 +59,7 @@ def open_shop(life: Life) -> None:
     program = object_id("program", tx.txid)
     for kind, rest, author in (
         ("transfer", ((1, program), 10**9), OWNER),
-        ("issuer.grant", (program, TILL.address, 15, choose.choice((10**6, 10**6, 3_000))), OWNER),
+        ("issuer.grant", (program, TILL.address, 31, choose.choice((10**6, 10**6, 3_000))), OWNER),
         ("reward.list", (program, "Bread", 20, 50), OWNER),
         *(("member.join", (program, TILL.address, b"", False), fan) for fan in (ANNA, BEN, CARL, DORA)),
     ):

@@ -1,0 +1,53 @@
+"""What is given without a purchase, given on and brought to an end: adjusting, points for others, a program's last day."""
+
+from tests.model.brand_acts import affordable
+from tests.model.gifts import room_under_cap
+from tests.model.life import FANS, STRANGER, Life
+from tests.model.records import ADJUST, DAY, M
+
+
+def adjust(life: Life) -> None:
+    """Points for nothing, often up to a limit."""
+    choose, model = life.choose, life.model
+    program = life.any_program()
+    owners = [model.programs[program].owner] if program in model.programs else []
+    author = life.issuer_of(program, ADJUST, *owners)
+    points = choose.choice((1, 5, 30, 30, 100))
+    if program in model.programs and life.chance(40):
+        books, today = model.books[program], model.today(program)
+        used = books.adjust_day_used if books.adjust_day == today else 0
+        limits = [model.terms_now(program).adjust_day_max - used, room_under_cap(model, program)]
+        grant = model.grants.get((program, author))
+        if grant is not None:
+            limits.append(grant.daily_cap - (grant.day_used if grant.day == today else 0))
+        limit = choose.choice(limits) + choose.choice((0, 0, 1))
+        points = limit if 0 < limit <= 10**7 else points
+    life.send("adjust", (program, life.fan_of(program), points, "apology.late"), author, program)
+
+
+def give_on(life: Life) -> None:
+    """Points for somebody else, mostly as many as there are and may be."""
+    choose, model = life.choose, life.model
+    program = life.any_program()
+    likely = [fan for fan in life.members_of(program) if affordable(life, program, fan)]
+    author = life.some(likely, [fan.address for fan in (*FANS, STRANGER)], 95)
+    others = [fan for fan in life.members_of(program) if fan != author]
+    recipient = life.some(others, [fan.address for fan in (*FANS, STRANGER)], 95)
+    has = affordable(life, program, author)
+    points = choose.choice((1, has // 2, has, has, has + 1 if life.chance(10) else has))
+    if program in model.programs and life.chance(30):
+        sender = model.members.get((program, author))
+        sent = sender.transferred if sender and sender.transfer_day == model.today(program) else 0
+        points = model.terms_now(program).transfer_day_max - sent + choose.choice((0, 0, 1))
+    life.send("points.transfer", (program, recipient, min(max(points, 1), M)), author, program)
+
+
+def announce_sunset(life: Life) -> None:
+    """A program's last second, rarely; mostly with as little notice as may be."""
+    program = life.any_program()
+    found = life.model.programs.get(program)
+    if found is not None and not found.sunset_at and life.chance(50):
+        return
+    notice = life.model.terms_now(program).notice_days if found is not None else 0
+    sunset_at = life.world.now + notice * DAY + life.choose.choice((0, 0, 0, -1, 1, 3_600, 3 * DAY))
+    life.send("program.sunset", (program, max(sunset_at, 1)), life.owner_of(program), program)
