@@ -46,6 +46,9 @@ SUM_NODE: Final = tagged_hash("fansumer/sum-node")
 EARN_SUM: Final = tagged_hash("fansumer/earn-sum")
 EARN_REMAINDER: Final = tagged_hash("fansumer/earn-remainder")
 CONTEST: Final = tagged_hash("fansumer/contest")
+COUNT: Final = tagged_hash("fansumer/count")
+VOUCHER_CODE: Final = tagged_hash("fansumer/voucher-code")
+ACCEPTANCE: Final = tagged_hash("fansumer/acceptance")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

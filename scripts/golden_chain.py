@@ -48,6 +48,7 @@ from ledger.domains.loyalty.receipts import (
 from ledger.domains.loyalty.state import (
     SCOPE_FULFIL,
     SCOPES_ALL,
+    Floor,
     MinimumBasket,
     RatePerAmount,
     ReceiptCap,
@@ -58,8 +59,10 @@ from ledger.domains.loyalty.state import (
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
+from ledger.domains.rewards.redeem_refund import RedeemRefund
 from ledger.domains.rewards.reward_list import RewardList
 from ledger.domains.rewards.reward_update import RewardUpdate
+from ledger.domains.rewards.state import Limit, Window
 from ledger.hashing import COMMITMENT, object_id, sha256d
 from ledger.header import VERSION_BASE, Header
 from ledger.merkle import IncrementalTree
@@ -73,6 +76,7 @@ from ledger.types import (
     Amount,
     BlockHash,
     CampaignId,
+    FulfilmentId,
     Hash,
     HoldId,
     Points,
@@ -103,6 +107,8 @@ TERMS = Terms(
     hold_seconds=3_600,
     notice_days=10,
     sponsor=SponsorPolicy(Amount(2), Amount(100_000), Amount(1_000_000), Amount(5_000_000)),
+    floor=Floor(Points(100), 80),
+    refund_days=14,
 )
 
 
@@ -216,7 +222,9 @@ def make_golden_chain() -> GoldenChain:
     ]
     chain.add((*pay, *pledges))
     chain.add(_endings(chain, program, RewardId(reward[0]), [HoldId(hold) for hold in _ids(chain, "redeem", "hold")]))
-    for _ in range(3):
+    fulfilment = FulfilmentId(_ids(chain, "redeem.fulfil", "fulfilment")[0])
+    chain.add((sign("redeem.refund", RedeemRefund(fulfilment, 1), author=TILL),))
+    for _ in range(2):
         chain.add()
     chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
     chain.add()  # one campaign is released, the other refunded
@@ -266,10 +274,11 @@ def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transacti
         SealedEntry(FAN.address, period, Points(0), receipts, Hash(b"")),
     )
     deadline = Timestamp(now + DAY_SECONDS)
+    limit, window = Limit(5, 3, 7), Window(Timestamp(now - 60), Timestamp(now + 90 * DAY_SECONDS))
     tiers = (("Lamp", 1_000, 10), ("Zwei L\u00e4mpchen", 2_000, 0))
     return [
         sign("earn", Earn(program, entries), author=TILL, payment=Sponsored(program)),
-        sign("reward.list", RewardList(program, "Coffee", Points(100), 10), author=OWNER),
+        sign("reward.list", RewardList(program, "Coffee", Points(100), 10, 250, limit, window), author=OWNER),
         sign("campaign.create", CampaignCreate("Lamps", CoinUnit(), 2_000, deadline, tiers), author=FRIEND),
         sign("campaign.create", CampaignCreate("Ovens", PointsUnit(program), 1_000, deadline, ()), author=OWNER),
     ]
@@ -277,12 +286,12 @@ def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transacti
 
 def _endings(chain: GoldenChain, program: ProgramId, reward: RewardId, holds: list[HoldId]) -> list[Transaction]:
     sign = chain.scenario.sign
-    board = BOARD.governed_by(BOARD_KEYS)
+    board, codes = BOARD.governed_by(BOARD_KEYS), (Hash(bytes(32)),)
     better = replace(TERMS, rules=(RatePerAmount(Points(2), 10), MinimumBasket(50)), hold_seconds=7_200)
     return [
-        sign("redeem.fulfil", RedeemFulfil(holds[0], Hash(bytes(32))), author=HELPER, payment=Sponsored(program)),
-        sign("redeem.cancel", RedeemCancel(holds[1]), author=FAN, payment=Prepaid()),
-        sign("reward.update", RewardUpdate(program, reward, Points(120), 5, True), author=OWNER),
+        sign("redeem.fulfil", RedeemFulfil(holds[1], 1, codes), author=HELPER, payment=Sponsored(program)),
+        sign("redeem.cancel", RedeemCancel(holds[0]), author=FAN, payment=Prepaid()),
+        sign("reward.update", RewardUpdate(program, reward, Points(120), 5, True, Limit(4, 3, 7)), author=OWNER),
         sign("program.update", ProgramUpdate(program, 1, better), author=OWNER),
         sign("issuer.revoke", IssuerRevoke(program, HELPER.address), author=OWNER),
         sign("consent.revoke", ConsentRevoke(program, PUBLISH, ""), author=FAN, payment=Prepaid()),

@@ -50,6 +50,9 @@ TAG_USES = {
     "EARN_SUM": "RCP-6: R",
     "EARN_REMAINDER": "RCP-7: K",
     "CONTEST": "LOY-15: id of a contest",
+    "COUNT": "RWD-6: key of what a member took of a reward",
+    "VOUCHER_CODE": "RWD-9: commitment to a voucher code",
+    "ACCEPTANCE": "RWD-10: what a till signs to accept a redemption",
 }
 """Where each tag is used."""
 

@@ -16,7 +16,18 @@ from api.http.openapi import DESCRIPTION, SUMMARY, TITLE, make_document
 from api.http.problems import add_handlers
 from api.http.receipt_desk import ReceiptDesk
 from api.http.rendering import Renderer
-from api.http.routers import accounts, campaigns, chain, contests, events, programs, receipts, service, transactions
+from api.http.routers import (
+    accounts,
+    campaigns,
+    chain,
+    contests,
+    events,
+    programs,
+    receipts,
+    redemptions,
+    service,
+    transactions,
+)
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
 from api.receipts.store import ReceiptStore
@@ -27,7 +38,7 @@ RECEIPTS_FILE = "receipts.sqlite"
 VERSION = "1"
 """Of the API: the v1 in its paths."""
 
-ROUTERS = (accounts, transactions, chain, programs, contests, campaigns, receipts, events, service)
+ROUTERS = (accounts, transactions, chain, programs, redemptions, contests, campaigns, receipts, events, service)
 """In the order in which paths are tried: what is asked most comes first."""
 
 

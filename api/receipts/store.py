@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Row, delete, event, func, insert, sel
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
+from api.receipts.acceptances import Acceptances
 from api.receipts.tables import erased, nonces, receipts
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
@@ -87,6 +88,7 @@ class ReceiptStore:
     def __init__(self, url: str) -> None:
         self._url = url
         self._engine: Engine | None = None
+        self.acceptances = Acceptances(self._transaction)
 
     # --- opening ---
 

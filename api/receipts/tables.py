@@ -2,7 +2,7 @@
 
 `receipts` holds what is personal; erasing deletes its rows. Of an erased receipt only its hash stays in `erased`, so that nobody
 can hand it over again: a hash over salted fields says nothing once the salt is gone. `nonces` are those of signed requests of the
-last two minutes, so that none is taken twice, also after a restart.
+last two minutes, so that none is taken twice, also after a restart. `acceptances` are shops' words on redemptions (spec RWD-10).
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, UniqueConstraint
@@ -47,4 +47,15 @@ nonces = Table(
     Column("nonce", LargeBinary(32), primary_key=True, comment="hash of key and nonce"),
     Column("expires_at", BigInteger, nullable=False),
     Index("nonces_by_time", "expires_at"),
+)
+
+acceptances = Table(
+    "acceptances",
+    metadata,
+    Column("hold", LargeBinary(32), primary_key=True),
+    Column("txid", LargeBinary(32), nullable=False, unique=True),
+    Column("program", LargeBinary(32), nullable=False),
+    Column("accepted_at", BigInteger, nullable=False),
+    Column("signed", LargeBinary, nullable=False, comment="the signed acceptance"),
+    Index("acceptances_by_program", "program", "accepted_at"),
 )

@@ -15,6 +15,7 @@ import stamina
 
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
+from api.wallet.redemption_calls import RedemptionCalls
 from ledger.codec import Packable, pack, unpack
 from ledger.errors import Code, Malformed
 from ledger.params import BLOCK_BYTES_MAX
@@ -99,6 +100,7 @@ class Client:
         self._attempts_max = attempts_max
         self._sleep = sleep
         self._clock = clock
+        self.redemptions = RedemptionCalls(self._json, self._page)
 
     def __enter__(self) -> Self:
         return self
@@ -215,8 +217,6 @@ class Client:
         """`GET /v1/contests/{id}`: what is contested, until when it can be answered, what became of it."""
         return self._json("GET", f"/v1/contests/{contest.hex()}")
 
-    # --- campaigns --------------------------------------------------------------------------------------------------
-
     def program_proof(self, program: bytes, *, trust: str | None = None) -> bytes:
         """`GET /v1/programs/{id}/proof`: of its totals."""
         return self._proof(f"/v1/programs/{program.hex()}/proof", trust)
@@ -224,6 +224,8 @@ class Client:
     def member_proof(self, program: bytes, address: str, *, trust: str | None = None) -> bytes:
         """`GET /v1/programs/{id}/members/{address}/proof`: of a member's points."""
         return self._proof(f"/v1/programs/{program.hex()}/members/{_segment(address)}/proof", trust)
+
+    # --- campaigns --------------------------------------------------------------------------------------------------
 
     def campaigns(self, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
         """`GET /v1/campaigns`: a page."""
@@ -329,8 +331,6 @@ class Client:
         if isinstance(fault, _Busy):
             return self._problem_of(fault.response)
         return Unreachable.of_code(UNREACHABLE, url=self.url, reason=str(fault) or type(fault).__name__)
-
-    # --- service ----------------------------------------------------------------------------------------------------
 
     def is_alive(self) -> bool:
         """`GET /healthz`."""

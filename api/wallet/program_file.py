@@ -11,8 +11,10 @@ from typing import Any, Final
 from api.wallet.errors import WalletError
 from ledger.domains.loyalty.program_create import ProgramCreate
 from ledger.domains.loyalty.state import (
+    NO_FLOOR,
     EarnRule,
     Expiry,
+    Floor,
     MinimumBasket,
     NeverExpires,
     RatePerAmount,
@@ -49,6 +51,7 @@ remainder_max = 50               # points that may be carried to the next entry,
 issuance_cap = 1000000000        # points that will ever be issued
 hold_seconds = 86400             # how long a redemption may stay open
 notice_days = 30                 # changes for the worse wait so long
+refund_days = 14                 # what was handed out can be taken back so long; 0, or left out: not at all
 
 [[terms.rules]]
 rule = "rate"                    # floor(net * points / per_cents)
@@ -65,6 +68,10 @@ per_cents = 10
 
 [terms.expiry]
 rolling_days = 365               # or: never = true
+
+# [terms.floor]                  # a promise: so many points always buy a value of at least so many cents
+# points = 100
+# cents = 80
 
 [terms.sponsor]                  # what the fee pool pays for members and issuers
 rate = 1                         # coin a weight unit; at least the chain's least rate
@@ -124,6 +131,8 @@ def program_to_mapping(program: ProgramCreate) -> dict[str, Any]:
             if isinstance(terms.expiry, RollingExpiry)
             else {"never": True},
             "sponsor": {name: getattr(terms.sponsor, name) for name in SPONSOR_INTEGERS},
+            "floor": {"points": terms.floor.points, "cents": terms.floor.cents},
+            "refund_days": terms.refund_days,
         },
     }
 
@@ -147,7 +156,7 @@ def _parse(text: str) -> Mapping[str, Any]:
 
 
 def _read_terms(table: Mapping[str, Any]) -> Terms:
-    _check_names(table, "[terms]", {*TERMS_INTEGERS, "rules", "expiry", "sponsor"})
+    _check_names(table, "[terms]", {*TERMS_INTEGERS, "rules", "expiry", "sponsor", "floor", "refund_days"})
     rules = table.get("rules")
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise WalletError(BAD_FILE, reason="[[terms.rules]] must be a list of tables")
@@ -158,8 +167,15 @@ def _read_terms(table: Mapping[str, Any]) -> Terms:
         rules=tuple(_read_rule(rule) for rule in rules),
         expiry=_read_expiry(_table(table, "expiry")),
         sponsor=SponsorPolicy(*(Amount(_integer(sponsor, name)) for name in SPONSOR_INTEGERS)),
+        floor=_read_floor(_table(table, "floor")) if "floor" in table else NO_FLOOR,
+        refund_days=_integer(table, "refund_days") if "refund_days" in table else 0,
         **integers,
     )
+
+
+def _read_floor(table: Mapping[str, Any]) -> Floor:
+    _check_names(table, "[terms.floor]", {"points", "cents"})
+    return Floor(Points(_integer(table, "points")), _integer(table, "cents"))
 
 
 RULES: Final[Mapping[str, tuple[tuple[str, ...], Callable[..., EarnRule]]]] = {

@@ -10,6 +10,7 @@ from api.wallet.sealing import PeriodRule
 from ledger.domains.loyalty.state import (
     EarnRule,
     Expiry,
+    Floor,
     MinimumBasket,
     NeverExpires,
     RatePerAmount,
@@ -69,5 +70,7 @@ def read_shown_terms(shown: Mapping[str, Any]) -> Terms:
         rules=tuple(RULES[rule["type"]](rule) for rule in shown["rules"]),
         expiry=EXPIRIES[shown["expiry"]["type"]](shown["expiry"]),
         sponsor=SponsorPolicy(*(Amount(int(sponsor[name])) for name in SPONSOR_INTEGERS)),
+        floor=Floor(Points(int(shown["floor"]["points"])), int(shown["floor"]["cents"])),
+        refund_days=int(shown["refund_days"]),
         **integers,
     )

@@ -125,6 +125,10 @@ class Mempool:
         found = self._waiting.get(txid)
         return None if found is None else found.transaction
 
+    def of_kind(self, kind: str) -> list[Transaction]:
+        """Waiting transactions of one kind, in the order in which they came."""
+        return [found.transaction for found in self._waiting.values() if found.transaction.kind.name == kind]
+
     def dropped(self, txid: TxId) -> Dropped | None:
         """Why a transaction that was here is gone, as far as it is remembered."""
         return self._dropped.get(txid)

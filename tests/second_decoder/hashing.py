@@ -23,6 +23,9 @@ TAGS = {
     "EARN_SUM": "fansumer/earn-sum",
     "EARN_REMAINDER": "fansumer/earn-remainder",
     "CONTEST": "fansumer/contest",
+    "COUNT": "fansumer/count",
+    "VOUCHER_CODE": "fansumer/voucher-code",
+    "ACCEPTANCE": "fansumer/acceptance",
 }
 
 

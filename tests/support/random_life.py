@@ -33,7 +33,7 @@ from ledger.domains.rewards.state import HOLDS, REWARDS
 from ledger.errors import RuleViolation
 from ledger.params import Params
 from ledger.transaction import Payment, Prepaid, Transaction
-from ledger.types import Address, Amount, CampaignId, Hash, HoldId, Points, ReceiptHash, RewardId, Timestamp
+from ledger.types import Address, Amount, CampaignId, HoldId, Points, ReceiptHash, RewardId, Timestamp
 from tests.support.branching_chain import BranchingChain
 from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOL, POOR, STRANGER, TILL, Shop, make_terms, some_hash
@@ -197,7 +197,7 @@ class RandomLife:
     def _end_hold(self) -> None:
         found = self._pick(HOLDS.prefix)
         if found is not None and self.rng.random() < 0.7:
-            self._offer("redeem.fulfil", RedeemFulfil(HoldId(found), Hash(b"")), TILL)
+            self._offer("redeem.fulfil", RedeemFulfil(HoldId(found), 1), TILL)
         elif found is not None:
             self._offer("redeem.cancel", RedeemCancel(HoldId(found)), OWNER, Prepaid())
 

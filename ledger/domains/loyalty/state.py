@@ -124,11 +124,23 @@ class SponsorPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Floor:
+    """The price floor: `points` points buy a value of at least `cents` cents; both 0: none is promised (spec RWD-7)."""
+
+    points: Annotated[Points, Integer(0, 2**31 - 1)]
+    cents: Annotated[int, Integer(0, 2**31 - 1)]
+
+
+NO_FLOOR = Floor(Points(0), 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """One version of what a program promises (spec LOY-2). Days are the program's own.
 
     `period_days` 0 settles on demand: a period is a day, and dates count from the settling block's day. `remainder_max` bounds
-    what may be carried from one entry to the next. `hold_seconds` is how long a redemption may stay open.
+    what may be carried from one entry to the next. `hold_seconds` is how long a redemption may stay open, `refund_days` how long
+    a fulfilled one can be refunded (0: not at all).
     """
 
     rules: Annotated[tuple[EarnRule, ...], ListOf(OneOf(RatePerAmount, MinimumBasket, ReceiptCap), 1, 16)]
@@ -143,6 +155,8 @@ class Terms:
     hold_seconds: Annotated[int, Integer(60, 90 * 86_400)]
     notice_days: Annotated[int, Integer(0, 366)]
     sponsor: Annotated[SponsorPolicy, Struct(SponsorPolicy)]
+    floor: Annotated[Floor, Struct(Floor)] = NO_FLOOR
+    refund_days: Annotated[int, Integer(0, 92)] = 0
 
 
 @dataclass(frozen=True, slots=True)

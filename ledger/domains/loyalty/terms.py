@@ -5,6 +5,7 @@ from fractions import Fraction
 from ledger.domains.loyalty.state import (
     EarnRule,
     Expiry,
+    Floor,
     MinimumBasket,
     RatePerAmount,
     ReceiptCap,
@@ -37,6 +38,8 @@ def check_terms(terms: Terms) -> None:
         raise Malformed(BAD_TERMS, reason="points would be usable before the return window ends")
     if terms.period_anchor_day and terms.period_anchor_day >= terms.period_days:
         raise Malformed(BAD_TERMS, reason="the period's anchor day lies outside the period")
+    if bool(terms.floor.points) != bool(terms.floor.cents):
+        raise Malformed(BAD_TERMS, reason="a price floor needs both points and cents, or neither")
 
 
 def check_sponsor_rate(terms: Terms, fee_rate_min: int) -> None:
@@ -67,6 +70,8 @@ def is_worse(old: Terms, new: Terms) -> bool:
         or new.hold_seconds < old.hold_seconds
         or new.notice_days < old.notice_days
         or _sponsor_is_worse(old.sponsor, new.sponsor)
+        or _floor_is_worse(old.floor, new.floor)
+        or new.refund_days < old.refund_days
     )
 
 
@@ -93,6 +98,11 @@ def _cap(rules: tuple[EarnRule, ...]) -> int:
 
 def _expiry_days(expiry: Expiry) -> int:
     return expiry.days if isinstance(expiry, RollingExpiry) else INTEGER_MAX
+
+
+def _floor_is_worse(old: Floor, new: Floor) -> bool:
+    """Whether a point's promised value falls: cents / points, where no floor promises nothing."""
+    return bool(old.points) and (not new.points or new.cents * old.points < old.cents * new.points)
 
 
 def _sponsor_is_worse(old: SponsorPolicy, new: SponsorPolicy) -> bool:

@@ -15,7 +15,15 @@ from ledger.domains.loyalty.state import NO_PROGRAM, program_key
 from ledger.domains.rewards.redeem import NOT_LISTED, PRICE_ABOVE
 from ledger.domains.rewards.reward_list import REWARD_LIST, RewardList, RewardListed
 from ledger.domains.rewards.reward_update import CHANGE_ANNOUNCED, REWARD_UPDATE, RewardUpdate, RewardUpdated
-from ledger.domains.rewards.state import NO_REWARD, UNLIMITED, Reward, changed_stock, reward_key
+from ledger.domains.rewards.state import (
+    ALWAYS,
+    NO_LIMIT,
+    NO_REWARD,
+    UNLIMITED,
+    Reward,
+    changed_stock,
+    reward_key,
+)
 from ledger.errors import RuleViolation
 from ledger.types import Amount, Points, ProgramId, RewardId, Timestamp
 from tests.support.memory_chain import DAY_SECONDS
@@ -43,7 +51,7 @@ def facts(shop: Shop, reward: RewardId) -> tuple[int, int, bool]:
 
 def test_a_reward_is_on_offer(shop: Shop) -> None:
     reward = shop.list_reward(price=100, stock=10)
-    assert shop.chain.events == (RewardListed(shop.program, reward, "Coffee", Points(100)),)
+    assert shop.chain.events == (RewardListed(shop.program, reward, "Coffee", Points(100), 10, 0, NO_LIMIT, ALWAYS),)
     assert shop.chain.events[0].subjects() == (shop.program,)
     assert facts(shop, reward) == (100, 10, True)
 
@@ -96,7 +104,7 @@ def test_a_price_rises_after_the_notice_only(shop: Shop) -> None:
     reward = shop.list_reward()
     since = shop.now + NOTICE
     assert update(shop, reward, price=120) == RewardUpdated(
-        shop.program, reward, Points(120), 10, True, Timestamp(since)
+        shop.program, reward, Points(120), 10, True, Timestamp(since), NO_LIMIT, ALWAYS
     )
     assert shop.chain.events[0].subjects() == (shop.program,)
     shop.chain.block(time=since - 1)
@@ -111,7 +119,9 @@ def test_a_price_rises_after_the_notice_only(shop: Shop) -> None:
 def test_a_price_falls_at_once(shop: Shop) -> None:
     reward = shop.list_reward()
     now = shop.now
-    assert update(shop, reward, price=80) == RewardUpdated(shop.program, reward, Points(80), 10, True, now)
+    assert update(shop, reward, price=80) == RewardUpdated(
+        shop.program, reward, Points(80), 10, True, now, NO_LIMIT, ALWAYS
+    )
     assert facts(shop, reward) == (80, 10, True)
 
 
