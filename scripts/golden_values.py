@@ -33,6 +33,9 @@ TAGS = (
     "EARN_SUM",
     "EARN_REMAINDER",
     "CONTEST",
+    "COUNT",
+    "VOUCHER_CODE",
+    "ACCEPTANCE",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

@@ -164,7 +164,7 @@ def test_transactions() -> None:
             assert keys.verify(key, message, signature)
             signatures += 1
     assert {case["kind"] for case in found["transactions"]} >= set(read("chain")["params"]["file"]["kinds"])
-    assert (len(found["transactions"]), signatures) == (31, 35)
+    assert (len(found["transactions"]), signatures) == (32, 36)
 
 
 def test_records() -> None:
@@ -177,7 +177,7 @@ def test_records() -> None:
         assert list(Table.catalogue[key[0]].shape.names) == case["names"]
     for case in found["free_slots"]:
         assert free_leaf(Slot(case["next"])).hex() == case["leaf"]
-    assert len({case["table"] for case in found["records"]}) == 17
+    assert len({case["table"] for case in found["records"]}) == 19
     assert (len(found["records"]), len(found["free_slots"])) == (49, 5)
 
 
