@@ -204,6 +204,9 @@ def accept(
     out: Annotated[
         Path | None, typer.Option("--out", help="Also write the acceptance to this file, for the fan to keep.")
     ] = None,
+    at: Annotated[
+        int | None, typer.Option("--time", min=0, max=TIME_END, help="Seconds since 1970 in UTC; by default now.")
+    ] = None,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
@@ -228,7 +231,9 @@ def accept(
     with open_wallet(url, wallet, account) as opened:
         client = opened.client
         found = client.redemptions.one(wanted)
-        raw = encode_acceptance(Brand(opened).accept(found, now=Timestamp(int(time.time())), depth=depth))
+        raw = encode_acceptance(
+            Brand(opened).accept(found, now=Timestamp(int(time.time()) if at is None else at), depth=depth)
+        )
         client.redemptions.accept(raw)
         shown = client.redemptions.one(wanted)
     if out is not None:
