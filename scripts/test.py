@@ -5,7 +5,8 @@
     python3 scripts/test.py --seed 7           the order and the examples of an earlier run
     python3 scripts/test.py -k codec -x        other arguments go to pytest, which then runs once, without coverage
 
-Exits 0 if everything passed, otherwise 1. Needs Python 3.11 or newer and, the first time, a network.
+Exits 0 if everything passed, otherwise 1. What hangs is ended: a test after the time in pyproject.toml, with its stacks, and
+a whole step after the time that stands here. Needs Python 3.11 or newer and, the first time, a network.
 """
 
 import sys
@@ -19,22 +20,31 @@ if sys.version_info < (3, 11):
 import argparse
 import os
 import random
+import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from environment import DEV, PROGRAMS, ROOT, SetUpError, prepare_environment
 
 WORKERS = 2
 FUNCTIONAL = "tests/functional"
+CHECK_SECONDS_MAX = 15 * 60
+"""How long a check may take: pyright, the slowest, takes one minute, and a few on a loaded machine."""
+TESTS_SECONDS_MAX = 40 * 60
+"""How long one run of pytest may take: about twice what the slowest takes on two loaded cores, and half of the time that CI has."""
+LAST_WORDS_SECONDS = 10
+"""What processes that are ended have to say where they are, before they are killed."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to run: a name for the table and its command."""
+    """One thing to run: a name for the table, its command, and when it must have ended."""
 
     name: str
     command: tuple[str, ...]
+    seconds_max: float = CHECK_SECONDS_MAX
 
 
 @dataclass(frozen=True)
@@ -67,25 +77,56 @@ FAST_TESTS = ("tests/ledger", "tests/properties", "tests/node/mempool", "tests/t
 """What `--fast` runs besides the checks: the law, its properties, and what waits for it; under two minutes on two cores."""
 
 
+def tests(name: str, *arguments: str) -> Step:
+    """One run of pytest."""
+    return Step(name, program("pytest", *arguments), TESTS_SECONDS_MAX)
+
+
 def pytest_steps(fast: bool, seed: int, extra: list[str]) -> list[Step]:
     """The tests: one run when they are chosen by the caller, otherwise those of one process first, with the ledger's coverage."""
     common = ("-n", str(WORKERS), f"--randomly-seed={seed}", f"--hypothesis-seed={seed}")
     if extra or fast:
         chosen = ("-m", "not slow", *(() if extra else FAST_TESTS)) if fast else ()
-        return [Step("tests", program("pytest", *common, *chosen, *extra))]
+        return [tests("tests", *common, *chosen, *extra)]
     coverage = ("--cov=ledger", "--cov-branch", "--cov-report=term-missing:skip-covered", "--cov-fail-under=100")
-    steps = [Step("unit and property tests", program("pytest", *common, *coverage, f"--ignore={FUNCTIONAL}"))]
+    steps = [tests("unit and property tests", *common, *coverage, f"--ignore={FUNCTIONAL}")]
     if any((ROOT / FUNCTIONAL).rglob("test_*.py")):
-        steps.append(Step("functional tests", program("pytest", *common, FUNCTIONAL)))
+        steps.append(tests("functional tests", *common, FUNCTIONAL))
     return steps
 
 
 def run_step(step: Step, environment: dict[str, str]) -> Outcome:
-    """Run one step, its output passing through."""
+    """Run one step, its output passing through. All that it started is gone afterwards, and it never takes longer than it may."""
     print(f"\n=== {step.name}", flush=True)
     started = time.monotonic()
-    code = subprocess.run(step.command, cwd=ROOT, env=environment, check=False).returncode
+    process = subprocess.Popen(step.command, cwd=ROOT, env=environment, start_new_session=True)
+    code: int | None = None
+    try:
+        code = process.wait(step.seconds_max)
+    except subprocess.TimeoutExpired:
+        print(
+            f"\n=== {step.name}: not done after {step.seconds_max:.0f} s; it is ended, and its processes say where they are",
+            flush=True,
+        )
+        end_group(process, signal.SIGABRT)  # pytest's processes answer it with the stacks of their threads
+    except KeyboardInterrupt:
+        end_group(process, signal.SIGINT)
+        raise
+    finally:
+        end_group(process, None)
     return Outcome(step.name, code == 0, time.monotonic() - started)
+
+
+def end_group(process: "subprocess.Popen[bytes]", asked: signal.Signals | None) -> None:
+    """End a process and all that it started: asked by a signal if one is given, then killed."""
+    if asked is not None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, asked)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(LAST_WORDS_SECONDS)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def print_summary(outcomes: list[Outcome], seed: int) -> None:

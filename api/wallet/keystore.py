@@ -268,7 +268,12 @@ def _encode_head(head: dict[str, Any]) -> bytes:
 
 
 def is_keystore(path: Path) -> bool:
-    """Whether this file is, or may once have been, a wallet: whoever would overwrite it asks first."""
+    """Whether this file is, or may once have been, a wallet: whoever would overwrite it asks first.
+
+    A pipe or a terminal is none, and is not opened: that would wait for somebody to write into it.
+    """
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as file:
             _read_document(file.read(FILE_BYTES_MAX + 1))

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 def wait_until(holds: Callable[[], object], seconds: float = 10.0) -> None:
@@ -22,3 +23,12 @@ def nothing_left_behind() -> Iterator[None]:
     yield
     assert set(threading.enumerate()) <= threads
     assert set(multiprocessing.active_children()) <= processes
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended; one that nobody waited for yet counts as ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return True
+    return state == "Z"

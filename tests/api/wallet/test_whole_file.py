@@ -77,10 +77,10 @@ def test_a_named_file_may_be_a_link_or_no_file_at_all(tmp_path: Path) -> None:
     assert target.read_bytes() == b"new"
     os.mkfifo(pipe)
     read: list[bytes] = []
-    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
     reader.start()
     write_file(pipe, b"through")
-    reader.join()
+    reader.join(10)
     assert read == [b"through"]
     assert pipe.is_fifo()
 

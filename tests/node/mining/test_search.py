@@ -14,7 +14,7 @@ import pytest
 
 from ledger.types import Target
 from node.mining.search import INLINE_HASHES, NONCES, NonceSearch, search_range
-from tests.node.watching import wait_until
+from tests.node.watching import is_gone, wait_until
 
 PREFIX = bytes(range(76))
 EASY = Target(2**256 // 3_000)
@@ -171,12 +171,3 @@ def test_workers_end_with_a_node_that_was_killed(tmp_path: Path) -> None:
         node.kill()
         node.wait()
         wait_until(lambda: is_gone(worker), seconds=20)
-
-
-def is_gone(pid: int) -> bool:
-    """Whether the process has ended; one that nobody waited for yet counts as ended."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return True
-    return state == "Z"
