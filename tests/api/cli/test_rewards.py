@@ -123,6 +123,9 @@ def test_a_shop_accepts_at_once(people: tuple[Terminal, Terminal, Terminal, str]
     assert (sent["status"], sent["standing"], sent["confirmations"]) == ("unconfirmed", "waiting", 0)
     word = till.home / "acceptance.bin"
     now = node.chain.clock.now()
+    by_fan = fan.fail("brand", "accept", sent["txid"], "--time", now)
+    assert "acceptance.till_not_granted" in by_fan
+    assert "acceptance.wrong_time" in till.fail("brand", "accept", sent["txid"])
     accepted = till.read("brand", "accept", sent["txid"], "--depth", 2, "--time", now, "--out", word)
     assert accepted["standing"] == "accepted by the shop"
     node.mine()
@@ -155,6 +158,3 @@ def test_a_shop_accepts_at_once(people: tuple[Terminal, Terminal, Terminal, str]
     assert (settled["standing"], settled["confirmations"]) == ("settled", 6)
     assert "not accepted" in fan.fail("wallet", "redemption", settled["hold"], "--out", copy, expect=2)
     assert "redemption.unknown" in till.fail("brand", "accept", "ab" * 32)
-    assert "acceptance.till_not_granted" in fan.fail(
-        "brand", "accept", fan.read("wallet", "redeem", program, reward)["hold"], "--time", node.chain.clock.now()
-    )
