@@ -17,6 +17,7 @@ from typing import Any
 
 from ledger.block import COMMITMENT_SHAPE
 from ledger.domains.loyalty.receipts import SIGNED_RECEIPT
+from ledger.domains.rewards.acceptance import SIGNED_ACCEPTANCE
 from ledger.errors import Code
 from ledger.events import Event, event_shape
 from ledger.genesis import make_genesis
@@ -178,7 +179,8 @@ def _structures() -> Iterator[str]:
     """Every structure inside of a payload, record, envelope, commitment, receipt or params file, once."""
     found: dict[str, Struct[Any]] = {}
     top = [kind.payload for kind in KINDS.values()] + [table.shape for table in Table.catalogue.values()]
-    others: list[Struct[Any]] = [BODY, Struct(Witness), COMMITMENT_SHAPE, SIGNED_RECEIPT, PARAMS_SHAPE, PROOF]
+    off_chain: list[Struct[Any]] = [SIGNED_RECEIPT, SIGNED_ACCEPTANCE, PARAMS_SHAPE, PROOF]
+    others: list[Struct[Any]] = [BODY, Struct(Witness), COMMITMENT_SHAPE, *off_chain]
     for struct in (*top, *others):
         _collect(struct, found)
     shown_above = {struct.name for struct in top} - {"Terms"}

@@ -6,6 +6,7 @@ Nothing of the project is imported here: where these tests pass, text and vector
 import json
 
 from tests.second_decoder import (
+    acceptances,
     address,
     block,
     encoding,
@@ -28,6 +29,7 @@ unhex = bytes.fromhex
 
 # Every list at the top of every file; a file or a list that is not named here is one that nobody read.
 COUNTS = {
+    "acceptances.json": {"acceptances": 3, "vouchers": 4},
     "addresses.json": {"accepted": 10, "refused": 7},
     "chain.json": {"blocks": 15},
     "codec.json": {"accepted": 46, "refused": 40},
@@ -208,6 +210,29 @@ def test_keys_and_policies():
 
 
 # ------------------------------------------------------------------------------------------------------- transactions
+
+
+def test_acceptances_and_voucher_codes():
+    chain_id = unhex(load("acceptances.json")["chain_id"])
+    for case in cases("acceptances.json", "acceptances"):
+        raw = unhex(case["signed"])
+        found = acceptances.read_signed(raw)
+        assert acceptances.write_signed(found) == raw
+        statement = found["statement"]
+        assert [statement["txid"].hex(), statement["hold"].hex(), statement["depth"]] == [
+            case["txid"],
+            case["hold"],
+            case["depth"],
+        ]
+        assert acceptances.signing_hash(chain_id, statement).hex() == case["signing_hash"]
+        assert found["signature"].hex() == case["signature"]
+        assert acceptances.is_signed(chain_id, found)
+        assert not acceptances.is_signed(bytes(32), found)
+        spoiled = {**found, "statement": {**statement, "hold": statement["txid"]}}
+        assert fault_of(acceptances.read_signed, acceptances.write_signed(spoiled)) == "acceptance.shape"
+        assert_no_prefix(acceptances.read_signed, raw, "codec.truncated")
+    for case in cases("acceptances.json", "vouchers"):
+        assert acceptances.commitment(unhex(case["salt"]), case["code"]).hex() == case["commitment"]
 
 
 def test_transactions():

@@ -66,6 +66,10 @@ SHAPES = {
                    sequence: int 0..M, time: int 0..2^40, net_cents: int -2^53..2^53,
                    paid_with_points_cents: int 0..2^53, codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53],
                    lines_root: id, points: int 0..M]""",
+    # RWD-10
+    "acceptance_statement": """[version: int 1..1, program: id, txid: id, hold: id, member: id, till: bytes 32,
+                                accepted_at: int 0..2^40, depth: int 1..10000]""",
+    "signed_acceptance": "[statement: acceptance_statement, signature: bytes 64]",
     "signed_receipt": "[receipt, salt: bytes 32, signature: bytes 64]",
     # BLK-1
     "block": """[header: bytes 80, coinbase: bytes 122, commitment: bytes 1..8192,
@@ -98,6 +102,8 @@ NAMED = {
     "announced": "Announced",
     "receipt": "Receipt",
     "signed_receipt": "SignedReceipt",
+    "acceptance_statement": "AcceptanceStatement",
+    "signed_acceptance": "SignedAcceptance",
     "opened": "OpenedRemainder",
     "anchor": "Anchor",
     "trusted": "Trusted",
