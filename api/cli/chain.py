@@ -13,7 +13,18 @@ app = typer.Typer(no_args_is_help=True, help="The chain as a node sees it: block
 
 BLOCK_COLUMNS = ("height", "hash", "time", "transactions")
 PROGRAM_COLUMNS = ("name", "unit", "members", "id")
-REWARD_COLUMNS = ("name", "price", "stock", "listed", "id")
+REWARD_COLUMNS = (
+    "name",
+    "price",
+    "stock",
+    "value_cents",
+    "limit.total",
+    "limit.count",
+    "limit.days",
+    "closes_at",
+    "listed",
+    "id",
+)
 CAMPAIGN_COLUMNS = ("title", "status", "unit.type", "goal", "pledged", "pledges", "deadline_date", "id")
 
 

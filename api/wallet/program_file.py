@@ -69,8 +69,8 @@ per_cents = 10
 [terms.expiry]
 rolling_days = 365               # or: never = true
 
-# [terms.floor]                  # a promise: so many points always buy a value of at least so many cents
-# points = 100
+# [terms.floor]                  # a promise: so many points always buy a value of at least so many cents. Rewards must say
+# points = 100                   # what they are worth, and raising the floor lowers every price at once
 # cents = 80
 
 [terms.sponsor]                  # what the fee pool pays for members and issuers

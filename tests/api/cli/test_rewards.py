@@ -87,7 +87,7 @@ def test_limits_windows_and_the_floor(people: tuple[Terminal, Terminal, Terminal
     owner, _, fan, program = people
     terms = owner.home / "terms.toml"
     terms.write_text(
-        terms.read_text().replace("# [terms.floor]", "[terms.floor]").replace("# points = 100", "points = 100")
+        terms.read_text().replace("# [terms.floor]", "[terms.floor]").replace("# points = 100 ", "points = 100 ")
     )
     terms.write_text(terms.read_text().replace("# cents = 80", "cents = 80"))
     owner.run("brand", "update", program, terms)
