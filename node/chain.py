@@ -7,6 +7,7 @@ after it was committed.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError
@@ -30,7 +31,7 @@ from ledger.kinds import Context
 from ledger.merkle import IncrementalTree
 from ledger.params import Params
 from ledger.pow import target_from_compact, work_of
-from ledger.transaction import Transaction, decode_transaction
+from ledger.transaction import Transaction, decode_transaction, read_identity
 from ledger.transition import BlockExecution, Transition
 from ledger.types import BlockHash, ChainId, Hash, Height, RecordKey, Timestamp, TxId, Work
 from node.assembly import assemble_block, root_of
@@ -63,6 +64,19 @@ BAD_TRANSACTION = Code(
 SYNC_TRANSACTIONS = 20_000
 """Transactions of one commit while many blocks come in a row; their undo and rows stay in memory until then."""
 SYNC_BLOCKS = 500
+
+
+Read = TypeVar("Read")
+
+
+class Ahead(NamedTuple):
+    """What was done for a block before its turn came: its transactions were decoded, all their signatures were found good."""
+
+    transactions: Sequence[Transaction] | None = None
+    are_signed: bool = False
+
+
+NOTHING_AHEAD = Ahead()
 
 
 class Chain:
@@ -137,7 +151,7 @@ class Chain:
         self._window = TransactionWindow(self.params.validity_blocks_max)
         first = Height(max(tip.height - self.params.validity_blocks_max, 1))
         for height, kept in enumerate(self._blocks.active_blocks(first), start=first):
-            self._window.extend(Height(height), self._decode_kept(kept))
+            self._window.extend(Height(height), self._read_kept(kept, read_identity))
         self._connection.info[LOADED] = True
         self._connection.rollback()
         self._is_stale, self._may_have_missed = False, True
@@ -156,8 +170,11 @@ class Chain:
 
     def _decode_kept(self, block: Block) -> list[Transaction]:
         """The transactions of a block that was valid when it was kept. Raises `store.corrupt`."""
+        return self._read_kept(block, lambda raw: decode_transaction(raw, self.chain_id))
+
+    def _read_kept(self, block: Block, read: Callable[[bytes], Read]) -> list[Read]:
         try:
-            return [decode_transaction(raw, self.chain_id) for raw in block.transactions]
+            return [read(raw) for raw in block.transactions]
         except LedgerError as fault:
             raise corrupt_store(self._connection, f"a transaction of block {block.hash.hex()}: {fault}") from fault
 
@@ -283,10 +300,8 @@ class Chain:
                 self._recover()
                 raise explain_fault(fault, self._path) from fault
 
-    def accept_block(self, block: Block, *, signatures_checked: bool = False) -> AcceptedBlock:
-        """Check a block, keep it, and follow it if its branch has the most work.
-
-        `signatures_checked`: the caller has seen that every signature in it is good.
+    def accept_block(self, block: Block, ahead: Ahead = NOTHING_AHEAD) -> AcceptedBlock:
+        """Check a block, keep it, and follow it if its branch has the most work. `ahead`: what was done for it already.
 
         Raises `HeaderViolation`, `BlockViolation` or `Malformed`; `block.unknown_parent`, `block.too_early` and
         `block.body_mismatch` say nothing against the block itself. Database faults become `NodeError`; nothing is half-written.
@@ -295,7 +310,7 @@ class Chain:
             with paused_collector():
                 self._refresh()
                 try:
-                    return self._accept(block, signatures_checked)
+                    return self._accept(block, ahead)
                 except (Malformed, Violation):
                     self._commit()
                     raise
@@ -319,7 +334,7 @@ class Chain:
         self._uncommitted = []
         self._tell(changed)
 
-    def _accept(self, block: Block, signatures_checked: bool) -> AcceptedBlock:
+    def _accept(self, block: Block, ahead: Ahead) -> AcceptedBlock:
         block_hash = block.hash
         earlier = self._blocks.header(block_hash)
         if earlier is not None:
@@ -334,7 +349,7 @@ class Chain:
                 self._remember_invalid(block, known, fault)
             raise
         if block.header.previous == self.tip.hash:
-            return self._extend(block, known, signatures_checked)
+            return self._extend(block, known, ahead)
         self._commit()
         if is_better(Branch(known.hash, known.work), Branch(self.tip.hash, self.tip.work), self._tie_key):
             self._tell(self._reorganise(block, known))
@@ -357,9 +372,9 @@ class Chain:
         work = Work(parent.work + work_of(target_from_compact(header.bits)))
         return KnownHeader(block.hash, header, state, work, "")
 
-    def _extend(self, block: Block, known: KnownHeader, signatures_checked: bool) -> AcceptedBlock:
+    def _extend(self, block: Block, known: KnownHeader, ahead: Ahead) -> AcceptedBlock:
         try:
-            connected = self._connect(block, known, signatures_checked)
+            connected = self._connect(block, known, ahead)
         except (Malformed, BlockViolation) as fault:
             check_whole(self._connection)
             self._remember_invalid(block, known, fault)
@@ -390,7 +405,7 @@ class Chain:
             check_root(self._connection, self.state_root, self._blocks.body(fork.hash))
             for at in branch:
                 kept = check_kept(self._connection, self._blocks.body(at.hash), self.params)
-                connected.add(self._connect(kept, at, signatures_checked=False))
+                connected.add(self._connect(kept, at, NOTHING_AHEAD))
         except (Malformed, BlockViolation) as fault:
             self._connection.rollback()
             check_whole(self._connection)
@@ -422,10 +437,10 @@ class Chain:
         returning = self._window.take_back(gone.height)
         older = None if returning is None else self.block_at(returning)
         if returning is not None and older is not None:
-            self._window.restore(returning, self._decode_kept(older))
+            self._window.restore(returning, self._read_kept(older, read_identity))
         return ConnectedBlock(gone.hash, gone.height, tuple(self._decode_kept(block)))
 
-    def _connect(self, block: Block, known: KnownHeader, signatures_checked: bool) -> ConnectedBlock:
+    def _connect(self, block: Block, known: KnownHeader, ahead: Ahead) -> ConnectedBlock:
         """Apply a block to the tip that is its parent. Changes nothing in memory if it raises."""
         commitment = Commitment.decode(block.commitment_bytes)
         height = known.height
@@ -433,8 +448,8 @@ class Chain:
             raise BlockViolation(COMMITTED_WRONG, what="chain id or height")
         if commitment.history_root != self._history.root():
             raise BlockViolation(WRONG_ROOT, name="history")
-        transactions = self._decode(block)
-        bad = None if signatures_checked else self._verifier.first_bad_transaction(transactions, self.chain_id)
+        transactions = self._decode(block) if ahead.transactions is None else ahead.transactions
+        bad = None if ahead.are_signed else self._verifier.first_bad_transaction(transactions, self.chain_id)
         if bad is not None:
             raise BlockViolation(BAD_TRANSACTION, position=bad, reason="witness.signature")
         self.state.prefetch(keys_read(transactions))

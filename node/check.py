@@ -21,7 +21,7 @@ from ledger.params import Params
 from ledger.pow import target_from_compact, work_of
 from ledger.transition import Undo
 from ledger.types import Height, Timestamp
-from node.chain import Chain
+from node.chain import Ahead, Chain
 from node.errors import NodeError
 from node.store.blocks import BlockStore, KnownHeader
 from node.store.engine import OTHER_CHAIN, STORE_CORRUPT, describe_store, explain_fault, open_engine
@@ -358,7 +358,7 @@ def _do_again(connection: Connection, chain: Chain, progress: Progress) -> None:
     with chain.syncing():
         for height, block in enumerate(store.active_blocks(Height(1)), start=1):
             try:
-                chain.accept_block(block, signatures_checked=True)
+                chain.accept_block(block, Ahead(are_signed=True))
             except LedgerError as fault:
                 raise _Damage(f"block {height} can't be done again: {fault}") from fault
             progress(height, tip.height)

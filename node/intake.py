@@ -1,7 +1,7 @@
 """Many blocks in a row, from a file, a store or a peer: while one is applied, other processes verify the signatures of the next.
 
-A thread could not do that: beside a busy thread of Python it starves. The processes only say "every signature in this block is
-good"; whatever they can't say that of, the chain checks itself, and names the fault.
+A thread could not do that: beside a busy thread of Python it starves. Each block is decoded here, once, and only the signatures go
+to the processes, which say "all of this block's are good"; where they can't, the chain checks the block itself and names the fault.
 """
 
 import multiprocessing
@@ -15,19 +15,32 @@ from contextlib import ExitStack, suppress
 from itertools import chain as joined
 from itertools import islice
 from multiprocessing.connection import wait
+from typing import NamedTuple
 
 from ledger.block import Block
 from ledger.errors import LedgerError
-from ledger.transaction import decode_transaction, signature_checks
+from ledger.transaction import Transaction, decode_transaction, signature_checks
 from ledger.types import ChainId
-from node.chain import Chain
-from node.signatures import verify_quickly
+from node.chain import Ahead, Chain
+from node.collector import paused_collector
+from node.signatures import Check, verify_quickly
 
 CHUNK_BYTES = 512 * 1024
-"""Blocks that go to a process together: enough that the way there costs nothing."""
+"""Blocks that are verified together: enough that the way to a process costs nothing. A few times as much is decoded at once."""
 CHUNK_BLOCKS = 256
+CHUNK_SIGNATURES_MIN = 128
+"""Fewer are verified here: a settled batch has one signature for a thousand entries, and a process takes a second to start."""
 CHUNKS_AHEAD_PER_WORKER = 2
 WORKERS_MAX = 8
+
+
+class Decoded(NamedTuple):
+    """A block that was read ahead. What can't be read is None: the chain tries again when its turn comes, and names the fault."""
+
+    raw: bytes
+    block: Block | None
+    transactions: Sequence[Transaction] | None
+    checks: Sequence[Check]
 
 
 def take_in(chain: Chain, raw_blocks: Iterable[bytes]) -> Generator[Block, None, None]:
@@ -35,24 +48,23 @@ def take_in(chain: Chain, raw_blocks: Iterable[bytes]) -> Generator[Block, None,
 
     Raises what `Chain.accept_block` raises, for the first bad block; those before it are kept. Few blocks start no process.
     """
-    chunks = _chunks(raw_blocks)
+    chunks = _chunks(raw_blocks, chain.chain_id)
     first = list(islice(chunks, 2))
     workers = min((os.cpu_count() or 1) - 1, WORKERS_MAX) if len(first) == 2 else 0
     with ExitStack() as stack:
         stack.enter_context(chain.syncing())
-        verdicts = _verify_ahead(stack, chain.chain_id, joined(first, chunks), workers)
-        for chunk, good in verdicts:
-            for raw, is_good in zip(chunk, good, strict=True):
-                block = Block.decode(raw)
-                chain.accept_block(block, signatures_checked=is_good)
+        for chunk, good in _verify_ahead(stack, joined(first, chunks), workers):
+            for decoded, is_good in zip(chunk, good, strict=True):
+                block = decoded.block or Block.decode(decoded.raw)
+                chain.accept_block(block, Ahead(decoded.transactions, is_good))
                 yield block
 
 
-def _chunks(raw_blocks: Iterable[bytes]) -> Iterator[list[bytes]]:
-    chunk: list[bytes] = []
+def _chunks(raw_blocks: Iterable[bytes], chain_id: ChainId) -> Iterator[list[Decoded]]:
+    chunk: list[Decoded] = []
     size = 0
     for raw in raw_blocks:
-        chunk.append(raw)
+        chunk.append(_decode(raw, chain_id))
         size += len(raw)
         if size >= CHUNK_BYTES or len(chunk) == CHUNK_BLOCKS:
             yield chunk
@@ -61,23 +73,32 @@ def _chunks(raw_blocks: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield chunk
 
 
+def _decode(raw: bytes, chain_id: ChainId) -> Decoded:
+    block = None
+    try:
+        with paused_collector():
+            block = Block.decode(raw)
+            transactions = [decode_transaction(transaction, chain_id) for transaction in block.transactions]
+            checks = [check for transaction in transactions for check in signature_checks(transaction, chain_id)]
+    except LedgerError:
+        return Decoded(raw, block, None, ())
+    return Decoded(raw, block, transactions, checks)
+
+
 def _verify_ahead(
-    stack: ExitStack, chain_id: ChainId, chunks: Iterator[list[bytes]], workers: int
-) -> Iterator[tuple[list[bytes], Sequence[bool]]]:
+    stack: ExitStack, chunks: Iterator[list[Decoded]], workers: int
+) -> Iterator[tuple[list[Decoded], Sequence[bool]]]:
     """Each chunk with a verdict for each of its blocks: True only where all signatures are known to be good."""
-    if not workers:
-        for chunk in chunks:
-            yield chunk, [False] * len(chunk)
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_end_with_parent)
-    stack.callback(pool.shutdown, cancel_futures=True)
-    ahead: deque[tuple[list[bytes], Future[list[bool]] | None]] = deque()
+    pool: ProcessPoolExecutor | None = None
+    ahead: deque[tuple[list[Decoded], Future[list[bool]] | None]] = deque()
     for number, chunk in enumerate(chunks):
         future = None
-        if number:  # the first is applied while the processes start
+        if workers and number and sum(len(decoded.checks) for decoded in chunk) >= CHUNK_SIGNATURES_MIN:
+            if pool is None:  # the first chunk is applied while the processes start
+                pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+                stack.callback(pool.shutdown, cancel_futures=True)
             with suppress(BrokenExecutor):
-                future = pool.submit(verify_blocks, chain_id, chunk)
+                future = pool.submit(verify_checks, [decoded.checks for decoded in chunk])
         ahead.append((chunk, future))
         if len(ahead) > CHUNKS_AHEAD_PER_WORKER * workers:
             yield _verdict(*ahead.popleft())
@@ -85,24 +106,19 @@ def _verify_ahead(
         yield _verdict(*ahead.popleft())
 
 
-def _verdict(chunk: list[bytes], future: Future[list[bool]] | None) -> tuple[list[bytes], Sequence[bool]]:
-    with suppress(BrokenExecutor):
-        if future is not None:
-            return chunk, future.result()
-    return chunk, [False] * len(chunk)  # the first, or a process was killed: the chain verifies them itself
+def _verdict(chunk: list[Decoded], future: Future[list[bool]] | None) -> tuple[list[Decoded], Sequence[bool]]:
+    if future is not None:
+        with suppress(BrokenExecutor):
+            return chunk, [
+                is_good and decoded.transactions is not None
+                for decoded, is_good in zip(chunk, future.result(), strict=True)
+            ]
+    return chunk, [False] * len(chunk)  # too few to hand over, or a process was killed: the chain verifies them itself
 
 
-def verify_blocks(chain_id: ChainId, raw_blocks: Sequence[bytes]) -> list[bool]:
-    """Whether each block can be read and all its signatures are good."""
-    return [_has_good_signatures(chain_id, raw) for raw in raw_blocks]
-
-
-def _has_good_signatures(chain_id: ChainId, raw_block: bytes) -> bool:
-    try:
-        transactions = [decode_transaction(raw, chain_id) for raw in Block.decode(raw_block).transactions]
-    except LedgerError:
-        return False
-    return all(verify_quickly(*check) for tx in transactions for check in signature_checks(tx, chain_id))
+def verify_checks(checks_of_blocks: Sequence[Sequence[Check]]) -> list[bool]:
+    """For each block: whether all of its signatures are good."""
+    return [all(verify_quickly(*check) for check in checks) for checks in checks_of_blocks]
 
 
 def _end_with_parent() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ledger.transaction import Transaction
+from ledger.transaction import Identity, Transaction
 from ledger.types import Height, TxId
 
 
@@ -14,7 +14,7 @@ class TransactionWindow:
         self._blocks_max = blocks_max
         self._keys_by_height: dict[int, list[bytes]] = {}
 
-    def extend(self, height: Height, transactions: Iterable[Transaction]) -> None:
+    def extend(self, height: Height, transactions: Iterable[Transaction | Identity]) -> None:
         """The block at `height` was connected; the one that it pushes out leaves."""
         self._put(height, transactions)
         self._drop(height - self._blocks_max)
@@ -25,11 +25,11 @@ class TransactionWindow:
         returning = Height(height - self._blocks_max)
         return returning if returning > 0 and returning not in self._keys_by_height else None
 
-    def restore(self, height: Height, transactions: Iterable[Transaction]) -> None:
+    def restore(self, height: Height, transactions: Iterable[Transaction | Identity]) -> None:
         """The block at `height` had been pushed out and is one of the last again."""
         self._put(height, transactions)
 
-    def _put(self, height: int, transactions: Iterable[Transaction]) -> None:
+    def _put(self, height: int, transactions: Iterable[Transaction | Identity]) -> None:
         added = {transaction.once_key: transaction.txid for transaction in transactions}
         self._keys_by_height[height] = list(added)
         self.txids.update(added)

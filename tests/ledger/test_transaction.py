@@ -40,6 +40,7 @@ from ledger.transaction import (
     check_validity_range,
     decode_transaction,
     encode_transaction,
+    read_identity,
     signature_checks,
     signing_hash,
 )
@@ -73,6 +74,28 @@ def test_a_transaction_keeps_the_bytes_that_were_signed(chain: Scenario) -> None
     assert transaction.once_key == FAN.address + transaction.body.salt
     assert transaction.signers == (FAN.address,)
     assert encode_transaction(transaction.body_bytes, transaction.witnesses) == transaction.raw
+
+
+def test_its_identity_is_read_without_the_rest(chain: Scenario) -> None:
+    for author in (FAN, BOARD):
+        transaction = chain.sign("transfer", PAYMENT, author=author)
+        assert read_identity(transaction.raw) == (transaction.once_key, transaction.txid)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        5,
+        (),
+        (5, ()),
+        (pack(5), ()),
+        (pack((5,) * 9), ()),
+        (pack((b"", b"", b"", bytes(8), b"short", b"", b"", b"", b"")), ()),
+    ],
+)
+def test_bytes_without_an_identity(value: Any) -> None:
+    with refused(NOT_A_TRANSACTION, Malformed):
+        read_identity(pack(value))
 
 
 def test_two_equal_transfers_are_two(chain: Scenario) -> None:

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from ledger.block import Block
+from ledger.block import BODY_MISMATCH, Block
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.errors import BlockViolation, Malformed
-from ledger.transaction import decode_transaction
-from ledger.types import Amount, Timestamp
+from ledger.transaction import decode_transaction, signature_checks
+from ledger.types import Amount, Signature, Timestamp
 from node import chain as chain_module
 from node import intake
-from node.chain import BAD_TRANSACTION, KNOWN_INVALID
+from node.chain import BAD_TRANSACTION, KNOWN_INVALID, Ahead
 from node.errors import NodeError
-from node.intake import take_in, verify_blocks
+from node.intake import take_in, verify_checks
 from node.tip import TipChanged
 from tests.node.lives import live
 from tests.node.stored_chain import StoredChain, StoredShop
@@ -57,6 +57,7 @@ def with_wrong_signature(block: Block) -> bytes:
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several chunks, so that processes are started for them."""
     monkeypatch.setattr(intake, "CHUNK_BLOCKS", 5)
+    monkeypatch.setattr(intake, "CHUNK_SIGNATURES_MIN", 0)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
 
@@ -77,9 +78,9 @@ def test_processes_verify_ahead(lived: StoredShop, fresh: StoredChain, monkeypat
     told: list[bool] = []
     accept = fresh.chain.accept_block
 
-    def watch(block: Block, *, signatures_checked: bool = False) -> Any:
-        told.append(signatures_checked)
-        return accept(block, signatures_checked=signatures_checked)
+    def watch(block: Block, ahead: Ahead) -> Any:
+        told.append(ahead.are_signed)
+        return accept(block, ahead)
 
     monkeypatch.setattr(fresh.chain, "accept_block", watch)
     assert list(take_in(fresh.chain, iter(raws(lived)))) == lived.chain.blocks
@@ -89,17 +90,41 @@ def test_processes_verify_ahead(lived: StoredShop, fresh: StoredChain, monkeypat
 
 
 def test_a_process_vouches_only_for_what_is_good(lived: StoredShop) -> None:
-    blocks = lived.chain.blocks
-    spoiled = with_wrong_signature(next(block for block in reversed(blocks) if block.transactions))
-    verdicts = verify_blocks(lived.chain.chain_id, [blocks[0].encode(), spoiled, b"no block", blocks[-1].encode()])
-    assert verdicts == [True, False, False, True]
+    block = next(block for block in reversed(lived.chain.blocks) if block.transactions)
+    chain_id = lived.chain.chain_id
+    checks = [signature_checks(decode_transaction(raw, chain_id), chain_id)[0] for raw in block.transactions]
+    key, message, signature = checks[-1]
+    wrong = (key, message, Signature(signature[:-1] + bytes((signature[-1] ^ 1,))))
+    assert verify_checks([checks, [*checks, wrong], [wrong, *checks], []]) == [True, False, False, True]
+
+
+def test_nobody_vouches_for_a_block_with_a_wrong_signature_or_no_block(
+    lived: StoredShop, fresh: StoredChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_chunks(monkeypatch)
+    place = max(index for index, block in enumerate(lived.chain.blocks) if block.transactions)
+    for spoiled, fault in ((with_wrong_signature(lived.chain.blocks[place]), BODY_MISMATCH), (b"no block", None)):
+        blocks = [*raws(lived)[:place], spoiled]
+        with pytest.raises((BlockViolation, Malformed)) as caught:
+            list(take_in(fresh.chain, blocks))
+        assert fault is None or caught.value.code is fault
+        assert fresh.chain.tip.hash == lived.chain.blocks[place - 1].hash
+
+
+def test_few_signatures_start_no_process(
+    lived: StoredShop, fresh: StoredChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_chunks(monkeypatch)
+    monkeypatch.setattr(intake, "CHUNK_SIGNATURES_MIN", 10_000)
+    monkeypatch.setattr(intake, "ProcessPoolExecutor", None)
+    assert list(take_in(fresh.chain, raws(lived))) == lived.chain.blocks
 
 
 def test_a_killed_process_changes_nothing(
     lived: StoredShop, fresh: StoredChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small_chunks(monkeypatch)
-    monkeypatch.setattr(intake, "verify_blocks", _die)
+    monkeypatch.setattr(intake, "verify_checks", _die)
     assert list(take_in(fresh.chain, raws(lived))) == lived.chain.blocks
     assert fresh.tables == lived.store.tables
 
@@ -128,7 +153,7 @@ def test_a_bad_signature_is_named_and_the_blocks_before_it_are_kept(lived: Store
         list(take_in(fresh.chain, [block.encode()]))
     assert caught.value.code is BAD_TRANSACTION
     with pytest.raises(BlockViolation) as caught:
-        fresh.chain.accept_block(block, signatures_checked=True)
+        fresh.chain.accept_block(block, Ahead(are_signed=True))
     assert caught.value.code is KNOWN_INVALID
 
 
