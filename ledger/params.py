@@ -74,6 +74,16 @@ CONTEST_DAYS_KEPT = 200
 """Days back for which a till's contested points are counted."""
 GRANT_SPANS_MAX = 16
 """Earlier grants of one issuer that can still matter to a receipt."""
+TIERS_MAX = 8
+"""Tiers of one program: more than people remember, and a mark for each fits into a page."""
+TIER_PERIOD_DAYS_MIN = 28
+"""Shortest tier period: with it a member's tier history holds all that a contest can ask for."""
+TIER_HISTORY_MAX = 16
+"""Items of one member's tier history: eight tiers reached in each of two tier periods. Above it, they merge in its favour."""
+TIER_HISTORY_DAYS = 200
+"""How long an item of the tier history stays after it ended: a receipt can be contested for 153 days, and some room."""
+PERIOD_CREDITS_MAX = 4
+"""Settlement periods whose credited points are counted for a cap: the present one, and late ones of tills that were offline."""
 SUM_PATH_MAX = 40
 """Siblings in a path of the sum tree: more receipts of one entry than a shop can sign."""
 ENTRY_PATH_MAX = 10

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Final
 
 from ledger.block import Commitment
+from ledger.domains.loyalty.earn import CREDITED
 from ledger.params import Params
 from ledger.pow import target_from_compact, work_of
 from ledger.types import Address, Amount, Height, Timestamp
@@ -103,7 +104,7 @@ class BlockFigures:
         for transaction, codes in zip(shown.transactions, block.results, strict=True):
             self.kinds[transaction.kind.name] += 1
             self.entries += len(codes)
-            for code in filter(None, codes):
+            for code in (code for code in codes if code not in CREDITED):
                 self.skipped[code] += 1
                 self.skipped_by_kind[transaction.kind.name, code] += 1
         paid = 0

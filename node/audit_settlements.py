@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ledger.domains.loyalty.earn import Earn, Entry
+from ledger.domains.loyalty.earn import CREDITED, Earn, Entry
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.state import PROGRAMS, SCOPE_TILL, TERMS, Books, Program, Terms
 from ledger.errors import Code
-from ledger.kinds import APPLIED
 from ledger.params import Params
 from ledger.types import Address, ChainId, Day, Height, ProgramId, Timestamp, TxId
 from node.audit import Finding
@@ -51,7 +50,7 @@ class GrantSpan:
 
 @dataclass(frozen=True, slots=True)
 class SettledEntry:
-    """One entry of a batch that stands in a block. `clock` is the time that its rules saw; `code` is empty if it was credited."""
+    """One entry of a batch that stands in a block. `clock` is the time that its rules saw; `code` is its result code."""
 
     height: Height
     txid: TxId
@@ -63,7 +62,7 @@ class SettledEntry:
     @property
     def is_credited(self) -> bool:
         """Whether it gave its points."""
-        return self.code == APPLIED
+        return self.code in CREDITED
 
 
 @dataclass(slots=True)

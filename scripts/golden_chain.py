@@ -46,15 +46,22 @@ from ledger.domains.loyalty.receipts import (
     sum_root,
 )
 from ledger.domains.loyalty.state import (
+    NEVER,
     SCOPE_FULFIL,
     SCOPES_ALL,
+    BonusWindow,
     Floor,
     MinimumBasket,
+    PeriodCap,
+    PerVisit,
     RatePerAmount,
+    RatePerCode,
     ReceiptCap,
     RollingExpiry,
+    SlidingExpiry,
     SponsorPolicy,
     Terms,
+    TierMultiplier,
 )
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
@@ -76,6 +83,7 @@ from ledger.types import (
     Amount,
     BlockHash,
     CampaignId,
+    Day,
     FulfilmentId,
     Hash,
     HoldId,
@@ -95,7 +103,16 @@ FUNDED = (OWNER, TILL, FAN, FRIEND, BOARD)
 NOBODY = Address(bytes(31) + b"\x07")
 
 TERMS = Terms(
-    rules=(RatePerAmount(Points(1), 10), MinimumBasket(50), ReceiptCap(Points(100_000))),
+    rules=(
+        RatePerAmount(Points(1), 10),
+        MinimumBasket(50),
+        ReceiptCap(Points(100_000)),
+        RatePerCode("bakery", Points(1), 100),
+        PerVisit(Points(5), 100, 3_600),
+        BonusWindow(Day(GENESIS_DAY - 1), NEVER, 127, 0, 1_440, 11, 10),
+        TierMultiplier(1, 6, 5),
+        PeriodCap(Points(10_000), rejects=False),
+    ),
     expiry=RollingExpiry(30),
     activation_delay_days=0,
     return_window_days=0,
@@ -107,6 +124,9 @@ TERMS = Terms(
     hold_seconds=3_600,
     notice_days=10,
     sponsor=SponsorPolicy(Amount(2), Amount(100_000), Amount(1_000_000), Amount(5_000_000)),
+    tiers=(("silver", 1_000), ("gold", 8_000)),
+    tier_period_days=90,
+    tier_grace_days=7,
     floor=Floor(Points(100), 80),
     refund_days=14,
 )
@@ -268,10 +288,22 @@ def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transacti
     entries = (
         SealedEntry(FAN.address, period, Points(500), receipts, remainder),
         SealedEntry(FRIEND.address, period, Points(50), receipts, Hash(b"")),
-        OpenEntry(FAN.address, period, ReceiptHash(receipts), 1, Timestamp(now - 30), 1_239, 0),
+        OpenEntry(
+            FAN.address,
+            period,
+            ReceiptHash(receipts),
+            1,
+            Timestamp(now - 30),
+            1_239,
+            0,
+            codes=(("bakery", 739), ("dairy", 500)),
+            tier=1,
+            previous_visit=GENESIS_TIME - 8 * 3_600,
+        ),
         SealedEntry(NOBODY, period, Points(5), receipts, remainder),
         OpenEntry(FRIEND.address, period, ReceiptHash(receipts), 1, Timestamp(now - 30), -5, 7),
         SealedEntry(FAN.address, period, Points(0), receipts, Hash(b"")),
+        SealedEntry(FRIEND.address, period, Points(12_000), receipts, Hash(b"")),
     )
     deadline = Timestamp(now + DAY_SECONDS)
     limit, window = Limit(5, 3, 7), Window(Timestamp(now - 60), Timestamp(now + 90 * DAY_SECONDS))
@@ -287,7 +319,12 @@ def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transacti
 def _endings(chain: GoldenChain, program: ProgramId, reward: RewardId, holds: list[HoldId]) -> list[Transaction]:
     sign = chain.scenario.sign
     board, codes = BOARD.governed_by(BOARD_KEYS), (Hash(bytes(32)),)
-    better = replace(TERMS, rules=(RatePerAmount(Points(2), 10), MinimumBasket(50)), hold_seconds=7_200)
+    better = replace(
+        TERMS,
+        rules=(RatePerAmount(Points(2), 10), *TERMS.rules[1:2], *TERMS.rules[3:7]),
+        expiry=SlidingExpiry(30),
+        hold_seconds=7_200,
+    )
     return [
         sign("redeem.fulfil", RedeemFulfil(holds[1], 1, codes), author=HELPER, payment=Sponsored(program)),
         sign("redeem.cancel", RedeemCancel(holds[0]), author=FAN, payment=Prepaid()),
@@ -350,13 +387,17 @@ def _receipt(chain: GoldenChain, program: ProgramId, *, sequence: int, points: i
         codes=(("bakery", 2_000), ("dairy", 3_300)),
         lines_root=Hash(bytes(range(64, 96))),
         points=Points(points),
+        tier=1,
+        previous_visit=GENESIS_TIME,
     )
     return sign_receipt(receipt, bytes(range(sequence, sequence + 32)), chain.scenario.chain_id, TILL.seeds[0])
 
 
 def _contest(signed: SignedReceipt, *, wrong_points: bool) -> EarnContest:
     receipt = signed.receipt
-    sums = WrongPoints(receipt.net_cents, receipt.paid_with_points_cents, receipt.codes)
+    sums = WrongPoints(
+        receipt.net_cents, receipt.paid_with_points_cents, receipt.codes, receipt.tier, receipt.previous_visit
+    )
     return EarnContest(
         program=receipt.program,
         terms_version=receipt.terms_version,

@@ -13,6 +13,7 @@ from typing import Any
 
 from golden_acceptances import acceptance_vectors
 from golden_chain import FAN, GoldenBlock, GoldenChain, make_golden_chain
+from golden_earning import earning_vectors
 from golden_values import (
     address_vectors,
     code_of,
@@ -27,6 +28,7 @@ from ledger import hashing
 from ledger.block import Commitment, transaction_leaf
 from ledger.codec import pack, unpack
 from ledger.coinbase import parse
+from ledger.domains.loyalty.earn import CREDITED
 from ledger.merkle import inclusion_path, leaf_hash, root
 from ledger.params import PARAMS_SHAPE, params_to_mapping
 from ledger.pow import compact_from_target, target_from_compact
@@ -209,14 +211,14 @@ def entry_vectors(chain: GoldenChain) -> dict[str, Any]:
     block = chain.blocks[1]
     earn = next(tx for tx in block.mined.transactions if tx.body.kind == "earn")
     codes = block.mined.transition.codes[block.mined.transactions.index(earn)]
-    given = {0: 500, 1: 50, 2: 123, 3: 5, 4: 0, 5: 0}  # what the rule found, entry by entry
+    given = {0: 500, 1: 50, 2: 177, 3: 5, 4: 0, 5: 0, 6: 12_000}  # what the rule found, entry by entry
     held: dict[bytes, bytes] = {}
     rows = []
     for index, (entry, code) in enumerate(zip(earn.payload.entries, codes, strict=True)):
         before = held.get(entry.member, b"")
         commitment, remainder = (entry.receipts, entry.remainder) if entry.tag == 0 else (entry.receipt, before)
         rows.append((entry.tag, entry.member, entry.period, given[index], commitment, remainder, before, code))
-        if not code:
+        if code in CREDITED:
             held[entry.member] = remainder
     leaves = [leaf_hash(pack(row)) for row in rows]
     batch = hashing.object_id("earn", earn.txid, 0)
@@ -312,6 +314,7 @@ VALUE_SETS: dict[str, Callable[[ChainId], dict[str, Any]]] = {
     "acceptances": acceptance_vectors,
     "addresses": address_vectors,
     "codec": codec_vectors,
+    "earning": earning_vectors,
     "hashes": hash_vectors,
     "policies": policy_vectors,
     "receipts": receipt_vectors,

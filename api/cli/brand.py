@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import contests, exports, rewards, till
+from api.cli import contests, earning, exports, rewards, till
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
@@ -207,6 +207,8 @@ app.command("redemptions")(rewards.list_redemptions)
 app.command("accept")(rewards.accept)
 app.command("fulfil")(rewards.fulfil)
 app.command("refund")(rewards.refund)
+app.command("explain-earn")(earning.explain_earn)
+app.command("rehearse")(earning.rehearse)
 app.command("invite")(till.invite)
 app.command("enrol")(till.enrol)
 app.command("sign-receipt")(till.sign_receipt)

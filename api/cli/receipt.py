@@ -35,7 +35,7 @@ def check(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Check a receipt: who signed it, for what, how many points.
+    """Check a receipt: who signed it, for what, how many points, and how many the program's rules give.
 
     \b
     Examples:
@@ -52,16 +52,20 @@ def check(
     signed = read_receipt(file)
     now = Timestamp(int(time.time())) if fresh else None
     granted: bool | None = None
+    due: tuple[int, int] | None = None
     if chain_id is None:
         with connect(url) as client:
             chain = client.chain()
             prefix = str(chain["address_prefix"])
             check_receipt(signed, ChainId(read_id(str(chain["chain_id"]), "--chain-id")), now=now)
             granted = _warn_without_grant(client, signed, prefix)
+            due = _points_due(client, signed)
     else:
         check_receipt(signed, ChainId(read_id(chain_id, "--chain-id")), now=now)
-        say("Not checked: whether the program lets this till sign. Ask a node: leave --chain-id out.")
-    shown = {**describe_receipt(signed, prefix), "till_granted": granted}
+        say("Not checked: whether the program lets this till sign, and what its rules give. Ask a node: no --chain-id.")
+    rule_points, version = due or (None, None)
+    shown = {**describe_receipt(signed, prefix), "rule_points": rule_points, "counted_version": version}
+    shown["till_granted"] = granted
     if opening is not None:
         shown |= find_in_opening(signed, read_text(opening))
     print_answer(shown, as_json=as_json)
@@ -87,6 +91,31 @@ def _warn_without_grant(client: "Client", signed: "SignedReceipt", prefix: str) 
     if not granted:
         warn(f"the program had not granted {till} the scope till when it signed: nobody has to settle this receipt.")
     return granted
+
+
+def _points_due(client: "Client", signed: "SignedReceipt") -> tuple[int, int] | None:
+    """What the better of the terms named and those in force gives, and its version; None if the node could not say."""
+    from api.cli.output import warn
+    from api.wallet.errors import ClientProblem
+    from api.wallet.explanation import owed_points
+    from api.wallet.shown_terms import read_versions_answer
+
+    receipt = signed.receipt
+    try:
+        versions = read_versions_answer(client.terms(receipt.program))
+    except ClientProblem as problem:
+        warn(f"what the program's rules give could not be computed: {problem.detail}")
+        return None
+    found = owed_points(versions, receipt.purchase(), receipt.terms_version)
+    if found is None:
+        warn(
+            f"the receipt names the terms {receipt.terms_version}, which a receipt of its time may not: ask for a new one."
+        )
+    elif found[0] > receipt.points:
+        warn(
+            f"the rules give {found[0]} points, the receipt promises {receipt.points}: `wallet contest --wrong-points`."
+        )
+    return found
 
 
 @app.command("list")

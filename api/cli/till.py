@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.purchase_options import MONEY_MAX, Codes, PaidWithPoints, PreviousVisit, SoldAt, parse_codes
 
 if TYPE_CHECKING:
     from api.wallet.sealing import Opening
+    from api.wallet.shown_terms import ProgramFacts
+    from api.wallet.wallet import Wallet
     from ledger.codec import Value
+    from ledger.types import ProgramId
 
 RequestFile = Annotated[Path, typer.Argument(metavar="FILE", help="The fan's request to join.")]
-MONEY_MAX = 2**53
 SEQUENCE_MAX = 2**63 - 1
-TIME_MAX = 2**40
 """What a receipt can hold (spec RCP-1): a till must not sign what nobody can read."""
-SoldAt = Annotated[
-    int | None, typer.Option("--time", min=0, max=TIME_MAX, help="Seconds since 1970 in UTC; by default now.")
+Tier = Annotated[
+    str | None,
+    typer.Option("--tier", help="The fan's tier, by name or number; by default what the node shows; 0: none."),
+]
+Lines = Annotated[
+    Path | None,
+    typer.Option("--lines", help='What was bought, as a JSON list: [["Bread", 2, 498]]; only the fan ever sees it.'),
 ]
 Number = Annotated[
     int | None,
@@ -95,17 +102,12 @@ def sign_receipt(
         int, typer.Option("--net-cents", min=-MONEY_MAX, max=MONEY_MAX, help="What was paid, in cents.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Where to write the receipt for the fan.")],
-    paid_with_points_cents: Annotated[
-        int,
-        typer.Option("--paid-with-points-cents", min=0, max=MONEY_MAX, help="Part of it that points paid, in cents."),
-    ] = 0,
+    paid_with_points_cents: PaidWithPoints = 0,
+    codes: Codes = None,
+    tier: Tier = None,
+    previous_visit: PreviousVisit = 0,
     sequence: Number = None,
-    lines: Annotated[
-        Path | None,
-        typer.Option(
-            "--lines", help='What was bought, as a JSON list: [["Bread", 2, 498]]; only the fan ever sees it.'
-        ),
-    ] = None,
+    lines: Lines = None,
     handed_over: Annotated[
         bool, typer.Option("--hand-over", help="Also give receipt and lines to the node, for the fan to read there.")
     ] = False,
@@ -118,8 +120,9 @@ def sign_receipt(
     """Sign a receipt for a purchase: the fan's promise of points.
 
     \b
-    Example:
+    Examples:
       fansumer brand sign-receipt 5f5f...5f --member dfan1p... --net-cents 1999 --out receipts/0001.bin
+      fansumer brand sign-receipt 5f5f...5f --member dfan1p... --net-cents 1999 --code bread=498 --out receipts/0002.bin
     """
     import secrets
     import time
@@ -134,23 +137,41 @@ def sign_receipt(
     from ledger.types import ProgramId, Timestamp
 
     of_program, bought = ProgramId(read_id(program, "PROGRAM")), _read_lines_file(lines)
+    by_code, when = parse_codes(codes), Timestamp(int(time.time()) if at is None else at)
     _refuse_existing(out)
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened)
         facts = brand.read_program(of_program)
         buyer = read_account(opened, member)
+        level = _tier_of(opened, of_program, facts, member, tier)
         if sequence is None:
             sequence = take_sequence(data_folder() / "tills", of_program, opened.main.address)
         salt = secrets.token_bytes(RECEIPT_SALT_BYTES)
-        when, root = Timestamp(int(time.time()) if at is None else at), lines_root(salt, bought)
-        purchase = Purchase(buyer, sequence, when, net_cents, paid_with_points_cents, lines_root=root)
-        signed = brand.sign_receipt(of_program, facts.version, facts.terms, purchase, salt=salt)
+        root = lines_root(salt, bought)
+        purchase = Purchase(
+            buyer, sequence, when, net_cents, paid_with_points_cents, by_code, root, level, previous_visit
+        )
+        signed = brand.sign_receipt(of_program, facts, purchase, salt=salt)
         write_file(out, encode_receipt(signed))  # before anything else may fail: the fan is to have it
         shown = describe_receipt(signed, opened.facts.address_prefix)
         shown["till_granted"] = warn_without_scope(opened, of_program, "till", "nobody will settle this receipt")
         if handed_over:
             shown["handed_over"] = opened.client.hand_over(encode_receipt(signed), bought)["id"] == shown["receipt"]
     print_answer(shown, as_json=as_json)
+
+
+def _tier_of(opened: "Wallet", program: "ProgramId", facts: "ProgramFacts", member: str, tier: str | None) -> int:
+    """The number of the tier that was named, or of the one that the node shows of the member."""
+    from api.wallet.explanation import find_tier
+
+    if tier is not None:
+        return find_tier(facts.terms, tier)
+    if not facts.terms.tiers:
+        return 0
+    programs = opened.client.account(member)["programs"]
+    standing = next((found for found in programs if found["program"] == program.hex()), None)
+    shown = None if standing is None else standing["tier"]
+    return 0 if shown is None else min(int(shown["number"]), len(facts.terms.tiers))
 
 
 def _refuse_existing(path: Path) -> None:

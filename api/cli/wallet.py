@@ -164,7 +164,7 @@ def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_
         print_json(found)
         return
     typer.echo(f"coin  {found[0]['coin']}  {found[0]['address']}\n")
-    columns = ("name", "available", "pending", "held", "next_expiry.date", "next_expiry.points", "program")
+    columns = ("name", "available", "pending", "held", "next_expiry.date", "next_expiry.points", "tier.name", "program")
     programs = [program for answer in found for program in answer["programs"]]
     print_rows(programs, columns)
     if programs:

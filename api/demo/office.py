@@ -17,7 +17,16 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from api.demo.brand import COUPON_PRICE, PERIODS, REMAINDER_MAX, TERMS, TERMS_VERSION, make_salt, open_brand
+from api.demo.brand import (
+    COUPON_PRICE,
+    PERIODS,
+    PROGRAM,
+    REMAINDER_MAX,
+    TERMS,
+    TERMS_VERSION,
+    make_salt,
+    open_brand,
+)
 from api.demo.households import open_household
 from api.demo.journey import Basket, HouseholdId, Journey, Redemption, load_journey
 from api.demo.plan import Plan
@@ -28,6 +37,7 @@ from ledger.codec import pack
 from ledger.domains.loyalty.earn import Earn, SealedEntry
 from ledger.domains.loyalty.earning import points_for
 from ledger.domains.loyalty.member_join import MemberJoin
+from ledger.domains.loyalty.purchases import Purchase
 from ledger.domains.loyalty.receipts import (
     Receipt,
     SignedReceipt,
@@ -212,7 +222,7 @@ class Office:
         assignment = self._assignment
         salt = sha256(SALT_TAG + assignment.facts.chain_id + str(basket.basket_id).encode()).digest()
         lines = self._journey.rows_of(basket)
-        points = points_for(TERMS.rules, net_cents=basket.net, paid_with_points_cents=0)
+        points = points_for(TERMS.rules, Purchase(basket.time, basket.net), offset_minutes=PROGRAM.offset_minutes)
         member = open_household(basket.household_id, assignment.program).address
         receipt = Receipt(
             version=1,

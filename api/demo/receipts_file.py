@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from api.demo.brand import PERIODS, TERMS
+from api.demo.brand import PERIODS, PROGRAM, TERMS
 from api.wallet.errors import WalletError
 from api.wallet.sealing import NOTHING_CARRIED, Carried, Opening
 from ledger.codec import pack, unpack
@@ -169,9 +169,7 @@ def check_fan(
             (receipt.member, receipt.program, receipt.till) == (member, program, till), f"{name} is another's"
         )
         refuse_unless(receipt_is_signed(signed, chain_id), f"{name} has a wrong signature")
-        given = points_for(
-            TERMS.rules, net_cents=receipt.net_cents, paid_with_points_cents=receipt.paid_with_points_cents
-        )
+        given = points_for(TERMS.rules, receipt.purchase(), offset_minutes=PROGRAM.offset_minutes)
         refuse_unless(receipt.points == given, f"{name} gives {receipt.points} points, not {given}")
         refuse_unless(hash_lines(signed.salt, lines) == receipt.lines_root, f"{name} has other lines")
         refuse_unless(sum(line[2] for line in lines) == receipt.net_cents, f"the lines of {name} have another sum")

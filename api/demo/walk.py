@@ -11,7 +11,6 @@ from api.wallet.brand import Brand, Purchase
 from api.wallet.client import Client
 from api.wallet.creator import Creator
 from api.wallet.mnemonic import MasterSeed
-from api.wallet.sealing import PeriodRule
 from api.wallet.settlement import SettlementBook, SettlementTerms, Settler
 from api.wallet.wallet import Sent, Wallet
 from ledger.domains.loyalty.program_create import ProgramCreate
@@ -114,11 +113,11 @@ class Walk:
         """A purchase: the till signs a receipt, the fan keeps it, the brand settles it."""
         now = Timestamp(int(self._client.chain()["time"]))
         purchase = Purchase(self._fan.program_signer(program).address, PURCHASE_SEQUENCE, now, NET_CENTS)
-        receipt = self._brand.sign_receipt(program, 1, WALK_PROGRAM.terms, purchase)
-        periods = PeriodRule(WALK_PROGRAM.offset_minutes, WALK_PROGRAM.terms.period_days, 0)
+        facts = self._brand.read_program(program)
+        receipt = self._brand.sign_receipt(program, facts, purchase)
         with tempfile.TemporaryDirectory() as folder:
             book = SettlementBook.load(Path(folder) / "book.json", program)
-            settler = Settler(self._brand, book, SettlementTerms(periods, WALK_PROGRAM.terms.remainder_max))
+            settler = Settler(self._brand, book, SettlementTerms(facts.periods, facts.terms.remainder_max))
             outcome = settler.settle([receipt], until=Timestamp(now + 1), is_last=True)
         self._steps += 1
         self._say(f"brand settles the receipt: {outcome.points} beans")

@@ -4,8 +4,10 @@ from typing import Any
 
 from api.http.rendering import show_day
 from ledger.domains.loyalty.points import usable_points
-from ledger.domains.loyalty.state import NEVER, Lot, Member
-from ledger.types import Day, Points
+from ledger.domains.loyalty.state import NEVER, Lot, Member, Program, Terms, terms_key
+from ledger.domains.loyalty.tiers import member_tier
+from ledger.types import Day, Points, ProgramId, Timestamp
+from node.store.reader import Snapshot
 
 
 def pending_points(lots: tuple[Lot, ...], today: Day) -> Points:
@@ -33,15 +35,30 @@ def show_lot(lot: Lot) -> dict[str, Any]:
     }
 
 
-def show_standing(member: Member, today: Day, held: int) -> dict[str, Any]:
+def show_tier(member: Member, program: Program, terms: Terms, now: Timestamp) -> dict[str, Any] | None:
+    """A member's tier by the terms in force, and the day before which it has it at least; None for no tier."""
+    number = member_tier(member, terms, program, now)
+    if not number:
+        return None
+    name, threshold = terms.tiers[number - 1]
+    until = max(until_day for _, until_day, _, points in member.tier_history if points >= threshold)
+    return {"number": number, "name": name, "until": show_day(until)}
+
+
+def show_standing(
+    view: Snapshot, program_id: ProgramId, program: Program, member: Member, now: Timestamp, held: int
+) -> dict[str, Any]:
     """What a member has in a program. `held` are the points of its open redemptions."""
+    today, tier = program.day_at(now), None
+    if member.tier_history:  # terms are read only where they matter: wallets ask for this more often than for all else
+        tier = show_tier(member, program, view.record(terms_key(program_id, program.version_at(now))), now)
     lots = tuple(lot for lot in member.lots if today < lot[2])
     return {
         "pending": pending_points(lots, today),
         "available": usable_points(lots, today),
         "held": held,
         "next_expiry": next_expiry(lots, today),
-        "tier": None,
+        "tier": tier,
         "joined_at": member.joined_at,
         "left_at": member.left_at or None,
         "entries": member.entries,

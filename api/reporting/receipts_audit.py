@@ -15,6 +15,7 @@ from api.wallet.errors import WalletError
 from api.wallet.sealing import Opening
 from ledger.domains.loyalty.earn import OpenEntry, SealedEntry
 from ledger.domains.loyalty.earning import points_for, versions_named_at
+from ledger.domains.loyalty.purchases import Purchase as CountedPurchase
 from ledger.domains.loyalty.receipts import Receipt, receipt_hash, receipt_is_signed
 from ledger.errors import Code, FieldValue, LedgerError
 from ledger.policy import address_of_key
@@ -110,16 +111,15 @@ def audit_receipts(folder: ReceiptsFolder, facts: ProgramSettlements, *, is_whol
 
 
 def owed_points(facts: ProgramSettlements, receipt: Receipt) -> Points | None:
-    """What the rule gives: the better of the version that the receipt names and the one in force; None: it may not name that."""
+    """What the rule gives: the better of the version that the receipt names and the one in force; None: it may not name that.
+
+    The tier is the one that the receipt names.
+    """
     if receipt.terms_version not in versions_named_at(facts.program, receipt.time):
         return None
     in_force = facts.program.version_at(receipt.time)
     return max(
-        points_for(
-            facts.terms[version].rules,
-            net_cents=receipt.net_cents,
-            paid_with_points_cents=receipt.paid_with_points_cents,
-        )
+        points_for(facts.terms[version].rules, receipt.purchase(), offset_minutes=facts.program.offset_minutes)
         for version in (receipt.terms_version, in_force)
     )
 
@@ -360,9 +360,9 @@ def _place(settled: SettledEntry) -> tuple[int, int, bytes]:
     return settled.height, settled.index, settled.txid
 
 
-def _in_clear(found: Receipt | OpenEntry) -> tuple[bytes, int, int, int, int]:
+def _in_clear(found: Receipt | OpenEntry) -> tuple[bytes, int, CountedPurchase]:
     """What an open entry and its receipt both say."""
-    return found.member, found.terms_version, found.time, found.net_cents, found.paid_with_points_cents
+    return found.member, found.terms_version, found.purchase()
 
 
 def _first_gap(numbers: list[int]) -> int:

@@ -5,7 +5,7 @@ The owner's key and a till's key are main accounts of whatever phrase they live 
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.wallet.acceptances import accept_redemption
 from api.wallet.client import Answer
@@ -19,7 +19,13 @@ from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.program_create import ProgramCreate
 from ledger.domains.loyalty.program_update import ProgramUpdate
-from ledger.domains.loyalty.receipts import RECEIPT_VERSION, Receipt, SignedReceipt, sign_receipt
+from ledger.domains.loyalty.receipts import (
+    RECEIPT_VERSION,
+    Receipt,
+    SignedReceipt,
+    check_receipt_shape,
+    sign_receipt,
+)
 from ledger.domains.loyalty.state import Terms
 from ledger.domains.rewards.acceptance import SETTLED_DEPTH, SignedAcceptance
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
@@ -39,7 +45,10 @@ NO_LINES_ROOT = Hash(root(()))
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What a till knows of one purchase; money in cents, `time` in seconds. `sequence` counts this till's receipts."""
+    """What a till knows of one purchase; money in cents, `time` in seconds. `sequence` counts this till's receipts.
+
+    `tier` is the number of the member's tier and `previous_visit` the time of its visit before this one; 0 for none.
+    """
 
     member: Address
     sequence: int
@@ -48,6 +57,8 @@ class Purchase:
     paid_with_points_cents: int = 0
     codes: tuple[tuple[str, int], ...] = ()
     lines_root: Hash = NO_LINES_ROOT
+    tier: int = 0
+    previous_visit: int = 0
 
 
 class Brand:
@@ -136,31 +147,34 @@ class Brand:
         return self.wallet.send_raw(counter_sign(self.wallet.facts, program, request, self.wallet.main))
 
     def sign_receipt(
-        self, program: ProgramId, terms_version: int, terms: Terms, purchase: Purchase, *, salt: bytes | None = None
+        self, program: ProgramId, facts: ProgramFacts, purchase: Purchase, *, salt: bytes | None = None
     ) -> SignedReceipt:
-        """The receipt that the fan takes home: a promise of points under the terms named. Needs no network."""
-        points = points_for(
-            terms.rules,
-            net_cents=purchase.net_cents,
-            paid_with_points_cents=purchase.paid_with_points_cents,
-        )
+        """The receipt that the fan takes home: a promise of points under the terms of `facts`. Needs no network.
+
+        Raises Malformed receipt.shape for codes that stand twice or a visit before that comes after.
+        """
         till = self.wallet.main.seed
-        receipt = Receipt(
+        unpriced = Receipt(
             version=RECEIPT_VERSION,
             program=program,
-            terms_version=terms_version,
+            terms_version=facts.version,
             member=purchase.member,
             till=keys.public_key_of(till),
             sequence=purchase.sequence,
             time=purchase.time,
             net_cents=purchase.net_cents,
             paid_with_points_cents=purchase.paid_with_points_cents,
-            codes=purchase.codes,
+            codes=tuple(sorted(purchase.codes)),
             lines_root=purchase.lines_root,
-            points=points,
+            points=Points(0),
+            tier=purchase.tier,
+            previous_visit=purchase.previous_visit,
         )
+        check_receipt_shape(unpriced)
+        offset_minutes = facts.periods.offset_minutes
+        points = points_for(facts.terms.rules, unpriced.purchase(), offset_minutes=offset_minutes)
         blinding = secrets.token_bytes(RECEIPT_SALT_BYTES) if salt is None else salt
-        return sign_receipt(receipt, blinding, self.wallet.facts.chain_id, till)
+        return sign_receipt(replace(unpriced, points=points), blinding, self.wallet.facts.chain_id, till)
 
     def answer_contest(self, program: ProgramId, answer: EarnAnswerContest) -> Sent:
         """Answer a contest with the entry that settled its receipt."""

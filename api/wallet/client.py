@@ -189,6 +189,10 @@ class Client:
         """`GET /v1/programs/{id}`: owner, terms in force and announced, books."""
         return self._json("GET", f"/v1/programs/{program.hex()}")
 
+    def terms(self, program: bytes) -> Answer:
+        """`GET /v1/programs/{id}/terms`: every version that a receipt may name."""
+        return self._json("GET", f"/v1/programs/{program.hex()}/terms")
+
     def rewards(self, program: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
         """`GET /v1/programs/{id}/rewards`: a page."""
         return self._page(f"/v1/programs/{program.hex()}/rewards", cursor, limit)
@@ -382,10 +386,7 @@ class Client:
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def _page(self, path: str, cursor: str | None, limit: int) -> Answer:
-        parameters: dict[str, str | int] = {"limit": limit}
-        if cursor is not None:
-            parameters["cursor"] = cursor
-        return self._json("GET", path, parameters=parameters)
+        return self._json("GET", path, parameters=_given(limit=limit, cursor=cursor))
 
     def _json(
         self,
@@ -435,7 +436,7 @@ class Client:
         path: str,
         parameters: Mapping[str, str | int] | None,
         content: bytes | None,
-        headers: Mapping[str, str],
+        headers: dict[str, str],
         sign: SignRequest | None,
     ) -> httpx2.Response:
         for attempt in stamina.retry_context(
@@ -445,9 +446,7 @@ class Client:
             wait_max=PAUSE_SECONDS_MAX,
         ):
             with attempt:
-                request = self._http.build_request(
-                    method, path, params=parameters, content=content, headers=dict(headers)
-                )
+                request = self._http.build_request(method, path, params=parameters, content=content, headers=headers)
                 if sign is not None:
                     sign(request)
                 response = self._http.send(request)

@@ -46,7 +46,9 @@ NOT_YOURS = Code(
 def contest_of(signed: SignedReceipt, *, wrong_points: bool) -> EarnContest:
     """What a fan sends to contest a receipt: its fields as far as they must be opened."""
     receipt = signed.receipt
-    sums = WrongPoints(receipt.net_cents, receipt.paid_with_points_cents, receipt.codes)
+    sums = WrongPoints(
+        receipt.net_cents, receipt.paid_with_points_cents, receipt.codes, receipt.tier, receipt.previous_visit
+    )
     return EarnContest(
         program=receipt.program,
         terms_version=receipt.terms_version,
@@ -76,7 +78,8 @@ def describe_opened(signed: SignedReceipt, *, wrong_points: bool) -> str:
         codes = ", ".join(f"{code} {cents}" for code, cents in receipt.codes) or "none"
         shown += (
             f"; and what you paid: {receipt.net_cents} cents, {receipt.paid_with_points_cents} of it with points, by category: "
-            f"{codes}"
+            f"{codes}; your tier there, {receipt.tier or 'none'}; and when you had been there before, "
+            f"{receipt.previous_visit or 'not said'}"
         )
     return f"A contest makes public for ever: {shown}. Not the lines of the purchase."
 

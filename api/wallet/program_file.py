@@ -5,34 +5,30 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from api.wallet.errors import WalletError
-from ledger.domains.loyalty.program_create import ProgramCreate
-from ledger.domains.loyalty.state import (
-    NO_FLOOR,
-    EarnRule,
-    Expiry,
-    Floor,
-    MinimumBasket,
-    NeverExpires,
-    RatePerAmount,
-    ReceiptCap,
-    RollingExpiry,
-    SponsorPolicy,
-    Terms,
+from api.wallet.terms_tables import (
+    BAD_FILE,
+    check_names,
+    expiry_to_mapping,
+    read_expiry,
+    read_integer,
+    read_rule,
+    read_table,
+    read_text,
+    rule_to_mapping,
 )
-from ledger.errors import Code
+from ledger.codec import pack, unpack
+from ledger.domains.loyalty.program_create import ProgramCreate
+from ledger.domains.loyalty.state import NO_FLOOR, Floor, SponsorPolicy, Terms
+from ledger.domains.loyalty.terms import check_terms
+from ledger.schema import Struct
 from ledger.types import Amount, Points
 
 FILE_CHARACTERS_MAX: Final = 65_536
-
-BAD_FILE = Code(
-    "terms.bad_file",
-    "the file of terms cannot be used: {reason}",
-    "Compare it with `fansumer brand example-terms`.",
-)
+TERMS_SHAPE: Final = Struct(Terms)
 
 EXAMPLE: Final = """\
 # A program: who it is, what it promises. Amounts of money are in cents, points and coin in their smallest units.
@@ -58,16 +54,64 @@ rule = "rate"                    # floor(net * points / per_cents)
 points = 1
 per_cents = 10
 
+# What a receipt gives is computed in the order of these rules here, whatever their order in the file. What was paid with
+# points earns nothing, and every division is rounded down. `fansumer brand explain-earn` shows it for one receipt, line by line.
+
 # [[terms.rules]]
 # rule = "minimum_basket"        # receipts below give nothing
 # cents = 500
 
 # [[terms.rules]]
+# rule = "rate_per_code"         # besides, for the cents of one category code that the till names
+# code = "bread"
+# points = 1
+# per_cents = 5
+
+# [[terms.rules]]
+# rule = "per_visit"             # points once a visit, none within the cool-down since the visit before
+# points = 20
+# cents_min = 1000
+# cooldown_seconds = 14400
+
+# [[terms.rules]]
+# rule = "bonus_window"          # all that times numerator / denominator; of windows that overlap the best counts
+# from = "2027-03-01"            # the first day, the program's own
+# until = "2027-04-01"           # the first day after it; leave it out for no end
+# weekdays = ["saturday", "sunday"] # leave it out for all
+# minute_from = 600              # minutes of the day; leave both out for all day
+# minute_until = 1080
+# numerator = 2
+# denominator = 1
+
+# [[terms.rules]]
+# rule = "tier_multiplier"       # then that times numerator / denominator for this tier and those above; see tiers below
+# tier = 1
+# numerator = 5
+# denominator = 4
+
+# [[terms.rules]]
 # rule = "receipt_cap"           # a receipt gives at most this
 # points = 5000
 
-[terms.expiry]
-rolling_days = 365               # or: never = true
+# [[terms.rules]]
+# rule = "period_cap"            # a member gets at most this in a period; contests stay outside of it
+# points = 20000
+# rejects = false                # true: an entry above it is not settled at all
+
+[terms.expiry]                   # one of these
+rolling_days = 365               # days after a period's end
+# never = true
+# sliding_days = 365             # days after the last entry: who comes back keeps its points
+# calendar = "12-31"             # to the end of this date, the first one after points can be used,
+# years_min = 1                  # so many years later
+
+# Tiers are by points earned in a tier period, never by the balance: reached at once, kept through the next period and the grace.
+# [terms.tiers]
+# period_days = 365              # 28..366
+# anchor_day = 0                 # on which day of the tier period it begins, counted from 1970-01-01
+# grace_days = 30
+# names = ["silver", "gold"]
+# thresholds = [5000, 20000]
 
 # [terms.floor]                  # a promise: so many points always buy a value of at least so many cents. Rewards must say
 # points = 100                   # what they are worth, and raising the floor lowers every price at once
@@ -92,6 +136,12 @@ TERMS_INTEGERS: Final = (
     "notice_days",
 )
 SPONSOR_INTEGERS: Final = ("rate", "member_day_max", "block_max", "day_max")
+TIER_INTEGERS: Final = {
+    "period_days": "tier_period_days",
+    "anchor_day": "tier_anchor_day",
+    "grace_days": "tier_grace_days",
+}
+"""The fields of [terms.tiers], and what the terms call them."""
 
 
 def read_program_file(text: str) -> ProgramCreate:
@@ -101,19 +151,25 @@ def read_program_file(text: str) -> ProgramCreate:
     the ledger when the transaction is built.
     """
     document = _parse(text)
-    _check_names(document, "the file", {"name", "unit", "decimals", "offset_minutes", "terms"})
+    check_names(document, "the file", {"name", "unit", "decimals", "offset_minutes", "terms"})
     return ProgramCreate(
-        name=_text(document, "name"),
-        unit=_text(document, "unit"),
-        decimals=_integer(document, "decimals"),
-        offset_minutes=_integer(document, "offset_minutes"),
-        terms=_read_terms(_table(document, "terms")),
+        name=read_text(document, "name"),
+        unit=read_text(document, "unit"),
+        decimals=read_integer(document, "decimals"),
+        offset_minutes=read_integer(document, "offset_minutes"),
+        terms=_read_terms(read_table(document, "terms")),
     )
 
 
 def read_terms_file(text: str) -> Terms:
     """The terms alone, for an update: the same file, whose other fields a program never changes."""
     return read_program_file(text).terms
+
+
+def check_draft(terms: Terms) -> None:
+    """What the ledger would check when the terms are published. Raises Malformed for limits and contradictions."""
+    TERMS_SHAPE.decode(unpack(pack(TERMS_SHAPE.encode(terms))), "terms")
+    check_terms(terms)
 
 
 def program_to_mapping(program: ProgramCreate) -> dict[str, Any]:
@@ -126,23 +182,23 @@ def program_to_mapping(program: ProgramCreate) -> dict[str, Any]:
         "offset_minutes": program.offset_minutes,
         "terms": {name: getattr(terms, name) for name in TERMS_INTEGERS}
         | {
-            "rules": [_rule_to_mapping(rule) for rule in terms.rules],
-            "expiry": {"rolling_days": terms.expiry.days}
-            if isinstance(terms.expiry, RollingExpiry)
-            else {"never": True},
+            "rules": [rule_to_mapping(rule) for rule in terms.rules],
+            "expiry": expiry_to_mapping(terms.expiry),
             "sponsor": {name: getattr(terms.sponsor, name) for name in SPONSOR_INTEGERS},
+        }
+        | ({"tiers": _tiers_to_mapping(terms)} if terms.tiers else {})
+        | {
             "floor": {"points": terms.floor.points, "cents": terms.floor.cents},
             "refund_days": terms.refund_days,
         },
     }
 
 
-def _rule_to_mapping(rule: EarnRule) -> dict[str, Any]:
-    if isinstance(rule, RatePerAmount):
-        return {"rule": "rate", "points": rule.points, "per_cents": rule.per_cents}
-    if isinstance(rule, MinimumBasket):
-        return {"rule": "minimum_basket", "cents": rule.cents}
-    return {"rule": "receipt_cap", "points": rule.points}
+def _tiers_to_mapping(terms: Terms) -> dict[str, Any]:
+    return {field: getattr(terms, name) for field, name in TIER_INTEGERS.items()} | {
+        "names": [name for name, _ in terms.tiers],
+        "thresholds": [threshold for _, threshold in terms.tiers],
+    }
 
 
 def _parse(text: str) -> Mapping[str, Any]:
@@ -156,75 +212,39 @@ def _parse(text: str) -> Mapping[str, Any]:
 
 
 def _read_terms(table: Mapping[str, Any]) -> Terms:
-    _check_names(table, "[terms]", {*TERMS_INTEGERS, "rules", "expiry", "sponsor", "floor", "refund_days"})
+    known = {*TERMS_INTEGERS, "rules", "expiry", "sponsor", "tiers", "floor", "refund_days"}
+    check_names(table, "[terms]", known)
     rules = table.get("rules")
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise WalletError(BAD_FILE, reason="[[terms.rules]] must be a list of tables")
-    sponsor = _table(table, "sponsor")
-    _check_names(sponsor, "[terms.sponsor]", set(SPONSOR_INTEGERS))
-    integers: dict[str, Any] = {name: _integer(table, name) for name in TERMS_INTEGERS}
+    sponsor = read_table(table, "sponsor")
+    check_names(sponsor, "[terms.sponsor]", set(SPONSOR_INTEGERS))
+    integers: dict[str, Any] = {name: read_integer(table, name) for name in TERMS_INTEGERS}
+    if "tiers" in table:
+        integers |= _read_tiers(read_table(table, "tiers"))
     return Terms(
-        rules=tuple(_read_rule(rule) for rule in rules),
-        expiry=_read_expiry(_table(table, "expiry")),
-        sponsor=SponsorPolicy(*(Amount(_integer(sponsor, name)) for name in SPONSOR_INTEGERS)),
-        floor=_read_floor(_table(table, "floor")) if "floor" in table else NO_FLOOR,
-        refund_days=_integer(table, "refund_days") if "refund_days" in table else 0,
+        rules=tuple(read_rule(rule) for rule in rules),
+        expiry=read_expiry(read_table(table, "expiry")),
+        sponsor=SponsorPolicy(*(Amount(read_integer(sponsor, name)) for name in SPONSOR_INTEGERS)),
+        floor=_read_floor(read_table(table, "floor")) if "floor" in table else NO_FLOOR,
+        refund_days=read_integer(table, "refund_days") if "refund_days" in table else 0,
         **integers,
     )
 
 
 def _read_floor(table: Mapping[str, Any]) -> Floor:
-    _check_names(table, "[terms.floor]", {"points", "cents"})
-    return Floor(Points(_integer(table, "points")), _integer(table, "cents"))
+    check_names(table, "[terms.floor]", {"points", "cents"})
+    return Floor(Points(read_integer(table, "points")), read_integer(table, "cents"))
 
 
-RULES: Final[Mapping[str, tuple[tuple[str, ...], Callable[..., EarnRule]]]] = {
-    "rate": (("points", "per_cents"), lambda points, per_cents: RatePerAmount(Points(points), per_cents)),
-    "minimum_basket": (("cents",), MinimumBasket),
-    "receipt_cap": (("points",), lambda points: ReceiptCap(Points(points))),
-}
-
-
-def _read_rule(table: Mapping[str, Any]) -> EarnRule:
-    name = table.get("rule")
-    if not isinstance(name, str) or name not in RULES:
-        raise WalletError(BAD_FILE, reason=f"a rule must be one of {', '.join(RULES)}, not {str(name)[:40]}")
-    names, make_rule = RULES[name]
-    _check_names(table, f"the rule {name}", {"rule", *names})
-    return make_rule(*(_integer(table, field) for field in names))
-
-
-def _read_expiry(table: Mapping[str, Any]) -> Expiry:
-    _check_names(table, "[terms.expiry]", {"never", "rolling_days"})
-    if table.get("never") is True and len(table) == 1:
-        return NeverExpires()
-    if "never" in table:
-        raise WalletError(BAD_FILE, reason="[terms.expiry] must say either never = true or rolling_days")
-    return RollingExpiry(_integer(table, "rolling_days"))
-
-
-def _check_names(table: Mapping[str, Any], where: str, known: set[str]) -> None:
-    unknown = sorted(set(table) - known)
-    if unknown:
-        raise WalletError(BAD_FILE, reason=f"{where} has the unknown field {unknown[0][:40]}")
-
-
-def _integer(table: Mapping[str, Any], name: str) -> int:
-    value = table.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise WalletError(BAD_FILE, reason=f"{name} must be a whole number")
-    return value
-
-
-def _text(table: Mapping[str, Any], name: str) -> str:
-    value = table.get(name)
-    if not isinstance(value, str):
-        raise WalletError(BAD_FILE, reason=f"{name} must be a text")
-    return value
-
-
-def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = table.get(name)
-    if not isinstance(value, dict):
-        raise WalletError(BAD_FILE, reason=f"[{name}] must be a table")
-    return value
+def _read_tiers(table: Mapping[str, Any]) -> dict[str, Any]:
+    check_names(table, "[terms.tiers]", {*TIER_INTEGERS, "names", "thresholds"})
+    names, thresholds = table.get("names"), table.get("thresholds")
+    if not isinstance(names, list) or not isinstance(thresholds, list) or len(names) != len(thresholds):
+        raise WalletError(BAD_FILE, reason="[terms.tiers] must have as many names as thresholds")
+    if not all(isinstance(name, str) for name in names):
+        raise WalletError(BAD_FILE, reason="names of tiers must be texts")
+    if not all(isinstance(value, int) and not isinstance(value, bool) for value in thresholds):
+        raise WalletError(BAD_FILE, reason="thresholds of tiers must be whole numbers")
+    days = {name: read_integer(table, field) for field, name in TIER_INTEGERS.items()}
+    return {"tiers": tuple(zip(names, thresholds, strict=True)), **days}

@@ -67,6 +67,8 @@ def describe_receipt(signed: SignedReceipt, prefix: str | None) -> dict[str, Any
         "net_cents": receipt.net_cents,
         "paid_with_points_cents": receipt.paid_with_points_cents,
         "codes": dict(receipt.codes),
+        "tier": receipt.tier,
+        "previous_visit": receipt.previous_visit or None,
         "points": receipt.points,
         "signed": True,
     }

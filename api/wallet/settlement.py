@@ -37,7 +37,7 @@ from api.wallet.sealing import (
     seal_entry,
 )
 from api.wallet.whole_file import write_whole
-from ledger.domains.loyalty.earn import Earn, SealedEntry
+from ledger.domains.loyalty.earn import CREDITED, Earn, SealedEntry
 from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash, receipt_is_signed
 from ledger.errors import Code
 from ledger.kinds import APPLIED
@@ -122,7 +122,7 @@ class SettlementBook:
         outcome = Outcome()
         codes = [APPLIED if code == APPLIED_SHOWN else code for code in shown_codes]
         for opening, code in zip(placed(self.pending.openings, codes, txid), codes, strict=True):
-            if code == APPLIED:
+            if code in CREDITED:
                 outcome.openings.append(opening)
             else:
                 outcome.skipped.append((opening, code))

@@ -294,11 +294,11 @@ def test_receipt() -> None:
         path = [Hash(bytes.fromhex(node)) for node in case["path"]]
         assert leaf.hex() == case["leaf"]
         assert receipts.field_salt(salt, case["index"]).hex() == case["salt"]
-        assert verify_inclusion(Hash(top), leaf, case["index"], 12, path)
+        assert verify_inclusion(Hash(top), leaf, case["index"], 14, path)
     lines = [receipts.line_leaf(salt, case["index"], value_of(case["line"])) for case in found["lines"]]
     assert [leaf.hex() for leaf in lines] == [case["leaf"] for case in found["lines"]]
     assert root(lines).hex() == found["lines_root"] == signed.receipt.lines_root.hex()
-    assert (len(found["fields"]), len(lines)) == (12, 2)
+    assert (len(found["fields"]), len(lines)) == (14, 2)
 
 
 def test_sums_and_remainders() -> None:
@@ -325,7 +325,7 @@ def test_entries() -> None:
     leaves = [leaf_hash(pack(value_of(case["row"]))) for case in found["entries"]]
     assert [leaf.hex() for leaf in leaves] == [case["leaf"] for case in found["entries"]]
     assert root(leaves).hex() == found["entries_root"]
-    assert len(leaves) == 6
+    assert len(leaves) == 7
 
 
 def test_proofs() -> None:

@@ -19,6 +19,7 @@ from tests.second_decoder import (
     receipts,
     records,
     tables,
+    tiers,
     vectors,
 )
 from tests.second_decoder import pow as work
@@ -33,11 +34,12 @@ COUNTS = {
     "addresses.json": {"accepted": 10, "refused": 7},
     "chain.json": {"blocks": 15},
     "codec.json": {"accepted": 46, "refused": 40},
-    "entries.json": {"entries": 6},
+    "earning.json": {"purchases": 80, "calendar": 270, "tiers": 3},
+    "entries.json": {"entries": 7},
     "hashes.json": {"tagged": 60, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
     "policies.json": {"seeds": 4, "policies": 4, "refused": 3},
     "proofs.json": {"proofs": 6},
-    "receipts.json": {"fields": 12, "lines": 2, "sums": 6, "remainders": 4},
+    "receipts.json": {"fields": 14, "lines": 2, "sums": 6, "remainders": 4},
     "records.json": {"records": 51, "free_slots": 5},
     "transactions.json": {"transactions": 32},
     "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 15},
@@ -78,7 +80,7 @@ def test_the_generated_tables_say_what_the_prose_says():
     kinds = {row[0]: row for row in found["Kinds"]}
     assert sorted(kinds) == sorted(layouts.PAYLOADS)
     for kind, (kind_records, slots, due) in layouts.COSTS.items():
-        cost = f"{kind_records} + 1 per entry" if kind == "earn" else str(kind_records)
+        cost = f"{kind_records} + 2 per entry" if kind == "earn" else str(kind_records)
         attested = str(int(kind == "earn.contest"))
         prepaid = "5,000" if kind == "earn.contest" else "1,200" if kind in layouts.EXITS else ""
         assert kinds[kind][3:] == [cost, str(slots), str(due), attested, prepaid]
@@ -255,7 +257,7 @@ def test_transactions():
         assert list(found["body"]["payload"]) == case["payload_names"]
         assert [signer.hex() for signer in envelope.signers_of(found["body"])] == case["signers"]
         cost = list(layouts.COSTS[case["kind"]])
-        cost[0] += len(found["body"]["payload"]["entries"]) if case["kind"] == "earn" else 0
+        cost[0] += 2 * len(found["body"]["payload"]["entries"]) if case["kind"] == "earn" else 0
         cost.append(int(case["kind"] == "earn.contest"))
         assert cost == [case["cost"][name] for name in ("records", "slots", "due", "signatures")]
         for witness, shown in zip(found["witnesses"], case["witnesses"], strict=True):
@@ -456,7 +458,7 @@ def test_a_receipt():
         leaf = receipts.field_leaf(index, unhex(case["salt"]), value_of(case["value"]))
         assert leaf.hex() == case["leaf"] == leaves[index].hex()
         assert hashing.inclusion_path(leaves, index) == path
-        assert hashing.is_included(leaf, index, 12, path, root)
+        assert hashing.is_included(leaf, index, 14, path, root)
     lines = []
     for index, case in enumerate(cases("receipts.json", "lines")):
         lines.append(receipts.line_leaf(salt, index, value_of(case["line"])))
@@ -527,3 +529,35 @@ def check_claim(claim, blocks, height):
         assert records.record_leaf(claim["key"], value) == hashing.leaf_hash(
             b"\x92" + encoding.encode(claim["key"]) + claim["value"]
         )
+
+
+# ------------------------------------------------------------------------------------------- earning
+
+
+def test_points_of_purchases():
+    for case in cases("earning.json", "purchases"):
+        rules = [layouts.KNOWN["rule"].read(list(rule), "rule") for rule in case["rules"]]
+        bought = {**case, "codes": [{"code": code, "cents": cents} for code, cents in case["codes"]]}
+        assert receipts.points_of(rules, bought, case["offset_minutes"]) == case["points"]
+
+
+def test_calendar_expiry():
+    for activation_day, month, day, years_min, expected in cases("earning.json", "calendar"):
+        assert tiers.calendar_expiry(activation_day, month, day, years_min) == expected
+
+
+def test_tier_histories():
+    names = ("first_day", "until_day", "since", "points")
+    for case in cases("earning.json", "tiers"):
+        terms = {**case, "tiers": [{"name": name, "threshold": least} for name, least in case["tiers"]]}
+        offset, history = case["offset_minutes"], []
+        for step in case["steps"]:
+            now = step["now"]
+            after = tiers.count_points(history, terms, offset, step["base"], step["points"], now)
+            assert [[item[name] for name in names] for item in after] == step["history"]
+            assert receipts.tier_at({"tier_history": after}, terms, offset, now) == step["tier"]
+            known = receipts.tier_at({"tier_history": after}, terms, offset, now - 100 * 86_400)
+            assert known == step["tier_100_days_before"]
+            reached = tiers.reached_after(history, after, terms, offset, now)
+            assert reached == (None if step["reached"] is None else step["reached"][0])
+            history = after

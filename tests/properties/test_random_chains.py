@@ -33,8 +33,13 @@ from ledger.domains.loyalty.state import (
     NEVER,
     OPEN,
     SCOPES_ALL,
+    CalendarExpiry,
+    Expiry,
+    PeriodCap,
     RatePerAmount,
     RollingExpiry,
+    SlidingExpiry,
+    TierMultiplier,
 )
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
@@ -78,13 +83,16 @@ class RandomChain(RuleBasedStateMachine):
         offset=st.sampled_from([-300, 0, 60]),
     )
     def open_shop(self, delay: int, expiry: int, period: int, offset: int) -> None:
-        self.terms = make_terms(
-            activation_delay_days=delay, expiry=RollingExpiry(expiry), period_days=period, hold_seconds=DAY_SECONDS
-        )
-        fields = {
-            name: getattr(self.terms, name)
-            for name in ("activation_delay_days", "expiry", "period_days", "hold_seconds")
+        fields: dict[str, Any] = {
+            "activation_delay_days": delay,
+            "expiry": self.kind_of_expiry(expiry),
+            "period_days": period,
+            "hold_seconds": DAY_SECONDS,
+            "tiers": (("silver", 500), ("gold", 2_000)),
+            "tier_period_days": 28,
+            "tier_grace_days": expiry,
         }
+        self.terms = make_terms(**fields)
         self.shop = Shop(offset_minutes=offset, **fields)
         self.chain = self.shop.chain
         self.shop.join(*PEOPLE)
@@ -204,11 +212,22 @@ class RandomChain(RuleBasedStateMachine):
         payload = RewardUpdate(self.shop.program, RewardId(self.reward), Points(price), stock, listed)
         self.offer("reward.update", payload, author=OWNER)
 
-    @rule(per_cents=st.integers(5, 20), expiry=st.integers(4, 12))
-    def update_program(self, per_cents: int, expiry: int) -> None:
+    @staticmethod
+    def kind_of_expiry(days: int) -> Expiry:
+        """Rolling or sliding, by chance a named date: each kind with lots of another one beside it."""
+        if days == 12:
+            return CalendarExpiry(1, 31, 0)
+        return SlidingExpiry(days) if days % 2 else RollingExpiry(days)
+
+    @rule(per_cents=st.integers(5, 20), expiry=st.integers(4, 12), rejects=st.booleans())
+    def update_program(self, per_cents: int, expiry: int, rejects: bool) -> None:
         latest = max(version for version, _ in self.shop.terms_of_program.versions)
-        rules = (RatePerAmount(Points(1), per_cents),)
-        terms = replace(self.terms, rules=rules, expiry=RollingExpiry(expiry), notice_days=1)
+        rules = (
+            RatePerAmount(Points(1), per_cents),
+            TierMultiplier(1, 3, 2),
+            PeriodCap(Points(40 * per_cents), rejects),
+        )
+        terms = replace(self.terms, rules=rules, expiry=self.kind_of_expiry(expiry), notice_days=1)
         self.offer("program.update", ProgramUpdate(self.shop.program, latest, terms), author=OWNER)
 
     @rule(revoke=st.booleans(), cap=st.integers(0, 1_000))

@@ -24,7 +24,7 @@ from tests.second_decoder.envelope import (
 )
 from tests.second_decoder.hashing import be4, object_id, tree_root
 from tests.second_decoder.pow import Clockwork, emission_to_date, is_proved, is_version_good, subsidy
-from tests.second_decoder.receipts import entry_leaf, entry_row, points_of
+from tests.second_decoder.receipts import better_points, entry_leaf, entry_row
 from tests.second_decoder.records import read_value
 from tests.second_decoder.slots import check_invariants, give_slots, take_back, undo_of
 
@@ -150,7 +150,13 @@ class Chain:
         if code in UNPRICED:
             return 0
         both = read_terms(program, entry["terms_version"], after), self.terms_at(program, entry["time"], after)
-        return max(points_of(terms["rules"], entry["net_cents"], entry["paid_with_points_cents"]) for terms in both)
+        return better_points(entry, list(both), *self.standing_of(program, entry["member"], after))
+
+    def standing_of(self, program: bytes, member: bytes, after: dict[bytes, bytes]) -> tuple[dict | None, int]:
+        """A member's record before the block, and the program's offset: what the better tier reads (LOY-6)."""
+        key = b"M" + program + member
+        record = read_value(key, self.state()[key]) if key in self.state() else None
+        return record, read_value(b"B" + program, after[b"B" + program])["offset_minutes"]
 
     def batch_rows(self, transaction: dict, codes: list[str], after: dict[bytes, bytes]) -> list[list]:
         """The rows of a batch, with the remainders that its members' records hold before each of them (LOY-12)."""
@@ -163,7 +169,7 @@ class Chain:
             sealed = entry["is"] == "SealedEntry"
             points = entry["points"] if sealed else self.open_points(payload["program"], entry, code, after)
             rows.append(entry_row(entry, points, held, code))
-            if sealed and not code:
+            if sealed and code in contests.CREDITED:
                 remainders[member] = entry["remainder"]
         return rows
 
@@ -215,7 +221,7 @@ class Chain:
                 contests.check_opened(
                     body,
                     read_value(key, after[key]),
-                    contests.points_owed(payload, named, in_force),
+                    contests.points_owed(payload, [named, in_force], *self.standing_of(program, body["author"], after)),
                     contests.settle_by(read_value(b"B" + program, after[b"B" + program]), in_force, time),
                     self.clock.time,
                     block["commitment"]["height"],

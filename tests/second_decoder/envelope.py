@@ -50,14 +50,31 @@ def address_of_key(key: bytes) -> bytes:
 
 def check_terms(terms: dict) -> None:
     """LOY-2: what terms must not be, in its order."""
-    names = [rule["is"] for rule in terms["rules"]]
+    rules = terms["rules"]
+    names = [rule["is"] for rule in rules]
     delay, expiry = terms["activation_delay_days"], terms["expiry"]
     anchor = terms["period_anchor_day"]
+    once = ("MinimumBasket", "ReceiptCap", "PerVisit", "PeriodCap")
+    codes = [rule["code"] for rule in rules if rule["is"] == "RatePerCode"]
+    multipliers = [rule["tier"] for rule in rules if rule["is"] == "TierMultiplier"]
+    windows = [rule for rule in rules if rule["is"] == "BonusWindow"]
+    bonuses = [rule for rule in rules if rule["is"] in ("BonusWindow", "TierMultiplier")]
+    thresholds = [tier["threshold"] for tier in terms["tiers"]]
+    tier_days = [terms["tier_period_days"], terms["tier_anchor_day"], terms["tier_grace_days"]]
     broken = (
-        "RatePerAmount" not in names
-        or names.count("MinimumBasket") > 1
-        or names.count("ReceiptCap") > 1
-        or (expiry["is"] == "RollingExpiry" and expiry["days"] <= delay)
+        not {"RatePerAmount", "RatePerCode", "PerVisit"} & set(names)
+        or any(names.count(name) > 1 for name in once)
+        or len(set(codes)) < len(codes)
+        or len(set(multipliers)) < len(multipliers)
+        or any(w["from_day"] >= w["until_day"] or w["minute_from"] >= w["minute_until"] for w in windows)
+        or any(rule["numerator"] < rule["denominator"] for rule in bonuses)
+        or any(tier > len(thresholds) for tier in multipliers)
+        or any(low >= high for low, high in pairwise(thresholds))
+        or len({tier["name"] for tier in terms["tiers"]}) < len(thresholds)
+        or (tier_days[0] < 28 if thresholds else any(tier_days))
+        or (tier_days[1] != 0 and tier_days[1] >= tier_days[0])
+        or tier_days[2] > tier_days[0]
+        or (expiry["is"] in ("RollingExpiry", "SlidingExpiry") and expiry["days"] <= delay)
         or delay < terms["return_window_days"]
         or (anchor != 0 and anchor >= terms["period_days"])
     )
@@ -65,16 +82,23 @@ def check_terms(terms: dict) -> None:
         raise Fault("program.terms")
 
 
+def check_codes(codes: list[dict]) -> None:
+    """RCP-1: codes strictly ascend."""
+    if any(left["code"] >= right["code"] for left, right in pairwise(codes)):
+        raise Fault("receipt.shape", "codes do not ascend")
+
+
 def check_payload(kind: str, payload: dict) -> None:
-    """The kinds' own checks of what shapes cannot say: ACC-4, LOY-1, LOY-3, LOY-15, LOY-16."""
+    """The kinds' own checks of what shapes cannot say: ACC-4, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16."""
     if kind == "account.set_policy":
         check_policy(payload["policy"])
     if kind in ("program.create", "program.update"):
         check_terms(payload["terms"])
     if kind == "earn.contest" and payload["claim"]["is"] == "WrongPoints":
-        codes = [item["code"] for item in payload["claim"]["codes"]]
-        if any(left >= right for left, right in pairwise(codes)):
-            raise Fault("receipt.shape", "codes do not ascend")
+        check_codes(payload["claim"]["codes"])
+    if kind == "earn":
+        for entry in payload["entries"]:
+            check_codes(entry["codes"] if entry["is"] == "OpenEntry" else [])
     if kind == "earn.answer_contest" and payload["entry"]["is"] == "SealedAnswer":
         for name in ("before", "after"):
             if payload["entry"][name]["points"] and not payload["entry"][name]["salt"]:
@@ -175,7 +199,7 @@ def contested_receipt(body: dict) -> bytes:
     shown = PAYLOADS["earn.contest"].write(body["payload"])
     opened = {1: shown[0], 2: shown[1], 3: body["author"], 4: shown[2], 5: shown[3], 6: shown[4], 11: shown[5]}
     if body["payload"]["claim"]["is"] == "WrongPoints":
-        opened |= dict(zip((7, 8, 9), shown[6][1:], strict=True))
+        opened |= dict(zip((7, 8, 9, 12, 13), shown[6][1:], strict=True))
     return opened_hash(opened, body["payload"]["blinding"])
 
 
@@ -193,7 +217,7 @@ def weight(data: bytes) -> int:
     body = transaction["body"]
     records, slots, due = COSTS[body["kind"]]
     if body["kind"] == "earn":
-        records += len(body["payload"]["entries"])
+        records += 2 * len(body["payload"]["entries"])
     signatures = sum(len(witness["signatures"]) for witness in transaction["witnesses"])
     signatures += body["kind"] == "earn.contest"
     return len(data) + 200 * signatures + 60 * (records + 1) + 300 * slots + 150 * due

@@ -37,19 +37,32 @@ SHAPES = {
     "lot": "[version: int 1..2^31-1, activation_day: int 0..2^31-1, expiry_day: int 0..2^31-1, points: int 1..M]",
     # LOY-2
     "rule": """one of: 0 RatePerAmount[points: int 1..2^31-1, per_cents: int 1..2^31-1],
-                       1 MinimumBasket[cents: int 1..2^31-1], 2 ReceiptCap[points: int 1..M]""",
+                       1 MinimumBasket[cents: int 1..2^31-1], 2 ReceiptCap[points: int 1..M],
+                       3 RatePerCode[code: text 1..32, points: int 1..2^31-1, per_cents: int 1..2^31-1],
+                       4 PerVisit[points: int 1..2^31-1, cents_min: int 1..2^31-1, cooldown_seconds: int 0..2^31-1],
+                       5 BonusWindow[from_day: int 0..2^31-1, until_day: int 0..2^31-1, weekdays: int 1..127,
+                                     minute_from: int 0..1439, minute_until: int 1..1440, numerator: int 1..1000000,
+                                     denominator: int 1..1000000],
+                       6 TierMultiplier[tier: int 1..8, numerator: int 1..1000000, denominator: int 1..1000000],
+                       7 PeriodCap[points: int 1..M, rejects: bool]""",
     "sponsor": "[rate: int 0..1000000, member_day_max: int 0..M, block_max: int 0..M, day_max: int 0..M]",
     "floor": "[points: int 0..2^31-1, cents: int 0..2^31-1]",
-    "terms": """[rules: list 1..16 of rule, expiry: one of: 0 NeverExpires[], 1 RollingExpiry[days: int 1..36500],
+    "terms": """[rules: list 1..16 of rule,
+                 expiry: one of: 0 NeverExpires[], 1 RollingExpiry[days: int 1..36500],
+                                 2 CalendarExpiry[month: int 1..12, day: int 1..31, years_min: int 0..10],
+                                 3 SlidingExpiry[days: int 1..36500],
                  activation_delay_days: int 0..366, return_window_days: int 0..366, period_days: int 0..92,
                  period_anchor_day: int 0..91, settle_grace_days: int 0..31, remainder_max: int 0..2^31-1,
-                 issuance_cap: int 0..M, hold_seconds: int 60..7776000, notice_days: int 0..366, sponsor, floor,
-                 refund_days: int 0..92]""",
+                 issuance_cap: int 0..M, hold_seconds: int 60..7776000, notice_days: int 0..366, sponsor,
+                 tiers: list 0..8 of [name: text 1..32, threshold: int 1..M], tier_period_days: int 0..366,
+                 tier_anchor_day: int 0..365, tier_grace_days: int 0..366, floor, refund_days: int 0..92]""",
     # LOY-11
     "entry": """one of: 0 SealedEntry[member: id, period: int 0..2^31-1, points: int 0..M, receipts: id, remainder: id?],
                         1 OpenEntry[member: id, period: int 0..2^31-1, receipt: id, terms_version: int 1..2^31-1,
                                     time: int 0..2^40, net_cents: int -2^53..2^53,
-                                    paid_with_points_cents: int 0..2^53]""",
+                                    paid_with_points_cents: int 0..2^53,
+                                    codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53], tier: int 0..8,
+                                    previous_visit: int 0..2^40]""",
     # RWD-1, RWD-2, RWD-3
     "limit": "[total: int 0..2^31-1, count: int 0..2^31-1, days: int 0..366]",
     "window": "[opens_at: int 0..2^40, closes_at: int 0..2^40]",
@@ -65,7 +78,7 @@ SHAPES = {
     "receipt": """[version: int 1..1, program: id, terms_version: int 1..2^31-1, member: id, till: bytes 32,
                    sequence: int 0..M, time: int 0..2^40, net_cents: int -2^53..2^53,
                    paid_with_points_cents: int 0..2^53, codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53],
-                   lines_root: id, points: int 0..M]""",
+                   lines_root: id, points: int 0..M, tier: int 0..8, previous_visit: int 0..2^40]""",
     # RWD-10
     "acceptance_statement": """[version: int 1..1, program: id, txid: id, hold: id, member: id, till: bytes 32,
                                 accepted_at: int 0..2^40, depth: int 1..10000]""",
@@ -115,7 +128,7 @@ NAMED = {
 BODY_SHAPE = """[version: int 0..255, chain_tag: bytes 4, kind: text 1..32, salt: bytes 8, author: id,
                  valid_from: int 0..2^32-1, valid_until: int 0..2^32-1, payment]"""
 
-# Kind -> (payload, records, slots, due, prepaid), each from the kind's own anchor. An earn adds one record for each entry.
+# Kind -> (payload, records, slots, due, prepaid), each from the kind's own anchor. An earn adds two records for each entry.
 KIND_SHAPES = {
     # ACC-3, ACC-4
     "transfer": (
@@ -145,8 +158,9 @@ KIND_SHAPES = {
         """[program: id, terms_version: int 1..2^31-1, till: bytes 32, sequence: int 0..M, time: int 0..2^40, points: int 0..M,
             claim: one of: 0 Unsettled[],
                            1 WrongPoints[net_cents: int -2^53..2^53, paid_with_points_cents: int 0..2^53,
-                                         codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53]],
-            blinding: list 12..12 of id, signature: bytes 64]""",
+                                         codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53],
+                                         tier: int 0..8, previous_visit: int 0..2^40],
+            blinding: list 14..14 of id, signature: bytes 64]""",
         5,
         4,
         4,
@@ -254,7 +268,9 @@ RECORD_SHAPES = {
         "program:id member:id",
         """[payer, deposit, prepaid, joined_at: int 0..2^40, left_at: int 0..2^40, remainder: id?, entries: int 0..M,
             sponsor_day: int 0..2^31-1, sponsor_spent: int 0..M, lots: list 0..128 of lot, contest_period: int 0..2^40,
-            contest_count: int 0..M]""",
+            contest_count: int 0..M,
+            tier_history: list 0..16 of [first_day: int 0..2^31-1, until_day: int 0..2^31-1, since: int 0..2^40, points: int 1..M],
+            period_credits: list 0..4 of [begins: int 0..2^40, points: int 1..M]]""",
     ),
     "P": (
         "Pledge",

@@ -20,6 +20,8 @@ def read_signed(data: bytes) -> dict:
     codes = [item["code"] for item in signed["receipt"]["codes"]]
     if any(left >= right for left, right in pairwise(codes)):
         raise Fault("receipt.shape", "codes do not ascend")
+    if signed["receipt"]["previous_visit"] > signed["receipt"]["time"]:
+        raise Fault("receipt.shape", "the visit before comes after")
     return signed
 
 
@@ -39,7 +41,7 @@ def field_leaf(index: int, salt_of_field: bytes, value) -> bytes:
 
 
 def field_leaves(receipt: dict, salt: bytes) -> list[bytes]:
-    """The twelve leaves of a receipt (RCP-2)."""
+    """The fourteen leaves of a receipt (RCP-2)."""
     values = RECEIPT.write(receipt)
     return [field_leaf(index, field_salt(salt, index), value) for index, value in enumerate(values)]
 
@@ -120,15 +122,67 @@ def earn_remainder(salt: bytes, remainder: int) -> bytes:
     return tagged("EARN_REMAINDER", salt + be8(remainder))
 
 
-def points_of(rules: list[dict], net_cents: int, paid_with_points_cents: int) -> int:
-    """What a purchase gives (LOY-6)."""
-    eligible = net_cents - paid_with_points_cents
-    basket = sum(rule["cents"] for rule in rules if rule["is"] == "MinimumBasket")
-    if eligible <= 0 or eligible < basket:
+def best_ratio(rules: list[dict]) -> tuple[int, int]:
+    """The greatest numerator/denominator, 1 without any (LOY-6, 7. and 8.)."""
+    best = (1, 1)
+    for rule in rules:
+        if rule["numerator"] * best[1] > best[0] * rule["denominator"]:
+            best = (rule["numerator"], rule["denominator"])
+    return best
+
+
+def holds(rule: dict, time: int, offset_minutes: int) -> bool:
+    """Whether a bonus window holds a time (LOY-6)."""
+    day = (time + 60 * offset_minutes) // 86_400
+    minute = (time - (86_400 * day - 60 * offset_minutes)) // 60
+    in_days = rule["from_day"] <= day < rule["until_day"] and rule["weekdays"] & 2 ** ((day + 3) % 7)
+    return bool(in_days) and rule["minute_from"] <= minute < rule["minute_until"]
+
+
+def points_of(rules: list[dict], bought: dict, offset_minutes: int, tier: int | None = None) -> int:
+    """What a purchase gives (LOY-6); `bought` has the fields of RCP-1 that it reads, `tier` stands for its tier."""
+
+    def named(name: str) -> list[dict]:
+        return [rule for rule in rules if rule["is"] == name]
+
+    net, time = bought["net_cents"], bought["time"]
+    eligible = net - bought["paid_with_points_cents"]
+    if eligible <= 0 or any(eligible < rule["cents"] for rule in named("MinimumBasket")):
         return 0
-    rates = [rule for rule in rules if rule["is"] == "RatePerAmount"]
-    caps = [rule["points"] for rule in rules if rule["is"] == "ReceiptCap"]
-    return min(sum(eligible * rule["points"] // rule["per_cents"] for rule in rates), *caps, INTEGER_MAX)
+    total = sum(eligible * rule["points"] // rule["per_cents"] for rule in named("RatePerAmount"))
+    for rule in named("RatePerCode"):
+        cents = sum(item["cents"] for item in bought["codes"] if item["code"] == rule["code"])
+        total += min(max(cents, 0), net) * eligible // net * rule["points"] // rule["per_cents"]
+    for rule in named("PerVisit"):
+        fresh = bought["previous_visit"] == 0 or time - bought["previous_visit"] >= rule["cooldown_seconds"]
+        total += rule["points"] if eligible >= rule["cents_min"] and fresh else 0
+    of_tier = bought["tier"] if tier is None else tier
+    windows = [rule for rule in named("BonusWindow") if holds(rule, time, offset_minutes)]
+    multipliers = [rule for rule in named("TierMultiplier") if rule["tier"] <= of_tier]
+    for ratio in (best_ratio(windows), best_ratio(multipliers)):
+        total = total * ratio[0] // ratio[1]
+    return min([total, *(rule["points"] for rule in named("ReceiptCap")), INTEGER_MAX])
+
+
+def tier_at(member: dict | None, terms: dict, offset_minutes: int, time: int) -> int:
+    """The tier that the chain knew at a time, by the thresholds of these terms (TIER-2)."""
+    day = (time + 60 * offset_minutes) // 86_400
+    history = [] if member is None else member["tier_history"]
+    known = [item["points"] for item in history if item["since"] <= time and day < item["until_day"]]
+    return len([tier for tier in terms["tiers"] if tier["threshold"] <= max(known, default=0)])
+
+
+def better_points(bought: dict, versions: list[dict], member: dict | None, offset_minutes: int) -> int:
+    """The better of the two versions, each with its better tier (LOY-6)."""
+    return max(
+        points_of(
+            terms["rules"],
+            bought,
+            offset_minutes,
+            max(bought["tier"], tier_at(member, terms, offset_minutes, bought["time"])),
+        )
+        for terms in versions
+    )
 
 
 def entry_row(entry: dict, points: int, before: bytes, code: str) -> list:

@@ -73,7 +73,11 @@ def payload_of(signed: SignedReceipt, *, wrong_points: bool = False, **changes: 
     """The contest that opens a receipt."""
     receipt = signed.receipt
     claim = (
-        WrongPoints(receipt.net_cents, receipt.paid_with_points_cents, receipt.codes) if wrong_points else Unsettled()
+        WrongPoints(
+            receipt.net_cents, receipt.paid_with_points_cents, receipt.codes, receipt.tier, receipt.previous_visit
+        )
+        if wrong_points
+        else Unsettled()
     )
     payload = EarnContest(
         program=receipt.program,

@@ -50,7 +50,7 @@ class Market:
         self._sequence += 1
         now = Timestamp(int(self.node.client.chain()["time"]))
         purchase = Purchase(self.member, self._sequence, now, cents)
-        return (till or self.till).sign_receipt(self.program, facts.version, facts.terms, purchase)
+        return (till or self.till).sign_receipt(self.program, facts, purchase)
 
     def settler(self, book: Path, seed: int = 1) -> Settler:
         """The till's settling, with remainders from a seed."""

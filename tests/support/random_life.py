@@ -23,7 +23,7 @@ from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.program_update import ProgramUpdate
-from ledger.domains.loyalty.state import SCOPES_ALL, RatePerAmount, RollingExpiry
+from ledger.domains.loyalty.state import SCOPES_ALL, RatePerAmount, RollingExpiry, SlidingExpiry
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
@@ -240,7 +240,8 @@ class RandomLife:
     def _update_program(self) -> None:
         latest = max(version for version, _ in self.shop.terms_of_program.versions)
         rules = (RatePerAmount(Points(1), self.rng.randrange(5, 20)),)
-        terms = replace(make_terms(**TERMS), rules=rules, expiry=RollingExpiry(self.rng.randrange(4, 9)))
+        kind = self.rng.choice((RollingExpiry, SlidingExpiry))
+        terms = replace(make_terms(**TERMS), rules=rules, expiry=kind(self.rng.randrange(4, 9)))
         self._offer("program.update", ProgramUpdate(self.shop.program, latest, terms), OWNER)
 
     def _change_till(self) -> None:

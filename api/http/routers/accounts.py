@@ -16,7 +16,7 @@ from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.accounts import AccountAnswer, HistoryAnswer
 from api.http.standing import show_standing
 from ledger.domains.accounts.state import NO_ACCOUNT, Account, account_key
-from ledger.types import Address
+from ledger.types import Address, Timestamp
 from node.proofs import make_account_proof
 from node.store.reader import HistoryRow, Membership, Snapshot
 
@@ -69,20 +69,21 @@ def _show_account(view: Snapshot, address: Address, text: str) -> dict[str, Any]
         "coin": account.balance,
         "policy_hash": account.policy_hash.hex() or None,
         "programs": [
-            _show_membership(found, tip.header.time, held[found.program_id]) for found in memberships[:PROGRAMS_MAX]
+            _show_membership(view, found, tip.header.time, held[found.program_id])
+            for found in memberships[:PROGRAMS_MAX]
         ],
         "programs_complete": len(memberships) <= PROGRAMS_MAX,
     }
 
 
-def _show_membership(found: Membership, now: Any, held: int) -> dict[str, Any]:
+def _show_membership(view: Snapshot, found: Membership, now: Timestamp, held: int) -> dict[str, Any]:
     program = found.program
     return {
         "program": found.program_id.hex(),
         "name": program.name,
         "unit": program.unit,
         "decimals": program.decimals,
-        **show_standing(found.member, program.day_at(now), held),
+        **show_standing(view, found.program_id, program, found.member, now, held),
     }
 
 

@@ -18,6 +18,7 @@ from api.http.schemas.programs import (
     ProgramAnswer,
     ProgramsAnswer,
     RewardsAnswer,
+    TermsAnswer,
 )
 from api.http.standing import show_standing
 from ledger.domains.loyalty.state import (
@@ -107,12 +108,30 @@ async def read_program(request: Request, program: IdText) -> Response:
         )
 
 
+@router.get("/{program}/terms", summary="All versions of a program's terms", responses=answers(TermsAnswer))
+async def list_terms(request: Request, program: IdText) -> Response:
+    """Every version that a receipt may still name, by the time from which it is in force; what is announced included."""
+    services = services_of(request)
+    program_id = ProgramId(parse_id("program", program))
+    with services.reader.snapshot() as view:
+        state = Overlay(view)
+        found = load_program(state, program_id)
+        return json_response(
+            {
+                "offset_minutes": found.offset_minutes,
+                "time": view.tip().header.time,
+                "items": [_show_terms(services, state, program_id, found, version) for version, _ in found.versions],
+            }
+        )
+
+
 def _show_terms(
     services: Services, state: Overlay, program_id: ProgramId, program: Program, version: int
 ) -> dict[str, Any]:
     since = dict(program.versions)[version]
     terms = load_terms(state, program_id, version)
-    return {"version": version, "effective_from": since, **services.renderer.plain(terms)}
+    tiers = [{"name": name, "threshold": threshold} for name, threshold in terms.tiers]
+    return {"version": version, "effective_from": since, **services.renderer.plain(terms), "tiers": tiers}
 
 
 def _show_books(books: Books) -> dict[str, Any]:
@@ -177,20 +196,22 @@ async def list_members(request: Request, program: IdText, cursor: Cursor = None,
     program_id = ProgramId(parse_id("program", program))
     page = Page("program.members", (program_id,), cursor, limit, width=2)
     with services.reader.snapshot() as view:
-        state = Overlay(view)
-        today = load_program(state, program_id).day_at(view.tip().header.time)
+        found, now = load_program(Overlay(view), program_id), view.tip().header.time
         rows = view.listed(program_id, "member", page.place, page.rows_wanted)
         return json_response(
-            page.answer(rows, _position, lambda row: _show_member(services, view, program_id, Address(row.id), today))
+            page.answer(
+                rows, _position, lambda row: _show_member(services, view, program_id, found, Address(row.id), now)
+            )
         )
 
 
 def _show_member(
-    services: Services, view: Snapshot, program_id: ProgramId, address: Address, today: Day
+    services: Services, view: Snapshot, program_id: ProgramId, program: Program, address: Address, now: Timestamp
 ) -> dict[str, Any]:
     member = load_member(Overlay(view), program_id, address)
     held = sum(hold.points for _, hold in view.open_holds(address) if hold.program == program_id)
-    return {"address": services.renderer.address(address), **show_standing(member, today, held)}
+    shown = show_standing(view, program_id, program, member, now, held)
+    return {"address": services.renderer.address(address), **shown}
 
 
 @router.get("/{program}/issuers", summary="Who may act for a program", responses=answers(IssuersAnswer))

@@ -118,14 +118,28 @@ class ExpiringPoints(ShownDay):
     EXAMPLE: ClassVar[Example] = {"day": 21_123, "date": "2027-11-01", "points": 415}
 
 
+class ShownTier(Answer):
+    """A tier, by its number in the terms in force, and the day before which the member has it at least."""
+
+    number: int
+    name: str
+    until: ShownDay
+
+    EXAMPLE: ClassVar[Example] = {
+        "number": 1,
+        "name": "silver",
+        "until": {"day": 21_123, "date": "2027-11-01"},
+    }
+
+
 class Standing(Answer):
-    """A member's points in one program, at the chain's time. Tiers come with a later rule set."""
+    """A member's points in one program, at the chain's time. `tier` null: it has none."""
 
     pending: int
     available: int
     held: int
     next_expiry: ExpiringPoints | None
-    tier: str | None
+    tier: ShownTier | None
     joined_at: int
     left_at: int | None
     entries: int
@@ -136,7 +150,7 @@ class Standing(Answer):
         "available": 415,
         "held": 100,
         "next_expiry": ExpiringPoints.EXAMPLE,
-        "tier": None,
+        "tier": ShownTier.EXAMPLE,
         "joined_at": EXAMPLE_TIME,
         "left_at": None,
         "entries": 1,

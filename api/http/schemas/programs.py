@@ -47,6 +47,15 @@ class ProgramsAnswer(PageAnswer):
     EXAMPLE: ClassVar[Example] = {"items": [ProgramItem.EXAMPLE], "next_cursor": None}
 
 
+class TierItem(Answer):
+    """A tier: who earned `threshold` points in a tier period has it."""
+
+    name: str
+    threshold: int
+
+    EXAMPLE: ClassVar[Example] = {"name": "silver", "threshold": 5_000}
+
+
 class ShownTerms(Answer):
     """One version of what a program promises. Rules and expiry say in `type` what they are."""
 
@@ -64,6 +73,10 @@ class ShownTerms(Answer):
     hold_seconds: int
     notice_days: int
     sponsor: dict[str, int]
+    tiers: list[TierItem]
+    tier_period_days: int
+    tier_anchor_day: int
+    tier_grace_days: int
     floor: dict[str, int] = Field(description="`points` points buy a value of at least `cents` cents; both 0: none.")
     refund_days: int = Field(description="How long a fulfilled redemption can be refunded; 0: not at all.")
 
@@ -82,9 +95,23 @@ class ShownTerms(Answer):
         "hold_seconds": 86_400,
         "notice_days": 30,
         "sponsor": {"rate": 1, "member_day_max": 20_000, "block_max": 8_000_000, "day_max": 900_000_000},
+        "tiers": [TierItem.EXAMPLE],
+        "tier_period_days": 365,
+        "tier_anchor_day": 0,
+        "tier_grace_days": 30,
         "floor": {"points": 100, "cents": 100},
         "refund_days": 14,
     }
+
+
+class TermsAnswer(Answer):
+    """All versions of a program's terms that a receipt may still name, and the chain's time."""
+
+    offset_minutes: int
+    time: int
+    items: list[ShownTerms]
+
+    EXAMPLE: ClassVar[Example] = {"offset_minutes": -300, "time": EXAMPLE_TIME, "items": [ShownTerms.EXAMPLE]}
 
 
 class BooksItem(Answer):

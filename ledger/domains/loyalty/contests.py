@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from ledger.coin import contest_fee, exit_fee, give_to, lock_deposit, spend_prepaid, take_from
-from ledger.domains.loyalty.events import ContestDecided
-from ledger.domains.loyalty.periods import Period, period_at
+from ledger.domains.loyalty.events import ContestDecided, TierReached
+from ledger.domains.loyalty.periods import Period, expiry_day, period_at
 from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.sliding import extend_lots
 from ledger.domains.loyalty.state import (
-    NEVER,
     OPEN,
     SETTLED_IN_TIME,
     UNSETTLED,
@@ -15,7 +15,6 @@ from ledger.domains.loyalty.state import (
     Grant,
     Member,
     Program,
-    RollingExpiry,
     Terms,
     books_key,
     contest_key,
@@ -26,6 +25,7 @@ from ledger.domains.loyalty.state import (
     load_terms,
     member_key,
 )
+from ledger.domains.loyalty.tiers import Earned, count_towards_tiers
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
 from ledger.hashing import CONTEST
@@ -166,27 +166,40 @@ def decide(
         contests_open=books.contests_open - 1,
     )
     view.put(books_key(contest.program), freed)
-    available_on, expires_on = _credit(view, contest, program, credited, context) if credited else (Day(0), Day(0))
+    available_on, expires_on, reached = Day(0), Day(0), None
+    if credited:
+        available_on, expires_on, reached = _credit(view, contest, program, credited, context)
     repaid = Amount(0) if outcome == SETTLED_IN_TIME else _repay(view, contest)
     view.put(contest_key(contest_id), replace(contest, outcome=outcome, credited=credited))
     view.emit(
         ContestDecided(contest.program, contest.member, contest_id, outcome, credited, repaid, available_on, expires_on)
     )
+    if reached is not None:
+        view.emit(reached)
 
 
-def _credit(view: RuleView, contest: Contest, program: Program, points: Points, context: Context) -> tuple[Day, Day]:
-    """Give the member a lot outside of all caps; returns its activation and expiry day."""
+def _credit(
+    view: RuleView, contest: Contest, program: Program, points: Points, context: Context
+) -> tuple[Day, Day, TierReached | None]:
+    """Give the member a lot outside of all caps; returns its activation and expiry day, and the tier that it brought."""
     version = program.version_at(contest.time)
     terms = load_terms(view, contest.program, version)
     today = program.day_at(context.time)
-    activation_day, expiry_day = lot_days(terms, period_at(program, terms, contest.time), today)
+    period = period_at(program, terms, contest.time)
+    activation_day, expiry_day = lot_days(terms, period, today)
     book = PointsBook.open(view, contest.program, program, context)
     member = load_member(view, contest.program, contest.member)
-    lots = book.add_lot(member.lots, (version, activation_day, expiry_day, points))
+    lots = extend_lots(book, member.lots, {})
+    lots = book.add_lot(lots, (version, activation_day, expiry_day, points))
     book.move("issued", points)
     book.save()
-    view.put(member_key(contest.program, contest.member), replace(member, lots=lots))
-    return activation_day, expiry_day
+    history, reached = member.tier_history, None
+    if terms.tiers:
+        base = Day(max(today, period.end_day))
+        earned = Earned(contest.program, contest.member, terms, base, points)
+        history, reached = count_towards_tiers(history, earned, program, context.time)
+    view.put(member_key(contest.program, contest.member), replace(member, lots=lots, tier_history=history))
+    return activation_day, expiry_day, reached
 
 
 def lot_days(terms: Terms, period: Period, today: Day) -> tuple[Day, Day]:
@@ -195,9 +208,8 @@ def lot_days(terms: Terms, period: Period, today: Day) -> tuple[Day, Day]:
     So the fan waits no longer than if it had been settled, and has the points for as long.
     """
     activation = Day(max(today, period.end_day + terms.activation_delay_days))
-    if not isinstance(terms.expiry, RollingExpiry):
-        return activation, NEVER
-    return activation, Day(max(today, period.end_day) + terms.expiry.days)
+    base = Day(max(today, period.end_day))
+    return activation, expiry_day(terms.expiry, base=base, activation_day=activation)
 
 
 def end_contest(view: RuleView, subject: bytes, number: int, context: Context) -> None:

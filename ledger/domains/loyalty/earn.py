@@ -11,11 +11,14 @@ from ledger.codec import pack
 from ledger.coin import give_to, lock_deposit
 from ledger.domains.consent.state import PUBLISH, has_consent
 from ledger.domains.loyalty.earning import better_points, versions_named_at
-from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned
-from ledger.domains.loyalty.periods import settle_by
+from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned, TierReached
+from ledger.domains.loyalty.period_caps import cap_points, count_credited
+from ledger.domains.loyalty.periods import expiry_day, settle_by
 from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.purchases import Purchase
+from ledger.domains.loyalty.receipts import MONEY, check_codes
+from ledger.domains.loyalty.sliding import extend_lots
 from ledger.domains.loyalty.state import (
-    NEVER,
     POINTS,
     SCOPE_SETTLE,
     TIME,
@@ -24,7 +27,6 @@ from ledger.domains.loyalty.state import (
     Grant,
     Member,
     Program,
-    RollingExpiry,
     Terms,
     batch_key,
     grant_key,
@@ -35,13 +37,14 @@ from ledger.domains.loyalty.state import (
     program_key,
     require_grant,
 )
+from ledger.domains.loyalty.tiers import Earned, count_towards_tiers
 from ledger.due import schedule
 from ledger.errors import Code
 from ledger.hashing import object_id
 from ledger.kinds import APPLIED, Call, Context, Cost, DueKind, Kind
 from ledger.merkle import leaf_hash, root
-from ledger.params import CONTEST_KEEP_SECONDS, EARN_ENTRIES_MAX
-from ledger.schema import Integer, ListOf, OneOf, OptionalIdentifier, Struct, identifier
+from ledger.params import CONTEST_KEEP_SECONDS, EARN_ENTRIES_MAX, TIERS_MAX
+from ledger.schema import Integer, ListOf, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
 from ledger.state import RuleView
 from ledger.types import (
     INTEGER_MAX,
@@ -77,6 +80,19 @@ ENTRY_NO_VERSION = Code(
 ENTRY_WRONG_TIME = Code(
     "earn.wrong_period", "the purchase's time lies outside the entry's period", "Put it into its own period."
 )
+ENTRY_PERIOD_CAP = Code(
+    "earn.period_cap",
+    "the member's cap of this period would be passed",
+    "Settle what is left of it, or raise the cap; what stays unsettled can be contested.",
+)
+ENTRY_REDUCED = Code(
+    "earn.period_cap_reduced",
+    "the entry was credited with what the member's cap of this period left",
+    "Nothing: the terms say so. The entry's remainder and receipts count as settled.",
+)
+
+CREDITED = frozenset({APPLIED, ENTRY_REDUCED.name})
+"""Result codes of entries that were credited; all others name why an entry was skipped."""
 
 DROP_BATCH_DUE = "earn.drop"
 
@@ -105,6 +121,15 @@ class OpenEntry:
     time: Annotated[Timestamp, TIME]
     net_cents: Annotated[int, Integer(-(2**53), 2**53)]
     paid_with_points_cents: Annotated[int, Integer(0, 2**53)]
+    codes: Annotated[tuple[tuple[str, int], ...], ListOf(Row(Text(1, 32), MONEY), 0, 64)] = ()
+    tier: Annotated[int, Integer(0, TIERS_MAX)] = 0
+    previous_visit: Annotated[int, TIME] = 0
+
+    def purchase(self) -> Purchase:
+        """What the rules read of it."""
+        return Purchase(
+            self.time, self.net_cents, self.paid_with_points_cents, self.codes, self.tier, self.previous_visit
+        )
 
 
 Entry = SealedEntry | OpenEntry
@@ -119,9 +144,11 @@ class Earn:
 
 
 class PeriodDates(NamedTuple):
-    """What an entry of one period becomes: its terms' version, the lot's days, and when contesting it ends."""
+    """What an entry of one period becomes: its terms, the lot's days, and when contesting it ends. Days count from `base`."""
 
     version: int
+    terms: Terms
+    base: Day
     begins: Timestamp
     ends: Timestamp
     activation_day: Day
@@ -138,18 +165,20 @@ def period_dates(view: RuleView, program_id: ProgramId, program: Program, period
     version = program.version_at(Timestamp(min(ends - 1, now)))
     terms = load_terms(view, program_id, version)
     today = program.day_at(now)
-    base = today if in_force.period_days == 0 else max(today, first_day + length)
-    expiry = Day(base + terms.expiry.days) if isinstance(terms.expiry, RollingExpiry) else NEVER
+    base = today if in_force.period_days == 0 else Day(max(today, first_day + length))
+    activation_day = Day(base + terms.activation_delay_days)
     # An entry of a period to come is skipped, so nothing of it can be contested: its end, however far, keeps nothing.
     kept = (ends if begins <= now < ends else now) + terms.settle_grace_days * 86_400
     for other in program.versions_between(begins, Timestamp(min(ends - 1, now))):
         kept = max(kept, settle_by(program, load_terms(view, program_id, other), Timestamp(min(ends - 1, now))))
     return PeriodDates(
         version=version,
+        terms=terms,
+        base=base,
         begins=begins,
         ends=ends,
-        activation_day=Day(base + terms.activation_delay_days),
-        expiry_day=expiry,
+        activation_day=activation_day,
+        expiry_day=expiry_day(terms.expiry, base=base, activation_day=activation_day),
         keep_until=Timestamp(kept + CONTEST_KEEP_SECONDS),
     )
 
@@ -167,6 +196,7 @@ class Settlement:
     cap_left: int
     day_left: int
     dates: dict[int, PeriodDates]
+    sliding_days: dict[int, int]
     settled: int = 0
 
     def dates_of(self, period: int) -> PeriodDates:
@@ -182,7 +212,7 @@ class Settlement:
         key = member_key(self.program_id, entry.member)
         member: Member | None = self.view.get(key)
         dates = self.dates_of(entry.period)
-        fault, points = self._check(entry, member, dates)
+        fault, given, credited = self._check(entry, member, dates)
         if isinstance(entry, SealedEntry):
             commitment, remainder = entry.receipts, entry.remainder
         else:
@@ -191,36 +221,40 @@ class Settlement:
         before = b"" if member is None else member.remainder
         if fault is None:
             assert member is not None, "an entry without a member is a fault"
-            self._credit(key, member, entry, index, points, commitment, remainder, dates)
-            code = APPLIED
+            kept_back = Points(given - credited)
+            self._credit(key, member, entry, index, credited, kept_back, commitment, remainder, dates)
+            code = ENTRY_REDUCED.name if kept_back else APPLIED
         else:
             code = fault.name
             self.view.emit(EntrySkipped(self.program_id, entry.member, index, entry.period, code))
-        leaf = pack((entry.tag, entry.member, entry.period, points, commitment, remainder, before, code))
+        leaf = pack((entry.tag, entry.member, entry.period, given, commitment, remainder, before, code))
         return code, leaf_hash(leaf)
 
-    def _check(self, entry: Entry, member: Member | None, dates: PeriodDates) -> tuple[Code | None, Points]:
-        """The first fault of an entry in the order of the spec, and the points that it gives."""
+    def _check(self, entry: Entry, member: Member | None, dates: PeriodDates) -> tuple[Code | None, Points, Points]:
+        """The first fault of an entry in the order of the spec, the points that it gives, and what of them is credited."""
         points = entry.points if isinstance(entry, SealedEntry) else Points(0)
         if member is None:
-            return ENTRY_NO_MEMBER, points
+            return ENTRY_NO_MEMBER, points, points
         if dates.begins > self.context.time:
-            return ENTRY_FUTURE, points
+            return ENTRY_FUTURE, points, points
         if dates.ends <= member.joined_at:
-            return ENTRY_EARLY, points
+            return ENTRY_EARLY, points, points
         if member.left_at and dates.begins > member.left_at:
-            return ENTRY_LEFT, points
+            return ENTRY_LEFT, points, points
         if isinstance(entry, OpenEntry):
-            fault, points = self._check_open(entry, dates)
+            fault, points = self._check_open(entry, member, dates)
             if fault is not None:
-                return fault, points
-        if points > self.cap_left:
-            return ENTRY_ISSUANCE_CAP, points
-        if points > self.day_left:
-            return ENTRY_DAILY_CAP, points
-        return None, points
+                return fault, points, points
+        capped = cap_points(member.period_credits, dates.terms, dates.begins, points)
+        if capped.is_rejected:
+            return ENTRY_PERIOD_CAP, points, points
+        if capped.points > self.cap_left:
+            return ENTRY_ISSUANCE_CAP, points, points
+        if capped.points > self.day_left:
+            return ENTRY_DAILY_CAP, points, points
+        return None, points, capped.points
 
-    def _check_open(self, entry: OpenEntry, dates: PeriodDates) -> tuple[Code | None, Points]:
+    def _check_open(self, entry: OpenEntry, member: Member, dates: PeriodDates) -> tuple[Code | None, Points]:
         none = Points(0)
         if not has_consent(self.view, entry.member, self.program_id, PUBLISH, self.context.time):
             return ENTRY_NO_CONSENT, none
@@ -232,10 +266,9 @@ class Settlement:
             self.view,
             self.program_id,
             self.program,
+            member,
             terms_version=entry.terms_version,
-            time=entry.time,
-            net_cents=entry.net_cents,
-            paid_with_points_cents=entry.paid_with_points_cents,
+            purchase=entry.purchase(),
         )
         return None, points
 
@@ -246,11 +279,14 @@ class Settlement:
         entry: Entry,
         index: int,
         points: Points,
+        kept_back: Points,
         commitment: Hash,
         remainder: Hash,
         dates: PeriodDates,
     ) -> None:
-        lots = member.lots
+        lots = extend_lots(self.book, member.lots, self.sliding_days)
+        history, credits = member.tier_history, member.period_credits
+        reached: TierReached | None = None
         if points:
             lot = (dates.version, dates.activation_day, dates.expiry_day, points)
             lots = self.book.add_lot(lots, lot)
@@ -258,6 +294,10 @@ class Settlement:
             self.cap_left -= points
             self.day_left -= points
             self.settled += points
+            credits = count_credited(credits, dates.terms, dates.begins, points)
+            if dates.terms.tiers:
+                earned = Earned(self.program_id, entry.member, dates.terms, dates.base, points)
+                history, reached = count_towards_tiers(history, earned, self.program, self.context.time)
         self.view.put(
             key,
             Member(
@@ -273,6 +313,8 @@ class Settlement:
                 lots,
                 member.contest_period,
                 member.contest_count,
+                history,
+                credits,
             ),
         )
         self.view.emit(
@@ -285,8 +327,11 @@ class Settlement:
                 commitment,
                 dates.activation_day,
                 dates.expiry_day,
+                kept_back,
             )
         )
+        if reached is not None:
+            self.view.emit(reached)
 
 
 def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[str, ...]:
@@ -294,7 +339,8 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
     `coin.pool_insufficient`.
 
     An entry is skipped with the first of: `earn.no_member`, `earn.future_period`, `earn.before_joining`, `earn.member_left`, for
-    open ones `earn.no_consent`, `earn.wrong_period`, `earn.wrong_version`; then `earn.issuance_cap`, `earn.daily_cap`.
+    open ones `earn.no_consent`, `earn.wrong_period`, `earn.wrong_version`; then `earn.period_cap`, `earn.issuance_cap`,
+    `earn.daily_cap`. One that a cap of the period reduced is credited with `earn.period_cap_reduced`.
     """
     program = load_program(view, payload.program)
     require_grant(view, payload.program, call.author, SCOPE_SETTLE)
@@ -313,6 +359,7 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
         cap_left=_left_of_cap(terms, book.books),
         day_left=max(grant.daily_cap - used_today, 0),
         dates={},
+        sliding_days={},
     )
     results = [settlement.settle(entry, index) for index, entry in enumerate(payload.entries)]
     book.save()
@@ -350,7 +397,7 @@ def _keep_batch(
     )
     view.put(batch_key(batch_id), batch)
     schedule(view, kind=DROP_BATCH_DUE, subject=batch_id, number=0, due=keep_until)
-    skipped = sum(1 for code in codes if code != APPLIED)
+    skipped = sum(1 for code in codes if code not in CREDITED)
     view.emit(BatchSettled(payload.program, call.author, batch_id, len(leaves), skipped, Points(settlement.settled)))
 
 
@@ -368,9 +415,16 @@ def drop_batch(view: RuleView, subject: bytes, number: int, context: Context) ->
     give_to(view, batch.payer, batch.deposit, "locked")
 
 
+def check(payload: Earn) -> None:
+    """Codes of an open entry that do not ascend are malformed, as in a receipt."""
+    for entry in payload.entries:
+        if isinstance(entry, OpenEntry):
+            check_codes(entry.codes)
+
+
 def cost(payload: Earn) -> Cost:
-    """A member an entry; program books, grant, payer; the batch, its due item, and days."""
-    return Cost(records=len(payload.entries) + 4, slots=10, due=5)
+    """An entry: its member, and days between which its lots move; program books, grant, payer; the batch, its due item, days."""
+    return Cost(records=2 * len(payload.entries) + 4, slots=10, due=5)
 
 
 def reads(author: Address, payload: Earn) -> tuple[RecordKey, ...]:
@@ -382,4 +436,6 @@ def reads(author: Address, payload: Earn) -> tuple[RecordKey, ...]:
 
 DROP_BATCH = DueKind(name=DROP_BATCH_DUE, anchor="LOY-12", weight=200, apply=drop_batch)
 
-EARN: Kind[Earn] = Kind(name="earn", anchor="LOY-11", payload=Struct(Earn), apply=apply, cost=cost, reads=reads)
+EARN: Kind[Earn] = Kind(
+    name="earn", anchor="LOY-11", payload=Struct(Earn), apply=apply, cost=cost, reads=reads, check=check
+)

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 
 from ledger.codec import pack
 from ledger.domains.loyalty.contests import decide, is_over
+from ledger.domains.loyalty.earn import CREDITED
 from ledger.domains.loyalty.receipts import SumNode, climb, seal_remainder, seal_sum, sum_leaf
 from ledger.domains.loyalty.state import (
     OPEN,
@@ -149,7 +150,6 @@ def apply(view: RuleView, call: Call, payload: EarnAnswerContest, context: Conte
             contest.receipt,
             entry.remainder,
             entry.remainder,
-            APPLIED,
         )
         _check_in_batch(payload, batch, row)
         given = entry.points
@@ -173,7 +173,7 @@ def _check_sealed(
     if node is None:
         raise RuleViolation(NOT_IN_ENTRY)
     sealed, before, after = seal_sum(entry.salt, node), entry.before.commitment(), entry.after.commitment()
-    row = (0, contest.member, entry.period, entry.points, sealed, after, before, APPLIED)
+    row = (0, contest.member, entry.period, entry.points, sealed, after, before)
     _check_in_batch(payload, batch, row)
     maximum = _remainder_max(view, contest, batch)
     if entry.after.points > maximum:
@@ -184,9 +184,10 @@ def _check_sealed(
     return entry.receipt_points
 
 
-def _check_in_batch(payload: EarnAnswerContest, batch: Batch, row: tuple[int | bytes | str, ...]) -> None:
-    """The row ends with the code of a credited entry: one that was skipped rebuts nothing."""
-    if not verify_inclusion(batch.entries_root, leaf_hash(pack(row)), payload.index, batch.count, payload.path):
+def _check_in_batch(payload: EarnAnswerContest, batch: Batch, row: tuple[int | bytes, ...]) -> None:
+    """With the code of a credited entry the row is a leaf of the batch: one that was skipped rebuts nothing."""
+    leaves = [leaf_hash(pack((*row, code))) for code in sorted(CREDITED)]
+    if not any(verify_inclusion(batch.entries_root, leaf, payload.index, batch.count, payload.path) for leaf in leaves):
         raise RuleViolation(NOT_IN_BATCH)
 
 

@@ -5,7 +5,6 @@ points also the sums and codes that the rule reads. Never the lines.
 """
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 from ledger.domains.loyalty.contests import (
@@ -18,7 +17,8 @@ from ledger.domains.loyalty.contests import (
 from ledger.domains.loyalty.earning import better_points, versions_named_at
 from ledger.domains.loyalty.events import ContestOpened
 from ledger.domains.loyalty.periods import period_at, settle_by
-from ledger.domains.loyalty.receipts import BAD_RECEIPT, MONEY, opened_receipt_hash, receipt_signing_hash
+from ledger.domains.loyalty.purchases import Purchase
+from ledger.domains.loyalty.receipts import MONEY, check_codes, opened_receipt_hash, receipt_signing_hash
 from ledger.domains.loyalty.state import (
     OPEN,
     POINTS,
@@ -39,7 +39,7 @@ from ledger.domains.loyalty.state import (
     program_key,
 )
 from ledger.due import schedule
-from ledger.errors import Code, Malformed, RuleViolation
+from ledger.errors import Code, RuleViolation
 from ledger.kinds import APPLIED, Attestation, Call, Context, Cost, Kind
 from ledger.params import (
     CONTEST_ANSWER_BLOCKS_MIN,
@@ -47,6 +47,7 @@ from ledger.params import (
     CONTEST_KEEP_SECONDS,
     CONTEST_SECONDS,
     CONTEST_WEIGHT,
+    TIERS_MAX,
 )
 from ledger.policy import address_of_key
 from ledger.schema import Integer, ListOf, Octets, OneOf, Row, Struct, Text, identifier
@@ -106,13 +107,13 @@ RESERVE_EMPTY = Code(
     "Try again when other contests were answered; the books show this to everybody.",
 )
 
-RECEIPT_FIELDS = 12
+RECEIPT_FIELDS = 14
 CLAIM_UNSETTLED = 0
 CLAIM_WRONG_POINTS = 1
 OPENED_UNSETTLED = (1, 2, 3, 4, 5, 6, 11)
 """Fields of RCP-1 that every contest opens: program, terms version, member, till, sequence, time, points."""
-OPENED_WRONG_POINTS = (*OPENED_UNSETTLED[:-1], 7, 8, 9, 11)
-"""And the rule's inputs: net, part paid with points, codes."""
+OPENED_WRONG_POINTS = (*OPENED_UNSETTLED[:-1], 7, 8, 9, 11, 12, 13)
+"""And the rule's inputs: net, part paid with points, codes, tier, previous visit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,8 @@ class WrongPoints:
     net_cents: Annotated[int, MONEY]
     paid_with_points_cents: Annotated[int, Integer(0, 2**53)]
     codes: Annotated[tuple[tuple[str, int], ...], ListOf(Row(Text(1, 32), MONEY), 0, 64)]
+    tier: Annotated[int, Integer(0, TIERS_MAX)] = 0
+    previous_visit: Annotated[int, TIME] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +165,14 @@ class EarnContest:
         }
         if isinstance(self.claim, WrongPoints):
             opened |= {7: self.claim.net_cents, 8: self.claim.paid_with_points_cents, 9: self.claim.codes}
+            opened |= {12: self.claim.tier, 13: self.claim.previous_visit}
         return opened_receipt_hash(opened, self.blinding)
 
 
 def check(payload: EarnContest) -> None:
     """Codes that do not ascend are malformed, as in a receipt."""
-    codes = [code for code, _ in payload.claim.codes] if isinstance(payload.claim, WrongPoints) else []
-    if any(a >= b for a, b in pairwise(codes)):
-        raise Malformed(BAD_RECEIPT, reason="codes are not strictly ascending")
+    if isinstance(payload.claim, WrongPoints):
+        check_codes(payload.claim.codes)
 
 
 def attestations(author: Address, payload: EarnContest, chain_id: ChainId) -> tuple[Attestation, ...]:
@@ -194,7 +197,7 @@ def apply(view: RuleView, call: Call, payload: EarnContest, context: Context) ->
     if payload.terms_version not in versions_named_at(program, payload.time):
         raise RuleViolation(WRONG_VERSION, version=payload.terms_version)
     _check_membership(view, payload, program, member)
-    owed = _points_owed(view, payload, program)
+    owed = _points_owed(view, payload, program, member)
     _claim(view, payload, program, owed, cap, context)
     deposit, repaid = pay_for_contest(view, call, payload.program, member, context)
     contest = Contest(
@@ -266,18 +269,16 @@ def _check_membership(view: RuleView, payload: EarnContest, program: Program, me
         raise RuleViolation(AFTER_LEAVING)
 
 
-def _points_owed(view: RuleView, payload: EarnContest, program: Program) -> Points:
+def _points_owed(view: RuleView, payload: EarnContest, program: Program, member: Member) -> Points:
     """What the receipt is worth: its points, or, if they are said to be wrong, what the rule gives."""
     owed = payload.points
     if isinstance(payload.claim, WrongPoints):
+        claim = payload.claim
+        purchase = Purchase(
+            payload.time, claim.net_cents, claim.paid_with_points_cents, claim.codes, claim.tier, claim.previous_visit
+        )
         owed = better_points(
-            view,
-            payload.program,
-            program,
-            terms_version=payload.terms_version,
-            time=payload.time,
-            net_cents=payload.claim.net_cents,
-            paid_with_points_cents=payload.claim.paid_with_points_cents,
+            view, payload.program, program, member, terms_version=payload.terms_version, purchase=purchase
         )
         if owed <= payload.points:
             raise RuleViolation(NOTHING_OWED, points=owed)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from ledger.domains.loyalty.state import COIN, DAY, OUTCOME, POINTS, TIME
+from ledger.domains.loyalty.state import COIN, DAY, NO_POINTS, OUTCOME, POINTS, TIME
 from ledger.events import Event, declare_event
+from ledger.params import TIERS_MAX
 from ledger.schema import Integer, OptionalIdentifier, Text, identifier
 from ledger.types import INTEGER_MAX, Address, Amount, ContestId, Day, Hash, Points, ProgramId, Timestamp
 
@@ -95,7 +96,10 @@ class MemberLeft(Event):
 @declare_event
 @dataclass(frozen=True, slots=True)
 class PointsEarned(Event):
-    """One entry of a batch was settled. `index` is its place in the batch; `commitment` is R, or the open receipt's hash."""
+    """One entry of a batch was settled. `index` is its place in the batch; `commitment` is R, or the open receipt's hash.
+
+    `points` are those credited; `kept_back` are what the cap of the member's period took off the entry (spec TIER-3).
+    """
 
     name: ClassVar[str] = "points.earned"
     program: Annotated[ProgramId, identifier()]
@@ -106,9 +110,25 @@ class PointsEarned(Event):
     commitment: Annotated[Hash, identifier()]
     available_on: Annotated[Day, DAY]
     expires_on: Annotated[Day, DAY]
+    kept_back: Annotated[Points, POINTS] = NO_POINTS
 
     def subjects(self) -> tuple[bytes, ...]:
         return (self.member,)
+
+
+@declare_event
+@dataclass(frozen=True, slots=True)
+class TierReached(Event):
+    """A member reached a higher tier, by what it earned; it keeps it until before `until_day` at least (spec TIER-1)."""
+
+    name: ClassVar[str] = "tier.reached"
+    program: Annotated[ProgramId, identifier()]
+    member: Annotated[Address, identifier()]
+    tier: Annotated[int, Integer(1, TIERS_MAX)]
+    until_day: Annotated[Day, DAY]
+
+    def subjects(self) -> tuple[bytes, ...]:
+        return (self.program, self.member)
 
 
 @declare_event

@@ -1,8 +1,9 @@
-"""The periods in which a program settles, and until when it must have settled a purchase (spec LOY-15)."""
+"""The periods in which a program settles, until when it must have settled a purchase, and when a lot ends (LOY-11, LOY-15)."""
 
 from typing import NamedTuple
 
-from ledger.domains.loyalty.state import Program, Terms
+from ledger.domains.loyalty.civil_days import calendar_expiry
+from ledger.domains.loyalty.state import NEVER, CalendarExpiry, Expiry, NeverExpires, Program, Terms
 from ledger.types import Day, Timestamp
 
 
@@ -26,3 +27,12 @@ def period_at(program: Program, terms: Terms, time: Timestamp) -> Period:
 def settle_by(program: Program, terms: Terms, time: Timestamp) -> Timestamp:
     """When a purchase made at `time` must be settled: the end of its period and the grace of `terms`."""
     return Timestamp(period_at(program, terms, time).ends + terms.settle_grace_days * 86_400)
+
+
+def expiry_day(expiry: Expiry, *, base: Day, activation_day: Day) -> Day:
+    """The day from which on a lot can't be used: days count from `base`, a named date from its activation (spec LOY-11, TIER-4)."""
+    if isinstance(expiry, NeverExpires):
+        return NEVER
+    if isinstance(expiry, CalendarExpiry):
+        return calendar_expiry(activation_day, month=expiry.month, day=expiry.day, years_min=expiry.years_min)
+    return Day(base + expiry.days)

@@ -119,6 +119,11 @@ class PointsBook:
         if expiry_day != NEVER:
             self._add_to_day(Day(expiry_day), 0, -amount)
 
+    def move_expiry(self, amount: int, before: Day, after: Day) -> None:
+        """Let `amount` points expire on another day after today; what is activating stays."""
+        self._add_to_day(before, 0, -amount)
+        self._add_to_day(after, 0, amount)
+
     def add_lot(self, lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
         """Book a lot in and put it among `lots`: same days and version merge; expired ones are dropped (spec LOY-9)."""
         self.book_in(lot)
@@ -130,7 +135,7 @@ class PointsBook:
             elif other[2] > self.today:
                 kept.append(other)
         kept.append((version, activation_day, expiry_day, amount))
-        kept.sort(key=_by_expiry)
+        kept.sort(key=by_expiry)
         while len(kept) > LOTS_MAX:
             kept = self._merge_first_two(kept)
         return tuple(kept)
@@ -152,7 +157,7 @@ class PointsBook:
             elif lot[2] > self.today:
                 kept.append(lot)
         kept.extend((*which, amount) for which, amount in amounts.items())
-        kept.sort(key=_by_expiry)
+        kept.sort(key=by_expiry)
         return tuple(kept)
 
     def _merge_first_two(self, lots: list[Lot]) -> list[Lot]:
@@ -219,7 +224,8 @@ def usable_points(lots: tuple[Lot, ...], today: Day) -> Points:
     return Points(sum(lot[3] for lot in lots if lot[1] <= today < lot[2]))
 
 
-def _by_expiry(lot: Lot) -> tuple[int, int, int]:
+def by_expiry(lot: Lot) -> tuple[int, int, int]:
+    """The order of lots in a record (spec LOY-8)."""
     return (lot[2], lot[1], lot[0])
 
 

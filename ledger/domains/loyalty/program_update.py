@@ -90,7 +90,7 @@ def apply(view: RuleView, call: Call, payload: ProgramUpdate, context: Context) 
 def _effective_from(view: RuleView, payload: ProgramUpdate, program: Program, context: Context) -> Timestamp:
     """When the new terms begin. An improvement begins at once, and what was announced before it never does."""
     in_force = load_terms(view, payload.program, program.version_at(context.time))
-    if not is_worse(in_force, payload.terms):
+    if not is_worse(in_force, payload.terms, today=program.day_at(context.time)):
         return context.time
     pending = program.pending_version(context.time)
     if pending is not None:

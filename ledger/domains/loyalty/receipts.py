@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from ledger import keys
 from ledger.codec import pack, unpack
+from ledger.domains.loyalty.purchases import Purchase
 from ledger.errors import Code, Malformed
 from ledger.hashing import (
     EARN_REMAINDER,
@@ -23,6 +24,7 @@ from ledger.hashing import (
     SUM_NODE,
 )
 from ledger.merkle import leaf_hash, root
+from ledger.params import TIERS_MAX
 from ledger.schema import Integer, ListOf, Octets, Row, Struct, Text, identifier
 from ledger.types import (
     INTEGER_MAX,
@@ -49,7 +51,8 @@ BAD_RECEIPT = Code("receipt.shape", "this is no receipt: {reason}", "Ask the sho
 class Receipt:
     """What a till promises for one purchase. Amounts are in cents; `codes` are category codes, never names (spec RCP-1).
 
-    `lines_root` is the RFC 9162 root of the salted lines (`line_leaf`), or of no lines.
+    `lines_root` is the RFC 9162 root of the salted lines (`line_leaf`), or of no lines. `tier` is the number of the tier that the
+    till applied, `previous_visit` the time of the visit before this one as far as it knows; 0 for none.
     """
 
     version: Annotated[int, Integer(1, 1)]
@@ -64,6 +67,14 @@ class Receipt:
     codes: Annotated[tuple[tuple[str, int], ...], ListOf(Row(Text(1, 32), MONEY), 0, 64)]
     lines_root: Annotated[Hash, identifier()]
     points: Annotated[Points, Integer(0, INTEGER_MAX)]
+    tier: Annotated[int, Integer(0, TIERS_MAX)] = 0
+    previous_visit: Annotated[int, Integer(0, 2**40)] = 0
+
+    def purchase(self) -> Purchase:
+        """What the rules read of it."""
+        return Purchase(
+            self.time, self.net_cents, self.paid_with_points_cents, self.codes, self.tier, self.previous_visit
+        )
 
 
 RECEIPT = Struct(Receipt)
@@ -100,7 +111,7 @@ def receipt_hash(receipt: Receipt, salt: bytes) -> ReceiptHash:
 def opened_receipt_hash(opened: Mapping[int, Any], blinding: Sequence[Hash]) -> ReceiptHash:
     """The receipt hash that opened fields lead to (spec RCP-8).
 
-    `opened` holds canonical values by field number; `blinding` has 12 hashes: the salt of a field that is opened, the leaf hash
+    `opened` holds canonical values by field number; `blinding` has 14 hashes: the salt of a field that is opened, the leaf hash
     of one that is not.
     """
     return ReceiptHash(
@@ -149,10 +160,21 @@ def encode_receipt(signed: SignedReceipt) -> bytes:
 def decode_receipt(data: bytes) -> SignedReceipt:
     """Read a signed receipt. Raises `Malformed`."""
     found = SIGNED_RECEIPT.decode(unpack(data, bytes_max=RECEIPT_BYTES_MAX), "receipt")
-    codes = [code for code, _ in found.receipt.codes]
-    if any(a >= b for a, b in pairwise(codes)):
-        raise Malformed(BAD_RECEIPT, reason="codes are not strictly ascending")
+    check_receipt_shape(found.receipt)
     return found
+
+
+def check_receipt_shape(receipt: Receipt) -> None:
+    """Raise `receipt.shape` for codes that don't ascend, or a visit before this one that comes after it (spec RCP-1)."""
+    check_codes(receipt.codes)
+    if receipt.previous_visit > receipt.time:
+        raise Malformed(BAD_RECEIPT, reason="the visit before it comes after it")
+
+
+def check_codes(codes: Sequence[tuple[str, int]]) -> None:
+    """Raise `receipt.shape` unless each code stands once, in ascending order (spec RCP-1)."""
+    if any(a >= b for (a, _), (b, _) in pairwise(codes)):
+        raise Malformed(BAD_RECEIPT, reason="codes are not strictly ascending")
 
 
 # --- sums ---------------------------------------------------------------------------------------------------------------

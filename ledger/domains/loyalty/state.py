@@ -1,10 +1,35 @@
-"""Records of the loyalty domain: programs, their terms and books, issuers, members, batches of entries, and days."""
+"""Records of the loyalty domain: programs, their terms and books, issuers, members, batches of entries, and days.
+
+The rules and kinds of expiry that terms are made of stand in `rules`, and can be imported from here as well.
+"""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
+from ledger.domains.loyalty.rules import (
+    BonusWindow,
+    CalendarExpiry,
+    MinimumBasket,
+    NeverExpires,
+    PeriodCap,
+    PerVisit,
+    RatePerAmount,
+    RatePerCode,
+    ReceiptCap,
+    RollingExpiry,
+    SlidingExpiry,
+    TierMultiplier,
+)
 from ledger.errors import Code, RuleViolation
-from ledger.params import CONTEST_DAYS_MAX, GRANT_SPANS_MAX, LOTS_MAX, TERMS_VERSIONS_MAX
+from ledger.params import (
+    CONTEST_DAYS_MAX,
+    GRANT_SPANS_MAX,
+    LOTS_MAX,
+    PERIOD_CREDITS_MAX,
+    TERMS_VERSIONS_MAX,
+    TIER_HISTORY_MAX,
+    TIERS_MAX,
+)
 from ledger.schema import Integer, ListOf, Octets, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
 from ledger.state import RuleView, Table
 from ledger.types import (
@@ -54,6 +79,14 @@ Lot = tuple[int, int, int, int]
 
 LOT = Row(Integer(1, 2**31 - 1), DAY, DAY, Integer(1, INTEGER_MAX))
 
+TIER = Row(Text(1, 32), Integer(1, INTEGER_MAX))
+
+EarnedItem = tuple[int, int, int, int]
+"""(first day, until day, since, points): known since then to be earned in the tier period of that first day (spec TIER-1)."""
+
+EARNED_ITEM = Row(DAY, DAY, TIME, Integer(1, INTEGER_MAX))
+PERIOD_CREDIT = Row(TIME, Integer(1, INTEGER_MAX))
+
 Span = tuple[int, int, int, int]
 """(from, until, scopes, daily cap): one grant of an issuer, both seconds included (spec LOY-4)."""
 
@@ -67,50 +100,15 @@ SCOPE_NAMES = {SCOPE_TILL: "till", SCOPE_SETTLE: "settle", SCOPE_ENROL: "enrol",
 """How people write the scopes."""
 
 
-@dataclass(frozen=True, slots=True)
-class RatePerAmount:
-    """floor(eligible * points / per_cents) points for an eligible net in cents (spec LOY-6)."""
+EarnRule = (
+    RatePerAmount | MinimumBasket | ReceiptCap | RatePerCode | PerVisit | BonusWindow | TierMultiplier | PeriodCap
+)
+EARN_RULE = OneOf(
+    RatePerAmount, MinimumBasket, ReceiptCap, RatePerCode, PerVisit, BonusWindow, TierMultiplier, PeriodCap
+)
 
-    tag: ClassVar[int] = 0
-    points: Annotated[Points, Integer(1, 2**31 - 1)]
-    per_cents: Annotated[int, Integer(1, 2**31 - 1)]
-
-
-@dataclass(frozen=True, slots=True)
-class MinimumBasket:
-    """A receipt whose eligible net is below `cents` gives no points."""
-
-    tag: ClassVar[int] = 1
-    cents: Annotated[int, Integer(1, 2**31 - 1)]
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiptCap:
-    """A receipt gives at most `points`, whatever the other rules add up to."""
-
-    tag: ClassVar[int] = 2
-    points: Annotated[Points, Integer(1, INTEGER_MAX)]
-
-
-EarnRule = RatePerAmount | MinimumBasket | ReceiptCap
-
-
-@dataclass(frozen=True, slots=True)
-class NeverExpires:
-    """Points stay until they are spent."""
-
-    tag: ClassVar[int] = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RollingExpiry:
-    """Points expire `days` after the later of the period's end and the settling block."""
-
-    tag: ClassVar[int] = 1
-    days: Annotated[int, Integer(1, 36_500)]
-
-
-Expiry = NeverExpires | RollingExpiry
+Expiry = NeverExpires | RollingExpiry | CalendarExpiry | SlidingExpiry
+EXPIRY = OneOf(NeverExpires, RollingExpiry, CalendarExpiry, SlidingExpiry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +138,12 @@ class Terms:
 
     `period_days` 0 settles on demand: a period is a day, and dates count from the settling block's day. `remainder_max` bounds
     what may be carried from one entry to the next. `hold_seconds` is how long a redemption may stay open, `refund_days` how long
-    a fulfilled one can be refunded (0: not at all).
+    a fulfilled one can be refunded (0: not at all). `tiers` are (name, threshold in points), ascending; a tier period has
+    `tier_period_days` (spec TIER-1).
     """
 
-    rules: Annotated[tuple[EarnRule, ...], ListOf(OneOf(RatePerAmount, MinimumBasket, ReceiptCap), 1, 16)]
-    expiry: Annotated[Expiry, OneOf(NeverExpires, RollingExpiry)]
+    rules: Annotated[tuple[EarnRule, ...], ListOf(EARN_RULE, 1, 16)]
+    expiry: Annotated[Expiry, EXPIRY]
     activation_delay_days: Annotated[int, Integer(0, 366)]
     return_window_days: Annotated[int, Integer(0, 366)]
     period_days: Annotated[int, Integer(0, 92)]
@@ -155,6 +154,10 @@ class Terms:
     hold_seconds: Annotated[int, Integer(60, 90 * 86_400)]
     notice_days: Annotated[int, Integer(0, 366)]
     sponsor: Annotated[SponsorPolicy, Struct(SponsorPolicy)]
+    tiers: Annotated[tuple[tuple[str, int], ...], ListOf(TIER, 0, TIERS_MAX)] = ()
+    tier_period_days: Annotated[int, Integer(0, 366)] = 0
+    tier_anchor_day: Annotated[int, Integer(0, 365)] = 0
+    tier_grace_days: Annotated[int, Integer(0, 366)] = 0
     floor: Annotated[Floor, Struct(Floor)] = NO_FLOOR
     refund_days: Annotated[int, Integer(0, 92)] = 0
 
@@ -288,7 +291,8 @@ class Member:
 
     `remainder` is the commitment K of the last entry; empty means that nothing is carried. `left_at` 0: it has not left.
     `prepaid` holds what leaving costs, until it left, and the rest pays for contests (spec LOY-14): `contest_count` were paid for
-    in the period that begins at `contest_period`.
+    in the period that begins at `contest_period`. `tier_history` is what was earned in tier periods (spec TIER-1);
+    `period_credits` is what entries credited by the begin of their period, where a cap counts it (spec TIER-3).
     """
 
     payer: Annotated[bytes, PAYER]
@@ -303,6 +307,8 @@ class Member:
     lots: Annotated[tuple[Lot, ...], ListOf(LOT, 0, LOTS_MAX)]
     contest_period: Annotated[Timestamp, TIME]
     contest_count: Annotated[int, Integer(0, INTEGER_MAX)]
+    tier_history: Annotated[tuple[EarnedItem, ...], ListOf(EARNED_ITEM, 0, TIER_HISTORY_MAX)] = ()
+    period_credits: Annotated[tuple[tuple[int, int], ...], ListOf(PERIOD_CREDIT, 0, PERIOD_CREDITS_MAX)] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ def test_groups_of_the_issue_are_there() -> None:
         "brand revoke-issuer",
         "brand list-reward",
         "brand update-reward",
+        "brand explain-earn",
+        "brand rehearse",
         "brand invite",
         "brand enrol",
         "brand sign-receipt",

@@ -29,6 +29,7 @@ PATHS = {
     "/v1/accounts/{address}/contests",
     "/v1/programs",
     "/v1/programs/{program}",
+    "/v1/programs/{program}/terms",
     "/v1/programs/{program}/rewards",
     "/v1/programs/{program}/issuers",
     "/v1/programs/{program}/members",

@@ -16,6 +16,7 @@ from api.http.schemas.programs import (
     ProgramAnswer,
     ProgramsAnswer,
     RewardsAnswer,
+    TermsAnswer,
 )
 from api.http.schemas.service import HealthAnswer, ReadyAnswer
 from api.http.schemas.transactions import TransactionAnswer
@@ -169,6 +170,14 @@ async def test_program_with_terms_and_books(story: Story, client: httpx2.AsyncCl
     books = story.shop.books
     assert all(found["books"][name] == getattr(books, name) for name in found["books"])
     assert (books.issued, books.redeemed, books.held) == (570, 150, 100)
+
+
+async def test_every_version_of_the_terms(story: Story, client: httpx2.AsyncClient) -> None:
+    found = await read(client, f"/v1/programs/{story.shop.program.hex()}/terms", TermsAnswer)
+    assert [item["version"] for item in found["items"]] == [1]
+    assert (found["offset_minutes"], found["items"][0]["tiers"]) == (0, [])
+    program = await read(client, f"/v1/programs/{story.shop.program.hex()}", ProgramAnswer)
+    assert found["items"][0] == program["terms"]
 
 
 async def test_rewards(story: Story, client: httpx2.AsyncClient) -> None:

@@ -203,7 +203,7 @@ def test_another_members_receipt_and_an_entry_that_was_skipped(books: Books) -> 
     facts = books.market.till.read_program(books.market.program)
     now = Timestamp(int(books.market.node.client.chain()["time"]))
     purchase = Purchase(Address(b"o" * 32), 4, now, 700)
-    others = books.market.till.sign_receipt(books.market.program, facts.version, facts.terms, purchase)
+    others = books.market.till.sign_receipt(books.market.program, facts, purchase)
     entry, opening = seal_entry(member, period, [item(others)], before=books.openings[-1].after)
     nobody, skipped = seal_entry(Address(b"o" * 32), period, [item(others)])
     settle_raw(books, entry, nobody)

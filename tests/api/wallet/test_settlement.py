@@ -216,7 +216,7 @@ def test_a_fan_can_not_pay_itself(market: Market, path: Path) -> None:
     facts = market.till.read_program(market.program)
     now = Timestamp(int(market.node.client.chain()["time"]))
     forger = Brand(Wallet(master_of("fan"), market.node.client))
-    forged = forger.sign_receipt(market.program, facts.version, facts.terms, Purchase(market.member, 1, now, 9_999_999))
+    forged = forger.sign_receipt(market.program, facts, Purchase(market.member, 1, now, 9_999_999))
     with pytest.raises(WalletError, match="without the scope of a till"):
         market.settler(path).settle([forged], until=Timestamp(2**39))
     assert market.points()["entries"] == 0

@@ -11,13 +11,21 @@ from ledger.domains.loyalty.events import ProgramCreated
 from ledger.domains.loyalty.program_create import PROGRAM_CREATE, ProgramCreate
 from ledger.domains.loyalty.state import (
     EMPTY_BOOKS,
+    NEVER,
+    BonusWindow,
+    CalendarExpiry,
     MinimumBasket,
     NeverExpires,
+    PeriodCap,
+    PerVisit,
     Program,
     RatePerAmount,
+    RatePerCode,
     ReceiptCap,
     RollingExpiry,
+    SlidingExpiry,
     SponsorPolicy,
+    TierMultiplier,
     books_key,
     program_key,
     terms_key,
@@ -25,12 +33,19 @@ from ledger.domains.loyalty.state import (
 from ledger.domains.loyalty.terms import BAD_TERMS, SPONSOR_RATE, contest_reserve
 from ledger.errors import Malformed
 from ledger.params import CONTEST_WEIGHT, CONTESTS_RESERVED
-from ledger.types import Amount, Points
+from ledger.types import Amount, Day, Points
 from tests.support.memory_chain import Scenario
 from tests.support.refusal import refused
 from tests.support.shop import FAN, OWNER, POOR, SPONSOR, Shop, make_terms
 
 RATE = RatePerAmount(Points(1), 10)
+VISIT = PerVisit(Points(1), 1, 0)
+WINDOW = BonusWindow(Day(10), NEVER, 127, 0, 600, 2, 1)
+TIERS: dict[str, Any] = {
+    "tiers": (("silver", 10), ("gold", 20)),
+    "tier_period_days": 28,
+    "tier_grace_days": 28,
+}
 
 
 def program(**terms: Any) -> ProgramCreate:
@@ -59,7 +74,26 @@ def test_a_program_begins_with_its_terms_and_empty_books(shop: Shop) -> None:
         ({"rules": (MinimumBasket(1),)}, "no rule gives points"),
         ({"rules": (RATE, MinimumBasket(1), MinimumBasket(2))}, "named twice"),
         ({"rules": (RATE, ReceiptCap(Points(1)), ReceiptCap(Points(2)))}, "named twice"),
+        ({"rules": (RATE, PeriodCap(Points(1), False), PeriodCap(Points(2), True))}, "named twice"),
+        ({"rules": (VISIT, replace(VISIT, cents_min=2))}, "named twice"),
+        ({"rules": (RatePerCode("a", Points(1), 1), RatePerCode("a", Points(2), 1))}, "named twice"),
+        ({"rules": (RATE, TierMultiplier(1, 2, 1), TierMultiplier(1, 3, 1)), **TIERS}, "named twice"),
+        ({"rules": (RATE, replace(WINDOW, until_day=Day(10)))}, "never opens"),
+        ({"rules": (RATE, replace(WINDOW, minute_from=600))}, "never opens"),
+        ({"rules": (RATE, replace(WINDOW, denominator=3))}, "takes points away"),
+        ({"rules": (RATE, TierMultiplier(1, 1, 2)), **TIERS}, "takes points away"),
+        ({"rules": (RATE, TierMultiplier(3, 2, 1)), **TIERS}, "don't have"),
+        ({"rules": (RATE, TierMultiplier(1, 2, 1))}, "don't have"),
+        ({**TIERS, "tiers": (("a", 5), ("b", 5))}, "don't ascend"),
+        ({**TIERS, "tiers": (("a", 5), ("a", 6))}, "one name"),
+        ({**TIERS, "tier_period_days": 27, "tier_grace_days": 0}, "too short"),
+        ({"tier_period_days": 28}, "no tiers"),
+        ({"tier_anchor_day": 1}, "no tiers"),
+        ({"tier_grace_days": 1}, "no tiers"),
+        ({**TIERS, "tier_anchor_day": 28}, "outside the tier period"),
+        ({**TIERS, "tier_grace_days": 29}, "longer than their period"),
         ({"expiry": RollingExpiry(5), "activation_delay_days": 5}, "would expire before"),
+        ({"expiry": SlidingExpiry(5), "activation_delay_days": 5}, "would expire before"),
         ({"activation_delay_days": 6, "return_window_days": 7}, "before the return window"),
         ({"period_days": 7, "period_anchor_day": 7}, "outside the period"),
         ({"period_days": 0, "period_anchor_day": 1}, "outside the period"),
@@ -75,6 +109,13 @@ def test_terms_that_contradict_themselves_are_malformed(chain: Scenario, terms: 
     "terms",
     [
         {"rules": (RATE, RATE, MinimumBasket(1), ReceiptCap(Points(2)))},
+        {"rules": (VISIT,)},
+        {"rules": (RatePerCode("a", Points(1), 1), RatePerCode("b", Points(1), 1))},
+        {"rules": (RATE, WINDOW, WINDOW, replace(WINDOW, until_day=Day(11), minute_from=599, denominator=2))},
+        {"rules": (RATE, TierMultiplier(1, 1, 1), TierMultiplier(2, 2, 1), PeriodCap(Points(1), True)), **TIERS},
+        {**TIERS, "tier_anchor_day": 27},
+        {"expiry": SlidingExpiry(6), "activation_delay_days": 5},
+        {"expiry": CalendarExpiry(2, 31, 0), "activation_delay_days": 366},
         {"expiry": RollingExpiry(6), "activation_delay_days": 5, "return_window_days": 5},
         {"expiry": NeverExpires(), "activation_delay_days": 366},
         {"period_days": 7, "period_anchor_day": 6},

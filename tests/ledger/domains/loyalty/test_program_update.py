@@ -17,19 +17,29 @@ from ledger.domains.loyalty.program_update import (
     ProgramUpdate,
 )
 from ledger.domains.loyalty.state import (
+    NEVER,
     NO_PROGRAM,
+    BonusWindow,
+    CalendarExpiry,
+    EarnRule,
+    Expiry,
     MinimumBasket,
     NeverExpires,
+    PeriodCap,
+    PerVisit,
     RatePerAmount,
+    RatePerCode,
     ReceiptCap,
     RollingExpiry,
+    SlidingExpiry,
     SponsorPolicy,
+    TierMultiplier,
     program_key,
 )
-from ledger.domains.loyalty.terms import BAD_TERMS, SPONSOR_RATE, is_worse
+from ledger.domains.loyalty.terms import BAD_TERMS, SPONSOR_RATE, find_worse, is_worse
 from ledger.errors import Malformed
 from ledger.params import TERMS_VERSIONS_MAX
-from ledger.types import Amount, Points, ProgramId, Timestamp
+from ledger.types import Amount, Day, Points, ProgramId, Timestamp
 from tests.support.memory_chain import DAY_SECONDS, sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FUNDED, NOWHERE, OWNER, SPONSOR, Shop, make_terms
@@ -126,6 +136,137 @@ def test_only_versions_that_a_receipt_may_still_name_are_kept() -> None:
     versions = [version for version, _ in shop.terms_of_program.versions]
     assert versions == list(range(2, TERMS_VERSIONS_MAX + 2))
     shop.chain.replay()
+
+
+WINDOW = BonusWindow(Day(100), Day(200), 3, 600, 1_080, 3, 2)
+VISIT = PerVisit(Points(5), 500, 3_600)
+BREAD = RatePerCode("bread", Points(2), 7)
+SILVER, GOLD = TierMultiplier(1, 5, 4), TierMultiplier(2, 3, 2)
+CAP = PeriodCap(Points(1_000), rejects=False)
+RATE = RatePerAmount(Points(1), 10)
+RICH = make_terms(
+    rules=(RATE, BREAD, VISIT, WINDOW, SILVER, GOLD, CAP),
+    tiers=(("silver", 1_000), ("gold", 5_000)),
+    tier_period_days=365,
+    tier_grace_days=30,
+)
+
+
+def rich(*left_out: EarnRule, more: tuple[EarnRule, ...] = ()) -> dict[str, Any]:
+    """The rules of `RICH` without some, and with others."""
+    return {"rules": (*(rule for rule in RICH.rules if rule not in left_out), *more)}
+
+
+def other(rule: EarnRule, **changes: Any) -> dict[str, Any]:
+    """The rules of `RICH` with one of them changed."""
+    return rich(rule, more=(replace(rule, **changes),))
+
+
+WORSE_RULES: list[tuple[str, dict[str, Any]]] = [
+    ("rate_per_code", rich(BREAD)),
+    ("rate_per_code", other(BREAD, code="Bread")),
+    ("rate_per_code", other(BREAD, points=Points(1), per_cents=4)),
+    ("per_visit", rich(VISIT)),
+    ("per_visit", other(VISIT, points=Points(4))),
+    ("per_visit", other(VISIT, cents_min=501)),
+    ("per_visit", other(VISIT, cooldown_seconds=3_601)),
+    ("bonus_window", rich(WINDOW)),
+    ("bonus_window", other(WINDOW, from_day=Day(101))),
+    ("bonus_window", other(WINDOW, until_day=Day(199))),
+    ("bonus_window", other(WINDOW, weekdays=2)),
+    ("bonus_window", other(WINDOW, minute_from=601)),
+    ("bonus_window", other(WINDOW, minute_until=1_079)),
+    ("bonus_window", other(WINDOW, numerator=13, denominator=9)),
+    ("bonus_window", rich(WINDOW, more=(replace(WINDOW, weekdays=1), replace(WINDOW, weekdays=2)))),
+    ("tier_multiplier", rich(SILVER)),
+    ("tier_multiplier", rich(GOLD)),
+    ("tier_multiplier", other(SILVER, denominator=5)),
+    ("period_cap", other(CAP, points=Points(999))),
+    ("period_cap", other(CAP, rejects=True)),
+    ("tiers", {"tiers": (("silver", 1_000),)} | rich(GOLD, more=(TierMultiplier(1, 3, 2),))),
+    ("tiers", {"tiers": (("silver", 1_001), ("gold", 5_000))}),
+    ("tiers", {"tiers": (("silver", 1_000), ("gold", 5_001))}),
+    ("tiers", {"tier_period_days": 364}),
+    ("tiers", {"tier_period_days": 366}),
+    ("tiers", {"tier_anchor_day": 1}),
+    ("tiers", {"tier_grace_days": 29}),
+]
+
+
+@pytest.mark.parametrize(("name", "worse"), WORSE_RULES)
+def test_each_rule_that_gives_less_is_worse_and_said_so(name: str, worse: dict[str, Any]) -> None:
+    found = find_worse(RICH, replace(RICH, **worse), today=Day(199))
+    assert name in found
+    assert set(found) <= {name, "tier_multiplier"}
+
+
+@pytest.mark.parametrize(
+    "better",
+    [
+        rich(),
+        rich(CAP),
+        rich(more=(RatePerCode("milk", Points(1), 9), replace(WINDOW, weekdays=127))),
+        other(BREAD, points=Points(4), per_cents=14),
+        other(VISIT, points=Points(6), cents_min=499, cooldown_seconds=0),
+        other(WINDOW, from_day=Day(0), until_day=NEVER, weekdays=7, minute_from=0, minute_until=1_440, numerator=4),
+        rich(SILVER, GOLD, more=(TierMultiplier(1, 3, 2),)),
+        other(CAP, points=Points(1_001)),
+        {"tiers": (("bronze", 500), ("silver", 1_000), ("gold", 5_000))},
+        {"tiers": (("silver", 999), ("gold", 5_000)), "tier_grace_days": 31},
+    ],
+)
+def test_rules_that_give_at_least_as_much_hold_at_once(better: dict[str, Any]) -> None:
+    assert find_worse(RICH, replace(RICH, **better), today=Day(0)) == ()
+
+
+def test_a_window_that_is_over_can_go() -> None:
+    closed = replace(RICH, **rich(WINDOW))
+    assert find_worse(RICH, closed, today=Day(199)) == ("bonus_window",)
+    assert find_worse(RICH, closed, today=Day(200)) == ()
+
+
+def test_what_was_not_there_can_come_but_for_caps() -> None:
+    plain = make_terms(rules=(RATE,))
+    assert find_worse(plain, replace(RICH, **rich(CAP))) == ()
+    assert find_worse(plain, RICH) == ("period_cap",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "worse"),
+    [
+        (RollingExpiry(30), SlidingExpiry(30), False),
+        (RollingExpiry(30), SlidingExpiry(29), True),
+        (SlidingExpiry(30), SlidingExpiry(30), False),
+        (SlidingExpiry(30), SlidingExpiry(29), True),
+        (SlidingExpiry(30), RollingExpiry(36_500), True),
+        (SlidingExpiry(30), CalendarExpiry(12, 31, 10), True),
+        (SlidingExpiry(30), NeverExpires(), False),
+        (CalendarExpiry(12, 31, 1), CalendarExpiry(12, 31, 1), False),
+        (CalendarExpiry(12, 31, 1), CalendarExpiry(12, 31, 0), True),
+        (CalendarExpiry(12, 31, 1), CalendarExpiry(12, 30, 1), True),
+        (CalendarExpiry(12, 31, 1), CalendarExpiry(11, 31, 1), True),
+        (CalendarExpiry(12, 31, 1), CalendarExpiry(6, 30, 3), False),
+        (CalendarExpiry(12, 31, 1), CalendarExpiry(6, 30, 2), True),
+        (CalendarExpiry(12, 31, 1), NeverExpires(), False),
+        (CalendarExpiry(12, 31, 1), RollingExpiry(2 * 366 + 1 + 5), False),
+        (CalendarExpiry(12, 31, 1), RollingExpiry(2 * 366 + 5), True),
+        (CalendarExpiry(12, 31, 1), SlidingExpiry(2 * 366 + 1 + 5), False),
+        (RollingExpiry(5 + 366), CalendarExpiry(12, 31, 1), False),
+        (RollingExpiry(5 + 367), CalendarExpiry(12, 31, 1), True),
+        (NeverExpires(), CalendarExpiry(12, 31, 10), True),
+        (NeverExpires(), SlidingExpiry(36_500), True),
+    ],
+)
+def test_kinds_of_expiry_are_compared_by_what_every_lot_can_rely_on(old: Expiry, new: Expiry, worse: bool) -> None:
+    terms = make_terms(activation_delay_days=5)
+    found = find_worse(replace(terms, expiry=old), replace(terms, expiry=new))
+    assert found == (("expiry",) if worse else ())
+
+
+def test_with_a_calendar_a_shorter_delay_can_lose_a_year() -> None:
+    """Points of late December that activate in January live a year longer than those that activate at once."""
+    slow = make_terms(activation_delay_days=14, expiry=CalendarExpiry(12, 31, 0))
+    assert find_worse(slow, replace(slow, activation_delay_days=0)) == ("expiry",)
 
 
 LIMITS = (SPONSOR.member_day_max, SPONSOR.block_max, SPONSOR.day_max)

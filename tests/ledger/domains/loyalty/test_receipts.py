@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.codec import pack, unpack
+from ledger.domains.loyalty.purchases import Purchase
 from ledger.domains.loyalty.receipts import (
     BAD_RECEIPT,
     EMPTY_SUM,
@@ -105,7 +106,7 @@ def test_one_field_opens_and_the_others_stay_closed() -> None:
     hash_of_receipt = receipt_hash(RECEIPT_GIVEN, SALT)
     assert verify_inclusion(Hash(hash_of_receipt), leaves[index], index, len(leaves), path)
     assert field_salt(SALT, 1) == RECEIPT_FIELD_SALT(SALT + bytes([0, 0, 0, 1]))
-    assert len({field_salt(SALT, number) for number in range(12)}) == 12
+    assert len({field_salt(SALT, number) for number in range(14)}) == 14
 
 
 def test_every_field_and_the_salt_change_the_hash() -> None:
@@ -121,6 +122,8 @@ def test_every_field_and_the_salt_change_the_hash() -> None:
         "codes": (),
         "lines_root": Hash(bytes(32)),
         "points": Points(1),
+        "tier": 1,
+        "previous_visit": 4,
     }
     assert {"version", *changes} == set(RECEIPT.names)
     found = {receipt_hash(replace(RECEIPT_GIVEN, **{name: value}), SALT) for name, value in changes.items()}
@@ -209,3 +212,18 @@ def test_seals() -> None:
     node = leaf(1, 5)
     assert seal_sum(SALT, node) == EARN_SUM(SALT + node.hash + bytes(7) + b"\x05")
     assert seal_remainder(SALT, Points(9)) == EARN_REMAINDER(SALT + bytes(7) + b"\x09")
+
+
+def test_a_visit_before_that_comes_after_is_no_receipt() -> None:
+    at = replace(RECEIPT_GIVEN, previous_visit=RECEIPT_GIVEN.time)
+    signed = sign_receipt(at, SALT, CHAIN_ID, TILL.seeds[0])
+    assert decode_receipt(encode_receipt(signed)).receipt.previous_visit == RECEIPT_GIVEN.time
+    after = sign_receipt(replace(at, previous_visit=at.time + 1), SALT, CHAIN_ID, TILL.seeds[0])
+    with pytest.raises(Malformed, match="comes after"):
+        decode_receipt(encode_receipt(after))
+
+
+def test_the_rules_read_a_receipt_as_a_purchase() -> None:
+    found = replace(RECEIPT_GIVEN, tier=2, previous_visit=3).purchase()
+    given = RECEIPT_GIVEN
+    assert found == Purchase(given.time, given.net_cents, given.paid_with_points_cents, given.codes, 2, 3)
