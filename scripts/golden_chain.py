@@ -69,7 +69,7 @@ from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
 from ledger.domains.rewards.redeem_refund import RedeemRefund
 from ledger.domains.rewards.reward_list import RewardList
 from ledger.domains.rewards.reward_update import RewardUpdate
-from ledger.domains.rewards.state import Limit, Window
+from ledger.domains.rewards.state import ALWAYS, Limit, Window
 from ledger.hashing import COMMITMENT, object_id, sha256d
 from ledger.header import VERSION_BASE, Header
 from ledger.merkle import IncrementalTree
@@ -328,7 +328,11 @@ def _endings(chain: GoldenChain, program: ProgramId, reward: RewardId, holds: li
     return [
         sign("redeem.fulfil", RedeemFulfil(holds[1], 1, codes), author=HELPER, payment=Sponsored(program)),
         sign("redeem.cancel", RedeemCancel(holds[0]), author=FAN, payment=Prepaid()),
-        sign("reward.update", RewardUpdate(program, reward, Points(120), 5, True, Limit(4, 3, 7)), author=OWNER),
+        sign(
+            "reward.update",
+            RewardUpdate(program, reward, Points(120), 5, True, Limit(4, 3, 7), ALWAYS, 1),
+            author=OWNER,
+        ),
         sign("program.update", ProgramUpdate(program, 1, better), author=OWNER),
         sign("issuer.revoke", IssuerRevoke(program, HELPER.address), author=OWNER),
         sign("consent.revoke", ConsentRevoke(program, PUBLISH, ""), author=FAN, payment=Prepaid()),

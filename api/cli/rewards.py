@@ -18,6 +18,7 @@ LIMIT_MAX = 2**31 - 1
 DAYS_MAX = 366
 UNITS_MAX = 1_000
 DEPTH_MAX = 10_000
+TIERS_MAX = 8
 REDEMPTION_COLUMNS = ("id", "member", "reward", "quantity", "points", "held", "fulfilled", "refunded", "standing")
 """What a table of redemptions shows; --json shows all."""
 
@@ -47,6 +48,12 @@ ClosesAt = Annotated[
 ]
 
 
+TierMin = Annotated[
+    int | None,
+    typer.Option("--tier-min", min=0, max=TIERS_MAX, help="Only for members of this tier and above; 0: for all."),
+]
+
+
 def list_reward(
     program: Program,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is, as fans read it.")],
@@ -68,6 +75,7 @@ def list_reward(
     limit_days: LimitDays = None,
     opens_at: OpensAt = None,
     closes_at: ClosesAt = None,
+    tier_min: TierMin = None,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
     account: Account = 0,
@@ -96,6 +104,7 @@ def list_reward(
             value_cents=value_cents,
             limit=_read_limit(None, limit_total, limit_count, limit_days),
             window=_read_window(None, opens_at, closes_at),
+            tier_min=tier_min or 0,
         )
         finish(opened, sent, wait=wait, as_json=as_json, noun="reward")
 
@@ -115,6 +124,7 @@ def update_reward(
     limit_days: LimitDays = None,
     opens_at: OpensAt = None,
     closes_at: ClosesAt = None,
+    tier_min: TierMin = None,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
     account: Account = 0,
@@ -144,6 +154,7 @@ def update_reward(
             listed=listed,
             limit=_read_limit(present, limit_total, limit_count, limit_days),
             window=_read_window(present, opens_at, closes_at),
+            tier_min=int(present["tier_min"]) if tier_min is None else tier_min,
         )
         finish(opened, sent, wait=wait, as_json=as_json)
 

@@ -110,9 +110,10 @@ class Brand:
         value_cents: int = 0,
         limit: Limit = NO_LIMIT,
         window: Window = ALWAYS,
+        tier_min: int = 0,
     ) -> Sent:
         """Offer something for points. The reward's id is `sent.object_id("reward")`."""
-        payload = RewardList(program, name, price, stock, value_cents, limit, window)
+        payload = RewardList(program, name, price, stock, value_cents, limit, window, tier_min)
         return self.wallet.send("reward.list", payload, self.wallet.main, payment=self.pay(program))
 
     def update_reward(
@@ -125,9 +126,10 @@ class Brand:
         listed: bool,
         limit: Limit = NO_LIMIT,
         window: Window = ALWAYS,
+        tier_min: int = 0,
     ) -> Sent:
         """Change a reward: all is given as it is to be, of the stock the change; what gets worse waits for the notice."""
-        payload = RewardUpdate(program, reward, price, stock_change, listed, limit, window)
+        payload = RewardUpdate(program, reward, price, stock_change, listed, limit, window, tier_min)
         return self.wallet.send("reward.update", payload, self.wallet.main, payment=self.pay(program))
 
     # --- the till ---------------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ SHAPES = {
     "limit": "[total: int 0..2^31-1, count: int 0..2^31-1, days: int 0..366]",
     "window": "[opens_at: int 0..2^40, closes_at: int 0..2^40]",
     "announced": """[effective_from: int 0..2^40, price: int 1..2^53, stock_change: int -2^53..2^53, listed: bool, limit,
-                     window]""",
+                     window, tier_min: int 0..8]""",
     "counted": "list 0..1 of [made: int 0..2^32-1, since: int 0..2^31-1]",
     # LOY-16
     "opened": "[salt: id?, points: int 0..M]",
@@ -180,14 +180,15 @@ KIND_SHAPES = {
     # RWD-1, RWD-2, RWD-3, RWD-4, RWD-5, RWD-8
     "reward.list": (
         """[program: id, name: text 1..128, price: int 1..2^53, stock: int 0..2^53, value_cents: int 0..2^53, limit,
-            window]""",
+            window, tier_min: int 0..8]""",
         2,
         1,
         0,
         False,
     ),
     "reward.update": (
-        """[program: id, reward: id, price: int 1..2^53, stock_change: int -2^53..2^53, listed: bool, limit, window]""",
+        """[program: id, reward: id, price: int 1..2^53, stock_change: int -2^53..2^53, listed: bool, limit, window,
+            tier_min: int 0..8]""",
         1,
         0,
         0,
@@ -284,7 +285,8 @@ RECORD_SHAPES = {
         "Reward",
         "program:id reward:id",
         """[payer, deposit, name: text 1..128, price: int 1..2^53, stock: int 0..2^53, listed: bool,
-            announced: list 0..1 of announced, value_cents: int 0..2^53, limit, window]""",
+            announced: list 0..1 of announced, value_cents: int 0..2^53, limit, window,
+            tier_min: int 0..8]""",
     ),
     "X": (
         "Contest",

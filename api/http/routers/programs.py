@@ -168,6 +168,7 @@ def _show_reward(
             "stock_change": change.stock_change,
             "listed": change.listed,
             **_show_bounds(services, change.limit, change.window),
+            "tier_min": change.tier_min,
         }
     return {
         "id": reward_id.hex(),
@@ -177,6 +178,7 @@ def _show_reward(
         "listed": reward.listed,
         "value_cents": reward.value_cents or None,
         **_show_bounds(services, reward.limit, reward.window),
+        "tier_min": reward.tier_min,
         "announced": announced,
     }
 

@@ -193,6 +193,7 @@ class AnnouncedChange(Answer):
     limit: RewardLimit | None
     opens_at: int | None
     closes_at: int | None
+    tier_min: int
 
     EXAMPLE: ClassVar[Example] = {
         "effective_from": EXAMPLE_TIME,
@@ -202,6 +203,7 @@ class AnnouncedChange(Answer):
         "limit": RewardLimit.EXAMPLE,
         "opens_at": None,
         "closes_at": None,
+        "tier_min": 0,
     }
 
 
@@ -221,6 +223,7 @@ class RewardItem(Answer):
     limit: RewardLimit | None
     opens_at: int | None
     closes_at: int | None
+    tier_min: int = Field(description="Members of this tier and above may have it; 0: all.")
     announced: AnnouncedChange | None
 
     EXAMPLE: ClassVar[Example] = {
@@ -233,6 +236,7 @@ class RewardItem(Answer):
         "limit": RewardLimit.EXAMPLE,
         "opens_at": None,
         "closes_at": EXAMPLE_TIME + 2_592_000,
+        "tier_min": 1,
         "announced": AnnouncedChange.EXAMPLE,
     }
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ledger.coin import give_to, lock_deposit
-from ledger.domains.loyalty.state import Program, load_program
+from ledger.domains.loyalty.state import Program, Terms, load_program
 from ledger.domains.rewards.state import (
     Count,
     Counted,
@@ -37,6 +37,12 @@ LIMIT_REACHED = Code(
     "Ask for fewer. What is cancelled or refunded can be had again, and a limit of days begins anew after them.",
 )
 
+NO_SUCH_TIER = Code(
+    "reward.no_such_tier",
+    "the reward asks for tier {tier_min}, and the program has {tiers}",
+    "Name a tier that the terms in force have, or 0 for all members.",
+)
+
 COUNT_DUE = "redeem.count"
 
 
@@ -46,6 +52,12 @@ def check_offer(limit: Limit, window: Window) -> None:
         raise Malformed(BAD_LIMIT, count=limit.count, days=limit.days)
     if window.closes_at <= window.opens_at:
         raise Malformed(BAD_WINDOW, opens_at=window.opens_at, closes_at=window.closes_at)
+
+
+def check_tier(tier_min: int, terms: Terms) -> None:
+    """Raise `reward.no_such_tier` for a tier that nobody can have by the terms in force."""
+    if tier_min > len(terms.tiers):
+        raise RuleViolation(NO_SUCH_TIER, tier_min=tier_min, tiers=len(terms.tiers))
 
 
 def grown_count(

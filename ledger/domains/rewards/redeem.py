@@ -14,6 +14,7 @@ from ledger.domains.loyalty.state import (
     member_key,
     program_key,
 )
+from ledger.domains.loyalty.tiers import member_tier
 from ledger.domains.rewards.counts import grown_count, write_count
 from ledger.domains.rewards.floor import price_of
 from ledger.domains.rewards.holds import HOLD_BLOCKS_MIN, HOLD_TIMEOUT_DUE
@@ -43,6 +44,11 @@ OUTSIDE_WINDOW = Code(
     "redeem.outside_window",
     "the reward can be redeemed from {opens_at} until {closes_at}, in seconds since 1970, and the chain's time is {now}",
     "Ask while it is open, or choose another reward.",
+)
+TIER_TOO_LOW = Code(
+    "redeem.tier_too_low",
+    "the reward is for tier {wanted} and above, and the member has {tier}",
+    "Points earned in the tier period decide; the program's terms name the tiers.",
 )
 PRICE_ABOVE = Code(
     "redeem.price_above",
@@ -81,23 +87,23 @@ class RedemptionOpened(Event):
 
 def apply(view: RuleView, call: Call, payload: Redeem, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `member.unknown`, `reward.unknown`, `redeem.not_listed`, `redeem.outside_window`,
-    `redeem.price_above`, `redeem.out_of_stock`, `redeem.limit_reached`, `points.insufficient`, `coin.insufficient` or
-    `coin.pool_insufficient`.
+    `redeem.tier_too_low`, `redeem.price_above`, `redeem.out_of_stock`, `redeem.limit_reached`, `points.insufficient`,
+    `coin.insufficient` or `coin.pool_insufficient`.
 
     A member who left may still spend what it has.
     """
     program = load_program(view, payload.program)
-    load_member(view, payload.program, call.author)
+    member = load_member(view, payload.program, call.author)
     reward = load_reward(view, payload.program, payload.reward, context.time)
     terms = load_terms(view, payload.program, program.version_at(context.time))
     price = price_of(reward, terms.floor)
-    _check_offer(reward, price, payload, context)
+    tier = member_tier(member, terms, program, context.time)
+    _check_offer(reward, price, tier, payload, context)
     grown = grown_count(
         view, payload.reward, reward, call, context, program_id=payload.program, quantity=payload.quantity
     )
     points = Points(price * payload.quantity)
     book = PointsBook.open(view, payload.program, program, context)
-    member = load_member(view, payload.program, call.author)
     left, taken = book.take(member.lots, points, "held")
     view.put(member_key(payload.program, call.author), replace(member, lots=left))
     book.save()
@@ -125,13 +131,15 @@ def apply(view: RuleView, call: Call, payload: Redeem, context: Context) -> tupl
     return (APPLIED,)
 
 
-def _check_offer(reward: Reward, price: Points, payload: Redeem, context: Context) -> None:
+def _check_offer(reward: Reward, price: Points, tier: int, payload: Redeem, context: Context) -> None:
     """Whether the reward can be had now, at a price that the fan accepts, and as many as it wants."""
     if not reward.listed:
         raise RuleViolation(NOT_LISTED)
     if not reward.window.is_open(context.time):
         window = reward.window
         raise RuleViolation(OUTSIDE_WINDOW, opens_at=window.opens_at, closes_at=window.closes_at, now=context.time)
+    if tier < reward.tier_min:
+        raise RuleViolation(TIER_TOO_LOW, wanted=reward.tier_min, tier=tier)
     if price > payload.price_accepted:
         raise RuleViolation(PRICE_ABOVE, price=price, accepted=payload.price_accepted)
     if reward.stock < payload.quantity:

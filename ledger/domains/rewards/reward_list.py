@@ -6,13 +6,14 @@ from typing import Annotated, ClassVar
 from ledger.coin import lock_deposit
 from ledger.domains.loyalty.program_update import NOT_OWNER
 from ledger.domains.loyalty.state import load_program, load_terms, program_key
-from ledger.domains.rewards.counts import check_offer
+from ledger.domains.rewards.counts import check_offer, check_tier
 from ledger.domains.rewards.floor import check_floor
 from ledger.domains.rewards.state import (
     ALWAYS,
     NO_LIMIT,
     PRICE,
     STOCK,
+    TIER_NUMBER,
     VALUE,
     Limit,
     Reward,
@@ -30,7 +31,7 @@ from ledger.types import Address, Points, ProgramId, RecordKey, RewardId
 
 @dataclass(frozen=True, slots=True)
 class RewardList:
-    """A reward's name, price in points, stock (2**53: unlimited), stated value, limit and window.
+    """A reward's name, price in points, stock (2**53: unlimited), stated value, limit, window and least tier.
 
     Its id is `object_id("reward", txid, 0)`.
     """
@@ -42,6 +43,7 @@ class RewardList:
     value_cents: Annotated[int, VALUE] = 0
     limit: Annotated[Limit, Struct(Limit)] = NO_LIMIT
     window: Annotated[Window, Struct(Window)] = ALWAYS
+    tier_min: Annotated[int, TIER_NUMBER] = 0
 
 
 @declare_event
@@ -58,6 +60,7 @@ class RewardListed(Event):
     value_cents: Annotated[int, VALUE]
     limit: Annotated[Limit, Struct(Limit)]
     window: Annotated[Window, Struct(Window)]
+    tier_min: Annotated[int, TIER_NUMBER]
 
     def subjects(self) -> tuple[bytes, ...]:
         return (self.program,)
@@ -69,14 +72,15 @@ def check(payload: RewardList) -> None:
 
 
 def apply(view: RuleView, call: Call, payload: RewardList, context: Context) -> tuple[str, ...]:
-    """Codes in order: `program.unknown`, `program.not_owner`, `reward.below_floor`, `coin.insufficient` or
-    `coin.pool_insufficient`.
+    """Codes in order: `program.unknown`, `program.not_owner`, `reward.no_such_tier`, `reward.below_floor`,
+    `coin.insufficient` or `coin.pool_insufficient`.
     """
     program = load_program(view, payload.program)
     if call.author != program.owner:
         raise RuleViolation(NOT_OWNER)
-    floor = load_terms(view, payload.program, program.version_at(context.time)).floor
-    check_floor(payload.price, payload.value_cents, floor)
+    terms = load_terms(view, payload.program, program.version_at(context.time))
+    check_tier(payload.tier_min, terms)
+    check_floor(payload.price, payload.value_cents, terms.floor)
     deposit = lock_deposit(view, call, context)
     reward = RewardId(object_id("reward", call.txid, 0))
     record = Reward(
@@ -90,6 +94,7 @@ def apply(view: RuleView, call: Call, payload: RewardList, context: Context) -> 
         value_cents=payload.value_cents,
         limit=payload.limit,
         window=payload.window,
+        tier_min=payload.tier_min,
     )
     view.put(reward_key(payload.program, reward), record)
     view.emit(
@@ -102,6 +107,7 @@ def apply(view: RuleView, call: Call, payload: RewardList, context: Context) -> 
             value_cents=payload.value_cents,
             limit=payload.limit,
             window=payload.window,
+            tier_min=payload.tier_min,
         )
     )
     return (APPLIED,)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, NamedTuple
 
 from ledger.domains.loyalty.program_update import NOT_OWNER
 from ledger.domains.loyalty.state import TIME, load_program, load_terms, program_key
-from ledger.domains.rewards.counts import check_offer
+from ledger.domains.rewards.counts import check_offer, check_tier
 from ledger.domains.rewards.floor import check_floor, price_of
 from ledger.domains.rewards.state import (
     ALWAYS,
@@ -13,6 +13,7 @@ from ledger.domains.rewards.state import (
     PRICE,
     STOCK,
     STOCK_CHANGE,
+    TIER_NUMBER,
     Announced,
     Limit,
     Reward,
@@ -37,7 +38,7 @@ CHANGE_ANNOUNCED = Code(
 
 @dataclass(frozen=True, slots=True)
 class RewardUpdate:
-    """The new price, listing, limit and window, and what to add to the stock (negative: take away)."""
+    """The new price, listing, limit, window and least tier, and what to add to the stock (negative: take away)."""
 
     program: Annotated[ProgramId, identifier()]
     reward: Annotated[RewardId, identifier()]
@@ -46,6 +47,7 @@ class RewardUpdate:
     listed: Annotated[bool, Boolean()]
     limit: Annotated[Limit, Struct(Limit)] = NO_LIMIT
     window: Annotated[Window, Struct(Window)] = ALWAYS
+    tier_min: Annotated[int, TIER_NUMBER] = 0
 
 
 @declare_event
@@ -62,6 +64,7 @@ class RewardUpdated(Event):
     effective_from: Annotated[Timestamp, TIME]
     limit: Annotated[Limit, Struct(Limit)]
     window: Annotated[Window, Struct(Window)]
+    tier_min: Annotated[int, TIER_NUMBER]
 
     def subjects(self) -> tuple[bytes, ...]:
         return (self.program,)
@@ -76,13 +79,14 @@ class Parts(NamedTuple):
     span: tuple[int, int]
     opens_at: Timestamp
     closes_at: Timestamp
+    tier_min: int
 
     @staticmethod
     def of(source: Reward | Announced | RewardUpdate) -> "Parts":
         """The parts of a record, an announcement or a payload."""
         limit, window = source.limit, source.window
         span = (limit.count, limit.days)
-        return Parts(source.price, source.listed, limit.total, span, window.opens_at, window.closes_at)
+        return Parts(source.price, source.listed, limit.total, span, window.opens_at, window.closes_at, source.tier_min)
 
     @property
     def limit(self) -> Limit:
@@ -109,6 +113,7 @@ def worse_parts(old: Parts, new: Parts, now: Timestamp) -> tuple[bool, ...]:
         new_count < old_count or new.span[1] > old.span[1],
         max(new.opens_at, now) > max(old.opens_at, now),
         max(new.closes_at, now) < max(old.closes_at, now),
+        new.tier_min > old.tier_min,
     )
 
 
@@ -123,7 +128,8 @@ def check(payload: RewardUpdate) -> None:
 
 
 def apply(view: RuleView, call: Call, payload: RewardUpdate, context: Context) -> tuple[str, ...]:
-    """Codes in order: `program.unknown`, `program.not_owner`, `reward.unknown`, `reward.below_floor`, `reward.update_pending`.
+    """Codes in order: `program.unknown`, `program.not_owner`, `reward.unknown`, `reward.no_such_tier`,
+    `reward.below_floor`, `reward.update_pending`.
 
     Each part that gets better changes at once, and improves what is announced; those that get worse change together after the
     notice in force.
@@ -133,6 +139,7 @@ def apply(view: RuleView, call: Call, payload: RewardUpdate, context: Context) -
         raise RuleViolation(NOT_OWNER)
     reward = load_reward(view, payload.program, payload.reward, context.time)
     terms = load_terms(view, payload.program, program.version_at(context.time))
+    check_tier(payload.tier_min, terms)
     given = Parts.of(payload)
     present = Parts.of(reward)._replace(price=price_of(reward, terms.floor))
     late = worse_parts(present, given, context.time)
@@ -147,7 +154,13 @@ def apply(view: RuleView, call: Call, payload: RewardUpdate, context: Context) -
         if reward.announced:
             raise RuleViolation(CHANGE_ANNOUNCED, effective_from=reward.announced[0].effective_from)
         announced = Announced(
-            effective_from, given.price, min(payload.stock_change, 0), given.listed, given.limit, given.window
+            effective_from,
+            given.price,
+            min(payload.stock_change, 0),
+            given.listed,
+            given.limit,
+            given.window,
+            given.tier_min,
         )
         improved = replace(improved, announced=(announced,))
     elif reward.announced:
@@ -161,7 +174,14 @@ def apply(view: RuleView, call: Call, payload: RewardUpdate, context: Context) -
 
 
 def _with_parts(reward: Reward, parts: Parts) -> Reward:
-    return replace(reward, price=parts.price, listed=parts.listed, limit=parts.limit, window=parts.window)
+    return replace(
+        reward,
+        price=parts.price,
+        listed=parts.listed,
+        limit=parts.limit,
+        window=parts.window,
+        tier_min=parts.tier_min,
+    )
 
 
 def _improve_announced(reward: Reward, present: Parts, payload: RewardUpdate, now: Timestamp) -> Announced:
@@ -176,7 +196,15 @@ def _improve_announced(reward: Reward, present: Parts, payload: RewardUpdate, no
     stock_change = announced.stock_change
     if payload.stock_change > 0:
         stock_change = max(stock_change, -reward.stock)
-    return Announced(announced.effective_from, parts.price, stock_change, parts.listed, parts.limit, parts.window)
+    return Announced(
+        announced.effective_from,
+        parts.price,
+        stock_change,
+        parts.listed,
+        parts.limit,
+        parts.window,
+        parts.tier_min,
+    )
 
 
 def _say(view: RuleView, payload: RewardUpdate, record: Reward, context: Context) -> None:
@@ -192,6 +220,7 @@ def _say(view: RuleView, payload: RewardUpdate, record: Reward, context: Context
             effective_from=effective,
             limit=final.limit,
             window=final.window,
+            tier_min=final.tier_min,
         )
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from ledger.domains.loyalty.state import COIN, DAY, LOT, PAYER, POINTS, TIME, TIME_END, Lot
 from ledger.errors import Code, RuleViolation
 from ledger.hashing import COUNT
-from ledger.params import LOTS_MAX
+from ledger.params import LOTS_MAX, TIERS_MAX
 from ledger.schema import Boolean, Integer, ListOf, Row, Struct, Text, identifier
 from ledger.state import RuleView, Table
 from ledger.types import (
@@ -44,6 +44,7 @@ LIMIT_DAYS_MAX = 366
 
 PRICE = Integer(1, 2**53)
 VALUE = Integer(0, 2**53)
+TIER_NUMBER = Integer(0, TIERS_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Announced:
     listed: Annotated[bool, Boolean()]
     limit: Annotated[Limit, Struct(Limit)]
     window: Annotated[Window, Struct(Window)]
+    tier_min: Annotated[int, TIER_NUMBER]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Reward:
     """Something that points buy. Read it through `at`, which applies an announced change whose time has come (spec RWD-2).
 
     What it costs is `price`, or less where the terms' floor demands it (`floor.price_of`). `value_cents` is what the program says
-    that one is worth; 0: it says nothing.
+    that one is worth; 0: it says nothing. Members of the tier `tier_min` and above may have it; 0: all.
     """
 
     payer: Annotated[bytes, PAYER]
@@ -106,6 +108,7 @@ class Reward:
     value_cents: Annotated[int, VALUE]
     limit: Annotated[Limit, Struct(Limit)]
     window: Annotated[Window, Struct(Window)]
+    tier_min: Annotated[int, TIER_NUMBER]
 
     def at(self, time: Timestamp) -> "Reward":
         """The reward as it is at `time`."""
@@ -120,6 +123,7 @@ class Reward:
             announced=(),
             limit=found.limit,
             window=found.window,
+            tier_min=found.tier_min,
         )
 
 

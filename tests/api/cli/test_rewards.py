@@ -95,6 +95,7 @@ def test_limits_windows_and_the_floor(people: tuple[Terminal, Terminal, Terminal
     offer = ("brand", "list-reward", program, "Coffee", "--price", 100)
     assert "reward.below_floor" in owner.fail(*offer, "--value-cents", 79)
     assert "reward.limit" in owner.fail(*offer, "--value-cents", 80, "--limit-count", 1)
+    assert "reward.no_such_tier" in owner.fail(*offer, "--value-cents", 80, "--tier-min", 1)
     assert "reward.window" in owner.fail(*offer, "--value-cents", 80, "--opens-at", 9, "--closes-at", 9)
     now = node.client.chain()["time"]
     bounds = ("--limit-total", 3, "--limit-count", 1, "--limit-days", 7, "--closes-at", now + 86_400)

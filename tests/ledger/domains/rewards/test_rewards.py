@@ -53,7 +53,7 @@ def facts(shop: Shop, reward: RewardId) -> tuple[int, int, bool]:
 
 def test_a_reward_is_on_offer(shop: Shop) -> None:
     reward = shop.list_reward(price=100, stock=10)
-    assert shop.chain.events == (RewardListed(shop.program, reward, "Coffee", Points(100), 10, 0, NO_LIMIT, ALWAYS),)
+    assert shop.chain.events == (RewardListed(shop.program, reward, "Coffee", Points(100), 10, 0, NO_LIMIT, ALWAYS, 0),)
     assert shop.chain.events[0].subjects() == (shop.program,)
     assert facts(shop, reward) == (100, 10, True)
 
@@ -106,7 +106,7 @@ def test_a_price_rises_after_the_notice_only(shop: Shop) -> None:
     reward = shop.list_reward()
     since = shop.now + NOTICE
     assert update(shop, reward, price=120) == RewardUpdated(
-        shop.program, reward, Points(120), 10, True, Timestamp(since), NO_LIMIT, ALWAYS
+        shop.program, reward, Points(120), 10, True, Timestamp(since), NO_LIMIT, ALWAYS, 0
     )
     assert shop.chain.events[0].subjects() == (shop.program,)
     shop.chain.block(time=since - 1)
@@ -122,7 +122,7 @@ def test_a_price_falls_at_once(shop: Shop) -> None:
     reward = shop.list_reward()
     now = shop.now
     assert update(shop, reward, price=80) == RewardUpdated(
-        shop.program, reward, Points(80), 10, True, now, NO_LIMIT, ALWAYS
+        shop.program, reward, Points(80), 10, True, now, NO_LIMIT, ALWAYS, 0
     )
     assert facts(shop, reward) == (80, 10, True)
 
@@ -312,7 +312,7 @@ def test_a_shorter_window_waits_and_a_longer_one_does_not(shop: Shop) -> None:
     since = shop.now + NOTICE
     later = Window(Timestamp(since + 60), Timestamp(now + 2 * NOTICE))
     assert bound(shop, reward, window=later) == RewardUpdated(
-        shop.program, reward, Points(100), 10, True, Timestamp(since), NO_LIMIT, later
+        shop.program, reward, Points(100), 10, True, Timestamp(since), NO_LIMIT, later, 0
     )
     assert bounds(shop, reward)[1] == past
     shop.chain.block(time=since)
