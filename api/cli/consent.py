@@ -1,11 +1,19 @@
 """`fansumer wallet consent`: what a fan allows, and takes back."""
 
 from enum import StrEnum
-from typing import Annotated
+from string import hexdigits
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.options import DEFAULT_URL, AsJson, PayOwn, Program, Url, Wait, WalletFile
+
+if TYPE_CHECKING:
+    from api.wallet.wallet import Wallet
+    from ledger.types import ProgramId
+
+ID_DIGITS = 64
+LIST_COLUMNS = ("purpose", "scope", "grantee", "state", "obeyed", "expires_at")
 
 app = typer.Typer(no_args_is_help=True, help="What others may do with what you did; every consent can be taken back.")
 
@@ -26,11 +34,33 @@ class Purpose(StrEnum):
 
 For = Annotated[Purpose, typer.Option("--purpose", help="What it is for.")]
 Scope = Annotated[
-    str, typer.Option("--scope", help="A channel, a category or a partner's service; empty is all of it.")
+    str,
+    typer.Option(
+        "--scope",
+        help="A channel or a category; to share: standing, history, receipts, gifts or campaigns. Empty is all but gifts.",
+    ),
 ]
 To = Annotated[
-    str | None, typer.Option("--to", help="Who may act, as 64 hexadecimal digits; by default the program itself.")
+    str | None,
+    typer.Option(
+        "--to",
+        help="Who may act: an address, or a program's 64 hexadecimal digits. By default the program itself, but to share.",
+    ),
 ]
+SHARED = ("", "standing", "history", "receipts", "gifts", "campaigns")
+"""Scopes that a node gives to partners."""
+
+
+def read_grantee(wallet: "Wallet", text: str | None, purpose: Purpose) -> bytes | None:
+    """Whom a consent is for; None is the program. Raises UsageFault address.*, cli.bad_id."""
+    from api.cli.session import read_account, read_id
+
+    if text is None:
+        if purpose is Purpose.SHARE:
+            raise typer.BadParameter("name the partner, by its address", param_hint="--to")
+        return None
+    is_id = len(text) == ID_DIGITS and all(character in hexdigits for character in text)
+    return read_id(text, "--to") if is_id else read_account(wallet, text)
 
 
 @app.command()
@@ -49,16 +79,20 @@ def grant(
     """Allow one purpose.
 
     \b
-    Example:
+    Examples:
       fansumer wallet consent grant 5f5f...5f --purpose personalise --days 365
+      fansumer wallet consent grant 5f5f...5f --purpose share --to dfan1p... --scope standing
     """
+    from api.cli.output import warn
     from api.cli.session import finish, open_wallet, read_id
     from api.wallet.wallet import OWN_FEE, POOL
     from ledger.types import ProgramId, Timestamp
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
-    grantee = None if to is None else read_id(to, "--to")
+    if purpose is Purpose.SHARE and scope not in SHARED:
+        warn(f"a node gives a partner nothing for the scope {scope!r}; it knows {', '.join(SHARED[1:])}")
     with open_wallet(url, wallet) as opened:
+        grantee = read_grantee(opened, to, purpose)
         now = int(opened.client.chain()["time"])
         sent = opened.grant_consent(
             of_program,
@@ -88,21 +122,43 @@ def revoke(
     Example:
       fansumer wallet consent revoke 5f5f...5f --purpose personalise
     """
+    from api.cli.output import print_answer, say
     from api.cli.session import finish, open_wallet, read_id
+    from api.wallet.errors import ClientProblem
     from ledger.types import ProgramId
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
-    grantee = None if to is None else read_id(to, "--to")
     with open_wallet(url, wallet) as opened:
-        sent = opened.revoke_consent(of_program, purpose=purpose.number, scope=scope, grantee=grantee)
+        grantee = read_grantee(opened, to, purpose)
+        try:
+            sent = opened.revoke_consent(of_program, purpose=purpose.number, scope=scope, grantee=grantee)
+        except ClientProblem as problem:
+            if not problem.code.startswith("mempool.") or not _is_noted(opened, of_program, purpose, scope, grantee):
+                raise
+            say(f"The node has no room for it ({problem.code}). It obeys it already, and sends it on by itself.")
+            print_answer({"status": "noted"}, as_json=as_json)
+            return
         finish(opened, sent, wait=wait, as_json=as_json)
+
+
+def _is_noted(wallet: "Wallet", program: "ProgramId", purpose: Purpose, scope: str, grantee: bytes | None) -> bool:
+    """Whether the node obeys a revocation that it had no room for."""
+    from ledger.types import Address
+
+    named = program.hex() if grantee in (None, program) else wallet.address_text(Address(grantee or b""))
+    return any(
+        row["state"] == "revocation_received"
+        for row in wallet.consents(program)
+        if (row["purpose"], row["scope"], row["grantee"]) == (purpose.value, scope, named)
+    )
 
 
 @app.command("list")
 def list_consents(program: Program, wallet: WalletFile = None, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Show every consent that the account for a program ever gave, and whether it still holds.
+    """Show every consent that the account for a program ever gave, and whether the node obeys it now.
 
     \b
+    A revocation counts from the moment in which the node received it.
     Example:
       fansumer wallet consent list 5f5f...5f
     """
@@ -112,11 +168,8 @@ def list_consents(program: Program, wallet: WalletFile = None, url: Url = DEFAUL
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
     with open_wallet(url, wallet) as opened:
-        rows = [
-            {**row, "purpose": list(Purpose)[row["purpose"]].value}
-            for row in opened.consents(of_program, int(opened.client.chain()["time"]))
-        ]
+        rows = opened.consents(of_program)
     if as_json:
         print_json(rows)
     else:
-        print_rows(rows)
+        print_rows(rows, LIST_COLUMNS)

@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from api.cli import audit, brand, chain, creator, db, demo, node, proof, wallet
+from api.cli import audit, brand, chain, creator, db, demo, node, partner, proof, till_serve, wallet
 from api.cli.output import report_fault
 from api.wallet.errors import ClientProblem
 from ledger.errors import LedgerError
@@ -39,7 +39,9 @@ app.command("up")(node.up)
 app.add_typer(node.app, name="node")
 app.add_typer(wallet.app, name="wallet")
 app.add_typer(brand.app, name="brand")
+app.add_typer(till_serve.app, name="till")
 app.add_typer(creator.app, name="creator")
+app.add_typer(partner.app, name="partner")
 app.add_typer(chain.app, name="chain")
 app.add_typer(proof.app, name="proof")
 app.add_typer(audit.app, name="audit")

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Receipts: a till's signed promise of points.")
 
 ReceiptId = Annotated[str, typer.Argument(metavar="RECEIPT", help="The receipt's id: 64 hexadecimal digits.")]
-LIST_COLUMNS = ("date", "net_cents", "points", "line_count", "period", "id")
+LIST_COLUMNS = ("date", "net_cents", "points", "line_count", "gift", "period", "id")
+RECEIPT_ID_DIGITS = 64
 
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, as the till gave it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, or the text of its QR code.")],
     chain_id: Annotated[str | None, typer.Option("--chain-id", help="The chain's id: then no node is asked.")] = None,
     opening: Annotated[
         Path | None,
@@ -214,11 +215,55 @@ def erase(
     print_answer(answer, as_json=as_json)
 
 
-def read_receipt(file: Path) -> "SignedReceipt":
-    """The receipt in a file; its signature is not checked. Raises UsageFault cli.file_failed, WalletError cli.bad_file."""
-    from api.cli.session import naming_file, read_bytes
-    from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX, decode_receipt
+@app.command()
+def gift(
+    receipt: Annotated[
+        str, typer.Argument(metavar="FILE|ID", help="The receipt as the till gave it, or its id at the node.")
+    ],
+    off: Annotated[bool, typer.Option("--off", help="It was no gift after all.")] = False,
+    program: Annotated[
+        str | None, typer.Option("--program", help="Whose receipt it is; of a file it is known without.")
+    ] = None,
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Mark a purchase as a gift: it stays out of profiles and of what partners read. Points do not change.
 
-    data = read_bytes(file, RECEIPT_BYTES_MAX)
+    \b
+    Examples:
+      fansumer wallet receipts gift receipt.bin
+      fansumer wallet receipts gift 9d9d...9d --program 5f5f...5f --off
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import open_wallet, read_id
+    from ledger.domains.loyalty.receipts import receipt_hash
+    from ledger.types import ProgramId
+
+    file = Path(receipt)
+    if file.exists() or len(receipt) != RECEIPT_ID_DIGITS:
+        signed = read_receipt(file)
+        wanted, of_program = receipt_hash(signed.receipt, signed.salt), signed.receipt.program
+        if program is not None and read_id(program, "--program") != of_program:
+            raise typer.BadParameter("the receipt in the file is of another program", param_hint="--program")
+    else:
+        if program is None:
+            raise typer.BadParameter("name the program of an id by --program", param_hint="--program")
+        wanted, of_program = read_id(receipt, "ID"), ProgramId(read_id(program, "--program"))
+    with open_wallet(url, wallet) as opened:
+        print_answer(opened.client.mark_gift(opened.owner(of_program), wanted, is_gift=not off), as_json=as_json)
+
+
+def read_receipt(file: Path) -> "SignedReceipt":
+    """The receipt in a file, as bytes or as the text of a till's QR code; its signature is not checked.
+
+    Raises UsageFault cli.file_failed, WalletError cli.bad_file.
+    """
+    from api.cli.session import naming_file, read_bytes
+    from api.till.symbol import TEXT_CHARACTERS_MAX, read_receipt_text
+    from ledger.domains.loyalty.receipts import decode_receipt
+
+    data = read_bytes(file, TEXT_CHARACTERS_MAX)
+    in_text = read_receipt_text(data.decode("ascii")) if data.isascii() else None
     with naming_file(file, "receipt"):
-        return decode_receipt(data)
+        return decode_receipt(data if in_text is None else in_text)

@@ -1,22 +1,30 @@
 """The commands of `fansumer brand` that tills use: enrol fans, sign receipts, settle them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 from api.cli.purchase_options import MONEY_MAX, Codes, PaidWithPoints, PreviousVisit, SoldAt, parse_codes
+from ledger.errors import Code, LedgerError
 
 if TYPE_CHECKING:
     from api.wallet.sealing import Opening
+    from api.wallet.settlement import Settler
     from api.wallet.shown_terms import ProgramFacts
     from api.wallet.wallet import Wallet
     from ledger.codec import Value
-    from ledger.types import ProgramId
+    from ledger.domains.loyalty.receipts import SignedReceipt
+    from ledger.types import Address, ProgramId
 
 RequestFile = Annotated[Path, typer.Argument(metavar="FILE", help="The fan's request to join.")]
+RECEIPT_KEPT = Code(
+    "cli.receipt_kept",
+    "the receipt with the till's number {number} is signed, and {path} cannot be written ({reason}); it lies in {kept}",
+    "Move it from there to where the shop's receipts are: the number is used, and the receipt counts.",
+)
 SEQUENCE_MAX = 2**63 - 1
 """What a receipt can hold (spec RCP-1): a till must not sign what nobody can read."""
 Tier = Annotated[
@@ -132,8 +140,7 @@ def sign_receipt(
     from api.receipts.lines import lines_root
     from api.wallet.brand import RECEIPT_SALT_BYTES, Brand, Purchase
     from api.wallet.receipts import describe_receipt
-    from api.wallet.sequence import take_sequence
-    from ledger.domains.loyalty.receipts import encode_receipt
+    from ledger.domains.loyalty.receipts import decode_receipt, encode_receipt
     from ledger.types import ProgramId, Timestamp
 
     of_program, bought = ProgramId(read_id(program, "PROGRAM")), _read_lines_file(lines)
@@ -143,35 +150,54 @@ def sign_receipt(
         brand = Brand(opened)
         facts = brand.read_program(of_program)
         buyer = read_account(opened, member)
-        level = _tier_of(opened, of_program, facts, member, tier)
+        level, salt = _tier_of(opened, of_program, facts, member, tier), secrets.token_bytes(RECEIPT_SALT_BYTES)
+
+        def sign(number: int) -> bytes:
+            root = lines_root(salt, bought)
+            purchase = Purchase(
+                buyer, number, when, net_cents, paid_with_points_cents, by_code, root, level, previous_visit
+            )
+            return encode_receipt(brand.sign_receipt(of_program, facts, purchase, salt=salt))
+
         if sequence is None:
-            sequence = take_sequence(data_folder() / "tills", of_program, opened.main.address)
-        salt = secrets.token_bytes(RECEIPT_SALT_BYTES)
-        root = lines_root(salt, bought)
-        purchase = Purchase(
-            buyer, sequence, when, net_cents, paid_with_points_cents, by_code, root, level, previous_visit
-        )
-        signed = brand.sign_receipt(of_program, facts, purchase, salt=salt)
-        write_file(out, encode_receipt(signed))  # before anything else may fail: the fan is to have it
+            raw = _sign_next(data_folder() / "tills", of_program, opened.main.address, sign, out)
+        else:
+            raw = sign(sequence)
+            write_file(out, raw)  # before anything else may fail: the fan is to have it
+        signed = decode_receipt(raw)
         shown = describe_receipt(signed, opened.facts.address_prefix)
         shown["till_granted"] = warn_without_scope(opened, of_program, "till", "nobody will settle this receipt")
         if handed_over:
-            shown["handed_over"] = opened.client.hand_over(encode_receipt(signed), bought)["id"] == shown["receipt"]
+            shown["handed_over"] = opened.client.hand_over(raw, bought)["id"] == shown["receipt"]
     print_answer(shown, as_json=as_json)
+
+
+def _sign_next(folder: Path, program: "ProgramId", till: "Address", sign: "Callable[[int], bytes]", out: Path) -> bytes:
+    """The receipt with the till's next number, at `out`; where that cannot be written it lies beside the counter, not lost.
+
+    Raises UsageFault cli.receipt_kept, WalletError sequence.*.
+    """
+    from api.cli.output import UsageFault
+    from api.cli.session import write_file
+    from api.wallet.sequence import sign_numbered
+
+    number, raw, kept = sign_numbered(folder, program, till, sign)
+    try:
+        write_file(out, raw)
+    except UsageFault as fault:
+        raise UsageFault(RECEIPT_KEPT, number=number, path=str(out), kept=str(kept), reason=str(fault)) from None
+    kept.unlink()
+    return raw
 
 
 def _tier_of(opened: "Wallet", program: "ProgramId", facts: "ProgramFacts", member: str, tier: str | None) -> int:
     """The number of the tier that was named, or of the one that the node shows of the member."""
     from api.wallet.explanation import find_tier
+    from api.wallet.member_tier import find_member_tier
 
     if tier is not None:
         return find_tier(facts.terms, tier)
-    if not facts.terms.tiers:
-        return 0
-    programs = opened.client.account(member)["programs"]
-    standing = next((found for found in programs if found["program"] == program.hex()), None)
-    shown = None if standing is None else standing["tier"]
-    return 0 if shown is None else min(int(shown["number"]), len(facts.terms.tiers))
+    return find_member_tier(opened.client, program, facts.terms, member).number
 
 
 def _refuse_existing(path: Path) -> None:
@@ -246,41 +272,41 @@ def settle(
 ) -> None:
     """Settle receipts: fans get their points, sealed. Running it again settles nothing twice.
 
+    A file that is no receipt of this program is left out and named with its code; the others are settled, and the exit code is 1.
+
     \b
     Example:
       fansumer brand settle 5f5f...5f receipts --openings openings
     """
     from api.cli.output import print_answer
-    from api.cli.receipt import read_receipt
     from api.cli.session import data_folder, open_wallet, payment_choice, read_id
     from api.wallet.brand import Brand
     from api.wallet.settlement import SettlementBook, SettlementTerms, Settler
-    from ledger.address import encode_address
     from ledger.types import ProgramId, Timestamp
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
     kept = openings or data_folder() / "openings" / of_program.hex()
-    signed = [read_receipt(path) for path in files_in(receipts)]
+    readable, bad = _read_receipts(receipts)
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
         facts = brand.read_program(of_program)
-        path = book or data_folder() / "settlement" / f"{of_program.hex()}-{opened.main.address.hex()[:16]}.json"
+        path = book or settlement_book(data_folder(), of_program, opened.main.address)
         settler = Settler(
             brand,
             SettlementBook.load(path, of_program),
             SettlementTerms(facts.periods, facts.terms.remainder_max),
             confirmations=confirmations,
-            keep=lambda found: _write_openings(kept, found),
+            keep=lambda found: write_openings(kept, found),
         )
         now = Timestamp(int(opened.client.chain()["time"]))
-        outcome = settler.settle(signed, until=now, is_last=last)
+        good, refused = _examine_files(settler, readable)
+        outcome = settler.settle(good, until=now, is_last=last)
         if last:
             outcome.add(settler.flush(now))
-    prefix = opened.facts.address_prefix
-    skipped = [
-        {"member": encode_address(prefix, opening.member), "period": opening.period, "code": code}
-        for opening, code in outcome.skipped
-    ]
+        skipped = [
+            {"member": opened.address_text(opening.member), "period": opening.period, "code": code}
+            for opening, code in outcome.skipped
+        ]
     print_answer(
         {
             "entries": len(outcome.openings),
@@ -288,12 +314,57 @@ def settle(
             "openings": str(kept),
             "book": str(path),
             "skipped": skipped,
+            "bad_files": bad + refused,
         },
         as_json=as_json,
     )
+    _warn_of_files([*bad, *refused])
 
 
-def _write_openings(folder: Path, openings: "Sequence[Opening]") -> None:
+def _read_receipts(folder: Path) -> "tuple[dict[Path, SignedReceipt], list[dict[str, Any]]]":
+    """The receipts in a folder's files, and the files that hold none. Raises UsageFault cli.file_failed for the folder."""
+    from api.cli.receipt import read_receipt
+
+    readable: dict[Path, SignedReceipt] = {}
+    bad: list[dict[str, Any]] = []
+    for path in files_in(folder):
+        try:
+            readable[path] = read_receipt(path)
+        except LedgerError as fault:
+            bad.append(_name_file(path, fault))
+    return readable, bad
+
+
+def _examine_files(
+    settler: "Settler", readable: "dict[Path, SignedReceipt]"
+) -> "tuple[list[SignedReceipt], list[dict[str, Any]]]":
+    """The receipts that can be settled, and the files of the others."""
+    paths, signed = list(readable), list(readable.values())
+    faults = settler.examine(signed)
+    good = [found for index, found in enumerate(signed) if index not in faults]
+    return good, [_name_file(paths[index], fault) for index, fault in sorted(faults.items())]
+
+
+def _warn_of_files(rows: "Sequence[dict[str, Any]]") -> None:
+    """Name the files that were left out; where there are any, the exit code is 1."""
+    from api.cli.output import EXIT_REFUSED, warn
+
+    for row in rows:
+        warn(f"not settled: {row['file']}: {row['reason']} ({row['code']})")
+    if rows:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def _name_file(path: Path, fault: LedgerError) -> dict[str, Any]:
+    return {"file": path.name, "code": fault.code.name, "reason": str(fault).removeprefix(f"{fault.code.name}: ")}
+
+
+def settlement_book(folder: Path, program: "ProgramId", settler: "Address") -> Path:
+    """Where a settlement key's book is by default."""
+    return folder / "settlement" / f"{program.hex()}-{settler.hex()[:16]}.json"
+
+
+def write_openings(folder: Path, openings: "Sequence[Opening]") -> None:
     """One file for each entry; the same entry has the same name when it is written again."""
     import json
 

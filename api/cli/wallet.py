@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, contests, receipt, redemptions
+from api.cli import consent, contests, own_data, receipt, redemptions
 from api.cli.options import (
     AMOUNT_MAX,
     CARRIED_NOTE,
@@ -395,3 +395,6 @@ app.command("check-acceptance")(redemptions.check)
 app.command("prove-code")(redemptions.prove_code)
 app.command("contest")(contests.contest)
 app.command("contests")(contests.list_own)
+app.command("reads")(own_data.reads)
+app.command("export-data")(own_data.export_data)
+app.command("delete-data")(own_data.delete_data)

@@ -4,15 +4,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
+from api.consent.gate import ConsentGate
+from api.consent.revocations import Revocations
 from api.http.deps import Services
 from api.http.event_feed import EventFeed
+from api.http.export_desk import ExportDesk
 from api.http.limits import BodyLimit, RateLimit
 from api.http.metrics import CountRequests, HttpMetrics
 from api.http.openapi import DESCRIPTION, SUMMARY, TITLE, make_document
+from api.http.private_answers import PrivateAnswers
 from api.http.problems import add_handlers
 from api.http.receipt_desk import ReceiptDesk
 from api.http.rendering import Renderer
@@ -22,6 +27,8 @@ from api.http.routers import (
     chain,
     contests,
     events,
+    own_data,
+    partner,
     programs,
     receipts,
     redemptions,
@@ -31,14 +38,30 @@ from api.http.routers import (
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
 from api.receipts.store import ReceiptStore
+from ledger.errors import LedgerError
 from node.metrics import ChainMetrics
 from node.node import Node
+
+log = structlog.get_logger()
 
 RECEIPTS_FILE = "receipts.sqlite"
 VERSION = "1"
 """Of the API: the v1 in its paths."""
 
-ROUTERS = (accounts, transactions, chain, programs, redemptions, contests, campaigns, receipts, events, service)
+ROUTERS = (
+    accounts,
+    transactions,
+    chain,
+    programs,
+    redemptions,
+    contests,
+    campaigns,
+    receipts,
+    own_data,
+    partner,
+    events,
+    service,
+)
 """In the order in which paths are tried: what is asked most comes first."""
 
 
@@ -57,10 +80,11 @@ def create_app(
 
     @asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
+        await take_up_revocations(app.state.services)
         yield
         app.state.services.close()
 
-    middleware = [Middleware(CountRequests, metrics)]
+    middleware = [Middleware(CountRequests, metrics), Middleware(PrivateAnswers)]
     if chosen.rate_limited:
         middleware.append(Middleware(RateLimit, chosen))
     middleware.append(Middleware(BodyLimit, chosen.body_bytes_max))
@@ -74,15 +98,20 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
+    renderer, desk = Renderer(node.chain.params.address_prefix), ReceiptDesk(ReceiptStore(receipts_url))
+    revocations = Revocations(node, desk)
     app.state.services = Services(
         node=node,
         reader=node.reader,
         params=node.chain.params,
         chain_id=node.chain.chain_id,
         settings=chosen,
-        renderer=Renderer(node.chain.params.address_prefix),
+        renderer=renderer,
         submissions=submissions,
-        receipts=ReceiptDesk(ReceiptStore(receipts_url)),
+        receipts=desk,
+        revocations=revocations,
+        consents=ConsentGate(revocations, node.clock),
+        exports=ExportDesk(node, node.reader, renderer),
         events=EventFeed(
             node,
             metrics.streams,
@@ -97,3 +126,15 @@ def create_app(
         app.router.routes.extend(module.router.routes)  # flat: an included router is searched far more slowly
     app.openapi = partial(make_document, app, node.chain.params.address_prefix)
     return app
+
+
+async def take_up_revocations(services: Services) -> None:
+    """Read the revocations that were received before the last stop, and send those again that are in no block.
+
+    Where they can't be read, the node runs on: who asks what is consented to is refused until they can.
+    """
+    try:
+        await services.revocations.load()
+        await services.submissions.run(services.revocations.send_waiting)
+    except (LedgerError, OSError) as fault:
+        log.warning("revocations.unread", reason=str(fault))

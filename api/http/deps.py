@@ -7,7 +7,10 @@ from typing import Annotated
 from fastapi import Path
 from starlette.requests import Request
 
+from api.consent.gate import ConsentGate
+from api.consent.revocations import Revocations
 from api.http.event_feed import EventFeed
+from api.http.export_desk import ExportDesk
 from api.http.metrics import HttpMetrics
 from api.http.problems import BAD_ID, RequestFault
 from api.http.receipt_desk import ReceiptDesk
@@ -53,6 +56,9 @@ class Services:
     renderer: Renderer
     submissions: SubmissionQueue
     receipts: ReceiptDesk
+    revocations: Revocations
+    consents: ConsentGate
+    exports: ExportDesk
     events: EventFeed
     metrics: HttpMetrics
 
@@ -60,6 +66,8 @@ class Services:
         """End the streams, let what is under way finish, and close the receipt store. Harmless a second time."""
         self.events.close()
         self.submissions.close()
+        self.exports.close()
+        self.revocations.close()
         self.receipts.close()
 
 

@@ -18,7 +18,7 @@ from api.http.settings import HttpSettings
 
 PATHS_UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 """Probes of the operator's own machines."""
-METHODS_WRITING = frozenset({"POST", "DELETE"})
+METHODS_WRITING = frozenset({"POST", "PUT", "DELETE"})
 CLIENTS_REMEMBERED = 4_096
 """Addresses whose text was read lately."""
 WINDOWS_MAX = 65_536

@@ -38,6 +38,8 @@ TAGS: Final = [
     {"name": "contests", "description": "Receipts that fans say were not settled, and what became of it."},
     {"name": "campaigns", "description": "Campaigns and pledges."},
     {"name": "receipts", "description": "Purchases, off chain: kept for the fan alone, who may erase them."},
+    {"name": "own data", "description": "All that a node holds on the account that asks: a copy, and deletion."},
+    {"name": "partner", "description": "What fans have granted to the partner that asks, and nothing else."},
     {"name": "events", "description": "What happens, as it happens (server-sent events)."},
     {"name": "service", "description": "For those who run the node."},
 ]
@@ -45,6 +47,7 @@ PROBLEM_REFERENCE: Final = "#/components/schemas/Problem"
 PROBLEM_TEXTS: Final = {
     "400": "The request is not well-formed.",
     "401": "It is not signed by the account's keys; Accept-Signature says how (RFC 9421).",
+    "403": "No fan has granted that to the account that asks, or no longer.",
     "404": "There is no such thing.",
     "410": "It was erased by its owner, and stays so.",
     "409": "It conflicts with what is there already.",
@@ -58,7 +61,7 @@ PROBLEM_CONTENT: Final = {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_REFERENCE}, "e
 PROBLEMS_READING: Final = ("400", "404", "429", "503")
 PROBLEMS_ERASING: Final = ("400", "401", "404", "429", "503")
 PROBLEMS_WRITING: Final = ("400", "409", "413", "415", "422", "429", "503")
-PROBLEMS_OF: Final = {"post": PROBLEMS_WRITING, "delete": PROBLEMS_ERASING}
+PROBLEMS_OF: Final = {"post": PROBLEMS_WRITING, "put": PROBLEMS_ERASING, "delete": PROBLEMS_ERASING}
 
 Responses = dict[int | str, dict[str, Any]]
 

@@ -102,11 +102,15 @@ class Page:
         """One more than the limit, to know whether there is a next page."""
         return self.limit + 1
 
+    def next_cursor(self, position: Sequence[int] | None) -> str | None:
+        """The cursor after `position`; None where nothing is left."""
+        return None if position is None else encode_cursor(self.name, self.filters, position)
+
     def answer(
         self, rows: Sequence[Item], position: Callable[[Item], Sequence[int]], show: Callable[[Item], Any]
     ) -> dict[str, Any]:
         """The page as it is sent: `items` and `next_cursor`, which is null on the last page."""
         shown = rows[: self.limit]
         more = len(rows) > self.limit
-        cursor = encode_cursor(self.name, self.filters, position(shown[-1])) if more else None
+        cursor = self.next_cursor(position(shown[-1]) if more else None)
         return {"items": [show(row) for row in shown], "next_cursor": cursor}

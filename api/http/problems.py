@@ -97,6 +97,9 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "signature.foreign_key": 401,
     "signature.threshold": 401,
     "signature.replayed": 401,
+    "partner.not_granted": 403,
+    "partner.too_many_reads": 429,
+    "me.busy": 503,
     "events.position": 409,
     "events.busy": 503,
 }

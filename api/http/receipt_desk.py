@@ -4,11 +4,12 @@ Erasures that come together share one scrub of the files: deleting is quick, wri
 """
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from api.receipts.store import ReceiptStore
+from api.receipts.revocation_notes import Note
+from api.receipts.store import Deleted, ReceiptStore
 from ledger.types import Address, ProgramId, ReceiptHash, Timestamp
 
 Result = TypeVar("Result")
@@ -26,15 +27,28 @@ class ReceiptDesk:
         """Let the store's thread do something, after all that was given to it before."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
 
+    def post(self, work: Callable[[ReceiptStore], Result]) -> "Future[Result]":
+        """The same for any thread, which may wait for it or not."""
+        return self._thread.submit(work, self._store)
+
     async def erase(
         self, member: Address, now: Timestamp, *, wanted: ReceiptHash | None = None, program: ProgramId | None = None
     ) -> int:
         """Delete receipts of an account, and return once no file of the store holds their bytes; how many there were."""
         count = await self.run(lambda store: store.erase(member, now, wanted=wanted, program=program))
+        await self._scrubbed()
+        return count
+
+    async def delete_all(self, member: Address, now: Timestamp, ended: Collection[Note]) -> Deleted:
+        """Delete all that may be deleted of an account's, and return once no file of the store holds its bytes; how much it was."""
+        deleted = await self.run(lambda store: store.delete_all(member, now, ended))
+        await self._scrubbed()
+        return deleted
+
+    async def _scrubbed(self) -> None:
         if self._next_scrub is None:
             self._next_scrub = asyncio.get_running_loop().run_in_executor(self._thread, self._scrub)
         await asyncio.shield(self._next_scrub)
-        return count
 
     def _scrub(self) -> None:
         self._next_scrub = None  # what is deleted from here on waits for the next one

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from api.receipts.tables import acceptances
 from ledger.domains.rewards.acceptance import SignedAcceptance, decode_acceptance, encode_acceptance
 from ledger.errors import Code, LedgerError
-from ledger.types import HoldId, Timestamp
+from ledger.types import Address, HoldId, Timestamp
 
 PROGRAM_ACCEPTANCES_MAX: Final = 100_000
 """Of one program: what a shop that invents redemptions can fill, about 40 MB."""
@@ -48,6 +48,7 @@ class Acceptances:
             "hold": statement.hold,
             "txid": statement.txid,
             "program": statement.program,
+            "member": statement.member,
             "accepted_at": statement.accepted_at,
             "signed": encode_acceptance(signed),
         }
@@ -76,6 +77,12 @@ class Acceptances:
         with self._transaction() as connection:
             row = connection.execute(query).first()
         return None if row is None else decode_acceptance(bytes(row[0]))
+
+    def all_of(self, member: Address) -> list[SignedAcceptance]:
+        """The acceptances of an account's redemptions, by redemption."""
+        query = select(acceptances.c.signed).where(acceptances.c.member == member).order_by(acceptances.c.hold)
+        with self._transaction() as connection:
+            return [decode_acceptance(bytes(row[0])) for row in connection.execute(query).fetchall()]
 
     def of_holds(self, holds: Collection[HoldId]) -> dict[HoldId, SignedAcceptance]:
         """The acceptances of some redemptions, by hold."""

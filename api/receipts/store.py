@@ -1,4 +1,5 @@
-"""All SQL of the receipt store. One thread uses it at a time; `api/http/receipt_desk.py` gives it one.
+"""The receipt store. One thread uses it at a time; `api/http/receipt_desk.py` gives it one. All its SQL is here and in the parts
+that it has: marks of gifts, the log of reads, notes of revocations.
 
 An erasure is two steps: the rows are deleted, then the files are scrubbed of what they held. On SQLite: `secure_delete` overwrites
 deleted rows, VACUUM writes the database anew from its live rows (pages that were split may hold stale copies), and a checkpoint
@@ -8,18 +9,21 @@ a file system and blocks that a disk has set aside no program can know. A scrub 
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, delete, event, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, event, exists, func, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from api.receipts.acceptances import Acceptances
-from api.receipts.tables import erased, nonces, receipts
+from api.receipts.access_log import AccessLog
+from api.receipts.gifts import Gifts
+from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
+from api.receipts.tables import acceptances, erased, gifts, nonces, reads, receipts, revocations, scrubs
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
     RECEIPT_BYTES_MAX,
@@ -62,24 +66,45 @@ NONCES_FULL = Code(
 )
 
 
+IS_GIFT: Final = exists().where(gifts.c.receipt == receipts.c.receipt)
+SELECTED: Final = select(receipts, IS_GIFT.label("is_gift"))
+"""Receipts, and whether each is marked as a gift."""
+
+
 class ReceiptRefused(LedgerError):
     """A receipt that is well-formed and not taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptReceipt:
-    """A signed receipt with its lines, and the period of its program that it belongs to. `number` is the order of arrival."""
+    """A signed receipt with its lines, and the period of its program that it belongs to. `number` is the order of arrival.
+
+    `is_gift`: its fan said so.
+    """
 
     signed: SignedReceipt
     lines: tuple[Value, ...]
     period: int
     received_at: Timestamp
     number: int = 0
+    is_gift: bool = False
 
     @property
     def id(self) -> ReceiptHash:
         """The receipt hash."""
         return receipt_hash(self.signed.receipt, self.signed.salt)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """How much of an account's was deleted."""
+
+    receipts: int
+    lines: int
+    gifts: int
+    reads: int
+    revocations: int
+    acceptances: int
 
 
 class ReceiptStore:
@@ -89,6 +114,9 @@ class ReceiptStore:
         self._url = url
         self._engine: Engine | None = None
         self.acceptances = Acceptances(self._transaction)
+        self.gifts = Gifts(self._transaction)
+        self.log = AccessLog(self._transaction)
+        self.notes = RevocationNotes(self._transaction)
 
     # --- opening ---
 
@@ -158,10 +186,19 @@ class ReceiptStore:
         return True
 
     def page(
-        self, member: Address, *, program: ProgramId | None, period: int | None, before: int | None, limit: int
+        self,
+        member: Address,
+        *,
+        program: ProgramId | None,
+        period: int | None,
+        before: int | None,
+        limit: int,
+        with_gifts: bool = True,
     ) -> list[KeptReceipt]:
         """Receipts of one account, the newest arrival first, below the arrival number `before`."""
-        query = select(receipts).where(receipts.c.member == member)
+        query = SELECTED.where(receipts.c.member == member)
+        if not with_gifts:
+            query = query.where(~IS_GIFT)
         if program is not None:
             query = query.where(receipts.c.program == program)
         if period is not None:
@@ -174,7 +211,7 @@ class ReceiptStore:
 
     def get(self, member: Address, wanted: ReceiptHash) -> KeptReceipt | None:
         """One receipt of the account; None also where it is another account's."""
-        query = select(receipts).where(receipts.c.receipt == wanted, receipts.c.member == member)
+        query = SELECTED.where(receipts.c.receipt == wanted, receipts.c.member == member)
         with self._transaction() as connection:
             row = connection.execute(query).first()
         return None if row is None else _kept_of(row)
@@ -193,8 +230,38 @@ class ReceiptStore:
             if found:
                 rows = [{"receipt": gone, "erased_at": now, "is_scrubbed": False} for gone in found]
                 connection.execute(insert(erased), rows)
+                connection.execute(delete(gifts).where(gifts.c.receipt.in_(select(receipts.c.receipt).where(mine))))
                 connection.execute(delete(receipts).where(mine))
         return len(found)
+
+    def delete_all(self, member: Address, now: Timestamp, ended: Collection[Note]) -> Deleted:
+        """Delete all that may be deleted of an account's; of its noted revocations, those in `ended`.
+
+        `scrub` is the second half.
+        """
+        with self._transaction() as connection:
+            of_member = select(receipts.c.receipt, receipts.c.lines).where(receipts.c.member == member)
+            found = [(row[0], len(_lines_of(row[1]))) for row in connection.execute(of_member)]
+            if found:
+                rows = [{"receipt": gone, "erased_at": now, "is_scrubbed": False} for gone, _ in found]
+                connection.execute(insert(erased), rows)
+            counts = {
+                table.name: connection.execute(delete(table).where(table.c.member == member)).rowcount
+                for table in (receipts, gifts, reads, acceptances)
+            }
+            assert all(note.fan == member for note in ended), "nobody's notes but the account's own"
+            forgotten = delete_notes(connection, ended)
+            if (any(counts.values()) or forgotten) and connection.execute(select(scrubs.c.due_since)).first() is None:
+                connection.execute(insert(scrubs), [{"due_since": now}])
+        assert counts["receipts"] == len(found), "what was deleted is what was found"
+        return Deleted(
+            receipts=len(found),
+            lines=sum(lines for _, lines in found),
+            gifts=counts["gifts"],
+            reads=counts["reads"],
+            revocations=forgotten,
+            acceptances=counts["acceptances"],
+        )
 
     def was_erased(self, wanted: ReceiptHash) -> bool:
         """Whether a receipt with this hash was here and was erased."""
@@ -206,18 +273,21 @@ class ReceiptStore:
         engine = self._open()
         with self._transaction() as connection:
             unscrubbed = select(func.count()).select_from(erased).where(erased.c.is_scrubbed.is_(False))
-            if not connection.execute(unscrubbed).scalar_one():
+            is_due = connection.execute(select(scrubs.c.due_since)).first() is not None
+            if not connection.execute(unscrubbed).scalar_one() and not is_due:
                 return
         try:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 if engine.dialect.name == "sqlite":
                     _write_anew(connection)
                 else:
-                    connection.exec_driver_sql("VACUUM FULL receipts")
+                    for table in (receipts, gifts, reads, revocations):
+                        connection.exec_driver_sql(f"VACUUM FULL {table.name}")
         except DatabaseError as fault:
             raise explain_fault(fault, "of receipts") from fault
         with self._transaction() as connection:
             connection.execute(update(erased).values(is_scrubbed=True).where(erased.c.is_scrubbed.is_(False)))
+            connection.execute(delete(scrubs))
 
     # --- nonces ---
 
@@ -273,6 +343,18 @@ def _row_of(kept: KeptReceipt, found_id: ReceiptHash) -> dict[str, Any]:
 
 
 def _kept_of(row: Row[Any]) -> KeptReceipt:
-    lines = unpack(row.lines, bytes_max=LINES_BYTES_MAX)
-    assert isinstance(lines, tuple) and len(row.signed) <= RECEIPT_BYTES_MAX, "kept as it was admitted"
-    return KeptReceipt(decode_receipt(row.signed), lines, row.period, Timestamp(row.received_at), row.number)
+    assert len(row.signed) <= RECEIPT_BYTES_MAX, "kept as it was admitted"
+    return KeptReceipt(
+        decode_receipt(row.signed),
+        _lines_of(row.lines),
+        row.period,
+        Timestamp(row.received_at),
+        row.number,
+        bool(row.is_gift),
+    )
+
+
+def _lines_of(packed: bytes) -> tuple[Value, ...]:
+    lines = unpack(packed, bytes_max=LINES_BYTES_MAX)
+    assert isinstance(lines, tuple), "kept as it was admitted"
+    return lines

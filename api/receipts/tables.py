@@ -1,11 +1,26 @@
-"""The tables of the receipt store, which is a database of its own beside the node's.
+"""The tables of the receipt store, which is a database of its own beside the node's: all that this operator holds off chain.
 
 `receipts` holds what is personal; erasing deletes its rows. Of an erased receipt only its hash stays in `erased`, so that nobody
-can hand it over again: a hash over salted fields says nothing once the salt is gone. `nonces` are those of signed requests of the
-last two minutes, so that none is taken twice, also after a restart. `acceptances` are shops' words on redemptions (spec RWD-10).
+can hand it over again: a hash over salted fields says nothing once the salt is gone. `gifts` are the receipts that their fans
+marked as gifts. `reads` is who read what of a fan, and `revocations` are consents that were taken back, maybe in no block yet.
+`scrubs` says that the files still hold what was deleted. `nonces` are those of signed requests of the last two minutes, so that
+none is taken twice, also after a restart. `acceptances` are shops' words on redemptions (spec RWD-10).
+
+A table in which anything of a fan's may stand is part of the export of its data and of their deletion (`ledger/spec/fan_data.md`).
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -41,6 +56,49 @@ erased = Table(
     ),
 )
 
+gifts = Table(
+    "gifts",
+    metadata,
+    Column("receipt", LargeBinary(32), primary_key=True),
+    Column("member", LargeBinary(32), nullable=False),
+    Column("marked_at", BigInteger, nullable=False),
+    Index("gifts_by_member", "member"),
+)
+
+reads = Table(
+    "reads",
+    metadata,
+    Column("number", ROWID, primary_key=True, autoincrement=True, comment="the order of the first one"),
+    Column("member", LargeBinary(32), nullable=False, comment="whose data"),
+    Column("reader", LargeBinary(32), nullable=False, comment="whose key signed the request"),
+    Column("program", LargeBinary(32), nullable=False),
+    Column("purpose", Integer, nullable=False),
+    Column("scope", String(32), nullable=False),
+    Column("code", String(64), nullable=False, comment="why it was refused; empty: it was given"),
+    Column("given", BigInteger, nullable=False, comment="how many items"),
+    Column("times", BigInteger, nullable=False, comment="refused ones of a day share a row"),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Index("reads_by_member", "member", "number"),
+    Index("reads_by_reader", "reader", "member", "first_at"),
+    Index("reads_by_time", "last_at"),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("consent", LargeBinary(98), primary_key=True, comment="the key of the consent's record"),
+    Column("fan", LargeBinary(32), nullable=False),
+    Column("txid", LargeBinary(32), nullable=False),
+    Column("raw", LargeBinary, nullable=False, comment="the transaction"),
+    Column("height", BigInteger, nullable=False, comment="of the next block when it was received"),
+    Column("noted_at", BigInteger, nullable=False),
+    Column("lifted_by", LargeBinary(32), nullable=True, comment="a grant that was received after it"),
+    Index("revocations_by_fan", "fan"),
+)
+
+scrubs = Table("scrubs", metadata, Column("due_since", BigInteger, primary_key=True, autoincrement=False))
+
 nonces = Table(
     "nonces",
     metadata,
@@ -55,7 +113,9 @@ acceptances = Table(
     Column("hold", LargeBinary(32), primary_key=True),
     Column("txid", LargeBinary(32), nullable=False, unique=True),
     Column("program", LargeBinary(32), nullable=False),
+    Column("member", LargeBinary(32), nullable=False),
     Column("accepted_at", BigInteger, nullable=False),
     Column("signed", LargeBinary, nullable=False, comment="the signed acceptance"),
     Index("acceptances_by_program", "program", "accepted_at"),
+    Index("acceptances_by_member", "member"),
 )

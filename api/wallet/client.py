@@ -7,7 +7,7 @@ names. That is harmless for transactions, too: the same bytes count once.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Self
 
 import httpx2
@@ -15,8 +15,9 @@ import stamina
 
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
+from api.wallet.own_data import PAGE_LIMIT, Answer, OwnDataRequests, SignRequest, given, segment
 from api.wallet.redemption_calls import RedemptionCalls
-from ledger.codec import Packable, pack, unpack
+from ledger.codec import unpack
 from ledger.errors import Code, Malformed
 from ledger.params import BLOCK_BYTES_MAX
 from ledger.schema import ListOf, Octets
@@ -28,7 +29,6 @@ RETRY_SECONDS_MAX: Final = 45.0
 PAUSE_SECONDS_MAX: Final = 5.0
 REQUEST_SECONDS_MAX: Final = 20.0
 POLL_SECONDS: Final = 0.5
-PAGE_LIMIT: Final = 100
 MSGPACK: Final = "application/msgpack"
 RAW_LIMIT: Final = 200
 RAW_BYTES_MAX: Final = 4 * 2**20 + BLOCK_BYTES_MAX
@@ -56,10 +56,6 @@ WAITED_TOO_LONG = Code(
 )
 DROPPED = Code("client.dropped", "the node dropped the transaction {txid}", "Build it again, if it is still wanted.")
 
-Answer = Mapping[str, Any]
-SignRequest = Callable[[httpx2.Request], None]
-"""Adds an account's signature to a request (`api.wallet.request_signing.AccountSigner`); each attempt is signed anew."""
-
 
 class _Busy(Exception):
     """The node asks to come back later."""
@@ -77,7 +73,7 @@ def _pause_before_retry(fault: Exception) -> bool | float:
     return isinstance(fault, httpx2.TransportError) and not isinstance(fault, httpx2.UnsupportedProtocol)
 
 
-class Client:
+class Client(OwnDataRequests):
     """A node's API. Use it as a context manager, or `close` it.
 
     `http` replaces the connection (a test's transport, a connection with other limits); `sleep` and `clock` are for waiting.
@@ -149,7 +145,7 @@ class Client:
 
     def block(self, block: str) -> Answer:
         """`GET /v1/blocks/{height|hash}`."""
-        return self._json("GET", f"/v1/blocks/{_segment(block)}")
+        return self._json("GET", f"/v1/blocks/{segment(block)}")
 
     def params(self) -> Answer:
         """`GET /v1/chain/params`: the chain's params file."""
@@ -169,15 +165,15 @@ class Client:
 
     def account(self, address: str) -> Answer:
         """`GET /v1/accounts/{address}`: coin, and per program pending, available, held, next expiry."""
-        return self._json("GET", f"/v1/accounts/{_segment(address)}")
+        return self._json("GET", f"/v1/accounts/{segment(address)}")
 
     def account_history(self, address: str, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
         """`GET /v1/accounts/{address}/history`: a page of what happened, the newest first."""
-        return self._page(f"/v1/accounts/{_segment(address)}/history", cursor, limit)
+        return self._page(f"/v1/accounts/{segment(address)}/history", cursor, limit)
 
     def account_proof(self, address: str, *, trust: str | None = None) -> bytes:
         """`GET /v1/accounts/{address}/proof`: of its coin."""
-        return self._proof(f"/v1/accounts/{_segment(address)}/proof", trust)
+        return self._proof(f"/v1/accounts/{segment(address)}/proof", trust)
 
     # --- programs ---------------------------------------------------------------------------------------------------
 
@@ -215,7 +211,7 @@ class Client:
 
     def account_contests(self, address: str, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
         """`GET /v1/accounts/{address}/contests`: a page of what an account contested."""
-        return self._page(f"/v1/accounts/{_segment(address)}/contests", cursor, limit)
+        return self._page(f"/v1/accounts/{segment(address)}/contests", cursor, limit)
 
     def contest(self, contest: bytes) -> Answer:
         """`GET /v1/contests/{id}`: what is contested, until when it can be answered, what became of it."""
@@ -227,7 +223,7 @@ class Client:
 
     def member_proof(self, program: bytes, address: str, *, trust: str | None = None) -> bytes:
         """`GET /v1/programs/{id}/members/{address}/proof`: of a member's points."""
-        return self._proof(f"/v1/programs/{program.hex()}/members/{_segment(address)}/proof", trust)
+        return self._proof(f"/v1/programs/{program.hex()}/members/{segment(address)}/proof", trust)
 
     # --- campaigns --------------------------------------------------------------------------------------------------
 
@@ -251,37 +247,6 @@ class Client:
         """`GET /v1/campaigns/{id}/pledges`: a page."""
         return self._page(f"/v1/campaigns/{campaign.hex()}/pledges", cursor, limit)
 
-    # --- receipts ---------------------------------------------------------------------------------------------------
-
-    def hand_over(self, receipt: bytes, lines: Sequence[Packable] = ()) -> Answer:
-        """`POST /v1/receipts`: a signed receipt's bytes and its lines; {id, is_new}. The same again is harmless."""
-        return self._json("POST", "/v1/receipts", content=pack((receipt, tuple(lines))))
-
-    def receipts(
-        self,
-        sign: SignRequest,
-        program: bytes | None = None,
-        period: int | None = None,
-        *,
-        cursor: str | None = None,
-        limit: int = PAGE_LIMIT,
-    ) -> Answer:
-        """`GET /v1/receipts`: a page of the signing account's own, the one that came last first."""
-        parameters = _given(program=program, period=period, cursor=cursor, limit=limit)
-        return self._json("GET", "/v1/receipts", parameters=parameters, sign=sign)
-
-    def receipt(self, sign: SignRequest, receipt: bytes) -> Answer:
-        """`GET /v1/receipts/{id}`: with its lines and its bytes."""
-        return self._json("GET", f"/v1/receipts/{receipt.hex()}", sign=sign)
-
-    def erase_receipt(self, sign: SignRequest, receipt: bytes) -> Answer:
-        """`DELETE /v1/receipts/{id}`: {erased}. Harmless a second time."""
-        return self._json("DELETE", f"/v1/receipts/{receipt.hex()}", sign=sign)
-
-    def erase_receipts(self, sign: SignRequest, program: bytes | None = None) -> Answer:
-        """`DELETE /v1/receipts`: all of the signing account's, or one program's."""
-        return self._json("DELETE", "/v1/receipts", parameters=_given(program=program), sign=sign)
-
     # --- events -----------------------------------------------------------------------------------------------------
 
     def events(
@@ -298,11 +263,11 @@ class Client:
         A connection that breaks is taken up again after the last event, so that none is missed and none comes twice. Raises
         ClientProblem, or Unreachable where no attempt brings anything.
         """
-        filters = _given(account=account, program=program, kind=kind)
+        filters = given(account=account, program=program, kind=kind)
         position, left, attempts = after, limit, 0
         while left is None or left > 0:
             try:
-                for event in self._stream(position, {**filters, **_given(limit=left)}):
+                for event in self._stream(position, {**filters, **given(limit=left)}):
                     attempts, position = 0, event.id
                     if event.name != "stream.opened":
                         left = None if left is None else left - 1
@@ -386,7 +351,7 @@ class Client:
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def _page(self, path: str, cursor: str | None, limit: int) -> Answer:
-        return self._json("GET", path, parameters=_given(limit=limit, cursor=cursor))
+        return self._json("GET", path, parameters=given(limit=limit, cursor=cursor))
 
     def _json(
         self,
@@ -486,14 +451,3 @@ def _dropped_problem(txid: TxId, status: Answer) -> ClientProblem:
     known = Code.catalogue.get(code)
     detail = str(status.get("detail") or (known.text if known else "the node dropped the transaction"))
     return ClientProblem(code, detail, str(status.get("advice") or (known.advice if known else DROPPED.advice)))
-
-
-def _given(**parameters: str | int | bytes | None) -> dict[str, str | int]:
-    """The parameters that have a value; ids as hex."""
-    given = {name: value for name, value in parameters.items() if value is not None}
-    return {name: value.hex() if isinstance(value, bytes) else value for name, value in given.items()}
-
-
-def _segment(text: str) -> str:
-    """One segment of a path: what a person typed must not become another path."""
-    return "".join(character if character.isalnum() and character.isascii() else "-" for character in text) or "-"

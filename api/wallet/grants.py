@@ -22,6 +22,12 @@ def held_scope_at(grant: Answer | None, scope: str, time: Timestamp) -> bool:
     )
 
 
+def cap_at(grant: Answer, time: Timestamp) -> int:
+    """The daily cap of the grant at a time, in points; 0 where there was none."""
+    spans = [_spans(grant)[0], *reversed(grant["earlier"])]
+    return next((int(span["daily_cap"]) for span in spans if span["from"] <= time <= span["until"]), 0)
+
+
 def ever_held_scope(grant: Answer, scope: str) -> bool:
     """Whether an issuer holds `scope`, or held it as far back as the node shows."""
     return any(scope in span["scopes"] for span in _spans(grant))
@@ -29,5 +35,10 @@ def ever_held_scope(grant: Answer, scope: str) -> bool:
 
 def _spans(grant: Answer) -> list[Answer]:
     """The present grant and those before it, each from its first second to its last."""
-    present = {"from": grant["granted_at"], "until": grant["revoked_at"] or TIME_END, "scopes": grant["scopes"]}
+    present = {
+        "from": grant["granted_at"],
+        "until": grant["revoked_at"] or TIME_END,
+        "scopes": grant["scopes"],
+        "daily_cap": grant["daily_cap"],
+    }
     return [present, *grant["earlier"]]

@@ -1,9 +1,10 @@
 """Settling receipts batch by batch, so that a crash at any moment loses no salt and settles nothing twice.
 
-The book is one JSON file of a settlement key: what each member carries, which receipts are settled, and the batch that is on its
-way. A batch is written to the book before it is sent; only when it stands in a block do its members' remainders move on. One that
-was refused or came too late is signed again with the same entries and the same salt: of one author and salt a chain takes at
-most one transaction, so whichever version counts, it counts once and the same openings prove it.
+The book is one JSON document of a settlement key, in a file or in a till's store: what each member carries, which receipts are
+settled, which receipt has which number of its till, and the batch that is on its way. A batch is written to the book before it is
+sent; only when it stands in a block do its members' remainders move on. One that was refused or came too late is signed again with
+the same entries and the same salt: of one author and salt a chain takes at most one transaction, so whichever version counts, it
+counts once and the same openings prove it.
 
 A batch holds at most one entry for each member: an entry that the chain skips leaves the member's remainder as it was, and a
 second one would have started from the wrong one.
@@ -44,10 +45,12 @@ from ledger.kinds import APPLIED
 from ledger.params import EARN_ENTRIES_MAX
 from ledger.policy import address_of_key
 from ledger.transaction import decode_transaction
-from ledger.types import Address, Points, ProgramId, ReceiptHash, Timestamp, TxId
+from ledger.types import Address, Points, ProgramId, PublicKey, ReceiptHash, Timestamp, TxId
 
 FORMAT: Final = "fansumer-settlement-book"
-VERSION: Final = 1
+VERSION: Final = 2
+VERSIONS_READ: Final = (1, 2)
+"""Version 1 did not remember the numbers of tills."""
 VERSIONS_MAX: Final = 16
 """Signed versions of one batch that are remembered; all but the latest have long expired then."""
 APPLIED_SHOWN: Final = "applied"
@@ -58,16 +61,32 @@ BAD_BOOK = Code(
     "the settlement book {path} cannot be used: {reason}",
     "Take a copy from a backup; without its salts a contest cannot be answered.",
 )
+BOOK_MOVED = Code(
+    "settlement.book_moved",
+    "the settlement book of this key is kept by `fansumer till serve`, in {place}",
+    "Settle there, with --settle: two books of one key would settle a receipt twice, and lose what members carry.",
+)
 FOREIGN_RECEIPT = Code(
     "settlement.foreign_receipt",
     "the receipt {receipt} is {reason}",
     "Take it out of the folder: only this program's receipts, signed by its tills, are settled.",
+)
+NUMBER_USED = Code(
+    "settlement.number_used",
+    "the receipt {receipt} is not the only one with its till's number: {other}",
+    "Ask at the till which of them counts. A receipt that was seen in an earlier run keeps its number; of new ones leave one.",
 )
 
 Group = tuple[Address, int, tuple[tuple[ReceiptHash, Points], ...]]
 
 Keep = Callable[[Sequence[Opening]], None]
 """Takes the openings of a settled batch: they must be kept as long as an entry can be contested, and given to the fans."""
+
+Write = Callable[[bytes], None]
+"""Makes a book durable, whole or not at all."""
+
+Number = tuple[PublicKey, int]
+"""A till's key and one of its numbers."""
 
 
 @dataclass(slots=True)
@@ -80,13 +99,15 @@ class Pending:
 
 @dataclass(slots=True)
 class SettlementBook:
-    """What a settlement key must remember, saved whole at every step."""
+    """What a settlement key must remember, saved whole at every step: in the file `path`, or by `write` where it is given."""
 
     path: Path
     program: ProgramId
     carried: dict[Address, Carried] = field(default_factory=dict)
     settled: set[ReceiptHash] = field(default_factory=set)
     pending: Pending | None = None
+    numbers: dict[Number, ReceiptHash] = field(default_factory=dict)
+    write: Write | None = None
 
     @staticmethod
     def load(path: Path, program: ProgramId) -> "SettlementBook":
@@ -94,22 +115,41 @@ class SettlementBook:
         if not path.exists():
             return SettlementBook(path, program)
         try:
-            document = json.loads(path.read_text("utf-8"))
-            if document["format"] != FORMAT or document["version"] != VERSION:
+            data = path.read_bytes()
+        except OSError as fault:
+            raise WalletError(BAD_BOOK, path=str(path), reason=fault.strerror or "it cannot be read") from None
+        return SettlementBook.read(data, path, program)
+
+    @staticmethod
+    def read(data: bytes, path: Path, program: ProgramId) -> "SettlementBook":
+        """The book in these bytes, which lay at `path`. Raises WalletError settlement.bad_book."""
+        try:
+            document = json.loads(data)
+            if document["format"] != FORMAT or document["version"] not in VERSIONS_READ:
                 raise WalletError(BAD_BOOK, path=str(path), reason="its format or version is unknown")
             if document["program"] != program.hex():
                 raise WalletError(BAD_BOOK, path=str(path), reason="it belongs to another program")
+            if "moved_to" in document:
+                raise WalletError(BOOK_MOVED, place=str(document["moved_to"]))
             return _book_of_mapping(path, program, document)
-        except OSError as fault:
-            raise WalletError(BAD_BOOK, path=str(path), reason=fault.strerror or "it cannot be read") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise WalletError(BAD_BOOK, path=str(path), reason="a field is missing or malformed") from None
 
+    @staticmethod
+    def mark_moved(path: Path, program: ProgramId, place: str) -> None:
+        """Leave at `path` the word that the book is kept elsewhere. Raises WalletError settlement.bad_book."""
+        word = {"format": FORMAT, "version": VERSION, "program": program.hex(), "moved_to": place}
+        SettlementBook(path, program)._write_file(json.dumps(word).encode())
+
     def save(self) -> None:
         """Write the book, whole or not at all, readable by its owner only. Raises WalletError settlement.bad_book."""
+        data = json.dumps(self._to_mapping()).encode()
+        (self.write or self._write_file)(data)
+
+    def _write_file(self, data: bytes) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path, json.dumps(self._to_mapping()).encode())
+            write_whole(self.path, data)
         except OSError as fault:
             raise WalletError(BAD_BOOK, path=str(self.path), reason=fault.strerror or "it cannot be written") from None
 
@@ -134,14 +174,25 @@ class SettlementBook:
         self.save()
         return outcome
 
+    def learn_numbers(self, receipts: Iterable[SignedReceipt]) -> None:
+        """Remember which receipt has which number of its till, so that another one is noticed whenever it comes."""
+        count = len(self.numbers)
+        for signed in receipts:
+            self.numbers.setdefault(_number_of(signed), receipt_hash(signed.receipt, signed.salt))
+        if len(self.numbers) > count:
+            self.save()
+
     def _to_mapping(self) -> dict[str, Any]:
-        pending = self.pending
+        pending, numbers = self.pending, dict[str, dict[str, str]]()
+        for (till, number), receipt in self.numbers.items():
+            numbers.setdefault(till.hex(), {})[str(number)] = receipt.hex()
         return {
             "format": FORMAT,
             "version": VERSION,
             "program": self.program.hex(),
             "carried": {member.hex(): carried_to_mapping(carried) for member, carried in self.carried.items()},
             "settled": sorted(receipt.hex() for receipt in self.settled),
+            "numbers": numbers,
             "pending": None
             if pending is None
             else {
@@ -168,7 +219,16 @@ def _book_of_mapping(path: Path, program: ProgramId, document: Mapping[str, Any]
             versions=[base64.b64decode(raw, validate=True) for raw in pending["versions"]],
             openings=tuple(opening_from_mapping(opening) for opening in pending["openings"]),
         ),
+        numbers={
+            (PublicKey(bytes.fromhex(till)), int(number)): ReceiptHash(bytes.fromhex(receipt))
+            for till, numbers in document.get("numbers", {}).items()
+            for number, receipt in numbers.items()
+        },
     )
+
+
+def _number_of(signed: SignedReceipt) -> Number:
+    return signed.receipt.till, signed.receipt.sequence
 
 
 @dataclass(slots=True)
@@ -222,15 +282,13 @@ class Settler:
     def settle(self, receipts: Iterable[SignedReceipt], *, until: Timestamp, is_last: bool = False) -> Outcome:
         """Settle all receipts whose period ended by `until`, or has begun where the program settles on demand.
 
-        Finishes first what an earlier run left. `is_last` carries nothing on. Raises WalletError settlement.foreign_receipt.
+        Finishes first what an earlier run left. `is_last` carries nothing on. Raises WalletError settlement.foreign_receipt or
+        settlement.number_used, before anything is settled: `examine` says which receipts to leave out.
         """
         found = list(receipts)
-        for signed in found:
-            self._check(signed)
-        self._check_numbers(found)
-        tills = self._read_tills() if found else {}
-        for signed in found:
-            self._check_till(signed, tills)
+        for fault in self.examine(found).values():
+            raise fault
+        self._book.learn_numbers(found)
         total = self.resume()
         tried: set[tuple[Address, int]] = set()
         while True:
@@ -241,6 +299,33 @@ class Settler:
             if not is_last:
                 batch.extend(self._covers(batch))
             total.add(self._settle_batch(batch, is_last=is_last))
+
+    def examine(self, receipts: Sequence[SignedReceipt]) -> dict[int, WalletError]:
+        """What speaks against settling receipts, by their place in the list; nothing is settled.
+
+        A receipt that a till's key did not sign says nothing about that till's numbers. Of receipts that share a number, all are
+        named, but for the one that the book knows from an earlier run.
+        """
+        faults: dict[int, WalletError] = {}
+        tills: dict[str, Answer] | None = None
+        by_number: dict[Number, dict[ReceiptHash, list[int]]] = {}
+        for index, signed in enumerate(receipts):
+            try:
+                self._check(signed)
+                tills = self._read_tills() if tills is None else tills
+                self._check_till(signed, tills)
+            except WalletError as fault:
+                faults[index] = fault
+                continue
+            same = by_number.setdefault(_number_of(signed), {})
+            same.setdefault(receipt_hash(signed.receipt, signed.salt), []).append(index)
+        for number, same in by_number.items():
+            known = self._book.numbers.get(number)
+            for found, places in same.items():
+                other = known or next((other for other in same if other != found), found)
+                if other != found:
+                    faults |= {place: self._number_used(receipts[place], other) for place in places}
+        return faults
 
     def flush(self, at: Timestamp) -> Outcome:
         """Bring every carried remainder to zero, in the period that holds `at`: the program ends, or members leave."""
@@ -288,15 +373,9 @@ class Settler:
         if not held_scope_at(till, "till", receipt.time):
             raise WalletError(FOREIGN_RECEIPT, receipt=name, reason="signed when its till held no grant")
 
-    def _check_numbers(self, receipts: Sequence[SignedReceipt]) -> None:
+    def _number_used(self, signed: SignedReceipt, other: ReceiptHash) -> WalletError:
         """A till signs one receipt under each of its numbers; a second one would be settled, too, and no audit would hold."""
-        known: dict[tuple[bytes, int], ReceiptHash] = {}
-        for signed in receipts:
-            found = receipt_hash(signed.receipt, signed.salt)
-            if known.setdefault((signed.receipt.till, signed.receipt.sequence), found) != found:
-                raise WalletError(
-                    FOREIGN_RECEIPT, receipt=self._name(signed), reason="not the only one with its till's number"
-                )
+        return WalletError(NUMBER_USED, receipt=self._name(signed), other=other.hex())
 
     def _name(self, signed: SignedReceipt) -> str:
         """A receipt as a message names it: its till and its number there."""

@@ -100,6 +100,10 @@ class Wallet:
         signer = self.program_signer(program)
         return AccountSigner(signer, self.address_text(signer.address))
 
+    def main_owner(self) -> AccountSigner:
+        """Signs requests as the main account, such as a partner's for what fans share with it."""
+        return AccountSigner(self.main, self.address_text(self.main.address))
+
     def address_text(self, address: Address) -> str:
         """An address as this chain writes it."""
         return encode_address(self.facts.address_prefix, address)
@@ -274,28 +278,9 @@ class Wallet:
         unit = self.client.campaign(campaign)["unit"]
         return ProgramId(bytes.fromhex(unit["program"])) if unit.get("program") else None
 
-    def consents(self, program: ProgramId, now: int) -> list[dict[str, Any]]:
-        """Every consent of the account for `program` as its history tells: the newest word on each, and whether it holds."""
-        address = self.address_text(self.program_signer(program).address)
-        found: dict[tuple[str, int, str], dict[str, Any]] = {}
-        for event in self.client.every(self.client.account_history, address):
-            if event["name"] not in ("consent.granted", "consent.revoked"):
-                continue
-            data = event["data"]
-            expires_at = int(data.get("expires_at") or 0)
-            holds = event["name"] == "consent.granted" and (not expires_at or now < expires_at)
-            found.setdefault(
-                (data["grantee"], data["purpose"], data["scope"]),
-                {
-                    "grantee": data["grantee"],
-                    "purpose": data["purpose"],
-                    "scope": data["scope"],
-                    "holds": holds,
-                    "expires_at": expires_at or None,
-                    "height": event["height"],
-                },
-            )
-        return list(found.values())
+    def consents(self, program: ProgramId) -> list[Answer]:
+        """Every consent of the account for `program`, and whether the node lets the grantee act on it now."""
+        return list(self.client.every(self.client.own_consents, self.owner(program)))
 
 
 def _payment(choice: str, program: ProgramId) -> Payment | None:

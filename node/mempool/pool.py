@@ -7,9 +7,11 @@ After a reorganisation, what stood in blocks that were taken back comes in front
 so that what depends on another follows it. If not all fits, what waits stays, and of the others the first ones come back that
 there is room for; the rest is dropped as `mempool.no_room`. A transaction that a miner took once does not count against the limit
 of its author.
+
+A consent that its fan takes back goes in front of what waits (`node.mempool.withdrawal`), whatever it pays.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ledger.errors import Code, LedgerError, RuleViolation
@@ -24,6 +26,7 @@ from node.chain import Chain
 from node.errors import NodeError
 from node.mempool.policy import MempoolLimits
 from node.mempool.returning import sort_out, still_possible
+from node.mempool.withdrawal import granted_consent, is_will_of_fan, put_first, revoked_consent
 from node.tip import TipChanged
 
 FULL = Code(
@@ -109,6 +112,7 @@ class Mempool:
         self._reapplied = 0
         self._behind: list[TipChanged] = []
         self._is_stale = False
+        self._followers_of_consents: list[Callable[[Transaction], None]] = []
         self._start_overlay()
         chain.subscribe(self._follow)
 
@@ -125,9 +129,19 @@ class Mempool:
         found = self._waiting.get(txid)
         return None if found is None else found.transaction
 
+    def transactions(self) -> list[Transaction]:
+        """All that waits, in order of arrival."""
+        return [waiting.transaction for waiting in self._waiting.values()]
+
     def of_kind(self, kind: str) -> list[Transaction]:
-        """Waiting transactions of one kind, in the order in which they came."""
-        return [found.transaction for found in self._waiting.values() if found.transaction.kind.name == kind]
+        """Waiting transactions of one kind, in order of arrival."""
+        return [transaction for transaction in self.transactions() if transaction.kind.name == kind]
+
+    def follow_consents(self, follower: Callable[[Transaction], None]) -> None:
+        """Call `follower`, under the node's lock, with each new `consent.grant` that is taken in, and with each new
+        `consent.revoke` that its fan signed, be there room for it or not.
+        """
+        self._followers_of_consents.append(follower)
 
     def dropped(self, txid: TxId) -> Dropped | None:
         """Why a transaction that was here is gone, as far as it is remembered."""
@@ -170,8 +184,21 @@ class Mempool:
             else:
                 self._take(transaction)
         except (RuleViolation, NodeError) as fault:
+            self._tell_refused(transaction)
             return fault
+        if granted_consent(transaction) is not None or revoked_consent(transaction) is not None:
+            self._tell(transaction)
         return transaction
+
+    def _tell_refused(self, transaction: Transaction) -> None:
+        if revoked_consent(transaction) is None:
+            return
+        if is_will_of_fan(transaction, self._overlay, self._context, self._chain.window):
+            self._tell(transaction)
+
+    def _tell(self, transaction: Transaction) -> None:
+        for follower in self._followers_of_consents:
+            follower(transaction)
 
     def _take(self, transaction: Transaction) -> None:
         weight_max = self._chain.params.block_weight_max
@@ -301,18 +328,20 @@ class Mempool:
     def select(self, weight_max: int) -> list[Transaction]:
         """What a block of `weight_max` should try: all, or the best-paying if not all fit, in order of arrival.
 
-        That order is one in which what depends on another comes after it.
+        That order is one in which what depends on another comes after it. Consents that are taken back come first of all.
         """
         self.catch_up()
+        first, rest = put_first(self._waiting.values(), self._chain.state, weight_max)
         if self._weight <= weight_max:
-            return [waiting.transaction for waiting in self._waiting.values()]
+            return [waiting.transaction for waiting in (*first, *rest)]
         chosen: list[Waiting] = []
-        weight = 0
-        for waiting in sorted(self._waiting.values(), key=lambda waiting: (-waiting.fee_rate, waiting.sequence)):
+        weight = sum(waiting.transaction.weight for waiting in first)
+        for waiting in sorted(rest, key=lambda waiting: (-waiting.fee_rate, waiting.sequence)):
             if weight + waiting.transaction.weight <= weight_max:
                 chosen.append(waiting)
                 weight += waiting.transaction.weight
-        return [waiting.transaction for waiting in sorted(chosen, key=lambda waiting: waiting.sequence)]
+        chosen.sort(key=lambda waiting: waiting.sequence)
+        return [waiting.transaction for waiting in (*first, *chosen)]
 
     # --- following the chain ---
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DatabaseError
 
-from node.store.tables import active, bodies, headers, history, listing, records, transactions
+from node.store.tables import active, bodies, headers, history, listing, records, transactions, undo
 
 
 class Query:
@@ -73,6 +73,7 @@ class Queries:
         self._history_queries(limit)
         self._listing_queries(limit)
         self._block_event_queries(limit)
+        self._mention_queries()
 
     def _chain_queries(self, limit: Any) -> None:
         on_active = active.join(headers, headers.c.hash == active.c.hash)
@@ -222,3 +223,41 @@ class Queries:
         of_subject = of_block.where(history.c.subject == _wanted("subject"))
         self.block_events = Query(self._dialect, of_block, "height", "sequence", "limit")
         self.block_events_of = Query(self._dialect, of_subject, "height", "sequence", "limit", "subject")
+
+    def _mention_queries(self) -> None:
+        """Rows that hold certain bytes anywhere: each of these looks at a whole table (`node.store.mentions`)."""
+        in_block = (
+            select(headers.c.hash, headers.c.height, active.c.hash)
+            .select_from(
+                bodies.join(headers, headers.c.hash == bodies.c.hash).join(
+                    active, active.c.hash == bodies.c.hash, isouter=True
+                )
+            )
+            .where(self._holds(bodies.c.block))
+            .order_by(headers.c.height, headers.c.hash)
+        )
+        self.blocks_holding = Query(self._dialect, in_block, "needle")
+        in_record = select(records.c.slot, records.c.key, records.c.value).where(
+            records.c.key.is_not(None), self._holds(records.c.key) | self._holds(records.c.value)
+        )
+        self.records_holding = Query(self._dialect, in_record.order_by(records.c.key), "needle")
+        in_undo = select(undo.c.height, undo.c.data).where(self._holds(undo.c.data)).order_by(undo.c.height)
+        self.undo_holding = Query(self._dialect, in_undo, "needle")
+        in_history = (
+            select(history.c.height, history.c.sequence, history.c.subject, history.c.name, history.c.data)
+            .where((history.c.subject == _wanted("needle")) | self._holds(history.c.data))
+            .order_by(history.c.height, history.c.sequence, history.c.subject)
+        )
+        self.history_holding = Query(self._dialect, in_history, "needle")
+        in_listing = (
+            select(listing.c.parent, listing.c.kind, listing.c.id, listing.c.height, listing.c.sequence)
+            .where((listing.c.parent == _wanted("needle")) | self._holds(listing.c.id))
+            .order_by(listing.c.parent, listing.c.kind, listing.c.height, listing.c.sequence)
+        )
+        self.listing_holding = Query(self._dialect, in_listing, "needle")
+
+    def _holds(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether a column of bytes holds the needle."""
+        if self._dialect.name == "postgresql":
+            return func.position(_wanted("needle").op("IN")(column)) > 0
+        return func.instr(column, _wanted("needle")) > 0

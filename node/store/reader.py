@@ -35,6 +35,7 @@ from ledger.types import (
     TxId,
 )
 from node.errors import NodeError
+from node.store.mentions import Mentions
 from node.store.queries import Queries
 
 STORE_EMPTY = Code("store.empty", "the store holds no chain yet", "Start the node once; it writes the first block.")
@@ -354,6 +355,10 @@ class Snapshot:
         rows = self._queries.holds.rows(self._cursor, account, HOLDS.prefix, HOLDS_MAX)
         key = RecordKey(HOLDS.prefix)
         return [(HoldId(hold), decode_record(key, unpack(value))) for hold, value in rows]
+
+    def mentions(self, account: Address) -> Mentions:
+        """Every row that holds the address, found by looking at all of them."""
+        return Mentions(self._cursor, self._queries, account)
 
     # --- the read model ---
 

@@ -1,8 +1,9 @@
 """A node on which something of every kind is found behind the API, and signed transactions that it has not seen yet."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -19,7 +20,7 @@ from api.receipts.store import KeptReceipt
 from ledger.address import encode_address
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
-from ledger.domains.consent.state import PUBLISH
+from ledger.domains.consent.state import PUBLISH, SHARE
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.loyalty.earn import Earn
 from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, receipt_hash, sign_receipt
@@ -54,6 +55,8 @@ from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL,
 PAYLOADS_DRAWN: Final = 60
 """Payloads of any shape that are signed and sent."""
 PEOPLE: Final = (*FUNDED, POOR)
+PARTNER: Final = STRANGER
+"""With whom FAN shares all that it may."""
 
 
 @dataclass
@@ -73,6 +76,8 @@ class HttpWorld:
     """By operation: what stood in the path, and the cursor to its next page."""
     receipts: list[ReceiptHash] = field(default_factory=list)
     fulfilments: list[FulfilmentId] = field(default_factory=list)
+    nonces: Iterator[int] = field(default_factory=count)
+    """No request is signed with the nonce of another one, even if everything else is the same."""
     _last: Transaction | None = None
 
     def text(self, address: bytes) -> str:
@@ -208,6 +213,7 @@ def open_http_world(folder: Path) -> HttpWorld:
     shop.join(FAN, FRIEND)
     txids.append(chain.last_txid)
     chain.send("consent.grant", ConsentGrant(shop.program, PUBLISH, "", Timestamp(0)), author=FAN)
+    chain.send("consent.grant", ConsentGrant(PARTNER.address, SHARE, "", Timestamp(0)), author=FAN)
     txids.append(chain.last_txid)
     shop.earn(FAN, 5_000)
     txids.append(chain.last_txid)

@@ -25,12 +25,14 @@ import httpx2
 import schemathesis
 from schemathesis.transport.serialization import Binary
 
+from api.http.routers.partner import PREFIX as PARTNER_PREFIX
 from api.wallet.builder import Signer as WalletSigner
 from api.wallet.request_signing import AccountSigner
 from ledger.codec import pack
 from ledger.domains.loyalty.receipts import encode_receipt
 from ledger.domains.rewards.acceptance import encode_acceptance
-from tests.support.http_world import HttpWorld
+from tests.support.http_world import PARTNER, HttpWorld
+from tests.support.memory_chain import Signer
 from tests.support.shop import FAN
 
 REAL_PARAMETERS_SHARE: Final = 0.66
@@ -52,6 +54,7 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "limit": lambda _: [1, 2, 50],
     "receipt": lambda world: [receipt.hex() for receipt in world.receipts] or ["5f" * 32],
     "account": lambda world: world.addresses,
+    "member": lambda world: world.addresses,
     "kind": lambda _: ["points.earned", "coin.moved"],
 }
 
@@ -93,12 +96,26 @@ def accept_at_the_till(case: schemathesis.Case, world: HttpWorld, random: Random
 
 def sign_as_fan(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
     """The headers of RFC 9421 by FAN's key, over method and target."""
-    if case.operation.label.endswith("{receipt}"):
+    if "{receipt}" in case.operation.label:
         case.path_parameters["receipt"] = world.keep_receipt(random).hex()
-    owner = WalletSigner.of_seed(FAN.seeds[0])
+    sign_as(FAN, case, world, random)
+
+
+def sign_as_partner(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """The same by the key of the account with which FAN shares, for FAN's program."""
+    case.path_parameters.update(program=world.shop.program.hex(), member=world.text(FAN.address))
+    sign_as(PARTNER, case, world, random)
+
+
+def sign_as(who: Signer, case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """The headers of RFC 9421 by somebody's key, over method and target."""
+    owner = WalletSigner.of_seed(who.seeds[0])
     clock = world.shop.chain.clock
     signer = AccountSigner(
-        owner, world.text(FAN.address), lambda: float(clock.now()), lambda: f"{random.getrandbits(99):x}"
+        owner,
+        world.text(who.address),
+        lambda: float(clock.now()),
+        lambda: f"nonce-{next(world.nonces)}-{random.getrandbits(32):x}",
     )
     prepared = httpx2.Request(**_prepared(case))
     signer(prepared)
@@ -126,6 +143,16 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "DELETE /v1/receipts": sign_as_fan,
     "GET /v1/receipts/{receipt}": sign_as_fan,
     "DELETE /v1/receipts/{receipt}": sign_as_fan,
+    "PUT /v1/receipts/{receipt}/gift": sign_as_fan,
+    "DELETE /v1/receipts/{receipt}/gift": sign_as_fan,
+    "GET /v1/me/consents": sign_as_fan,
+    "GET /v1/me/reads": sign_as_fan,
+    "GET /v1/me/export": sign_as_fan,
+    "DELETE /v1/me": sign_as_fan,
+    f"GET {PARTNER_PREFIX}/standing": sign_as_partner,
+    f"GET {PARTNER_PREFIX}/history": sign_as_partner,
+    f"GET {PARTNER_PREFIX}/receipts": sign_as_partner,
+    f"GET {PARTNER_PREFIX}/campaigns": sign_as_partner,
     "GET /v1/programs/{program}/members/{address}/proof": name_a_member,
     "POST /v1/transactions": send_signed_transaction,
     "POST /v1/transactions/dry-run": send_signed_transaction,

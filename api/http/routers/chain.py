@@ -55,6 +55,7 @@ async def read_chain(request: Request) -> Response:
             "height": tip.height,
             "tip": show_hash(tip.hash),
             "time": tip.header.time,
+            "clock": services.node.clock.now(),
             "next_height": next_height,
             "fee_rate_min": params.fee_rate_min,
             "record_deposit": params.record_deposit,

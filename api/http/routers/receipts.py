@@ -15,7 +15,7 @@ from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.problems import BAD_BODY, MEDIA, RequestFault
 from api.http.rendering import json_response, show_time
 from api.http.schemas.answer import EXAMPLE_ID, ID_PATTERN
-from api.http.schemas.receipts import ErasedAnswer, ReceiptAnswer, ReceiptKept, ReceiptsAnswer
+from api.http.schemas.receipts import ErasedAnswer, GiftAnswer, ReceiptAnswer, ReceiptKept, ReceiptsAnswer
 from api.http.signatures import authenticate, read_bounded
 from api.receipts.admission import admit_receipt
 from api.receipts.lines import read_lines
@@ -150,14 +150,32 @@ async def read_receipt(request: Request, receipt: IdText) -> Response:
     kept = await services.receipts.run(lambda store: store.get(account, wanted))
     if kept is None:
         raise RequestFault(NO_RECEIPT, receipt=wanted)
-    return json_response(
-        {
-            **show_receipt(services, kept),
-            "codes": [[code, cents] for code, cents in kept.signed.receipt.codes],
-            "lines": kept.lines,
-            "signed": b64encode(encode_receipt(kept.signed)).decode(),
-        }
-    )
+    return json_response(show_whole_receipt(services, kept))
+
+
+@router.put("/{receipt}/gift", summary="Mark a gift", responses=answers(GiftAnswer), openapi_extra=SIGNED)
+async def mark_gift(request: Request, receipt: IdText) -> Response:
+    """Bought for somebody else: it stays out of profiles, and no partner is shown it that was not granted gifts by that name.
+
+    The mark is kept beside the receipt and goes with it. Points are not touched. Marking twice is harmless.
+    """
+    return await _mark(request, receipt, is_gift=True)
+
+
+@router.delete("/{receipt}/gift", summary="Take the mark off", responses=answers(GiftAnswer), openapi_extra=SIGNED)
+async def unmark_gift(request: Request, receipt: IdText) -> Response:
+    """It was no gift after all. Harmless where it was not marked."""
+    return await _mark(request, receipt, is_gift=False)
+
+
+async def _mark(request: Request, receipt: str, *, is_gift: bool) -> Response:
+    services = services_of(request)
+    wanted = ReceiptHash(parse_id("receipt", receipt))
+    account = await authenticate(request)
+    now = services.node.clock.now()
+    if not await services.receipts.run(lambda store: store.gifts.mark(account, wanted, now, is_gift=is_gift)):
+        raise RequestFault(NO_RECEIPT, receipt=wanted)
+    return json_response({"id": wanted.hex(), "gift": is_gift})
 
 
 @router.delete("", summary="Erase all receipts", responses=answers(ErasedAnswer), openapi_extra=SIGNED)
@@ -209,4 +227,15 @@ def show_receipt(services: Services, kept: KeptReceipt) -> dict[str, Any]:
         "paid_with_points_cents": receipt.paid_with_points_cents,
         "points": receipt.points,
         "line_count": len(kept.lines),
+        "gift": kept.is_gift,
+    }
+
+
+def show_whole_receipt(services: Services, kept: KeptReceipt) -> dict[str, Any]:
+    """A receipt with its codes, lines and bytes."""
+    return {
+        **show_receipt(services, kept),
+        "codes": [[code, cents] for code, cents in kept.signed.receipt.codes],
+        "lines": kept.lines,
+        "signed": b64encode(encode_receipt(kept.signed)).decode(),
     }

@@ -16,8 +16,8 @@ from api.http.problems import BAD_BODY, MEDIA, UNCONFIRMED, RequestFault
 from api.http.rendering import json_response, show_hash
 from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof, prove_transaction
 from api.http.schemas.transactions import DryRunAnswer, Submitted, TransactionAnswer
-from ledger.errors import Code, RuleViolation
-from ledger.transaction import decode_transaction
+from ledger.errors import Code, LedgerError, RuleViolation
+from ledger.transaction import Transaction, decode_transaction
 from ledger.types import TxId
 from node.proofs import NO_TRANSACTION
 from node.store.reader import Snapshot, TransactionPlace
@@ -59,9 +59,25 @@ async def read_transaction_bytes(request: Request) -> bytes:
 async def submit_transaction(request: Request) -> Response:
     """Check a signed transaction and let it wait for a block. The same bytes twice count once."""
     services = services_of(request)
-    transaction = await services.submissions.submit(await read_transaction_bytes(request))
+    raw = await read_transaction_bytes(request)
+    transaction = await submit_noted(services, raw)
     answer = {"txid": transaction.txid.hex(), "wtxid": transaction.wtxid.hex(), "status": "unconfirmed"}
     return json_response(answer, 202)
+
+
+async def submit_noted(services: Services, raw: bytes) -> Transaction:
+    """Hand a transaction to the node. A consent that it takes back is noted on disk when this ends, also where the pool refuses it.
+
+    Raises what the node says, or the store's fault where the note could not be written: the same bytes can be sent again.
+    """
+    try:
+        transaction = await services.submissions.submit(raw)
+    except LedgerError:
+        if services.revocations.is_writing:  # it may have been noted, though there was no room for it
+            await services.revocations.saved(decode_transaction(raw, services.chain_id).txid)
+        raise
+    await services.revocations.saved(transaction.txid)
+    return transaction
 
 
 @router.post(

@@ -22,7 +22,8 @@ class ChainAnswer(Answer):
     """The chain that this node follows, and what a wallet must know to build for it.
 
     `chain_id` is in the order in which it is signed; `tip` and all hashes of blocks are shown reversed, as is usual. `time` is the
-    chain's clock: the tip's. Amounts are in coin's smallest unit, `fee_rate_min` for each unit of weight.
+    chain's clock: the tip's; `clock` is the node's own, with which a till compares its. Amounts are in coin's smallest unit,
+    `fee_rate_min` for each unit of weight.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ChainAnswer(Answer):
     height: int
     tip: str
     time: int
+    clock: int
     next_height: int
     fee_rate_min: int
     record_deposit: int
@@ -46,6 +48,7 @@ class ChainAnswer(Answer):
         "height": 1_440,
         "tip": EXAMPLE_HASH,
         "time": EXAMPLE_TIME,
+        "clock": EXAMPLE_TIME + 3,
         "next_height": 1_441,
         "fee_rate_min": 1,
         "record_deposit": 1_000,

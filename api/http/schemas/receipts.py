@@ -57,6 +57,7 @@ class ReceiptItem(Answer):
     paid_with_points_cents: int
     points: int
     line_count: int
+    gift: bool
 
     EXAMPLE: ClassVar[Example] = {
         "id": EXAMPLE_RECEIPT,
@@ -73,6 +74,7 @@ class ReceiptItem(Answer):
         "paid_with_points_cents": 0,
         "points": 114,
         "line_count": 2,
+        "gift": False,
     }
 
 
@@ -105,3 +107,12 @@ class ErasedAnswer(Answer):
     erased: int
 
     EXAMPLE: ClassVar[Example] = {"erased": 1}
+
+
+class GiftAnswer(Answer):
+    """Whether the receipt is marked as a gift now. Points did not change."""
+
+    id: str
+    gift: bool
+
+    EXAMPLE: ClassVar[Example] = {"id": EXAMPLE_RECEIPT, "gift": True}

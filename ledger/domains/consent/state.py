@@ -13,6 +13,9 @@ SHARE = 1
 PUBLISH = 2
 CONTACT = 3
 
+PURPOSE_NAMES = ("personalise", "share", "publish", "contact")
+"""How people write the purposes."""
+
 PURPOSE = Integer(PERSONALISE, CONTACT)
 TIME = Integer(0, 2**40)
 

@@ -47,6 +47,15 @@ PATHS = {
     "/v1/campaigns/{campaign}/pledges",
     "/v1/receipts",
     "/v1/receipts/{receipt}",
+    "/v1/receipts/{receipt}/gift",
+    "/v1/me",
+    "/v1/me/consents",
+    "/v1/me/reads",
+    "/v1/me/export",
+    "/v1/partner/programs/{program}/members/{member}/standing",
+    "/v1/partner/programs/{program}/members/{member}/history",
+    "/v1/partner/programs/{program}/members/{member}/receipts",
+    "/v1/partner/programs/{program}/members/{member}/campaigns",
     "/v1/events",
     "/v1/campaigns/{campaign}/pledges/{number}/proof",
     "/v1/campaigns/{campaign}/proof",
@@ -54,8 +63,8 @@ PATHS = {
     "/readyz",
     "/metrics",
 }
-OPERATIONS_MORE = 3
-"""Beyond one for each path: a list of receipts is read, added to and erased, one receipt is read and erased."""
+OPERATIONS_MORE = 4
+"""Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off."""
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

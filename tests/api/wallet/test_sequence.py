@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from api.wallet.errors import WalletError
-from api.wallet.sequence import take_sequence
+from api.wallet.sequence import BAD_SEQUENCE, hand_numbers_to, kept_receipt, sign_numbered, take_sequence
 from ledger.types import INTEGER_MAX, Address, ProgramId
 
 PROGRAM, TILL = ProgramId(b"p" * 32), Address(b"t" * 32)
@@ -31,3 +31,43 @@ def test_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WalletError):
         take_sequence(tmp_path / "file", PROGRAM, TILL)
+
+
+def test_a_receipt_is_kept_before_its_number_counts(tmp_path: Path) -> None:
+    number, receipt, kept = sign_numbered(tmp_path, PROGRAM, TILL, lambda number: b"receipt %d" % number)
+    assert (number, receipt, kept.read_bytes()) == (0, b"receipt 0", b"receipt 0")
+    assert take_sequence(tmp_path, PROGRAM, TILL) == 1
+
+    def refuse(number: int) -> bytes:
+        raise WalletError(BAD_SEQUENCE, path="", reason=f"no {number}")
+
+    with pytest.raises(WalletError, match="no 2"):
+        sign_numbered(tmp_path, PROGRAM, TILL, refuse)
+    assert sign_numbered(tmp_path, PROGRAM, TILL, lambda number: b"")[0] == 2, "what was not signed uses no number"
+
+
+def test_a_crash_between_receipt_and_counter_gives_no_number_twice(tmp_path: Path) -> None:
+    take_sequence(tmp_path, PROGRAM, TILL)
+    kept_receipt(tmp_path, PROGRAM, TILL, 1).write_bytes(b"signed before the crash")
+    assert sign_numbered(tmp_path, PROGRAM, TILL, lambda number: b"")[0] == 2
+    kept_receipt(tmp_path, PROGRAM, TILL, 3).write_bytes(b"signed before the crash")
+    assert hand_numbers_to(tmp_path, PROGRAM, TILL, "store") == 4
+
+
+def test_numbers_are_given_by_one(tmp_path: Path) -> None:
+    assert hand_numbers_to(tmp_path / "new", PROGRAM, TILL, "aa") == 1
+    assert [take_sequence(tmp_path, PROGRAM, TILL) for _ in range(5)][-1] == 4
+    assert [hand_numbers_to(tmp_path, PROGRAM, TILL, "aa") for _ in range(2)] == [5, 5]
+    for take in (
+        lambda: hand_numbers_to(tmp_path, PROGRAM, TILL, "bb"),
+        lambda: take_sequence(tmp_path, PROGRAM, TILL),
+        lambda: sign_numbered(tmp_path, PROGRAM, TILL, lambda number: b""),
+    ):
+        with pytest.raises(WalletError) as fault:
+            take()
+        assert fault.value.code.name == "sequence.served"
+    (path,) = tmp_path.glob("*.sequence")
+    for text in ("served", "served x aa", "served 5", "served 5 aa bb"):
+        path.write_text(text)
+        with pytest.raises(WalletError):
+            hand_numbers_to(tmp_path, PROGRAM, TILL, "aa")

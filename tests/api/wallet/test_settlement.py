@@ -13,7 +13,7 @@ from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.sealing import Carried, Opening, PeriodRule
 from api.wallet.settlement import VERSIONS_MAX, SettlementBook, SettlementTerms, Settler
 from api.wallet.wallet import OWN_FEE, Wallet
-from ledger.domains.loyalty.receipts import sign_receipt
+from ledger.domains.loyalty.receipts import receipt_hash, sign_receipt
 from ledger.domains.loyalty.state import SCOPE_TILL, member_key
 from ledger.params import EARN_ENTRIES_MAX
 from ledger.types import Address, Points, ProgramId, ReceiptHash, Timestamp
@@ -263,3 +263,39 @@ def test_two_receipts_with_one_number_are_not_settled(market: Market, path: Path
     with pytest.raises(WalletError, match="not the only one with its till's number"):
         market.settle(path, first, second)
     assert market.settle(path, first, first) != []  # the same one twice is one
+
+
+def test_the_book_remembers_which_receipt_has_a_number(market: Market, path: Path) -> None:
+    first = market.buy(1_000)
+    assert len(market.settle(path, first)) == 1
+    market._sequence -= 1
+    second = market.buy(2_000)
+    with pytest.raises(WalletError) as fault:
+        market.settle(path, second)
+    assert fault.value.code.name == "settlement.number_used"
+    assert fault.value.fields["other"] == receipt_hash(first.receipt, first.salt).hex()
+    third = market.buy(500)
+    forged = replace(third, signature=first.signature)
+    faults = market.settler(path).examine([first, forged, second, third])
+    assert {place: found.code.name for place, found in faults.items()} == {
+        1: "settlement.foreign_receipt",
+        2: "settlement.number_used",
+    }, "what a till did not sign says nothing about its numbers"
+
+
+def test_a_book_without_numbers_is_read_and_learns_them(market: Market, path: Path) -> None:
+    first = market.buy(1_000)
+    market.settle(path, first)
+    document = json.loads(path.read_text())
+    del document["numbers"]
+    path.write_text(json.dumps(document | {"version": 1}))
+    assert market.settle(path, first) == []
+    found = json.loads(path.read_text())
+    assert found["version"] == 2 and list(found["numbers"].values()) == [
+        {"1": receipt_hash(first.receipt, first.salt).hex()}
+    ]
+    path.write_text(json.dumps(found | {"numbers": {"zz": {}}}))
+    assert SettlementBook.load(path, market.program).numbers == {}
+    path.write_text(json.dumps(found | {"numbers": {"00": {"x": "00"}}}))
+    with pytest.raises(WalletError):
+        SettlementBook.load(path, market.program)

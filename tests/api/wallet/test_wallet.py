@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from api.wallet.client import Client
 from api.wallet.creator import Creator
@@ -101,18 +102,24 @@ def test_campaigns_in_points_and_in_coin(market: Market, book: Path) -> None:
     assert market.node.client.campaign(in_coin)["status"] == "failed"
 
 
-def test_consents_are_listed_from_history(market: Market) -> None:
+def test_consents_and_what_the_node_obeys(market: Market) -> None:
     market.enrol()
-    now = int(market.node.client.chain()["time"])
+    clock = market.node.chain.clock
+    until = Timestamp(int(market.node.client.chain()["time"]) + 86_400)
     market.done(market.fan.grant_consent(market.program, purpose=PERSONALISE))
-    until = Timestamp(now + 86_400)
     market.done(market.fan.grant_consent(market.program, purpose=PERSONALISE, scope="mail", expires_at=until))
-    market.done(market.fan.revoke_consent(market.program, purpose=PERSONALISE))
-    found = {row["scope"]: row for row in market.fan.consents(market.program, now)}
-    assert {scope: row["holds"] for scope, row in found.items()} == {"": False, "mail": True}
+    market.fan.revoke_consent(market.program, purpose=PERSONALISE)
+    with time_machine.travel(clock.now(), tick=False):
+        found = {row["scope"]: row for row in market.fan.consents(market.program)}
+    assert {scope: (row["state"], row["obeyed"]) for scope, row in found.items()} == {
+        "": ("revocation_received", False),
+        "mail": ("active", True),
+    }
     assert found["mail"]["expires_at"] == until
-    later = {row["scope"]: row["holds"] for row in market.fan.consents(market.program, until)}
-    assert later == {"": False, "mail": False}
+    clock.set(until)
+    with time_machine.travel(clock.now(), tick=False):
+        later = {row["scope"]: row["state"] for row in market.fan.consents(market.program)}
+    assert later["mail"] == "expired"
 
 
 def test_coin_moves_and_balances_show_every_account(market: Market) -> None:

@@ -1,0 +1,227 @@
+"""Answers about all that a node holds on the account that asks, and about who read it."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from api.http.schemas.answer import (
+    EXAMPLE_ADDRESS,
+    EXAMPLE_CURSOR,
+    EXAMPLE_DATE,
+    EXAMPLE_HASH,
+    EXAMPLE_ID,
+    EXAMPLE_TIME,
+    EXAMPLE_TXID,
+    Answer,
+    Example,
+    PageAnswer,
+)
+from api.http.schemas.receipts import ReceiptAnswer
+
+Purpose = Literal["personalise", "share", "publish", "contact"]
+
+
+class ReadItem(Answer):
+    """A read of the account's data, or refused reads of one day. `code` null: it was given, `given` items of it."""
+
+    time: int
+    date: str
+    until: int
+    times: int
+    reader: str
+    program: str
+    purpose: Purpose
+    scope: str
+    given: int
+    code: str | None
+
+    EXAMPLE: ClassVar[Example] = {
+        "time": EXAMPLE_TIME,
+        "date": EXAMPLE_DATE,
+        "until": EXAMPLE_TIME,
+        "times": 1,
+        "reader": EXAMPLE_ADDRESS,
+        "program": EXAMPLE_ID,
+        "purpose": "share",
+        "scope": "receipts",
+        "given": 3,
+        "code": None,
+    }
+
+
+class ReadsAnswer(PageAnswer):
+    """Who read what of the account's, the newest first. It says how much, never what."""
+
+    items: list[ReadItem]
+
+    EXAMPLE: ClassVar[Example] = {"items": [ReadItem.EXAMPLE], "next_cursor": EXAMPLE_CURSOR}
+
+
+class ConsentItem(Answer):
+    """A consent that the account gave. `obeyed`: what this node does now; `state` says why."""
+
+    grantee: str
+    purpose: Purpose
+    scope: str
+    granted_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    state: Literal["active", "expired", "revoked", "revocation_received"]
+    obeyed: bool = Field(description="Whether this node lets the grantee act on it now.")
+
+    EXAMPLE: ClassVar[Example] = {
+        "grantee": EXAMPLE_ADDRESS,
+        "purpose": "share",
+        "scope": "receipts",
+        "granted_at": EXAMPLE_TIME,
+        "expires_at": EXAMPLE_TIME + 86_400 * 365,
+        "revoked_at": None,
+        "state": "active",
+        "obeyed": True,
+    }
+
+
+class ConsentsAnswer(PageAnswer):
+    """The account's consents, in the order in which each was first given."""
+
+    items: list[ConsentItem]
+
+    EXAMPLE: ClassVar[Example] = {"items": [ConsentItem.EXAMPLE], "next_cursor": EXAMPLE_CURSOR}
+
+
+class GiftMark(Answer):
+    """A mark that a receipt is a gift."""
+
+    receipt: str
+    marked_at: int
+
+    EXAMPLE: ClassVar[Example] = {"receipt": "9d" * 32, "marked_at": EXAMPLE_TIME}
+
+
+class NotedRevocation(Answer):
+    """A revocation that this node obeys, whatever the chain says yet. `raw`: the transaction, in base64."""
+
+    consent: str
+    txid: str
+    height: int
+    noted_at: int
+    lifted_by: str | None
+    raw: str
+
+    EXAMPLE: ClassVar[Example] = {
+        "consent": "43" + "5f" * 64 + "01",
+        "txid": EXAMPLE_TXID,
+        "height": 1_440,
+        "noted_at": EXAMPLE_TIME,
+        "lifted_by": None,
+        "raw": "k5wBxCBfX19fX18=",
+    }
+
+
+class LeftOut(Answer):
+    """What the export does not hold, and why."""
+
+    what: str
+    why: str
+
+    EXAMPLE: ClassVar[Example] = {"what": "backups", "why": "No program knows which copies the operator has made."}
+
+
+class KeptAcceptance(Answer):
+    """What a till signed when it accepted a redemption at the shop's own risk, in base64."""
+
+    redemption: str
+    acceptance: str
+
+    EXAMPLE: ClassVar[Example] = {"redemption": "b2" * 32, "acceptance": "lNoAIA=="}
+
+
+class ExportAnswer(Answer):
+    """Everything that this node holds on the account (`ledger/spec/fan_data.md`). `complete` true is its last word."""
+
+    format: Literal["fansumer export 1"]
+    account: str
+    chain_id: str
+    made_at: int
+    height: int
+    block: str
+    time: int
+    date: str
+    records: list[dict[str, Any]]
+    earlier_records: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+    lists: list[dict[str, Any]]
+    transactions: list[dict[str, Any]]
+    pending: list[dict[str, Any]]
+    revocations: list[NotedRevocation]
+    acceptances: list[KeptAcceptance]
+    gifts: list[GiftMark]
+    reads: list[ReadItem]
+    reads_of_others: list[ReadItem]
+    receipts: list[ReceiptAnswer]
+    left_out: list[LeftOut]
+    complete: Literal[True]
+
+    EXAMPLE: ClassVar[Example] = {
+        "format": "fansumer export 1",
+        "account": EXAMPLE_ADDRESS,
+        "chain_id": EXAMPLE_ID,
+        "made_at": EXAMPLE_TIME,
+        "height": 1_440,
+        "block": EXAMPLE_HASH,
+        "time": EXAMPLE_TIME,
+        "date": EXAMPLE_DATE,
+        "records": [],
+        "earlier_records": [],
+        "events": [],
+        "lists": [],
+        "transactions": [],
+        "pending": [],
+        "revocations": [NotedRevocation.EXAMPLE],
+        "acceptances": [KeptAcceptance.EXAMPLE],
+        "gifts": [GiftMark.EXAMPLE],
+        "reads": [ReadItem.EXAMPLE],
+        "reads_of_others": [],
+        "receipts": [ReceiptAnswer.EXAMPLE],
+        "left_out": [LeftOut.EXAMPLE],
+        "complete": True,
+    }
+
+
+class GoneItem(Answer):
+    """What was deleted. No file of the node holds it any more."""
+
+    what: str
+    count: int
+
+    EXAMPLE: ClassVar[Example] = {"what": "receipts", "count": 12}
+
+
+class RemainingItem(Answer):
+    """What was not deleted, and why. `count` null: no program can count it."""
+
+    what: str
+    count: int | None
+    why: str
+
+    EXAMPLE: ClassVar[Example] = {
+        "what": "records on the chain",
+        "count": 3,
+        "why": "They are public, under a pseudonym, and every node has them.",
+    }
+
+
+class DeletionAnswer(Answer):
+    """What is gone, and what remains and why."""
+
+    account: str
+    time: int
+    gone: list[GoneItem]
+    remains: list[RemainingItem]
+
+    EXAMPLE: ClassVar[Example] = {
+        "account": EXAMPLE_ADDRESS,
+        "time": EXAMPLE_TIME,
+        "gone": [GoneItem.EXAMPLE],
+        "remains": [RemainingItem.EXAMPLE],
+    }

@@ -1,0 +1,1 @@
+"""The till's store's schema, version by version."""

@@ -1,0 +1,277 @@
+"""Contests of receipts, their answers and their ends: LOY-14 to LOY-17."""
+
+from typing import NamedTuple
+
+from ledger.codec import pack
+from tests.model.accounts import address_of_key
+from tests.model.earn import KEEP_SECONDS
+from tests.model.loyalty import CONTESTS_PREPAID, grant_at
+from tests.model.points import better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
+from tests.model.records import (
+    IN_TIME,
+    LATE,
+    NOBODY,
+    SETTLE,
+    SHORT,
+    SIGN,
+    UNDECIDED,
+    UNSETTLED,
+    Call,
+    Contest,
+    Lot,
+    M,
+    Refused,
+    refuse_unless,
+)
+from tests.model.state import Model
+from tests.second_decoder.faults import Fault
+from tests.second_decoder.hashing import be8, is_included, leaf_hash, tagged
+from tests.second_decoder.receipts import earn_remainder, earn_sum, follow_sums, opened_hash, sum_leaf
+
+CONTEST_SECONDS = 2_592_000
+ANSWER_SECONDS = 1_296_000
+ANSWER_BLOCKS = 144
+DAYS_KEPT = 200
+RETRY_SECONDS = 60
+
+
+class Period(NamedTuple):
+    """The period of a time (LOY-15)."""
+
+    begins: int
+    ends: int
+    end_day: int
+    version: int
+    settle_by: int
+
+
+def period_of(model: Model, program: bytes, time: int) -> Period:
+    """LOY-15."""
+    version = model.version_at(program, time)
+    t = model.terms[program, version]
+    length = max(t.period_days, 1)
+    day = model.day_at(program, time)
+    first_day = (day - t.period_anchor_day) // length * length + t.period_anchor_day
+    ends = model.day_start(program, first_day + length)
+    return Period(
+        model.day_start(program, first_day),
+        ends,
+        first_day + length,
+        version,
+        ends + days_in_seconds(t.settle_grace_days),
+    )
+
+
+def contest_id(program: bytes, till: bytes, sequence: int) -> bytes:
+    """LOY-15."""
+    return tagged("CONTEST", program + till + be8(sequence))
+
+
+def receipt_hash_of(author: bytes, payload: tuple) -> bytes:
+    """The hash of the receipt that a contest opens (RCP-8)."""
+    program, version, till, sequence, time, points, claim, blinding, _ = payload
+    opened = {1: program, 2: version, 3: author, 4: till, 5: sequence, 6: time, 11: points}
+    if claim[0] == 1:
+        opened.update({7: claim[1], 8: claim[2], 9: [list(item) for item in claim[3]]})
+    return opened_hash(opened, list(blinding))
+
+
+def _count_contested(model: Model, program: bytes, issuer: bytes, day: int, points: int) -> None:
+    """LOY-15, 9: add points to a day of a till's contested ones."""
+    oldest = model.today(program) - DAYS_KEPT
+    grant = model.grants[program, issuer]
+    days = {found: claimed for found, claimed in grant.contested if found >= oldest}
+    if day >= oldest and (points > 0 or day in days):
+        days[day] = days.get(day, 0) + points
+    contested = tuple((found, claimed) for found, claimed in sorted(days.items()) if claimed)
+    model.grants[program, issuer] = grant._replace(contested=contested)
+
+
+def _pay(model: Model, call: Call, program: bytes) -> tuple[bytes, int]:
+    """LOY-14: payer and repaid of the contest."""
+    if call.payer != NOBODY:
+        model.take(call.payer, model.record_deposit)
+        return call.payer, min(call.fee, model.contest_fee) if call.payer[:1] == b"A" else 0
+    member = model.members[program, call.author]
+    price = model.contest_fee + model.record_deposit
+    free = member.prepaid - (model.prepaid_exit if member.left_at == 0 else 0)
+    refuse_unless(free >= price, "contest.none_prepaid")
+    f = model.terms_now(program)
+    length = max(f.period_days, 1)
+    today = model.today(program)
+    first_day = (today - f.period_anchor_day) // length * length + f.period_anchor_day
+    begins = max(model.day_start(program, first_day), 0)
+    count = member.contest_count if member.contest_period == begins else 0
+    refuse_unless(count < CONTESTS_PREPAID, "contest.period_limit")
+    model.members[program, call.author] = member._replace(
+        prepaid=member.prepaid - price, contest_period=begins, contest_count=count + 1
+    )
+    model.fees += model.contest_fee
+    return NOBODY, model.contest_fee
+
+
+def contest(model: Model, call: Call, payload: tuple) -> list[str]:
+    """LOY-15."""
+    program, version, till_key, sequence, time, points, claim, _, _ = payload
+    refuse_unless(program in model.programs, "program.unknown")
+    refuse_unless((program, call.author) in model.members, "member.unknown")
+    which = contest_id(program, till_key, sequence)
+    refuse_unless(which not in model.contests, "contest.already")
+    period = period_of(model, program, time)
+    refuse_unless(time <= model.now, "contest.future")
+    refuse_unless(model.now >= period.settle_by, "contest.too_early")
+    refuse_unless(model.now <= period.settle_by + CONTEST_SECONDS, "contest.too_late")
+    till = address_of_key(till_key)
+    grant = model.grants.get((program, till))
+    then = grant_at(grant, time) if grant else None
+    if grant is None or then is None or not then[0] & SIGN:
+        raise Refused("contest.not_a_till")
+    refuse_unless(version in versions_nameable(model, program, time), "contest.wrong_version")
+    member = model.members[program, call.author]
+    refuse_unless(period.ends > member.joined_at, "contest.before_joining")
+    refuse_unless(member.left_at == 0 or period.begins <= member.left_at, "contest.after_leaving")
+    owed = points
+    if claim[0] == 1:
+        owed = better_of_two(model, program, version, time, claim[1], claim[2])
+        refuse_unless(owed > points, "contest.nothing_owed")
+    refuse_unless(owed > 0, "contest.nothing_owed")
+    day = model.day_at(program, time)
+    refuse_unless(dict(grant.contested).get(day, 0) + owed <= then[1], "contest.till_cap")
+    refuse_unless(owed <= model.books[program].contest_points, "contest.reserve_empty")
+    model.change_books(program, contest_points=-owed, contests_open=1)
+    _count_contested(model, program, till, day, owed)
+    payer, repaid = _pay(model, call, program)
+    model.contests[which] = Contest(
+        payer=payer,
+        deposit=model.record_deposit,
+        repaid=repaid,
+        program=program,
+        member=call.author,
+        till=till,
+        sequence=sequence,
+        receipt=receipt_hash_of(call.author, payload),
+        claim=claim[0],
+        time=time,
+        points=owed,
+        settle_by=period.settle_by,
+        opened_at=model.now,
+        answer_by=model.now + ANSWER_SECONDS,
+        answer_height=model.height + ANSWER_BLOCKS,
+        keep_until=period.settle_by + KEEP_SECONDS,
+        outcome=UNDECIDED,
+        credited=0,
+    )
+    model.queue("earn.contest", which, 0, model.now + ANSWER_SECONDS)
+    return [""]
+
+
+def _is_over(model: Model, found: Contest) -> bool:
+    return model.now >= found.answer_by and model.height >= found.answer_height
+
+
+def _opened(array: tuple) -> bytes:
+    """K of an `opened` (RCP-7)."""
+    salt, points = array
+    return earn_remainder(salt, points) if salt else b""
+
+
+def _row_of_answer(found: Contest, entry: tuple) -> tuple[tuple, int]:
+    """The leaf that an answer claims, and the sum that it opens (LOY-16, 3. and 4.)."""
+    if entry[0] == 1:
+        _, period, points, remainder = entry
+        return (1, found.member, period, points, found.receipt, remainder, remainder, ""), 0
+    _, period, points, receipt_points, position, receipts, sums, salt, before, after = entry
+    root = None
+    if receipt_points + sum(item[1] for item in sums) <= M:
+        try:
+            root = follow_sums(sum_leaf(found.receipt, receipt_points), position, receipts, list(sums))
+        except Fault:
+            root = None
+    if root is None:
+        raise Refused("contest.not_in_entry")
+    sealed = earn_sum(salt, root)
+    return (0, found.member, period, points, sealed, _opened(after), _opened(before), ""), root[1]
+
+
+def answer(model: Model, call: Call, payload: tuple) -> list[str]:
+    """LOY-16."""
+    which, batch_id, index, path, entry = payload
+    found = model.contests.get(which)
+    if found is None:
+        raise Refused("contest.unknown")
+    refuse_unless(found.outcome == UNDECIDED and not _is_over(model, found), "contest.closed")
+    if call.author != model.programs[found.program].owner:
+        model.require_live_grant(found.program, call.author, SETTLE)
+    batch = model.batches.get(batch_id)
+    if batch is None or batch.program != found.program:
+        raise Refused("contest.no_batch")
+    row, total = _row_of_answer(found, entry)
+    included = is_included(leaf_hash(pack(row)), index, batch.entries, list(path), batch.entries_root)
+    rows = model.rows[batch_id]
+    assert included <= (index < len(rows) and rows[index] == row), "a path leads to a row that is not there"
+    refuse_unless(included, "contest.not_in_batch")
+    if entry[0] == 1:
+        given = entry[2]
+    else:
+        _, _, points, given, _, _, _, _, before, after = entry
+        left_at = model.members[found.program, found.member].left_at
+        has_left = left_at != 0 and left_at <= batch.settled_at
+        maximum = 0 if has_left else model.terms_at(found.program, batch.settled_at).remainder_max
+        refuse_unless(after[1] <= maximum, "contest.remainder")
+        refuse_unless(points == total + before[1] - after[1], "contest.equation")
+    if given < found.points:
+        decide(model, which, SHORT, found.points - given)
+    else:
+        decide(model, which, IN_TIME if batch.settled_at <= found.settle_by else LATE, 0)
+    return [""]
+
+
+def _give_to_payer(model: Model, found: Contest, amount: int) -> None:
+    if found.payer != NOBODY:
+        model.give(found.payer, amount)
+        return
+    member = model.members[found.program, found.member]
+    model.members[found.program, found.member] = member._replace(prepaid=member.prepaid + amount)
+
+
+def decide(model: Model, which: bytes, outcome: int, credited: int) -> None:
+    """LOY-17."""
+    found = model.contests[which]
+    program = found.program
+    credited = min(credited, M - model.books[program].issued)
+    _count_contested(model, program, found.till, model.day_at(program, found.time), credited - found.points)
+    model.change_books(
+        program,
+        contest_points=found.points - credited,
+        contest_points_credited=credited,
+        contests_open=-1,
+    )
+    if credited > 0:
+        period = period_of(model, program, found.time)
+        t = model.terms[program, period.version]
+        today = model.today(program)
+        activation_day = max(today, period.end_day + t.activation_delay_days)
+        expiry_day = expiry_of(t, max(today, period.end_day))
+        give_lot(model, program, found.member, Lot(period.version, activation_day, expiry_day, credited))
+        model.change_books(program, issued=credited)
+    if outcome != IN_TIME:
+        reserved = min(found.repaid, model.books[program].contest_coin)
+        pooled = min(found.repaid - reserved, model.books[program].pool)
+        model.change_books(program, contest_coin=-reserved, pool=-pooled)
+        _give_to_payer(model, found, reserved + pooled)
+    model.contests[which] = found._replace(outcome=outcome, credited=credited)
+
+
+def end_contest(model: Model, which: bytes) -> None:
+    """Due work `earn.contest` (LOY-17)."""
+    found = model.contests[which]
+    if found.outcome == UNDECIDED:
+        if not _is_over(model, found):
+            model.queue("earn.contest", which, 0, model.now + RETRY_SECONDS)
+            return
+        decide(model, which, UNSETTLED, found.points)
+    if model.now < found.keep_until:
+        model.queue("earn.contest", which, 0, found.keep_until)
+    else:
+        del model.contests[which]
+        _give_to_payer(model, found, found.deposit)

@@ -1,0 +1,149 @@
+"""Settling a batch: LOY-11 and LOY-12."""
+
+from typing import NamedTuple
+
+from ledger.codec import pack
+from tests.model.consent import is_active
+from tests.model.points import better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
+from tests.model.records import PUBLISH, SETTLE, Batch, Call, Lot, M, refuse_unless
+from tests.model.state import Model
+from tests.second_decoder.hashing import leaf_hash, object_id, tree_root
+
+KEEP_SECONDS = 3_888_000
+SEALED, OPENED = 0, 1
+
+
+class Dates(NamedTuple):
+    """The dates of an entry (LOY-11)."""
+
+    begins: int
+    ends: int
+    version: int
+    activation_day: int
+    expiry_day: int
+    settle_by: int
+
+
+def _settle_by(model: Model, program: bytes, version: int, time: int) -> int:
+    """Until when a purchase of a time is to be settled by some terms (LOY-15)."""
+    t = model.terms[program, version]
+    length = max(t.period_days, 1)
+    day = model.day_at(program, time)
+    first_day = (day - t.period_anchor_day) // length * length + t.period_anchor_day
+    ends = model.day_start(program, first_day + length)
+    return ends + days_in_seconds(t.settle_grace_days)
+
+
+def dates_of(model: Model, program: bytes, period: int) -> Dates:
+    """LOY-11, of a period settled now.
+
+    By the text settle_by is the first value below. The ledger keeps a batch longer where a version that was in force in the period
+    has periods of its own: until what LOY-15 calls settle-by, of the period's last second or of now, by each of these versions.
+    """
+    f = model.terms_now(program)
+    length = max(f.period_days, 1)
+    first_day = period * length + f.period_anchor_day
+    begins, ends = model.day_start(program, first_day), model.day_start(program, first_day + length)
+    version = model.version_at(program, min(ends - 1, model.now))
+    t = model.terms[program, version]
+    today = model.today(program)
+    base = today if f.period_days == 0 else max(today, first_day + length)
+    settle_by = (ends if begins <= model.now < ends else model.now) + days_in_seconds(t.settle_grace_days)
+    if begins <= model.now:
+        time = min(ends - 1, model.now)
+        seconds = {begins, *(since for _, since in model.programs[program].versions if begins < since <= time)}
+        for version_then in {model.version_at(program, second) for second in seconds}:
+            settle_by = max(settle_by, _settle_by(model, program, version_then, time))
+    return Dates(
+        begins,
+        ends,
+        version,
+        base + t.activation_delay_days,
+        expiry_of(t, base),
+        settle_by,
+    )
+
+
+def _why_skipped(model: Model, program: bytes, entry: tuple, dates: Dates) -> str:
+    """The first of LOY-11's reasons 1 to 5, or nothing."""
+    fan = entry[1]
+    member = model.members.get((program, fan))
+    if member is None:
+        return "earn.no_member"
+    if dates.begins > model.now:
+        return "earn.future_period"
+    if dates.ends <= member.joined_at:
+        return "earn.before_joining"
+    if member.left_at != 0 and dates.begins > member.left_at:
+        return "earn.member_left"
+    if entry[0] == OPENED:
+        _, _, _, _, version, time, _, _ = entry
+        if not is_active(model, fan, program, PUBLISH, ""):
+            return "earn.no_consent"
+        if not (dates.begins <= time < dates.ends and time <= model.now):
+            return "earn.wrong_period"
+        if version not in versions_nameable(model, program, time):
+            return "earn.wrong_version"
+    return ""
+
+
+def earn(model: Model, call: Call, payload: tuple) -> list[str]:
+    """LOY-11."""
+    program, entries = payload
+    refuse_unless(program in model.programs, "program.unknown")
+    model.require_live_grant(program, call.author, SETTLE)
+    model.take(call.payer, model.record_deposit)
+    books = model.books[program]
+    cap = min(model.terms_now(program).issuance_cap + books.contest_points_credited, M)
+    room_of_program = max(cap - books.issued, 0)
+    today = model.today(program)
+    grant = model.grants[program, call.author]
+    used = grant.day_used if grant.day == today else 0
+    room_of_issuer = max(grant.daily_cap - used, 0)
+    credited = 0
+    keep_until = 0
+    rows: list[tuple] = []
+    for entry in entries:
+        fan, period = entry[1], entry[2]
+        dates = dates_of(model, program, period)
+        keep_until = max(keep_until, dates.settle_by + KEEP_SECONDS)
+        code = _why_skipped(model, program, entry, dates)
+        if entry[0] == SEALED:
+            points = entry[3]
+        elif code:
+            points = 0
+        else:
+            points = better_of_two(model, program, *entry[4:])
+        if not code and points > room_of_program - credited:
+            code = "earn.issuance_cap"
+        if not code and points > room_of_issuer - credited:
+            code = "earn.daily_cap"
+        member = model.members.get((program, fan))
+        before = member.remainder if member else b""
+        commitment, remainder = entry[4:6] if entry[0] == SEALED else (entry[3], before)
+        rows.append((entry[0], fan, period, points, commitment, remainder, before, code))
+        if code == "":
+            credited += points
+            if points:
+                give_lot(model, program, fan, Lot(dates.version, dates.activation_day, dates.expiry_day, points))
+            member = model.members[program, fan]
+            model.members[program, fan] = member._replace(entries=member.entries + 1, remainder=remainder)
+    model.change_books(program, issued=credited)
+    model.grants[program, call.author] = grant._replace(day=today, day_used=used + credited)
+    batch = object_id("earn", call.txid)
+    root = tree_root([leaf_hash(pack(row)) for row in rows])
+    model.batches[batch] = Batch(call.payer, model.record_deposit, program, root, len(rows), model.now, keep_until)
+    model.rows[batch] = tuple(rows)
+    model.queue("earn.drop", batch, 0, keep_until)
+    return [row[-1] for row in rows]
+
+
+def drop_batch(model: Model, subject: bytes) -> None:
+    """Due work `earn.drop` (LOY-12)."""
+    batch = model.batches[subject]
+    if model.books[batch.program].contests_open:
+        model.queue("earn.drop", subject, 0, model.now + 86_400)
+        return
+    del model.batches[subject]
+    del model.rows[subject]
+    model.give(batch.payer, batch.deposit)

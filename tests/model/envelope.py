@@ -1,0 +1,189 @@
+"""What holds for every transaction: ENV-3 to ENV-7, FEE-1 to FEE-5."""
+
+from itertools import pairwise
+
+from tests.model import accounts, consent, contests, crowdfunding, earn, loyalty, rewards
+from tests.model.records import ENROL, NOBODY, Call, Refused, Sponsor, Tx, refuse_unless, terms_of_array
+from tests.model.state import Model
+
+OWN, POOL, PREPAID = 0, 1, 2
+
+RULES = {
+    "transfer": accounts.transfer,
+    "account.set_policy": accounts.set_policy,
+    "program.create": loyalty.create_program,
+    "program.update": loyalty.update_program,
+    "issuer.grant": loyalty.grant_issuer,
+    "issuer.revoke": loyalty.revoke_issuer,
+    "member.join": loyalty.join,
+    "member.leave": loyalty.leave,
+    "earn": earn.earn,
+    "earn.contest": contests.contest,
+    "earn.answer_contest": contests.answer,
+    "reward.list": rewards.list_reward,
+    "reward.update": rewards.update,
+    "redeem": rewards.redeem,
+    "redeem.fulfil": rewards.fulfil,
+    "redeem.cancel": rewards.cancel,
+    "consent.grant": consent.grant,
+    "consent.revoke": consent.revoke,
+    "campaign.create": crowdfunding.create,
+    "pledge": crowdfunding.pledge,
+}
+
+# Records, slots, due items, attestations: the table "Kinds".
+COSTS = {
+    "account.set_policy": (1, 1, 0, 0),
+    "campaign.create": (3, 2, 1, 0),
+    "consent.grant": (2, 1, 0, 0),
+    "consent.revoke": (1, 0, 0, 0),
+    "earn": (4, 10, 5, 0),
+    "earn.answer_contest": (6, 2, 2, 0),
+    "earn.contest": (5, 4, 4, 1),
+    "issuer.grant": (2, 1, 0, 0),
+    "issuer.revoke": (1, 0, 0, 0),
+    "member.join": (3, 1, 0, 0),
+    "member.leave": (2, 0, 0, 0),
+    "pledge": (6, 1, 1, 0),
+    "program.create": (3, 3, 0, 0),
+    "program.update": (3, 1, 0, 0),
+    "redeem": (6, 2, 1, 0),
+    "redeem.cancel": (6, 0, 0, 0),
+    "redeem.fulfil": (3, 0, 0, 0),
+    "reward.list": (2, 1, 0, 0),
+    "reward.update": (1, 0, 0, 0),
+    "transfer": (2, 1, 0, 0),
+}
+PREPAID_WEIGHTS = {"member.leave": 1_200, "consent.revoke": 1_200, "redeem.cancel": 1_200, "earn.contest": 5_000}
+
+
+def weight_of(kind: str, payload: tuple, size: int, signatures: int) -> int:
+    """ENV-7."""
+    records, slots, due, attestations = COSTS[kind]
+    if kind == "earn":
+        records += len(payload[1])
+    return size + 200 * (signatures + attestations) + 60 * (records + 1) + 300 * slots + 150 * due
+
+
+def signers_of(tx: Tx) -> list[bytes]:
+    """The author, then the co-signers that the kind names (ENV-3)."""
+    cosigners = [tx.payload[1]] if tx.kind == "member.join" and tx.payload[1] else []
+    return [tx.author, *cosigners]
+
+
+def check_structure(tx: Tx) -> None:
+    """ENV-6, what the bytes alone say, as far as the machine breaks it; then the attestation."""
+    if tx.kind in ("program.create", "program.update"):
+        refuse_unless(loyalty.terms_are_sound(terms_of_array(tx.payload[-1])), "program.terms")
+    if tx.kind == "account.set_policy":
+        refuse_unless(accounts.policy_is_valid(tx.payload[0]), "witness.policy")
+    if tx.kind == "earn.contest" and tx.payload[6][0] == 1:
+        codes = [code for code, _ in tx.payload[6][3]]
+        refuse_unless(all(left < right for left, right in pairwise(codes)), "receipt.shape")
+    if tx.kind == "earn.answer_contest" and tx.payload[4][0] == 0:
+        for salt, points in tx.payload[4][-2:]:
+            refuse_unless(salt != b"" or points == 0, "contest.opening")
+    if tx.payment[0] == PREPAID:
+        refuse_unless(tx.kind in PREPAID_WEIGHTS, "envelope.not_prepaid")
+    refuse_unless(len(tx.shown) == len(signers_of(tx)), "witness.count")
+    for policy in tx.shown:
+        refuse_unless(accounts.policy_is_valid(policy), "witness.policy")
+    refuse_unless(tx.attested, "witness.attestation")
+
+
+def weigh(tx: Tx) -> int:
+    """The weight; each witness shows exactly its threshold of signatures."""
+    return weight_of(tx.kind, tx.payload, tx.size, sum(threshold for threshold, _ in tx.shown))
+
+
+def _check_place(model: Model, tx: Tx) -> None:
+    """Room, once only, and validity (ENV-5, ENV-6)."""
+    refuse_unless(model.block_weight + weigh(tx) <= model.params.block_weight_max, "block.full")
+    found = model.once.get((tx.author, tx.salt))
+    repetition = "" if found is None else "envelope.repeated" if found[0] == tx.txid else "envelope.salt_used"
+    refuse_unless(found is None or found[1] != model.height, repetition)
+    refuse_unless(0 <= tx.valid_until - tx.valid_from < model.params.validity_blocks_max, "envelope.validity")
+    refuse_unless(tx.valid_from <= model.height, "envelope.early")
+    refuse_unless(model.height <= tx.valid_until, "envelope.expired")
+    active = dict(reversed(model.params.upgrades))
+    active.update(dict.fromkeys(model.params.kinds, 0))
+    refuse_unless(tx.kind in active and model.height >= active[tx.kind], "envelope.inactive_kind")
+    refuse_unless(found is None, repetition)
+
+
+def _check_policies(model: Model, tx: Tx) -> None:
+    """ENV-3."""
+    for signer, policy in zip(signers_of(tx), tx.shown, strict=True):
+        account = model.accounts.get(signer)
+        wanted = account.policy_hash if account and account.policy_hash else signer
+        refuse_unless(accounts.policy_hash(policy) == wanted, "witness.wrong_policy")
+
+
+def pool_pays_for(model: Model, program: bytes, tx: Tx) -> bool:
+    """FEE-3."""
+    if tx.author == model.programs[program].owner or model.is_present_member(program, tx.author):
+        return True
+    grant = model.grants.get((program, tx.author))
+    if grant is not None and grant.revoked_at == 0:
+        return True
+    if tx.kind != "member.join" or tx.payload[0] != program or not tx.payload[1]:
+        return False
+    inviting = model.grants.get((program, tx.payload[1]))
+    return inviting is not None and inviting.revoked_at == 0 and bool(inviting.scopes & ENROL)
+
+
+def _count_sponsored(model: Model, tx: Tx, program: bytes, sponsor: Sponsor, spent: int) -> None:
+    """FEE-2, after the rule."""
+    today = model.today(program)
+    books = model.books[program]
+    if tx.author != model.programs[program].owner:
+        of_block = spent + (books.sponsor_height_spent if books.sponsor_height == model.height else 0)
+        refuse_unless(of_block <= sponsor.block_max, "fee.sponsor_limit")
+        of_day = spent + (books.sponsor_day_spent if books.sponsor_day == today else 0)
+        refuse_unless(of_day <= sponsor.day_max, "fee.sponsor_limit")
+        model.books[program] = books._replace(
+            sponsor_day=today,
+            sponsor_day_spent=of_day,
+            sponsor_height=model.height,
+            sponsor_height_spent=of_block,
+        )
+    if model.is_present_member(program, tx.author):
+        member = model.members[program, tx.author]
+        of_member = spent + (member.sponsor_spent if member.sponsor_day == today else 0)
+        refuse_unless(of_member <= sponsor.member_day_max, "fee.sponsor_limit")
+        model.members[program, tx.author] = member._replace(sponsor_day=today, sponsor_spent=of_member)
+
+
+def apply(model: Model, tx: Tx) -> list[str]:
+    """Apply a transaction to the block being built; its result codes. Raises `Refused`, and then `model` is of no more use."""
+    check_structure(tx)
+    _check_place(model, tx)
+    _check_policies(model, tx)
+    weight = weigh(tx)
+    rule = RULES[tx.kind]
+    if tx.payment[0] == OWN:
+        fee = tx.payment[1]
+        refuse_unless(fee >= weight * model.params.fee_rate_min, "fee.too_low")
+        payer = b"A" + tx.author
+        model.take(payer, fee)
+        model.fees += fee
+        codes = rule(model, Call(tx.txid, tx.author, payer, fee), tx.payload)
+    elif tx.payment[0] == POOL:
+        program = tx.payment[1]
+        refuse_unless(program in model.programs, "program.unknown")
+        sponsor = model.terms_now(program).sponsor
+        fee = weight * sponsor.rate
+        if not pool_pays_for(model, program, tx):
+            raise Refused("fee.not_sponsored")
+        payer = b"P" + program
+        before = model.books[program].pool
+        model.take(payer, fee)
+        model.fees += fee
+        codes = rule(model, Call(tx.txid, tx.author, payer, fee), tx.payload)
+        _count_sponsored(model, tx, program, sponsor, max(fee, before - model.books[program].pool))
+    else:
+        refuse_unless(weight <= PREPAID_WEIGHTS[tx.kind], "fee.exit_weight")
+        codes = rule(model, Call(tx.txid, tx.author, NOBODY, 0), tx.payload)
+    model.block_weight += weight
+    model.once[tx.author, tx.salt] = (tx.txid, model.height)
+    return codes

@@ -1,0 +1,155 @@
+"""What fans do: joining, leaving, redeeming, pledging, consenting, sending coin, changing keys."""
+
+from typing import Any
+
+from tests.model.accounts import policy_hash
+from tests.model.brand_acts import affordable
+from tests.model.crowdfunding import is_over
+from tests.model.life import FANS, NOWHERE, PEOPLE, STRANGER, Life
+from tests.model.records import DAY, ENROL, OPEN, M
+from tests.model.rewards import reward_at
+
+
+def join(life: Life) -> None:
+    """With a till's countersignature, or alone."""
+    program = life.any_program()
+    outside = [fan.address for fan in FANS if not life.model.is_present_member(program, fan.address)]
+    fan = life.some(outside, [someone.address for someone in PEOPLE], 92)
+    alone = life.model.balance(fan) > 100_000 and life.chance(40)
+    issuer = b"" if alone else life.issuer_of(program, ENROL)
+    life.send("member.join", (program, issuer), fan, program)
+
+
+def leave(life: Life) -> None:
+    """A fan has enough."""
+    if life.chance(60):
+        return
+    program = life.any_program()
+    life.send("member.leave", (program,), life.fan_of(program), program)
+
+
+def redeem(life: Life, wanted: tuple[bytes, bytes] | None = None, whose: bytes = b"") -> None:
+    """For what a fan can afford, just can't, or may not have."""
+    choose, model = life.choose, life.model
+    now = life.world.now
+    likely = [
+        (program, reward, fan)
+        for (program, reward), found in model.rewards.items()
+        if reward_at(found, now).listed and reward_at(found, now).stock
+        for fan in {fan for of, fan in model.members if of == program}
+        if affordable(life, program, fan) >= reward_at(found, now).price
+    ]
+    names = [*model.rewards, (life.any_program(), NOWHERE)]
+    anything = [(*choose.choice(names), choose.choice(FANS).address)]
+    likely = [found for found in likely if wanted in (None, found[:2]) and whose in (b"", found[2])]
+    program, reward, fan = life.some(sorted(likely), anything, 92)
+    found = model.rewards.get((program, reward))
+    quantity, price = choose.choice((1, 1, 2, 1_000)), 10
+    if found is not None:
+        shown = reward_at(found, now)
+        price = shown.price
+        most = max(min(affordable(life, program, fan) // price, 1_000), 1)
+        fitting = max(min(most, shown.stock), 1)
+        quantity = choose.choice((1, 1, fitting, choose.number(1, fitting), choose.number(1, fitting)))
+        if life.chance(6):
+            quantity = min(choose.choice((most + 1, fitting + 1)), 1_000)
+    accepted = min(max(price + choose.choice((0, 0, 0, 5, -1 if life.chance(10) else 0)), 1), 2**53)
+    life.send("redeem", (program, reward, quantity, accepted), fan, program)
+
+
+def _backers(life: Life, campaign: bytes) -> list[bytes]:
+    """Those who have what a campaign collects."""
+    unit = life.model.campaigns[campaign].unit
+    if unit[0] == 0:
+        return [someone.address for someone in (*FANS, STRANGER) if life.model.balance(someone.address) > 100_000]
+    return sorted(fan for of, fan in life.model.members if of == unit[1] and affordable(life, of, fan))
+
+
+def pledge(life: Life, campaign: bytes = b"") -> None:
+    """Once, or twenty times."""
+    choose, model = life.choose, life.model
+    live = [name for name, found in model.campaigns.items() if found.status == OPEN and not is_over(model, found)]
+    live = [campaign] if campaign else live
+    likely = [(name, fan) for name in live for fan in _backers(life, name)]
+    anything = [(choose.choice([*model.campaigns, NOWHERE]), choose.choice((*FANS, STRANGER)).address)]
+    which, fan = life.some(likely, anything, 93)
+    found = model.campaigns.get(which)
+    program = found.unit[1] if found and found.unit[0] else life.any_program()
+    tier, most, least, left = 0, model.balance(fan), 1, 1
+    if found is not None:
+        most = affordable(life, program, fan) if found.unit[0] else most
+        left = max(found.goal - found.pledged, 1)
+        tiers = [
+            index
+            for index, (_, at_least, limit) in enumerate(found.tiers, 1)
+            if at_least <= most and (limit == 0 or found.taken[index - 1] < limit)
+        ]
+        tier = choose.choice((0, *tiers))
+        tier = choose.number(0, len(found.tiers) + 1) if life.chance(4) else tier
+        least = found.tiers[tier - 1][1] if 0 < tier <= len(found.tiers) else 1
+    quantity = choose.choice((1, 5, 10, 60, 400, left, max(left - 1, 1), max(most, 1), least))
+    if life.chance(95):
+        quantity = max(min(quantity, most), least)
+    elif life.chance(50):
+        quantity = choose.choice((most + 1, max(least - 1, 1)))
+    times = choose.choice((1,) * 11 + (20,))
+    for _ in range(times):
+        life.send("pledge", (which, min(least if times > 1 else quantity, M), tier), fan, program)
+
+
+def grant_consent(life: Life) -> None:
+    """Mostly to a program, to publish."""
+    choose = life.choose
+    program = life.any_program()
+    purpose, scope = choose.choice((2, 2, 2, 0, 1, 3)), choose.choice(("", "", "", "mail"))
+    now = life.world.now
+    expires_at = choose.choice((0, 0, now + 1, now + 3_600, now + 3 * DAY, now if life.chance(30) else 0))
+    life.send("consent.grant", (program, purpose, scope, expires_at), life.fan_of(program), program)
+
+
+def revoke_consent(life: Life) -> None:
+    """Of what was granted."""
+    live = sorted(key for key, found in life.model.consents.items() if not found.revoked_at)
+    known = list(life.model.consents)
+    anything = [*known, (FANS[0].address, NOWHERE, 0, "")]
+    fan, grantee, purpose, scope = life.some(live, anything, 88)
+    life.send("consent.revoke", (grantee, purpose, scope), fan, grantee)
+
+
+def transfer(life: Life) -> None:
+    """Coin, often so that next to nothing is left."""
+    choose = life.choose
+    rich = [someone.address for someone in PEOPLE if life.model.balance(someone.address) > 100_000]
+    sender = life.some(rich, [someone.address for someone in PEOPLE], 95)
+    receiver = choose.choice(PEOPLE).address
+    minimum = life.world.params.account_minimum
+    fee = 10_000
+    balance = life.model.balance(sender)
+    left = choose.choice((0, minimum, 1_000_000, balance // 2, balance // 2, balance // 2))
+    if life.chance(8):
+        left = choose.choice((1, max(minimum - 1, 0), 2_000))
+    amounts = [balance - fee - left, balance - fee - left, max(minimum, 1), 2_000_000, 1]
+    amount = choose.choice([found for found in amounts if 0 < found <= M])
+    payment: dict[str, Any] = {"payment": (0, fee)} if life.chance(70) else {}
+    life.send("transfer", ((0, receiver), amount), sender, **payment)
+
+
+def set_policy(life: Life) -> None:
+    """Other keys, now and then none that make sense."""
+    choose = life.choose
+    keys = sorted(choose.choice(PEOPLE).key for _ in range(choose.choice((1, 2, 2, 3))))
+    unique = tuple(sorted(set(keys)))
+    policy = (choose.number(1, len(unique)), unique)
+    if life.chance(6):
+        policy = choose.choice(((len(keys) + 1, unique), (1, tuple(keys)), (1, tuple(reversed(keys)))))
+    author = choose.choice((*FANS, STRANGER)).address
+    life.world.policies[policy_hash(policy)] = policy
+    life.send("account.set_policy", (policy,), author, life.any_program())
+
+
+def send_again(life: Life) -> None:
+    """What stood in a block of this branch or another."""
+    if not life.world.sent:
+        return
+    tx, raw = life.choose.choice(life.world.sent[-60:])
+    life.world.offer(tx, raw)

@@ -1,0 +1,216 @@
+"""Programs, terms, issuers, members: LOY-1 to LOY-5, LOY-7, LOY-14."""
+
+from fractions import Fraction
+
+from tests.model.records import (
+    DAY,
+    ENROL,
+    Books,
+    Call,
+    Grant,
+    M,
+    Member,
+    Program,
+    Refused,
+    Sponsor,
+    Terms,
+    refuse_unless,
+    terms_of_array,
+)
+from tests.model.state import Model
+from tests.second_decoder.hashing import object_id
+
+KEPT_SECONDS = 14_601_600
+VERSIONS_MAX = 32
+SPANS_MAX = 16
+CONTESTS_PREPAID = 2
+CONTESTS_RESERVED = 16
+
+
+def terms_are_sound(terms: Terms) -> bool:
+    """LOY-2."""
+    kinds = [rule[0] for rule in terms.rules]
+    if 0 not in kinds or kinds.count(1) > 1 or kinds.count(2) > 1:
+        return False
+    if terms.expiry[0] == 1 and terms.expiry[1] <= terms.activation_delay_days:
+        return False
+    if terms.activation_delay_days < terms.return_window_days:
+        return False
+    return terms.period_anchor_day == 0 or terms.period_anchor_day < terms.period_days
+
+
+def _reserve(terms: Terms) -> int:
+    return -(-terms.issuance_cap // 10)
+
+
+def create_program(model: Model, call: Call, payload: tuple) -> list[str]:
+    """LOY-1."""
+    name, unit, decimals, offset_minutes, array = payload
+    terms = terms_of_array(array)
+    refuse_unless(terms.sponsor.rate >= model.params.fee_rate_min, "program.sponsor_rate")
+    model.take(call.payer, model.record_deposit)
+    contest_coin = CONTESTS_RESERVED * model.contest_fee
+    model.take(call.payer, contest_coin)
+    program = object_id("program", call.txid)
+    model.programs[program] = Program(
+        call.author, call.payer, model.record_deposit, name, unit, decimals, offset_minutes, ((1, model.now),)
+    )
+    model.terms[program, 1] = terms
+    model.books[program] = Books(
+        contest_points=_reserve(terms), contest_points_locked=_reserve(terms), contest_coin=contest_coin
+    )
+    return [""]
+
+
+def _rule_value(terms: Terms, tag: int, otherwise: int) -> int:
+    found = [rule[1] for rule in terms.rules if rule[0] == tag]
+    return found[0] if found else otherwise
+
+
+def _ratios(terms: Terms) -> list[Fraction]:
+    return sorted((Fraction(rule[1], rule[2]) for rule in terms.rules if rule[0] == 0), reverse=True)
+
+
+def _sponsors_less(new: Sponsor, old: Sponsor) -> bool:
+    return any(
+        after < before or after * old.rate < before * new.rate for after, before in zip(new[1:], old[1:], strict=True)
+    )
+
+
+def is_worse(new: Terms, old: Terms) -> bool:
+    """LOY-3."""
+    rates, former = _ratios(new), _ratios(old)
+    if len(rates) < len(former) or any(a < b for a, b in zip(rates, former, strict=False)):
+        return True
+    if _rule_value(new, 1, 0) > _rule_value(old, 1, 0) or _rule_value(new, 2, M) < _rule_value(old, 2, M):
+        return True
+    if (new.expiry[1] if new.expiry[0] else M) < (old.expiry[1] if old.expiry[0] else M):
+        return True
+    for higher_is_worse in ("activation_delay_days", "return_window_days", "settle_grace_days", "remainder_max"):
+        if getattr(new, higher_is_worse) > getattr(old, higher_is_worse):
+            return True
+    for lower_is_worse in ("issuance_cap", "hold_seconds", "notice_days"):
+        if getattr(new, lower_is_worse) < getattr(old, lower_is_worse):
+            return True
+    if (new.period_days, new.period_anchor_day) != (old.period_days, old.period_anchor_day):
+        return True
+    return _sponsors_less(new.sponsor, old.sponsor)
+
+
+def _require_owner(model: Model, program: bytes, author: bytes) -> None:
+    refuse_unless(program in model.programs, "program.unknown")
+    refuse_unless(model.programs[program].owner == author, "program.not_owner")
+
+
+def update_program(model: Model, call: Call, payload: tuple) -> list[str]:
+    """LOY-3."""
+    program, latest_named, array = payload
+    _require_owner(model, program, call.author)
+    terms = terms_of_array(array)
+    versions = list(model.programs[program].versions)
+    latest = max(version for version, _ in versions)
+    books = model.books[program]
+    refuse_unless(latest_named == latest, "program.stale_version")
+    refuse_unless(terms.sponsor.rate >= model.params.fee_rate_min, "program.sponsor_rate")
+    refuse_unless(terms.issuance_cap >= books.issued - books.contest_points_credited, "program.cap_below_issued")
+    old = model.terms_now(program)
+    if is_worse(terms, old):
+        refuse_unless(all(since <= model.now for _, since in versions), "program.update_pending")
+        since = model.now + old.notice_days * DAY
+    else:
+        since = model.now
+        versions = [item for item in versions if item[1] <= model.now]
+    versions.append((latest + 1, since))
+    versions.sort(key=lambda item: (item[1], item[0]))
+    successors = [*versions[1:], None]
+    versions = [
+        item
+        for item, successor in zip(versions, successors, strict=True)
+        if successor is None or successor[1] >= model.now - KEPT_SECONDS
+    ]
+    refuse_unless(len(versions) <= VERSIONS_MAX, "program.too_many_versions")
+    model.programs[program] = model.programs[program]._replace(versions=tuple(versions))
+    model.terms[program, latest + 1] = terms
+    more = max(_reserve(terms) - books.contest_points_locked, 0)
+    model.change_books(program, contest_points=more, contest_points_locked=more)
+    return [""]
+
+
+def grant_issuer(model: Model, call: Call, payload: tuple) -> list[str]:
+    """LOY-4."""
+    program, issuer, scopes, daily_cap = payload
+    _require_owner(model, program, call.author)
+    grant = model.grants.get((program, issuer))
+    if grant is None:
+        model.take(call.payer, model.record_deposit)
+        grant = Grant(call.payer, model.record_deposit, scopes, daily_cap, model.now, 0, 0, 0, (), ())
+    elif grant.revoked_at or (grant.scopes, grant.daily_cap) != (scopes, daily_cap):
+        span = (grant.granted_at, grant.revoked_at or model.now, grant.scopes, grant.daily_cap)
+        earlier = tuple(
+            (begins, until, *what)
+            for begins, until, *what in (*grant.earlier, span)
+            if until > begins and until > model.now - KEPT_SECONDS
+        )
+        refuse_unless(len(earlier) <= SPANS_MAX, "issuer.too_many_grants")
+        grant = grant._replace(scopes=scopes, daily_cap=daily_cap, granted_at=model.now, revoked_at=0, earlier=earlier)
+    model.grants[program, issuer] = grant
+    return [""]
+
+
+def revoke_issuer(model: Model, call: Call, payload: tuple) -> list[str]:
+    """LOY-5."""
+    program, issuer = payload
+    refuse_unless(program in model.programs, "program.unknown")
+    refuse_unless(call.author in (model.programs[program].owner, issuer), "program.not_owner")
+    grant = model.grants.get((program, issuer))
+    if grant is None or grant.revoked_at:
+        raise Refused("issuer.not_granted")
+    model.grants[program, issuer] = grant._replace(revoked_at=model.now)
+    return [""]
+
+
+def grant_at(grant: Grant, time: int) -> tuple[int, int] | None:
+    """Scopes and daily cap of an issuer at a time (LOY-4), or None."""
+    if grant.granted_at <= time <= (grant.revoked_at or 2**40):
+        return grant.scopes, grant.daily_cap
+    spans = [span for span in grant.earlier if span[0] <= time <= span[1]]
+    return (spans[-1][2], spans[-1][3]) if spans else None
+
+
+def join(model: Model, call: Call, payload: tuple) -> list[str]:
+    """LOY-7."""
+    program, issuer = payload
+    refuse_unless(program in model.programs, "program.unknown")
+    if issuer:
+        model.require_live_grant(program, issuer, ENROL)
+    contests = CONTESTS_PREPAID * (model.contest_fee + model.record_deposit)
+    member = model.members.get((program, call.author))
+    if member is None:
+        model.take(call.payer, model.record_deposit)
+        model.take(call.payer, model.prepaid_exit)
+        model.take(call.payer, contests)
+        prepaid = model.prepaid_exit + contests
+        member = Member(call.payer, model.record_deposit, prepaid, model.now, 0, b"", 0, 0, 0, (), 0, 0)
+    else:
+        refuse_unless(member.left_at != 0, "member.already")
+        missing = max(contests - member.prepaid, 0)
+        model.take(call.payer, model.prepaid_exit)
+        model.take(call.payer, missing)
+        member = member._replace(prepaid=member.prepaid + model.prepaid_exit + missing, left_at=0)
+    model.members[program, call.author] = member
+    model.change_books(program, members=1)
+    return [""]
+
+
+def leave(model: Model, call: Call, payload: tuple) -> list[str]:
+    """LOY-7."""
+    (program,) = payload
+    refuse_unless(program in model.programs, "program.unknown")
+    refuse_unless(model.is_present_member(program, call.author), "member.unknown")
+    member = model.members[program, call.author]
+    model.fees += model.prepaid_exit
+    model.members[program, call.author] = member._replace(
+        prepaid=member.prepaid - model.prepaid_exit, left_at=model.now
+    )
+    model.change_books(program, members=-1)
+    return [""]

@@ -1,0 +1,176 @@
+"""Lots, the totals of days, taking points and giving them back: LOY-6 and LOY-8 to LOY-13."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from tests.model.records import DAY, NEVER, DayTotals, Lot, M, Refused, Terms
+from tests.model.state import Model
+
+LOTS_MAX = 128
+GRACE_DAYS = 14
+GRACE_GIVEN = 0
+RECEIPT_AGE_MAX = 259_200
+
+
+def points_of(terms: Terms, net_cents: int, paid_with_points_cents: int) -> int:
+    """What a purchase gives (LOY-6)."""
+    eligible = net_cents - paid_with_points_cents
+    baskets = [rule[1] for rule in terms.rules if rule[0] == 1]
+    caps = [rule[1] for rule in terms.rules if rule[0] == 2]
+    if eligible <= 0 or any(eligible < cents for cents in baskets):
+        return 0
+    given = sum(eligible * rule[1] // rule[2] for rule in terms.rules if rule[0] == 0)
+    return min([given, M, *caps])
+
+
+def versions_nameable(model: Model, program: bytes, time: int) -> set[int]:
+    """The versions that were in force at some second of the 72 hours up to a time (LOY-6).
+
+    By the text a version that was replaced in the second in which it came was never in force (LOY-1); the ledger lets it be named.
+    """
+    begins = max(time - RECEIPT_AGE_MAX, 0)
+    versions = model.programs[program].versions
+    replaced_in_its_second = {
+        version
+        for (version, since), (_, next_since) in pairwise(versions)
+        if since == next_since and begins < since <= time
+    }
+    seconds = {begins, *(since for _, since in versions if begins < since <= time)}
+    return {model.version_at(program, second) for second in seconds} | replaced_in_its_second
+
+
+def better_of_two(model: Model, program: bytes, named: int, time: int, net: int, paid: int) -> int:
+    """The points by the terms that a receipt names or by those in force at its time (LOY-6)."""
+    both = (model.terms[program, named], model.terms_at(program, time))
+    return max(points_of(terms, net, paid) for terms in both)
+
+
+def _add_to_day(model: Model, program: bytes, day: int, activating: int, expiring: int) -> None:
+    found = model.days.get((program, day))
+    if found is None:
+        assert day > model.today(program), "totals are made for days to come"
+        model.queue("program.day", program, day, model.day_start(program, day))
+        found = DayTotals(0, 0)
+    model.days[program, day] = DayTotals(found.activating + activating, found.expiring + expiring)
+    assert min(model.days[program, day]) >= 0
+
+
+def book_in(model: Model, program: bytes, lot: Lot) -> None:
+    """LOY-10."""
+    if lot.activation_day > model.today(program) or (program, lot.activation_day) in model.days:
+        _add_to_day(model, program, lot.activation_day, lot.points, 0)
+        model.change_books(program, pending=lot.points)
+    else:
+        model.change_books(program, available=lot.points)
+    if lot.expiry_day != NEVER:
+        _add_to_day(model, program, lot.expiry_day, 0, lot.points)
+
+
+def book_out(model: Model, program: bytes, lot: Lot) -> None:
+    """LOY-10."""
+    if (program, lot.activation_day) in model.days:
+        _add_to_day(model, program, lot.activation_day, -lot.points, 0)
+        model.change_books(program, pending=-lot.points)
+    else:
+        model.change_books(program, available=-lot.points)
+    if lot.expiry_day != NEVER:
+        _add_to_day(model, program, lot.expiry_day, 0, -lot.points)
+
+
+def add_lot(model: Model, program: bytes, lots: Iterable[Lot], new: Lot) -> tuple[Lot, ...]:
+    """LOY-9: the member's lots with one more."""
+    book_in(model, program, new)
+    today = model.today(program)
+    kept: list[Lot] = []
+    for lot in lots:
+        if lot[:3] == new[:3]:
+            new = new._replace(points=new.points + lot.points)
+        elif lot.expiry_day > today:
+            kept.append(lot)
+    kept.append(new)
+    kept.sort(key=lambda lot: (lot.expiry_day, lot.activation_day, lot.version))
+    while len(kept) > LOTS_MAX:
+        a, b, *rest = kept
+        merged = Lot(b.version, min(a.activation_day, b.activation_day), b.expiry_day, a.points + b.points)
+        book_out(model, program, a)
+        book_out(model, program, b)
+        book_in(model, program, merged)
+        kept = [merged, *rest]
+    return tuple(kept)
+
+
+def give_lot(model: Model, program: bytes, fan: bytes, lot: Lot) -> None:
+    """Add a lot to a member's record."""
+    member = model.members[program, fan]
+    model.members[program, fan] = member._replace(lots=add_lot(model, program, member.lots, lot))
+
+
+def usable_points(model: Model, program: bytes, fan: bytes) -> int:
+    """What a member can spend today (LOY-8)."""
+    today = model.today(program)
+    lots = model.members[program, fan].lots
+    return sum(lot.points for lot in lots if lot.activation_day <= today < lot.expiry_day)
+
+
+def take_points(model: Model, program: bytes, fan: bytes, wanted: int, total: str) -> tuple[Lot, ...]:
+    """Take usable points into the total `held` or `escrowed` (LOY-10); the lots that were taken."""
+    if usable_points(model, program, fan) < wanted:
+        raise Refused("points.insufficient")
+    today = model.today(program)
+    member = model.members[program, fan]
+    left: list[Lot] = []
+    taken: list[Lot] = []
+    missing = wanted
+    for lot in member.lots:
+        if lot.expiry_day <= today:
+            continue
+        gives = min(lot.points, missing) if lot.activation_day <= today else 0
+        if gives:
+            missing -= gives
+            taken.append(lot._replace(points=gives))
+            book_out(model, program, taken[-1])
+        if gives < lot.points:
+            left.append(lot._replace(points=lot.points - gives))
+    assert missing == 0
+    model.members[program, fan] = member._replace(lots=tuple(left))
+    model.change_books(program, **{total: wanted})
+    return tuple(taken)
+
+
+def give_points_back(model: Model, program: bytes, fan: bytes, lots: Iterable[Lot], total: str) -> None:
+    """LOY-13. The text drops expired lots only when a lot is added (LOY-9); the ledger does it here in any case."""
+    today = model.today(program)
+    back: list[Lot] = []
+    for lot in lots:
+        model.change_books(program, **{total: -lot.points})
+        if lot.expiry_day < today + GRACE_DAYS and lot.activation_day != GRACE_GIVEN:
+            back.append(lot._replace(expiry_day=today + GRACE_DAYS, activation_day=GRACE_GIVEN))
+        elif lot.expiry_day <= today:
+            model.change_books(program, expired=lot.points)
+        else:
+            back.append(lot)
+    member = model.members[program, fan]
+    model.members[program, fan] = member._replace(lots=tuple(lot for lot in member.lots if lot.expiry_day > today))
+    for lot in back:
+        give_lot(model, program, fan, lot)
+
+
+def begin_day(model: Model, program: bytes, day: int) -> None:
+    """Due work `program.day` (LOY-10)."""
+    totals = model.days.pop((program, day))
+    model.change_books(
+        program,
+        pending=-totals.activating,
+        available=totals.activating - totals.expiring,
+        expired=totals.expiring,
+    )
+
+
+def expiry_of(terms: Terms, base: int) -> int:
+    """The day from which points no longer count, `base` being the day from which they count on."""
+    return base + terms.expiry[1] if terms.expiry[0] == 1 else NEVER
+
+
+def days_in_seconds(days: int) -> int:
+    """Days of 86,400 seconds."""
+    return days * DAY

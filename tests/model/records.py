@@ -1,0 +1,302 @@
+"""The records of the state, as named tuples in the order of the spec: each equals the array of its canonical value."""
+
+from typing import Any, NamedTuple
+
+M = 2**63 - 1
+DAY = 86_400
+NEVER = 2**31 - 1
+UNLIMITED = 2**53
+NOBODY = b""
+
+ENROL, SIGN, SETTLE, FULFIL = 4, 1, 2, 8
+PUBLISH = 2
+OPEN, FUNDED, FAILED = 0, 1, 2
+UNDECIDED, IN_TIME, LATE, SHORT, UNSETTLED = range(5)
+
+
+class Refused(Exception):
+    """A transaction breaks a rule; its code says which."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def refuse_unless(holds: bool, code: str) -> None:
+    """Raise `Refused`."""
+    if not holds:
+        raise Refused(code)
+
+
+class Account(NamedTuple):
+    """ACC-2."""
+
+    balance: int
+    policy_hash: bytes
+    deposit: int
+
+
+class Program(NamedTuple):
+    """LOY-1."""
+
+    owner: bytes
+    payer: bytes
+    deposit: int
+    name: str
+    unit: str
+    decimals: int
+    offset_minutes: int
+    versions: tuple[tuple[int, int], ...]
+
+
+class Sponsor(NamedTuple):
+    """LOY-2."""
+
+    rate: int
+    member_day_max: int
+    block_max: int
+    day_max: int
+
+
+class Terms(NamedTuple):
+    """LOY-2."""
+
+    rules: tuple[tuple[int, ...], ...]
+    expiry: tuple[int, ...]
+    activation_delay_days: int
+    return_window_days: int
+    period_days: int
+    period_anchor_day: int
+    settle_grace_days: int
+    remainder_max: int
+    issuance_cap: int
+    hold_seconds: int
+    notice_days: int
+    sponsor: Sponsor
+
+
+def terms_of_array(array: Any) -> Terms:
+    """The terms in a payload."""
+    terms = Terms(*array)
+    return terms._replace(sponsor=Sponsor(*terms.sponsor))
+
+
+def array_of_terms(terms: Terms) -> tuple[Any, ...]:
+    """The terms as a payload holds them."""
+    return (*terms[:-1], tuple(terms.sponsor))
+
+
+class Books(NamedTuple):
+    """LOY-1."""
+
+    pool: int = 0
+    issued: int = 0
+    restored: int = 0
+    pending: int = 0
+    available: int = 0
+    held: int = 0
+    escrowed: int = 0
+    redeemed: int = 0
+    expired: int = 0
+    reversed: int = 0
+    members: int = 0
+    sponsor_day: int = 0
+    sponsor_day_spent: int = 0
+    sponsor_height: int = 0
+    sponsor_height_spent: int = 0
+    contest_points: int = 0
+    contest_points_locked: int = 0
+    contest_points_credited: int = 0
+    contest_coin: int = 0
+    contests_open: int = 0
+
+
+class Grant(NamedTuple):
+    """LOY-4."""
+
+    payer: bytes
+    deposit: int
+    scopes: int
+    daily_cap: int
+    granted_at: int
+    revoked_at: int
+    day: int
+    day_used: int
+    earlier: tuple[tuple[int, int, int, int], ...]
+    contested: tuple[tuple[int, int], ...]
+
+
+class Lot(NamedTuple):
+    """LOY-8."""
+
+    version: int
+    activation_day: int
+    expiry_day: int
+    points: int
+
+
+class Member(NamedTuple):
+    """LOY-7."""
+
+    payer: bytes
+    deposit: int
+    prepaid: int
+    joined_at: int
+    left_at: int
+    remainder: bytes
+    entries: int
+    sponsor_day: int
+    sponsor_spent: int
+    lots: tuple[Lot, ...]
+    contest_period: int
+    contest_count: int
+
+
+class DayTotals(NamedTuple):
+    """LOY-10."""
+
+    activating: int
+    expiring: int
+
+
+class Batch(NamedTuple):
+    """LOY-12."""
+
+    payer: bytes
+    deposit: int
+    program: bytes
+    entries_root: bytes
+    entries: int
+    settled_at: int
+    keep_until: int
+
+
+class Contest(NamedTuple):
+    """LOY-15."""
+
+    payer: bytes
+    deposit: int
+    repaid: int
+    program: bytes
+    member: bytes
+    till: bytes
+    sequence: int
+    receipt: bytes
+    claim: int
+    time: int
+    points: int
+    settle_by: int
+    opened_at: int
+    answer_by: int
+    answer_height: int
+    keep_until: int
+    outcome: int
+    credited: int
+
+
+class Reward(NamedTuple):
+    """RWD-1."""
+
+    payer: bytes
+    deposit: int
+    name: str
+    price: int
+    stock: int
+    listed: bool
+    announced: tuple[tuple[int, int, int, bool], ...]
+
+
+class Hold(NamedTuple):
+    """RWD-3."""
+
+    payer: bytes
+    deposit: int
+    prepaid: int
+    program: bytes
+    member: bytes
+    reward: bytes
+    quantity: int
+    points: int
+    lots: tuple[Lot, ...]
+    expires_at: int
+    expires_height: int
+
+
+class Consent(NamedTuple):
+    """CON-1."""
+
+    payer: bytes
+    deposit: int
+    prepaid: int
+    granted_at: int
+    expires_at: int
+    revoked_at: int
+
+
+class Campaign(NamedTuple):
+    """CRF-1."""
+
+    creator: bytes
+    payer: bytes
+    deposit: int
+    title: str
+    unit: tuple[Any, ...]
+    goal: int
+    deadline: int
+    deadline_height: int
+    tiers: tuple[tuple[str, int, int], ...]
+    taken: tuple[int, ...]
+    status: int
+    pledged: int
+    pledges: int
+    refunded: int
+    escrowed: int
+
+
+class Pledge(NamedTuple):
+    """CRF-2."""
+
+    payer: bytes
+    deposit: int
+    prepaid: int
+    backer: bytes
+    quantity: int
+    tier: int
+    lots: tuple[Lot, ...]
+
+
+class DueItem(NamedTuple):
+    """DUE-1."""
+
+    kind: str
+    subject: bytes
+    number: int
+
+
+class Tx(NamedTuple):
+    """A transaction as the model reads it: the fields of the envelope, the payload's array, and what its bytes weigh.
+
+    `payment` is the array of ENV-2. `shown` are the policies of the witnesses. `attested` says whether the signature of another in
+    the payload is good: the machine knows what it signed.
+    """
+
+    kind: str
+    salt: bytes
+    author: bytes
+    valid_from: int
+    valid_until: int
+    payment: tuple[Any, ...]
+    payload: tuple[Any, ...]
+    shown: tuple[tuple[int, tuple[bytes, ...]], ...]
+    size: int
+    txid: bytes
+    attested: bool = True
+
+
+class Call(NamedTuple):
+    """What a kind's rule knows besides the payload: who acts, who pays deposits, and which fee was taken."""
+
+    txid: bytes
+    author: bytes
+    payer: bytes
+    fee: int

@@ -1,0 +1,120 @@
+"""Ledger and model agree, whatever members, brands, tills, miners and forks do.
+
+The machine asks hypothesis for each choice; a failure is shrunk, and its blob replays it. `scripts/model_run.py` does the same from
+seeds, a million steps long.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from tests.model import brand_acts, contest_acts, fan_acts, till_acts, time_acts
+from tests.model.life import Life
+from tests.model.replay import live
+from tests.model.walk import Act, act, begin
+
+NUMBERS_DRAWN_MAX = 2**16
+BRAND_ACTS: tuple[Act, ...] = (
+    brand_acts.update_program,
+    brand_acts.update_reward,
+    brand_acts.list_reward,
+    brand_acts.grant_issuer,
+    brand_acts.revoke_issuer,
+    brand_acts.create_campaign,
+    brand_acts.fill_pool,
+    brand_acts.create_program,
+)
+FAN_ACTS: tuple[Act, ...] = (
+    fan_acts.redeem,
+    fan_acts.pledge,
+    fan_acts.join,
+    fan_acts.leave,
+    fan_acts.grant_consent,
+    fan_acts.revoke_consent,
+    fan_acts.transfer,
+    fan_acts.set_policy,
+    fan_acts.send_again,
+)
+
+
+class DrawnChoices:
+    """Choices of hypothesis: the first of several is the one to shrink to."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self._data = data
+
+    def number(self, low: int, high: int) -> int:
+        return self._data.draw(st.integers(low, high))
+
+    def choice(self, items: Sequence[Any]) -> Any:
+        return items[self._data.draw(st.integers(0, len(items) - 1))]
+
+
+class Agreement(RuleBasedStateMachine):
+    """A ledger and a model, and what happens to both. Every rule compares the verdicts, every block all records."""
+
+    life: Life
+
+    @initialize(data=st.data())
+    def open_shop(self, data: st.DataObject) -> None:
+        self.life = begin(DrawnChoices(data))
+
+    def _let(self, data: st.DataObject, what: Act) -> None:
+        self.life.choose = DrawnChoices(data)
+        act(self.life, what)
+
+    @rule(data=st.data(), what=st.sampled_from(BRAND_ACTS))
+    def brand_changes_what_it_offers(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
+    @rule(data=st.data(), what=st.sampled_from((brand_acts.fulfil, brand_acts.cancel)))
+    def a_hold_ends(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
+    @rule(data=st.data(), what=st.sampled_from(FAN_ACTS))
+    def fan_does_something(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
+    @rule(data=st.data(), what=st.sampled_from((till_acts.settle, till_acts.settle, till_acts.keep_coming)))
+    def till_settles(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
+    @rule(data=st.data())
+    def till_signs_a_receipt(self, data: st.DataObject) -> None:
+        self._let(data, till_acts.purchase)
+
+    @rule(data=st.data(), what=st.sampled_from((contest_acts.contest, contest_acts.answer)))
+    def receipt_is_contested(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
+    @rule(data=st.data())
+    def block_is_mined(self, data: st.DataObject) -> None:
+        self._let(data, time_acts.mine)
+
+    @rule(data=st.data(), what=st.sampled_from((time_acts.come_to_a_deadline, time_acts.lend_a_consent)))
+    def deadline_comes(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
+    @rule(data=st.data(), what=st.sampled_from((time_acts.reorganise, time_acts.mine_quietly)))
+    def chain_branches(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
+
+def test_machine_finds_no_disagreement() -> None:
+    full = os.environ.get("HYPOTHESIS_PROFILE") == "full"
+    run_state_machine_as_test(
+        Agreement,
+        settings=settings(max_examples=20 if full else 8, stateful_step_count=60),
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_lives_from_seeds_agree(seed: int) -> None:
+    run = live(f"ci/{seed}", range(250))
+    assert run.fault is None, run.fault.text
+    assert run.steps > 100

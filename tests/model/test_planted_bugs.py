@@ -1,0 +1,106 @@
+"""A bug planted in each domain is found: the machine's acts, from seeds, run into a disagreement within a bounded number of steps.
+
+The bugs are small and of the kind that reviews miss: a second late, a block early, a limit not looked at. They are planted in the
+running ledger by name.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from ledger.kinds import Context
+from tests.model.replay import live, shrink
+
+LIVES_MAX = 60
+ACTS = 200
+
+
+def _a_second_late(name: str) -> Callable[[Any], Any]:
+    """A question about a record and a context, asked for the second before."""
+
+    def plant(rule: Any) -> Any:
+        def asked_late(record: Any, context: Context, *rest: Any) -> Any:
+            return rule(record, replace(context, time=context.time - 1), *rest)
+
+        return asked_late
+
+    plant.__name__ = name
+    return plant
+
+
+def _consent_lasts_longer(has_consent: Any) -> Any:
+    return lambda view, fan, grantee, purpose, time, scope="": has_consent(view, fan, grantee, purpose, time - 1, scope)
+
+
+def _a_point_more(left_of_cap: Any) -> Any:
+    return lambda terms, books: left_of_cap(terms, books) + 1
+
+
+def _never(_: Any) -> Any:
+    return lambda *_: None
+
+
+def _one_more(constant: int) -> int:
+    return constant + 1
+
+
+BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
+    "loyalty: the grace is a day longer": (("loyalty.points",), "RESTORE_GRACE_DAYS", _one_more),
+    "loyalty: the issuance cap gives way by a point": (("loyalty.earn",), "_left_of_cap", _a_point_more),
+    "rewards: a hold is over a block late": (("rewards.redeem",), "HOLD_BLOCKS_MIN", _one_more),
+    "rewards: a hold is over a second late": (
+        ("rewards.holds", "rewards.redeem_fulfil"),
+        "hold_is_over",
+        _a_second_late("hold"),
+    ),
+    "consent: it is active in the second in which it expires": (
+        ("loyalty.earn",),
+        "has_consent",
+        _consent_lasts_longer,
+    ),
+    "crowdfunding: a campaign is over a second late": (
+        ("crowdfunding.settlement", "crowdfunding.pledge"),
+        "is_over",
+        _a_second_late("campaign"),
+    ),
+    "crowdfunding: it stays open for a block more": (
+        ("crowdfunding.campaign_create",),
+        "DEADLINE_BLOCKS_MIN",
+        _one_more,
+    ),
+    "accounts: dust may be left": (("accounts.transfer",), "_check_minimum", _never),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    modules, name, plant = BUGS[bug]
+    for module in modules:
+        found = import_module(f"ledger.domains.{module}")
+        monkeypatch.setattr(found, name, plant(getattr(found, name)))
+    steps = 0
+    for seed in range(LIVES_MAX):
+        run = live(f"planted/{seed}", range(ACTS))
+        steps += run.steps
+        if run.fault is not None:
+            monkeypatch.undo()
+            assert live(f"planted/{seed}", range(ACTS)).fault is None, "it was not the planted bug that was found"
+            return
+    pytest.fail(f"{bug}: not found in {steps} steps")
+
+
+def test_fewest_acts_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules, name, plant = BUGS["rewards: a hold is over a block late"]
+    module = import_module(f"ledger.domains.{modules[0]}")
+    monkeypatch.setattr(module, name, plant(getattr(module, name)))
+    runs = {seed: live(f"shrunk/{seed}", range(ACTS)) for seed in range(6)}
+    seed, run = next((seed, run) for seed, run in runs.items() if run.fault is not None)
+    assert run.fault is not None
+    acts = shrink(f"shrunk/{seed}", range(ACTS), run.fault.label)
+    again = live(f"shrunk/{seed}", acts)
+    assert again.fault is not None and again.fault.label == run.fault.label
+    assert len(acts) < 30
+    assert any("redeem" in line for line in again.story)

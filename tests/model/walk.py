@@ -1,0 +1,86 @@
+"""A life by chance: which acts there are, how often each comes, and runs that any seed repeats."""
+
+from collections.abc import Callable
+
+from tests.model import brand_acts, contest_acts, fan_acts, till_acts, time_acts
+from tests.model.life import ANNA, BEN, CARL, DORA, OWNER, TILL, Chooser, Idle, Life, draw_params
+from tests.model.records import array_of_terms
+from tests.model.terms import friendly_terms
+from tests.model.world import World
+from tests.second_decoder.hashing import object_id
+
+Act = Callable[[Life], None]
+
+ACTS: dict[Act, int] = {
+    brand_acts.create_program: 1,
+    brand_acts.fill_pool: 3,
+    brand_acts.update_program: 5,
+    brand_acts.grant_issuer: 3,
+    brand_acts.revoke_issuer: 1,
+    brand_acts.list_reward: 4,
+    brand_acts.update_reward: 5,
+    brand_acts.fulfil: 5,
+    brand_acts.cancel: 4,
+    brand_acts.create_campaign: 5,
+    fan_acts.join: 7,
+    fan_acts.leave: 3,
+    fan_acts.redeem: 11,
+    fan_acts.pledge: 10,
+    fan_acts.grant_consent: 5,
+    fan_acts.revoke_consent: 3,
+    fan_acts.transfer: 4,
+    fan_acts.set_policy: 2,
+    fan_acts.send_again: 3,
+    till_acts.purchase: 10,
+    till_acts.settle: 16,
+    till_acts.keep_coming: 1,
+    contest_acts.contest: 12,
+    contest_acts.answer: 12,
+    time_acts.mine: 34,
+    time_acts.come_to_a_deadline: 14,
+    time_acts.lend_a_consent: 2,
+    time_acts.mine_quietly: 1,
+    time_acts.reorganise: 2,
+}
+DECK = [act for act, weight in ACTS.items() for _ in range(weight)]
+
+
+def open_shop(life: Life) -> None:
+    """What a life begins with: a program with a filled pool, a till, members and a reward."""
+    choose, world = life.choose, life.world
+    rate = world.params.fee_rate_min
+    offset = choose.choice((0, 0, 60, -1_439, 1_439))
+    payload = ("Corner", "point", 0, offset, array_of_terms(friendly_terms(choose, rate)))
+    tx, raw = world.make("program.create", payload, OWNER.address)
+    assert world.offer(tx, raw) == ""
+    program = object_id("program", tx.txid)
+    for kind, rest, author in (
+        ("transfer", ((1, program), 10**9), OWNER),
+        ("issuer.grant", (program, TILL.address, 15, choose.choice((10**6, 10**6, 3_000))), OWNER),
+        ("reward.list", (program, "Bread", 20, 50), OWNER),
+        *(("member.join", (program, TILL.address), fan) for fan in (ANNA, BEN, CARL, DORA)),
+    ):
+        payment = (1, program) if kind == "member.join" else None
+        tx, raw = world.make(kind, rest, author.address, payment)
+        assert world.offer(tx, raw) == "", kind
+    world.mine(world.now + 60, [OWNER.address])
+
+
+def begin(choose: Chooser) -> Life:
+    """A new chain, with its shop open."""
+    life = Life(World(draw_params(choose)), choose)
+    open_shop(life)
+    return life
+
+
+def act(life: Life, what: Act) -> None:
+    """Let something be done, if there is anything to do."""
+    try:
+        what(life)
+    except Idle:
+        return
+
+
+def act_of(life: Life) -> None:
+    """Whatever comes next in a life."""
+    act(life, life.choose.choice(DECK))
