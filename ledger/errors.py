@@ -13,9 +13,10 @@ A `Code` is declared once, beside the rule that uses it, and is never reused for
 (`all_codes`) is what the spec's table and the HTTP problems are made from.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 FieldValue = int | str | bytes | bool | None
 
@@ -24,7 +25,8 @@ FieldValue = int | str | bytes | bool | None
 class Code:
     """A stable name for one fault.
 
-    `name` is `<noun>.<fault>`; `text` says what was wrong and may name fields in braces; `advice` says what to do.
+    `name` is `<noun>.<fault>`; `text` says what was wrong and may name fields in braces; `advice` says what to do. A time
+    in seconds since 1970 is named as `{until:time}` and shown as a date, a number as `{late:day}` and shown as 1 day or 2 days.
     """
 
     name: str
@@ -52,8 +54,7 @@ class LedgerError(Exception):
         super().__init__(code, fields)
 
     def __str__(self) -> str:
-        shown = {name: value.hex() if isinstance(value, bytes) else value for name, value in self.fields.items()}
-        return f"{self.code.name}: {self.code.text.format_map(_Shown(shown))}"
+        return f"{self.code.name}: {self.code.text.format_map(_Shown(self.fields))}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """So that a fault of a worker process arrives whole."""
@@ -65,11 +66,53 @@ class LedgerError(Exception):
         return self.code.advice
 
 
-class _Shown(dict[str, FieldValue]):
+class _Shown:
     """Fields for a message; one that was not given is shown as `?` instead of failing the report."""
 
-    def __missing__(self, key: str) -> str:
-        return "?"
+    def __init__(self, fields: Mapping[str, FieldValue]) -> None:
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> "_ShownField":
+        return _ShownField(self._fields.get(name, "?"))
+
+
+class _ShownField:
+    """One field as its code's text asks for it."""
+
+    def __init__(self, value: FieldValue) -> None:
+        self._value = value
+
+    def __format__(self, form: str) -> str:
+        if isinstance(self._value, bytes):
+            return self._value.hex()
+        if not isinstance(self._value, int):
+            return str(self._value)
+        if form == TIME_FORM:
+            return show_moment(self._value)
+        if form.isalpha() and len(form) > 1:
+            return f"{self._value} {form}{'' if self._value == 1 else 's'}"
+        return format(self._value, form)
+
+
+TIME_FORM: Final = "time"
+SECONDS_A_DAY: Final = 86_400
+
+
+def show_moment(seconds: int) -> str:
+    """Seconds since 1970 as people read them, RFC 3339 in UTC: 2026-01-31T09:05:00Z.
+
+    The Gregorian calendar by integers (H. Hinnant, chrono-compatible low-level date algorithms, civil_from_days): counted from the
+    first of March of the year 0, in eras of 400 years.
+    """
+    days, second = divmod(seconds, SECONDS_A_DAY)
+    era, day_of_era = divmod(days + 719_468, 146_097)
+    year_of_era = (day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    month_from_march = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * month_from_march + 2) // 5 + 1
+    month = (month_from_march + 2) % 12 + 1
+    year = 400 * era + year_of_era + (month <= 2)
+    return f"{year:04}-{month:02}-{day:02}T{second // 3_600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
 
 
 class Malformed(LedgerError):

@@ -39,6 +39,7 @@ from node.replay import (
 )
 from node.store.engine import describe_store, explain_fault, open_engine, read_url
 from node.store.scan import FOLLOWING, begin_snapshot, find_difference, scan_records
+from node.store.soundness import check_soundness
 
 __all__ = [
     "BAD_BLOCK",
@@ -88,7 +89,10 @@ class CampaignPosition:
 
 @dataclass(slots=True)
 class AuditReport:
-    """What an audit saw. It is good if there are no findings; figures are those of the blocks that verified."""
+    """What an audit saw. It is good if there are no findings; figures are those of the blocks that verified.
+
+    Of a store, `database` says what the database checked of itself, and `unchecked` what it could not check.
+    """
 
     chain_id: bytes
     figures: BlockFigures
@@ -101,6 +105,8 @@ class AuditReport:
     coin_shares: Shares | None = None
     positions: list[ProgramPosition] = field(default_factory=list[ProgramPosition])
     campaigns: list[CampaignPosition] = field(default_factory=list[CampaignPosition])
+    database: str = ""
+    unchecked: tuple[str, ...] = ()
     findings: list[Finding] = field(default_factory=list[Finding])
 
     @property
@@ -179,34 +185,59 @@ def audit_source(
     with Replay(params, figures.add, progress=progress) as replay:
         report = AuditReport(replay.chain.chain_id, figures)
         with timing(report._set_seconds):
-            _replay(source, replay, report)
+            if stored is not None:
+                _check_pages(stored, report)
+            of_pages = len(report.findings)
+            _replay(source, replay, report, stored)
             tip = replay.chain.tip
             report.height, report.tip, report.time = tip.height, tip.hash, tip.header.time
             report.state_root = replay.chain.state_root
             report.chain = load_chain_record(Overlay(replay.chain.state))
             with replay.engine.connect() as fresh:
-                if stored is not None and report.is_good:
+                if stored is not None and len(report.findings) == of_pages:
                     _compare(stored, fresh, report)
                 _measure(fresh, report)
     return report
 
 
-def _replay(source: BlockSource, replay: Replay, report: AuditReport) -> None:
+@contextmanager
+def _finding_damages(report: AuditReport, stored: Connection | None) -> Iterator[None]:
+    """Within, damage of what is read is a finding; other faults of this machine are raised."""
     try:
-        check_genesis(source, replay)
-        replay.feed(source.blocks())
-        check_end(source, replay)
+        yield
     except NodeError as fault:
         if fault.code not in DAMAGES:
             raise
         report.findings.append(Finding.of(fault))
+    except DatabaseError as fault:
+        if stored is None:
+            raise
+        explained = explain_fault(fault, describe_store(stored.engine.url))
+        if explained.code not in DAMAGES:
+            raise explained from fault
+        report.findings.append(Finding.of(explained))
+
+
+def _check_pages(stored: Connection, report: AuditReport) -> None:
+    """A page may be damaged where no row lies: comparing rows would not see it."""
+    with _finding_damages(report, stored):
+        found = check_soundness(stored)
+        report.database, report.unchecked = found.text, found.unchecked
+
+
+def _replay(source: BlockSource, replay: Replay, report: AuditReport, stored: Connection | None) -> None:
+    with _finding_damages(report, stored):
+        check_genesis(source, replay)
+        replay.feed(source.blocks())
+        check_end(source, replay)
 
 
 def _compare(stored: Connection, fresh: Connection, report: AuditReport) -> None:
     for table in FOLLOWING:
-        reason = find_difference(table, stored, fresh)
-        if reason is not None:
-            report.findings.append(Finding.of(NodeError(ROWS_DIFFER, table=table.name, reason=reason)))
+        with _finding_damages(report, stored):
+            reason = find_difference(table, stored, fresh)
+            if reason is not None:
+                report.findings.append(Finding.of(NodeError(ROWS_DIFFER, table=table.name, reason=reason)))
 
 
 def _measure(fresh: Connection, report: AuditReport) -> None:

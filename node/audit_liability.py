@@ -41,7 +41,7 @@ BEFORE_GENESIS = Code(
 )
 IN_FUTURE = Code(
     "audit.in_future",
-    "the chain has not come to {date}: its time is {time} (seconds since 1970)",
+    "the chain has not come to {date}: its time is {time:time}",
     "Name an earlier day, or ask a source that holds more blocks.",
 )
 NO_PROGRAM = Code(

@@ -7,13 +7,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from sqlalchemy import Connection
+
+from ledger.domains.loyalty.contests import contest_id_of
 from ledger.domains.loyalty.earn import CREDITED, Earn, Entry
+from ledger.domains.loyalty.earn_contest import EarnContest
+from ledger.domains.loyalty.events import ContestDecided, ContestOpened, PointsEarned
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
-from ledger.domains.loyalty.state import PROGRAMS, SCOPE_TILL, TERMS, Books, Program, Terms
+from ledger.domains.loyalty.state import OPEN, PROGRAMS, SCOPE_TILL, TERMS, Books, Program, Terms
 from ledger.errors import Code
+from ledger.kinds import APPLIED
 from ledger.params import Params
-from ledger.types import Address, ChainId, Day, Height, ProgramId, Timestamp, TxId
+from ledger.types import (
+    Address,
+    ChainId,
+    ContestId,
+    Day,
+    Height,
+    Points,
+    ProgramId,
+    ReceiptHash,
+    Timestamp,
+    TxId,
+)
 from node.audit import Finding
 from node.audit_programs import measure_programs
 from node.errors import NodeError
@@ -27,7 +44,7 @@ from node.replay import (
     check_end,
     check_genesis,
 )
-from node.store.scan import scan_records
+from node.store.scan import scan_events, scan_records
 
 REMEMBERED_SECONDS: Final = 100 * 86_400
 """How far a replay goes between two looks at the versions: a program's record forgets none in 169 days (spec LOY-3)."""
@@ -65,9 +82,29 @@ class SettledEntry:
         return self.code in CREDITED
 
 
+@dataclass(frozen=True, slots=True)
+class ContestedReceipt:
+    """A receipt that a fan contested at `height`: `points` is what it is worth, `outcome` and `credited` what came of it so far."""
+
+    height: Height
+    txid: TxId
+    contest: ContestId
+    member: Address
+    till: Address
+    sequence: int
+    receipt: ReceiptHash
+    points: Points
+    outcome: int
+    credited: Points
+    decided_at: Height | None
+
+
 @dataclass(slots=True)
 class ProgramSettlements:
-    """The facts. `program.versions` holds every version that was ever announced, also those that the record forgot."""
+    """The facts. `program.versions` holds every version that was ever announced, also those that the record forgot.
+
+    `earned_points` is what all entries gave, sealed ones and those in clear.
+    """
 
     chain_id: ChainId
     program_id: ProgramId
@@ -79,6 +116,9 @@ class ProgramSettlements:
     height: Height
     clock: Timestamp
     findings: list[Finding] = field(default_factory=list[Finding])
+    contests: list[ContestedReceipt] = field(default_factory=list[ContestedReceipt])
+    earned_points: int = 0
+    address_prefix: str = ""
 
     def is_till(self, issuer: Address, time: Timestamp) -> bool:
         """Whether `issuer` could sign receipts at `time`."""
@@ -111,6 +151,9 @@ class _Collector:
     grants: dict[Address, list[GrantSpan]] = field(default_factory=dict[Address, list[GrantSpan]])
     entries: list[SettledEntry] = field(default_factory=list[SettledEntry])
     versions: dict[int, int] = field(default_factory=dict[int, int])
+    contests: list[tuple[Height, TxId, Address, EarnContest]] = field(
+        default_factory=list[tuple[Height, TxId, Address, EarnContest]]
+    )
 
     def watch(self, shown: ReplayedBlock) -> None:
         """Look through a block that verified."""
@@ -121,6 +164,8 @@ class _Collector:
             if isinstance(payload, Earn):
                 for index, (entry, code) in enumerate(zip(payload.entries, codes, strict=True)):
                     self.entries.append(SettledEntry(shown.height, transaction.txid, index, shown.clock, entry, code))
+            elif isinstance(payload, EarnContest) and APPLIED in codes:
+                self.contests.append((shown.height, transaction.txid, transaction.author, payload))
             elif isinstance(payload, IssuerGrant):
                 self._end(payload.issuer, shown.clock)
                 self.grants.setdefault(payload.issuer, []).append(GrantSpan(shown.clock, None, payload.scopes))
@@ -184,6 +229,8 @@ def _read_facts(replay: Replay, collector: _Collector, findings: list[Finding]) 
             int.from_bytes(key[33:], "big"): found for key, found in scan_records(connection, TERMS.prefix + program_id)
         }
         (position,) = measure_programs(connection, lambda found: found.day_at(replay.clock), program_id.__eq__)
+        contests = list(_read_contests(connection, collector))
+        earned = _sum_of_entries(connection, program_id)
     return ProgramSettlements(
         chain_id=replay.chain.chain_id,
         program_id=program_id,
@@ -195,4 +242,41 @@ def _read_facts(replay: Replay, collector: _Collector, findings: list[Finding]) 
         height=replay.chain.tip.height,
         clock=replay.clock,
         findings=findings,
+        contests=contests,
+        earned_points=earned,
+        address_prefix=replay.chain.params.address_prefix,
     )
+
+
+def _read_contests(connection: Connection, collector: _Collector) -> Iterator[ContestedReceipt]:
+    """Each contest that was taken, with what came of it."""
+    opened: dict[ContestId, ContestOpened] = {}
+    decided: dict[ContestId, tuple[Height, ContestDecided]] = {}
+    for _, event in scan_events(connection, ContestOpened.name, collector.program_id):
+        assert isinstance(event, ContestOpened), "events are found by their name"
+        opened[event.contest] = event
+    for height, event in scan_events(connection, ContestDecided.name, collector.program_id):
+        assert isinstance(event, ContestDecided), "events are found by their name"
+        decided[event.contest] = (height, event)
+    for height, txid, member, payload in collector.contests:
+        contest = contest_id_of(payload.program, payload.till, payload.sequence)
+        ended = decided.get(contest)
+        yield ContestedReceipt(
+            height=height,
+            txid=txid,
+            contest=contest,
+            member=member,
+            till=opened[contest].till,
+            sequence=payload.sequence,
+            receipt=payload.receipt_hash(member),
+            points=opened[contest].points,
+            outcome=OPEN if ended is None else ended[1].outcome,
+            credited=Points(0) if ended is None else ended[1].credited,
+            decided_at=None if ended is None else ended[0],
+        )
+
+
+def _sum_of_entries(connection: Connection, program_id: ProgramId) -> int:
+    """What the program's credited entries gave, each in its member's history."""
+    events = (event for _, event in scan_events(connection, PointsEarned.name))
+    return sum(event.points for event in events if isinstance(event, PointsEarned) and event.program == program_id)

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import chain as joined
 from itertools import islice
 from multiprocessing.connection import wait
@@ -32,6 +32,8 @@ CHUNK_SIGNATURES_MIN = 128
 """Fewer are verified here: a settled batch has one signature for a thousand entries, and a process takes a second to start."""
 CHUNKS_AHEAD_PER_WORKER = 2
 WORKERS_MAX = 8
+VERDICT_SECONDS_MAX = 60
+"""How long a verdict on one chunk is waited for: it takes a fraction of a second, and a few with all of them on one busy core."""
 
 
 class Decoded(NamedTuple):
@@ -89,31 +91,60 @@ def _verify_ahead(
     stack: ExitStack, chunks: Iterator[list[Decoded]], workers: int
 ) -> Iterator[tuple[list[Decoded], Sequence[bool]]]:
     """Each chunk with a verdict for each of its blocks: True only where all signatures are known to be good."""
-    pool: ProcessPoolExecutor | None = None
+    helpers = _Helpers(stack, workers)
     ahead: deque[tuple[list[Decoded], Future[list[bool]] | None]] = deque()
     for number, chunk in enumerate(chunks):
-        future = None
-        if workers and number and sum(len(decoded.checks) for decoded in chunk) >= CHUNK_SIGNATURES_MIN:
-            if pool is None:  # the first chunk is applied while the processes start
-                pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
-                stack.callback(pool.shutdown, cancel_futures=True)
-            with suppress(BrokenExecutor):
-                future = pool.submit(verify_checks, [decoded.checks for decoded in chunk])
-        ahead.append((chunk, future))
+        # The first chunk is applied while the processes start.
+        ahead.append((chunk, helpers.ask(chunk) if number else None))
         if len(ahead) > CHUNKS_AHEAD_PER_WORKER * workers:
-            yield _verdict(*ahead.popleft())
+            yield helpers.verdict(*ahead.popleft())
     while ahead:
-        yield _verdict(*ahead.popleft())
+        yield helpers.verdict(*ahead.popleft())
 
 
-def _verdict(chunk: list[Decoded], future: Future[list[bool]] | None) -> tuple[list[Decoded], Sequence[bool]]:
-    if future is not None:
-        with suppress(BrokenExecutor):
-            return chunk, [
-                is_good and decoded.transactions is not None
-                for decoded, is_good in zip(chunk, future.result(), strict=True)
-            ]
-    return chunk, [False] * len(chunk)  # too few to hand over, or a process was killed: the chain verifies them itself
+class _Helpers:
+    """The processes that verify ahead, started when there is enough to do. They may die, or not answer: the chain verifies then."""
+
+    def __init__(self, stack: ExitStack, workers: int) -> None:
+        self._stack, self._workers = stack, workers
+        self._pool: ProcessPoolExecutor | None = None
+        self._are_lost = False
+
+    def ask(self, chunk: list[Decoded]) -> Future[list[bool]] | None:
+        """Begin to verify; None if nobody does."""
+        if not self._workers or self._are_lost or sum(len(found.checks) for found in chunk) < CHUNK_SIGNATURES_MIN:
+            return None
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._workers, context, initializer=_end_with_parent)
+            self._stack.callback(self._close, self._pool)
+        try:
+            return self._pool.submit(verify_checks, [found.checks for found in chunk])
+        except BrokenExecutor:
+            return None
+
+    def verdict(self, chunk: list[Decoded], future: Future[list[bool]] | None) -> tuple[list[Decoded], Sequence[bool]]:
+        """The chunk with what is known of each block: nothing where there was too little to verify, or a process was killed."""
+        if future is not None and not self._are_lost:
+            try:
+                verdicts = future.result(VERDICT_SECONDS_MAX)
+            except BrokenExecutor:
+                pass
+            except TimeoutError:
+                # One that stopped, or the executor (before Python 3.12) forgot what was given to it while a process died.
+                self._are_lost = True
+            else:
+                return chunk, [
+                    is_good and found.transactions is not None for found, is_good in zip(chunk, verdicts, strict=True)
+                ]
+        return chunk, [False] * len(chunk)
+
+    def _close(self, pool: ProcessPoolExecutor) -> None:
+        """End the processes: those that don't answer, too, for the executor would wait for them."""
+        if self._are_lost:
+            for process in list((pool._processes or {}).values()):
+                process.kill()
+        pool.shutdown(cancel_futures=True)
 
 
 def verify_checks(checks_of_blocks: Sequence[Sequence[Check]]) -> list[bool]:

@@ -2,11 +2,13 @@
 
     python scripts/crash.py                          200 kills, a seed that it prints
     python scripts/crash.py --kills 20 --seed 7      a shorter series, or one of before
+    python scripts/crash.py --database URL           on a PostgreSQL server; `local` starts one for this run
 
 A node takes prepared blocks into an SQLite file and reports each. It is killed before, inside and after its SQL commits, between a
 write and its sync, at a byte of a write, while it makes its tables and its genesis, opens, reorganises, folds its log into the file
 and closes, and at any time. After each kill the store must open, hold every reported block and no half of another, be equal row
 by row to that of a node which was never disturbed, verify from genesis, and go on. Ends with 1 at the first kill that breaks this.
+On PostgreSQL each store is a schema of its own, which is dropped at the end, and it is the node that is killed, not the server.
 """
 
 import argparse
@@ -14,11 +16,29 @@ import random
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from ledger.errors import LedgerError
+from node.store.engine import read_url
 from tests.support.crash.kills import Killing, Outcome, show_table
+from tests.support.postgres import NoPostgres, Postgres, open_postgres
+
+
+def open_server(named: str) -> Postgres:
+    """The server that was named. Ends the program where there is none."""
+    try:
+        if named == "local":
+            return open_postgres()
+        server = Postgres(read_url(named).render_as_string(hide_password=False), None)
+        server.execute("SELECT 1")
+    except (NoPostgres, LedgerError, SQLAlchemyError) as fault:
+        raise SystemExit(f"error: {fault}") from None
+    return server
 
 
 def main(arguments: list[str]) -> int:
@@ -26,13 +46,20 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, help="how many nodes are killed (200)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="of an earlier run")
+    parser.add_argument(
+        "--database", metavar="URL", help="a PostgreSQL server whose user may create schemas, or `local`"
+    )
     parser.add_argument("--verbose", action="store_true", help="one line for each kill")
     options = parser.parse_args(arguments)
     print(f"seed {options.seed}, {options.kills} kills", flush=True)
     began = time.monotonic()
     outcomes: list[Outcome] = []
-    with tempfile.TemporaryDirectory(prefix="fansumer-crash-") as name:
-        killing = Killing(Path(name), options.seed)
+    with ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory(prefix="fansumer-crash-"))
+        server = None if options.database is None else open_server(options.database)
+        if server is not None:
+            stack.callback(server.close)
+        killing = Killing(Path(name), options.seed, server)
         try:
             for number in range(options.kills):
                 outcomes.append(killing.kill(number))

@@ -229,7 +229,8 @@ def _codes() -> Iterator[str]:
     yield (
         "Faults: `Malformed`: no canonical object of the kind expected; `RuleViolation`: a transaction\n"
         "breaks a rule; `entry`: an entry of a batch is skipped; `HeaderViolation`, `BlockViolation`: a header,\n"
-        "or a body, breaks a rule; `Violation`: a proof does not hold."
+        "or a body, breaks a rule; `Violation`: a proof does not hold. In a text, `{name}` is a field of the fault,\n"
+        "`{name:time}` a time as a date, `{name:day}` a number with its noun: 1 day, 2 days."
     )
     declared: dict[str, Code] = {}
     raised: dict[str, set[str]] = {}

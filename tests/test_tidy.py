@@ -77,9 +77,11 @@ def source_files() -> tuple[Path, ...]:
     """Every file that is or would be in git; without git, every file outside caches."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
-        names = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+        names = (
+            subprocess.run(listing, cwd=ROOT, capture_output=True, check=True, timeout=60).stdout.decode().split("\0")
+        )
         files = [ROOT / name for name in names if name]
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         files = [path for path in ROOT.rglob("*") if not FOLDERS_WITHOUT_SOURCE & set(path.relative_to(ROOT).parts)]
     return tuple(sorted(path for path in files if path.is_file()))
 

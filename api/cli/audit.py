@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.node import DataDir, ParamsFile
-from api.cli.options import AsJson
+from api.cli.options import AsJson, Force
 
 app = typer.Typer(
     no_args_is_help=True, help="Verify a chain from its first block, with nobody's permission; recompute what is owed."
@@ -56,6 +56,7 @@ def verify(
     html: Annotated[
         Path | None, typer.Option("--html", help="Write the report with plots as one page, which needs no network.")
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Replay a chain from genesis: work, signatures, rules, supply, roots; of a store its tables, too, row by row.
@@ -70,8 +71,9 @@ def verify(
     """
     from api.cli.audit_progress import show_progress
     from api.cli.audit_sources import SourceOptions, open_source
+    from api.cli.file_kinds import REPORT
     from api.cli.output import print_json, say
-    from api.cli.session import write_file
+    from api.cli.session import refuse_overwriting, write_file
     from api.reporting.lines import report_lines
     from api.reporting.mapping import map_report
     from api.reporting.page import render_page
@@ -81,12 +83,13 @@ def verify(
     with _ending_with_two():
         if html is not None:
             check_plots()
+            refuse_overwriting(html, REPORT, force=force)
         options = SourceOptions(source, network, params, data_dir, database_url, chain_id)
         with open_source(options) as opened, show_progress(is_shown=not as_json) as progress:
             report = audit_source(opened.blocks, opened.params, progress=progress, stored=opened.stored)
             shown = map_report(report, source=opened.name, chain_is_known=opened.chain_is_known)
         if html is not None:
-            write_file(html, render_page(shown).encode())
+            write_file(html, render_page(shown).encode(), force=force)
     if as_json:
         print_json(shown)
     else:
@@ -109,6 +112,7 @@ def liability(
     proofs: Annotated[
         Path | None, typer.Option("--proofs", metavar="DIR", help="Write the proofs of the totals into this folder.")
     ] = None,
+    force: Force = False,
     chain_id: ChainId = None,
     network: Network = None,
     params: ParamsFile = None,
@@ -149,7 +153,7 @@ def liability(
             for found in report.programs:
                 for what, data in found.proofs.items():
                     file = proofs / f"{found.position.program_id.hex()}-{date.isoformat()}-{what}.proof"
-                    write_file(file, data)
+                    write_file(file, data, force=force)
                     files.setdefault(found.position.program_id.hex(), {})[what] = str(file)
     shown = map_liability(report, date=date.isoformat(), source=name, chain_is_known=is_known, files=files)
     if as_json:

@@ -1,13 +1,17 @@
 """`fansumer chain`: what a node knows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.cli.node import DataDir, ParamsFile
-from api.cli.options import DEFAULT_URL, AsJson, Limit, Program, Url
+from api.cli.options import DEFAULT_URL, AsJson, Force, Limit, Program, Url
+
+if TYPE_CHECKING:
+    from api.wallet.client import Client
+    from api.wallet.event_stream import StreamedEvent
 
 app = typer.Typer(no_args_is_help=True, help="The chain as a node sees it: blocks, transactions, programs, campaigns.")
 
@@ -22,10 +26,22 @@ REWARD_COLUMNS = (
     "limit.count",
     "limit.days",
     "closes_at",
+    "tier_min",
     "listed",
     "id",
 )
-CAMPAIGN_COLUMNS = ("title", "status", "unit.type", "goal", "pledged", "pledges", "deadline_date", "id")
+CAMPAIGN_COLUMNS = {
+    "title": "title",
+    "status": "status",
+    "unit.type": "in",
+    "goal": "goal",
+    "pledged": "pledged",
+    "pledges": "pledges",
+    "deadline_date": "deadline",
+    "id": "id",
+}
+PLEDGE_COLUMNS = ("number", "backer", "quantity", "tier", "height", "refunded")
+OF_BLOCKS = ("block.connected", "block.disconnected")
 
 
 @app.command()
@@ -174,6 +190,25 @@ def campaigns(limit: Limit = 50, url: Url = DEFAULT_URL, as_json: AsJson = False
 
 
 @app.command()
+def pledges(
+    campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")],
+    limit: Limit = 50,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """List the pledges to a campaign by their numbers; `proof pledge` proves one.
+
+    \b
+    Example:
+      fansumer chain pledges c3c3...c3
+    """
+    from api.cli.session import connect, read_id
+
+    with connect(url) as client:
+        _print_page(client.pledges(read_id(campaign, "CAMPAIGN"), limit=limit), PLEDGE_COLUMNS, as_json=as_json)
+
+
+@app.command()
 def watch(
     account: Annotated[str | None, typer.Option("--account", metavar="ADDRESS", help="Only this account's.")] = None,
     program: Annotated[str | None, typer.Option("--program", metavar="PROGRAM", help="Only this program's.")] = None,
@@ -185,27 +220,52 @@ def watch(
         typer.Option("--after", metavar="ID", help="Go on after the event with this id; by default from now."),
     ] = None,
     count: Annotated[int | None, typer.Option("--count", min=1, help="End after so many; by default Ctrl-C.")] = None,
+    with_blocks: Annotated[
+        bool | None,
+        typer.Option(
+            "--blocks/--no-blocks",
+            help="Every block, too; by default only where nothing is filtered. That blocks were taken back is always told.",
+            show_default=False,
+        ),
+    ] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Watch what happens, one line each: blocks, events in them, and blocks that were taken back.
+    """Watch what happens, one line each: blocks, events in them, and blocks that were taken back. With --account,
+    --program or --kind only what concerns these.
 
     \b
     Examples:
       fansumer chain watch
       fansumer chain watch --account dfan1p... --json
+      fansumer chain watch --account dfan1p... --blocks
     """
     import json
 
     from api.cli.session import connect, read_id
 
     wanted = None if program is None else read_id(program, "--program")
+    are_shown = (account, program, kind) == (None,) * 3 if with_blocks is None else with_blocks
     with connect(url) as client:
-        for event in client.events(after=after, account=account, program=wanted, kind=kind, limit=count):
+        filters = {"account": account, "program": wanted, "kind": kind}
+        for event in _choose_events(client, after, count, filters, with_blocks=are_shown):
             if as_json:
                 typer.echo(json.dumps({"id": event.id, "event": event.name, **event.data}))
             else:
                 typer.echo(_event_line(event.name, event.data))
+
+
+def _choose_events(
+    client: "Client", after: str | None, count: int | None, filters: Mapping[str, Any], *, with_blocks: bool
+) -> "Iterator[StreamedEvent]":
+    """`count` events that are to be shown, or all that ever come."""
+    left = count
+    while left is None or left > 0:
+        for event in client.events(after=after, limit=left, **filters):
+            after = event.id
+            if with_blocks or event.name not in OF_BLOCKS:
+                yield event
+                left = None if left is None else left - 1
 
 
 def _event_line(name: str, data: Mapping[str, Any]) -> str:
@@ -251,6 +311,7 @@ def dump(
         str | None,
         typer.Option("--database-url", "--database", help="The store's URL, where it is not the folder's SQLite file."),
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the chain into one file, which anybody can keep, send on and verify by `fansumer audit verify`.
@@ -263,17 +324,18 @@ def dump(
       fansumer chain dump chain.dump http://127.0.0.1:8780
     """
     from api.cli.audit_sources import SourceOptions, open_source, write_source
+    from api.cli.file_kinds import DUMP
     from api.cli.output import print_answer
-    from api.cli.session import refuse_keystore
+    from api.cli.session import refuse_overwriting
 
+    refuse_overwriting(file, DUMP, force=force)
     with open_source(SourceOptions(source, network, params, data_dir, database_url, None)) as opened:
-        refuse_keystore(file)
         head = write_source(opened, file)
     facts = {"file": str(file), "chain_id": head.chain_id.hex(), "height": head.height, "tip": head.tip[::-1].hex()}
     print_answer({**facts, "bytes": file.stat().st_size}, as_json=as_json)
 
 
-def _print_page(page: Mapping[str, Any], columns: Sequence[str], *, as_json: bool) -> None:
+def _print_page(page: Mapping[str, Any], columns: Sequence[str] | Mapping[str, str], *, as_json: bool) -> None:
     from api.cli.output import print_json, print_rows
 
     if as_json:

@@ -13,7 +13,18 @@ if TYPE_CHECKING:
 
 brand_app = typer.Typer(no_args_is_help=True, help="Receipts that fans contested, and your answers.")
 
-COLUMNS = ("id", "member", "till", "sequence", "claim", "points", "outcome", "can_be_answered", "answer_by", "credited")
+COLUMNS = {
+    "id": "id",
+    "member": "member",
+    "till": "till",
+    "sequence": "receipt number",
+    "claim": "claim",
+    "points": "points",
+    "outcome": "outcome",
+    "can_be_answered": "can be answered",
+    "answer_by": "answer by",
+    "credited": "credited",
+}
 """What a table of contests shows; --json shows all."""
 
 
@@ -41,14 +52,18 @@ def contest(
     """
     from api.cli.output import print_answer, say
     from api.cli.receipt import read_receipt
+    from api.cli.receipt_warnings import warn_about_contested
     from api.cli.session import open_wallet
     from api.wallet.contests import contest_id, describe_opened
+    from ledger.errors import show_moment
 
     signed = read_receipt(file)
-    say(describe_opened(signed, wrong_points=wrong_points))
-    if not yes:
-        typer.confirm("Send it?", abort=True, err=True)
     with open_wallet(url, wallet) as opened:
+        say(describe_opened(signed, opened.facts.address_prefix, wrong_points=wrong_points))
+        if not wrong_points:
+            warn_about_contested(opened, signed.receipt)
+        if not yes:
+            typer.confirm("Send it?", abort=True, err=True)
         sent = opened.contest(signed, wrong_points=wrong_points, pay_own=pay_own)
         answer: dict[str, object] = {"txid": sent.txid.hex(), "contest": contest_id(signed).hex()}
         if wait:
@@ -56,6 +71,8 @@ def contest(
             opened.wait_for(sent)
             found = opened.client.contest(contest_id(signed))
             answer |= {name: found[name] for name in ("points", "outcome", "answer_by", "answer_height")}
+            if not as_json:
+                answer["answer_by"] = show_moment(found["answer_by"])
     print_answer(answer, as_json=as_json)
 
 
@@ -76,6 +93,7 @@ def list_own(
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
     with open_wallet(url, wallet) as opened:
+        opened.client.program(of_program)  # raises program.unknown: an empty list would say that it exists
         address = opened.address_text(opened.program_signer(of_program).address)
         _print_contests(list(opened.client.every(opened.client.account_contests, address)), as_json=as_json)
 
@@ -173,8 +191,9 @@ def _read_openings(folder: Path) -> "Iterator[Opening]":
 
 def _print_contests(found: list[Any], *, as_json: bool) -> None:
     from api.cli.output import print_json, print_rows
+    from ledger.errors import show_moment
 
     if as_json:
         print_json(found)
     else:
-        print_rows(found, COLUMNS)
+        print_rows([{**item, "answer_by": show_moment(item["answer_by"])} for item in found], COLUMNS)

@@ -36,6 +36,7 @@ Wait = Annotated[
 PayOwn = Annotated[
     bool, typer.Option("--pay-own", help="Pay the fee from the account's own coin, not from the program's pool.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that is there, whatever it is; never a wallet.")]
 Program = Annotated[str, typer.Argument(metavar="PROGRAM", help="The program's id: 64 hexadecimal digits.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="At most so many.")]
 

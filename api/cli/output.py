@@ -43,8 +43,11 @@ def print_answer(answer: Mapping[str, Any], *, as_json: bool) -> None:
         print_rows(rows)
 
 
-def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
-    """Mappings as a table; columns in the order in which they first come. Nothing is cut off: an id must stay whole."""
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | Mapping[str, str] | None = None) -> None:
+    """Mappings as a table; columns in the order in which they first come. Nothing is cut off: an id must stay whole.
+
+    `columns` names those that are shown, by their place in the answer: data.points; a mapping also says what stands above each.
+    """
     from rich import box
     from rich.console import Console
     from rich.markup import escape
@@ -55,13 +58,14 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None 
     if not flat:
         sys.stdout.write("(none)\n")
         return
+    headings = dict(columns) if isinstance(columns, Mapping) else {name: name for name in names}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in names:
-        table.add_column(name, no_wrap=True, justify="right" if _are_numbers(flat, name) else "left")
+        table.add_column(headings[name], no_wrap=True, justify="right" if _are_numbers(flat, name) else "left")
     for row in flat:
         table.add_row(*(escape(str(row.get(name, ""))) for name in names))
     text = StringIO()
-    Console(file=text, highlight=False, width=_table_width(flat, names)).print(table)
+    Console(file=text, highlight=False, width=_table_width(flat, headings)).print(table)
     lines = [line.rstrip() for line in text.getvalue().splitlines()]
     sys.stdout.write("\n".join(line for line in lines if line) + "\n")
 
@@ -101,8 +105,10 @@ def _are_numbers(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
     return all(isinstance(row.get(name, 0), int) for row in rows)
 
 
-def _table_width(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> int:
-    return sum(3 + max(len(name), *(len(str(row.get(name, ""))) for row in rows)) for name in names)
+def _table_width(rows: Sequence[Mapping[str, Any]], headings: Mapping[str, str]) -> int:
+    return sum(
+        3 + max(len(heading), *(len(str(row.get(name, ""))) for row in rows)) for name, heading in headings.items()
+    )
 
 
 def _flatten(row: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_URL, AsJson, Program, Url
+from api.cli.options import DEFAULT_URL, AsJson, Force, Program, Url
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
@@ -82,6 +82,7 @@ def transaction(
     txid: Annotated[str, typer.Argument(metavar="TXID", help="The transaction's id: 64 hexadecimal digits.")],
     out: Out,
     trust: Trust = None,
+    force: Force = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Fetch the proof that a transaction is in the chain.
@@ -94,22 +95,24 @@ def transaction(
     from ledger.types import TxId
 
     wanted = TxId(read_id(txid, "TXID"))
-    _fetch(lambda client, known: client.transaction_proof(wanted, trust=known), out, trust, url)
+    _fetch(lambda client, known: client.transaction_proof(wanted, trust=known), out, trust, url, force=force)
 
 
 @app.command()
-def account(address: Address, out: Out, trust: Trust = None, url: Url = DEFAULT_URL) -> None:
+def account(address: Address, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL) -> None:
     """Fetch the proof of the coin that an account holds in the latest state.
 
     \b
     Example:
       fansumer proof account dfan1p... --out account.proof
     """
-    _fetch(lambda client, known: client.account_proof(address, trust=known), out, trust, url)
+    _fetch(lambda client, known: client.account_proof(address, trust=known), out, trust, url, force=force)
 
 
 @app.command()
-def member(program: Program, address: Address, out: Out, trust: Trust = None, url: Url = DEFAULT_URL) -> None:
+def member(
+    program: Program, address: Address, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL
+) -> None:
     """Fetch the proof of the points that an account holds in a program in the latest state.
 
     \b
@@ -119,11 +122,11 @@ def member(program: Program, address: Address, out: Out, trust: Trust = None, ur
     from api.cli.session import read_id
 
     wanted = read_id(program, "PROGRAM")
-    _fetch(lambda client, known: client.member_proof(wanted, address, trust=known), out, trust, url)
+    _fetch(lambda client, known: client.member_proof(wanted, address, trust=known), out, trust, url, force=force)
 
 
 @app.command()
-def program(program: Program, out: Out, trust: Trust = None, url: Url = DEFAULT_URL) -> None:
+def program(program: Program, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL) -> None:
     """Fetch the proof of a program's totals in the latest state: issued, outstanding, redeemed, expired.
 
     \b
@@ -133,11 +136,11 @@ def program(program: Program, out: Out, trust: Trust = None, url: Url = DEFAULT_
     from api.cli.session import read_id
 
     wanted = read_id(program, "PROGRAM")
-    _fetch(lambda client, known: client.program_proof(wanted, trust=known), out, trust, url)
+    _fetch(lambda client, known: client.program_proof(wanted, trust=known), out, trust, url, force=force)
 
 
 @app.command()
-def campaign(campaign: Campaign, out: Out, trust: Trust = None, url: Url = DEFAULT_URL) -> None:
+def campaign(campaign: Campaign, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL) -> None:
     """Fetch the proof of what a campaign collected and holds in escrow in the latest state.
 
     \b
@@ -147,7 +150,7 @@ def campaign(campaign: Campaign, out: Out, trust: Trust = None, url: Url = DEFAU
     from api.cli.session import read_id
 
     wanted = read_id(campaign, "CAMPAIGN")
-    _fetch(lambda client, known: client.campaign_proof(wanted, trust=known), out, trust, url)
+    _fetch(lambda client, known: client.campaign_proof(wanted, trust=known), out, trust, url, force=force)
 
 
 @app.command()
@@ -156,6 +159,7 @@ def pledge(
     number: Annotated[int, typer.Argument(metavar="NUMBER", min=0, max=2**32 - 1, help="The pledge's number.")],
     out: Out,
     trust: Trust = None,
+    force: Force = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Fetch the proof of one pledge in the latest state. One that went back has none: prove its transaction.
@@ -167,7 +171,7 @@ def pledge(
     from api.cli.session import read_id
 
     wanted = read_id(campaign, "CAMPAIGN")
-    _fetch(lambda client, known: client.pledge_proof(wanted, number, trust=known), out, trust, url)
+    _fetch(lambda client, known: client.pledge_proof(wanted, number, trust=known), out, trust, url, force=force)
 
 
 def read_block_hash(text: str | None) -> "BlockHash | None":
@@ -178,15 +182,19 @@ def read_block_hash(text: str | None) -> "BlockHash | None":
     return None if text is None else BlockHash(read_id(text, "--trust")[::-1])
 
 
-def _fetch(get: Callable[["Client", str | None], bytes], out: Path, trust: str | None, url: str) -> None:
+def _fetch(
+    get: Callable[["Client", str | None], bytes], out: Path, trust: str | None, url: str, *, force: bool
+) -> None:
     """Write what a node gives, if it is a proof that holds and leads to the block that is trusted."""
+    from api.cli.file_kinds import PROOF
     from api.cli.output import say
-    from api.cli.session import connect, write_file
+    from api.cli.session import connect, refuse_overwriting, write_file
     from ledger.proofs import check_proof, read_proof
 
     known = read_block_hash(trust)
+    refuse_overwriting(out, PROOF, force=force)
     with connect(url) as client:
         data = get(client, None if trust is None else trust.lower())
     check_proof(read_proof(data), trust=known)
-    write_file(out, data)
+    write_file(out, data, force=force)
     say(f"The proof holds. It is in {out}; `fansumer proof check {out}` says what it shows.")

@@ -5,6 +5,7 @@ from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any, Final, get_type_hints
 
+from api.words import counted
 from ledger.address import encode_address
 from ledger.domains.accounts.state import Account
 from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, CoinUnit, Pledge, PointsUnit, Unit
@@ -185,10 +186,10 @@ def _tell_campaign(campaign: Campaign, campaign_id: bytes, names: Names) -> Line
     yield f'campaign "{clean(campaign.title)}" ({campaign_id.hex()})'
     yield f"status        {STATUS_NAMES[campaign.status]}"
     yield f"goal          {names.quantity_text(campaign.goal, campaign.unit)}"
-    yield f"pledged       {names.quantity_text(campaign.pledged, campaign.unit)} in {campaign.pledges:,} pledges"
+    yield f"pledged       {names.quantity_text(campaign.pledged, campaign.unit)} in {counted(campaign.pledges, 'pledge')}"
     yield f"in escrow     {names.quantity_text(campaign.escrowed, campaign.unit)}, neither released nor refunded"
     if campaign.refunded:
-        yield f"refunded      {campaign.refunded:,} pledges"
+        yield f"refunded      {counted(campaign.refunded, 'pledge')}"
     yield f"deadline      {time_text(campaign.deadline)} and block {campaign.deadline_height}, whichever is later"
     yield f"creator       {names.address(campaign.creator)}"
     if isinstance(campaign.unit, PointsUnit):

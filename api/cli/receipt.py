@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, Program, Url, WalletFile
+from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, Force, Program, Url, WalletFile
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
@@ -140,6 +140,7 @@ def list_receipts(
     of_program = ProgramId(read_id(program, "PROGRAM"))
     with open_wallet(url, wallet) as opened:
         client = opened.client
+        client.program(of_program)  # raises program.unknown: an empty list would say that it exists
         found = list(client.every(client.receipts, opened.owner(of_program), of_program, period))
     if as_json:
         print_json(found)
@@ -154,6 +155,7 @@ def show(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the receipt as the till signed it to this file.")
     ] = None,
+    force: Force = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
@@ -175,7 +177,7 @@ def show(
         answer = opened.client.receipt(opened.owner(of_program), wanted)
         signed = read_kept_receipt(answer, opened.facts.chain_id)
     if out is not None:
-        write_file(out, encode_receipt(signed))
+        write_file(out, encode_receipt(signed), force=force)
         say(f"The receipt is in {out}.")
     print_answer({name: value for name, value in answer.items() if name != "signed"}, as_json=as_json)
 

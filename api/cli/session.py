@@ -71,8 +71,13 @@ def open_wallet(url: str, named: Path | None, account: int = 0) -> Iterator[Wall
         yield Wallet(master, client, account=account)
 
 
-def finish(wallet: Wallet, sent: Sent, *, wait: bool, as_json: bool, noun: str | None = None) -> None:
-    """Wait for a transaction if that is wanted, and print what became of it and the id of what it made."""
+def finish(
+    wallet: Wallet, sent: Sent, *, wait: bool, as_json: bool, noun: str | None = None, number_in: str | None = None
+) -> None:
+    """Wait for a transaction if that is wanted, and print what became of it and the id of what it made.
+
+    `number_in` names the event of its block that says which number it was given.
+    """
     answer: dict[str, object] = {"txid": sent.txid.hex()}
     if noun is not None:
         answer[noun] = sent.object_id(noun).hex()
@@ -81,6 +86,9 @@ def finish(wallet: Wallet, sent: Sent, *, wait: bool, as_json: bool, noun: str |
         say(f"sent {sent.txid.hex()}; waiting for its block")
         status = wallet.wait_for(sent)
     answer |= {name: status[name] for name in ("status", "height", "confirmations") if name in status}
+    for event in status.get("events") or ():
+        if event["name"] == number_in:
+            answer["number"] = event["data"]["number"]
     print_answer(answer, as_json=as_json)
 
 
@@ -167,10 +175,26 @@ def refuse_keystore(path: Path) -> None:
         raise UsageFault(FILE_FAILED, path=str(path), reason="it is a wallet, and a wallet is never overwritten")
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file that was named, whole or not at all, readable by its owner only. Raises UsageFault cli.file_failed."""
+def refuse_overwriting(path: Path, wanted: str, *, force: bool = False) -> None:
+    """Raise UsageFault where writing would overwrite a wallet, or, without `force`, what is not `wanted` (see `file_kinds`)."""
+    from api.cli.file_kinds import refuse_other_file
+
+    refuse_keystore(path)
     try:
-        refuse_keystore(path)
+        refuse_other_file(path, wanted, force=force)
+    except OSError as fault:
+        raise UsageFault(FILE_FAILED, path=str(path), reason=fault.strerror or "it cannot be read") from None
+
+
+def write_file(path: Path, data: bytes, *, force: bool = False) -> None:
+    """Write a file that was named, whole or not at all, readable by its owner only. Raises UsageFault cli.file_failed.
+
+    A file that is there and of another kind than `data` is left alone, unless `force`: cli.other_file.
+    """
+    from api.cli.file_kinds import kind_of
+
+    refuse_overwriting(path, kind_of(data), force=force)
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
             path.write_bytes(data)  # a terminal or a pipe, as in --out /dev/stdout

@@ -136,6 +136,7 @@ def sign_receipt(
     import time
 
     from api.cli.output import print_answer
+    from api.cli.receipt_warnings import warn_about_signed
     from api.cli.session import data_folder, open_wallet, read_account, read_id, warn_without_scope, write_file
     from api.receipts.lines import lines_root
     from api.wallet.brand import RECEIPT_SALT_BYTES, Brand, Purchase
@@ -167,6 +168,7 @@ def sign_receipt(
         signed = decode_receipt(raw)
         shown = describe_receipt(signed, opened.facts.address_prefix)
         shown["till_granted"] = warn_without_scope(opened, of_program, "till", "nobody will settle this receipt")
+        warn_about_signed(opened, signed.receipt)
         if handed_over:
             shown["handed_over"] = opened.client.hand_over(raw, bought)["id"] == shown["receipt"]
     print_answer(shown, as_json=as_json)

@@ -12,6 +12,7 @@ from api.cli.options import (
     DEFAULT_URL,
     Account,
     AsJson,
+    Force,
     Limit,
     PayOwn,
     Program,
@@ -26,6 +27,17 @@ app.add_typer(receipt.app, name="receipts")
 app.add_typer(receipt.app, name="receipt", hidden=True)  # as one receipt was checked before there were several
 
 PROGRAM_ID_DIGITS = 64
+HISTORY_COLUMNS = {
+    "height": "height",
+    "date": "date",
+    "name": "event",
+    "data.points": "points",
+    "data.amount": "coin",
+    "data.quantity": "quantity",
+    "data.number": "pledge",
+    "txid": "txid",
+}
+"""Places in the answer, and what a person reads above them."""
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]
 
 
@@ -164,7 +176,13 @@ def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_
         print_json(found)
         return
     typer.echo(f"coin  {found[0]['coin']}  {found[0]['address']}\n")
-    columns = ("name", "available", "pending", "held", "next_expiry.date", "next_expiry.points", "tier.name", "program")
+    columns = {name: name for name in ("name", "available", "pending", "held")}
+    columns |= {
+        "next_expiry.date": "next expiry",
+        "next_expiry.points": "expiring",
+        "tier.name": "tier",
+        "program": "program",
+    }
     programs = [program for answer in found for program in answer["programs"]]
     print_rows(programs, columns)
     if programs:
@@ -184,6 +202,7 @@ def join(
     request: Annotated[
         Path | None, typer.Option("--request", help="Where to write the request for the till; else it is printed.")
     ] = None,
+    force: Force = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
     wait: Wait = True,
@@ -214,7 +233,7 @@ def join(
     if request is None:
         typer.echo(answer)
     else:
-        write_file(request, answer.encode())
+        write_file(request, answer.encode(), force=force)
         say(f"The request is in {request}; give it to the till.")
 
 
@@ -316,6 +335,8 @@ def pledge(
 ) -> None:
     """Back a campaign. If its goal is not reached by the deadline, everything comes back by itself.
 
+    Shows the pledge's number, by which it is proved: `fansumer proof pledge CAMPAIGN NUMBER`.
+
     \b
     Example:
       fansumer wallet pledge c3c3...c3 500 --tier 1
@@ -330,7 +351,7 @@ def pledge(
         unit_program = opened.program_of_campaign(wanted) if of_program is None else of_program
         payment = OWN_FEE if pay_own else POOL
         sent = opened.pledge(wanted, quantity, tier=tier, program=unit_program, payment=payment)
-        finish(opened, sent, wait=wait, as_json=as_json)
+        finish(opened, sent, wait=wait, as_json=as_json, number_in="pledge.made")
 
 
 @app.command()
@@ -384,7 +405,7 @@ def history(
     if as_json:
         print_json(page)
     else:
-        print_rows(page["items"], ("height", "date", "name", "data.points", "data.amount", "data.quantity", "txid"))
+        print_rows(page["items"], HISTORY_COLUMNS)
         if any(item["name"] == "points.earned" for item in page["items"]):
             say(CARRIED_NOTE)
 

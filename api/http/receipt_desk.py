@@ -4,6 +4,7 @@ Erasures that come together share one scrub of the files: deleting is quick, wri
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -22,6 +23,8 @@ class ReceiptDesk:
         self._store = store
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="receipts")
         self._next_scrub: asyncio.Future[None] | None = None
+        self._planning = threading.Lock()
+        """Held while the next scrub is planned, so that it is known as planned before it can begin."""
 
     async def run(self, work: Callable[[ReceiptStore], Result]) -> Result:
         """Let the store's thread do something, after all that was given to it before."""
@@ -46,12 +49,15 @@ class ReceiptDesk:
         return deleted
 
     async def _scrubbed(self) -> None:
-        if self._next_scrub is None:
-            self._next_scrub = asyncio.get_running_loop().run_in_executor(self._thread, self._scrub)
-        await asyncio.shield(self._next_scrub)
+        with self._planning:
+            if self._next_scrub is None:
+                self._next_scrub = asyncio.get_running_loop().run_in_executor(self._thread, self._scrub)
+            planned = self._next_scrub
+        await asyncio.shield(planned)
 
     def _scrub(self) -> None:
-        self._next_scrub = None  # what is deleted from here on waits for the next one
+        with self._planning:
+            self._next_scrub = None  # what is deleted from here on waits for the next one
         self._store.scrub()
 
     def close(self) -> None:

@@ -31,7 +31,8 @@ class HttpSettings(BaseModel):
     `rate_limited` False turns limits off; `loopback_exempt` lets this computer's own programs (the demo's replay) pass without.
     `tip_age_seconds_max` None: the chain's clock is not the wall's (a simulated chain), so its age says nothing.
     `origins` are the names that clients reach this node by, such as "https://node.example": a request that was signed for another
-    name is refused; empty takes whatever name the request bears. `receipts_url` None: receipts.sqlite in the node's folder.
+    name is refused; empty takes whatever name the request bears. `receipts_url`, always SQLite's,
+    is receipts.sqlite in the node's folder if it is None.
     `event_*` bound streams of events: how many at a time, in all and for one client; how long one lasts before the client resumes;
     how long a client may take nothing before it is dropped; after how much silence a comment keeps the connection open.
     """

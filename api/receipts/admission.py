@@ -43,7 +43,7 @@ TOO_MANY_LINES = Code(
 )
 TOO_OLD = Code(
     "receipt.too_old",
-    "the receipt is {days} days old",
+    "the receipt is {days:day} old",
     "A till hands receipts over within 31 days; the fan's own copy stays good.",
 )
 WRONG_VERSION = Code(

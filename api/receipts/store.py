@@ -3,9 +3,9 @@ that it has: marks of gifts, the log of reads, notes of revocations.
 
 An erasure is two steps: the rows are deleted, then the files are scrubbed of what they held. On SQLite: `secure_delete` overwrites
 deleted rows, VACUUM writes the database anew from its live rows (pages that were split may hold stale copies), and a checkpoint
-brings that into the file and cuts the write-ahead log to nothing. On PostgreSQL: VACUUM FULL writes the table anew; its write-ahead
-log, replicas and archives keep the old bytes until they are recycled, which is the operator's to arrange. Of backups, snapshots of
-a file system and blocks that a disk has set aside no program can know. A scrub that a crash cut off is done at the next opening.
+brings that into the file and cuts the write-ahead log to nothing. That is why it is always SQLite, also where the chain is on
+PostgreSQL: a server's write-ahead log, its replicas and archives keep the old bytes, out of the node's reach. Of backups, snapshots
+of a file system and blocks that a disk has set aside no program can know. A scrub that a crash cut off is done at the next opening.
 """
 
 import os
@@ -23,7 +23,7 @@ from api.receipts.acceptances import Acceptances
 from api.receipts.access_log import AccessLog
 from api.receipts.gifts import Gifts
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
-from api.receipts.tables import acceptances, erased, gifts, nonces, reads, receipts, revocations, scrubs
+from api.receipts.tables import acceptances, erased, gifts, nonces, reads, receipts, scrubs
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
     RECEIPT_BYTES_MAX,
@@ -35,12 +35,12 @@ from ledger.domains.loyalty.receipts import (
 from ledger.errors import Code, LedgerError
 from ledger.types import Address, ProgramId, ReceiptHash, Timestamp
 from node.errors import NodeError
-from node.store.engine import explain_fault, open_engine
+from node.store.engine import explain_fault, open_engine, read_url
 from node.store.migrate import migrate
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 VERSION_TABLE: Final = "receipts_version"
-"""A name of its own, so that the store may share a PostgreSQL database with the node's."""
+"""A name of its own, which says whose tables these are."""
 ACCOUNT_RECEIPTS_MAX: Final = 100_000
 """Receipts of one account: thirty a day for nine years. Bounds what a shop that invents purchases can fill."""
 NONCES_MAX: Final = 200_000
@@ -60,6 +60,11 @@ SCRUB_BLOCKED = Code(
     "receipt.scrub_blocked",
     "the rows are deleted, but another program holds the receipt store open, so that its log still has their bytes",
     "Send the erasure again; nothing else is lost.",
+)
+NOT_SQLITE = Code(
+    "receipt.not_sqlite",
+    "receipts can't be kept on a database server: what is erased would stay in its logs and copies",
+    "Name an SQLite file, or nothing: then it is receipts.sqlite in the node's folder.",
 )
 NONCES_FULL = Code(
     "signature.busy", "too many signed requests are remembered at the moment", "Send it again in a minute or two."
@@ -108,9 +113,11 @@ class Deleted:
 
 
 class ReceiptStore:
-    """Receipts of all programs by URL (`sqlite:///file`, `postgresql+psycopg://...`). Opened at the first use."""
+    """Receipts of all programs by URL, `sqlite:///file`. Opened at the first use. Raises NodeError receipt.not_sqlite."""
 
     def __init__(self, url: str) -> None:
+        if read_url(url).get_backend_name() != "sqlite":
+            raise NodeError(NOT_SQLITE)
         self._url = url
         self._engine: Engine | None = None
         self.acceptances = Acceptances(self._transaction)
@@ -126,8 +133,7 @@ class ReceiptStore:
             return self._engine
         _make_private(self._url)
         engine = open_engine(self._url)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _overwrite_deleted)
+        event.listen(engine, "connect", _overwrite_deleted)
         try:
             migrate(engine, MIGRATIONS, VERSION_TABLE)
         except BaseException:
@@ -278,11 +284,7 @@ class ReceiptStore:
                 return
         try:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                if engine.dialect.name == "sqlite":
-                    _write_anew(connection)
-                else:
-                    for table in (receipts, gifts, reads, revocations):
-                        connection.exec_driver_sql(f"VACUUM FULL {table.name}")
+                _write_anew(connection)
         except DatabaseError as fault:
             raise explain_fault(fault, "of receipts") from fault
         with self._transaction() as connection:

@@ -5,6 +5,7 @@ from typing import Any
 
 from api.http.rendering import show_time
 from api.reporting.mapping import TOTALS
+from api.words import counted
 from node.audit_programs import LIVE
 
 
@@ -12,7 +13,7 @@ def liability_lines(shown: Mapping[str, Any]) -> Iterator[str]:
     """`map_liability` in lines: one program after the other, its totals, then one line for each expiry day."""
     yield f"chain {shown['chain_id']} from {shown['source']}"
     yield f"taken for granted: {shown['taken_for_granted']}"
-    yield f"{shown['blocks']} blocks replayed"
+    yield f"{counted(shown['blocks'], 'block')} replayed"
     if shown["good"] and not shown["programs"]:
         yield f"no program existed at the end of {shown['date']}"
     for program, found in shown["programs"].items():
@@ -21,7 +22,7 @@ def liability_lines(shown: Mapping[str, Any]) -> Iterator[str]:
     for finding in shown["findings"]:
         yield f"WRONG {finding['text']}"
     yield ""
-    verdict = "everything verified" if shown["good"] else f"{len(shown['findings'])} findings"
+    verdict = "everything verified" if shown["good"] else counted(len(shown["findings"]), "finding")
     yield f"{verdict} in {shown['seconds']:.1f} s"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from api.reporting.mapping import TOTALS, describe_shares
+from api.words import counted
 
 HIDDEN_PLACES: Final = 5
 """How many of a list are printed; the rest is counted."""
@@ -29,6 +30,10 @@ def report_lines(shown: Mapping[str, Any]) -> Iterator[str]:
             f"campaign {campaign['campaign'][:16]} {campaign['title']!r}: {campaign['status']}, pledged {campaign['pledged']}"
             f" of {campaign['goal']} {campaign['unit']}, in escrow {campaign['escrowed']}"
         )
+    if shown["database"]["checked"]:
+        yield f"database {shown['database']['checked']}"
+    for unchecked in shown["database"]["unchecked"]:
+        yield f"UNKNOWN {unchecked}"
     for finding in shown["findings"]:
         yield f"WRONG {finding['text']}"
     count = len(shown["findings"])
@@ -60,7 +65,7 @@ def _block_lines(shown: Mapping[str, Any]) -> Iterator[str]:
     yield f"difficulty: {work[0]} hashes expected at first, {min(work)} at least, {max(work)} at most, {work[-1]} now"
     yield f"rewards by payee: {describe_shares(shown['concentration']['mining'])}"
     for payee in shown["mined"][:HIDDEN_PLACES]:
-        yield f"  {payee['address']} {payee['blocks']} blocks, {payee['amount']} coin ({payee['permille'] / 10:.1f} %)"
+        yield f"  {payee['address']} {counted(payee['blocks'], 'block')}, {payee['amount']} coin ({payee['permille'] / 10:.1f} %)"
     if len(shown["mined"]) > HIDDEN_PLACES:
         yield f"  and {len(shown['mined']) - HIDDEN_PLACES} more"
 
@@ -80,4 +85,4 @@ def program_lines(program: str, found: Mapping[str, Any]) -> Iterator[str]:
         yield f"    {line['total']} that {'expire on ' + line['expires_on'] if line['expires_on'] else 'never expire'}"
     if len(lines) > HIDDEN_PLACES:
         rest = sum(line["total"] for line in lines[HIDDEN_PLACES:])
-        yield f"    {rest} on {len(lines) - HIDDEN_PLACES} later days or never"
+        yield f"    {rest} on {counted(len(lines) - HIDDEN_PLACES, 'later day')} or never"

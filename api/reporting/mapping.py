@@ -49,6 +49,7 @@ def map_report(report: AuditReport, *, source: str, chain_is_known: bool) -> dic
         "state_root": report.state_root.hex(),
         "seconds": round(report.seconds, 3),
         "findings": map_findings(report.findings),
+        "database": {"checked": report.database or None, "unchecked": list(report.unchecked)},
         "blocks": report.blocks,
         "transactions": report.transactions,
         "entries": report.entries,

@@ -13,15 +13,17 @@ from api.reporting import receipts_findings as codes
 from api.reporting.receipts_folder import ReceiptsFolder
 from api.wallet.errors import WalletError
 from api.wallet.sealing import Opening
+from ledger.address import encode_address
 from ledger.domains.loyalty.earn import OpenEntry, SealedEntry
 from ledger.domains.loyalty.earning import points_for, versions_named_at
 from ledger.domains.loyalty.purchases import Purchase as CountedPurchase
 from ledger.domains.loyalty.receipts import Receipt, receipt_hash, receipt_is_signed
+from ledger.domains.loyalty.state import OPEN, UNSETTLED
 from ledger.errors import Code, FieldValue, LedgerError
 from ledger.policy import address_of_key
 from ledger.types import Address, Hash, Points, PublicKey, ReceiptHash, Timestamp
 from node.audit import Finding
-from node.audit_settlements import ProgramSettlements, SettledEntry
+from node.audit_settlements import ContestedReceipt, ProgramSettlements, SettledEntry
 
 DAY_SECONDS: Final = 86_400
 NO_REMAINDER: Final = Hash(b"")
@@ -67,6 +69,15 @@ class CheckedEntry:
     is_good: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedContest:
+    """A contest and what it did for the books. `is_here`: its receipt was handed over."""
+
+    contest: ContestedReceipt
+    is_here: bool
+    is_good: bool
+
+
 @dataclass(slots=True)
 class ReceiptsReport:
     """What was recomputed. It is good if there are no findings; `unknown` counts what could not be checked, by a stable name."""
@@ -85,6 +96,10 @@ class ReceiptsReport:
     issued_points: int = 0
     opened_points: int = 0
     carried_points: int = 0
+    earned_points: int = 0
+    contest_points: int = 0
+    other_points: int = 0
+    contests: list[CheckedContest] = field(default_factory=list[CheckedContest])
     tills: dict[Address, TillFigures] = field(default_factory=dict[Address, TillFigures])
     checked: list[CheckedEntry] = field(default_factory=list[CheckedEntry])
     findings: list[Finding] = field(default_factory=list[Finding])
@@ -98,10 +113,12 @@ class ReceiptsReport:
 
 def audit_receipts(folder: ReceiptsFolder, facts: ProgramSettlements, *, is_whole: bool) -> ReceiptsReport:
     """Hold a folder against the chain. `is_whole`: it claims to hold every receipt and every opening of the program."""
-    work = _Work(folder, facts, ReceiptsReport(is_whole))
+    decided = {contest.receipt: contest for contest in facts.contests}
+    work = _Work(folder, facts, ReceiptsReport(is_whole), decided)
     work.report.findings.extend(facts.findings)
     work.read_receipts()
     work.check_sequences()
+    work.check_contests()
     work.index_entries()
     work.check_openings()
     work.check_open_entries()
@@ -131,6 +148,7 @@ class _Work:
     folder: ReceiptsFolder
     facts: ProgramSettlements
     report: ReceiptsReport
+    contested: dict[ReceiptHash, ContestedReceipt]
     receipts: dict[ReceiptHash, Receipt] = field(default_factory=dict[ReceiptHash, Receipt])
     settled: Counter[ReceiptHash] = field(default_factory=Counter[ReceiptHash])
     sealed: defaultdict[tuple[Address, int, Hash], list[SettledEntry]] = field(
@@ -162,21 +180,34 @@ class _Work:
                 self.find(codes.NOT_SIGNED, receipt=file)
             elif found in self.receipts:
                 self.report.unknown["copies"] += 1
-            elif self._check_receipt(file, receipt):
+            elif self._check_receipt(file, receipt, found):
                 self.receipts[found] = receipt
 
-    def _check_receipt(self, file: str, receipt: Receipt) -> bool:
-        """Whether the program stands behind a receipt; also where its points are wrong, which the program then answers for."""
+    def _show(self, address: Address) -> str:
+        """An account as the chain's people write it."""
+        prefix = self.facts.address_prefix
+        return encode_address(prefix, address) if prefix else address.hex()
+
+    def _check_receipt(self, file: str, receipt: Receipt, found: ReceiptHash) -> bool:
+        """Whether the program stands behind a receipt; also where its points are wrong, which the program then answers for.
+
+        Wrong points that a contest put right are no finding any more.
+        """
         till = address_of_key(receipt.till)
         if not self.facts.is_till(till, receipt.time):
-            self.find(codes.NO_TILL, receipt=file, time=receipt.time, till=till)
+            self.find(codes.NO_TILL, receipt=file, time=receipt.time, till=self._show(till))
             return False
         expected = owed_points(self.facts, receipt)
         if expected is None:
             self.find(codes.WRONG_VERSION, receipt=file, version=receipt.terms_version, time=receipt.time)
-        elif expected != receipt.points:
+        elif expected != receipt.points and not self._was_put_right(found, expected):
             self.find(codes.WRONG_POINTS, receipt=file, points=receipt.points, expected=expected)
         return True
+
+    def _was_put_right(self, found: ReceiptHash, expected: int) -> bool:
+        """Whether a contest ended with the fan having what the receipt is worth."""
+        contest = self.contested.get(found)
+        return contest is not None and contest.outcome != OPEN and contest.points == expected
 
     def check_sequences(self) -> None:
         """Each till numbers its receipts: none twice, and none left out where everything was handed over."""
@@ -189,12 +220,37 @@ class _Work:
             self.report.tills[till] = TillFigures(numbers.total(), first, last, missing)
             for number, count in sorted(numbers.items()):
                 if count > 1:
-                    self.find(codes.SEQUENCE_TWICE, till=till, sequence=number, count=count)
+                    self.find(codes.SEQUENCE_TWICE, till=self._show(till), sequence=number, count=count)
             if missing and self.report.is_whole:
                 gap = _first_gap(sorted(numbers))
-                self.find(codes.SEQUENCE_GAP, till=till, count=missing, first=first, last=last, missing=gap)
+                shown = self._show(till)
+                self.find(codes.SEQUENCE_GAP, till=shown, count=missing, first=first, last=last, missing=gap)
             elif missing:
                 self.report.unknown["numbers"] += missing
+
+    # --- contests ---
+
+    def check_contests(self) -> None:
+        """What a contest credited is part of the books: it settles the receipt that no entry had settled."""
+        for contest in self.facts.contests:
+            is_here, before = contest.receipt in self.receipts, len(self.report.findings)
+            if contest.credited:
+                self.report.contest_points += contest.credited
+                if contest.outcome == UNSETTLED:
+                    self.settled[contest.receipt] += 1
+                if not is_here and self.report.is_whole:
+                    self.find(
+                        codes.CONTEST_NO_RECEIPT,
+                        height=contest.decided_at,
+                        points=contest.credited,
+                        receipt=contest.receipt,
+                        sequence=contest.sequence,
+                        till=self._show(contest.till),
+                    )
+                elif not is_here:
+                    self.report.unknown["receipts"] += 1
+            is_good = len(self.report.findings) == before
+            self.report.contests.append(CheckedContest(contest, is_here, is_good))
 
     # --- entries of the chain ---
 
@@ -232,7 +288,7 @@ class _Work:
             found = self.sealed.get((entry.member, entry.period, entry.receipts), [])
             credited = [settled for settled in found if settled.is_credited]
             if not found:
-                self.find(codes.NO_ENTRY, file=file, member=opening.member, period=opening.period)
+                self.find(codes.NO_ENTRY, file=file, member=self._show(opening.member), period=opening.period)
             elif not credited:
                 self.find(codes.ENTRY_SKIPPED, file=file, result=found[0].code)
             elif len(credited) > 1:
@@ -289,7 +345,9 @@ class _Work:
         period = self.facts.period_of(receipt.time, settled.clock)
         if period != settled.entry.period:
             self.find(codes.OTHER_PERIOD, **where, receipt=found, period=settled.entry.period, expected=period)
-        if points != receipt.points:
+        contest = self.contested.get(found)
+        is_made_up = contest is not None and contest.outcome != OPEN and points + contest.credited == contest.points
+        if points != receipt.points and not is_made_up:
             self.find(codes.OTHER_POINTS, **where, receipt=found, points=points, expected=receipt.points)
 
     def _settle_by(self, period: int, clock: Timestamp) -> int:
@@ -339,6 +397,7 @@ class _Work:
         elif self.report.is_whole:
             code = skipped.get((receipt.member, period))
             reason = "" if code is None else f"; the chain skipped an entry of this member and period ({code})"
+            reason += "; it is contested, and that is not decided yet" if found in self.contested else ""
             self.find(codes.NOT_SETTLED, receipt=found, points=receipt.points, reason=reason)
         else:
             self.report.unknown["unsettled"] += 1
@@ -351,6 +410,15 @@ class _Work:
         report.receipt_points = sum(receipt.points for receipt in self.receipts.values())
         report.settled_receipts = sum(1 for found in self.receipts if found in self.settled)
         report.issued_points = self.facts.books.issued
+        report.earned_points = self.facts.earned_points
+        report.other_points = report.issued_points - self.facts.earned_points - report.contest_points
+        if report.other_points < 0:
+            self.find(
+                codes.ISSUED_DIFFERS,
+                entries=self.facts.earned_points,
+                contests=report.contest_points,
+                issued=report.issued_points,
+            )
         report.checked.sort(key=lambda checked: _place(checked.entry))
         last = {checked.entry.entry.member: checked.after for checked in report.checked}
         report.carried_points = sum(last.values())

@@ -16,23 +16,23 @@ NOT_SIGNED = Code(
 )
 NO_TILL = Code(
     "receipts.till",
-    "receipt {receipt} is signed at {time} by {till}, which was no till of the program then",
+    "receipt {receipt} is signed at {time:time} by {till}, which was no till of the program then",
     ADVICE_SHOW,
 )
 WRONG_VERSION = Code(
     "receipts.version",
-    "receipt {receipt} names version {version} of the terms, which was not in force at {time} nor in the 72 hours before",
+    "receipt {receipt} names version {version} of the terms, which was not in force at {time:time} nor in the 72 hours before",
     ADVICE_SHOW,
 )
 WRONG_POINTS = Code(
-    "receipts.points", "receipt {receipt} gives {points} points, and the published rule gives {expected}", ADVICE_SHOW
+    "receipts.points", "receipt {receipt} gives {points:point}, and the published rule gives {expected}", ADVICE_SHOW
 )
 SEQUENCE_TWICE = Code(
     "receipts.sequence_twice", "the till {till} gave the number {sequence} to {count} different receipts", ADVICE_ASK
 )
 SEQUENCE_GAP = Code(
     "receipts.sequence_gap",
-    "of the till {till} {count} numbers between {first} and {last} are missing, the first of them {missing}",
+    "of the till {till}, {count:number} between {first} and {last} did not come, the first of them {missing}",
     "Ask the brand: a receipt may have been left out. A till that broke down may have left out single numbers.",
 )
 BAD_OPENING = Code("receipts.opening", "the opening {file} does not add up: {reason}", ADVICE_ASK)
@@ -49,7 +49,7 @@ ENTRY_TWICE = Code(
 )
 ENTRY_DIFFERS = Code(
     "receipts.entry_differs",
-    "the entry at block {height}, {index} gives {points} points and carries {remainder}, its opening {expected} and {sealed}",
+    "the entry at block {height}, {index} gives {points:point} and carries {remainder}, its opening {expected} and {sealed}",
     ADVICE_ASK,
 )
 REMAINDER_BEFORE = Code(
@@ -59,7 +59,7 @@ REMAINDER_BEFORE = Code(
 )
 REMAINDER_TOO_LARGE = Code(
     "receipts.remainder_too_large",
-    "the entry at block {height}, {index} carries {remainder} points on; the terms allow {maximum}",
+    "the entry at block {height}, {index} carries {remainder:point} on; the terms allow {maximum}",
     ADVICE_ASK,
 )
 OTHER_MEMBER = Code(
@@ -74,18 +74,18 @@ OTHER_PERIOD = Code(
 )
 OTHER_POINTS = Code(
     "receipts.settled_points",
-    "the entry at block {height}, {index} counts {points} points for receipt {receipt}, which gives {expected}",
+    "the entry at block {height}, {index} counts {points:point} for receipt {receipt}, which gives {expected}",
     ADVICE_SHOW,
 )
 SETTLED_LATE = Code(
     "receipts.settled_late",
-    "the entry at block {height}, {index} settles period {period} {days} days after it should have",
+    "the entry at block {height}, {index} settles period {period} {days:day} after it should have",
     ADVICE_ASK,
 )
 SETTLED_TWICE = Code("receipts.settled_twice", "receipt {receipt} is settled {count} times", ADVICE_ASK)
 NOT_SETTLED = Code(
     "receipts.not_settled",
-    "receipt {receipt} over {points} points should be settled by now, and is not{reason}",
+    "receipt {receipt} over {points:point} should be settled by now, and is not{reason}",
     ADVICE_SHOW,
 )
 NO_RECEIPT = Code(
@@ -95,8 +95,18 @@ NO_RECEIPT = Code(
 )
 NOT_OPENED = Code(
     "receipts.not_opened",
-    "{count} credited entries over {points} points have no opening here, the first at block {height}, {index}",
+    "credited entries without an opening here: {count}, over {points:point}, the first at block {height}, {index}",
     ADVICE_ASK,
+)
+CONTEST_NO_RECEIPT = Code(
+    "receipts.contest_no_receipt",
+    "a contest credited {points:point} in block {height} for receipt {receipt} (number {sequence} of {till}), which is not here",
+    ADVICE_ASK,
+)
+ISSUED_DIFFERS = Code(
+    "receipts.issued",
+    "entries gave {entries:point} and contests {contests}, and the program issued {issued} in all",
+    "The store or the dump is damaged; verify it with `fansumer audit verify`.",
 )
 OPEN_DIFFERS = Code(
     "receipts.open_differs",

@@ -24,6 +24,7 @@ from ledger.domains.loyalty.receipts import (
     receipt_hash,
 )
 from ledger.errors import Code, LedgerError, Malformed
+from ledger.policy import address_of_key
 from ledger.types import ChainId, ProgramId
 
 MANIFEST_FILE: Final = "books.json"
@@ -180,7 +181,9 @@ def write_folder(
         count_receipts = count_openings = 0
         for signed in receipts:
             found = receipt_hash(signed.receipt, signed.salt)
-            name = f"{signed.receipt.till.hex()[:16]}-{signed.receipt.sequence:08}-{found.hex()[:8]}.bin"
+            name = (
+                f"{address_of_key(signed.receipt.till).hex()[:16]}-{signed.receipt.sequence:08}-{found.hex()[:8]}.bin"
+            )
             (path / "receipts" / name).write_bytes(encode_receipt(signed))
             count_receipts += 1
         for opening in openings:

@@ -1,13 +1,15 @@
 """What an audit of receipts found, as JSON and in plain lines."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from api.http.rendering import show_time
 from api.reporting.mapping import map_findings
-from api.reporting.receipts_audit import NEVER_SHOWN, UNKNOWN_TEXTS, CheckedEntry, ReceiptsReport
+from api.reporting.receipts_audit import NEVER_SHOWN, UNKNOWN_TEXTS, CheckedContest, CheckedEntry, ReceiptsReport
+from api.words import counted
 from ledger.address import encode_address
+from ledger.domains.loyalty.state import OUTCOME_NAMES
 from node.audit_settlements import ProgramSettlements
 
 
@@ -51,6 +53,12 @@ def map_receipts(
             "in_clear": report.open_entries,
             "skipped": report.skipped_entries,
         },
+        "contests": [_map_contest(checked, prefix) for checked in report.contests],
+        "issued": {
+            "entries": report.earned_points,
+            "contests": report.contest_points,
+            "otherwise": report.other_points,
+        },
         "carried_points": report.carried_points,
         "issued_points": report.issued_points,
         "tills": [{"till": encode_address(prefix, till), **asdict(figures)} for till, figures in report.tills.items()],
@@ -75,6 +83,25 @@ def _map_entry(checked: CheckedEntry, prefix: str) -> dict[str, Any]:
     }
 
 
+def _map_contest(checked: CheckedContest, prefix: str) -> dict[str, Any]:
+    contest = checked.contest
+    return {
+        "contest": contest.contest.hex(),
+        "height": contest.height,
+        "txid": contest.txid.hex(),
+        "member": encode_address(prefix, contest.member),
+        "till": encode_address(prefix, contest.till),
+        "sequence": contest.sequence,
+        "receipt": contest.receipt.hex(),
+        "points": contest.points,
+        "outcome": OUTCOME_NAMES[contest.outcome],
+        "credited": contest.credited,
+        "decided_at": contest.decided_at,
+        "receipt_is_here": checked.is_here,
+        "good": checked.is_good,
+    }
+
+
 def receipts_lines(shown: Mapping[str, Any]) -> Iterator[str]:
     """`map_receipts` in lines."""
     receipts, entries = shown["receipts"], shown["entries"]
@@ -82,21 +109,41 @@ def receipts_lines(shown: Mapping[str, Any]) -> Iterator[str]:
     claim = "claims to hold everything" if shown["covers"] == "all" else "is a part; what it leaves open is unknown"
     yield f"{shown['folder']} {claim}"
     yield (
-        f"receipts {receipts['count']} of {receipts['members']} members over {receipts['points']} {shown['unit']}:"
+        f"receipts {receipts['count']} of {counted(receipts['members'], 'member')} over {receipts['points']} {shown['unit']}:"
         f" {receipts['settled']} settled, {receipts['not_yet_due']} not yet due"
     )
     for till in shown["tills"]:
-        numbers = "no number missing" if not till["missing"] else f"{till['missing']} numbers missing"
-        yield f"  till {till['till']} {till['receipts']} receipts, {till['first']} to {till['last']}, {numbers}"
+        numbers = "no number missing" if not till["missing"] else f"{counted(till['missing'], 'number')} missing"
+        yield f"  till {till['till']} {counted(till['receipts'], 'receipt')}, numbers {till['first']} to {till['last']}, {numbers}"
     yield (
-        f"entries {entries['credited']} credited over {entries['credited_points']} points; {entries['opened']} opened"
-        f" over {entries['opened_points']} points, {entries['good']} of them good; {entries['in_clear']} in clear,"
+        f"entries {entries['credited']} credited over {counted(entries['credited_points'], 'point')}; {entries['opened']} opened"
+        f" over {counted(entries['opened_points'], 'point')}, {entries['good']} of them good; {entries['in_clear']} in clear,"
         f" {entries['skipped']} skipped"
     )
-    yield f"carried on {shown['carried_points']} points; the program issued {shown['issued_points']} in all"
+    yield from _contest_lines(shown["contests"])
+    parts = shown["issued"]
+    yield (
+        f"issued {shown['issued_points']} in all = entries {parts['entries']} + contests {parts['contests']}"
+        f" + otherwise {parts['otherwise']};"
+        f" carried on {counted(shown['carried_points'], 'point')}"
+    )
     for unknown in shown["unknown"]:
         yield f"UNKNOWN {unknown['count']} {unknown['text']}"
     yield f"UNKNOWN {shown['never_shown'][0].lower()}{shown['never_shown'][1:]}"
     for finding in shown["findings"]:
         yield f"WRONG {finding['text']}"
-    yield "nothing is wrong" if shown["good"] else f"{len(shown['findings'])} findings"
+    yield "nothing is wrong" if shown["good"] else counted(len(shown["findings"]), "finding")
+
+
+def _contest_lines(contests: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not contests:
+        return
+    credited = [contest for contest in contests if contest["credited"]]
+    points = sum(contest["credited"] for contest in credited)
+    yield f"{counted(len(contests), 'contest')}, {len(credited)} of them credited over {counted(points, 'point')}"
+    for contest in contests:
+        outcome = str(contest["outcome"]).replace("_", " ")
+        line = f"  receipt number {contest['sequence']} of till {contest['till']} over {contest['points']}: {outcome}"
+        if contest["credited"]:
+            line += f", {counted(contest['credited'], 'point')} credited in block {contest['decided_at']}"
+        yield line

@@ -8,6 +8,8 @@ from typing import Any
 
 from api.wallet.errors import WalletError
 from api.wallet.sealing import Carried, Opening
+from api.words import counted
+from ledger.address import encode_address
 from ledger.domains.loyalty.contests import contest_id_of
 from ledger.domains.loyalty.earn_answer_contest import EarnAnswerContest, OpenedRemainder, SealedAnswer
 from ledger.domains.loyalty.earn_contest import (
@@ -18,7 +20,8 @@ from ledger.domains.loyalty.earn_contest import (
     WrongPoints,
 )
 from ledger.domains.loyalty.receipts import SignedReceipt, blind_fields, sum_leaf, sum_path
-from ledger.errors import Code
+from ledger.errors import Code, show_moment
+from ledger.policy import address_of_key
 from ledger.types import ContestId, Hash, ReceiptHash
 
 NOT_SETTLED_HERE = Code(
@@ -67,12 +70,13 @@ def contest_id(signed: SignedReceipt) -> ContestId:
     return contest_id_of(signed.receipt.program, signed.receipt.till, signed.receipt.sequence)
 
 
-def describe_opened(signed: SignedReceipt, *, wrong_points: bool) -> str:
-    """In words, what everybody will read for ever."""
+def describe_opened(signed: SignedReceipt, prefix: str, *, wrong_points: bool) -> str:
+    """In words, what everybody will read for ever. `prefix` is that of the network's addresses."""
     receipt = signed.receipt
+    till = encode_address(prefix, address_of_key(receipt.till))
     shown = (
-        f"that your account for this program bought at the till {receipt.till.hex()[:16]} at {receipt.time} (seconds since "
-        f"1970), the till's number {receipt.sequence}, the terms' version {receipt.terms_version}, and {receipt.points} points"
+        f"that your account for this program bought at the till {till} at {show_moment(receipt.time)}, that this is the till's"
+        f" receipt number {receipt.sequence}, the terms' version {receipt.terms_version}, and {counted(receipt.points, 'point')}"
     )
     if wrong_points:
         codes = ", ".join(f"{code} {cents}" for code, cents in receipt.codes) or "none"

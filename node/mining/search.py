@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import signal
+import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -60,7 +61,10 @@ class NonceSearch:
     def __init__(self, workers: int) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._workers = workers
-        self._job_now: Any = self._context.Value("Q", 0)
+        # Without a lock that processes share: a worker that is killed while it holds one would never give it back. Only this
+        # process writes the number, and eight bytes in their place are read at once.
+        self._job_now: Any = self._context.RawValue("Q", 0)
+        self._writing = threading.Lock()
         self._processes: dict[Connection, tuple[int, BaseProcess]] = {}
         for number in range(workers):
             self._start_worker(number)
@@ -117,13 +121,13 @@ class NonceSearch:
         self._start_worker(number)
 
     def _end_job(self, job_id: int) -> None:
-        with self._job_now.get_lock():
+        with self._writing:
             if self._job_now.value == job_id:
                 self._job_now.value += 1
 
     def cancel(self) -> None:
         """End the present search: its block is no longer wanted."""
-        with self._job_now.get_lock():
+        with self._writing:
             self._job_now.value += 1
 
     def close(self) -> None:

@@ -7,10 +7,12 @@ from sqlalchemy import Connection, Table, select
 
 from ledger.codec import unpack
 from ledger.errors import Code, Malformed
+from ledger.events import Event
 from ledger.state import decode_record
 from ledger.types import Height, RecordKey
 from node.errors import NodeError
 from node.store.engine import corrupt_store
+from node.store.reader import decode_event
 from node.store.tables import active, bodies, history, listing, records, transactions
 
 BLOCK_MISSING = Code(
@@ -59,6 +61,20 @@ def scan_records(connection: Connection, prefix: bytes) -> Iterator[tuple[Record
             except Malformed as fault:
                 raise corrupt_store(connection, f"record {key.hex()}: {fault}") from fault
             yield RecordKey(bytes(key)), record
+
+
+def scan_events(connection: Connection, name: str, subject: bytes | None = None) -> Iterator[tuple[Height, Event]]:
+    """The events of one name in the order in which they happened; `subject` keeps those of its history.
+
+    Without a subject, an event that stands in several histories comes once for each.
+    """
+    query = select(history.c.height, history.c.data).where(history.c.name == name)
+    if subject is not None:
+        query = query.where(history.c.subject == subject)
+    ordered = query.order_by(history.c.height, history.c.sequence)
+    with connection.execute(ordered, execution_options={"yield_per": 5_000}) as rows:
+        for height, data in rows:
+            yield Height(height), decode_event(name, data)
 
 
 def find_difference(table: Table, stored: Connection, fresh: Connection) -> str | None:

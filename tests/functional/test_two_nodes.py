@@ -1,6 +1,5 @@
 """Two nodes on one folder, started as a person starts them."""
 
-import os
 import re
 import signal
 import subprocess
@@ -11,12 +10,7 @@ from pathlib import Path
 
 import httpx2
 
-ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-    "COLUMNS": "200",
-}
+from tests.support.processes import child, environment_of_child
 
 
 def command(folder: Path) -> list[str]:
@@ -27,21 +21,18 @@ def command(folder: Path) -> list[str]:
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A node that answers, and its URL."""
-    with subprocess.Popen(command(folder), stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+    with child(command(folder), "the address of a node, and its end") as process:
         assert process.stdout is not None
-        try:
-            found = re.search(r"http://[\d.:]+", process.stdout.readline())
-            assert found is not None
-            yield process, found.group()
-        finally:
-            process.kill()
+        found = re.search(r"http://[\d.:]+", process.stdout.readline())
+        assert found is not None
+        yield process, found.group()
 
 
 def test_the_second_is_refused_in_words_and_the_first_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with running(folder) as (first, url):
         second = subprocess.run(
-            command(folder), capture_output=True, text=True, env=ENVIRONMENT, timeout=60, check=False
+            command(folder), capture_output=True, text=True, env=environment_of_child(), timeout=60, check=False
         )
         assert second.returncode == 1
         assert second.stdout == ""

@@ -1,6 +1,7 @@
 """Codes and the tree of violations."""
 
 import pickle
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from ledger.errors import (
     RuleViolation,
     Violation,
     all_codes,
+    show_moment,
 )
 
 SOLD_OUT = Code("test.sold_out", "{left} of {item} are left, {key}", "Come back tomorrow.")
@@ -27,6 +29,30 @@ def test_a_violation_says_what_was_wrong_and_what_to_do() -> None:
 
 def test_a_field_that_is_missing_does_not_hide_the_fault() -> None:
     assert str(Malformed(SOLD_OUT)) == "test.sold_out: ? of ? are left, ?"
+
+
+BY_WHEN = Code("test.by_when", "it was due by {due:time}, bits {bits:#010x}", "Be earlier.")
+HOW_LATE = Code("test.how_late", "it is {late:day} late", "Be earlier.")
+
+
+@pytest.mark.parametrize(("late", "shown"), [(0, "0 days"), (1, "1 day"), (2, "2 days")])
+def test_counts_have_their_noun(late: int, shown: str) -> None:
+    assert str(RuleViolation(HOW_LATE, late=late)) == f"test.how_late: it is {shown} late"
+
+
+def test_times_are_shown_as_dates_and_numbers_as_the_text_wants_them() -> None:
+    fault = RuleViolation(BY_WHEN, due=1_772_236_799, bits=255)
+    assert str(fault) == "test.by_when: it was due by 2026-02-27T23:59:59Z, bits 0x000000ff"
+    assert fault.fields["due"] == 1_772_236_799
+    assert str(RuleViolation(BY_WHEN)) == "test.by_when: it was due by ?, bits ?"
+
+
+@pytest.mark.parametrize("year", [1970, 1972, 1999, 2000, 2001, 2024, 2100, 2400, 9999])
+def test_dates_are_those_of_the_calendar(year: int) -> None:
+    first = datetime(year, 1, 1, tzinfo=UTC)
+    for days in range(365):
+        moment = first + timedelta(days=days, seconds=days * 236)
+        assert show_moment(int(moment.timestamp())) == moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_a_fault_of_a_worker_process_arrives_whole() -> None:

@@ -70,7 +70,7 @@ def value_of(shown: dict[str, Any]) -> Any:
 
 def test_the_vectors_are_what_the_script_writes() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "make_vectors.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

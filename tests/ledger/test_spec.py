@@ -40,7 +40,7 @@ def cited_in(text: str) -> set[str]:
 def test_the_generated_tables_are_current() -> None:
     # In a process of its own: other tests may have registered kinds, events or codes of their own in this one.
     command = [sys.executable, str(ROOT / "scripts" / "spec_tables.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

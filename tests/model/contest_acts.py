@@ -5,13 +5,14 @@ from typing import Any
 from ledger.codec import pack
 from tests.model.contests import contest_id, period_of, receipt_hash_of
 from tests.model.life import FANS, IDLE_PERCENT, NOWHERE, Idle, Life, Receipt, Settled
-from tests.model.points import better_of_two
+from tests.model.points import Purchase, better_of_two
 from tests.model.records import SETTLE
 from tests.second_decoder.hashing import inclusion_path, leaf_hash
 from tests.second_decoder.receipts import field_salt, sum_leaf, sum_path
 
+CREDITED = ("", "earn.period_cap_reduced")
 OPENED = (1, 2, 3, 4, 5, 6, 11)
-OPENED_WRONG = (*OPENED, 7, 8, 9)
+OPENED_WRONG = (*OPENED, 7, 8, 9, 12, 13)
 
 
 def _ripe(life: Life) -> list[Receipt]:
@@ -32,12 +33,15 @@ def _is_short(life: Life, receipt: Receipt) -> bool:
     program, version = receipt.program, receipt.version
     if program not in life.model.programs or (program, version) not in life.model.terms:
         return False
-    return better_of_two(life.model, program, version, receipt.time, *receipt.fields[7:9]) > receipt.points
+    if (program, receipt.member) not in life.model.members:
+        return False
+    rest = (*receipt.fields[7:10], *receipt.fields[12:14])
+    return better_of_two(life.model, program, receipt.member, version, Purchase(receipt.time, *rest)) > receipt.points
 
 
 def _claim(life: Life, receipt: Receipt) -> tuple[Any, ...]:
     net, paid, codes = receipt.fields[7:10]
-    return (1, net, paid, codes) if life.chance(85 if _is_short(life, receipt) else 4) else (0,)
+    return (1, net, paid, codes, *receipt.fields[12:14]) if life.chance(85 if _is_short(life, receipt) else 4) else (0,)
 
 
 def contest(life: Life, receipt: Receipt | None = None) -> None:
@@ -56,14 +60,14 @@ def _contest(life: Life, receipt: Receipt) -> None:
     """One contest; now and then of a receipt that was tampered with."""
     claim = _claim(life, receipt)
     opened = OPENED_WRONG if claim[0] else OPENED
-    blinding = tuple(field_salt(receipt.salt, i) if i in opened else receipt.leaves[i] for i in range(12))
+    blinding = tuple(field_salt(receipt.salt, i) if i in opened else receipt.leaves[i] for i in range(14))
     program, version, member, till, sequence, time = receipt.fields[1:7]
     payload = [program, version, till, sequence, time, receipt.points, claim, blinding, receipt.signature]
     if life.chance(5):
         place = life.choose.choice((1, 3, 4, 5))
         payload[place] += 1
     if claim[0] and life.chance(4):
-        payload[6] = (1, claim[1], claim[2], (("milk", 1), ("bread", 2)))
+        payload[6] = (1, claim[1], claim[2], (("milk", 1), ("bread", 2)), *claim[4:])
     author = life.some([member], [fan.address for fan in FANS], 95)
     attested = receipt_hash_of(author, tuple(payload)) == receipt.hash
     payment = {"payment": (2,)} if life.chance(70) else {}
@@ -104,13 +108,13 @@ def _answers_in_batches(life: Life, hashed: bytes) -> list[tuple[bytes, int, tup
         rows = life.model.rows.get(settled.batch, ())
         if (
             rows
-            and (rows[settled.index][-1] == "" or life.chance(10))
+            and (rows[settled.index][-1] in CREDITED or life.chance(10))
             and any(hashed == leaf for leaf, _ in settled.leaves)
         ):
             found.append((settled.batch, settled.index, _sealed_answer(life, settled, hashed)))
     for batch, rows in life.model.rows.items():
         for index, row in enumerate(rows):
-            if row[0] == 1 and row[4] == hashed and (row[-1] == "" or life.chance(5)):
+            if row[0] == 1 and row[4] == hashed and (row[-1] in CREDITED or life.chance(5)):
                 found.append((batch, index, (1, row[2], row[3], row[5])))
     return found
 

@@ -6,7 +6,7 @@ from ledger.codec import pack
 from tests.model.accounts import address_of_key
 from tests.model.earn import KEEP_SECONDS
 from tests.model.loyalty import CONTESTS_PREPAID, grant_at
-from tests.model.points import better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
+from tests.model.points import Purchase, better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
 from tests.model.records import (
     IN_TIME,
     LATE,
@@ -24,6 +24,7 @@ from tests.model.records import (
     refuse_unless,
 )
 from tests.model.state import Model
+from tests.model.tiers import count_towards_tiers, extend_sliding_lots
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import be8, is_included, leaf_hash, tagged
 from tests.second_decoder.receipts import earn_remainder, earn_sum, follow_sums, opened_hash, sum_leaf
@@ -72,7 +73,8 @@ def receipt_hash_of(author: bytes, payload: tuple) -> bytes:
     program, version, till, sequence, time, points, claim, blinding, _ = payload
     opened = {1: program, 2: version, 3: author, 4: till, 5: sequence, 6: time, 11: points}
     if claim[0] == 1:
-        opened.update({7: claim[1], 8: claim[2], 9: [list(item) for item in claim[3]]})
+        codes = [list(item) for item in claim[3]]
+        opened.update({7: claim[1], 8: claim[2], 9: codes, 12: claim[4], 13: claim[5]})
     return opened_hash(opened, list(blinding))
 
 
@@ -132,7 +134,7 @@ def contest(model: Model, call: Call, payload: tuple) -> list[str]:
     refuse_unless(member.left_at == 0 or period.begins <= member.left_at, "contest.after_leaving")
     owed = points
     if claim[0] == 1:
-        owed = better_of_two(model, program, version, time, claim[1], claim[2])
+        owed = better_of_two(model, program, call.author, version, Purchase(time, *claim[1:]))
         refuse_unless(owed > points, "contest.nothing_owed")
     refuse_unless(owed > 0, "contest.nothing_owed")
     day = model.day_at(program, time)
@@ -206,9 +208,13 @@ def answer(model: Model, call: Call, payload: tuple) -> list[str]:
     if batch is None or batch.program != found.program:
         raise Refused("contest.no_batch")
     row, total = _row_of_answer(found, entry)
-    included = is_included(leaf_hash(pack(row)), index, batch.entries, list(path), batch.entries_root)
+    reduced = (*row[:-1], "earn.period_cap_reduced")
+    included = any(
+        is_included(leaf_hash(pack(leaf)), index, batch.entries, list(path), batch.entries_root)
+        for leaf in (row, reduced)
+    )
     rows = model.rows[batch_id]
-    assert included <= (index < len(rows) and rows[index] == row), "a path leads to a row that is not there"
+    assert included <= (index < len(rows) and rows[index] in (row, reduced)), "a path leads to a row that is not there"
     refuse_unless(included, "contest.not_in_batch")
     if entry[0] == 1:
         given = entry[2]
@@ -251,8 +257,10 @@ def decide(model: Model, which: bytes, outcome: int, credited: int) -> None:
         t = model.terms[program, period.version]
         today = model.today(program)
         activation_day = max(today, period.end_day + t.activation_delay_days)
-        expiry_day = expiry_of(t, max(today, period.end_day))
+        expiry_day = expiry_of(t, max(today, period.end_day), activation_day)
+        extend_sliding_lots(model, program, found.member)
         give_lot(model, program, found.member, Lot(period.version, activation_day, expiry_day, credited))
+        count_towards_tiers(model, program, found.member, t, max(today, period.end_day), credited)
         model.change_books(program, issued=credited)
     if outcome != IN_TIME:
         reserved = min(found.repaid, model.books[program].contest_coin)

@@ -4,9 +4,16 @@ from typing import NamedTuple
 
 from ledger.codec import pack
 from tests.model.consent import is_active
-from tests.model.points import better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
+from tests.model.points import Purchase, better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
 from tests.model.records import PUBLISH, SETTLE, Batch, Call, Lot, M, refuse_unless
 from tests.model.state import Model
+from tests.model.tiers import (
+    count_in_period,
+    count_towards_tiers,
+    extend_sliding_lots,
+    left_of_period,
+    period_cap,
+)
 from tests.second_decoder.hashing import leaf_hash, object_id, tree_root
 
 KEEP_SECONDS = 3_888_000
@@ -19,6 +26,7 @@ class Dates(NamedTuple):
     begins: int
     ends: int
     version: int
+    base: int
     activation_day: int
     expiry_day: int
     settle_by: int
@@ -58,8 +66,9 @@ def dates_of(model: Model, program: bytes, period: int) -> Dates:
         begins,
         ends,
         version,
+        base,
         base + t.activation_delay_days,
-        expiry_of(t, base),
+        expiry_of(t, base, base + t.activation_delay_days),
         settle_by,
     )
 
@@ -77,7 +86,7 @@ def _why_skipped(model: Model, program: bytes, entry: tuple, dates: Dates) -> st
     if member.left_at != 0 and dates.begins > member.left_at:
         return "earn.member_left"
     if entry[0] == OPENED:
-        _, _, _, _, version, time, _, _ = entry
+        version, time = entry[4:6]
         if not is_active(model, fan, program, PUBLISH, ""):
             return "earn.no_consent"
         if not (dates.begins <= time < dates.ends and time <= model.now):
@@ -113,19 +122,33 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
         elif code:
             points = 0
         else:
-            points = better_of_two(model, program, *entry[4:])
-        if not code and points > room_of_program - credited:
-            code = "earn.issuance_cap"
-        if not code and points > room_of_issuer - credited:
-            code = "earn.daily_cap"
+            points = better_of_two(model, program, fan, entry[4], Purchase(*entry[5:]))
         member = model.members.get((program, fan))
+        t = model.terms[program, dates.version]
+        cap = period_cap(t)
+        given = points
+        if not code and cap and member:
+            left = left_of_period(member, t, dates.begins)
+            if cap[1] and points > left:
+                code = "earn.period_cap"
+            given = min(points, left)
+        if not code and given > room_of_program - credited:
+            code = "earn.issuance_cap"
+        if not code and given > room_of_issuer - credited:
+            code = "earn.daily_cap"
+        is_credited = code == ""
+        if is_credited and given < points:
+            code = "earn.period_cap_reduced"
         before = member.remainder if member else b""
         commitment, remainder = entry[4:6] if entry[0] == SEALED else (entry[3], before)
         rows.append((entry[0], fan, period, points, commitment, remainder, before, code))
-        if code == "":
-            credited += points
-            if points:
-                give_lot(model, program, fan, Lot(dates.version, dates.activation_day, dates.expiry_day, points))
+        if is_credited:
+            credited += given
+            extend_sliding_lots(model, program, fan)
+            if given:
+                give_lot(model, program, fan, Lot(dates.version, dates.activation_day, dates.expiry_day, given))
+                count_towards_tiers(model, program, fan, t, dates.base, given)
+                count_in_period(model, program, fan, t, dates.begins, given)
             member = model.members[program, fan]
             model.members[program, fan] = member._replace(entries=member.entries + 1, remainder=remainder)
     model.change_books(program, issued=credited)

@@ -61,7 +61,7 @@ def weight_of(kind: str, payload: tuple, size: int, signatures: int) -> int:
     """ENV-7."""
     records, slots, due, attestations = COSTS[kind]
     if kind == "earn":
-        records += len(payload[1])
+        records += 2 * len(payload[1])
     return size + 200 * (signatures + attestations) + 60 * (records + 1) + 300 * slots + 150 * due
 
 
@@ -80,6 +80,10 @@ def check_structure(tx: Tx) -> None:
     if tx.kind == "earn.contest" and tx.payload[6][0] == 1:
         codes = [code for code, _ in tx.payload[6][3]]
         refuse_unless(all(left < right for left, right in pairwise(codes)), "receipt.shape")
+    if tx.kind == "earn":
+        for entry in tx.payload[1]:
+            names = [code for code, _ in entry[8]] if entry[0] == 1 else []
+            refuse_unless(all(left < right for left, right in pairwise(names)), "receipt.shape")
     if tx.kind == "earn.answer_contest" and tx.payload[4][0] == 0:
         for salt, points in tx.payload[4][-2:]:
             refuse_unless(salt != b"" or points == 0, "contest.opening")

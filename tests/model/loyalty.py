@@ -18,6 +18,7 @@ from tests.model.records import (
     terms_of_array,
 )
 from tests.model.state import Model
+from tests.model.tiers import CALENDAR, NEVER_EXPIRES, ROLLING, SLIDING, period_cap
 from tests.second_decoder.hashing import object_id
 
 KEPT_SECONDS = 14_601_600
@@ -30,13 +31,29 @@ CONTESTS_RESERVED = 16
 def terms_are_sound(terms: Terms) -> bool:
     """LOY-2."""
     kinds = [rule[0] for rule in terms.rules]
-    if 0 not in kinds or kinds.count(1) > 1 or kinds.count(2) > 1:
-        return False
-    if terms.expiry[0] == 1 and terms.expiry[1] <= terms.activation_delay_days:
-        return False
-    if terms.activation_delay_days < terms.return_window_days:
-        return False
-    return terms.period_anchor_day == 0 or terms.period_anchor_day < terms.period_days
+    codes = [rule[1] for rule in terms.rules if rule[0] == 3]
+    tiers = [rule[1] for rule in terms.rules if rule[0] == 6]
+    windows = [rule for rule in terms.rules if rule[0] == 5]
+    thresholds = [threshold for _, threshold in terms.tiers]
+    names = {name for name, _ in terms.tiers}
+    periods = (terms.tier_period_days, terms.tier_anchor_day, terms.tier_grace_days)
+    return (
+        bool({0, 3, 4} & set(kinds))
+        and all(kinds.count(kind) <= 1 for kind in (1, 2, 4, 7))
+        and len(set(codes)) == len(codes)
+        and len(set(tiers)) == len(tiers)
+        and all(rule[1] < rule[2] and rule[4] < rule[5] for rule in windows)
+        and all(rule[-2] >= rule[-1] for rule in terms.rules if rule[0] in (5, 6))
+        and all(tier <= len(terms.tiers) for tier in tiers)
+        and thresholds == sorted(set(thresholds))
+        and len(names) == len(terms.tiers)
+        and (terms.tier_period_days >= 28 if terms.tiers else periods == (0, 0, 0))
+        and (terms.tier_anchor_day == 0 or terms.tier_anchor_day < terms.tier_period_days)
+        and terms.tier_grace_days <= terms.tier_period_days
+        and (terms.expiry[0] not in (ROLLING, SLIDING) or terms.expiry[1] > terms.activation_delay_days)
+        and terms.activation_delay_days >= terms.return_window_days
+        and (terms.period_anchor_day == 0 or terms.period_anchor_day < terms.period_days)
+    )
 
 
 def _reserve(terms: Terms) -> int:
@@ -77,14 +94,94 @@ def _sponsors_less(new: Sponsor, old: Sponsor) -> bool:
     )
 
 
-def is_worse(new: Terms, old: Terms) -> bool:
-    """LOY-3."""
+def _rates_are_worse(new: Terms, old: Terms) -> bool:
     rates, former = _ratios(new), _ratios(old)
     if len(rates) < len(former) or any(a < b for a, b in zip(rates, former, strict=False)):
         return True
+    by_code = {rule[1]: Fraction(rule[2], rule[3]) for rule in new.rules if rule[0] == 3}
+    if any(by_code.get(rule[1], 0) < Fraction(rule[2], rule[3]) for rule in old.rules if rule[0] == 3):
+        return True
+    visits = [rule for rule in new.rules if rule[0] == 4]
+    for was in (rule for rule in old.rules if rule[0] == 4):
+        if not visits or visits[0][1] < was[1] or visits[0][2] > was[2] or visits[0][3] > was[3]:
+            return True
+    return False
+
+
+def _covers(new: tuple, old: tuple) -> bool:
+    """Whether a BonusWindow holds whenever another one does, and gives as much."""
+    return (
+        new[1] <= old[1]
+        and new[2] >= old[2]
+        and old[3] & ~new[3] == 0
+        and new[4] <= old[4]
+        and new[5] >= old[5]
+        and Fraction(*new[6:]) >= Fraction(*old[6:])
+    )
+
+
+def _best_multiplier(terms: Terms, tier: int) -> Fraction:
+    found = [Fraction(*rule[2:]) for rule in terms.rules if rule[0] == 6 and rule[1] <= tier]
+    return max(found, default=Fraction(1))
+
+
+def _bonuses_are_worse(new: Terms, old: Terms, today: int) -> bool:
+    windows = [rule for rule in new.rules if rule[0] == 5]
+    for was in (rule for rule in old.rules if rule[0] == 5 and rule[2] > today):
+        if not any(_covers(window, was) for window in windows):
+            return True
+    return any(_best_multiplier(new, tier) < _best_multiplier(old, tier) for tier in range(1, 9))
+
+
+def _tiers_are_worse(new: Terms, old: Terms) -> bool:
+    if len(new.tiers) < len(old.tiers):
+        return True
+    if any(after[1] > before[1] for after, before in zip(new.tiers, old.tiers, strict=False)):
+        return True
+    same = (new.tier_period_days, new.tier_anchor_day) == (old.tier_period_days, old.tier_anchor_day)
+    return bool(old.tiers) and (not same or new.tier_grace_days < old.tier_grace_days)
+
+
+def _lives(terms: Terms) -> tuple[int, int]:
+    """Least and greatest life of a lot in days, by the table of LOY-3."""
+    kind = terms.expiry[0]
+    if kind == NEVER_EXPIRES:
+        return M, M
+    if kind == ROLLING:
+        return terms.expiry[1], terms.expiry[1]
+    if kind == SLIDING:
+        return terms.expiry[1], M
+    years, delay = terms.expiry[3], terms.activation_delay_days
+    return delay + 365 * years + 1, delay + 366 * (years + 1) + 1
+
+
+def _expiry_is_worse(new: Terms, old: Terms) -> bool:
+    kinds = (old.expiry[0], new.expiry[0])
+    if new.expiry[0] == NEVER_EXPIRES:
+        return False
+    if kinds in ((ROLLING, ROLLING), (SLIDING, SLIDING), (ROLLING, SLIDING)) and new.expiry[1] >= old.expiry[1]:
+        return False
+    same_delay = new.activation_delay_days == old.activation_delay_days
+    if (
+        kinds == (CALENDAR, CALENDAR)
+        and new.expiry[1:3] == old.expiry[1:3]
+        and new.expiry[3] >= old.expiry[3]
+        and same_delay
+    ):
+        return False
+    return _lives(new)[0] < _lives(old)[1]
+
+
+def is_worse(new: Terms, old: Terms, today: int) -> bool:
+    """LOY-3."""
+    if _rates_are_worse(new, old) or _bonuses_are_worse(new, old, today) or _tiers_are_worse(new, old):
+        return True
     if _rule_value(new, 1, 0) > _rule_value(old, 1, 0) or _rule_value(new, 2, M) < _rule_value(old, 2, M):
         return True
-    if (new.expiry[1] if new.expiry[0] else M) < (old.expiry[1] if old.expiry[0] else M):
+    cap, former_cap = period_cap(new), period_cap(old)
+    if _rule_value(new, 7, M) < _rule_value(old, 7, M) or (cap and former_cap and cap[1] != former_cap[1]):
+        return True
+    if _expiry_is_worse(new, old):
         return True
     for higher_is_worse in ("activation_delay_days", "return_window_days", "settle_grace_days", "remainder_max"):
         if getattr(new, higher_is_worse) > getattr(old, higher_is_worse):
@@ -114,7 +211,7 @@ def update_program(model: Model, call: Call, payload: tuple) -> list[str]:
     refuse_unless(terms.sponsor.rate >= model.params.fee_rate_min, "program.sponsor_rate")
     refuse_unless(terms.issuance_cap >= books.issued - books.contest_points_credited, "program.cap_below_issued")
     old = model.terms_now(program)
-    if is_worse(terms, old):
+    if is_worse(terms, old, model.today(program)):
         refuse_unless(all(since <= model.now for _, since in versions), "program.update_pending")
         since = model.now + old.notice_days * DAY
     else:

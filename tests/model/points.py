@@ -1,10 +1,13 @@
 """Lots, the totals of days, taking points and giving them back: LOY-6 and LOY-8 to LOY-13."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 from tests.model.records import DAY, NEVER, DayTotals, Lot, M, Refused, Terms
 from tests.model.state import Model
+from tests.model.tiers import CALENDAR, calendar_expiry, tier_at
 
 LOTS_MAX = 128
 GRACE_DAYS = 14
@@ -12,15 +15,46 @@ GRACE_GIVEN = 0
 RECEIPT_AGE_MAX = 259_200
 
 
-def points_of(terms: Terms, net_cents: int, paid_with_points_cents: int) -> int:
+class Purchase(NamedTuple):
+    """What a rule sees of a purchase (LOY-6)."""
+
+    time: int
+    net_cents: int
+    paid_with_points_cents: int
+    codes: tuple[tuple[str, int], ...] = ()
+    tier: int = 0
+    previous_visit: int = 0
+
+
+def _holds(window: tuple[Any, ...], time: int, offset_minutes: int) -> bool:
+    """Whether a BonusWindow holds a time."""
+    _, from_day, until_day, weekdays, minute_from, minute_until, _, _ = window
+    day, second = divmod(time + 60 * offset_minutes, DAY)
+    is_its_weekday = bool(weekdays >> (day + 3) % 7 & 1)
+    return from_day <= day < until_day and is_its_weekday and minute_from <= second // 60 < minute_until
+
+
+def points_of(terms: Terms, offset_minutes: int, bought: Purchase) -> int:
     """What a purchase gives (LOY-6)."""
-    eligible = net_cents - paid_with_points_cents
-    baskets = [rule[1] for rule in terms.rules if rule[0] == 1]
-    caps = [rule[1] for rule in terms.rules if rule[0] == 2]
-    if eligible <= 0 or any(eligible < cents for cents in baskets):
+    rules = terms.rules
+    eligible = bought.net_cents - bought.paid_with_points_cents
+    if eligible <= 0 or any(rule[0] == 1 and eligible < rule[1] for rule in rules):
         return 0
-    given = sum(eligible * rule[1] // rule[2] for rule in terms.rules if rule[0] == 0)
-    return min([given, M, *caps])
+    total = sum(eligible * rule[1] // rule[2] for rule in rules if rule[0] == 0)
+    for rule in rules:
+        if rule[0] == 3:
+            cents = min(max(dict(bought.codes).get(rule[1], 0), 0), bought.net_cents)
+            total += cents * eligible // bought.net_cents * rule[2] // rule[3]
+        if rule[0] == 4:
+            is_new = bought.previous_visit == 0 or bought.time - bought.previous_visit >= rule[3]
+            total += rule[1] if eligible >= rule[2] and is_new else 0
+    windows = [rule[-2:] for rule in rules if rule[0] == 5 and _holds(rule, bought.time, offset_minutes)]
+    multipliers = [rule[-2:] for rule in rules if rule[0] == 6 and rule[1] <= bought.tier]
+    for ratios in (windows, multipliers):
+        if ratios:
+            numerator, denominator = max(ratios, key=lambda ratio: Fraction(*ratio))
+            total = total * numerator // denominator
+    return min([total, M, *(rule[1] for rule in rules if rule[0] == 2)])
 
 
 def versions_nameable(model: Model, program: bytes, time: int) -> set[int]:
@@ -39,10 +73,14 @@ def versions_nameable(model: Model, program: bytes, time: int) -> set[int]:
     return {model.version_at(program, second) for second in seconds} | replaced_in_its_second
 
 
-def better_of_two(model: Model, program: bytes, named: int, time: int, net: int, paid: int) -> int:
-    """The points by the terms that a receipt names or by those in force at its time (LOY-6)."""
-    both = (model.terms[program, named], model.terms_at(program, time))
-    return max(points_of(terms, net, paid) for terms in both)
+def better_of_two(model: Model, program: bytes, fan: bytes, named: int, bought: Purchase) -> int:
+    """The points by the terms that a receipt names or by those in force at its time, each with the better tier (LOY-6)."""
+    member = model.members[program, fan]
+    found = []
+    for terms in (model.terms[program, named], model.terms_at(program, bought.time)):
+        tier = max(bought.tier, tier_at(model, program, member, bought.time, terms))
+        found.append(points_of(terms, model.programs[program].offset_minutes, bought._replace(tier=tier)))
+    return max(found)
 
 
 def _add_to_day(model: Model, program: bytes, day: int, activating: int, expiring: int) -> None:
@@ -166,9 +204,11 @@ def begin_day(model: Model, program: bytes, day: int) -> None:
     )
 
 
-def expiry_of(terms: Terms, base: int) -> int:
-    """The day from which points no longer count, `base` being the day from which they count on."""
-    return base + terms.expiry[1] if terms.expiry[0] == 1 else NEVER
+def expiry_of(terms: Terms, base: int, activation_day: int) -> int:
+    """The day from which points no longer count, `base` being the day from which they count on (LOY-11)."""
+    if terms.expiry[0] == CALENDAR:
+        return calendar_expiry(terms, activation_day)
+    return base + terms.expiry[1] if terms.expiry[0] else NEVER
 
 
 def days_in_seconds(days: int) -> int:

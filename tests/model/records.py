@@ -61,7 +61,7 @@ class Sponsor(NamedTuple):
 class Terms(NamedTuple):
     """LOY-2."""
 
-    rules: tuple[tuple[int, ...], ...]
+    rules: tuple[tuple[Any, ...], ...]
     expiry: tuple[int, ...]
     activation_delay_days: int
     return_window_days: int
@@ -73,6 +73,10 @@ class Terms(NamedTuple):
     hold_seconds: int
     notice_days: int
     sponsor: Sponsor
+    tiers: tuple[tuple[str, int], ...] = ()
+    tier_period_days: int = 0
+    tier_anchor_day: int = 0
+    tier_grace_days: int = 0
 
 
 def terms_of_array(array: Any) -> Terms:
@@ -83,7 +87,7 @@ def terms_of_array(array: Any) -> Terms:
 
 def array_of_terms(terms: Terms) -> tuple[Any, ...]:
     """The terms as a payload holds them."""
-    return (*terms[:-1], tuple(terms.sponsor))
+    return tuple(terms._replace(sponsor=tuple(terms.sponsor)))
 
 
 class Books(NamedTuple):
@@ -150,6 +154,8 @@ class Member(NamedTuple):
     lots: tuple[Lot, ...]
     contest_period: int
     contest_count: int
+    tier_history: tuple[tuple[int, int, int, int], ...] = ()
+    period_credits: tuple[tuple[int, int], ...] = ()
 
 
 class DayTotals(NamedTuple):

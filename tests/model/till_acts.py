@@ -6,7 +6,7 @@ from typing import Any
 from ledger import keys
 from ledger.codec import pack
 from tests.model.life import ANNA, BY_ADDRESS, KIOSK, STRANGER, TILL, Idle, Life, Receipt, Settled
-from tests.model.points import points_of, versions_nameable
+from tests.model.points import Purchase, points_of, versions_nameable
 from tests.model.records import SETTLE, SIGN, M
 from tests.model.world import Person
 from tests.second_decoder.hashing import leaf_hash, object_id, tree_root
@@ -37,13 +37,18 @@ def _sell(life: Life, program: bytes, till: Person) -> None:
     version = life.some(nameable, known, 90)
     net = choose.choice((0, 99, 100, 500, 1_999, 50_000, -500, choose.number(1, 9_999)))
     paid = choose.choice((0, 0, 0, 50, 2_000))
-    right = max(points_of(model.terms[program, name], net, paid) for name in {version, model.version_at(program, time)})
+    codes = choose.choice(((), (("bread", net),), (("bread", 1), ("milk", 2))))
+    tier, visited = choose.choice((0, 0, 0, 1, 2)), max(time - choose.choice((time, time, 60, 3_600, 86_400)), 0)
+    offset = model.programs[program].offset_minutes
+    right = max(
+        points_of(model.terms[program, name], offset, Purchase(time, net, paid, codes, tier, visited))
+        for name in {version, model.version_at(program, time)}
+    )
     points = choose.choice((right, right, right, max(right - 1, 0), right // 2, 0, min(right + 10, M)))
     if life.chance(30):
         points = _rest_of_cap(life, program, till, time) or points
-    codes = choose.choice(((), (("bread", net),), (("bread", 1), ("milk", 2))))
     sequence = choose.number(1, SEQUENCES)
-    sums = (net, paid, codes)
+    sums = (net, paid, codes, tier, visited)
     life.receipts.append(sign_receipt(life, till, (program, version, member), sequence, time, sums, points))
     del life.receipts[:-RECEIPTS_MAX]
 
@@ -66,7 +71,7 @@ def sign_receipt(
 ) -> Receipt:
     """RCP-1 to RCP-4."""
     program, version, member = of
-    fields = (1, program, version, member, till.key, sequence, time, *sums, life.fresh(), points)
+    fields = (1, program, version, member, till.key, sequence, time, *sums[:3], life.fresh(), points, *sums[3:])
     salt = life.fresh()
     leaves = tuple(leaf_hash(pack((index, field_salt(salt, index), value))) for index, value in enumerate(fields))
     hashed = tree_root(list(leaves))
@@ -137,7 +142,7 @@ def settle_openly(life: Life, program: bytes, fan: bytes) -> None:
     model = life.model
     f = model.terms_now(program)
     period = (model.today(program) - f.period_anchor_day) // max(f.period_days, 1)
-    entry = (1, fan, max(period, 0), life.fresh(), model.version_at(program, model.now), model.now, 700, 0)
+    entry = (1, fan, max(period, 0), life.fresh(), model.version_at(program, model.now), model.now, 700, 0, (), 0, 0)
     life.send("earn", (program, (entry,)), life.issuer_of(program, SETTLE), program)
 
 
@@ -145,13 +150,16 @@ def _open_entry(life: Life, program: bytes, fan: bytes, receipts: list[Receipt])
     choose, model = life.choose, life.model
     if receipts and life.chance(70):
         found = choose.choice(receipts)
-        net, paid = found.fields[7:9]
-        return (1, fan, _period(life, program, found.time), found.hash, found.version, found.time, net, paid)
+        rest = (*found.fields[7:10], *found.fields[12:14])
+        return (1, fan, _period(life, program, found.time), found.hash, found.version, found.time, *rest)
     time = max(model.now + choose.choice((0, 0, -1, 1, -86_400)), 0)
     known = sorted(version for of, version in model.terms if of == program)
     version = life.some(sorted(versions_nameable(model, program, time)), [*known, known[-1] + 1], 92)
     net, paid = choose.choice((10, 100, 2_500, -5)), choose.choice((0, 0, 30))
-    return (1, fan, _period(life, program, time), life.fresh(), version, time, net, paid)
+    codes = choose.choice(((), (("bread", net),), (("bread", 1), ("milk", 2))))
+    codes = (("milk", 2), ("bread", 1)) if life.chance(2) else codes
+    rest = (codes, choose.choice((0, 0, 1, 2)), max(time - choose.choice((time, 60, 3_600)), 0))
+    return (1, fan, _period(life, program, time), life.fresh(), version, time, net, paid, *rest)
 
 
 def _sealed_entry(

@@ -61,6 +61,28 @@ def test_a_good_store_is_found_good(folder: Path, lived: StoredShop) -> None:
     assert seen == [(height, count) for height in range(1, count + 1)]
 
 
+def test_a_damaged_page_where_no_row_lies_is_found(folder: Path, lived: StoredShop, database: str) -> None:
+    """Every row is as it was: only the pages themselves tell."""
+    if database != SQLITE:
+        return  # tests/node/store/test_soundness.py shows it on a server
+    path = folder / "chain.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("CREATE TABLE rubbish (a BLOB)")
+        connection.execute("INSERT INTO rubbish VALUES (randomblob(100000))")
+        connection.execute("DROP TABLE rubbish")
+        connection.commit()
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        assert connection.execute("PRAGMA freelist_count").fetchone()[0] > 3
+    content = bytearray(path.read_bytes())
+    trunk = (int.from_bytes(content[32:36], "big") - 1) * size
+    content[trunk + 4 : trunk + 8] = (2**20).to_bytes(4, "big")  # so many free pages cannot stand on one page
+    path.write_bytes(content)
+    report = audit(folder, lived.chain.params)
+    assert [finding.code for finding in report.findings] == [STORE_CORRUPT.name], report.findings
+    assert report.tip == lived.chain.blocks[-1].hash, "the blocks verified all the same"
+
+
 TAMPERINGS = {
     "records": "UPDATE records SET value = (SELECT value FROM records WHERE slot = 2) WHERE slot = 1",
     "transactions": "UPDATE transactions SET position = position + 1 WHERE height = 1",

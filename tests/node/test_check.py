@@ -214,7 +214,7 @@ def test_an_index_that_lost_a_row_is_found(copy: Path, monkeypatch: pytest.Monke
     if database == SQLITE:
         return  # it checks its indices itself
     counts = iter((7, 7, 7, 6))
-    monkeypatch.setattr("node.check._count_rows", lambda *_: next(counts))
+    monkeypatch.setattr("node.store.soundness._count_rows", lambda *_: next(counts))
     report = check_store(store_url(copy), PARAMS, is_quick=True)
     assert [line.text for line in report.lines if not line.is_good] == [
         "the index of the table bodies finds 6 rows, and the table has 7"

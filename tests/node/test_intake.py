@@ -3,7 +3,9 @@
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from node.intake import take_in, verify_checks
 from node.tip import TipChanged
 from tests.node.lives import live
 from tests.node.stored_chain import StoredChain, StoredShop
+from tests.node.watching import nothing_left_behind
 from tests.support.shop import FAN, FRIEND
 
 
@@ -131,6 +134,33 @@ def test_a_killed_process_changes_nothing(
 
 def _die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_does_not_answer_is_not_waited_for_without_end(
+    lived: StoredShop, fresh: StoredChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_chunks(monkeypatch)
+    monkeypatch.setattr(intake, "verify_checks", _stop)
+    monkeypatch.setattr(intake, "VERDICT_SECONDS_MAX", 0.5)
+    began = time.monotonic()
+    with nothing_left_behind():
+        assert list(take_in(fresh.chain, raws(lived))) == lived.chain.blocks
+    assert time.monotonic() - began < 30
+    assert fresh.tables == lived.store.tables
+
+
+def _stop(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def test_a_request_that_the_executor_forgot_is_not_waited_for_either(
+    lived: StoredShop, fresh: StoredChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_chunks(monkeypatch)
+    monkeypatch.setattr(intake.ProcessPoolExecutor, "submit", lambda *_: Future())
+    monkeypatch.setattr(intake, "VERDICT_SECONDS_MAX", 0.2)
+    assert list(take_in(fresh.chain, raws(lived))) == lived.chain.blocks
+    assert fresh.tables == lived.store.tables
 
 
 def test_what_came_before_a_bad_block_is_kept(lived: StoredShop, fresh: StoredChain) -> None:

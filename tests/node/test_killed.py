@@ -1,8 +1,6 @@
 """A node that is killed in the middle of its work finds everything that it had reported, and goes on."""
 
-import os
 import random
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,9 +10,9 @@ from node.clock import ManualClock
 from node.node import Node, NodeConfig
 from tests.node.stored_chain import StoredChain
 from tests.support.memory_chain import GENESIS_TIME, sim_params
+from tests.support.processes import child
 from tests.support.shop import FAN
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLS = 3
 SEED = 20
 
@@ -48,12 +46,11 @@ while True:
 def test_nothing_that_was_reported_is_lost(tmp_path: Path) -> None:
     script, folder = tmp_path / "mine.py", tmp_path / "data"
     script.write_text(MINE_FOR_EVER)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     reported: dict[int, str] = {}
     moments = random.Random(SEED)
     for _ in range(KILLS):
         command = [sys.executable, str(script), str(folder)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as node:
+        with child(command, "the first block of a node") as node:
             assert node.stdout is not None
             first = node.stdout.readline()
             time.sleep(moments.random() * 0.4)

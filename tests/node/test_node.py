@@ -18,6 +18,7 @@ from node.store.engine import STORE_FAILED, StoreLock
 from tests.node.stored_chain import MINER
 from tests.node.watching import nothing_left_behind
 from tests.support.memory_chain import GENESIS_TIME, Scenario, sim_params
+from tests.support.processes import join_all
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND
 
@@ -115,8 +116,7 @@ def test_many_threads_submit_and_read_while_blocks_are_mined(tmp_path: Path) -> 
         thread.start()
     for number in range(1, 13):
         assert miner.mine_one(Timestamp(GENESIS_TIME + 60 * number)) is not None
-    for thread in threads:
-        thread.join(timeout=60)
+    join_all(threads, "those who submit and read beside the miner")
     assert not faults
     assert miner.mine_one(Timestamp(GENESIS_TIME + 60 * 13)) is not None
     with node.lock:

@@ -24,7 +24,7 @@ from node.tip import AcceptedBlock, TipChanged
 from node.waiting import Released, WaitingBlocks, WaitingLimits
 from tests.node.forged_blocks import child_of
 from tests.node.lives import NAMES_OF_A_LIFE, live
-from tests.node.mempool.test_pool import assert_consistent
+from tests.node.mempool.desk import assert_consistent
 from tests.node.stored_chain import MINER, Rows, StoredChain
 from tests.support.memory_chain import DAY_SECONDS, sim_params
 from tests.support.random_life import BranchingShop, RandomLife, grow_tree

@@ -95,9 +95,9 @@ def test_second_set_up_waits_for_the_first(tmp_path: Path) -> None:
     command = [sys.executable, "-c", attempt, str(path)]
     scripts = Path(environment.__file__).parent
     with environment.exclusive_lock(path):
-        held = subprocess.run(command, cwd=scripts, capture_output=True, text=True, check=True).stdout.strip()
-    freed = subprocess.run(command, cwd=scripts, capture_output=True, text=True, check=True).stdout.strip()
-    assert (held, freed) == ("False", "True")
+        held = subprocess.run(command, cwd=scripts, capture_output=True, text=True, check=True, timeout=60)
+    freed = subprocess.run(command, cwd=scripts, capture_output=True, text=True, check=True, timeout=60)
+    assert (held.stdout.strip(), freed.stdout.strip()) == ("False", "True")
 
 
 @pytest.mark.parametrize(

@@ -29,17 +29,20 @@ from ledger.domains.loyalty.receipts import decode_receipt, encode_receipt, rece
 from ledger.errors import LedgerError
 from ledger.header import Header
 from ledger.networks import NETWORKS
-from ledger.params import params_to_mapping
+from ledger.params import BLOCK_BYTES_MAX, params_to_mapping
 from ledger.proofs import check_proof, encode_proof, read_proof
 from ledger.state import Table, decode_record, encode_record
 from ledger.transaction import decode_transaction, encode_body, encode_transaction
 from ledger.transition import Undo
 from ledger.types import Address, ChainId, Height, Points, ProgramId, RecordKey
+from node.dump import DumpHead, DumpReader, write_dump
 
 GOLDEN: Final = Path(__file__).parents[1] / "vectors" / "golden"
 PASSPHRASE: Final = "correct horse"
 CHEAP: Final = Cost(memory_kib=MEMORY_KIB_MIN, iterations=1, lanes=1)
 PROGRAM: Final = ProgramId(bytes(range(32)))
+DUMPED_BLOCKS: Final = 3
+"""Enough to go from one item to the next; a longer seed only makes each case slower."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,12 @@ def file_targets(folder: Path, chain_id: ChainId) -> list[Target]:
         book.path.write_bytes(data)
         SettlementBook.load(book.path, PROGRAM)
 
+    def read_dump(data: bytes) -> None:
+        (folder / "chain.dump").write_bytes(data)
+        with DumpReader(folder / "chain.dump") as reader:
+            for raw in reader.blocks():
+                assert len(raw) <= BLOCK_BYTES_MAX
+
     def read_cursor(data: bytes) -> None:
         decode_cursor(_text(data), "blocks", (b"x", None))
 
@@ -199,12 +208,26 @@ def file_targets(folder: Path, chain_id: ChainId) -> list[Target]:
         Target(
             "opening", lambda data: _none(find_in_opening(receipt, _text(data))), [_json(opening_to_mapping(opening))]
         ),
+        Target("dump", read_dump, small_dumps(folder, chain_id)),
         Target("settlement-book", read_book, [book.path.read_bytes()]),
         Target("terms-file", lambda data: _none(read_program_file(_text(data))), [EXAMPLE.encode()]),
         Target("phrase", lambda data: _none(check_phrase(_text(data))), [phrase.encode()]),
         Target("cursor", read_cursor, [encode_cursor("blocks", (b"x", b""), (5, 6)).encode()]),
         Target("address", read_address, [encode_address(prefix, signer.address).encode()]),
     ]
+
+
+def small_dumps(folder: Path, chain_id: ChainId) -> list[bytes]:
+    """The golden chain as a dump, plain and in both compressions."""
+    raws = every_hex(golden("chain"), "block")[:DUMPED_BLOCKS]
+    last = Block.decode(raws[-1])
+    head = DumpHead(chain_id, NETWORKS["sim"], Height(len(raws) - 1), last.hash)
+    found: list[bytes] = []
+    for suffix in ("", ".gz", ".xz"):
+        path = folder / f"seed.dump{suffix}"
+        write_dump(path, head, raws)
+        found.append(path.read_bytes())
+    return found
 
 
 def sealed_keystore(phrase: str) -> bytes:

@@ -27,14 +27,24 @@ USUAL_FOLDERS = (
     "/opt/homebrew/opt/postgresql*/bin",
 )
 START_SECONDS_MAX = 60
+INIT_SECONDS_MAX = 180
+"""For `initdb`: two seconds, and twenty on a loaded machine."""
+CONNECT_SECONDS_MAX = 10
 NO_POSTGRES = "no PostgreSQL here"
 """Begins the reason of every test that is skipped for want of a server."""
 NOT_PROVED = (
     f"{NO_POSTGRES}: that PostgreSQL gives the same roots and rows as SQLite is NOT proved by this run. Install a server "
     f"(`apt-get install postgresql`, or `pip install pgserver` on Python 3.12 or older), or name one with {URL_VARIABLE}."
 )
-SETTINGS = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connections=50", "log_min_messages=fatal")
-"""For the server's command line. `synchronous_commit` stays on: what it does to a session is tested."""
+SETTINGS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "listen_addresses=",
+    "max_connections=50",
+    "log_min_messages=fatal",
+    "lock_timeout=60s",
+)
+"""For the server's command line. `synchronous_commit` stays on: it is tested. Locks are waited for with a limit."""
 WRITERS = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted"
     " AND ((classid::bigint << 32) | objid::bigint) = hashtextextended('fansumer store ' || %s::text, 0)"
@@ -82,7 +92,8 @@ class LocalServer:
 
     def _reachable(self, binaries: Path) -> Path:
         """The programs where `nobody` may start them: a wheel of root's environment may lie in a folder of root's."""
-        probe = subprocess.run(["test", "-x", str(binaries / "postgres")], check=False, **self._options)
+        command = ["test", "-x", str(binaries / "postgres")]
+        probe = subprocess.run(command, check=False, timeout=START_SECONDS_MAX, **self._options)
         if probe.returncode == 0:
             return binaries
         shutil.copytree(binaries.parent, self.folder / "programs", symlinks=True)
@@ -94,6 +105,7 @@ class LocalServer:
             env=self._environment,
             capture_output=True,
             check=False,
+            timeout=INIT_SECONDS_MAX,
             **self._options,
         )
         if done.returncode:
@@ -130,7 +142,9 @@ class LocalServer:
         import psycopg
 
         try:
-            psycopg.connect(user="fansumer", dbname="postgres", host=str(self.folder)).close()
+            psycopg.connect(
+                user="fansumer", dbname="postgres", host=str(self.folder), connect_timeout=CONNECT_SECONDS_MAX
+            ).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -161,7 +175,9 @@ class Postgres:
         """Run statements, each in a transaction of its own."""
         from sqlalchemy import create_engine
 
-        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        engine = create_engine(
+            self.url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": CONNECT_SECONDS_MAX}
+        )
         with engine.connect() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
@@ -174,11 +190,18 @@ class Postgres:
         self._made.append(name)
         return f"{self.url}{'&' if '?' in self.url else '?'}options=-csearch_path%3D{name}"
 
+    def drop_schema(self, url: str) -> None:
+        """Delete what `make_schema` made."""
+        self.execute(f'DROP SCHEMA "{url.rpartition("%3D")[2]}" CASCADE')
+        self._made.remove(url.rpartition("%3D")[2])
+
     def cut_writers(self, url: str) -> int:
         """End the sessions of those who write the store at `url`, as an administrator can; how many there were."""
         from sqlalchemy import create_engine
 
-        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        engine = create_engine(
+            self.url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": CONNECT_SECONDS_MAX}
+        )
         with engine.connect() as connection:
             rows = connection.exec_driver_sql(WRITERS, (url.rpartition("%3D")[2],)).all()
         engine.dispose()

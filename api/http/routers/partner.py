@@ -67,7 +67,8 @@ async def read_standing(request: Request, program: IdText, member: MemberText) -
         found: Member = view.record(member_key(read.program, read.member))
         of_program: Program = view.record(program_key(read.program))
         held = sum(hold.points for _, hold in view.open_holds(read.member) if hold.program == read.program)
-        standing = show_standing(found, of_program.day_at(view.tip().header.time), held)
+        now = view.tip().header.time
+        standing = show_standing(view, read.program, of_program, found, now, held)
     await read.log(1)
     return json_response(
         {

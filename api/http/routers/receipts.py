@@ -232,10 +232,12 @@ def show_receipt(services: Services, kept: KeptReceipt) -> dict[str, Any]:
 
 
 def show_whole_receipt(services: Services, kept: KeptReceipt) -> dict[str, Any]:
-    """A receipt with its codes, lines and bytes."""
+    """A receipt with all that its points rest on, its lines and bytes."""
     return {
         **show_receipt(services, kept),
         "codes": [[code, cents] for code, cents in kept.signed.receipt.codes],
+        "tier": kept.signed.receipt.tier,
+        "previous_visit": kept.signed.receipt.previous_visit or None,
         "lines": kept.lines,
         "signed": b64encode(encode_receipt(kept.signed)).decode(),
     }

@@ -12,6 +12,7 @@ from api.http.schemas.answer import (
     Event,
     Example,
     PageAnswer,
+    ShownTier,
 )
 
 EXAMPLE_RECEIPT = "9d" * 32
@@ -34,7 +35,7 @@ class PartnerStanding(Answer):
     member: str
     joined_at: int
     left_at: int | None
-    tier: Any
+    tier: ShownTier | None
     pending: int
     available: int
     held: int
@@ -45,7 +46,7 @@ class PartnerStanding(Answer):
         "member": EXAMPLE_ADDRESS,
         "joined_at": EXAMPLE_TIME,
         "left_at": None,
-        "tier": None,
+        "tier": ShownTier.EXAMPLE,
         "pending": 0,
         "available": 415,
         "held": 100,

@@ -87,15 +87,22 @@ class ReceiptsAnswer(PageAnswer):
 
 
 class ReceiptAnswer(ReceiptItem):
-    """A receipt with its lines and codes, and `signed`: the canonical bytes with salt and till's signature, in base64."""
+    """A receipt with its lines and all that its points rest on, and `signed`: the canonical bytes with salt and till's signature.
+
+    `tier` is the number of the tier that the till applied, 0 for none; `signed` is base64.
+    """
 
     codes: list[list[str | int]]
+    tier: int
+    previous_visit: int | None
     lines: list[Any]
     signed: str
 
     EXAMPLE: ClassVar[Example] = {
         **ReceiptItem.EXAMPLE,
         "codes": [["bakery", 498], ["drinks", 649]],
+        "tier": 0,
+        "previous_visit": None,
         "lines": [["Bread", 2, 498], ["Coffee", 1, 649]],
         "signed": "k5wBxCBfX19fX18=",
     }

@@ -29,7 +29,7 @@ from ledger.types import INTEGER_MAX, Address, CampaignId, Height, RecordKey, Ti
 
 BAD_DEADLINE = Code(
     "campaign.deadline",
-    "the deadline {deadline} is not within the next {days_max} days of {time}",
+    "the deadline {deadline:time} is not within the next {days_max} days of {time:time}",
     "Choose a deadline in the future, at most 400 days away.",
 )
 DURATION_DAYS_MAX = 400

@@ -72,13 +72,15 @@ ALREADY = Code(
     "a contest of this till's receipt {sequence} exists",
     "Look at it: each number is contested once.",
 )
-FUTURE = Code("contest.future", "the receipt's time {time} has not come", "Wait; the till's clock was wrong.")
+FUTURE = Code("contest.future", "the receipt's time, {time:time}, has not come", "Wait; the till's clock was wrong.")
 TOO_EARLY = Code(
-    "contest.too_early", "the shop has until {settle_by} to settle this receipt", "Contest it after that, if need be."
+    "contest.too_early",
+    "the shop has until {settle_by:time} to settle this receipt",
+    "Contest it after that, if need be.",
 )
 TOO_LATE = Code(
     "contest.too_late",
-    "this receipt could be contested until {until}",
+    "this receipt could be contested until {until:time}",
     "Show the receipt to the shop; the chain forgot it.",
 )
 NOT_A_TILL = Code(
@@ -94,16 +96,16 @@ WRONG_VERSION = Code(
 BEFORE_JOINING = Code("contest.before_joining", "the purchase's period ended before you joined", "It earns nothing.")
 AFTER_LEAVING = Code("contest.after_leaving", "you left before the purchase's period began", "It earns nothing.")
 NOTHING_OWED = Code(
-    "contest.nothing_owed", "by the rule the receipt gives {points} points, and it promises them", "Nothing is wrong."
+    "contest.nothing_owed", "by the rule the receipt gives {points:point}, and it promises them", "Nothing is wrong."
 )
 TILL_CAP = Code(
     "contest.till_cap",
-    "contests of this till's receipts of that day already claim {claimed} of {cap} points",
-    "Try again when some of them were answered, or ask the shop.",
+    "its {owed} points and the {claimed} that contests of this till's receipts of that day claim are above its cap, {cap}",
+    "Ask the shop to settle it: above the cap no contest credits it. If others claim the most, try again when they were answered.",
 )
 RESERVE_EMPTY = Code(
     "contest.reserve_empty",
-    "the program has {left} points left for contests",
+    "the program has {left:point} left for contests",
     "Try again when other contests were answered; the books show this to everybody.",
 )
 
@@ -294,7 +296,7 @@ def _claim(view: RuleView, payload: EarnContest, program: Program, owed: Points,
     day, today = program.day_at(payload.time), program.day_at(context.time)
     claimed = claimed_of_day(grant, day)
     if claimed + owed > cap:
-        raise RuleViolation(TILL_CAP, claimed=claimed, cap=cap)
+        raise RuleViolation(TILL_CAP, owed=owed, claimed=claimed, cap=cap)
     books = load_books(view, payload.program)
     if owed > books.contest_points:
         raise RuleViolation(RESERVE_EMPTY, left=books.contest_points)

@@ -65,7 +65,7 @@ def test_brand_and_fan(node: WalletNode, terminal_of: Opens) -> None:
     fan.run("wallet", "cancel", program, other)
     owner.run("brand", "update-reward", program, reward, "--stock-change", -1)
     shown = fan.run("wallet", "balance")
-    assert "426" in shown and "Corner Grocer" in shown
+    assert "426" in shown and "Corner Grocer" in shown and "next expiry" in shown
     history = fan.read("wallet", "history", "--program", program)
     assert history["items"][0]["name"] == "redeem.released"
     assert "redeem.released" in fan.run("wallet", "history", "--program", program)
@@ -106,7 +106,11 @@ def test_coin_consents_and_campaigns(node: WalletNode, terminal_of: Opens) -> No
     buy(till, program, member, 9_000, node)
     till.run("brand", "settle", program, till.home / "receipts", "--last")
     fan.run("wallet", "pledge", points, 20)
-    fan.run("wallet", "pledge", points, 30, "--program", program)
+    assert fan.read("wallet", "pledge", points, 30, "--program", program)["number"] == 1
+    assert [row["number"] for row in fan.read("chain", "pledges", points)["items"]] == [0, 1]
+    assert "backer" in fan.run("chain", "pledges", points)
+    shown = fan.run("wallet", "history", "--program", program)
+    assert "data." not in shown and "pledge.made" in shown and "quantity" in shown.splitlines()[0]
     assert fan.read("creator", "status", points)["pledged"] == 50
     check_proofs_of_each_sort(node, fan, (sent["txid"], main["address"], program, member, points))
 

@@ -20,9 +20,13 @@ def test_a_fan_contests_and_the_brand_answers(node: WalletNode, terminal_of: Ope
     aside = left_out.rename(till.home / "left-out.bin")
     node.chain.advance(days=1)
     till.run("brand", "settle", program, till.home / "receipts")
-    assert "too_early" in fan.fail("wallet", "contest", settled, "--yes")
+    early = fan.fail("wallet", "contest", settled, "--yes")
+    assert "too_early" in early and "the shop has until 2026-" in early
     node.chain.advance(days=12)
-    assert "public for ever" in fan.fail("wallet", "contest", settled, input="n\n")
+    said = fan.fail("wallet", "contest", settled, input="n\n")
+    assert "public for ever" in said and "the shop settled purchases of this receipt's period on 2026-" in said
+    assert "--opening" in said
+    assert "settled purchases" not in fan.fail("wallet", "contest", settled, "--wrong-points", input="n\n")
     assert fan.read("wallet", "contests", program) == []
     for file in (settled, aside):
         assert fan.read("wallet", "contest", file, "--yes")["outcome"] == "open"
@@ -40,7 +44,9 @@ def test_a_fan_contests_and_the_brand_answers(node: WalletNode, terminal_of: Ope
     assert "contest.not_open" in till.fail("brand", "contests", "answer", program, "--contest", late)
     outcomes = {row["outcome"] for row in fan.read("wallet", "contests", program)}
     assert outcomes == {"settled_in_time", "settled_late"}
-    assert "settled_late" in fan.run("wallet", "contests", program)
+    shown = fan.run("wallet", "contests", program)
+    assert "settled_late" in shown and "receipt number" in shown
+    assert str(fan.read("wallet", "contests", program)[0]["answer_by"]) not in shown
     assert owner.read("brand", "contests", "list", program, "--open") == []
 
 

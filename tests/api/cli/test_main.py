@@ -82,7 +82,7 @@ def test_each_command_helps_with_an_example(terminal: Terminal, path: tuple[str,
 def test_help_comes_without_heavy_imports() -> None:
     heavy = "{'httpx2', 'stamina', 'sqlalchemy', 'fastapi', 'pyarrow', 'mnemonic', 'pydantic', 'uvicorn', 'rich'}"
     code = f"import sys, api.cli.main; print(', '.join(sorted({heavy} & set(sys.modules))))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
 

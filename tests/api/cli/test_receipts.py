@@ -55,9 +55,10 @@ def test_receipts_of_a_fan(node: WalletNode, terminal_of: Opens, tmp_path: Path)
 
 
 def test_a_wrong_clock_is_explained(node: WalletNode, terminal_of: Opens) -> None:
-    fan = terminal_of("fan")
+    owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
+    program = open_shop(owner, till)
     with time_machine.travel(node.chain.clock.now() + 3_600, tick=False):
-        error = fan.fail("wallet", "receipts", "list", "5f" * 32)
+        error = fan.fail("wallet", "receipts", "list", program)
     assert "signature.expired" in error and "clock" in error
 
 
@@ -67,6 +68,29 @@ def test_lines_that_are_none(terminal: Terminal, tmp_path: Path, text: str, code
     file.write_text(text)
     receipt.write_bytes(b"\x93")
     assert "cli.bad_file" in terminal.fail("brand", "hand-over", receipt, "--lines", file)
+
+
+def test_a_program_that_does_not_exist_is_no_empty_list(node: WalletNode, terminal_of: Opens) -> None:
+    fan = terminal_of("fan")
+    for command in (("wallet", "receipts", "list"), ("wallet", "contests")):
+        assert "program.unknown" in fan.fail(*command, "5f" * 32)
+
+
+def test_a_till_is_warned_about_what_nobody_will_settle(node: WalletNode, terminal_of: Opens, tmp_path: Path) -> None:
+    owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
+    program = open_shop(owner, till)
+    rows = fan.read("wallet", "addresses", "--program", program)
+    (stranger,) = [row["address"] for row in rows if row["account"] == program]
+    sign = ("brand", "sign-receipt", program, "--net-cents", 1_000, "--time", node.client.chain()["time"])
+    assert f"{stranger} is no member" in till.hear(*sign, "--member", stranger, "--out", tmp_path / "1.bin")
+    member = enrol(till, fan, program)
+    assert "warning" not in till.hear(*sign, "--member", member, "--out", tmp_path / "2.bin")
+    (address,) = [row["address"] for row in till.read("wallet", "addresses") if row["account"] == "main 0"]
+    owner.run("brand", "grant-issuer", program, address, "--scopes", "till,enrol", "--daily-cap", 99)
+    said = till.hear(*sign, "--member", member, "--out", tmp_path / "3.bin")
+    assert f"gives 100 points, and the daily cap of {address} is 99" in said
+    fan.run("wallet", "leave", program)
+    assert "is no member" in till.hear(*sign, "--member", member, "--out", tmp_path / "4.bin")
 
 
 def test_watching(node: WalletNode, terminal_of: Opens) -> None:
@@ -79,7 +103,11 @@ def test_watching(node: WalletNode, terminal_of: Opens) -> None:
     assert [line["event"] for line in lines[:2]] == ["block.connected", "program.created"]
     assert lines[1]["data"]["program"] == program
     shown = owner.run("chain", "watch", "--after", start, "--count", 3, "--program", program)
+    assert "block.connected" not in shown and "program.created" in shown and len(shown.splitlines()) == 3
+    shown = owner.run("chain", "watch", "--after", start, "--count", 3, "--program", program, "--blocks")
     assert "block.connected" in shown and "program.created" in shown and len(shown.splitlines()) == 3
+    shown = owner.run("chain", "watch", "--after", start, "--count", 2, "--no-blocks")
+    assert "block.connected" not in shown and len(shown.splitlines()) == 2
     rest = owner.run("chain", "watch", "--after", lines[-1]["id"], "--count", 2)
     assert len(rest.splitlines()) == 2
     assert "events.position_format" in owner.fail("chain", "watch", "--after", "nonsense")

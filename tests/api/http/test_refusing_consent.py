@@ -29,7 +29,8 @@ NET_CENTS: Final = (1_147, 5_000, 333)
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[PartnerShop]:
     """A shop that nobody has joined yet."""
-    shop = LiveShop(tmp_path / "data", activation_delay_days=1)
+    tiers = (("silver", 100), ("gold", 500))
+    shop = LiveShop(tmp_path / "data", activation_delay_days=1, tiers=tiers, tier_period_days=28, tier_grace_days=28)
     found = PartnerShop(shop)
     yield found
     found.close()
@@ -89,6 +90,7 @@ def test_refusing_every_consent_costs_no_points_rewards_refunds_or_tier(desk: Pa
     chain.advance(days=1, blocks=8)
     earned = sum(net_cents // 10 for net_cents in NET_CENTS)
     assert compare(desk)["available"] == earned
+    assert compare(desk)["tier"]["name"] == "gold"
     reward = shop.list_reward(price=100)
     redeem = Redeem(shop.program, reward, 1, Points(100))
     kept = [HoldId(object_id("hold", txid, 0)) for txid in both(desk, "redeem", redeem)]

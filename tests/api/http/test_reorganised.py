@@ -1,5 +1,7 @@
 """What the API says of transactions when the chain leaves one branch for another."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ from starlette.testclient import TestClient
 
 from api.http.app import create_app
 from api.http.settings import HttpSettings
+from ledger.block import Block
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.transaction import Transaction
 from ledger.types import Amount
@@ -21,7 +24,28 @@ PARAMS = sim_params(FAN.address, FRIEND.address, STRANGER.address, validity_bloc
 MINER = Signer.named("miner").address
 
 
-def test_a_transaction_is_confirmed_waits_and_is_dropped_as_branches_come_and_go(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Branches:
+    """Two branches from the same block, the second one heavier, and the payments in them by what becomes of them."""
+
+    chain: BranchingChain
+    old: list[Block]
+    new: list[Block]
+    payments: dict[str, Transaction]
+
+    def grow_old(self) -> list[Block]:
+        """The first branch with four blocks more: it is the heavier one again."""
+        back = BranchingChain(params=PARAMS)
+        for block in self.old:
+            made = self.chain.twigs[block.hash].mined
+            assert made is not None
+            back.block(*made.transactions, time=block.header.time)
+        back.mine(4)
+        return back.blocks
+
+
+def make_branches() -> Branches:
+    """`both` is in both; `only_old` fits into the second one, too; `impossible` and `short` do not; `rival` is why."""
     chain = BranchingChain(params=PARAMS)
     chain.mine(2)
     trunk = chain.tip.block.hash
@@ -29,66 +53,74 @@ def test_a_transaction_is_confirmed_waits_and_is_dropped_as_branches_come_and_go
     def pay(author: Signer, amount: int = 5_000, **body: Any) -> Transaction:
         return chain.sign("transfer", Transfer(ToAccount(STRANGER.address), Amount(amount)), author=author, **body)
 
-    both, only_old, impossible = pay(FAN), pay(FRIEND), pay(FRIEND, FUNDS * 2 // 3)
-    short, waiting = pay(FAN, valid_until=4), pay(FAN)
-    rival = pay(FRIEND, FUNDS * 2 // 3, valid_from=3)
-    chain.block(both, only_old)
-    chain.block(impossible, short)
+    made = {
+        "both": pay(FAN),
+        "only_old": pay(FRIEND),
+        "impossible": pay(FRIEND, FUNDS * 2 // 3),
+        "short": pay(FAN, valid_until=4),
+        "waiting": pay(FAN),
+        "rival": pay(FRIEND, FUNDS * 2 // 3, valid_from=3),
+    }
+    chain.block(made["both"], made["only_old"])
+    chain.block(made["impossible"], made["short"])
     old = [twig.block for twig in chain.path[1:]]
     chain.go_to(trunk)
-    chain.block(rival, time=chain.time + 61)
-    chain.block(both)
-    chain.block(waiting)
+    chain.block(made["rival"], time=chain.time + 61)
+    chain.block(made["both"])
+    chain.block(made["waiting"])
     chain.mine()
-    new = [twig.block for twig in chain.path[3:]]
-    node = Node(NodeConfig(tmp_path, PARAMS), ManualClock(chain.time))
+    return Branches(chain, old, [twig.block for twig in chain.path[3:]], made)
+
+
+ON_OLD = {
+    "both": ("confirmed", 3),
+    "only_old": ("confirmed", 3),
+    "impossible": ("confirmed", 4),
+    "short": ("confirmed", 4),
+    "waiting": ("unconfirmed", None),
+}
+ON_NEW = {
+    "rival": ("confirmed", 3),
+    "both": ("confirmed", 4),
+    "waiting": ("confirmed", 5),
+    "only_old": ("unconfirmed", None),
+    "impossible": ("dropped", "coin.insufficient"),
+    "short": ("dropped", "envelope.expired"),
+}
+
+
+def test_a_transaction_is_confirmed_waits_and_is_dropped_as_branches_come_and_go(tmp_path: Path) -> None:
+    branches = make_branches()
+    payments = branches.payments
+    node = Node(NodeConfig(tmp_path, PARAMS), ManualClock(branches.chain.time))
     with TestClient(create_app(node, HttpSettings(rate_limited=False)), base_url="http://node") as http:
 
-        def status(transaction: Transaction) -> tuple[str, int | str | None]:
-            found = http.get(f"/v1/transactions/{transaction.txid.hex()}").json()
-            return found["status"], found.get("height") or found.get("code")
+        def statuses(names: Iterable[str]) -> dict[str, tuple[str, int | str | None]]:
+            answers = {name: http.get(f"/v1/transactions/{payments[name].txid.hex()}").json() for name in names}
+            return {
+                name: (found["status"], found.get("height") or found.get("code")) for name, found in answers.items()
+            }
 
-        for block in old:
+        for block in branches.old:
             node.accept_block(block)
-        assert not isinstance(node.submit_batch([waiting.raw])[0], Exception)
-        assert [status(tx) for tx in (both, only_old, impossible, short)] == [
-            ("confirmed", 3),
-            ("confirmed", 3),
-            ("confirmed", 4),
-            ("confirmed", 4),
-        ]
-        assert status(waiting) == ("unconfirmed", None)
-        for block in reversed(new):
+        assert not isinstance(node.submit_batch([payments["waiting"].raw])[0], Exception)
+        assert statuses(ON_OLD) == ON_OLD
+        for block in reversed(branches.new):
             node.accept_block(block)
-        assert node.chain.tip.hash == new[-1].hash
-        assert status(rival) == ("confirmed", 3)
-        assert status(both) == ("confirmed", 4)
-        assert status(waiting) == ("confirmed", 5)
-        assert status(only_old) == ("unconfirmed", None)
-        assert status(impossible) == ("dropped", "coin.insufficient")
-        assert status(short) == ("dropped", "envelope.expired")
-        gone = http.get(f"/v1/transactions/{impossible.txid.hex()}").json()
+        assert node.chain.tip.hash == branches.new[-1].hash
+        assert statuses(ON_NEW) == ON_NEW
+        gone = http.get(f"/v1/transactions/{payments['impossible'].txid.hex()}").json()
         assert gone["confirmations"] == 0
         assert gone["detail"]
         figures = http.get("/metrics").text
         assert "fansumer_reorganisation_deepest_blocks 2.0" in figures
         assert 'fansumer_blocks_total{change="disconnected"} 2.0' in figures
-        template = node.chain.build_template(node.mempool.select(10**6), pay_all_to(MINER), chain.time)
-        assert list(template.block.transactions) == [only_old.raw]
-        back = BranchingChain(params=PARAMS)  # and back to the first branch, which grew meanwhile
-        for block, made in zip(old, (chain.twigs[one.hash].mined for one in old), strict=True):
-            assert made is not None
-            back.block(*made.transactions, time=block.header.time)
-        back.mine(4)
-        for block in back.blocks[len(old) :]:
+        template = node.chain.build_template(node.mempool.select(10**6), pay_all_to(MINER), branches.chain.time)
+        assert list(template.block.transactions) == [payments["only_old"].raw]
+        grown = branches.grow_old()
+        for block in grown[len(branches.old) :]:
             node.accept_block(block)
-        assert node.chain.tip.hash == back.tip.block.hash
-        assert [status(tx) for tx in (both, only_old, impossible, short)] == [
-            ("confirmed", 3),
-            ("confirmed", 3),
-            ("confirmed", 4),
-            ("confirmed", 4),
-        ]
-        assert status(waiting) == ("unconfirmed", None)
-        assert status(rival) == ("dropped", "coin.insufficient")
+        assert node.chain.tip.hash == grown[-1].hash
+        assert statuses(ON_OLD) == ON_OLD
+        assert statuses(["rival"]) == {"rival": ("dropped", "coin.insufficient")}
     node.close()

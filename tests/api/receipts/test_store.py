@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,7 +16,7 @@ from sqlalchemy import inspect, text
 
 from api.http.receipt_desk import ReceiptDesk
 from api.receipts.lines import lines_root
-from api.receipts.store import MIGRATIONS, VERSION_TABLE, KeptReceipt, ReceiptStore
+from api.receipts.store import MIGRATIONS, NOT_SQLITE, VERSION_TABLE, KeptReceipt, ReceiptStore
 from api.receipts.tables import metadata
 from ledger.codec import Value
 from ledger.domains.loyalty.receipts import Receipt, SignedReceipt
@@ -26,6 +28,7 @@ from node.store.engine import open_engine
 from node.store.migrate import migrate
 from tests.support.live_shop import LiveShop
 from tests.support.receipt_shop import LINES, ReceiptShop
+from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND
 
 FAN_ADDRESS, FRIEND_ADDRESS = Address(b"F" * 32), Address(b"G" * 32)
@@ -86,6 +89,13 @@ def test_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
         assert set(inspect(connection).get_table_names()) == {*metadata.tables, VERSION_TABLE}
     migrate(engine, MIGRATIONS, VERSION_TABLE)
     engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["postgresql://somebody@localhost/receipts", "postgres:///receipts"])
+def test_no_server_keeps_receipts(url: str) -> None:
+    """Its logs and copies would keep what was erased; the chain itself may be there."""
+    with refused(NOT_SQLITE, NodeError):
+        ReceiptStore(url)
 
 
 def test_nothing_of_an_erased_receipt_is_left_in_the_nodes_folder(tmp_path: Path) -> None:
@@ -197,6 +207,36 @@ def test_erasures_that_come_together_share_a_scrub(store: ReceiptStore, monkeypa
     assert asyncio.run(erase_all()) == [1] * 20
     assert 1 <= len(scrubs) < 20
     assert all(name.startswith("receipts") for name in scrubs)
+
+
+def test_a_scrub_that_begins_at_once_is_not_taken_for_one_to_come(
+    store: ReceiptStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread of the store may be quicker than the one that gives it work."""
+    random = Random(7)
+    kept = [make_kept(random, number) for number in range(3)]
+    for one in kept:
+        store.add(one)
+    scrubs: list[None] = []
+    original = store.scrub
+    monkeypatch.setattr(store, "scrub", lambda: (scrubs.append(None), original()))
+
+    async def erase_one_by_one() -> None:
+        desk = ReceiptDesk(store)
+        give = desk._thread.submit
+
+        def give_and_dawdle(*work: Any) -> Any:
+            given = give(*work)
+            time.sleep(0.1)
+            return given
+
+        monkeypatch.setattr(desk._thread, "submit", give_and_dawdle)
+        for one in kept:
+            assert await desk.erase(FAN_ADDRESS, NOW, wanted=one.id) == 1
+        desk.close()
+
+    asyncio.run(erase_one_by_one())
+    assert len(scrubs) == len(kept)
 
 
 def test_accounts_erase_only_their_own(store: ReceiptStore) -> None:

@@ -9,7 +9,10 @@ from api.wallet.contests import answer_of, contest_id, contest_of, describe_open
 from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.sealing import opening_from_mapping, opening_to_mapping
 from api.wallet.wallet import Wallet
+from ledger.address import encode_address
 from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash
+from ledger.errors import show_moment
+from ledger.policy import address_of_key
 from ledger.types import Points, ReceiptHash
 from tests.support.market import Market
 from tests.support.wallet_node import master_of, open_wallet_node
@@ -81,8 +84,10 @@ def test_what_the_wallet_refuses_before_anything_is_public(market: Market) -> No
 
 def test_what_a_contest_opens_is_said(market: Market) -> None:
     signed = market.buy(4_321)
-    plain, sums = (describe_opened(signed, wrong_points=wrong) for wrong in (False, True))
+    plain, sums = (describe_opened(signed, "fsim", wrong_points=wrong) for wrong in (False, True))
     assert "for ever" in plain and "4321" not in plain
+    assert encode_address("fsim", address_of_key(signed.receipt.till)) in plain
+    assert show_moment(signed.receipt.time) in plain and str(signed.receipt.time) not in plain
     assert "4321 cents" in sums
     assert contest_of(signed, wrong_points=True).receipt_hash(market.member) == hash_of(signed)
 

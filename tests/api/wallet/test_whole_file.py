@@ -15,20 +15,20 @@ from api.wallet.sequence import take_sequence
 from api.wallet.whole_file import PUBLIC, write_whole
 from ledger.types import Address, ProgramId
 from tests.support.crash.files import WRITERS
+from tests.support.processes import SECONDS_MAX, environment_of_child, join_all
 
-ROOT = Path(__file__).resolve().parents[3]
 POINTS_MIN = 15
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_writer_that_is_killed_anywhere_leaves_the_old_file_or_the_new_one(name: str, tmp_path: Path) -> None:
-    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     run = subprocess.run(
         [sys.executable, "-m", "tests.support.crash.files", name, str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": paths},
+        env=environment_of_child(),
+        timeout=SECONDS_MAX,
     )
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) > POINTS_MIN
@@ -80,7 +80,7 @@ def test_a_named_file_may_be_a_link_or_no_file_at_all(tmp_path: Path) -> None:
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
     reader.start()
     write_file(pipe, b"through")
-    reader.join(10)
+    join_all([reader], "who reads the pipe")
     assert read == [b"through"]
     assert pipe.is_fifo()
 
@@ -92,9 +92,8 @@ def test_two_tills_at_once_are_given_different_numbers(tmp_path: Path) -> None:
     def take() -> None:
         given.extend(take_sequence(tmp_path, program, till) for _ in range(20))
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
+    threads = [threading.Thread(target=take, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join_all(threads, "the numbers of two tills")
     assert sorted(given) == list(range(80))

@@ -12,7 +12,7 @@ from ledger.transaction import OwnFee, Transaction
 from ledger.types import Amount, Timestamp
 from node.mempool.policy import MempoolLimits
 from node.mining.miner import pay_all_to
-from tests.node.mempool.test_pool import assert_consistent
+from tests.node.mempool.desk import assert_consistent
 from tests.node.stored_chain import MINER, StoredChain, StoredScenario
 from tests.support.memory_chain import FUNDS, Scenario, Signer, sim_params
 from tests.support.shop import FAN, FRIEND

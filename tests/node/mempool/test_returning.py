@@ -14,7 +14,7 @@ from ledger.types import Amount, TxId
 from node import tip
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import NO_ROOM
-from tests.node.mempool.test_pool import assert_consistent, txids
+from tests.node.mempool.desk import assert_consistent, txids
 from tests.node.stored_chain import StoredChain
 from tests.support.branching_chain import BranchingChain
 from tests.support.memory_chain import Signer, sim_params

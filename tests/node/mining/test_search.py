@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -15,13 +14,13 @@ import pytest
 from ledger.types import Target
 from node.mining.search import INLINE_HASHES, NONCES, NonceSearch, search_range
 from tests.node.watching import is_gone, wait_until
+from tests.support.processes import SECONDS_MAX, child
 
 PREFIX = bytes(range(76))
 EASY = Target(2**256 // 3_000)
 IMPOSSIBLE = Target(1)
 CANCEL_SECONDS_MAX = 1.0
 """The issue's limit from a new tip to dropped work."""
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def hash_of(nonce: int) -> int:
@@ -136,6 +135,10 @@ def test_a_worker_killed_in_the_middle_of_a_search_does_not_end_it(search: Nonce
     assert found == [None]
 
 
+def test_no_lock_is_shared_with_workers_that_may_be_killed_while_they_hold_it(search: NonceSearch) -> None:
+    assert not hasattr(search._job_now, "get_lock")
+
+
 def test_closing_ends_every_worker_and_is_harmless_twice() -> None:
     search = NonceSearch(1)
     processes = [process for _, process in search._processes.values()]
@@ -163,11 +166,10 @@ if __name__ == "__main__":
 def test_workers_end_with_a_node_that_was_killed(tmp_path: Path) -> None:
     script = tmp_path / "orphan.py"
     script.write_text(ORPHAN)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment) as node:
+    with child([sys.executable, str(script)], "the number of a worker's process, and its node's end") as node:
         assert node.stdout is not None
         worker = int(node.stdout.readline())
         time.sleep(0.5)
         node.kill()
-        node.wait()
+        node.wait(SECONDS_MAX)
         wait_until(lambda: is_gone(worker), seconds=20)

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.crash.injection import BLOCK, REORGANISATION, STATEMENT, UNREPORTED, Order
-from tests.support.crash.kills import Killing, Starter, look_at
+from tests.support.crash.kills import Killing, Starter
 from tests.support.crash.life import STORE_FILE, Life
+from tests.support.crash.places import look_at
+from tests.support.postgres import Postgres
 
 KILLS = 20
+KILLS_ON_SERVER = 5
 TEARS = 5
 SECTOR = 512
 
@@ -27,6 +30,17 @@ def test_twenty_kills(tmp_path: Path) -> None:
     finally:
         killing.close()
     assert len({(outcome.phase, outcome.way) for outcome in outcomes}) > KILLS // 2, "at many points"
+
+
+def test_kills_on_postgresql(postgres: Postgres, tmp_path: Path) -> None:
+    """The server commits or takes back whole what a node had sent before it died."""
+    killing = Killing(tmp_path, random.randrange(2**32), postgres)
+    try:
+        outcomes = [killing.kill(number) for number in range(KILLS_ON_SERVER)]
+        killing.finish()
+    finally:
+        killing.close()
+    assert len({(outcome.phase, outcome.way) for outcome in outcomes}) > KILLS_ON_SERVER // 2, "at many points"
 
 
 # --- torn ---

@@ -21,8 +21,9 @@ from node.store.engine import (
     STORE_READ_ONLY,
 )
 from tests.support.crash.injection import BLOCK, UNREPORTED, Order
-from tests.support.crash.kills import Starter, look_at
+from tests.support.crash.kills import Starter
 from tests.support.crash.life import STORE_FILE, Life, digest_of, open_node, take
+from tests.support.crash.places import look_at
 from tests.support.crash.syscalls import SYNCS, WRITES, run_failing, run_without_rights
 from tests.support.refusal import refused
 

@@ -1,7 +1,5 @@
 """PostgreSQL that goes away: a session cut at any moment, a commit without an answer, a server that stops, a killed node."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +32,7 @@ from node.tip import TipChanged
 from tests.node.stored_chain import MINER, StoredChain, StoredScenario, replay
 from tests.support.memory_chain import GENESIS_TIME, sim_params
 from tests.support.postgres import NO_POSTGRES, LocalServer, Postgres, find_binaries
+from tests.support.processes import child
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND
 from tests.support.stores import change_store, store_url, stores_on
@@ -263,8 +262,7 @@ def test_a_node_that_is_killed_leaves_the_store_to_the_next_at_once(
     reported: list[str] = []
     for number in range(2):
         command = [sys.executable, str(tmp_path / "mine.py"), str(tmp_path / str(number)), url]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as node:
+        with child(command, "ten blocks of a node on PostgreSQL") as node:
             assert node.stdout is not None
             lines = [node.stdout.readline() for _ in range(10)]
             node.kill()

@@ -18,6 +18,7 @@ from node.store.queries import Queries
 from node.store.reader import STORE_EMPTY, Reader, Tip
 from node.store.tables import metadata
 from tests.support.live_shop import LiveShop
+from tests.support.processes import join_all
 from tests.support.shop import FAN, FRIEND, TILL
 
 
@@ -84,11 +85,10 @@ def test_each_thread_reads_for_itself(shop: LiveShop) -> None:
         with shop.node.reader.snapshot() as view:
             tips.append(view.tip())
 
-    threads = [threading.Thread(target=read) for _ in range(4)]
+    threads = [threading.Thread(target=read, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join_all(threads, "four readers")
     read()
     assert tips == tips[:1] * 5
 

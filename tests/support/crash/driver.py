@@ -6,6 +6,7 @@ NUMBERS are those of the blocks that reorganise, as JSON. An order is one line o
 standard output what it is about to do and what is done; what it says is done must be found by whoever opens the store after it.
 """
 
+import faulthandler
 import json
 import os
 import signal
@@ -60,7 +61,7 @@ def carry_out(order: Order, blocks: Sequence[Block], reorganising: frozenset[int
         take(node, blocks[number])
         injector.reach(UNREPORTED)
         report(f"took {number} {node.chain.tip.hash.hex()}")
-        if number % CHECKPOINT_BLOCKS == CHECKPOINT_BLOCKS - 1:
+        if number % CHECKPOINT_BLOCKS == CHECKPOINT_BLOCKS - 1 and not order.url:
             _checkpoint(node, injector)
     if order.phase == SYNCING:
         _sync(node, injector, order.start, blocks)
@@ -74,7 +75,7 @@ def carry_out(order: Order, blocks: Sequence[Block], reorganising: frozenset[int
 
 def _open(order: Order, injector: Injector) -> Node:
     real: Any = node_module.migrate
-    is_new = not (Path(order.folder) / STORE_FILE).exists()
+    is_new = order.is_new if order.url else not (Path(order.folder) / STORE_FILE).exists()
 
     def migrate(engine: Any) -> None:
         injector.phase = MIGRATION
@@ -84,7 +85,7 @@ def _open(order: Order, injector: Injector) -> Node:
 
     node_module.migrate = migrate
     report(MIGRATION if is_new else OPENING)
-    return open_node(Path(order.folder))
+    return open_node(Path(order.folder), order.url or None)
 
 
 def _sync(node: Node, injector: Injector, start: int, blocks: Sequence[Block]) -> None:
@@ -115,6 +116,7 @@ def _checkpoint(node: Node, injector: Injector) -> None:
 def main(blocks_file: str, numbers: str) -> None:
     """Wait for orders; everything is imported and decoded once, so that a child needs a hundredth of a second."""
     blocks, reorganising = read_blocks(Path(blocks_file)), frozenset[int](json.loads(numbers))
+    faulthandler.enable()  # whoever waits in vain aborts this process and its child, and sees where they were
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who gives the orders
     for line in sys.stdin:
         child = os.fork()

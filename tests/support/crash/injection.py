@@ -47,7 +47,8 @@ class Order:
     """Die in `phase` in this `way`, the `count`-th time that it comes up; `extra` is a byte offset or microseconds.
 
     A count of 0 is never reached. `start` is the number of blocks that the store has taken in already. A node that syncs commits
-    many blocks at a time, and reports them when the last one is safe.
+    many blocks at a time, and reports them when the last one is safe. `url` empty: the store is a file in `folder`; else `is_new`
+    says whether it has no tables yet.
     """
 
     folder: str
@@ -56,6 +57,8 @@ class Order:
     way: str = STATEMENT
     count: int = 0
     extra: int = 0
+    url: str = ""
+    is_new: bool = False
 
 
 def die() -> None:
@@ -73,7 +76,8 @@ class Injector:
         self.phase = OPENING
         self.counts: Counter[tuple[str, str]] = Counter()
         event.listen(Engine, "before_cursor_execute", lambda *_: self.reach(STATEMENT))
-        event.listen(Engine, "connect", self._watch_steps)
+        if not order.url:
+            event.listen(Engine, "connect", self._watch_steps)
         event.listen(Engine, "commit", lambda *_: self.before_commit())
         self._watch_commits()
 

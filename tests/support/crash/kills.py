@@ -8,22 +8,16 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from ledger.block import Commitment
-from node.audit import audit_store
-from node.store.tables import metadata
 from tests.support.crash.driver import BATCH_BLOCKS
 from tests.support.crash.injection import (
     AFTER_COMMIT,
@@ -46,7 +40,10 @@ from tests.support.crash.injection import (
     WRITE,
     Order,
 )
-from tests.support.crash.life import PARAMS, STORE_FILE, Life, digest_of, make_life, open_node, write_blocks
+from tests.support.crash.life import Life, make_life, write_blocks
+from tests.support.crash.places import FileStore, KilledStore, ServerStore
+from tests.support.postgres import Postgres
+from tests.support.processes import end_group, environment_of_child
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 COMMIT_WAYS: Final = (BEFORE_COMMIT, WRITE, SYNC, MOMENT, AFTER_COMMIT)
@@ -61,7 +58,17 @@ WAYS: Final[dict[str, tuple[str, ...]]] = {
     CLOSING: (WRITE, SYNC, MOMENT),
     WHENEVER: (ANY_TIME,) * 4,
 }
-PAIRS: Final = tuple((phase, way) for phase, ways in WAYS.items() for way in ways)
+SERVER_COMMIT_WAYS: Final = (BEFORE_COMMIT, MOMENT, AFTER_COMMIT)
+SERVER_WAYS: Final[dict[str, tuple[str, ...]]] = {
+    MIGRATION: (STATEMENT, *SERVER_COMMIT_WAYS),
+    GENESIS: (STATEMENT, *SERVER_COMMIT_WAYS),
+    OPENING: (STATEMENT,),
+    BLOCK: (STATEMENT, *SERVER_COMMIT_WAYS, UNREPORTED),
+    REORGANISATION: (STATEMENT, *SERVER_COMMIT_WAYS, UNREPORTED),
+    SYNCING: (STATEMENT, *SERVER_COMMIT_WAYS, UNREPORTED),
+    WHENEVER: (ANY_TIME,) * 4,
+}
+"""On PostgreSQL: the files are the server's, and it is the node that is killed."""
 WITH_BLOCKS: Final = (BLOCK, REORGANISATION, SYNCING)
 ONLY_NEW: Final = (MIGRATION, GENESIS)
 WRITE_BYTES: Final = 60_000
@@ -70,6 +77,9 @@ CHECKPOINT_BYTES: Final = 150_000
 """How far before the end of the database file the folding of the log may be cut off."""
 MOMENT_MICROSECONDS: Final = 1_500
 ATTEMPTS_MAX: Final = 20
+ORDER_SECONDS_MAX: Final = 120
+"""How long one node may live: undisturbed it needs about a second, and twenty on a loaded machine."""
+END_SECONDS_MAX: Final = 30
 ENDS: Final = (-signal.SIGKILL, -signal.SIGXFSZ, -signal.SIGSYS)
 """The kernel's three ways to end a process between two of its instructions: asked to, at a byte too many, at a filtered call."""
 
@@ -111,18 +121,30 @@ class Starter:
             str(blocks),
             json.dumps(sorted(life.reorganising)),
         ]
-        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": paths},
+            env=environment_of_child(),
+            start_new_session=True,
         )
 
     def run(self, order: Order, on_block: Callable[[], None] = lambda: None) -> Run:
-        """Start a node and listen until it has ended, killed or not; `on_block`: what to do after each block meanwhile."""
+        """Start a node and listen until it has ended, killed or not; `on_block`: what to do after each block meanwhile.
+
+        A node that takes too long is aborted, which shows where it was, and the AssertionError names the order.
+        """
+        watchdog = threading.Timer(ORDER_SECONDS_MAX, end_group, (self._process, signal.SIGABRT))
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            return self._listen(order, on_block)
+        finally:
+            watchdog.cancel()
+
+    def _listen(self, order: Order, on_block: Callable[[], None]) -> Run:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(asdict(order)) + "\n")
         self._process.stdin.flush()
@@ -148,7 +170,10 @@ class Starter:
             elif word in WAYS:
                 found.phase = word
         else:
-            raise AssertionError("the process that starts the nodes is gone")
+            raise AssertionError(
+                f"the process that starts the nodes is gone, {time.monotonic() - began:.0f} s after this order; it was in"
+                f" {found.phase!r} after {len(found.took)} blocks"
+            )
         if timer is not None:
             timer.cancel()
             timer.join()
@@ -158,7 +183,13 @@ class Starter:
         """Let it end."""
         with self._process:
             assert self._process.stdin is not None
-            self._process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+            try:
+                self._process.wait(END_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                end_group(self._process)
+                raise AssertionError(f"the process that starts the nodes did not end in {END_SECONDS_MAX} s") from None
 
 
 def _kill(process: int) -> None:
@@ -167,10 +198,13 @@ def _kill(process: int) -> None:
 
 
 class Killing:
-    """A series of kills in `folder`, drawn from `seed`."""
+    """A series of kills in `folder`, drawn from `seed`; the stores are files, or schemas of `server`."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, server: Postgres | None = None) -> None:
         self.seed = seed
+        self._server = server
+        ways = WAYS if server is None else SERVER_WAYS
+        self._pairs = tuple((phase, way) for phase in ways for way in ways[phase])
         self.life = make_life(folder)
         self._folder = folder
         self._starter = Starter(folder, self.life)
@@ -178,18 +212,22 @@ class Killing:
         self._stores = 0
         self._waiting: list[tuple[str, str]] = []
         self._begin()
-        calm = self._starter.run(Order(str(self.store)))
+        calm = self._starter.run(self._order())
         assert calm.is_closed, "a node that nobody kills finishes its blocks"
         self._counts, self._calm_seconds = calm.counts, calm.seconds
         self._begin()
-        self._counts |= self._starter.run(Order(str(self.store), phase=SYNCING)).counts
+        self._counts |= self._starter.run(self._order(phase=SYNCING)).counts
         self._done = len(self.life.blocks)
 
     def _begin(self) -> None:
-        """A folder that does not exist yet."""
+        """A store that does not exist yet."""
         self._stores += 1
-        self.store = self._folder / f"store-{self._stores}"
+        folder = self._folder / f"store-{self._stores}"
+        self.store: KilledStore = FileStore(folder) if self._server is None else ServerStore(folder, self._server)
         self._done = 0
+
+    def _order(self, **fields: Any) -> Order:
+        return Order(str(self.store.folder), url=self.store.url, is_new=not self.store.exists, **fields)
 
     def close(self) -> None:
         """Stop the process that starts nodes."""
@@ -198,9 +236,9 @@ class Killing:
     def kill(self, number: int) -> Outcome:
         """One node more, killed; what it left is whole. Raises AssertionError that names the command to see it again."""
         if not self._waiting:
-            self._waiting = self._random.sample(PAIRS, len(PAIRS))
+            self._waiting = self._random.sample(self._pairs, len(self._pairs))
         phase, way = self._waiting.pop()
-        order = Order(str(self.store), phase=phase, way=way)
+        order = self._order(phase=phase, way=way)
         try:
             for _ in range(ATTEMPTS_MAX):
                 order = self._draw(phase, way)
@@ -213,15 +251,16 @@ class Killing:
             raise AssertionError(f"{ATTEMPTS_MAX} nodes never came to this point")
         except Exception as fault:
             again = f"python scripts/crash.py --seed {self.seed} --kills {number + 1}"
+            again += "" if self._server is None else " --database URL"
             raise AssertionError(f"kill {number}, {order}: {fault!r}; to see it again: {again}") from fault
 
     def _draw(self, phase: str, way: str) -> Order:
         """Where exactly. A store that is past this phase is finished first, and another begun."""
-        if self._done == len(self.life.blocks) or (phase in ONLY_NEW and self._done_anything()):
+        if self._done == len(self.life.blocks) or (phase in ONLY_NEW and self.store.exists):
             self.finish()
             self._begin()
-        if phase == OPENING and not self._done_anything():
-            self._look(self._starter.run(Order(str(self.store), phase=BLOCK, way=UNREPORTED, count=9)))
+        if phase == OPENING and not self.store.exists:
+            self._look(self._starter.run(self._order(phase=BLOCK, way=UNREPORTED, count=9)))
         draw = self._random
         most = self._counts.get((phase, way), 60 if phase == OPENING else 1)
         # Early moments are more likely, so that one store is killed several times before it is done.
@@ -234,21 +273,15 @@ class Killing:
             extra = int(draw.random() ** 2 * MOMENT_MICROSECONDS)
         elif way == WRITE:
             extra = int(draw.random() * (CHECKPOINT_BYTES if phase in (CHECKPOINT, CLOSING) else WRITE_BYTES))
-        return Order(str(self.store), self._done, phase, way, count, extra)
-
-    def _done_anything(self) -> bool:
-        return self.store.exists()
+        return self._order(start=self._done, phase=phase, way=way, count=count, extra=extra)
 
     def _look(self, run: Run) -> int:
-        """Look at a copy: opening it would tidy up what the next node is to find."""
-        if not self.store.exists():
-            assert not run.took, "blocks were reported without a folder"
+        """What the killed node left is whole, and holds what it had reported."""
+        if not self.store.exists:
+            assert not run.took, "blocks were reported without a store"
             return 0
         done = self._done + len(run.took)
-        copy = self._folder / "copy"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(self.store, copy)
-        found = look_at(copy, self.life)
+        found = self.store.look(self.life, self._folder / "copy")
         ahead = 0 if run.is_closed else BATCH_BLOCKS if run.phase == SYNCING else 1
         assert done <= found <= done + ahead, f"{done} blocks were reported, and {found} are there"
         for number, tip in run.took.items():
@@ -258,49 +291,10 @@ class Killing:
 
     def finish(self) -> None:
         """Let a node go on to the last block, undisturbed; the store is then that of a node that was never killed."""
-        run = self._starter.run(Order(str(self.store), self._done))
+        run = self._starter.run(self._order(start=self._done))
         assert run.is_closed, f"the node ended with {run.status}"
         assert self._look(run) == len(self.life.blocks), "the node did not finish"
-        shutil.rmtree(self.store)
-
-
-def look_at(folder: Path, life: Life) -> int:
-    """How many blocks a store has taken in. It opens, is whole, and verifies from genesis, or an assertion says what is wrong."""
-    _check_tables(folder)
-    node = open_node(folder)
-    try:
-        found = life.blocks_of(digest_of(folder))
-        assert found is not None, "its rows are those of no number of blocks"
-        tip = node.chain.tip
-        assert tip.hash == life.tips[found], "its tip is another one"
-        body = node.chain.block(tip.hash)
-        assert body is not None and Commitment.decode(body.commitment_bytes).state_root == node.chain.state_root
-        for block in life.blocks[:found]:
-            assert node.chain.block(block.hash) == block, "a block is gone"
-    finally:
-        node.close()
-    with closing(sqlite3.connect(folder / STORE_FILE)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    report = audit_store(folder, PARAMS)
-    assert report.is_good, str(report.findings)
-    assert (report.tip, report.blocks) == (tip.hash, tip.height)
-    return found
-
-
-def _check_tables(folder: Path) -> None:
-    """All tables or none; a chain with its genesis or none."""
-    path = folder / STORE_FILE
-    if not path.exists():
-        return
-    with closing(sqlite3.connect(path)) as connection:
-        names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        assert names in (set(), {*metadata.tables, "alembic_version"}), "half of the tables"
-        if names:
-            rows = {
-                table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in metadata.tables
-            }
-            needed = ("active", "headers", "bodies", "records")
-            assert len({rows[table] > 0 for table in needed}) == 1, f"half of the genesis: {rows}"
+        self.store.remove()
 
 
 def show_table(outcomes: list[Outcome]) -> str:

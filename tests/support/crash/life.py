@@ -1,7 +1,7 @@
 """The blocks that a killed node takes in: a shop's life on two branches that overtake each other, and a bad block between them."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
@@ -29,9 +29,9 @@ END_OF_TIME = GENESIS_TIME + 10**8
 STORE_FILE = "chain.sqlite"
 
 
-def open_node(folder: Path) -> Node:
-    """The node that is killed, and the one that finds what is left: no two decide a tie differently."""
-    return Node(NodeConfig(folder, PARAMS), ManualClock(END_OF_TIME), lambda count: TIE_KEY[:count])
+def open_node(folder: Path, url: str | None = None) -> Node:
+    """The node that is killed, and the one that finds what is left: no two decide a tie differently. `url` None: a file there."""
+    return Node(NodeConfig(folder, PARAMS, url), ManualClock(END_OF_TIME), lambda count: TIE_KEY[:count])
 
 
 @dataclass(frozen=True)
@@ -109,19 +109,20 @@ def take(node: Node, block: Block) -> None:
 
 
 def digest_of(folder: Path) -> str:
-    """A hash of every row of every table."""
-    found = sha256()
+    """A hash of every row of every table of a store in a file."""
     with closing(sqlite3.connect(folder / STORE_FILE)) as connection:
         connection.execute("PRAGMA query_only=ON")
-        names = [
-            row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-        ]
-        for name in names:
-            columns: list[Any] = list(connection.execute(f'PRAGMA table_info("{name}")'))
-            order = ", ".join(str(1 + index) for index in range(len(columns)))
-            found.update(f"\n{name}\n".encode())
-            for row in connection.execute(f'SELECT * FROM "{name}" ORDER BY {order}'):
-                found.update(repr(row).encode())
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return digest_rows({name: connection.execute(f'SELECT * FROM "{name}"') for name in names})
+
+
+def digest_rows(tables: Mapping[str, Iterable[Sequence[Any]]]) -> str:
+    """A hash of the rows of each table, in whatever order they come: the same for the same rows on every database."""
+    found = sha256()
+    for name, rows in sorted(tables.items()):
+        found.update(f"\n{name}\n".encode())
+        for row in sorted(repr(tuple(row)) for row in rows):
+            found.update(row.encode())
     return found.hexdigest()
 
 

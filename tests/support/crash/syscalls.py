@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from tests.support.processes import join_all
+
 NUMBERS: Final[dict[str, dict[str, int]]] = {
     "x86_64": {"pwrite64": 18, "fsync": 74, "fdatasync": 75, "ftruncate": 77, "fallocate": 285},
     "aarch64": {"pwrite64": 68, "fsync": 82, "fdatasync": 83, "ftruncate": 46, "fallocate": 47},
@@ -71,9 +73,9 @@ def run_failing(number: int, names: tuple[str, ...], action: Callable[[], Any]) 
         except BaseException as fault:  # noqa: BLE001  # it is handed to the caller, who looks at it
             found.append(fault)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join()
+    join_all([thread], "an action whose system calls fail")
     if found and isinstance(found[0], Unsupported):
         raise found[0]
     return found[0] if found else None
@@ -95,7 +97,7 @@ def run_without_rights(action: Callable[[], Any]) -> BaseException | None:
         except BaseException as fault:  # noqa: BLE001  # it is handed to the caller, who looks at it
             found.append(fault)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join()
+    join_all([thread], "an action whose system calls fail")
     return found[0] if found else None

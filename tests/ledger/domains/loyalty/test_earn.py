@@ -29,6 +29,7 @@ from ledger.domains.loyalty.earn import (
 from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.program_update import ProgramUpdate
+from ledger.domains.loyalty.receipts import BAD_RECEIPT
 from ledger.domains.loyalty.state import (
     NEVER,
     NO_PROGRAM,
@@ -285,6 +286,15 @@ def test_an_open_entry_is_computed_by_every_node(shop: Shop) -> None:
     assert shop.member(FAN).remainder == sealed_remainder
     leaf = pack((1, FAN.address, entry.period, 103, entry.receipt, sealed_remainder, sealed_remainder, ""))
     assert batch_of(shop)[1].entries_root == root([leaf_hash(leaf)])
+
+
+def test_codes_of_an_open_entry_that_do_not_ascend_are_malformed(shop: Shop) -> None:
+    shop.join(FAN)
+    publish(shop)
+    for codes in ((("b", 1), ("a", 1)), (("a", 1), ("a", 2))):
+        with refused(BAD_RECEIPT, Malformed):
+            shop.chain.sign("earn", Earn(shop.program, (open_entry(shop, codes=codes),)), author=TILL)
+    assert shop.settle(open_entry(shop, codes=(("a", 1), ("b", 1)))) == ("",)
 
 
 def test_an_open_entry_needs_its_members_consent_as_long_as_it_holds(shop: Shop) -> None:

@@ -389,7 +389,7 @@ def test_a_tills_cap_bounds_what_contests_claim_of_a_day(shop: Shop) -> None:
     pass_grace(shop)
     contest(shop, receipts[0])
     contest(shop, receipts[1], fan=FRIEND)
-    with refused(TILL_CAP, claimed=1_000, cap=1_000):
+    with refused(TILL_CAP, owed=500, claimed=1_000, cap=1_000):
         contest(shop, receipts[2])
     contest(shop, next_day)
     assert [points for _, points in grant_of(shop).contested] == [1_000, 500]
