@@ -50,6 +50,9 @@ RETURN: Final = tagged_hash("fansumer/return")
 RETURN_SIGNATURE: Final = tagged_hash("fansumer/return-signature")
 RETURN_CONSENT: Final = tagged_hash("fansumer/return-consent")
 REFERRAL: Final = tagged_hash("fansumer/referral")
+COUNT: Final = tagged_hash("fansumer/count")
+VOUCHER_CODE: Final = tagged_hash("fansumer/voucher-code")
+ACCEPTANCE: Final = tagged_hash("fansumer/acceptance")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

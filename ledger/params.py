@@ -42,6 +42,10 @@ LOTS_MAX = 128
 """Lots in one member's record: weekly lots of two years. Above it, lots merge in the member's favour (spec LOY-9)."""
 TERMS_VERSIONS_MAX = 32
 """Versions of terms that a program keeps in force or scheduled."""
+VOUCHER_CODES_MAX = 100
+"""Code commitments in one fulfilment: bounds its event; more units are fulfilled in parts."""
+COUNT_CHECK_SECONDS = 90 * 86_400
+"""How often a member's count of a reward without an end is looked at: rarely enough to cost nothing."""
 CAMPAIGN_TIERS_MAX = 32
 """Tiers of one campaign: what a page can show."""
 DUE_CHUNK = 16

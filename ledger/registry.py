@@ -32,10 +32,13 @@ from ledger.domains.loyalty.program_update import PROGRAM_UPDATE
 from ledger.domains.loyalty.referral import END_REFERRAL
 from ledger.domains.loyalty.returns import DROP_RETURN
 from ledger.domains.loyalty.reverse import REVERSE
+from ledger.domains.rewards.counts import COUNT_END
+from ledger.domains.rewards.fulfilments import FORGET
 from ledger.domains.rewards.holds import HOLD_TIMEOUT
 from ledger.domains.rewards.redeem import REDEEM
 from ledger.domains.rewards.redeem_cancel import REDEEM_CANCEL
 from ledger.domains.rewards.redeem_fulfil import REDEEM_FULFIL
+from ledger.domains.rewards.redeem_refund import REDEEM_REFUND
 from ledger.domains.rewards.reward_list import REWARD_LIST
 from ledger.domains.rewards.reward_update import REWARD_UPDATE
 from ledger.errors import Code, Malformed
@@ -80,8 +83,10 @@ register(TRANSFER, SET_POLICY, SET_GUARDIANS, RECOVER, CANCEL_RECOVERY)
 register(PROGRAM_CREATE, PROGRAM_UPDATE, ISSUER_GRANT, ISSUER_REVOKE, MEMBER_JOIN, MEMBER_LEAVE)
 register(EARN, EARN_CONTEST, EARN_ANSWER_CONTEST)
 register(PROGRAM_SUNSET, ADJUST, REVERSE, POINTS_TRANSFER)
-register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL)
+register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL, REDEEM_REFUND)
 register(CONSENT_GRANT, CONSENT_REVOKE)
 register(CAMPAIGN_CREATE, PLEDGE)
 
-register_due(BEGIN_DAY, DROP_BATCH, END_CONTEST, HOLD_TIMEOUT, SETTLE, REFUND, END_REFERRAL, DROP_RETURN)
+register_due(
+    BEGIN_DAY, DROP_BATCH, END_CONTEST, HOLD_TIMEOUT, FORGET, COUNT_END, SETTLE, REFUND, END_REFERRAL, DROP_RETURN
+)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 
+from api.wallet.contests import contest_of
 from ledger import coinbase as coinbase_format
 from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
 from ledger.difficulty import DifficultyState, advance, next_bits
@@ -32,25 +33,18 @@ from ledger.domains.loyalty.earn_answer_contest import (
     ReturnAnswer,
     SealedAnswer,
 )
-from ledger.domains.loyalty.earn_contest import (
-    OPENED_UNSETTLED,
-    OPENED_WRONG_POINTS,
-    EarnContest,
-    Unsettled,
-    WrongPoints,
-)
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.points_transfer import PointsTransfer
+from ledger.domains.loyalty.price_floor import Floor
 from ledger.domains.loyalty.program_create import ProgramCreate
 from ledger.domains.loyalty.program_sunset import ProgramSunset
 from ledger.domains.loyalty.program_update import ProgramUpdate
 from ledger.domains.loyalty.receipts import (
     Receipt,
     SignedReceipt,
-    blind_fields,
     receipt_hash,
     seal_sum,
     sign_receipt,
@@ -87,8 +81,10 @@ from ledger.domains.loyalty.state import (
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
+from ledger.domains.rewards.redeem_refund import RedeemRefund
 from ledger.domains.rewards.reward_list import RewardList
 from ledger.domains.rewards.reward_update import RewardUpdate
+from ledger.domains.rewards.state import ALWAYS, Limit, Window
 from ledger.hashing import COMMITMENT, object_id, sha256d
 from ledger.header import VERSION_BASE, Header
 from ledger.merkle import IncrementalTree
@@ -103,6 +99,7 @@ from ledger.types import (
     BlockHash,
     CampaignId,
     Day,
+    FulfilmentId,
     Hash,
     HoldId,
     Points,
@@ -154,6 +151,8 @@ TERMS = Terms(
     transfer_day_max=Points(500),
     wind_down_days=60,
     referral=ReferralBonus(Points(20), Points(10)),
+    floor=Floor(Points(100), 80),
+    refund_days=14,
 )
 
 
@@ -268,6 +267,8 @@ def make_golden_chain() -> GoldenChain:
     enough = sign("account.recover", RECOVER_OWNER, author=TILL, payment=Sponsored(program))
     chain.add((*pay, *pledges, enough))
     chain.add(_endings(chain, program, RewardId(reward[0]), [HoldId(hold) for hold in _ids(chain, "redeem", "hold")]))
+    fulfilment = FulfilmentId(_ids(chain, "redeem.fulfil", "fulfilment")[0])
+    chain.add((sign("redeem.refund", RedeemRefund(fulfilment, 1), author=TILL),))
     _gifts_and_returns(chain, program)
     for _ in range(3):
         chain.add()
@@ -345,10 +346,11 @@ def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transacti
         SealedEntry(FRIEND.address, period, Points(12_000), receipts, Hash(b"")),
     )
     deadline = Timestamp(now + DAY_SECONDS)
+    limit, window = Limit(5, 3, 7), Window(Timestamp(now - 60), Timestamp(now + 90 * DAY_SECONDS))
     tiers = (("Lamp", 1_000, 10), ("Zwei L\u00e4mpchen", 2_000, 0))
     return [
         sign("earn", Earn(program, entries), author=TILL, payment=Sponsored(program)),
-        sign("reward.list", RewardList(program, "Coffee", Points(100), 10), author=OWNER),
+        sign("reward.list", RewardList(program, "Coffee", Points(100), 10, 250, limit, window), author=OWNER),
         sign("campaign.create", CampaignCreate("Lamps", CoinUnit(), 2_000, deadline, tiers), author=FRIEND),
         sign("campaign.create", CampaignCreate("Ovens", PointsUnit(program), 1_000, deadline, ()), author=OWNER),
         sign("account.set_guardians", SetGuardians(()), author=FRIEND),
@@ -358,7 +360,7 @@ def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transacti
 
 def _endings(chain: GoldenChain, program: ProgramId, reward: RewardId, holds: list[HoldId]) -> list[Transaction]:
     sign = chain.scenario.sign
-    board = BOARD.governed_by(BOARD_KEYS)
+    board, codes = BOARD.governed_by(BOARD_KEYS), (Hash(bytes(32)),)
     better = replace(
         TERMS,
         rules=(RatePerAmount(Points(2), 10), *TERMS.rules[1:2], *TERMS.rules[3:7]),
@@ -366,9 +368,13 @@ def _endings(chain: GoldenChain, program: ProgramId, reward: RewardId, holds: li
         hold_seconds=7_200,
     )
     return [
-        sign("redeem.fulfil", RedeemFulfil(holds[0], Hash(bytes(32))), author=HELPER, payment=Sponsored(program)),
-        sign("redeem.cancel", RedeemCancel(holds[1]), author=FAN, payment=Prepaid()),
-        sign("reward.update", RewardUpdate(program, reward, Points(120), 5, True), author=OWNER),
+        sign("redeem.fulfil", RedeemFulfil(holds[1], 1, codes), author=HELPER, payment=Sponsored(program)),
+        sign("redeem.cancel", RedeemCancel(holds[0]), author=FAN, payment=Prepaid()),
+        sign(
+            "reward.update",
+            RewardUpdate(program, reward, Points(120), 5, True, Limit(4, 3, 7), ALWAYS, 1),
+            author=OWNER,
+        ),
         sign("program.update", ProgramUpdate(program, 1, better), author=OWNER),
         sign("issuer.revoke", IssuerRevoke(program, HELPER.address), author=OWNER),
         sign("consent.revoke", ConsentRevoke(program, PUBLISH, ""), author=FAN, payment=Prepaid()),
@@ -416,7 +422,7 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
     receipts = [_receipt(chain, program, sequence=number, points=points) for number, points in NUMBERS]
     chain.add(time=chain.scenario.time + 5 * DAY_SECONDS)
     unsettled, wrong, gone_back = (
-        _contest(signed, wrong_points=wrong) for signed, wrong in zip(receipts, (False, True, False), strict=True)
+        contest_of(signed, wrong_points=wrong) for signed, wrong in zip(receipts, (False, True, False), strict=True)
     )
     chain.add(
         (
@@ -477,21 +483,3 @@ def _receipt(chain: GoldenChain, program: ProgramId, *, sequence: int, points: i
         previous_visit=GENESIS_TIME,
     )
     return sign_receipt(receipt, bytes(range(sequence, sequence + 32)), chain.scenario.chain_id, TILL.seeds[0])
-
-
-def _contest(signed: SignedReceipt, *, wrong_points: bool) -> EarnContest:
-    receipt = signed.receipt
-    sums = WrongPoints(
-        receipt.net_cents, receipt.paid_with_points_cents, receipt.codes, receipt.tier, receipt.previous_visit
-    )
-    return EarnContest(
-        program=receipt.program,
-        terms_version=receipt.terms_version,
-        till=receipt.till,
-        sequence=receipt.sequence,
-        time=receipt.time,
-        points=receipt.points,
-        claim=sums if wrong_points else Unsettled(),
-        blinding=blind_fields(signed, OPENED_WRONG_POINTS if wrong_points else OPENED_UNSETTLED),
-        signature=signed.signature,
-    )

@@ -37,6 +37,9 @@ TAGS = (
     "RETURN_SIGNATURE",
     "RETURN_CONSENT",
     "REFERRAL",
+    "COUNT",
+    "VOUCHER_CODE",
+    "ACCEPTANCE",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

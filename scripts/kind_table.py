@@ -42,9 +42,7 @@ class Faces(NamedTuple):
 
 
 FACES = {
-    "account.cancel_recovery": Faces(
-        "GET /v1/accounts/{address}", "custody.Custody.cancel", "wallet recover cancel"
-    ),
+    "account.cancel_recovery": Faces("GET /v1/accounts/{address}", "custody.Custody.cancel", "wallet recover cancel"),
     "account.recover": Faces("GET /v1/accounts/{address}", "custody.Custody.approve", "wallet recover start"),
     "account.set_guardians": Faces(
         "GET /v1/accounts/{address}", "custody.Custody.set_guardians", "wallet guardians set"
@@ -72,6 +70,7 @@ FACES = {
     "redeem.cancel": Faces("GET /v1/accounts/{address}", "wallet.Wallet.cancel", "wallet cancel"),
     "redeem.fulfil": Faces("GET /v1/accounts/{address}/history", "brand.Brand.fulfil", "brand fulfil"),
     "reverse": Faces("GET /v1/programs/{program}/returns", "brand.Brand.reverse", "brand returns post"),
+    "redeem.refund": Faces("GET /v1/redemptions/{redemption}", "brand.Brand.refund", "brand refund"),
     "reward.list": Faces("GET /v1/programs/{program}/rewards", "brand.Brand.list_reward", "brand list-reward"),
     "reward.update": Faces("GET /v1/programs/{program}/rewards", "brand.Brand.update_reward", "brand update-reward"),
     "transfer": Faces("GET /v1/accounts/{address}", "wallet.Wallet.transfer", "wallet send"),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from golden_acceptances import acceptance_vectors
 from golden_chain import FAN, GoldenBlock, GoldenChain, make_golden_chain
 from golden_earning import earning_vectors
 from golden_values import (
@@ -310,6 +311,7 @@ def _make_proof(chain: GoldenChain, height: int, *claims: TransactionClaim | Rec
 
 
 VALUE_SETS: dict[str, Callable[[ChainId], dict[str, Any]]] = {
+    "acceptances": acceptance_vectors,
     "addresses": address_vectors,
     "codec": codec_vectors,
     "earning": earning_vectors,

@@ -18,6 +18,7 @@ from typing import Any
 from ledger.block import COMMITMENT_SHAPE
 from ledger.domains.loyalty.receipts import SIGNED_RECEIPT
 from ledger.domains.loyalty.returns import SIGNED_RETURN
+from ledger.domains.rewards.acceptance import SIGNED_ACCEPTANCE
 from ledger.errors import Code
 from ledger.events import Event, event_shape
 from ledger.genesis import make_genesis
@@ -55,6 +56,9 @@ TAG_USES = {
     "RETURN_SIGNATURE": "RCP-9: what a till signs of a return",
     "RETURN_CONSENT": "RCP-9: what the fan signs of a return",
     "REFERRAL": "LOY-22: id of a referral",
+    "COUNT": "RWD-6: key of what a member took of a reward",
+    "VOUCHER_CODE": "RWD-9: commitment to a voucher code",
+    "ACCEPTANCE": "RWD-10: what a till signs to accept a redemption",
 }
 """Where each tag is used."""
 
@@ -190,15 +194,8 @@ def _structures() -> Iterator[str]:
     """Every structure inside of a payload, record, envelope, commitment, receipt or params file, once."""
     found: dict[str, Struct[Any]] = {}
     top = [kind.payload for kind in KINDS.values()] + [table.shape for table in Table.catalogue.values()]
-    others: list[Struct[Any]] = [
-        BODY,
-        Struct(Witness),
-        COMMITMENT_SHAPE,
-        SIGNED_RECEIPT,
-        SIGNED_RETURN,
-        PARAMS_SHAPE,
-        PROOF,
-    ]
+    off_chain: list[Struct[Any]] = [SIGNED_RECEIPT, SIGNED_RETURN, SIGNED_ACCEPTANCE, PARAMS_SHAPE, PROOF]
+    others: list[Struct[Any]] = [BODY, Struct(Witness), COMMITMENT_SHAPE, *off_chain]
     for struct in (*top, *others):
         _collect(struct, found)
     shown_above = {struct.name for struct in top} - {"Terms"}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import contests, earning, exports, points, till
+from api.cli import contests, earning, exports, points, rewards, till
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
@@ -17,9 +17,6 @@ TermsFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="Terms in TOML or JSON; `brand example-terms` prints some.")
 ]
 IssuerAddress = Annotated[str, typer.Argument(metavar="ADDRESS", help="The issuer's address.")]
-Reward = Annotated[str, typer.Argument(metavar="REWARD", help="The reward's id: 64 hexadecimal digits.")]
-Hold = Annotated[str, typer.Argument(metavar="HOLD", help="The redemption's id: 64 hexadecimal digits.")]
-UNLIMITED = 2**53
 
 
 SCOPES = ("till", "settle", "enrol", "fulfil", "adjust")
@@ -172,78 +169,6 @@ def revoke_issuer(
         finish(opened, brand.revoke_issuer(of_program, read_account(opened, issuer)), wait=wait, as_json=as_json)
 
 
-@app.command("list-reward")
-def list_reward(
-    program: Program,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is, as fans read it.")],
-    price: Annotated[int, typer.Option("--price", min=1, max=UNLIMITED, help="Points for one.")],
-    stock: Annotated[
-        int, typer.Option("--stock", min=0, max=UNLIMITED, help="How many there are; by default without limit.")
-    ] = UNLIMITED,
-    pay_own: PayOwn = False,
-    wallet: WalletFile = None,
-    account: Account = 0,
-    url: Url = DEFAULT_URL,
-    wait: Wait = True,
-    as_json: AsJson = False,
-) -> None:
-    """Offer something for points.
-
-    \b
-    Example:
-      fansumer brand list-reward 5f5f...5f "A loaf of bread" --price 100 --stock 50
-    """
-    from api.cli.session import finish, open_wallet, payment_choice, read_id
-    from api.wallet.brand import Brand
-    from ledger.types import Points, ProgramId
-
-    of_program = ProgramId(read_id(program, "PROGRAM"))
-    with open_wallet(url, wallet, account) as opened:
-        brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
-        sent = brand.list_reward(of_program, name=name, price=Points(price), stock=stock)
-        finish(opened, sent, wait=wait, as_json=as_json, noun="reward")
-
-
-@app.command("update-reward")
-def update_reward(
-    program: Program,
-    reward: Reward,
-    price: Annotated[
-        int | None, typer.Option("--price", min=1, max=UNLIMITED, help="Points for one; by default as it is.")
-    ] = None,
-    stock_change: Annotated[
-        int, typer.Option("--stock-change", min=-UNLIMITED, max=UNLIMITED, help="How many more, or fewer.")
-    ] = 0,
-    listed: Annotated[bool, typer.Option("--listed/--delisted", help="Whether it is on offer.")] = True,
-    pay_own: PayOwn = False,
-    wallet: WalletFile = None,
-    account: Account = 0,
-    url: Url = DEFAULT_URL,
-    wait: Wait = True,
-    as_json: AsJson = False,
-) -> None:
-    """Change a reward. What gets worse for fans waits for the program's notice.
-
-    \b
-    Example:
-      fansumer brand update-reward 5f5f...5f a1a1...a1 --price 80 --stock-change 20
-    """
-    from api.cli.session import finish, open_wallet, payment_choice, read_id
-    from api.wallet.brand import Brand
-    from ledger.types import Points, ProgramId, RewardId
-
-    of_program, changed = ProgramId(read_id(program, "PROGRAM")), RewardId(read_id(reward, "REWARD"))
-    with open_wallet(url, wallet, account) as opened:
-        sent = Brand(opened, payment=payment_choice(pay_own=pay_own)).update_reward(
-            of_program,
-            changed,
-            price=opened.price_of(of_program, changed) if price is None else Points(price),
-            stock_change=stock_change,
-            listed=listed,
-        )
-        finish(opened, sent, wait=wait, as_json=as_json)
-
-
 @app.command("fill-pool")
 def fill_pool(
     program: Program,
@@ -268,37 +193,6 @@ def fill_pool(
         finish(opened, opened.fill_pool(of_program, Amount(amount)), wait=wait, as_json=as_json)
 
 
-@app.command()
-def fulfil(
-    program: Program,
-    hold: Hold,
-    code_hash: Annotated[
-        str | None, typer.Option("--code-hash", help="The salted hash of the voucher code that was given.")
-    ] = None,
-    pay_own: PayOwn = False,
-    wallet: WalletFile = None,
-    account: Account = 0,
-    url: Url = DEFAULT_URL,
-    wait: Wait = True,
-    as_json: AsJson = False,
-) -> None:
-    """Say that a reward was handed out: the held points are spent.
-
-    \b
-    Example:
-      fansumer brand fulfil 5f5f...5f b2b2...b2
-    """
-    from api.cli.session import finish, open_wallet, payment_choice, read_id
-    from api.wallet.brand import NO_CODE, Brand
-    from ledger.types import Hash, HoldId, ProgramId
-
-    of_program, open_hold = ProgramId(read_id(program, "PROGRAM")), HoldId(read_id(hold, "HOLD"))
-    commitment = NO_CODE if code_hash is None else Hash(read_id(code_hash, "--code-hash"))
-    with open_wallet(url, wallet, account) as opened:
-        sent = Brand(opened, payment=payment_choice(pay_own=pay_own)).fulfil(of_program, open_hold, commitment)
-        finish(opened, sent, wait=wait, as_json=as_json)
-
-
 def _read_scopes(text: str) -> int:
     """The sum of the ledger's bits for names with commas between them."""
     names = [name.strip() for name in text.split(",")]
@@ -310,6 +204,12 @@ def _read_scopes(text: str) -> int:
 
 app.command("adjust")(points.adjust)
 app.command("sunset")(points.sunset)
+app.command("list-reward")(rewards.list_reward)
+app.command("update-reward")(rewards.update_reward)
+app.command("redemptions")(rewards.list_redemptions)
+app.command("accept")(rewards.accept)
+app.command("fulfil")(rewards.fulfil)
+app.command("refund")(rewards.refund)
 app.command("explain-earn")(earning.explain_earn)
 app.command("rehearse")(earning.rehearse)
 app.command("invite")(till.invite)

@@ -17,7 +17,19 @@ app = typer.Typer(no_args_is_help=True, help="The chain as a node sees it: block
 
 BLOCK_COLUMNS = ("height", "hash", "time", "transactions")
 PROGRAM_COLUMNS = ("name", "unit", "members", "sunset.state", "id")
-REWARD_COLUMNS = ("name", "price", "stock", "listed", "id")
+REWARD_COLUMNS = (
+    "name",
+    "price",
+    "stock",
+    "value_cents",
+    "limit.total",
+    "limit.count",
+    "limit.days",
+    "closes_at",
+    "tier_min",
+    "listed",
+    "id",
+)
 CAMPAIGN_COLUMNS = {
     "title": "title",
     "status": "status",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, contests, guardians, keys, own_data, points, receipt, together
+from api.cli import consent, contests, guardians, keys, own_data, points, receipt, redemptions, together
 from api.cli.options import (
     AMOUNT_MAX,
     CARRIED_NOTE,
@@ -294,19 +294,25 @@ def redeem(
     price_max: Annotated[
         int | None, typer.Option("--price-max", min=1, help="Points that one may cost; by default today's price.")
     ] = None,
+    until_settled: Annotated[
+        bool, typer.Option("--until-settled", help="Wait until the redemption is deep enough for every shop.")
+    ] = False,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for a reward. Its points are held until the shop hands it out, or come back.
+    """Ask for a reward. Its points are held until the shop hands it out, or come back. Show the shop the hold: it may accept
+    at once, at its own risk, or wait until the redemption is settled; `wallet redemption HOLD` shows which.
 
     \b
-    Example:
+    Examples:
       fansumer wallet redeem 5f5f...5f a1a1...a1 --price-max 100
+      fansumer wallet redeem 5f5f...5f a1a1...a1 --no-wait
     """
-    from api.cli.session import finish, open_wallet, read_id
+    from api.cli.redemptions import finish_redeem
+    from api.cli.session import open_wallet, read_id
     from api.wallet.wallet import OWN_FEE, POOL
     from ledger.types import Points, ProgramId, RewardId
 
@@ -315,7 +321,7 @@ def redeem(
         price = opened.price_of(of_program, wanted) if price_max is None else Points(price_max)
         payment = OWN_FEE if pay_own else POOL
         sent = opened.redeem(of_program, wanted, price_accepted=price, quantity=quantity, payment=payment)
-        finish(opened, sent, wait=wait, as_json=as_json, noun="hold")
+        finish_redeem(opened, sent, wait=wait, until_settled=until_settled, as_json=as_json)
 
 
 @app.command()
@@ -437,6 +443,10 @@ def history(
 
 app.command("give")(points.give)
 app.command("sign-return")(points.sign_return)
+app.command("redemptions")(redemptions.list_own)
+app.command("redemption")(redemptions.show)
+app.command("check-acceptance")(redemptions.check)
+app.command("prove-code")(redemptions.prove_code)
 app.command("contest")(contests.contest)
 app.command("contests")(contests.list_own)
 app.command("public-key")(keys.public_key)

@@ -36,7 +36,7 @@ from ledger.hashing import object_id
 from ledger.networks import private_params, replay_eras
 from ledger.params import Params, params_to_mapping
 from ledger.transaction import Sponsored
-from ledger.types import CampaignId, Hash, Height, HoldId, Timestamp, TxId
+from ledger.types import CampaignId, Height, HoldId, Timestamp, TxId
 from node.clock import ManualClock
 from node.node import Node, NodeConfig
 from node.tip import TipChanged
@@ -51,7 +51,6 @@ WEEKS_AHEAD: Final = 2
 """Weeks that the office may be ahead: bounds what waits in memory."""
 PROGRESS_BLOCKS: Final = 24
 """Blocks between two looks at the progress bar."""
-NO_CODE: Final = Hash(b"")
 """A coupon of the demo has no voucher code."""
 
 REFUSED = Code(
@@ -292,7 +291,7 @@ class Driver:
         raw = build(
             self._facts,
             "redeem.fulfil",
-            RedeemFulfil(hold, NO_CODE),
+            RedeemFulfil(hold, 1),
             till,
             valid_from=height,
             payment=Sponsored(self._setup.program),

@@ -34,6 +34,7 @@ TAGS: Final = [
     {"name": "chain", "description": "The chain and its blocks."},
     {"name": "accounts", "description": "What an account has, and how it came."},
     {"name": "programs", "description": "Loyalty programs: terms, rewards, members, what they owe."},
+    {"name": "redemptions", "description": "What fans redeem: held, handed out, taken back, accepted by the shop."},
     {"name": "contests", "description": "Receipts that fans say were not settled, and what became of it."},
     {"name": "campaigns", "description": "Campaigns and pledges."},
     {"name": "receipts", "description": "Purchases, off chain: kept for the fan alone, who may erase them."},
@@ -122,6 +123,20 @@ def receipt_body() -> dict[str, Any]:
             },
         },
         "responses": {"410": _problem("410")},
+    }
+
+
+def signed_body(text: str, model: type[Answer]) -> dict[str, Any]:
+    """The body of something signed: canonical bytes, or `model` in JSON."""
+    return {
+        "requestBody": {
+            "required": True,
+            "description": text,
+            "content": {
+                "application/msgpack": {**MSGPACK, "example": "<the bytes>"},
+                "application/json": {"schema": model.model_json_schema(), "example": model.EXAMPLE},
+            },
+        }
     }
 
 

@@ -19,10 +19,11 @@ from sqlalchemy import Connection, Engine, Row, delete, event, exists, func, ins
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
+from api.receipts.acceptances import Acceptances
 from api.receipts.access_log import AccessLog
 from api.receipts.gifts import Gifts
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
-from api.receipts.tables import erased, gifts, nonces, reads, receipts, scrubs
+from api.receipts.tables import acceptances, erased, gifts, nonces, reads, receipts, scrubs
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
     RECEIPT_BYTES_MAX,
@@ -108,6 +109,7 @@ class Deleted:
     gifts: int
     reads: int
     revocations: int
+    acceptances: int
 
 
 class ReceiptStore:
@@ -118,6 +120,7 @@ class ReceiptStore:
             raise NodeError(NOT_SQLITE)
         self._url = url
         self._engine: Engine | None = None
+        self.acceptances = Acceptances(self._transaction)
         self.gifts = Gifts(self._transaction)
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)
@@ -250,14 +253,21 @@ class ReceiptStore:
                 connection.execute(insert(erased), rows)
             counts = {
                 table.name: connection.execute(delete(table).where(table.c.member == member)).rowcount
-                for table in (receipts, gifts, reads)
+                for table in (receipts, gifts, reads, acceptances)
             }
             assert all(note.fan == member for note in ended), "nobody's notes but the account's own"
             forgotten = delete_notes(connection, ended)
             if (any(counts.values()) or forgotten) and connection.execute(select(scrubs.c.due_since)).first() is None:
                 connection.execute(insert(scrubs), [{"due_since": now}])
         assert counts["receipts"] == len(found), "what was deleted is what was found"
-        return Deleted(len(found), sum(lines for _, lines in found), counts["gifts"], counts["reads"], forgotten)
+        return Deleted(
+            receipts=len(found),
+            lines=sum(lines for _, lines in found),
+            gifts=counts["gifts"],
+            reads=counts["reads"],
+            revocations=forgotten,
+            acceptances=counts["acceptances"],
+        )
 
     def was_erased(self, wanted: ReceiptHash) -> bool:
         """Whether a receipt with this hash was here and was erased."""

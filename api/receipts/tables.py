@@ -4,7 +4,7 @@
 can hand it over again: a hash over salted fields says nothing once the salt is gone. `gifts` are the receipts that their fans
 marked as gifts. `reads` is who read what of a fan, and `revocations` are consents that were taken back, maybe in no block yet.
 `scrubs` says that the files still hold what was deleted. `nonces` are those of signed requests of the last two minutes, so that
-none is taken twice, also after a restart.
+none is taken twice, also after a restart. `acceptances` are shops' words on redemptions (spec RWD-10).
 
 A table in which anything of a fan's may stand is part of the export of its data and of their deletion (`ledger/spec/fan_data.md`).
 """
@@ -105,4 +105,17 @@ nonces = Table(
     Column("nonce", LargeBinary(32), primary_key=True, comment="hash of key and nonce"),
     Column("expires_at", BigInteger, nullable=False),
     Index("nonces_by_time", "expires_at"),
+)
+
+acceptances = Table(
+    "acceptances",
+    metadata,
+    Column("hold", LargeBinary(32), primary_key=True),
+    Column("txid", LargeBinary(32), nullable=False, unique=True),
+    Column("program", LargeBinary(32), nullable=False),
+    Column("member", LargeBinary(32), nullable=False),
+    Column("accepted_at", BigInteger, nullable=False),
+    Column("signed", LargeBinary, nullable=False, comment="the signed acceptance"),
+    Index("acceptances_by_program", "program", "accepted_at"),
+    Index("acceptances_by_member", "member"),
 )

@@ -4,8 +4,11 @@ The owner's key and a till's key are main accounts of whatever phrase they live 
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from api.wallet.acceptances import accept_redemption
+from api.wallet.client import Answer
 from api.wallet.enrolment import Invitation, JoinRequest, counter_sign, make_invitation
 from api.wallet.returns import DraftReturn, draft_return
 from api.wallet.shown_terms import ProgramFacts, read_program_answer
@@ -28,19 +31,20 @@ from ledger.domains.loyalty.receipts import (
 )
 from ledger.domains.loyalty.reverse import Reverse
 from ledger.domains.loyalty.state import Terms
+from ledger.domains.rewards.acceptance import SETTLED_DEPTH, SignedAcceptance
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
+from ledger.domains.rewards.redeem_refund import RedeemRefund
 from ledger.domains.rewards.reward_list import RewardList
 from ledger.domains.rewards.reward_update import RewardUpdate
+from ledger.domains.rewards.state import ALWAYS, NO_LIMIT, Limit, Window
 from ledger.merkle import root
 from ledger.transaction import Payment, Sponsored
-from ledger.types import Address, Hash, HoldId, Points, ProgramId, RewardId, Timestamp
+from ledger.types import Address, FulfilmentId, Hash, HoldId, Points, ProgramId, RewardId, Timestamp
 
 RECEIPT_SALT_BYTES = 32
 NO_LINES_ROOT = Hash(root(()))
 """`lines_root` of a receipt without lines."""
-NO_CODE = Hash(b"")
-"""The reward is no voucher code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +104,36 @@ class Brand:
         payload = IssuerRevoke(program, issuer)
         return self.wallet.send("issuer.revoke", payload, self.wallet.main, payment=self.pay(program))
 
-    def list_reward(self, program: ProgramId, *, name: str, price: Points, stock: int) -> Sent:
+    def list_reward(
+        self,
+        program: ProgramId,
+        *,
+        name: str,
+        price: Points,
+        stock: int,
+        value_cents: int = 0,
+        limit: Limit = NO_LIMIT,
+        window: Window = ALWAYS,
+        tier_min: int = 0,
+    ) -> Sent:
         """Offer something for points. The reward's id is `sent.object_id("reward")`."""
-        payload = RewardList(program, name, price, stock)
+        payload = RewardList(program, name, price, stock, value_cents, limit, window, tier_min)
         return self.wallet.send("reward.list", payload, self.wallet.main, payment=self.pay(program))
 
     def update_reward(
-        self, program: ProgramId, reward: RewardId, *, price: Points, stock_change: int, listed: bool
+        self,
+        program: ProgramId,
+        reward: RewardId,
+        *,
+        price: Points,
+        stock_change: int,
+        listed: bool,
+        limit: Limit = NO_LIMIT,
+        window: Window = ALWAYS,
+        tier_min: int = 0,
     ) -> Sent:
-        """Change a reward; what gets worse waits for the notice."""
-        payload = RewardUpdate(program, reward, price, stock_change, listed)
+        """Change a reward: all is given as it is to be, of the stock the change; what gets worse waits for the notice."""
+        payload = RewardUpdate(program, reward, price, stock_change, listed, limit, window, tier_min)
         return self.wallet.send("reward.update", payload, self.wallet.main, payment=self.pay(program))
 
     # --- the till ---------------------------------------------------------------------------------------------------
@@ -182,10 +206,22 @@ class Brand:
         """Answer a contest with the entry that settled its receipt."""
         return self.wallet.send("earn.answer_contest", answer, self.wallet.main, payment=self.pay(program))
 
-    def fulfil(self, program: ProgramId, hold: HoldId, code_commitment: Hash = NO_CODE) -> Sent:
-        """Hand out what was redeemed; the held points are spent."""
-        payload = RedeemFulfil(hold, code_commitment)
+    def fulfil(self, program: ProgramId, hold: HoldId, *, quantity: int = 1, codes: Sequence[Hash] = ()) -> Sent:
+        """Hand so many units out; their points are spent. What can be refunded has the id `sent.object_id("fulfilment")`."""
+        payload = RedeemFulfil(hold, quantity, tuple(codes))
         return self.wallet.send("redeem.fulfil", payload, self.wallet.main, payment=self.pay(program))
+
+    def refund(self, program: ProgramId, fulfilment: FulfilmentId, *, quantity: int = 1) -> Sent:
+        """Take so many units back that were handed out; their points come back to the fan."""
+        payload = RedeemRefund(fulfilment, quantity)
+        return self.wallet.send("redeem.refund", payload, self.wallet.main, payment=self.pay(program))
+
+    def accept(self, redemption: Answer, *, now: Timestamp, depth: int = SETTLED_DEPTH) -> SignedAcceptance:
+        """This account's word that it hands a redemption out at once, at the shop's own risk until `depth` blocks stand on it.
+
+        `redemption` is the node's answer. Sign what you see; the node keeps it where `client.redemptions.accept` sends it.
+        """
+        return accept_redemption(self.wallet, redemption, now=now, depth=depth)
 
     def cancel(self, program: ProgramId, hold: HoldId) -> Sent:
         """Give a redemption back that cannot be delivered."""

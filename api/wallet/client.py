@@ -16,6 +16,7 @@ import stamina
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
 from api.wallet.own_data import PAGE_LIMIT, Answer, OwnDataRequests, SignRequest, given, segment
+from api.wallet.redemption_calls import RedemptionCalls
 from ledger.codec import unpack
 from ledger.errors import Code, Malformed
 from ledger.params import BLOCK_BYTES_MAX
@@ -95,6 +96,7 @@ class Client(OwnDataRequests):
         self._attempts_max = attempts_max
         self._sleep = sleep
         self._clock = clock
+        self.redemptions = RedemptionCalls(self._json, self._page)
 
     def __enter__(self) -> Self:
         return self
@@ -219,8 +221,6 @@ class Client(OwnDataRequests):
         """`GET /v1/contests/{id}`: what is contested, until when it can be answered, what became of it."""
         return self._json("GET", f"/v1/contests/{contest.hex()}")
 
-    # --- campaigns --------------------------------------------------------------------------------------------------
-
     def program_proof(self, program: bytes, *, trust: str | None = None) -> bytes:
         """`GET /v1/programs/{id}/proof`: of its totals."""
         return self._proof(f"/v1/programs/{program.hex()}/proof", trust)
@@ -228,6 +228,8 @@ class Client(OwnDataRequests):
     def member_proof(self, program: bytes, address: str, *, trust: str | None = None) -> bytes:
         """`GET /v1/programs/{id}/members/{address}/proof`: of a member's points."""
         return self._proof(f"/v1/programs/{program.hex()}/members/{segment(address)}/proof", trust)
+
+    # --- campaigns --------------------------------------------------------------------------------------------------
 
     def campaigns(self, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
         """`GET /v1/campaigns`: a page."""
@@ -302,8 +304,6 @@ class Client(OwnDataRequests):
         if isinstance(fault, _Busy):
             return self._problem_of(fault.response)
         return Unreachable.of_code(UNREACHABLE, url=self.url, reason=str(fault) or type(fault).__name__)
-
-    # --- service ----------------------------------------------------------------------------------------------------
 
     def is_alive(self) -> bool:
         """`GET /healthz`."""

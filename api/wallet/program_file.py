@@ -21,6 +21,7 @@ from api.wallet.terms_tables import (
     rule_to_mapping,
 )
 from ledger.codec import pack, unpack
+from ledger.domains.loyalty.price_floor import NO_FLOOR, Floor
 from ledger.domains.loyalty.program_create import ProgramCreate
 from ledger.domains.loyalty.referral_bonus import NO_BONUS, ReferralBonus
 from ledger.domains.loyalty.state import SponsorPolicy, Terms
@@ -52,6 +53,7 @@ transfer_day_max = 0             # points that a member may give to others in a 
 wind_down_days = 30              # redeeming stays open so long after the program's end; left out: 30
 hold_seconds = 86400             # how long a redemption may stay open
 notice_days = 30                 # changes for the worse wait so long
+refund_days = 14                 # what was handed out can be taken back so long; 0, or left out: not at all
 
 [[terms.rules]]
 rule = "rate"                    # floor(net * points / per_cents)
@@ -120,6 +122,9 @@ rolling_days = 365               # days after a period's end
 # [terms.referral]               # once the first purchase of who joins can no longer be returned
 # referrer = 100                 # points for who brought it
 # joiner = 50                    # points for who joined
+# [terms.floor]                  # a promise: so many points always buy a value of at least so many cents. Rewards must say
+# points = 100                   # what they are worth, and raising the floor lowers every price at once
+# cents = 80
 
 [terms.sponsor]                  # what the fee pool pays for members and issuers
 rate = 1                         # coin a weight unit; at least the chain's least rate
@@ -193,7 +198,11 @@ def program_to_mapping(program: ProgramCreate) -> dict[str, Any]:
             "sponsor": {name: getattr(terms.sponsor, name) for name in SPONSOR_INTEGERS},
             "referral": {"referrer": terms.referral.referrer, "joiner": terms.referral.joiner},
         }
-        | ({"tiers": _tiers_to_mapping(terms)} if terms.tiers else {}),
+        | ({"tiers": _tiers_to_mapping(terms)} if terms.tiers else {})
+        | {
+            "floor": {"points": terms.floor.points, "cents": terms.floor.cents},
+            "refund_days": terms.refund_days,
+        },
     }
 
 
@@ -215,7 +224,17 @@ def _parse(text: str) -> Mapping[str, Any]:
 
 
 def _read_terms(table: Mapping[str, Any]) -> Terms:
-    known = {*TERMS_INTEGERS, *OPTIONAL_INTEGERS, "rules", "expiry", "sponsor", "tiers", "referral"}
+    known = {
+        *TERMS_INTEGERS,
+        *OPTIONAL_INTEGERS,
+        "rules",
+        "expiry",
+        "sponsor",
+        "tiers",
+        "referral",
+        "floor",
+        "refund_days",
+    }
     check_names(table, "[terms]", known)
     rules = table.get("rules")
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
@@ -231,8 +250,15 @@ def _read_terms(table: Mapping[str, Any]) -> Terms:
         expiry=read_expiry(read_table(table, "expiry")),
         sponsor=SponsorPolicy(*(Amount(read_integer(sponsor, name)) for name in SPONSOR_INTEGERS)),
         referral=_read_referral(read_table(table, "referral")) if "referral" in table else NO_BONUS,
+        floor=_read_floor(read_table(table, "floor")) if "floor" in table else NO_FLOOR,
+        refund_days=read_integer(table, "refund_days") if "refund_days" in table else 0,
         **integers,
     )
+
+
+def _read_floor(table: Mapping[str, Any]) -> Floor:
+    check_names(table, "[terms.floor]", {"points", "cents"})
+    return Floor(Points(read_integer(table, "points")), read_integer(table, "cents"))
 
 
 def _read_tiers(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from api.wallet.errors import Unreachable
 from api.wallet.program_file import OPTIONAL_INTEGERS, SPONSOR_INTEGERS, TERMS_INTEGERS, TIER_INTEGERS
 from api.wallet.sealing import PeriodRule
+from ledger.domains.loyalty.price_floor import Floor
 from ledger.domains.loyalty.referral_bonus import ReferralBonus
 from ledger.domains.loyalty.state import (
     BonusWindow,
@@ -106,6 +107,8 @@ def read_shown_terms(shown: Mapping[str, Any]) -> Terms:
         sponsor=SponsorPolicy(*(Amount(int(sponsor[name])) for name in SPONSOR_INTEGERS)),
         tiers=tuple((str(tier["name"]), int(tier["threshold"])) for tier in shown["tiers"]),
         referral=ReferralBonus(Points(int(referral["referrer"])), Points(int(referral["joiner"]))),
+        floor=Floor(Points(int(shown["floor"]["points"])), int(shown["floor"]["cents"])),
+        refund_days=int(shown["refund_days"]),
         **integers,
     )
 

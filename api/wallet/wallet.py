@@ -331,12 +331,16 @@ class Wallet:
             if answer.get("programs"):
                 yield address, answer
 
-    def price_of(self, program: ProgramId, reward: RewardId) -> Points:
-        """Today's price of a reward. Raises WalletError wallet.no_reward."""
+    def find_reward(self, program: ProgramId, reward: RewardId) -> Answer:
+        """A reward as the node shows it. Raises WalletError wallet.no_reward."""
         for found in self.client.every(self.client.rewards, program):
             if found["id"] == reward.hex():
-                return Points(int(found["price"]))
+                return found
         raise WalletError(NO_REWARD, reward=reward)
+
+    def price_of(self, program: ProgramId, reward: RewardId) -> Points:
+        """Today's price of a reward. Raises WalletError wallet.no_reward."""
+        return Points(int(self.find_reward(program, reward)["price"]))
 
     def program_of_campaign(self, campaign: CampaignId) -> ProgramId | None:
         """The program whose points a campaign collects; None if it collects coin."""

@@ -133,6 +133,10 @@ class Mempool:
         """All that waits, in order of arrival."""
         return [waiting.transaction for waiting in self._waiting.values()]
 
+    def of_kind(self, kind: str) -> list[Transaction]:
+        """Waiting transactions of one kind, in order of arrival."""
+        return [transaction for transaction in self.transactions() if transaction.kind.name == kind]
+
     def follow_consents(self, follower: Callable[[Transaction], None]) -> None:
         """Call `follower`, under the node's lock, with each new `consent.grant` that is taken in, and with each new
         `consent.revoke` that its fan signed, be there room for it or not.

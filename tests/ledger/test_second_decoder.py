@@ -6,6 +6,7 @@ Nothing of the project is imported here: where these tests pass, text and vector
 import json
 
 from tests.second_decoder import (
+    acceptances,
     address,
     block,
     encoding,
@@ -29,18 +30,19 @@ unhex = bytes.fromhex
 
 # Every list at the top of every file; a file or a list that is not named here is one that nobody read.
 COUNTS = {
+    "acceptances.json": {"acceptances": 3, "vouchers": 4},
     "addresses.json": {"accepted": 10, "refused": 7},
-    "chain.json": {"blocks": 17},
+    "chain.json": {"blocks": 18},
     "codec.json": {"accepted": 46, "refused": 40},
     "earning.json": {"purchases": 80, "calendar": 270, "tiers": 3},
     "entries.json": {"entries": 7},
-    "hashes.json": {"tagged": 63, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
+    "hashes.json": {"tagged": 72, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
     "policies.json": {"seeds": 4, "policies": 4, "refused": 3},
     "proofs.json": {"proofs": 6},
     "receipts.json": {"fields": 14, "lines": 2, "sums": 6, "remainders": 4},
-    "records.json": {"records": 68, "free_slots": 5},
-    "transactions.json": {"transactions": 47},
-    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 17},
+    "records.json": {"records": 70, "free_slots": 5},
+    "transactions.json": {"transactions": 48},
+    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 18},
 }
 
 
@@ -138,6 +140,29 @@ def test_every_code_and_event_of_the_vectors_stands_in_the_tables():
 
 
 # ------------------------------------------------------------------------------------------------------- transactions
+
+
+def test_acceptances_and_voucher_codes():
+    chain_id = unhex(load("acceptances.json")["chain_id"])
+    for case in cases("acceptances.json", "acceptances"):
+        raw = unhex(case["signed"])
+        found = acceptances.read_signed(raw)
+        assert acceptances.write_signed(found) == raw
+        statement = found["statement"]
+        assert [statement["txid"].hex(), statement["hold"].hex(), statement["depth"]] == [
+            case["txid"],
+            case["hold"],
+            case["depth"],
+        ]
+        assert acceptances.signing_hash(chain_id, statement).hex() == case["signing_hash"]
+        assert found["signature"].hex() == case["signature"]
+        assert acceptances.is_signed(chain_id, found)
+        assert not acceptances.is_signed(bytes(32), found)
+        spoiled = {**found, "statement": {**statement, "hold": statement["txid"]}}
+        assert fault_of(acceptances.read_signed, acceptances.write_signed(spoiled)) == "acceptance.shape"
+        assert_no_prefix(acceptances.read_signed, raw, "codec.truncated")
+    for case in cases("acceptances.json", "vouchers"):
+        assert acceptances.commitment(unhex(case["salt"]), case["code"]).hex() == case["commitment"]
 
 
 def test_transactions():
@@ -323,7 +348,7 @@ def test_the_chain_of_the_vectors():
         assert found["undo"].hex() == case["undo"]
         transactions += [item.hex() for item in found["parts"]["transactions"]]
         slots_read += len(case["changed_slots"])
-    assert slots_read == 192
+    assert slots_read == 211
     assert transactions == [case["raw"] for case in load("transactions.json")["transactions"]]
 
 

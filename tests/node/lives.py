@@ -8,7 +8,7 @@ from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
 from ledger.transaction import Prepaid
-from ledger.types import Hash, Timestamp
+from ledger.types import Timestamp
 from tests.support.shop import FAN, FRIEND, OWNER, STRANGER, TILL, Shop
 
 NAMES_OF_A_LIFE = {
@@ -54,7 +54,7 @@ def live(shop: Shop, scale: int = 1) -> None:
 def _redeem_in_every_way(shop: Shop) -> None:
     reward = shop.list_reward(price=50)
     fulfilled = shop.redeem(FAN, reward)
-    shop.chain.send("redeem.fulfil", RedeemFulfil(fulfilled, Hash(b"")), author=TILL)
+    shop.chain.send("redeem.fulfil", RedeemFulfil(fulfilled, 1), author=TILL)
     cancelled = shop.redeem(FRIEND, reward)
     shop.chain.send("redeem.cancel", RedeemCancel(cancelled), author=FRIEND, payment=Prepaid())
     shop.redeem(FAN, reward, quantity=2)

@@ -21,11 +21,12 @@ PEOPLE = {signer.address: signer for signer in (OWNER, TILL, FAN, FRIEND, STRANG
 
 def make_busy_shop() -> tuple[Shop, Ids]:
     """A shop in which there is something of every kind, and the ids of all of it."""
-    shop = Shop(hold_seconds=DAY_SECONDS)
+    shop = Shop(hold_seconds=DAY_SECONDS, refund_days=3)
     shop.join(FAN, POOR)
     shop.earn(FAN, 1_000)
     reward = shop.list_reward(stock=2**53)
-    hold = shop.redeem(FAN, reward)
+    hold = shop.redeem(FAN, reward, quantity=3)
+    fulfilment = shop.fulfil(hold, 2)
     campaigns = [shop.create_campaign(in_points=flag, days=2) for flag in (False, True)]
     for campaign in campaigns:
         shop.pledge(FAN, campaign, 5)
@@ -33,6 +34,7 @@ def make_busy_shop() -> tuple[Shop, Ids]:
         "program": [shop.program] * 5,
         "reward": [reward] * 3,
         "hold": [hold],
+        "fulfilment": [fulfilment],
         "campaign": campaigns,
         "": list(PEOPLE),
     }

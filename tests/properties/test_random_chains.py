@@ -270,7 +270,7 @@ class RandomChain(RuleBasedStateMachine):
         holds = self.chain.state.table(HOLDS.prefix)
         hold = HoldId(data.draw(st.sampled_from(sorted(holds)))[1:])
         if fulfil:
-            self.offer("redeem.fulfil", RedeemFulfil(hold, Hash(b"")), author=TILL)
+            self.offer("redeem.fulfil", RedeemFulfil(hold, 1), author=TILL)
         else:
             self.offer("redeem.cancel", RedeemCancel(hold), author=OWNER, payment=Prepaid())
 

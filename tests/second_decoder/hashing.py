@@ -27,6 +27,9 @@ TAGS = {
     "RETURN_SIGNATURE": "fansumer/return-signature",
     "RETURN_CONSENT": "fansumer/return-consent",
     "REFERRAL": "fansumer/referral",
+    "COUNT": "fansumer/count",
+    "VOUCHER_CODE": "fansumer/voucher-code",
+    "ACCEPTANCE": "fansumer/acceptance",
 }
 
 

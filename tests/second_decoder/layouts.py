@@ -51,6 +51,7 @@ SHAPES = {
                        7 PeriodCap[points: int 1..M, rejects: bool]""",
     "referral": "[referrer: int 0..2^31-1, joiner: int 0..2^31-1]",
     "sponsor": "[rate: int 0..1000000, member_day_max: int 0..M, block_max: int 0..M, day_max: int 0..M]",
+    "floor": "[points: int 0..2^31-1, cents: int 0..2^31-1]",
     "terms": """[rules: list 1..16 of rule,
                  expiry: one of: 0 NeverExpires[], 1 RollingExpiry[days: int 1..36500],
                                  2 CalendarExpiry[month: int 1..12, day: int 1..31, years_min: int 0..10],
@@ -60,7 +61,8 @@ SHAPES = {
                  issuance_cap: int 0..M, hold_seconds: int 60..7776000, notice_days: int 0..366, sponsor,
                  tiers: list 0..8 of [name: text 1..32, threshold: int 1..M], tier_period_days: int 0..366,
                  tier_anchor_day: int 0..365, tier_grace_days: int 0..366,
-                 adjust_day_max: int 0..M, transfer_day_max: int 0..M, wind_down_days: int 30..366, referral]""",
+                 adjust_day_max: int 0..M, transfer_day_max: int 0..M, wind_down_days: int 30..366, referral, floor,
+                 refund_days: int 0..92]""",
     # LOY-11
     "entry": """one of: 0 SealedEntry[member: id, period: int 0..2^31-1, points: int 0..M, receipts: id, remainder: id?],
                         1 OpenEntry[member: id, period: int 0..2^31-1, receipt: id, terms_version: int 1..2^31-1,
@@ -68,6 +70,12 @@ SHAPES = {
                                     paid_with_points_cents: int 0..2^53,
                                     codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53], tier: int 0..8,
                                     previous_visit: int 0..2^40]""",
+    # RWD-1, RWD-2, RWD-3
+    "limit": "[total: int 0..2^31-1, count: int 0..2^31-1, days: int 0..366]",
+    "window": "[opens_at: int 0..2^40, closes_at: int 0..2^40]",
+    "announced": """[effective_from: int 0..2^40, price: int 1..2^53, stock_change: int -2^53..2^53, listed: bool, limit,
+                     window, tier_min: int 0..8]""",
+    "counted": "list 0..1 of [made: int 0..2^32-1, since: int 0..2^31-1]",
     # LOY-16
     "opened": "[salt: id?, points: int 0..M]",
     # CRF-1
@@ -78,6 +86,10 @@ SHAPES = {
                    sequence: int 0..M, time: int 0..2^40, net_cents: int -2^53..2^53,
                    paid_with_points_cents: int 0..2^53, codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53],
                    lines_root: id, points: int 0..M, tier: int 0..8, previous_visit: int 0..2^40]""",
+    # RWD-10
+    "acceptance_statement": """[version: int 1..1, program: id, txid: id, hold: id, member: id, till: bytes 32,
+                                accepted_at: int 0..2^40, depth: int 1..10000]""",
+    "signed_acceptance": "[statement: acceptance_statement, signature: bytes 64]",
     "signed_receipt": "[receipt, salt: bytes 32, signature: bytes 64]",
     # RCP-9
     "return": """[version: int 1..1, program: id, member: id, receipt: id, till: bytes 32, time: int 0..2^40,
@@ -111,12 +123,18 @@ NAMED = {
     "params": "Params",
     "sponsor": "SponsorPolicy",
     "referral": "ReferralBonus",
+    "floor": "Floor",
     "terms": "Terms",
+    "limit": "Limit",
+    "window": "Window",
+    "announced": "Announced",
     "receipt": "Receipt",
     "signed_receipt": "SignedReceipt",
     "return": "ReturnReceipt",
     "consent": "FanConsent",
     "signed_return": "SignedReturn",
+    "acceptance_statement": "AcceptanceStatement",
+    "signed_acceptance": "SignedAcceptance",
     "opened": "OpenedRemainder",
     "anchor": "Anchor",
     "trusted": "Trusted",
@@ -196,18 +214,27 @@ KIND_SHAPES = {
     ),
     "points.transfer": ("[program: id, recipient: id, points: int 1..M]", 2, 0, 0, False),
     "program.sunset": ("[program: id, sunset_at: int 1..1099480005376]", 1, 0, 0, False),
-    # RWD-1, RWD-2, RWD-3, RWD-4, RWD-5
-    "reward.list": ("[program: id, name: text 1..128, price: int 1..2^53, stock: int 0..2^53]", 2, 1, 0, False),
+    # RWD-1, RWD-2, RWD-3, RWD-4, RWD-5, RWD-8
+    "reward.list": (
+        """[program: id, name: text 1..128, price: int 1..2^53, stock: int 0..2^53, value_cents: int 0..2^53, limit,
+            window, tier_min: int 0..8]""",
+        2,
+        1,
+        0,
+        False,
+    ),
     "reward.update": (
-        "[program: id, reward: id, price: int 1..2^53, stock_change: int -2^53..2^53, listed: bool]",
+        """[program: id, reward: id, price: int 1..2^53, stock_change: int -2^53..2^53, listed: bool, limit, window,
+            tier_min: int 0..8]""",
         1,
         0,
         0,
         False,
     ),
-    "redeem": ("[program: id, reward: id, quantity: int 1..1000, price_accepted: int 1..2^53]", 6, 2, 1, False),
-    "redeem.fulfil": ("[hold: id, code_commitment: id?]", 3, 0, 0, False),
-    "redeem.cancel": ("[hold: id]", 6, 0, 0, True),
+    "redeem": ("[program: id, reward: id, quantity: int 1..1000, price_accepted: int 1..2^53]", 7, 3, 2, False),
+    "redeem.fulfil": ("[hold: id, quantity: int 1..1000, codes: list 0..100 of id]", 5, 1, 1, False),
+    "redeem.cancel": ("[hold: id]", 7, 0, 0, True),
+    "redeem.refund": ("[fulfilment: id, quantity: int 1..1000]", 7, 1, 1, False),
     # CON-2, CON-3
     "consent.grant": ("[grantee: id, purpose: int 0..3, scope: text 0..32, expires_at: int 0..2^40]", 2, 1, 0, False),
     "consent.revoke": ("[grantee: id, purpose: int 0..3, scope: text 0..32]", 1, 0, 0, True),
@@ -264,7 +291,7 @@ RECORD_SHAPES = {
         "Hold",
         "hold:id",
         """[payer, deposit, prepaid, program: id, member: id, reward: id, quantity: int 1..1000, points: int 0..M,
-            lots: list 1..128 of lot, expires_at: int 0..2^40, expires_height: int 0..2^32-1]""",
+            lots: list 1..128 of lot, expires_at: int 0..2^40, expires_height: int 0..2^32-1, counted]""",
     ),
     "K": (
         "Books",
@@ -318,8 +345,8 @@ RECORD_SHAPES = {
         "Reward",
         "program:id reward:id",
         """[payer, deposit, name: text 1..128, price: int 1..2^53, stock: int 0..2^53, listed: bool,
-            announced: list 0..1 of [effective_from: int 0..2^40, price: int 1..2^53, stock_change: int -2^53..2^53,
-                                     listed: bool]]""",
+            announced: list 0..1 of announced, value_cents: int 0..2^53, limit, window,
+            tier_min: int 0..8]""",
     ),
     "X": (
         "Contest",
@@ -328,6 +355,18 @@ RECORD_SHAPES = {
             claim: int 0..1, time: int 0..2^40, points: int 1..M, settle_by: int 0..2^40, opened_at: int 0..2^40,
             answer_by: int 0..2^40, answer_height: int 0..2^32-1, keep_until: int 0..2^40, outcome: int 0..5,
             credited: int 0..M]""",
+    ),
+    "h": (
+        "Fulfilment",
+        "fulfilment:id",
+        """[payer, deposit, program: id, member: id, reward: id, hold: id, quantity: int 1..1000, points: int 0..M,
+            lots: list 1..128 of lot, keep_until: int 0..2^40, keep_height: int 0..2^32-1, counted]""",
+    ),
+    "w": (
+        "Count",
+        "count:id",
+        """[payer, deposit, program: id, reward: id, made: int 0..2^32-1, total: int 0..M, since: int 0..2^31-1,
+            count: int 0..M]""",
     ),
 }
 

@@ -24,8 +24,10 @@ from ledger.domains.consent.state import PUBLISH, SHARE
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.loyalty.earn import Earn
 from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, receipt_hash, sign_receipt
+from ledger.domains.rewards.acceptance import AcceptanceStatement, SignedAcceptance, sign_acceptance
 from ledger.domains.rewards.redeem import Redeem
 from ledger.errors import LedgerError
+from ledger.hashing import object_id
 from ledger.registry import KINDS
 from ledger.transaction import Prepaid, Transaction
 from ledger.types import (
@@ -33,6 +35,7 @@ from ledger.types import (
     Amount,
     CampaignId,
     ContestId,
+    FulfilmentId,
     Hash,
     Height,
     HoldId,
@@ -47,7 +50,7 @@ from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
 from tests.support.memory_chain import Signer
 from tests.support.random_payloads import Ids, values_of
-from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL
+from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL, some_hash
 
 PAYLOADS_DRAWN: Final = 60
 """Payloads of any shape that are signed and sent."""
@@ -72,6 +75,7 @@ class HttpWorld:
     cursors: dict[str, list[tuple[dict[str, Any], str]]] = field(default_factory=dict)
     """By operation: what stood in the path, and the cursor to its next page."""
     receipts: list[ReceiptHash] = field(default_factory=list)
+    fulfilments: list[FulfilmentId] = field(default_factory=list)
     nonces: Iterator[int] = field(default_factory=count)
     """No request is signed with the nonce of another one, even if everything else is the same."""
     _last: Transaction | None = None
@@ -136,6 +140,27 @@ class HttpWorld:
         asyncio.run(self.app.state.services.receipts.run(lambda store: store.add(kept)))
         return kept.id
 
+    def sign_acceptance(self, random: Random) -> SignedAcceptance:
+        """The till's word on a redemption that FAN asks for at this moment; at times on one that nobody knows."""
+        chain = self.shop.chain
+        redeem = chain.sign("redeem", Redeem(self.shop.program, self.reward, 1, Points(100)), author=FAN)
+        hold = HoldId(object_id("hold", redeem.txid, 0))
+        if random.random() < 0.9:
+            chain.submit(redeem)
+            self.mine()
+            self.holds.append(hold)
+        statement = AcceptanceStatement(
+            version=1,
+            program=self.shop.program,
+            txid=redeem.txid,
+            hold=hold,
+            member=FAN.address,
+            till=TILL.key,
+            accepted_at=Timestamp(chain.clock.now()),
+            depth=random.choice((1, 6, 100)),
+        )
+        return sign_acceptance(statement, self.shop.node.chain.chain_id, TILL.seeds[0])
+
     def mine(self) -> None:
         """Take what waits into a block."""
         self.shop.chain.mine_block()
@@ -182,7 +207,7 @@ class HttpWorld:
 
 def open_http_world(folder: Path) -> HttpWorld:
     """Let a shop live for some days, and put the API in front of its node."""
-    shop = LiveShop(folder)
+    shop = LiveShop(folder, refund_days=14)
     chain = shop.chain
     txids: list[TxId] = []
     shop.join(FAN, FRIEND)
@@ -204,8 +229,9 @@ def open_http_world(folder: Path) -> HttpWorld:
     chain.advance(days=GRACE_DAYS, blocks=8)
     chain.mine(2)
     contests = [contest(shop, bought)]
-    hold = shop.redeem(FAN, reward)
+    hold = shop.redeem(FAN, reward, quantity=2)
     txids.append(chain.last_txid)
+    fulfilment = shop.fulfil(hold, 1, (some_hash("code"),))
     still_open = shop.create_campaign(author=OWNER, goal=10**6, days=30)
     waiting = chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(10_000)), author=STRANGER)
     chain.submit(waiting)
@@ -214,6 +240,7 @@ def open_http_world(folder: Path) -> HttpWorld:
         shop.node, HttpSettings(rate_limited=False, tip_age_seconds_max=None, event_stream_seconds_max=0.01)
     )
     world = HttpWorld(shop, app, reward, [hold], programs, [funded, failed, still_open], contests, txids)
+    world.fulfilments.append(fulfilment)
     world.payloads = _draw_payloads(world)
     return world
 
@@ -224,6 +251,7 @@ def _draw_payloads(world: HttpWorld) -> list[tuple[str, Any, Signer]]:
         "program": [world.shop.program] * 5,
         "reward": [world.reward] * 3,
         "hold": world.holds,
+        "fulfilment": world.fulfilments,
         "campaign": world.campaigns,
         "": [signer.address for signer in PEOPLE],
     }

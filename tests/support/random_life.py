@@ -36,14 +36,26 @@ from ledger.domains.loyalty.state import SCOPES_ALL, RatePerAmount, RollingExpir
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
+from ledger.domains.rewards.redeem_refund import RedeemRefund
 from ledger.domains.rewards.reward_list import RewardList
 from ledger.domains.rewards.reward_update import RewardUpdate
-from ledger.domains.rewards.state import HOLDS, REWARDS
+from ledger.domains.rewards.state import ALWAYS, FULFILMENTS, HOLDS, NO_LIMIT, REWARDS, Limit, Window
 from ledger.errors import RuleViolation
 from ledger.hashing import object_id
 from ledger.params import Params
 from ledger.transaction import Payment, Prepaid, Transaction
-from ledger.types import Address, Amount, CampaignId, Hash, HoldId, Points, ReceiptHash, RewardId, Timestamp
+from ledger.types import (
+    Address,
+    Amount,
+    CampaignId,
+    FulfilmentId,
+    Hash,
+    HoldId,
+    Points,
+    ReceiptHash,
+    RewardId,
+    Timestamp,
+)
 from tests.support.branching_chain import BranchingChain
 from tests.support.contests import NOTHING, Settled, sign
 from tests.support.memory_chain import DAY_SECONDS, Signer
@@ -61,7 +73,9 @@ TERMS: dict[str, Any] = {
     "adjust_day_max": Points(200),
     "transfer_day_max": Points(100),
     "referral": ReferralBonus(Points(5), Points(3)),
+    "refund_days": 2,
 }
+LIMITS = (NO_LIMIT, Limit(3, 0, 0), Limit(0, 2, 2), Limit(5, 2, 1))
 KEYS = {
     signer.policy.hash: signer
     for person in PEOPLE
@@ -107,6 +121,8 @@ class RandomLife:
             self._redeem,
             self._redeem,
             self._end_hold,
+            self._end_hold,
+            self._refund,
             self._create_campaign,
             self._pledge,
             self._pledge,
@@ -212,14 +228,28 @@ class RandomLife:
             self._offer("consent.revoke", ConsentRevoke(program, purpose, ""), fan, Prepaid())
 
     def _list_reward(self) -> None:
-        payload = RewardList(self.shop.program, "Tea", Points(self.rng.randrange(5, 60)), self.rng.randrange(1, 9))
-        self._offer("reward.list", payload, OWNER)
+        price, stock = Points(self.rng.randrange(5, 60)), self.rng.randrange(1, 9)
+        limit, window = self.rng.choice(LIMITS), self._window()
+        self._offer("reward.list", RewardList(self.shop.program, "Tea", price, stock, 100, limit, window), OWNER)
+
+    def _window(self) -> Window:
+        """Mostly always open; at times it closes in some days."""
+        closes = Timestamp(self.shop.now + self.rng.randrange(1, 9) * DAY_SECONDS)
+        return self.rng.choice((ALWAYS, ALWAYS, Window(Timestamp(0), closes)))
 
     def _update_reward(self) -> None:
         found = self._pick(REWARDS.prefix)
         if found is not None:
             price, stock = Points(self.rng.randrange(5, 60)), self.rng.randrange(-4, 9)
-            payload = RewardUpdate(self.shop.program, RewardId(found[-32:]), price, stock, self.rng.random() < 0.8)
+            payload = RewardUpdate(
+                self.shop.program,
+                RewardId(found[-32:]),
+                price,
+                stock,
+                self.rng.random() < 0.8,
+                self.rng.choice(LIMITS),
+                self._window(),
+            )
             self._offer("reward.update", payload, OWNER)
 
     def _redeem(self) -> None:
@@ -231,9 +261,14 @@ class RandomLife:
     def _end_hold(self) -> None:
         found = self._pick(HOLDS.prefix)
         if found is not None and self.rng.random() < 0.7:
-            self._offer("redeem.fulfil", RedeemFulfil(HoldId(found), Hash(b"")), TILL)
+            self._offer("redeem.fulfil", RedeemFulfil(HoldId(found), self.rng.randrange(1, 3)), TILL)
         elif found is not None:
             self._offer("redeem.cancel", RedeemCancel(HoldId(found)), OWNER, Prepaid())
+
+    def _refund(self) -> None:
+        found = self._pick(FULFILMENTS.prefix)
+        if found is not None:
+            self._offer("redeem.refund", RedeemRefund(FulfilmentId(found), 1), TILL)
 
     def _create_campaign(self) -> None:
         unit = self.rng.choice((CoinUnit(), PointsUnit(self.shop.program)))

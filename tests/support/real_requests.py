@@ -30,6 +30,7 @@ from api.wallet.builder import Signer as WalletSigner
 from api.wallet.request_signing import AccountSigner
 from ledger.codec import pack
 from ledger.domains.loyalty.receipts import encode_receipt
+from ledger.domains.rewards.acceptance import encode_acceptance
 from tests.support.http_world import PARTNER, HttpWorld
 from tests.support.memory_chain import Signer
 from tests.support.shop import FAN
@@ -44,6 +45,7 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "address": lambda world: world.addresses,
     "block": lambda world: world.blocks,
     "program": lambda world: [program.hex() for program in world.programs],
+    "redemption": lambda world: [hold.hex() for hold in world.holds],
     "contest": lambda world: [contest.hex() for contest in world.contests],
     "campaign": lambda world: [campaign.hex() for campaign in world.campaigns],
     "number": lambda _: [0],
@@ -80,6 +82,16 @@ def hand_signed_receipt_over(case: schemathesis.Case, world: HttpWorld, random: 
     else:
         case.media_type = "application/json"
         case.body = {"receipt": b64encode(raw).decode(), "lines": []}
+
+
+def accept_at_the_till(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """An acceptance that the till signed, as canonical bytes or in JSON."""
+    raw = encode_acceptance(world.sign_acceptance(random))
+    if case.media_type == MSGPACK:
+        case.body = as_binary(raw)
+    else:
+        case.media_type = "application/json"
+        case.body = {"acceptance": b64encode(raw).decode()}
 
 
 def sign_as_fan(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
@@ -125,6 +137,7 @@ def _prepared(case: schemathesis.Case) -> dict[str, Any]:
 
 
 REQUESTS: Final[Mapping[str, Prepare]] = {
+    "POST /v1/acceptances": accept_at_the_till,
     "POST /v1/receipts": hand_signed_receipt_over,
     "GET /v1/receipts": sign_as_fan,
     "DELETE /v1/receipts": sign_as_fan,

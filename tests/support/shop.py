@@ -27,8 +27,20 @@ from ledger.domains.loyalty.state import (
     program_key,
 )
 from ledger.domains.rewards.redeem import Redeem
+from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
+from ledger.domains.rewards.redeem_refund import RedeemRefund
 from ledger.domains.rewards.reward_list import RewardList
-from ledger.domains.rewards.state import Hold, Reward, hold_key, reward_key
+from ledger.domains.rewards.state import (
+    Count,
+    Fulfilment,
+    Hold,
+    Reward,
+    count_id_of,
+    count_key,
+    fulfilment_key,
+    hold_key,
+    reward_key,
+)
 from ledger.hashing import OBJECT, object_id
 from ledger.params import Params
 from ledger.transaction import Sponsored
@@ -38,6 +50,7 @@ from ledger.types import (
     Amount,
     CampaignId,
     Day,
+    FulfilmentId,
     Hash,
     HoldId,
     Points,
@@ -170,9 +183,9 @@ class Shop:
         """Settle one sealed entry."""
         return self.settle(self.entry(fan, points, **options))
 
-    def list_reward(self, *, price: int = 100, stock: int = 10) -> RewardId:
-        """Offer something."""
-        payload = RewardList(self.program, "Coffee", Points(price), stock)
+    def list_reward(self, *, price: int = 100, stock: int = 10, **options: Any) -> RewardId:
+        """Offer something; `options` are its value, limit and window."""
+        payload = RewardList(self.program, "Coffee", Points(price), stock, **options)
         self.chain.send("reward.list", payload, author=OWNER)
         return RewardId(object_id("reward", self.chain.last_txid, 0))
 
@@ -191,6 +204,25 @@ class Shop:
     def hold(self, hold: HoldId) -> Hold | None:
         """A hold's record, while it is open."""
         return self.chain.record(hold_key(hold))
+
+    def fulfil(
+        self, hold: HoldId, quantity: int = 1, codes: tuple[Hash, ...] = (), *, author: Signer = TILL, **options: Any
+    ) -> FulfilmentId:
+        """Hand units out."""
+        self.chain.send("redeem.fulfil", RedeemFulfil(hold, quantity, codes), author=author, **options)
+        return FulfilmentId(object_id("fulfilment", self.chain.last_txid, 0))
+
+    def refund(self, fulfilment: FulfilmentId, quantity: int = 1, *, author: Signer = TILL, **options: Any) -> None:
+        """Take units back."""
+        self.chain.send("redeem.refund", RedeemRefund(fulfilment, quantity), author=author, **options)
+
+    def fulfilment(self, fulfilment: FulfilmentId) -> Fulfilment | None:
+        """What was handed out, while it can be refunded."""
+        return self.chain.record(fulfilment_key(fulfilment))
+
+    def count(self, fan: Signer, reward: RewardId) -> Count | None:
+        """What a fan has had of a reward that has a limit."""
+        return self.chain.record(count_key(count_id_of(self.program, reward, fan.address)))
 
     def create_campaign(
         self,

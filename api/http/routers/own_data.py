@@ -18,6 +18,7 @@ from api.http.signatures import authenticate
 from api.receipts.access_log import GIVEN, Read
 from api.receipts.revocation_notes import Note
 from ledger.domains.consent.state import PURPOSE_NAMES, Consent, consent_key
+from ledger.domains.rewards.acceptance import encode_acceptance
 from ledger.types import Address
 from node.store.reader import ListedRow, Snapshot
 
@@ -33,6 +34,7 @@ GONE: Final = (
     ("gifts", "gift marks"),
     ("reads", "rows of the log of reads"),
     ("revocations", "notes of revocations that are in a block"),
+    ("acceptances", "shops' acceptances of redemptions"),
 )
 """Fields of `Deleted`, in words."""
 REMAINS: Final = (
@@ -184,7 +186,14 @@ async def _write_export(services: Services, account: Address, head: dict[str, An
     marks = await services.receipts.run(lambda store: store.gifts.all_of(account))
     gifts = [{"receipt": receipt.hex(), "marked_at": marked_at} for receipt, marked_at in marks]
     own, others = await _read_log(services, account)
-    yield ANSWER.dump_json({**head, "gifts": gifts, "reads": own, "reads_of_others": others})[:-1]
+    kept = await services.receipts.run(lambda store: store.acceptances.all_of(account))
+    accepted = [
+        {"redemption": found.statement.hold.hex(), "acceptance": b64encode(encode_acceptance(found)).decode()}
+        for found in kept
+    ]
+    yield ANSWER.dump_json({**head, "acceptances": accepted, "gifts": gifts, "reads": own, "reads_of_others": others})[
+        :-1
+    ]
     yield b',"receipts":['
     before: int | None = None
     is_first = True
@@ -226,8 +235,9 @@ async def _read_log(services: Services, account: Address) -> tuple[list[dict[str
     openapi_extra=SIGNED,
 )
 async def delete_all(request: Request) -> Response:
-    """Receipts with their lines, gift marks, the log of reads, notes of revocations that a block holds: once this answers, no file
-    of this node has them any more. The answer says what remains, and why. Points are not touched. Harmless a second time.
+    """Receipts with their lines, gift marks, the log of reads, shops' acceptances, notes of revocations that a block holds: once
+    this answers, no file of this node has them any more. The answer says what remains, and why. Points are not touched. Harmless
+    a second time.
     """
     services = services_of(request)
     account = await authenticate(request)

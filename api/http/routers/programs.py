@@ -24,6 +24,7 @@ from api.http.standing import show_standing, show_sunset
 from ledger.domains.loyalty.state import (
     DAYS,
     SCOPE_NAMES,
+    TIME_END,
     Books,
     Grant,
     Program,
@@ -34,7 +35,9 @@ from ledger.domains.loyalty.state import (
     load_program,
     load_terms,
 )
-from ledger.domains.rewards.state import UNLIMITED, Reward, load_reward
+from ledger.domains.rewards.floor import price_of
+from ledger.domains.rewards.state import UNLIMITED, Reward, Window, load_reward
+from ledger.domains.rewards.state import Limit as RewardLimit
 from ledger.invariants import POINT_TOTALS
 from ledger.state import Overlay
 from ledger.types import Address, Day, ProgramId, RewardId, Timestamp
@@ -150,22 +153,44 @@ async def list_rewards(request: Request, program: IdText, cursor: Cursor = None,
         load_program(state, program_id)
         rows = view.listed(program_id, "reward", page.place, page.rows_wanted)
         return json_response(
-            page.answer(rows, _position, lambda row: _show_reward(state, program_id, RewardId(row.id), now))
+            page.answer(rows, _position, lambda row: _show_reward(services, state, program_id, RewardId(row.id), now))
         )
 
 
-def _show_reward(state: Overlay, program_id: ProgramId, reward_id: RewardId, now: Timestamp) -> dict[str, Any]:
+def _show_reward(
+    services: Services, state: Overlay, program_id: ProgramId, reward_id: RewardId, now: Timestamp
+) -> dict[str, Any]:
     reward: Reward = load_reward(state, program_id, reward_id, now)
+    program = load_program(state, program_id)
+    floor = load_terms(state, program_id, program.version_at(now)).floor
     announced = None
-    for effective_from, price, stock, listed in reward.announced:
-        announced = {"effective_from": effective_from, "price": price, "stock": stock, "listed": listed}
+    for change in reward.announced:
+        announced = {
+            "effective_from": change.effective_from,
+            "price": change.price,
+            "stock_change": change.stock_change,
+            "listed": change.listed,
+            **_show_bounds(services, change.limit, change.window),
+            "tier_min": change.tier_min,
+        }
     return {
         "id": reward_id.hex(),
         "name": reward.name,
-        "price": reward.price,
+        "price": price_of(reward, floor),
         "stock": None if reward.stock == UNLIMITED else reward.stock,
         "listed": reward.listed,
+        "value_cents": reward.value_cents or None,
+        **_show_bounds(services, reward.limit, reward.window),
+        "tier_min": reward.tier_min,
         "announced": announced,
+    }
+
+
+def _show_bounds(services: Services, limit: RewardLimit, window: Window) -> dict[str, Any]:
+    return {
+        "limit": None if limit.bounds_nothing else services.renderer.plain(limit),
+        "opens_at": window.opens_at or None,
+        "closes_at": None if window.closes_at == TIME_END else window.closes_at,
     }
 
 

@@ -127,6 +127,15 @@ class LeftOut(Answer):
     EXAMPLE: ClassVar[Example] = {"what": "backups", "why": "No program knows which copies the operator has made."}
 
 
+class KeptAcceptance(Answer):
+    """What a till signed when it accepted a redemption at the shop's own risk, in base64."""
+
+    redemption: str
+    acceptance: str
+
+    EXAMPLE: ClassVar[Example] = {"redemption": "b2" * 32, "acceptance": "lNoAIA=="}
+
+
 class ExportAnswer(Answer):
     """Everything that this node holds on the account (`ledger/spec/fan_data.md`). `complete` true is its last word."""
 
@@ -145,6 +154,7 @@ class ExportAnswer(Answer):
     transactions: list[dict[str, Any]]
     pending: list[dict[str, Any]]
     revocations: list[NotedRevocation]
+    acceptances: list[KeptAcceptance]
     gifts: list[GiftMark]
     reads: list[ReadItem]
     reads_of_others: list[ReadItem]
@@ -168,6 +178,7 @@ class ExportAnswer(Answer):
         "transactions": [],
         "pending": [],
         "revocations": [NotedRevocation.EXAMPLE],
+        "acceptances": [KeptAcceptance.EXAMPLE],
         "gifts": [GiftMark.EXAMPLE],
         "reads": [ReadItem.EXAMPLE],
         "reads_of_others": [],

@@ -84,6 +84,8 @@ class ShownTerms(Answer):
     transfer_day_max: int
     wind_down_days: int
     referral: dict[str, int]
+    floor: dict[str, int] = Field(description="`points` points buy a value of at least `cents` cents; both 0: none.")
+    refund_days: int = Field(description="How long a fulfilled redemption can be refunded; 0: not at all.")
 
     EXAMPLE: ClassVar[Example] = {
         "version": 1,
@@ -108,6 +110,8 @@ class ShownTerms(Answer):
         "transfer_day_max": 500,
         "wind_down_days": 90,
         "referral": {"referrer": 100, "joiner": 50},
+        "floor": {"points": 100, "cents": 100},
+        "refund_days": 14,
     }
 
 
@@ -185,25 +189,57 @@ class ProgramAnswer(ProgramItem):
     }
 
 
+class RewardLimit(Answer):
+    """What one member may get: `total` units altogether, and `count` units within `days` days; 0 is no such bound."""
+
+    total: int
+    count: int
+    days: int
+
+    EXAMPLE: ClassVar[Example] = {"total": 10, "count": 1, "days": 7}
+
+
 class AnnouncedChange(Answer):
-    """A change for the worse that waits for its notice. `stock` is the change of the stock."""
+    """A change for the worse that waits for its notice."""
 
     effective_from: int
     price: int
-    stock: int
+    stock_change: int = Field(description="What will be taken away: 0 or less.")
     listed: bool
+    limit: RewardLimit | None
+    opens_at: int | None
+    closes_at: int | None
+    tier_min: int
 
-    EXAMPLE: ClassVar[Example] = {"effective_from": EXAMPLE_TIME, "price": 120, "stock": 0, "listed": True}
+    EXAMPLE: ClassVar[Example] = {
+        "effective_from": EXAMPLE_TIME,
+        "price": 120,
+        "stock_change": 0,
+        "listed": True,
+        "limit": RewardLimit.EXAMPLE,
+        "opens_at": None,
+        "closes_at": None,
+        "tier_min": 0,
+    }
 
 
 class RewardItem(Answer):
-    """Something that points buy, as it is now. `stock` null: it does not run out."""
+    """Something that points buy, as it is now. `stock` null: it does not run out; `limit` null: a member may have any number.
+
+    `price` is what one costs now, which the program's price floor may have lowered. `value_cents` is what the program says that
+    one is worth, null where it says nothing. It can be redeemed from `opens_at` until before `closes_at`; null: without end.
+    """
 
     id: str
     name: str
     price: int
     stock: int | None
     listed: bool
+    value_cents: int | None
+    limit: RewardLimit | None
+    opens_at: int | None
+    closes_at: int | None
+    tier_min: int = Field(description="Members of this tier and above may have it; 0: all.")
     announced: AnnouncedChange | None
 
     EXAMPLE: ClassVar[Example] = {
@@ -212,6 +248,11 @@ class RewardItem(Answer):
         "price": 100,
         "stock": None,
         "listed": True,
+        "value_cents": 250,
+        "limit": RewardLimit.EXAMPLE,
+        "opens_at": None,
+        "closes_at": EXAMPLE_TIME + 2_592_000,
+        "tier_min": 1,
         "announced": AnnouncedChange.EXAMPLE,
     }
 

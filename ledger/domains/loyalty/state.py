@@ -1,11 +1,9 @@
-"""Records of the loyalty domain: programs, their terms and books, issuers, members, batches of entries, and days.
-
-The rules and kinds of expiry that terms are made of stand in `rules`, and can be imported from here as well.
-"""
+"""Records of the loyalty domain: programs, their terms and books, issuers, members, batches of entries, and days."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
+from ledger.domains.loyalty.price_floor import NO_FLOOR, Floor
 from ledger.domains.loyalty.referral_bonus import NO_BONUS, ReferralBonus
 from ledger.domains.loyalty.rules import (
     BonusWindow,
@@ -129,9 +127,10 @@ class Terms:
     """One version of what a program promises (spec LOY-2). Days are the program's own.
 
     `period_days` 0 settles on demand: a period is a day, and dates count from the settling block's day. `remainder_max` bounds
-    what may be carried from one entry to the next. `hold_seconds` is how long a redemption may stay open. `tiers` are (name,
-    threshold in points), ascending; a tier period has `tier_period_days` (spec TIER-1). `adjust_day_max` bounds `adjust` per
-    program and day, `transfer_day_max` `points.transfer` per member and day (0: not allowed).
+    what may be carried from one entry to the next. `hold_seconds` is how long a redemption may stay open, `refund_days` how long
+    a fulfilled one can be refunded (0: not at all). `tiers` are (name, threshold in points), ascending; a tier period has
+    `tier_period_days` (spec TIER-1). `adjust_day_max` bounds `adjust` per program and day, `transfer_day_max` `points.transfer`
+    per member and day (0: not allowed).
     """
 
     rules: Annotated[tuple[EarnRule, ...], ListOf(EARN_RULE, 1, 16)]
@@ -154,6 +153,8 @@ class Terms:
     transfer_day_max: Annotated[Points, POINTS] = NO_POINTS
     wind_down_days: Annotated[int, Integer(WIND_DOWN_DAYS_MIN, 366)] = WIND_DOWN_DAYS_MIN
     referral: Annotated[ReferralBonus, Struct(ReferralBonus)] = NO_BONUS
+    floor: Annotated[Floor, Struct(Floor)] = NO_FLOOR
+    refund_days: Annotated[int, Integer(0, 92)] = 0
 
 
 @dataclass(frozen=True, slots=True)

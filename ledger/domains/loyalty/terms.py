@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TypeVar
 
+from ledger.domains.loyalty.price_floor import Floor
 from ledger.domains.loyalty.state import (
     BonusWindow,
     CalendarExpiry,
@@ -61,6 +62,9 @@ def check_terms(terms: Terms) -> None:
     _refuse_unless(
         terms.period_anchor_day == 0 or terms.period_anchor_day < terms.period_days,
         "the period's anchor day lies outside the period",
+    )
+    _refuse_unless(
+        bool(terms.floor.points) == bool(terms.floor.cents), "a price floor needs both points and cents, or neither"
     )
 
 
@@ -164,6 +168,8 @@ def find_worse(old: Terms, new: Terms, *, today: Day = FIRST_DAY) -> tuple[str, 
         "transfer_day_max": new.transfer_day_max < old.transfer_day_max,
         "wind_down_days": new.wind_down_days < old.wind_down_days,
         "referral": new.referral.referrer < old.referral.referrer or new.referral.joiner < old.referral.joiner,
+        "floor": _floor_is_worse(old.floor, new.floor),
+        "refund_days": new.refund_days < old.refund_days,
         "sponsor": _sponsor_is_worse(old.sponsor, new.sponsor),
     }
     return tuple(name for name, worse in found.items() if worse)
@@ -290,6 +296,11 @@ def _life(terms: Terms) -> tuple[int, int]:
         delay, years = terms.activation_delay_days, expiry.years_min
         return delay + 365 * years + 1, delay + 366 * (years + 1) + 1
     return INTEGER_MAX, INTEGER_MAX
+
+
+def _floor_is_worse(old: Floor, new: Floor) -> bool:
+    """Whether a point's promised value falls: cents / points, where no floor promises nothing."""
+    return bool(old.points) and (not new.points or new.cents * old.points < old.cents * new.points)
 
 
 def _sponsor_is_worse(old: SponsorPolicy, new: SponsorPolicy) -> bool:

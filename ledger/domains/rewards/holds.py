@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar
 from ledger.coin import give_to, spend_prepaid
 from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.state import POINTS, load_member, load_program, member_key
-from ledger.domains.rewards.state import UNLIMITED, Hold, changed_stock, hold_key, reward_key
+from ledger.domains.rewards.counts import give_count_back
+from ledger.domains.rewards.state import QUANTITY, UNLIMITED, Hold, changed_stock, hold_key, reward_key
 from ledger.due import schedule
 from ledger.events import Event, declare_event
 from ledger.kinds import Context, DueKind
@@ -22,7 +23,7 @@ HOLD_BLOCKS_MIN = 6
 @declare_event
 @dataclass(frozen=True, slots=True)
 class HoldReleased(Event):
-    """A redemption ended without being fulfilled; its points went back to the lots that they came from."""
+    """What was left of a redemption ended without being fulfilled; its points went back to the lots that they came from."""
 
     name: ClassVar[str] = "redeem.released"
     program: Annotated[ProgramId, identifier()]
@@ -31,13 +32,14 @@ class HoldReleased(Event):
     reward: Annotated[RewardId, identifier()]
     points: Annotated[Points, POINTS]
     timed_out: Annotated[bool, Boolean()]
+    quantity: Annotated[int, QUANTITY]
 
     def subjects(self) -> tuple[bytes, ...]:
-        return (self.member, self.program)
+        return (self.member, self.program, self.hold)
 
 
 def release_hold(view: RuleView, hold_id: HoldId, hold: Hold, context: Context, *, timed_out: bool) -> None:
-    """Give points and stock back, delete the hold, pay its exit from what it prepaid, and return its deposit."""
+    """Give points, stock and count back, delete the hold, pay its exit from what it prepaid, and return its deposit."""
     book = PointsBook.open(view, hold.program, load_program(view, hold.program), context)
     member = load_member(view, hold.program, hold.member)
     lots = book.give_back(member.lots, hold.lots, "held")
@@ -47,8 +49,9 @@ def release_hold(view: RuleView, hold_id: HoldId, hold: Hold, context: Context, 
     reward = view.get(key).at(context.time)
     if reward.stock != UNLIMITED:
         view.put(key, replace(reward, stock=changed_stock(reward.stock, hold.quantity)))
+    give_count_back(view, hold.program, hold.reward, hold.member, counted=hold.counted, quantity=hold.quantity)
     end_hold(view, hold_id, hold)
-    view.emit(HoldReleased(hold.program, hold.member, hold_id, hold.reward, hold.points, timed_out))
+    view.emit(HoldReleased(hold.program, hold.member, hold_id, hold.reward, hold.points, timed_out, hold.quantity))
 
 
 def end_hold(view: RuleView, hold_id: HoldId, hold: Hold) -> None:

@@ -31,8 +31,8 @@ def apply(view: RuleView, call: Call, payload: RedeemCancel, context: Context) -
 
 
 def cost(payload: RedeemCancel) -> Cost:
-    """The hold is deleted; member, books, days, reward and payer change."""
-    return Cost(records=6)
+    """The hold is deleted; member, books, days, reward, count and payer change."""
+    return Cost(records=7)
 
 
 def reads(author: Address, payload: RedeemCancel) -> tuple[RecordKey, ...]:

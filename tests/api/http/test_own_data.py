@@ -20,6 +20,7 @@ from api.receipts.store import ReceiptStore
 from ledger.block import Block
 from ledger.codec import unpack
 from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.domains.rewards.acceptance import AcceptanceStatement, encode_acceptance, sign_acceptance
 from ledger.transaction import decode_transaction
 from ledger.transition import Undo
 from ledger.types import Address, Amount, ProgramId, ReceiptHash, Timestamp, TxId
@@ -30,7 +31,7 @@ from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
 from tests.support.partner_shop import PARTNER, PartnerShop
 from tests.support.receipt_shop import LINES, json_body
-from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER
+from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, TILL
 
 HOLD_NOTHING_OF_A_FAN = {
     "meta": "facts of the store",
@@ -101,6 +102,7 @@ PLANTED = {
     "gifts": Planted(
         holds_fan, has("gifts", receipt=lambda row: row.receipt.hex(), marked_at=lambda row: row.marked_at)
     ),
+    "acceptances": Planted(holds_fan, has("acceptances", redemption=lambda row: row.hold.hex())),
     "reads": Planted(
         holds_fan,
         lambda export, row: any(
@@ -128,6 +130,7 @@ def desk(tmp_path: Path) -> Iterator[PartnerShop]:
     shop.chain.advance(days=GRACE_DAYS, blocks=8)
     shop.chain.mine(2)
     contest(shop, bought)
+    shop.redeem(FAN, shop.list_reward(price=1))
     found.grant("receipts", "history")
     found.grant("standing", fan=FRIEND, to=FAN.address)
     yield found
@@ -143,9 +146,32 @@ def plant(desk: PartnerShop) -> list[ReceiptHash]:
     assert desk.is_let_in("receipts") and not desk.is_let_in("standing")
     assert desk.is_let_in("standing", by=FAN, fan=FRIEND)
     desk.revoke("history")
+    accept_redemption(desk)
     transfer = desk.shop.chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(20_000)), author=OWNER)
     assert desk.post(transfer).status_code == 202
     return mine
+
+
+def accept_redemption(desk: PartnerShop) -> None:
+    """The till accepts what FAN redeemed last."""
+    with desk.shop.node.reader.snapshot() as view:
+        ((hold, _),) = view.open_holds(FAN.address)
+        (opened,) = view.history(hold, None, 2)
+    assert opened.txid is not None
+    statement = AcceptanceStatement(
+        version=1,
+        program=desk.shop.program,
+        txid=opened.txid,
+        hold=hold,
+        member=FAN.address,
+        till=TILL.key,
+        accepted_at=Timestamp(desk.shop.chain.clock.now()),
+        depth=100,
+    )
+    signed = sign_acceptance(statement, desk.shop.node.chain.chain_id, TILL.seeds[0])
+    headers = {"content-type": "application/msgpack"}
+    answer = desk.http.post("/v1/acceptances", content=encode_acceptance(signed), headers=headers)
+    assert answer.status_code == 201, answer.text
 
 
 def stores_of(desk: PartnerShop) -> list[tuple[str, dict[str, Table]]]:
@@ -243,6 +269,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
         "gift marks": 1,
         "rows of the log of reads": 2,
         "notes of revocations that are in a block": 0,
+        "shops' acceptances of redemptions": 1,
     }
     remains = {item["what"]: item["count"] for item in report["remains"]}
     assert remains["records on the chain"] > 3 and remains["blocks that name the account"] > 3
@@ -256,7 +283,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
     assert found_in(folder, [b"Friend's own tea"]), "nobody else's is touched"
     desk.shop.chain.mine()
     again = desk.ask("/v1/me", method="DELETE")
-    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1], "the revocation is in a block now"
+    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0], "the revocation is in a block now"
     assert not desk.is_let_in("history"), "what was taken back stays so"
     assert desk.shop.points_of(FAN) == points and desk.shop.node.chain.state_root != before
     for receipt in mine:

@@ -190,6 +190,11 @@ async def test_rewards(story: Story, client: httpx2.AsyncClient) -> None:
         "price": 100,
         "stock": 9,
         "listed": True,
+        "value_cents": None,
+        "limit": None,
+        "opens_at": None,
+        "closes_at": None,
+        "tier_min": 0,
         "announced": None,
     }
 

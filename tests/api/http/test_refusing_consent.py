@@ -16,7 +16,7 @@ from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
 from ledger.hashing import object_id
 from ledger.transaction import Prepaid
-from ledger.types import CampaignId, Hash, HoldId, Points, ReceiptHash, Timestamp, TxId
+from ledger.types import CampaignId, HoldId, Points, ReceiptHash, Timestamp, TxId
 from tests.support.live_shop import LiveShop
 from tests.support.memory_chain import Signer
 from tests.support.partner_shop import PARTNER, PartnerShop
@@ -97,7 +97,7 @@ def test_refusing_every_consent_costs_no_points_rewards_refunds_or_tier(desk: Pa
     given_up = [HoldId(object_id("hold", txid, 0)) for txid in both(desk, "redeem", redeem)]
     assert compare(desk)["held"] == 200
     for hold in kept:
-        send(desk, "redeem.fulfil", RedeemFulfil(hold, Hash(b"")), TILL, payment=None)
+        send(desk, "redeem.fulfil", RedeemFulfil(hold, 1), TILL, payment=None)
     for hold, fan in zip(given_up, (GRANTER, REFUSER), strict=True):
         send(desk, "redeem.cancel", RedeemCancel(hold), fan, payment=Prepaid())
     chain.mine()

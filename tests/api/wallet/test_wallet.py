@@ -195,9 +195,9 @@ def test_fulfilling_may_name_a_code(market: Market, book: Path) -> None:
     hold = market.done(
         market.fan.redeem(market.program, RewardId(listed.object_id("reward")), price_accepted=Points(10))
     ).object_id("hold")
-    market.done(market.till.fulfil(market.program, HoldId(hold), Hash(b"c" * 32)))
+    market.done(market.till.fulfil(market.program, HoldId(hold), codes=(Hash(b"c" * 32),)))
     history = market.node.client.account_history(market.fan.address_text(market.member))
-    assert history["items"][0]["data"]["code_commitment"] == (b"c" * 32).hex()
+    assert history["items"][0]["data"]["codes"] == [(b"c" * 32).hex()]
 
 
 def test_pages_are_followed_to_the_end(market: Market) -> None:

@@ -16,7 +16,7 @@ from ledger.domains.loyalty.state import EarnedItem, RatePerAmount, Terms, TierM
 from ledger.domains.loyalty.tiers import Earned, count_towards_tiers, member_tier, reached_tier, tier_at
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
 from ledger.params import TIER_HISTORY_DAYS, TIER_HISTORY_MAX
-from ledger.types import INTEGER_MAX, Day, Hash, Points, ProgramId, ReceiptHash, Timestamp
+from ledger.types import INTEGER_MAX, Day, Points, ProgramId, ReceiptHash, Timestamp
 from tests.support.contests import contest, contest_of, pass_answer, pass_grace, sign
 from tests.support.memory_chain import DAY_SECONDS, GENESIS_DAY, Signer
 from tests.support.shop import FAN, FRIEND, OWNER, Shop, make_terms, some_hash
@@ -71,7 +71,7 @@ def test_tiers_by_balance() -> None:
     shop.earn(FAN, 1_500)
     assert tier_of(shop) == 1
     hold = shop.redeem(FAN, reward)
-    shop.chain.send("redeem.fulfil", RedeemFulfil(hold, Hash(b"")), author=OWNER)
+    shop.chain.send("redeem.fulfil", RedeemFulfil(hold, 1), author=OWNER)
     assert (shop.points_of(FAN), tier_of(shop)) == (0, 1)
     shop.pass_days(40)
     assert (shop.points_of(FAN), tier_of(shop)) == (0, 1)

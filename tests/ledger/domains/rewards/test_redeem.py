@@ -33,15 +33,13 @@ from ledger.domains.rewards.redeem import (
 from ledger.domains.rewards.redeem_cancel import REDEEM_CANCEL, RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import REDEEM_FULFIL, RedeemFulfil, RedemptionFulfilled
 from ledger.domains.rewards.reward_update import RewardUpdate
-from ledger.domains.rewards.state import NO_HOLD, NO_REWARD, UNLIMITED, hold_key, reward_key
+from ledger.domains.rewards.state import NO_HOLD, NO_REWARD, UNLIMITED, count_id_of, count_key, hold_key, reward_key
 from ledger.params import EXIT_WEIGHT
 from ledger.transaction import NO_PREPAID_EXIT, OwnFee, Prepaid
-from ledger.types import Amount, Hash, HoldId, Points, ProgramId, RewardId, Timestamp
+from ledger.types import Amount, FulfilmentId, Hash, HoldId, Points, ProgramId, RewardId, Timestamp
 from tests.support.memory_chain import DAY_SECONDS, Signer, sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, FUNDED, NOWHERE, OWNER, POOR, STRANGER, TILL, Shop
-
-NO_CODE = Hash(b"")
 
 
 @pytest.fixture
@@ -52,10 +50,6 @@ def reward(shop: Shop) -> RewardId:
     return shop.list_reward()
 
 
-def fulfil(shop: Shop, hold: HoldId, *, author: Signer = TILL, code: Hash = NO_CODE) -> None:
-    shop.chain.send("redeem.fulfil", RedeemFulfil(hold, code), author=author)
-
-
 def cancel(shop: Shop, hold: HoldId, *, author: Signer = FAN) -> None:
     shop.chain.send("redeem.cancel", RedeemCancel(hold), author=author, payment=Prepaid())
 
@@ -64,7 +58,7 @@ def test_asking_for_a_reward_holds_points_and_stock(shop: Shop, reward: RewardId
     now, height = shop.now, shop.chain.height
     hold_id = shop.redeem(FAN, reward, quantity=3)
     assert shop.chain.events == (RedemptionOpened(shop.program, FAN.address, hold_id, reward, 3, Points(300)),)
-    assert shop.chain.events[0].subjects() == (FAN.address, shop.program)
+    assert shop.chain.events[0].subjects() == (FAN.address, shop.program, hold_id)
     hold = shop.hold(hold_id)
     assert hold is not None
     assert (hold.points, hold.quantity, hold.lots[0][3]) == (300, 3, 300)
@@ -79,13 +73,23 @@ def test_the_shop_hands_it_out(shop: Shop, reward: RewardId) -> None:
     hold_id = shop.redeem(FAN, reward)
     locked = shop.chain.state.chain.locked
     commitment = Hash(bytes(range(32)))
-    payload = RedeemFulfil(hold_id, commitment)
+    payload = RedeemFulfil(hold_id, 1, (commitment,))
     fulfilment = shop.chain.sign("redeem.fulfil", payload, author=TILL)
     block = shop.chain.block(fulfilment)
     assert shop.chain.events == (
-        RedemptionFulfilled(shop.program, FAN.address, hold_id, reward, Points(100), commitment),
+        RedemptionFulfilled(
+            program=shop.program,
+            member=FAN.address,
+            hold=hold_id,
+            reward=reward,
+            quantity=1,
+            points=Points(100),
+            left=0,
+            fulfilment=FulfilmentId(b""),
+            codes=(commitment,),
+        ),
     )
-    assert shop.chain.events[0].subjects() == (FAN.address, shop.program)
+    assert shop.chain.events[0].subjects() == (FAN.address, shop.program, hold_id)
     prepaid = EXIT_WEIGHT * shop.chain.params.fee_rate_min
     assert block.payees[0][1] == 5_000_000 + fulfilment.weight * 2 + prepaid
     assert shop.chain.state.chain.locked == locked - 10_000 - prepaid
@@ -93,7 +97,7 @@ def test_the_shop_hands_it_out(shop: Shop, reward: RewardId) -> None:
     assert shop.hold(hold_id) is None
     assert (shop.books.held, shop.books.redeemed, shop.books.available) == (0, 100, 900)
     with refused(NO_HOLD, hold=hold_id):
-        fulfil(shop, hold_id)
+        shop.fulfil(hold_id)
     with refused(NO_HOLD):
         cancel(shop, hold_id)
 
@@ -102,8 +106,8 @@ def test_the_shop_hands_it_out(shop: Shop, reward: RewardId) -> None:
 def test_fan_owner_and_shop_can_cancel_without_coin(shop: Shop, reward: RewardId, author: Signer) -> None:
     hold_id = shop.redeem(FAN, reward, quantity=2)
     cancel(shop, hold_id, author=author)
-    assert shop.chain.events == (HoldReleased(shop.program, FAN.address, hold_id, reward, Points(200), False),)
-    assert shop.chain.events[0].subjects() == (FAN.address, shop.program)
+    assert shop.chain.events == (HoldReleased(shop.program, FAN.address, hold_id, reward, Points(200), False, 2),)
+    assert shop.chain.events[0].subjects() == (FAN.address, shop.program, hold_id)
     assert (shop.points_of(FAN), shop.books.held, shop.reward(reward).stock) == (1_000, 0, 10)
 
 
@@ -151,6 +155,7 @@ def test_failures_of_redeeming_come_in_the_documented_order(shop: Shop, reward: 
         books_key(shop.program),
         member_key(shop.program, FAN.address),
         reward_key(shop.program, reward),
+        count_key(count_id_of(shop.program, reward, FAN.address)),
     )
 
 
@@ -183,21 +188,21 @@ def test_failures_of_fulfilling_and_cancelling_come_in_the_documented_order(shop
     hold_id = shop.redeem(FAN, reward)
     shop.grant(FRIEND, scopes=SCOPES_ALL - SCOPE_FULFIL)
     with refused(NO_HOLD, hold=nowhere):
-        fulfil(shop, nowhere, author=STRANGER)
+        shop.fulfil(nowhere, author=STRANGER)
     with refused(NO_SCOPE, issuer=FRIEND.address, scope="fulfil"):
-        fulfil(shop, hold_id, author=FRIEND)
+        shop.fulfil(hold_id, author=FRIEND)
     with refused(NOT_GRANTED, issuer=FAN.address):
-        fulfil(shop, hold_id, author=FAN)
+        shop.fulfil(hold_id, author=FAN)
     with refused(NO_PREPAID_EXIT, kind="redeem.fulfil"):
-        shop.chain.send("redeem.fulfil", RedeemFulfil(hold_id, NO_CODE), author=TILL, payment=Prepaid())
+        shop.chain.send("redeem.fulfil", RedeemFulfil(hold_id, 1), author=TILL, payment=Prepaid())
     with refused(NO_HOLD, hold=nowhere):
         cancel(shop, nowhere, author=STRANGER)
     with refused(NOT_GRANTED, issuer=STRANGER.address):
         cancel(shop, hold_id, author=STRANGER)
     with refused(NO_SCOPE, issuer=FRIEND.address, scope="fulfil"):
         cancel(shop, hold_id, author=FRIEND)
-    fulfil(shop, hold_id, author=OWNER)
-    assert REDEEM_FULFIL.reads(TILL.address, RedeemFulfil(hold_id, NO_CODE)) == (hold_key(hold_id),)
+    shop.fulfil(hold_id, author=OWNER)
+    assert REDEEM_FULFIL.reads(TILL.address, RedeemFulfil(hold_id, 1)) == (hold_key(hold_id),)
     assert REDEEM_CANCEL.reads(TILL.address, RedeemCancel(hold_id)) == (hold_key(hold_id),)
 
 
@@ -216,7 +221,7 @@ def test_a_hold_ends_by_itself_when_time_and_height_have_passed(shop: Shop, rewa
         shop.chain.mine()
         assert shop.hold(hold_id) is not None, "an outage must not eat it"
     shop.chain.mine()
-    assert shop.chain.events == (HoldReleased(shop.program, FAN.address, hold_id, reward, Points(100), True),)
+    assert shop.chain.events == (HoldReleased(shop.program, FAN.address, hold_id, reward, Points(100), True, 1),)
     assert shop.hold(hold_id) is None
     assert (shop.points_of(FAN), shop.reward(reward).stock) == (1_000, 10)
 
@@ -229,7 +234,7 @@ def test_a_hold_stays_open_until_its_last_second(shop: Shop, reward: RewardId) -
     shop.chain.block(time=hold.expires_at - 1)
     shop.chain.block(time=hold.expires_at)
     assert shop.hold(hold_id) is not None
-    fulfil(shop, shop.redeem(FAN, reward))
+    shop.fulfil(shop.redeem(FAN, reward))
     assert shop.hold(hold_id) is None, "due work comes before the block's transactions"
 
 
@@ -250,7 +255,7 @@ def test_a_hold_that_is_over_takes_no_points_even_where_due_work_is_late() -> No
     shop.chain.mine(HOLD_BLOCKS_MIN)
     shop.chain.block(time=hold.expires_at)
     with refused(NO_HOLD, hold=hold_id):
-        fulfil(shop, hold_id)
+        shop.fulfil(hold_id)
     assert shop.hold(hold_id) == hold, "its timeout still waits"
     shop.chain.mine(2)
     assert (shop.hold(hold_id), shop.points_of(FAN)) == (None, 1_000)

@@ -15,7 +15,17 @@ from ledger.domains.loyalty.state import NO_PROGRAM, program_key
 from ledger.domains.rewards.redeem import NOT_LISTED, PRICE_ABOVE
 from ledger.domains.rewards.reward_list import REWARD_LIST, RewardList, RewardListed
 from ledger.domains.rewards.reward_update import CHANGE_ANNOUNCED, REWARD_UPDATE, RewardUpdate, RewardUpdated
-from ledger.domains.rewards.state import NO_REWARD, UNLIMITED, Reward, changed_stock, reward_key
+from ledger.domains.rewards.state import (
+    ALWAYS,
+    NO_LIMIT,
+    NO_REWARD,
+    UNLIMITED,
+    Limit,
+    Reward,
+    Window,
+    changed_stock,
+    reward_key,
+)
 from ledger.errors import RuleViolation
 from ledger.types import Amount, Points, ProgramId, RewardId, Timestamp
 from tests.support.memory_chain import DAY_SECONDS
@@ -43,7 +53,7 @@ def facts(shop: Shop, reward: RewardId) -> tuple[int, int, bool]:
 
 def test_a_reward_is_on_offer(shop: Shop) -> None:
     reward = shop.list_reward(price=100, stock=10)
-    assert shop.chain.events == (RewardListed(shop.program, reward, "Coffee", Points(100)),)
+    assert shop.chain.events == (RewardListed(shop.program, reward, "Coffee", Points(100), 10, 0, NO_LIMIT, ALWAYS, 0),)
     assert shop.chain.events[0].subjects() == (shop.program,)
     assert facts(shop, reward) == (100, 10, True)
 
@@ -96,7 +106,7 @@ def test_a_price_rises_after_the_notice_only(shop: Shop) -> None:
     reward = shop.list_reward()
     since = shop.now + NOTICE
     assert update(shop, reward, price=120) == RewardUpdated(
-        shop.program, reward, Points(120), 10, True, Timestamp(since)
+        shop.program, reward, Points(120), 10, True, Timestamp(since), NO_LIMIT, ALWAYS, 0
     )
     assert shop.chain.events[0].subjects() == (shop.program,)
     shop.chain.block(time=since - 1)
@@ -111,7 +121,9 @@ def test_a_price_rises_after_the_notice_only(shop: Shop) -> None:
 def test_a_price_falls_at_once(shop: Shop) -> None:
     reward = shop.list_reward()
     now = shop.now
-    assert update(shop, reward, price=80) == RewardUpdated(shop.program, reward, Points(80), 10, True, now)
+    assert update(shop, reward, price=80) == RewardUpdated(
+        shop.program, reward, Points(80), 10, True, now, NO_LIMIT, ALWAYS, 0
+    )
     assert facts(shop, reward) == (80, 10, True)
 
 
@@ -248,3 +260,82 @@ def test_what_was_shown_holds_for_the_notice(steps: list[tuple[int, int, bool, i
 )
 def test_stock_stays_within_its_range(stock: int, change: int, expected: int) -> None:
     assert changed_stock(stock, change) == expected
+
+
+def bounds(shop: Shop, reward: RewardId) -> tuple[Limit, Window]:
+    record = shop.reward(reward)
+    return record.limit, record.window
+
+
+def bound(shop: Shop, reward: RewardId, limit: Limit = NO_LIMIT, window: Window = ALWAYS) -> RewardUpdated:
+    payload = RewardUpdate(shop.program, reward, Points(100), 0, True, limit, window)
+    shop.chain.send("reward.update", payload, author=OWNER)
+    event = shop.chain.events[0]
+    assert isinstance(event, RewardUpdated)
+    return event
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "waits"),
+    [
+        (NO_LIMIT, Limit(10, 0, 0), True),
+        (Limit(10, 0, 0), NO_LIMIT, False),
+        (Limit(10, 0, 0), Limit(9, 0, 0), True),
+        (Limit(10, 0, 0), Limit(11, 0, 0), False),
+        (NO_LIMIT, Limit(0, 1, 1), True),
+        (Limit(0, 1, 7), Limit(0, 2, 7), False),
+        (Limit(0, 1, 7), Limit(0, 1, 6), False),
+        (Limit(0, 2, 7), Limit(0, 1, 7), True),
+        (Limit(0, 1, 7), Limit(0, 1, 8), True),
+        (Limit(0, 1, 7), Limit(0, 3, 30), True),
+        (Limit(0, 1, 7), NO_LIMIT, False),
+    ],
+)
+def test_a_tighter_limit_waits_and_a_looser_one_does_not(old: Limit, new: Limit, waits: bool) -> None:
+    shop = Shop()
+    reward = shop.list_reward(limit=old)
+    since = shop.now + NOTICE
+    event = bound(shop, reward, new)
+    assert (event.limit, event.effective_from) == (new, since if waits else since - NOTICE)
+    assert bounds(shop, reward)[0] == (old if waits else new)
+    shop.chain.block(time=since)
+    assert bounds(shop, reward)[0] == new
+
+
+def test_a_shorter_window_waits_and_a_longer_one_does_not(shop: Shop) -> None:
+    now = shop.now
+    reward = shop.list_reward(window=Window(Timestamp(now - 100), Timestamp(now + 2 * NOTICE)))
+    longer = Window(Timestamp(now - 100), Timestamp(now + 3 * NOTICE))
+    assert bound(shop, reward, window=longer).effective_from == shop.now - 60
+    past = Window(Timestamp(now + 30), Timestamp(now + 3 * NOTICE))
+    assert bound(shop, reward, window=past).effective_from == shop.now - 60, "that it was open before is over"
+    since = shop.now + NOTICE
+    later = Window(Timestamp(since + 60), Timestamp(now + 2 * NOTICE))
+    assert bound(shop, reward, window=later) == RewardUpdated(
+        shop.program, reward, Points(100), 10, True, Timestamp(since), NO_LIMIT, later, 0
+    )
+    assert bounds(shop, reward)[1] == past
+    shop.chain.block(time=since)
+    assert bounds(shop, reward)[1] == later
+
+
+def test_a_window_that_is_over_can_be_cut_at_once(shop: Shop) -> None:
+    reward = shop.list_reward(window=Window(Timestamp(0), Timestamp(shop.now + 60)))
+    shop.chain.mine(2)
+    ended = Window(Timestamp(0), Timestamp(1))
+    assert bound(shop, reward, window=ended).effective_from == shop.now - 60
+    assert bounds(shop, reward)[1] == ended
+
+
+def test_a_limit_or_a_window_that_gets_better_meanwhile_is_not_taken_back_by_what_was_announced(shop: Shop) -> None:
+    closes = Timestamp(shop.now + 3 * NOTICE)
+    reward = shop.list_reward(limit=Limit(5, 2, 7), window=Window(Timestamp(0), closes))
+    since = shop.now + NOTICE
+    tighter = Window(Timestamp(0), Timestamp(closes - 100))
+    bound(shop, reward, Limit(3, 1, 7), tighter)
+    bound(shop, reward, Limit(6, 2, 7), Window(Timestamp(0), Timestamp(closes + 100)))
+    announced = shop.chain.record(reward_key(shop.program, reward)).announced[0]
+    assert announced.limit == Limit(6, 1, 7), "of the limit only the total got better"
+    assert announced.window == Window(Timestamp(0), Timestamp(closes + 100))
+    shop.chain.block(time=since)
+    assert bounds(shop, reward)[0] == Limit(6, 1, 7)
