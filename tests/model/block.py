@@ -1,6 +1,6 @@
 """A block: due work, transactions, reward (BLK-3, DUE-2, EMI-1, EMI-2)."""
 
-from tests.model import contests, crowdfunding, earn, gifts, points, rewards
+from tests.model import contests, crowdfunding, earn, gifts, points, redemptions
 from tests.model.envelope import apply
 from tests.model.records import DueItem, Refused, Tx
 from tests.model.state import Model
@@ -12,6 +12,8 @@ DUE_WEIGHTS = {
     "earn.drop": 200,
     "member.referral": 900,
     "program.day": 200,
+    "redeem.count": 400,
+    "redeem.forget": 300,
     "redeem.timeout": 600,
     "return.drop": 200,
 }
@@ -35,11 +37,15 @@ def _do(model: Model, item: DueItem) -> None:
         earn.drop_batch(model, item.subject)
     elif item.kind == "member.referral":
         gifts.end_referral(model, item.subject)
+    elif item.kind == "redeem.count":
+        redemptions.look_at_count(model, item.subject)
+    elif item.kind == "redeem.forget":
+        redemptions.forget(model, item.subject)
     elif item.kind == "program.day":
         points.begin_day(model, item.subject, item.number)
     else:
         assert item.kind == "redeem.timeout"
-        rewards.time_out(model, item.subject)
+        redemptions.time_out(model, item.subject)
 
 
 def begin_block(model: Model) -> None:

@@ -3,9 +3,11 @@
 from tests.model.life import ANNA, BRAND, KIOSK, NOWHERE, OWNER, STRANGER, TILL, Idle, Life
 from tests.model.points import usable_points
 from tests.model.records import DAY, FULFIL, UNLIMITED, M, array_of_terms
+from tests.model.rewards import Limit, Window, price_now
 from tests.model.terms import changed_terms, draw_terms, friendly_terms
 
 PROGRAMS_MAX = 3
+NO_END = 2**40
 REWARDS_MAX = 6
 
 
@@ -80,17 +82,44 @@ def list_reward(life: Life) -> None:
         raise Idle
     price = life.choose.choice((1, 10, 10, 50, 50, 200, 2**53))
     stock = life.choose.choice((0, 1, 5, 100, UNLIMITED, UNLIMITED - 1))
-    life.send("reward.list", (program, "Tea", price, stock), life.owner_of(program), program)
+    value = life.choose.choice((0, price, 3 * price, 1_000_000, price // 2))
+    if program in life.model.programs and life.chance(60):
+        points, cents = life.model.terms_now(program).floor
+        value = -(-price * cents // points) - life.choose.choice((0, 0, 0, 1)) if points else value
+    value = min(max(value, 0), 2**53)
+    payload = (program, "Tea", price, stock, value, *_conditions(life, program))
+    life.send("reward.list", payload, life.owner_of(program), program)
+
+
+def _conditions(life: Life, program: bytes) -> tuple[Limit, Window, int]:
+    """A limit, a window and a least tier; mostly none."""
+    choose, now = life.choose, life.world.now
+    limit = choose.choice(((0, 0, 0), (0, 0, 0), (1, 0, 0), (3, 0, 0), (0, 1, 7), (0, 2, 1), (3, 2, 2), (1_000, 5, 30)))
+    limit = choose.choice(((0, 1, 0), (1, 0, 1))) if life.chance(3) else limit
+    window = (0, NO_END)
+    if life.chance(25):
+        window = (now + choose.choice((-1, 0, 0, 60, DAY)), now + choose.choice((1, 3_600, DAY, 3 * DAY, 30 * DAY)))
+        window = (window[0], NO_END) if life.chance(20) else window
+    tiers = len(life.model.terms_now(program).tiers) if program in life.model.programs else 0
+    tier_min = choose.choice((0, 0, 0, *range(tiers + 1), tiers + 1 if life.chance(10) else 0))
+    return limit, window, tier_min
 
 
 def update_reward(life: Life) -> None:
     """A better reward, or a worse one."""
     program, reward = life.some(list(life.model.rewards), [(life.any_program(), NOWHERE)], 96)
     found = life.model.rewards.get((program, reward))
-    price = found.price if found else 10
+    price = price_now(life.model, program, found) if found else 10
     prices = (price, price, price + 5, max(price - 3, 1), life.choose.choice((1, 40)))
     change = life.choose.choice((0, 0, 1, 5, -1, -3, -1_000, 2**53, -(2**53)))
-    payload = (program, reward, min(life.choose.choice(prices), 2**53), change, life.chance(80))
+    limit, window, tier_min = (found.limit, found.window, found.tier_min) if found else ((0, 0, 0), (0, NO_END), 0)
+    drawn = _conditions(life, program)
+    limit, window = (drawn[0] if life.chance(30) else limit, drawn[1] if life.chance(30) else window)
+    if life.chance(10):
+        window = (window[0], min(max(window[1] + life.choose.choice((-DAY, -1, 1, DAY)), 0), NO_END))
+    tier_min = drawn[2] if life.chance(30) else tier_min
+    terms = (min(life.choose.choice(prices), 2**53), change, life.chance(80), limit, window, tier_min)
+    payload = (program, reward, *terms)
     life.send("reward.update", payload, life.owner_of(program), program)
 
 
@@ -101,7 +130,27 @@ def fulfil(life: Life, hold: bytes = b"") -> None:
     program = found.program if found else life.any_program()
     owners = [life.model.programs[program].owner] if program in life.model.programs else []
     author = life.issuer_of(program, FULFIL, *owners)
-    life.send("redeem.fulfil", (hold, life.choose.choice((b"", life.fresh()))), author, program)
+    quantity = found.quantity if found else 1
+    quantity = life.choose.choice(
+        (quantity, quantity, 1, max(quantity // 2, 1), quantity + 1 if life.chance(10) else 1)
+    )
+    count = life.choose.choice((0, quantity, quantity + 1 if life.chance(10) else 0))
+    codes = tuple(life.fresh() for _ in range(count if count <= 100 else 0))
+    life.send("redeem.fulfil", (hold, min(quantity, 1_000), codes), author, program)
+
+
+def refund(life: Life, fulfilment: bytes = b"") -> None:
+    """Take back what was handed over, or a part of it."""
+    fulfilment = fulfilment or life.some(list(life.model.fulfilments), [NOWHERE], 98)
+    found = life.model.fulfilments.get(fulfilment)
+    program = found.program if found else life.any_program()
+    owners = [life.model.programs[program].owner] if program in life.model.programs else []
+    author = life.issuer_of(program, FULFIL, *owners)
+    quantity = found.quantity if found else 1
+    quantity = life.choose.choice(
+        (quantity, quantity, 1, max(quantity // 2, 1), quantity + 1 if life.chance(10) else 1)
+    )
+    life.send("redeem.refund", (fulfilment, min(quantity, 1_000)), author, program)
 
 
 def cancel(life: Life, hold: bytes = b"") -> None:

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from tests.model import accounts, consent, contests, crowdfunding, earn, gifts, loyalty, rewards
+from tests.model import accounts, consent, contests, crowdfunding, earn, gifts, loyalty, redemptions, rewards
 from tests.model.records import ENROL, NOBODY, Call, Refused, Sponsor, Tx, refuse_unless, terms_of_array
 from tests.model.state import Model
 
@@ -22,9 +22,10 @@ RULES = {
     "earn.answer_contest": contests.answer,
     "reward.list": rewards.list_reward,
     "reward.update": rewards.update,
-    "redeem": rewards.redeem,
-    "redeem.fulfil": rewards.fulfil,
-    "redeem.cancel": rewards.cancel,
+    "redeem": redemptions.redeem,
+    "redeem.fulfil": redemptions.fulfil,
+    "redeem.cancel": redemptions.cancel,
+    "redeem.refund": redemptions.refund,
     "consent.grant": consent.grant,
     "consent.revoke": consent.revoke,
     "campaign.create": crowdfunding.create,
@@ -53,9 +54,10 @@ COSTS = {
     "program.sunset": (1, 0, 0, 0),
     "program.create": (3, 3, 0, 0),
     "program.update": (3, 1, 0, 0),
-    "redeem": (6, 2, 1, 0),
-    "redeem.cancel": (6, 0, 0, 0),
-    "redeem.fulfil": (3, 0, 0, 0),
+    "redeem": (7, 3, 2, 0),
+    "redeem.cancel": (7, 0, 0, 0),
+    "redeem.fulfil": (5, 1, 1, 0),
+    "redeem.refund": (7, 1, 1, 0),
     "reward.list": (2, 1, 0, 0),
     "reward.update": (1, 0, 0, 0),
     "transfer": (2, 1, 0, 0),
@@ -83,6 +85,11 @@ def check_structure(tx: Tx) -> None:
     """ENV-6, what the bytes alone say, as far as the machine breaks it; then the attestation."""
     if tx.kind in ("program.create", "program.update"):
         refuse_unless(loyalty.terms_are_sound(terms_of_array(tx.payload[-1])), "program.terms")
+    if tx.kind in ("reward.list", "reward.update"):
+        refuse_unless(rewards.limit_is_sound(tx.payload[5]), "reward.limit")
+        refuse_unless(rewards.window_is_sound(tx.payload[6]), "reward.window")
+    if tx.kind == "redeem.fulfil":
+        refuse_unless(len(tx.payload[2]) in (0, tx.payload[1]), "redeem.codes")
     if tx.kind == "account.set_policy":
         refuse_unless(accounts.policy_is_valid(tx.payload[0]), "witness.policy")
     if tx.kind == "earn.contest" and tx.payload[6][0] == 1:

@@ -7,7 +7,8 @@ from tests.model.brand_acts import affordable
 from tests.model.crowdfunding import is_over
 from tests.model.life import FANS, NOWHERE, PEOPLE, STRANGER, Life
 from tests.model.records import DAY, ENROL, OPEN, M
-from tests.model.rewards import reward_at
+from tests.model.redemptions import left_of_limit
+from tests.model.rewards import price_now, reward_at
 
 
 def join(life: Life) -> None:
@@ -39,9 +40,11 @@ def redeem(life: Life, wanted: tuple[bytes, bytes] | None = None, whose: bytes =
     likely = [
         (program, reward, fan)
         for (program, reward), found in model.rewards.items()
-        if reward_at(found, now).listed and reward_at(found, now).stock
+        if reward_at(found, now).listed
+        and reward_at(found, now).stock
+        and (reward_at(found, now).window[0] <= now < reward_at(found, now).window[1])
         for fan in {fan for of, fan in model.members if of == program}
-        if affordable(life, program, fan) >= reward_at(found, now).price
+        if affordable(life, program, fan) >= price_now(model, program, found)
     ]
     names = [*model.rewards, (life.any_program(), NOWHERE)]
     anything = [(*choose.choice(names), choose.choice(FANS).address)]
@@ -51,10 +54,13 @@ def redeem(life: Life, wanted: tuple[bytes, bytes] | None = None, whose: bytes =
     quantity, price = choose.choice((1, 1, 2, 1_000)), 10
     if found is not None:
         shown = reward_at(found, now)
-        price = shown.price
+        price = price_now(model, program, found)
+        left = left_of_limit(model, program, reward, fan)
         most = max(min(affordable(life, program, fan) // price, 1_000), 1)
         fitting = max(min(most, shown.stock), 1)
         quantity = choose.choice((1, 1, fitting, choose.number(1, fitting), choose.number(1, fitting)))
+        if left is not None and life.chance(60):
+            quantity = min(max(left + choose.choice((0, 0, 1)), 1), quantity + 1, 1_000)
         if life.chance(6):
             quantity = min(choose.choice((most + 1, fitting + 1)), 1_000)
     accepted = min(max(price + choose.choice((0, 0, 0, 5, -1 if life.chance(10) else 0)), 1), 2**53)

@@ -27,7 +27,7 @@ VERSIONS_MAX = 32
 SPANS_MAX = 16
 CONTESTS_PREPAID = 2
 CONTESTS_RESERVED = 16
-LOWER_IS_WORSE = ("issuance_cap", "hold_seconds", "notice_days", "transfer_day_max", "wind_down_days")
+LOWER_IS_WORSE = ("issuance_cap", "hold_seconds", "notice_days", "transfer_day_max", "wind_down_days", "refund_days")
 
 
 def terms_are_sound(terms: Terms) -> bool:
@@ -55,6 +55,7 @@ def terms_are_sound(terms: Terms) -> bool:
         and (terms.expiry[0] not in (ROLLING, SLIDING) or terms.expiry[1] > terms.activation_delay_days)
         and terms.activation_delay_days >= terms.return_window_days
         and (terms.period_anchor_day == 0 or terms.period_anchor_day < terms.period_days)
+        and (terms.floor[0] == 0) == (terms.floor[1] == 0)
     )
 
 
@@ -194,6 +195,9 @@ def is_worse(new: Terms, old: Terms, today: int) -> bool:
     if any(after < before for after, before in zip(new.referral, old.referral, strict=True)):
         return True
     if (new.period_days, new.period_anchor_day) != (old.period_days, old.period_anchor_day):
+        return True
+    (points, cents), (former_points, former_cents) = new.floor, old.floor
+    if former_points > 0 and (points == 0 or cents * former_points < former_cents * points):
         return True
     return _sponsors_less(new.sponsor, old.sponsor)
 

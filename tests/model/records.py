@@ -84,6 +84,8 @@ class Terms(NamedTuple):
     transfer_day_max: int = 0
     wind_down_days: int = 30
     referral: tuple[int, int] = (0, 0)
+    floor: tuple[int, int] = (0, 0)
+    refund_days: int = 0
 
 
 def terms_of_array(array: Any) -> Terms:
@@ -254,7 +256,11 @@ class Reward(NamedTuple):
     price: int
     stock: int
     listed: bool
-    announced: tuple[tuple[int, int, int, bool], ...]
+    announced: tuple[tuple[int, int, int, bool, tuple[int, int, int], tuple[int, int], int], ...]
+    value_cents: int
+    limit: tuple[int, int, int]
+    window: tuple[int, int]
+    tier_min: int
 
 
 class Hold(NamedTuple):
@@ -271,6 +277,37 @@ class Hold(NamedTuple):
     lots: tuple[Lot, ...]
     expires_at: int
     expires_height: int
+    counted: tuple[tuple[int, int], ...]
+
+
+class Fulfilment(NamedTuple):
+    """RWD-4."""
+
+    payer: bytes
+    deposit: int
+    program: bytes
+    member: bytes
+    reward: bytes
+    hold: bytes
+    quantity: int
+    points: int
+    lots: tuple[Lot, ...]
+    keep_until: int
+    keep_height: int
+    counted: tuple[tuple[int, int], ...]
+
+
+class Count(NamedTuple):
+    """RWD-6."""
+
+    payer: bytes
+    deposit: int
+    program: bytes
+    reward: bytes
+    made: int
+    total: int
+    since: int
+    count: int
 
 
 class Consent(NamedTuple):

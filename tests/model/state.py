@@ -12,8 +12,10 @@ from tests.model.records import (
     Campaign,
     Consent,
     Contest,
+    Count,
     DayTotals,
     DueItem,
+    Fulfilment,
     Grant,
     Hold,
     Member,
@@ -44,6 +46,8 @@ TABLES = (
     "campaigns",
     "pledges",
     "referrals",
+    "counts",
+    "fulfilments",
     "returned",
     "due",
     "maturing",
@@ -78,6 +82,8 @@ class Model:
         self.campaigns: dict[bytes, Campaign] = {}
         self.pledges: dict[tuple[bytes, int], Pledge] = {}
         self.referrals: dict[bytes, Referral] = {}
+        self.counts: dict[bytes, Count] = {}
+        self.fulfilments: dict[bytes, Fulfilment] = {}
         self.returned: dict[bytes, Returned] = {}
         self.due: dict[tuple[int, int], DueItem] = {}
         self.maturing: dict[int, tuple[tuple[bytes, int], ...]] = {}
@@ -232,6 +238,8 @@ class Model:
             self.campaigns,
             self.pledges,
             self.referrals,
+            self.counts,
+            self.fulfilments,
             self.returned,
         )
         prepaying = (self.members, self.holds, self.consents, self.pledges)
@@ -270,6 +278,8 @@ class Model:
         found.update((b"R" + be4(height), (payees,)) for height, payees in self.maturing.items())
         found.update((b"T" + program + be4(version), record) for (program, version), record in self.terms.items())
         found.update((b"V" + returned, record) for returned, record in self.returned.items())
+        found.update((b"h" + fulfilment, record) for fulfilment, record in self.fulfilments.items())
+        found.update((b"w" + count, record) for count, record in self.counts.items())
         found.update((b"W" + program + reward, record) for (program, reward), record in self.rewards.items())
         found.update((b"X" + contest, record) for contest, record in self.contests.items())
         return found

@@ -86,6 +86,7 @@ def draw_terms(choose: Chooser, fee_rate_min: int) -> Terms:
     """Terms of a new program, nearly always sound."""
     delay = choose.choice((0, 0, 0, 1, 14))
     period = choose.choice((0, 0, 1, 7, 30))
+    life_is_odd = choose.number(1, 12) == 12
     terms = Terms(
         rules=_rules(choose),
         expiry=_expiry(choose),
@@ -103,6 +104,8 @@ def draw_terms(choose: Chooser, fee_rate_min: int) -> Terms:
         transfer_day_max=choose.choice((0, 100, 10**6, M)),
         wind_down_days=choose.choice((30, 30, 60, 366)),
         referral=choose.choice(((0, 0), (0, 30), (50, 0), (100, 50), (100, 50))),
+        floor=choose.choice(((0, 0), (0, 0), (1, 1), (100, 40), (100, 50), (3, 7), (0, 5) if life_is_odd else (1, 2))),
+        refund_days=choose.choice((0, 1, 14, 14, 92)),
     )
     return _with_tiers(choose, terms) if choose.number(1, 2) == 2 else terms
 
@@ -114,6 +117,7 @@ def friendly_terms(choose: Chooser, fee_rate_min: int) -> Terms:
         terms = terms._replace(
             rules=((0, 1, 1),),
             return_window_days=0,
+            floor=(0, 0),
             period_anchor_day=0,
             expiry=(0,),
             tiers=(),

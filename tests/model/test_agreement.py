@@ -75,7 +75,7 @@ class Agreement(RuleBasedStateMachine):
     def brand_changes_what_it_offers(self, data: st.DataObject, what: Act) -> None:
         self._let(data, what)
 
-    @rule(data=st.data(), what=st.sampled_from((brand_acts.fulfil, brand_acts.cancel)))
+    @rule(data=st.data(), what=st.sampled_from((brand_acts.fulfil, brand_acts.cancel, brand_acts.refund)))
     def a_hold_ends(self, data: st.DataObject, what: Act) -> None:
         self._let(data, what)
 

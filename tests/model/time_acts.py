@@ -38,6 +38,7 @@ def deadlines(life: Life) -> list[int]:
         found.add(model.day_start(program, first + length))
     found.update(time for program in model.programs.values() for time in program[-2:])
     found.update(reward.announced[0][0] for reward in model.rewards.values() if reward.announced)
+    found.update(time for reward in model.rewards.values() for time in reward.window)
     found.update(consent.expires_at for consent in model.consents.values())
     return sorted(time for time in found if model.now < time < model.now + FAR)
 
@@ -67,6 +68,10 @@ def _subjects(life: Life) -> list[list[Subject]]:
         for name, found in model.holds.items()
         for ends in (brand_acts.fulfil, brand_acts.cancel)
     ]
+    fulfilments = [
+        (found.keep_until, found.keep_height, partial(brand_acts.refund, fulfilment=name))
+        for name, found in model.fulfilments.items()
+    ]
     campaigns = [
         (found.deadline, found.deadline_height, partial(fan_acts.pledge, campaign=name))
         for name, found in model.campaigns.items()
@@ -87,13 +92,18 @@ def _subjects(life: Life) -> list[list[Subject]]:
         for name, found in model.rewards.items()
         if found.announced
     ]
+    windows = [
+        (time, 0, partial(fan_acts.redeem, wanted=name))
+        for name, found in model.rewards.items()
+        for time in found.window
+    ]
     lots = [
         (model.day_start(program, day), 0, partial(fan_acts.redeem, whose=fan))
         for (program, fan), member in model.members.items()
         for lot in member.lots[:6]
         for day in (lot.activation_day, lot.expiry_day)
     ]
-    return [holds, campaigns, contests, consents, rewards, lots, _receipts(life)]
+    return [holds, fulfilments, campaigns, contests, consents, rewards, windows, lots, _receipts(life)]
 
 
 def _receipts(life: Life) -> list[Subject]:

@@ -21,6 +21,7 @@ ACTS: dict[Act, int] = {
     brand_acts.update_reward: 5,
     brand_acts.fulfil: 5,
     brand_acts.cancel: 4,
+    brand_acts.refund: 4,
     brand_acts.create_campaign: 5,
     fan_acts.join: 7,
     fan_acts.leave: 3,
@@ -60,7 +61,7 @@ def open_shop(life: Life) -> None:
     for kind, rest, author in (
         ("transfer", ((1, program), 10**9), OWNER),
         ("issuer.grant", (program, TILL.address, 31, choose.choice((10**6, 10**6, 3_000))), OWNER),
-        ("reward.list", (program, "Bread", 20, 50), OWNER),
+        ("reward.list", (program, "Bread", 20, 50, 1_000, (0, 0, 0), (0, 2**40), 0), OWNER),
         *(("member.join", (program, TILL.address, b"", False), fan) for fan in (ANNA, BEN, CARL, DORA)),
     ):
         payment = (1, program) if kind == "member.join" else None
