@@ -1,6 +1,6 @@
 """A block: due work, transactions, reward (BLK-3, DUE-2, EMI-1, EMI-2)."""
 
-from tests.model import contests, crowdfunding, earn, gifts, points, redemptions
+from tests.model import contests, crowdfunding, earn, gifts, points, redemptions, returns
 from tests.model.envelope import apply
 from tests.model.records import DueItem, Refused, Tx
 from tests.model.state import Model
@@ -41,6 +41,8 @@ def _do(model: Model, item: DueItem) -> None:
         redemptions.look_at_count(model, item.subject)
     elif item.kind == "redeem.forget":
         redemptions.forget(model, item.subject)
+    elif item.kind == "return.drop":
+        returns.drop_return(model, item.subject)
     elif item.kind == "program.day":
         points.begin_day(model, item.subject, item.number)
     else:

@@ -7,6 +7,7 @@ from tests.model.contests import contest_id, period_of, receipt_hash_of
 from tests.model.life import FANS, IDLE_PERCENT, NOWHERE, Idle, Life, Receipt, Settled
 from tests.model.points import Purchase, better_of_two
 from tests.model.records import SETTLE
+from tests.model.return_acts import answer_with_return
 from tests.second_decoder.hashing import inclusion_path, leaf_hash
 from tests.second_decoder.receipts import field_salt, sum_leaf, sum_path
 
@@ -126,6 +127,9 @@ def answer(life: Life, which: bytes = b"") -> None:
     which = which or life.some(live, [*model.contests, NOWHERE], 95)
     found = model.contests.get(which)
     program = found.program if found else life.any_program()
+    if found is not None and life.chance(15):
+        answer_with_return(life, which, found)
+        return
     candidates = _answers_in_batches(life, found.receipt) if found else []
     if not candidates and life.chance(IDLE_PERCENT):
         raise Idle

@@ -24,6 +24,7 @@ from tests.model.records import (
     Refused,
     refuse_unless,
 )
+from tests.model.returns import Return, check_usable, count_return, left_of_return
 from tests.model.state import Model
 from tests.model.tiers import count_towards_tiers, extend_sliding_lots
 from tests.second_decoder.faults import Fault
@@ -201,6 +202,8 @@ def answer(model: Model, call: Call, payload: tuple) -> list[str]:
     refuse_unless(found.outcome == UNDECIDED and not _is_over(model, found), "contest.closed")
     if call.author != model.programs[found.program].owner:
         model.require_live_grant(found.program, call.author, SETTLE)
+    if entry[0] == 2:
+        return _answer_with_return(model, call, which, entry)
     batch = model.batches.get(batch_id)
     if batch is None or batch.program != found.program:
         raise Refused("contest.no_batch")
@@ -227,6 +230,23 @@ def answer(model: Model, call: Call, payload: tuple) -> list[str]:
         decide(model, which, SHORT, found.points - given)
     else:
         decide(model, which, IN_TIME if batch.settled_at <= found.settle_by else LATE, 0)
+    return [""]
+
+
+def _answer_with_return(model: Model, call: Call, which: bytes, entry: tuple) -> list[str]:
+    """LOY-16, 6."""
+    found = model.contests[which]
+    _, array, _, consent = entry
+    returned = Return(*array)
+    period = period_of(model, found.program, found.time)
+    t = model.terms[found.program, period.version]
+    until = model.day_start(found.program, period.end_day + t.return_window_days + 1)
+    is_of_contest = returned[1:4] == (found.program, found.member, found.receipt)
+    refuse_unless(is_of_contest and found.time <= returned.time < until, "contest.other_return")
+    check_usable(model, returned, consent)
+    left = left_of_return(model, returned)
+    count_return(model, call, returned, left)
+    decide(model, which, SHORT if left < found.points else RETURNED, max(found.points - left, 0))
     return [""]
 
 

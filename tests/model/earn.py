@@ -44,23 +44,24 @@ def _settle_by(model: Model, program: bytes, version: int, time: int) -> int:
     return ends + days_in_seconds(t.settle_grace_days)
 
 
-def dates_of(model: Model, program: bytes, period: int) -> Dates:
-    """LOY-11, of a period settled now.
+def dates_of(model: Model, program: bytes, period: int, settled_at: int | None = None) -> Dates:
+    """LOY-11, of a period settled now or then.
 
     By the text settle_by is the first value below. The ledger keeps a batch longer where a version that was in force in the period
     has periods of its own: until what LOY-15 calls settle-by, of the period's last second or of now, by each of these versions.
     """
-    f = model.terms_now(program)
+    now = model.now if settled_at is None else settled_at
+    f = model.terms_at(program, now)
     length = max(f.period_days, 1)
     first_day = period * length + f.period_anchor_day
     begins, ends = model.day_start(program, first_day), model.day_start(program, first_day + length)
-    version = model.version_at(program, min(ends - 1, model.now))
+    version = model.version_at(program, min(ends - 1, now))
     t = model.terms[program, version]
-    today = model.today(program)
+    today = model.day_at(program, now)
     base = today if f.period_days == 0 else max(today, first_day + length)
-    settle_by = (ends if begins <= model.now < ends else model.now) + days_in_seconds(t.settle_grace_days)
-    if begins <= model.now:
-        time = min(ends - 1, model.now)
+    settle_by = (ends if begins <= now < ends else now) + days_in_seconds(t.settle_grace_days)
+    if begins <= now:
+        time = min(ends - 1, now)
         seconds = {begins, *(since for _, since in model.programs[program].versions if begins < since <= time)}
         for version_then in {model.version_at(program, second) for second in seconds}:
             settle_by = max(settle_by, _settle_by(model, program, version_then, time))

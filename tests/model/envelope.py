@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from tests.model import accounts, consent, contests, crowdfunding, earn, gifts, loyalty, redemptions, rewards
+from tests.model import accounts, consent, contests, crowdfunding, earn, gifts, loyalty, redemptions, returns, rewards
 from tests.model.records import ENROL, NOBODY, Call, Refused, Sponsor, Tx, refuse_unless, terms_of_array
 from tests.model.state import Model
 
@@ -31,6 +31,7 @@ RULES = {
     "campaign.create": crowdfunding.create,
     "pledge": crowdfunding.pledge,
     "adjust": gifts.adjust,
+    "reverse": returns.reverse,
     "points.transfer": gifts.transfer_points,
     "program.sunset": gifts.announce_sunset,
 }
@@ -58,6 +59,7 @@ COSTS = {
     "redeem.cancel": (7, 0, 0, 0),
     "redeem.fulfil": (5, 1, 1, 0),
     "redeem.refund": (7, 1, 1, 0),
+    "reverse": (8, 1, 1, 1),
     "reward.list": (2, 1, 0, 0),
     "reward.update": (1, 0, 0, 0),
     "transfer": (2, 1, 0, 0),
@@ -70,6 +72,10 @@ def weight_of(kind: str, payload: tuple, size: int, signatures: int) -> int:
     records, slots, due, attestations = COSTS[kind]
     if kind == "earn":
         records += 2 * len(payload[1])
+    if kind == "earn.answer_contest" and payload[4][0] == 2:
+        records, slots, due, attestations = 7, 3, 3, 1 + len(payload[4][3][1])
+    if kind == "reverse":
+        attestations += len(payload[7][1])
     if kind == "member.join" and payload[2]:
         records, slots, due = 4, 2, 1
     return size + 200 * (signatures + attestations) + 60 * (records + 1) + 300 * slots + 150 * due
@@ -102,6 +108,11 @@ def check_structure(tx: Tx) -> None:
     if tx.kind == "earn.answer_contest" and tx.payload[4][0] == 0:
         for salt, points in tx.payload[4][-2:]:
             refuse_unless(salt != b"" or points == 0, "contest.opening")
+    if tx.kind == "earn.answer_contest" and tx.payload[4][0] == 2:
+        refuse_unless(tx.payload[1:4] == (bytes(32), 0, ()), "contest.place")
+        returns.check_consent(tx.payload[4][3])
+    if tx.kind == "reverse":
+        returns.check_consent(tx.payload[7])
     if tx.payment[0] == PREPAID:
         refuse_unless(tx.kind in PREPAID_WEIGHTS, "envelope.not_prepaid")
     refuse_unless(len(tx.shown) == len(signers_of(tx)), "witness.count")

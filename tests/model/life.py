@@ -15,6 +15,7 @@ from ledger.registry import KINDS
 from ledger.types import Address, Amount, Height, Timestamp
 from tests.model.envelope import PREPAID_WEIGHTS, pool_pays_for
 from tests.model.records import DAY, M, Tx
+from tests.model.returns import Return
 from tests.model.world import Person, World, person
 from tests.second_decoder.hashing import plain
 
@@ -119,6 +120,7 @@ class Life:
     receipts: list[Receipt] = field(default_factory=list)
     openings: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
     settled: list[Settled] = field(default_factory=list)
+    returns: list[Return] = field(default_factory=list)
     drawn: int = 0
 
     def __post_init__(self) -> None:

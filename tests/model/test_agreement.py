@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, till_acts, time_acts
+from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, return_acts, till_acts, time_acts
 from tests.model.life import Life
 from tests.model.replay import live
 from tests.model.walk import Act, act, begin
@@ -91,7 +91,7 @@ class Agreement(RuleBasedStateMachine):
     def till_signs_a_receipt(self, data: st.DataObject) -> None:
         self._let(data, till_acts.purchase)
 
-    @rule(data=st.data(), what=st.sampled_from((contest_acts.contest, contest_acts.answer)))
+    @rule(data=st.data(), what=st.sampled_from((contest_acts.contest, contest_acts.answer, return_acts.reverse)))
     def receipt_is_contested(self, data: st.DataObject, what: Act) -> None:
         self._let(data, what)
 

@@ -49,7 +49,11 @@ def _one_more(constant: int) -> int:
 
 BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
     "loyalty: the grace is a day longer": (("loyalty.points",), "RESTORE_GRACE_DAYS", _one_more),
-    "loyalty: the issuance cap gives way by a point": (("loyalty.earn",), "_left_of_cap", _a_point_more),
+    "loyalty: the issuance cap gives way by a point": (
+        ("loyalty.earn", "loyalty.adjust"),
+        "left_of_cap",
+        _a_point_more,
+    ),
     "rewards: a hold is over a block late": (("rewards.redeem",), "HOLD_BLOCKS_MIN", _one_more),
     "rewards: a hold is over a second late": (
         ("rewards.holds", "rewards.redeem_fulfil"),

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from functools import partial
 
-from tests.model import brand_acts, contest_acts, fan_acts, till_acts
+from tests.model import brand_acts, contest_acts, fan_acts, return_acts, till_acts
 from tests.model.contests import CONTEST_SECONDS, period_of
+from tests.model.earn import dates_of
 from tests.model.life import PEOPLE, Idle, Life
 from tests.model.points import RECEIPT_AGE_MAX
 from tests.model.records import DAY, OPEN, PUBLISH, UNDECIDED
@@ -92,6 +93,16 @@ def _subjects(life: Life) -> list[list[Subject]]:
         for name, found in model.rewards.items()
         if found.announced
     ]
+    entries = [
+        (
+            dates_of(model, batch.program, row[2], batch.settled_at).returnable_until,
+            0,
+            partial(return_acts.reverse, wanted=(name, index)),
+        )
+        for name, batch in list(model.batches.items())[-10:]
+        for index, row in enumerate(model.rows[name][:4])
+        if row[-1] == "" and row[3]
+    ]
     windows = [
         (time, 0, partial(fan_acts.redeem, wanted=name))
         for name, found in model.rewards.items()
@@ -103,7 +114,7 @@ def _subjects(life: Life) -> list[list[Subject]]:
         for lot in member.lots[:6]
         for day in (lot.activation_day, lot.expiry_day)
     ]
-    return [holds, fulfilments, campaigns, contests, consents, rewards, windows, lots, _receipts(life)]
+    return [holds, fulfilments, campaigns, contests, consents, rewards, entries, windows, lots, _receipts(life)]
 
 
 def _receipts(life: Life) -> list[Subject]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, till_acts, time_acts
+from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, return_acts, till_acts, time_acts
 from tests.model.life import ANNA, BEN, CARL, DORA, OWNER, TILL, Chooser, Idle, Life, draw_params
 from tests.model.records import array_of_terms
 from tests.model.terms import friendly_terms
@@ -35,6 +35,7 @@ ACTS: dict[Act, int] = {
     till_acts.purchase: 10,
     till_acts.settle: 16,
     till_acts.keep_coming: 1,
+    return_acts.reverse: 8,
     gift_acts.adjust: 6,
     gift_acts.give_on: 7,
     gift_acts.announce_sunset: 1,
