@@ -46,7 +46,7 @@ def announce_sunset(life: Life) -> None:
     """A program's last second, rarely; mostly with as little notice as may be."""
     program = life.any_program()
     found = life.model.programs.get(program)
-    if found is not None and not found.sunset_at and life.chance(50):
+    if found is not None and not found.sunset_at and life.chance(75):
         return
     notice = life.model.terms_now(program).notice_days if found is not None else 0
     sunset_at = life.world.now + notice * DAY + life.choose.choice((0, 0, 0, -1, 1, 3_600, 3 * DAY))
