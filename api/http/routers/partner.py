@@ -31,8 +31,10 @@ EVENTS_SHARED: Final = frozenset(
         "member.joined",
         "member.left",
         "points.earned",
+        "points.adjusted",
         "redeem.opened",
         "redeem.fulfilled",
+        "redeem.refunded",
         "redeem.released",
     }
 )
