@@ -1,7 +1,8 @@
 """ACC-3 and ACC-4."""
 
 from ledger.codec import pack
-from tests.model.records import Account, Call, refuse_unless
+from tests.model.guardians import keep_account
+from tests.model.records import Call, refuse_unless
 from tests.model.state import Model
 from tests.second_decoder.hashing import tagged
 
@@ -41,10 +42,6 @@ def transfer(model: Model, call: Call, payload: tuple) -> list[str]:
 def set_policy(model: Model, call: Call, payload: tuple) -> list[str]:
     """ACC-4."""
     (policy,) = payload
-    before = model.accounts.get(call.author)
-    if before is None or before.deposit == 0:
-        model.take(call.payer, model.record_deposit)
-        account = model.accounts.get(call.author, Account(0, b"", 0))
-        model.accounts[call.author] = account._replace(deposit=account.deposit + model.record_deposit)
+    keep_account(model, call)
     model.accounts[call.author] = model.accounts[call.author]._replace(policy_hash=policy_hash(policy))
     return [""]

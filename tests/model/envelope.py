@@ -2,7 +2,19 @@
 
 from itertools import pairwise
 
-from tests.model import accounts, consent, contests, crowdfunding, earn, gifts, loyalty, redemptions, returns, rewards
+from tests.model import (
+    accounts,
+    consent,
+    contests,
+    crowdfunding,
+    earn,
+    gifts,
+    guardians,
+    loyalty,
+    redemptions,
+    returns,
+    rewards,
+)
 from tests.model.records import ENROL, NOBODY, Call, Refused, Sponsor, Tx, refuse_unless, terms_of_array
 from tests.model.state import Model
 
@@ -11,6 +23,9 @@ OWN, POOL, PREPAID = 0, 1, 2
 RULES = {
     "transfer": accounts.transfer,
     "account.set_policy": accounts.set_policy,
+    "account.set_guardians": guardians.set_guardians,
+    "account.recover": guardians.recover,
+    "account.cancel_recovery": guardians.cancel_recovery,
     "program.create": loyalty.create_program,
     "program.update": loyalty.update_program,
     "issuer.grant": loyalty.grant_issuer,
@@ -38,6 +53,9 @@ RULES = {
 
 # Records, slots, due items, attestations: the table "Kinds".
 COSTS = {
+    "account.cancel_recovery": (1, 0, 0, 0),
+    "account.recover": (5, 0, 0, 0),
+    "account.set_guardians": (3, 2, 0, 0),
     "account.set_policy": (1, 1, 0, 0),
     "adjust": (5, 2, 2, 0),
     "campaign.create": (3, 2, 1, 0),
@@ -64,7 +82,13 @@ COSTS = {
     "reward.update": (1, 0, 0, 0),
     "transfer": (2, 1, 0, 0),
 }
-PREPAID_WEIGHTS = {"member.leave": 1_200, "consent.revoke": 1_200, "redeem.cancel": 1_200, "earn.contest": 5_000}
+PREPAID_WEIGHTS = {
+    "account.cancel_recovery": 1_200,
+    "member.leave": 1_200,
+    "consent.revoke": 1_200,
+    "redeem.cancel": 1_200,
+    "earn.contest": 5_000,
+}
 
 
 def weight_of(kind: str, payload: tuple, size: int, signatures: int) -> int:
@@ -96,6 +120,8 @@ def check_structure(tx: Tx) -> None:
         refuse_unless(rewards.window_is_sound(tx.payload[6]), "reward.window")
     if tx.kind == "redeem.fulfil":
         refuse_unless(len(tx.payload[2]) in (0, tx.payload[1]), "redeem.codes")
+    if tx.kind == "account.set_guardians":
+        refuse_unless(guardians.guardians_are_sound(tx.payload[0]), "guardians.invalid")
     if tx.kind == "account.set_policy":
         refuse_unless(accounts.policy_is_valid(tx.payload[0]), "witness.policy")
     if tx.kind == "earn.contest" and tx.payload[6][0] == 1:
@@ -142,11 +168,14 @@ def _check_place(model: Model, tx: Tx) -> None:
 
 
 def _check_policies(model: Model, tx: Tx) -> None:
-    """ENV-3."""
+    """ENV-3, and what becomes of the signers' recoveries (ENV-6)."""
     for signer, policy in zip(signers_of(tx), tx.shown, strict=True):
-        account = model.accounts.get(signer)
-        wanted = account.policy_hash if account and account.policy_hash else signer
+        wanted = guardians.policy_in_force(model, signer)
         refuse_unless(accounts.policy_hash(policy) == wanted, "witness.wrong_policy")
+    for signer in signers_of(tx):
+        guardians.write_down(model, signer, signs=True)
+    waits = tx.kind in guardians.KINDS_THAT_WAIT and guardians.is_waiting(model, tx.author)
+    refuse_unless(not waits, "account.recovering")
 
 
 def pool_pays_for(model: Model, program: bytes, tx: Tx) -> bool:

@@ -37,6 +37,30 @@ class Account(NamedTuple):
     is_guarded: bool = False
 
 
+class Recovery(NamedTuple):
+    """ACC-5."""
+
+    policy_hash: bytes
+    started_at: int
+    effective_at: int
+    effective_height: int
+    expires_at: int
+    expires_height: int
+
+
+class Guardianship(NamedTuple):
+    """ACC-5."""
+
+    payer: bytes
+    deposit: int
+    prepaid: int
+    guardians: tuple[int, tuple[bytes, ...], int]
+    approvals: tuple[tuple[int, bytes, int], ...]
+    failures: int
+    not_before: int
+    recovery: tuple[Recovery, ...]
+
+
 class Program(NamedTuple):
     """LOY-1."""
 

@@ -17,6 +17,7 @@ from tests.model.records import (
     DueItem,
     Fulfilment,
     Grant,
+    Guardianship,
     Hold,
     Member,
     Pledge,
@@ -46,6 +47,7 @@ TABLES = (
     "campaigns",
     "pledges",
     "referrals",
+    "guardianships",
     "counts",
     "fulfilments",
     "returned",
@@ -84,6 +86,7 @@ class Model:
         self.referrals: dict[bytes, Referral] = {}
         self.counts: dict[bytes, Count] = {}
         self.fulfilments: dict[bytes, Fulfilment] = {}
+        self.guardianships: dict[bytes, Guardianship] = {}
         self.returned: dict[bytes, Returned] = {}
         self.due: dict[tuple[int, int], DueItem] = {}
         self.maturing: dict[int, tuple[tuple[bytes, int], ...]] = {}
@@ -111,11 +114,13 @@ class Model:
         return found.balance if found else 0
 
     def _set_balance(self, address: bytes, balance: int) -> None:
-        account = self.accounts.get(address, Account(0, b"", 0))._replace(balance=balance)
-        if account.balance == 0 and account.policy_hash == b"":
-            self.accounts.pop(address, None)
-        else:
-            self.accounts[address] = account
+        self.accounts[address] = self.accounts.get(address, Account(0, b"", 0))._replace(balance=balance)
+        self.tidy(address)
+
+    def tidy(self, address: bytes) -> None:
+        """An account with nothing in it has no record (ACC-2)."""
+        if self.accounts.get(address) == (0, b"", 0, False):
+            del self.accounts[address]
 
     def take(self, payer: bytes, amount: int) -> None:
         """Take coin from `"A" ‖ address` or `"P" ‖ program`."""
@@ -239,10 +244,11 @@ class Model:
             self.pledges,
             self.referrals,
             self.counts,
+            self.guardianships,
             self.fulfilments,
             self.returned,
         )
-        prepaying = (self.members, self.holds, self.consents, self.pledges)
+        prepaying = (self.guardianships, self.members, self.holds, self.consents, self.pledges)
         return (
             sum(account.balance for account in self.accounts.values()),
             sum(books.pool for books in self.books.values()),
@@ -277,6 +283,7 @@ class Model:
         found.update((b"Q" + be8(time) + be8(sequence), record) for (time, sequence), record in self.due.items())
         found.update((b"R" + be4(height), (payees,)) for height, payees in self.maturing.items())
         found.update((b"T" + program + be4(version), record) for (program, version), record in self.terms.items())
+        found.update((b"U" + address, record) for address, record in self.guardianships.items())
         found.update((b"V" + returned, record) for returned, record in self.returned.items())
         found.update((b"h" + fulfilment, record) for fulfilment, record in self.fulfilments.items())
         found.update((b"w" + count, record) for count, record in self.counts.items())

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, return_acts, till_acts, time_acts
+from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, guardian_acts, return_acts, till_acts, time_acts
 from tests.model.life import Life
 from tests.model.replay import live
 from tests.model.walk import Act, act, begin
@@ -41,6 +41,9 @@ FAN_ACTS: tuple[Act, ...] = (
     gift_acts.give_on,
     fan_acts.transfer,
     fan_acts.set_policy,
+    guardian_acts.name_guardians,
+    guardian_acts.recover,
+    guardian_acts.cancel_recovery,
     fan_acts.send_again,
 )
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from tests.model import brand_acts, contest_acts, fan_acts, return_acts, till_acts
+from tests.model import brand_acts, contest_acts, fan_acts, guardian_acts, return_acts, till_acts
 from tests.model.contests import CONTEST_SECONDS, period_of
 from tests.model.earn import dates_of
 from tests.model.life import PEOPLE, Idle, Life
@@ -103,6 +103,13 @@ def _subjects(life: Life) -> list[list[Subject]]:
         for index, row in enumerate(model.rows[name][:4])
         if row[-1] == "" and row[3]
     ]
+    recoveries = [
+        (time, height, partial(what, address=name))
+        for name, found in model.guardianships.items()
+        for recovery in found.recovery
+        for time, height in (recovery[2:4], recovery[4:6])
+        for what in (guardian_acts.sign_something, guardian_acts.cancel_recovery)
+    ]
     windows = [
         (time, 0, partial(fan_acts.redeem, wanted=name))
         for name, found in model.rewards.items()
@@ -114,7 +121,19 @@ def _subjects(life: Life) -> list[list[Subject]]:
         for lot in member.lots[:6]
         for day in (lot.activation_day, lot.expiry_day)
     ]
-    return [holds, fulfilments, campaigns, contests, consents, rewards, entries, windows, lots, _receipts(life)]
+    return [
+        holds,
+        fulfilments,
+        campaigns,
+        contests,
+        consents,
+        rewards,
+        entries,
+        windows,
+        recoveries,
+        lots,
+        _receipts(life),
+    ]
 
 
 def _receipts(life: Life) -> list[Subject]:

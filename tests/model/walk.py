@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, return_acts, till_acts, time_acts
+from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, guardian_acts, return_acts, till_acts, time_acts
 from tests.model.life import ANNA, BEN, CARL, DORA, OWNER, TILL, Chooser, Idle, Life, draw_params
 from tests.model.records import array_of_terms
 from tests.model.terms import friendly_terms
@@ -31,6 +31,9 @@ ACTS: dict[Act, int] = {
     fan_acts.revoke_consent: 3,
     fan_acts.transfer: 4,
     fan_acts.set_policy: 2,
+    guardian_acts.name_guardians: 4,
+    guardian_acts.recover: 6,
+    guardian_acts.cancel_recovery: 1,
     fan_acts.send_again: 3,
     till_acts.purchase: 10,
     till_acts.settle: 16,
