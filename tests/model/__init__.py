@@ -6,9 +6,18 @@ that reads like its paragraph. It is slow, knows no slots and no undo (a former 
 seal needs it, with the functions of `tests.second_decoder`. A transaction comes to it as the canonical array of the spec, so that
 it shares no class with the ledger.
 
+It follows every kind of transaction and of due work, and every record: accounts, guardians and recoveries; programs,
+their terms and their end; issuers, members, referrals; settling, contests, adjusting, giving on, taking back; rewards,
+redemptions in parts and refunds; consents; campaigns. Acts offer all of them, mostly as the rules allow and now and
+then not.
+
+What is not modelled: events; slots, roots and proofs (the chain record is compared without its fields about slots); the
+signatures of witnesses (dummies, as the rules never see them) and shapes of payloads, which other tests look at. Not
+reached, or hardly ever: sums of points and coin near 2^63; 16 earlier spans of a grant, 32 versions of terms, 128 lots
+after giving on; a fifth failed recovery; 12 referrals of a member in a period.
+
 Where the text and the ledger were found to differ, the model does what the ledger does, and says so at its place:
 
-- `earn.dates_of`: until when a batch is kept, where a version that was in force in an entry's period has other periods (LOY-11);
-- `points.versions_nameable`: a version that was replaced in the second in which it came (LOY-6);
+- `points.versions_nameable`: a version that was replaced in the second in which it came, 72 hours later to the second (LOY-6);
 - `points.give_points_back`: expired lots are dropped also where no lot comes back (LOY-13).
 """

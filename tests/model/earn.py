@@ -47,8 +47,8 @@ def _settle_by(model: Model, program: bytes, version: int, time: int) -> int:
 def dates_of(model: Model, program: bytes, period: int, settled_at: int | None = None) -> Dates:
     """LOY-11, of a period settled now or then.
 
-    By the text settle_by is the first value below. The ledger keeps a batch longer where a version that was in force in the period
-    has periods of its own: until what LOY-15 calls settle-by, of the period's last second or of now, by each of these versions.
+    `settle_by` is what keep_until counts from: the greatest by the terms of now and of each version
+    that was in force in the period.
     """
     now = model.now if settled_at is None else settled_at
     f = model.terms_at(program, now)

@@ -60,7 +60,8 @@ def points_of(terms: Terms, offset_minutes: int, bought: Purchase) -> int:
 def versions_nameable(model: Model, program: bytes, time: int) -> set[int]:
     """The versions that were in force at some second of the 72 hours up to a time (LOY-6).
 
-    By the text a version that was replaced in the second in which it came was never in force (LOY-1); the ledger lets it be named.
+    One that was replaced in the second in which it came counts, too; in the ledger not where that second is the first of
+    the 72 hours, of which the text says nothing.
     """
     begins = max(time - RECEIPT_AGE_MAX, 0)
     versions = model.programs[program].versions
