@@ -22,7 +22,7 @@ HOLDS_MAX: Final = 500
 ALREADY = Code(
     "acceptance.already",
     "this redemption was accepted before, in other words",
-    "Read it with `GET /v1/redemptions/{redemption}`; the first acceptance holds.",
+    "Look at the redemption: the first acceptance holds.",
 )
 FULL = Code(
     "acceptance.full",

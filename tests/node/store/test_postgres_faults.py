@@ -103,7 +103,7 @@ def take_with_cuts(server: Postgres, folder: Path, base: list[Block], block: Blo
             assert (store.chain.tip, heard) == (old_tip, [])
             store.take(block)
         assert (store.tables, store.chain.tip) == (wanted, tip)
-        assert len(heard) == 1
+        assert len(heard) == (tip != old_tip)  # a tie that the block lost changes nothing
         store.close()
         if done:
             return cuts
