@@ -210,7 +210,7 @@ class Referral(NamedTuple):
     referrer: bytes
     version: int
     batch: bytes
-    index: int
+    entry_index: int
     points: int
     reversed: int
 
@@ -331,7 +331,7 @@ class Count(NamedTuple):
     made: int
     total: int
     since: int
-    count: int
+    of_span: int
 
 
 class Consent(NamedTuple):

@@ -25,7 +25,7 @@ def taken_so_far(model: Model, program: bytes, which: bytes, fan: bytes) -> tupl
     found = model.counts.get(count_id(program, which, fan))
     today = model.today(program)
     made, total, since, count = (
-        (found.made, found.total, found.since, found.count)
+        (found.made, found.total, found.since, found.of_span)
         if found
         else (
             model.height,
@@ -67,7 +67,7 @@ def _count(model: Model, call: Call, program: bytes, which: bytes, quantity: int
         model.take(call.payer, model.record_deposit)
         model.queue("redeem.count", key, 0, _next_look(model, program, which, since))
         found = Count(call.payer, model.record_deposit, program, which, made, 0, 0, 0)
-    model.counts[key] = found._replace(total=total + quantity, since=since, count=count + quantity)
+    model.counts[key] = found._replace(total=total + quantity, since=since, of_span=count + quantity)
     return ((made, since),)
 
 
@@ -77,7 +77,7 @@ def _give_count_back(model: Model, found: Hold | Fulfilment, units: int) -> None
     if not found.counted or count is None or count.made != found.counted[0][0]:
         return
     of_span = units if count.since == found.counted[0][1] else 0
-    model.counts[key] = count._replace(total=count.total - units, count=count.count - of_span)
+    model.counts[key] = count._replace(total=count.total - units, of_span=count.of_span - of_span)
     assert min(model.counts[key][-4:]) >= 0, "more comes back than was taken"
 
 
@@ -87,7 +87,7 @@ def look_at_count(model: Model, key: bytes) -> None:
     reward = reward_at(model.rewards[found.program, found.reward], model.now)
     total_max, _, days = reward.limit
     may_refuse = (total_max > 0 and found.total > 0) or (
-        days > 0 and found.count > 0 and model.today(found.program) < found.since + days
+        days > 0 and found.of_span > 0 and model.today(found.program) < found.since + days
     )
     if reward.listed and model.now < reward.window[1] and may_refuse:
         model.queue("redeem.count", key, 0, _next_look(model, found.program, found.reward, found.since))

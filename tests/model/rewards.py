@@ -130,8 +130,8 @@ def update(model: Model, call: Call, payload: tuple) -> list[str]:
         refuse_unless(not announced, "reward.update_pending")
         announced = ((from_time, price, min(stock_change, 0), *rest),)
     elif announced:
-        then, later_price, later_change, *later_rest = announced[0]
-        later = _parts(later_price, *later_rest)
+        then, later_price, later_change, listed, limit, window, tier_min = announced[0]
+        later = _parts(later_price, listed, limit, window, tier_min)
         for part in given:
             got_better = _is_worse(part, present[part], given[part], now)
             if got_better and _is_worse(part, later[part], given[part], now):
@@ -139,8 +139,8 @@ def update(model: Model, call: Call, payload: tuple) -> list[str]:
         if stock_change > 0:
             later_change = max(later_change, -before.stock)
         changes_nothing = later == parts and later_change == 0
-        later_price, *later_rest = _fields(later)
-        announced = () if changes_nothing else ((then, later_price, later_change, *later_rest),)
+        price, *rest = _fields(later)
+        announced = () if changes_nothing else ((then, price, later_change, *rest),)
     price, listed, limit, window, tier_min = _fields(parts)
     after = before._replace(
         price=price,
