@@ -15,10 +15,4 @@ What is not modelled: events; slots, roots and proofs (the chain record is compa
 signatures of witnesses (dummies, as the rules never see them) and shapes of payloads, which other tests look at. Not
 reached, or hardly ever: sums of points and coin near 2^63; 16 earlier spans of a grant, 32 versions of terms, 128 lots
 after giving on; a fifth failed recovery; 12 referrals of a member in a period.
-
-Where the text and the ledger were found to differ, the model does what the ledger does, and says so at its place:
-
-- `points.versions_nameable`: a version that was replaced in the second in which it came, 72 hours later to the second (LOY-6);
-- `returns.check_usable`: who signs a return for an account whose recovery is in force and not yet written down (LOY-19, ACC-5);
-- `points.give_points_back`: expired lots are dropped also where no lot comes back (LOY-13).
 """

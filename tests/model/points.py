@@ -60,8 +60,7 @@ def points_of(terms: Terms, offset_minutes: int, bought: Purchase) -> int:
 def versions_nameable(model: Model, program: bytes, time: int) -> set[int]:
     """The versions that were in force at some second of the 72 hours up to a time (LOY-6).
 
-    One that was replaced in the second in which it came counts, too; in the ledger not where that second is the first of
-    the 72 hours, of which the text says nothing.
+    One that was replaced in the second in which it came counts, too, but not where that second is the first of the 72 hours.
     """
     begins = max(time - RECEIPT_AGE_MAX, 0)
     versions = model.programs[program].versions
@@ -183,7 +182,7 @@ def take_points(model: Model, program: bytes, fan: bytes, wanted: int, total: st
 
 
 def give_points_back(model: Model, program: bytes, fan: bytes, lots: Iterable[Lot], total: str) -> None:
-    """LOY-13. The text drops expired lots only when a lot is added (LOY-9); the ledger does it here in any case."""
+    """LOY-13. Expired lots are dropped also where none is added."""
     today = model.today(program)
     back: list[Lot] = []
     for lot in lots:

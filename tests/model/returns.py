@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from ledger.codec import pack
 from tests.model.accounts import address_of_key, policy_hash, policy_is_valid
 from tests.model.earn import dates_of
+from tests.model.guardians import policy_in_force
 from tests.model.loyalty import KEPT_SECONDS, grant_at
 from tests.model.points import book_out
 from tests.model.records import SETTLE, SIGN, Batch, Call, Lot, Refused, Returned, refuse_unless
@@ -43,13 +44,8 @@ def check_consent(consent: Consent) -> None:
 
 
 def check_usable(model: Model, returned: Return, consent: Consent) -> None:
-    """LOY-19, 3.
-
-    By ACC-5 a recovery that is in force governs the account at once; the ledger asks for the policy of the account's record, which
-    stays the former one until the account signs for the first time.
-    """
-    account = model.accounts.get(returned.member)
-    governs = account.policy_hash if account and account.policy_hash else returned.member
+    """LOY-19, 3."""
+    governs = policy_in_force(model, returned.member)
     refuse_unless(policy_hash(consent[0]) == governs, "return.wrong_policy")
     refuse_unless(returned.time <= model.now, "return.future")
     refuse_unless(model.now <= returned.time + KEPT_SECONDS, "return.too_late")

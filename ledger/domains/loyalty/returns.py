@@ -11,6 +11,7 @@ from typing import Annotated
 from ledger import keys
 from ledger.codec import pack, unpack
 from ledger.coin import give_to, lock_deposit
+from ledger.domains.accounts.recovery import load_policy_hash
 from ledger.domains.accounts.state import load_account
 from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX
 from ledger.domains.loyalty.shapes import LOT_POINTS
@@ -199,7 +200,8 @@ def check_return(view: RuleView, returned: ReturnReceipt, consent: FanConsent, c
 
     Codes in order: `return.wrong_policy`, `return.future`, `return.too_late`, `return.not_a_till`.
     """
-    if consent.policy.hash != (load_account(view, returned.member).policy_hash or returned.member):
+    account = load_account(view, returned.member)
+    if consent.policy.hash != load_policy_hash(view, returned.member, account, context):
         raise RuleViolation(WRONG_POLICY, member=returned.member)
     if returned.time > context.time:
         raise RuleViolation(FUTURE, time=returned.time)

@@ -76,6 +76,7 @@ from tests.support.contests import (
     settle,
     sign,
 )
+from tests.support.guarded import RECOVERED, account_of, guard, pass_delay, start
 from tests.support.memory_chain import Signer
 from tests.support.refusal import refused
 from tests.support.returns import answer_by_return, returned_of, reversal, reverse, take_return
@@ -264,6 +265,19 @@ def test_a_till_that_is_the_fan_signs_twice(shop: Shop) -> None:
     with refused(BAD_ATTESTATION):
         reverse(shop, settled, replace(both, consent=replace(both.consent, signatures=((0, both.signature),))))
     reverse(shop, settled, both)
+    shop.chain.replay()
+
+
+def test_the_keys_of_a_recovery_in_force_sign_and_the_former_ones_do_not(shop: Shop) -> None:
+    guard(shop.chain)
+    start(shop.chain)
+    pass_delay(shop.chain)
+    assert account_of(shop.chain).policy_hash == b"", "nothing is written until the account signs"
+    bought, settled = buy(shop)
+    with refused(WRONG_POLICY, member=FAN.address):
+        reverse(shop, settled, take_return(shop, bought))
+    reverse(shop, settled, take_return(shop, bought, signers=(TILL, RECOVERED)))
+    assert shop.books.reversed == bought.receipt.points
     shop.chain.replay()
 
 
