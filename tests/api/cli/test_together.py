@@ -210,5 +210,5 @@ def test_treasuries_that_are_none(node: WalletNode, board: Board, tmp_path: Path
     for command in (("public-key",), ("rotate-key",), ("find-keys",)):
         assert "treasury.no_key_here" in owner.fail("wallet", *command, "--wallet", board.file)
     program = "5f" * 32
-    refusal = owner.fail("wallet", "receipts", "list", program, "--wallet", board.file)
+    refusal = owner.fail("wallet", "reads", program, "--wallet", board.file)
     assert "treasury.no_key_here" in refusal
