@@ -107,7 +107,7 @@ def test_a_till_without_its_node_and_one_that_is_revoked(node: NodeOnSocket, til
     sent = node.market.owner.revoke_issuer(node.market.program, TILL)
     node.mine()
     assert node.market.node.client.transaction(sent.txid)["status"] == "confirmed"
-    new = (f"after {number}" for number in count())  # a sale that was signed before it heard keeps its receipt
+    new = (f"after-{number}" for number in count())  # a sale that was signed before it heard keeps its receipt
     wait_until(lambda: till.sell(next(new)).status_code == 403, "it hears of its revocation")
     refused = till.sell(next(new))
     assert refused.json()["code"] == "till.revoked" and till.sell("c").status_code == 200
