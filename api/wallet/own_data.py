@@ -1,5 +1,6 @@
 """Requests that an account signs: for what a node keeps for it, for all that it holds on it, and for what was granted to it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,9 +15,10 @@ SignRequest = Callable[[httpx2.Request], None]
 """Adds an account's signature to a request (`api.wallet.request_signing.AccountSigner`); each attempt is signed anew."""
 
 
-class OwnDataRequests:
+class OwnDataRequests(ABC):
     """The part of `Client` in which requests are signed; `_json` and `_request` are the client's."""
 
+    @abstractmethod
     def _json(
         self,
         method: str,
@@ -27,8 +29,8 @@ class OwnDataRequests:
         sign: SignRequest | None = None,
     ) -> Answer:
         """A JSON object. Raises ClientProblem."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _request(
         self,
         method: str,
@@ -40,7 +42,6 @@ class OwnDataRequests:
         sign: SignRequest | None = None,
     ) -> httpx2.Response:
         """An answer of success. Raises ClientProblem."""
-        raise NotImplementedError
 
     # --- receipts ---------------------------------------------------------------------------------------------------
 

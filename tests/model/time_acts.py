@@ -121,19 +121,8 @@ def _subjects(life: Life) -> list[list[Subject]]:
         for lot in member.lots[:6]
         for day in (lot.activation_day, lot.expiry_day)
     ]
-    return [
-        holds,
-        fulfilments,
-        campaigns,
-        contests,
-        consents,
-        rewards,
-        entries,
-        windows,
-        recoveries,
-        lots,
-        _receipts(life),
-    ]
+    kept = [holds, fulfilments, campaigns, contests, consents, rewards, entries, windows, recoveries, lots]
+    return [*kept, _receipts(life)]
 
 
 def _receipts(life: Life) -> list[Subject]:
