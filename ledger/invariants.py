@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import Any, cast
 
 from ledger.domains.accounts.state import Account, Guardianship
+from ledger.domains.challenges.state import Challenge
 from ledger.domains.crowdfunding.state import Campaign, CoinUnit
 from ledger.domains.loyalty.state import OPEN, Books, Contest
 from ledger.domains.rewards.state import Hold
@@ -18,7 +19,7 @@ from ledger.types import INTEGER_MAX, Amount
 POINT_TOTALS = ("pending", "available", "held", "escrowed", "redeemed", "expired", "reversed")
 
 
-HOLDING_MORE = frozenset((Guardianship, Books, Hold, Campaign, Contest, Maturing))
+HOLDING_MORE = frozenset((Guardianship, Books, Hold, Campaign, Contest, Challenge, Maturing))
 """Records of which more must hold than what their deposit and what is prepaid in them say."""
 
 
@@ -28,7 +29,7 @@ def check_postings(before: dict[str, int], after: dict[str, int]) -> None:
 
 
 def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
-    """INV-2 to INV-6, INV-9 and INV-10 over the records that a block wrote."""
+    """INV-2 to INV-6, INV-9, INV-10 and INV-11 over the records that a block wrote."""
     assert chain.emitted == emitted, f"emitted {chain.emitted} coin, not {emitted}"
     assert chain.emitted == sum(getattr(chain, bucket) for bucket in BUCKETS), "coin supply is not what was emitted"
     changes: dict[Any, int] = defaultdict(int)
@@ -45,7 +46,9 @@ def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
         posted = overlay.postings.get(bucket, 0)
         assert changes[bucket] == posted, f"records of {bucket} changed by {changes[bucket]}, postings by {posted}"
     differing = {place: amount for place, amount in changes.items() if place not in BUCKETS and amount}
-    assert not differing, f"held, escrowed or contested points, or guardians, do not match their records: {differing}"
+    assert not differing, (
+        f"held, escrowed, contested or set aside points, or guardians, do not match their records: {differing}"
+    )
 
 
 def check_books(books: Books) -> None:
@@ -82,6 +85,7 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
         unpromised = record.contest_points_locked - record.contest_points - record.contest_points_credited
         changes["contested", program] += sign * unpromised
         changes["contests", program] += sign * record.contests_open
+        changes["challenges", program] += sign * record.challenge_points
     elif isinstance(record, Guardianship):
         changes["guarded", key[1:]] -= sign
         assert bool(record.prepaid) <= bool(record.recovery), "what cancelling costs is prepaid by a recovery only"
@@ -89,6 +93,9 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
         if record.outcome == OPEN:
             changes["contested", record.program] -= sign * record.points
             changes["contests", record.program] -= sign
+    elif isinstance(record, Challenge):
+        assert record.left >= 0 <= record.given, f"a challenge gave more than its budget: {record}"
+        changes["challenges", record.program] -= 0 if record.has_ended else sign * record.left
     elif isinstance(record, Hold):
         changes["held", record.program] -= sign * record.points
     elif isinstance(record, Campaign):

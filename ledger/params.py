@@ -80,6 +80,28 @@ RETURN_KEEP_SECONDS = CONTEST_KEEP_SECONDS + 124 * 86_400
 """How long a return receipt counts: as long as anything about a purchase of its time can be settled or contested."""
 REFERRALS_PERIOD_MAX = 12
 """Referrals that are paid to one member within a period: friends, not a trade."""
+CHALLENGE_RECEIPTS_MAX = 16
+"""Receipts that show a goal: every goal can be shown with them (spec CHL-2), and a contest of so many stays within a page."""
+CHALLENGE_EVIDENCE_PATH_MAX = 4
+"""Siblings in the path of a receipt: an evidence has at most CHALLENGE_RECEIPTS_MAX."""
+CHALLENGE_ENTRIES_MAX = 250
+"""Entries of one batch of completions: keeps its weight below a tenth of a block."""
+CHALLENGE_DAYS_MAX = 92
+"""Days of one occurrence, as of a settlement period: so a return of its first day counts as long as it can be contested."""
+CHALLENGE_OCCURRENCES_MAX = 366
+"""Occurrences of one challenge: each day of a year."""
+CHALLENGE_SPAN_DAYS_MAX = 1_098
+"""Days from a challenge's begin to its end: three years, since nothing gives its room back before."""
+CHALLENGE_AHEAD_DAYS_MAX = 366
+"""How far ahead a challenge can be made, for the same reason."""
+CHALLENGE_GRACE_DAYS_MAX = 31
+"""Longest time to complete an occurrence after its end, as for settling a period."""
+CHALLENGE_CONTESTS_RESERVED = 8
+"""Contests whose costs a challenge locks when it is made; the program's pool pays for more."""
+COMPLETIONS_MAX = 128
+"""Completions in one member's record: a challenge of every day has at most 78 that can still be contested or reversed."""
+COMPLETIONS_RETURNED_MAX = 192
+"""Returned receipts in one member's record, with its completions, which may go back, too: above it nothing is completed."""
 TIERS_MAX = 8
 """Tiers of one program: more than people remember, and a mark for each fits into a page."""
 TIER_PERIOD_DAYS_MIN = 28
@@ -123,6 +145,8 @@ EXIT_WEIGHT = 1_200
 """What leaving, revoking, cancelling or a refund costs when it comes; prepaid by the record that it ends. Two signatures fit."""
 CONTEST_WEIGHT = 5_000
 """What a contest may weigh where joining has paid for it: two signatures and thirty codes fit."""
+CHALLENGE_CONTEST_WEIGHT = 20_000
+"""What a contest of a challenge may weigh where the challenge pays for it: sixteen receipts with ten codes each fit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,11 @@ from ledger.domains.accounts.recover import RECOVER
 from ledger.domains.accounts.set_guardians import SET_GUARDIANS
 from ledger.domains.accounts.set_policy import SET_POLICY
 from ledger.domains.accounts.transfer import TRANSFER
+from ledger.domains.challenges.challenge_complete import CHALLENGE_COMPLETE
+from ledger.domains.challenges.challenge_contest import CHALLENGE_CONTEST
+from ledger.domains.challenges.challenge_create import CHALLENGE_CREATE
+from ledger.domains.challenges.challenge_reverse import CHALLENGE_REVERSE
+from ledger.domains.challenges.completions import END_CHALLENGE, FORGET_ACHIEVEMENT
 from ledger.domains.consent.consent_grant import CONSENT_GRANT
 from ledger.domains.consent.consent_revoke import CONSENT_REVOKE
 from ledger.domains.crowdfunding.campaign_create import CAMPAIGN_CREATE
@@ -84,9 +89,11 @@ register(PROGRAM_CREATE, PROGRAM_UPDATE, ISSUER_GRANT, ISSUER_REVOKE, MEMBER_JOI
 register(EARN, EARN_CONTEST, EARN_ANSWER_CONTEST)
 register(PROGRAM_SUNSET, ADJUST, REVERSE, POINTS_TRANSFER)
 register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL, REDEEM_REFUND)
+register(CHALLENGE_CREATE, CHALLENGE_COMPLETE, CHALLENGE_CONTEST, CHALLENGE_REVERSE)
 register(CONSENT_GRANT, CONSENT_REVOKE)
 register(CAMPAIGN_CREATE, PLEDGE)
 
 register_due(
     BEGIN_DAY, DROP_BATCH, END_CONTEST, HOLD_TIMEOUT, FORGET, COUNT_END, SETTLE, REFUND, END_REFERRAL, DROP_RETURN
 )
+register_due(END_CHALLENGE, FORGET_ACHIEVEMENT)

@@ -130,10 +130,13 @@ class Issuance:
 
 
 def left_of_cap(terms: Terms, books: Books, issued: int) -> int:
-    """Points that may still be issued after `issued`. What contests credited counts against no cap; all ever issued stays within
+    """The room (spec LOY-11): points that may still be issued after `issued`, without what is set aside for challenges.
+
+    What contests credited, and what was taken back of challenges' rewards, counts against no cap; all ever issued stays within
     2**63 - 1.
     """
-    return max(min(terms.issuance_cap + books.contest_points_credited, INTEGER_MAX) - issued, 0)
+    uncounted = books.contest_points_credited + books.challenge_points_reversed
+    return max(min(terms.issuance_cap + uncounted, INTEGER_MAX) - issued - books.challenge_points, 0)
 
 
 def room_for_contests(view: RuleView, program_id: ProgramId) -> int:

@@ -70,7 +70,8 @@ def apply(view: RuleView, call: Call, payload: ProgramUpdate, context: Context) 
         raise RuleViolation(STALE_VERSION, expected=payload.latest_version, latest=latest)
     check_sponsor_rate(payload.terms, context.params.fee_rate_min)
     books = load_books(view, payload.program)
-    issued = books.issued - books.contest_points_credited
+    uncounted = books.contest_points_credited + books.challenge_points_reversed
+    issued = books.issued + books.challenge_points - uncounted
     if payload.terms.issuance_cap < issued:
         raise RuleViolation(CAP_BELOW_ISSUED, cap=payload.terms.issuance_cap, issued=issued)
     effective_from = _effective_from(view, payload, program, context)

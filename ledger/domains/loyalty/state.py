@@ -217,6 +217,7 @@ class Books:
 
     `contest_points` of the `contest_points_locked` are not yet promised to an open contest nor credited by one (spec INV-9);
     `contest_coin` repays contests that are upheld. `adjusted` is what `adjust` ever credited, `adjust_day_used` on `adjust_day`.
+    `challenge_points` are set aside for challenges; `challenge_points_reversed` of their rewards were taken back (spec CHL-6).
     """
 
     pool: Annotated[Amount, COIN]
@@ -242,6 +243,8 @@ class Books:
     adjusted: Annotated[Points, POINTS]
     adjust_day: Annotated[Day, DAY]
     adjust_day_used: Annotated[Points, POINTS]
+    challenge_points: Annotated[Points, POINTS] = NO_POINTS
+    challenge_points_reversed: Annotated[Points, POINTS] = NO_POINTS
 
 
 EMPTY_BOOKS = Books(
