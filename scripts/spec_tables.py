@@ -145,20 +145,23 @@ def _kinds() -> Iterator[str]:
 
 def least_payload(**changes: Any) -> Any:
     """What `cost` reads of a payload that has no more than the least."""
-    least = {"entries": (), "entry": None, "consent": SimpleNamespace(signatures=()), "referrer": b""}
+    nobody = SimpleNamespace(signatures=())
+    least = {"entries": (), "entry": None, "receipts": (), "consent": nobody, "referrer": b""}
     return SimpleNamespace(**{**least, **changes})
 
 
 def _describe_cost(kind: Kind[Any]) -> tuple[str, str, str, str]:
-    """The parts of a kind's cost; a batch's depends on its number of entries, a return's on who signed for the fan."""
+    """The parts of a kind's cost; a batch's depends on its number of entries, others on the receipts shown, or on who signed for the fan."""
     none = kind.cost(least_payload())
     one = kind.cost(least_payload(entries=((),)))
+    shown = kind.cost(least_payload(receipts=((),)))
     signed = kind.cost(least_payload(consent=SimpleNamespace(signatures=((),))))
     described = [
         str(base)
         + (f" + {more - base} per entry" if more != base else "")
+        + (f" + {by_receipt - base} per receipt" if by_receipt != base else "")
         + (f" + {by_fan - base} per signature of the fan" if by_fan != base else "")
-        for base, more, by_fan in zip(none, one, signed, strict=True)
+        for base, more, by_receipt, by_fan in zip(none, one, shown, signed, strict=True)
     ]
     return described[0], described[1], described[2], described[3]
 
