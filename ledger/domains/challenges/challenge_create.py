@@ -43,9 +43,9 @@ from ledger.state import RuleView
 from ledger.types import Address, Amount, ChallengeId, Day, Points, ProgramId, RecordKey
 
 BAD_CHALLENGE = Code("challenge.terms", "the challenge contradicts itself: {reason}", "Correct it before publishing.")
-PAST = Code("challenge.past", "it begins on {from_day:day}, and that is past", "Let it begin today or later.")
+PAST = Code("challenge.past", "it begins at {begins:time}, and that day is past", "Let it begin today or later.")
 TOO_FAR = Code(
-    "challenge.too_far", "it begins on {from_day:day}, more than {days} days from now", "Create it when it is closer."
+    "challenge.too_far", "it begins at {begins:time}, more than {days:day} from now", "Create it when it is closer."
 )
 
 
@@ -145,11 +145,11 @@ def _created(challenge_id: ChallengeId, payload: ChallengeCreate) -> ChallengeCr
 
 def _check_days(payload: ChallengeCreate, program: Program, context: Context) -> None:
     """It begins neither in the past nor too far ahead, and where an end is announced, each occurrence begins before it."""
-    today = program.day_at(context.time)
+    today, begins = program.day_at(context.time), program.day_start(payload.from_day)
     if payload.from_day < today:
-        raise RuleViolation(PAST, from_day=payload.from_day)
+        raise RuleViolation(PAST, begins=begins)
     if payload.from_day > today + CHALLENGE_AHEAD_DAYS_MAX:
-        raise RuleViolation(TOO_FAR, from_day=payload.from_day, days=CHALLENGE_AHEAD_DAYS_MAX)
+        raise RuleViolation(TOO_FAR, begins=begins, days=CHALLENGE_AHEAD_DAYS_MAX)
     last_begins = program.day_start(Day(payload.from_day + (payload.occurrences - 1) * payload.days))
     if program.has_ended(last_begins):
         raise RuleViolation(PROGRAM_ENDING, sunset_at=program.sunset_at)
