@@ -47,7 +47,7 @@ def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
         assert changes[bucket] == posted, f"records of {bucket} changed by {changes[bucket]}, postings by {posted}"
     differing = {place: amount for place, amount in changes.items() if place not in BUCKETS and amount}
     assert not differing, (
-        f"held, escrowed, contested or set aside points, or guardians, do not match their records: {differing}"
+        f"held, escrowed or contested points, points set aside, or guardians, do not match their records: {differing}"
     )
 
 

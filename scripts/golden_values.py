@@ -40,6 +40,7 @@ TAGS = (
     "COUNT",
     "VOUCHER_CODE",
     "ACCEPTANCE",
+    "ACHIEVEMENT",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

@@ -151,7 +151,7 @@ def least_payload(**changes: Any) -> Any:
 
 
 def _describe_cost(kind: Kind[Any]) -> tuple[str, str, str, str]:
-    """The parts of a kind's cost; a batch's depends on its number of entries, others on the receipts shown, or on who signed for the fan."""
+    """The parts of a kind's cost; some depend on the number of entries, on the receipts shown, or on who signed for the fan."""
     none = kind.cost(least_payload())
     one = kind.cost(least_payload(entries=((),)))
     shown = kind.cost(least_payload(receipts=((),)))

@@ -25,6 +25,7 @@ from ledger.reward import maturing_key
 from ledger.state import Overlay
 from ledger.supply import CHAIN_KEY
 from ledger.types import INTEGER_MAX, Amount, CampaignId, ContestId, Hash, Height, HoldId, Points, ProgramId
+from tests.support.challenges import create_challenge
 from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.refusal import refused
 from tests.support.shop import FAN, NOWHERE, Shop
@@ -32,7 +33,7 @@ from tests.support.shop import FAN, NOWHERE, Shop
 
 @pytest.fixture(scope="module")
 def busy() -> Shop:
-    """A shop with a hold, a campaign in coin, one in points, a contest, and rewards that mature."""
+    """A shop with a hold, a campaign in coin, one in points, a contest, a challenge, and rewards that mature."""
     shop = Shop(hold_seconds=30 * 86_400)
     shop.join(FAN)
     shop.earn(FAN, 500)
@@ -42,6 +43,7 @@ def busy() -> Shop:
     signed = sign(shop)
     shop.chain.advance(days=GRACE_DAYS)
     contest(shop, signed)
+    create_challenge(shop)
     return shop
 
 
@@ -128,6 +130,20 @@ def test_what_contests_claim_is_what_they_hold(busy: Shop) -> None:
     for field in ("contest_points", "contest_points_locked", "contest_points_credited", "contests_open"):
         with pytest.raises(AssertionError, match=match):
             check(busy, change(busy, b"K", **{field: 7}))
+
+
+def test_what_is_set_aside_is_what_challenges_have_left(busy: Shop) -> None:
+    match = "points set aside"
+    for spoil in (
+        change(busy, b"Y", given=1),
+        change(busy, b"Y", has_ended=True),
+        change(busy, b"K", challenge_points=7),
+    ):
+        with pytest.raises(AssertionError, match=match):
+            check(busy, spoil)
+    for given in (-1, 1_001):
+        with pytest.raises(AssertionError, match="gave more than its budget"):
+            check(busy, change(busy, b"Y", given=given))
     decided = replace(next(iter(busy.chain.state.table(b"X").values())), outcome=UNSETTLED, points=Points(3))
     with pytest.raises(AssertionError, match="records of locked"):
         check(busy, lambda view: view.put(contest_key(ContestId(NOWHERE)), decided))

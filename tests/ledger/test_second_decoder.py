@@ -32,17 +32,17 @@ unhex = bytes.fromhex
 COUNTS = {
     "acceptances.json": {"acceptances": 3, "vouchers": 4},
     "addresses.json": {"accepted": 10, "refused": 7},
-    "chain.json": {"blocks": 18},
+    "chain.json": {"blocks": 19},
     "codec.json": {"accepted": 46, "refused": 40},
     "earning.json": {"purchases": 80, "calendar": 270, "tiers": 3},
     "entries.json": {"entries": 7},
-    "hashes.json": {"tagged": 72, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
+    "hashes.json": {"tagged": 75, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
     "policies.json": {"seeds": 4, "policies": 4, "refused": 3},
     "proofs.json": {"proofs": 6},
     "receipts.json": {"fields": 14, "lines": 2, "sums": 6, "remainders": 4},
-    "records.json": {"records": 70, "free_slots": 5},
-    "transactions.json": {"transactions": 48},
-    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 18},
+    "records.json": {"records": 78, "free_slots": 5},
+    "transactions.json": {"transactions": 54},
+    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 19},
 }
 
 
@@ -80,14 +80,17 @@ def test_the_generated_tables_say_what_the_prose_says():
     kinds = {row[0]: row for row in found["Kinds"]}
     assert sorted(kinds) == sorted(layouts.PAYLOADS)
     for kind, (kind_records, slots, due) in layouts.COSTS.items():
-        cost = f"{kind_records} + 2 per entry" if kind == "earn" else str(kind_records)
-        by_fan = " + 1 per signature of the fan" if kind == "reverse" else ""
-        attested = f"{int(kind in {'earn.contest', 'reverse'})}{by_fan}"
-        prepaid = "5,000" if kind == "earn.contest" else "1,200" if kind in layouts.EXITS else ""
+        per_entry = {"earn": (2, 0, 0), "challenge.complete": (4, 1, 1)}.get(kind, (0, 0, 0))
+        costs = [
+            f"{base} + {more} per entry" if more else str(base)
+            for base, more in zip((kind_records, slots, due), per_entry, strict=True)
+        ]
+        by_fan = " + 1 per signature of the fan" if kind in {"reverse", "challenge.reverse"} else ""
+        by_receipt = " + 1 per receipt" if kind == "challenge.contest" else ""
+        attested = f"{int(kind in {'earn.contest', 'reverse', 'challenge.reverse'})}{by_receipt}{by_fan}"
+        prepaid = f"{envelope.PREPAID_WEIGHTS.get(kind, envelope.EXIT_WEIGHT):,}" if kind in layouts.EXITS else ""
         assert kinds[kind][3:] == [
-            cost,
-            str(slots),
-            str(due),
+            *costs,
             attested,
             prepaid,
             "yes" if kind in layouts.WAITS else "",
@@ -108,6 +111,7 @@ def test_the_generated_tables_say_what_the_prose_says():
         "BLOCK_BYTES_MAX": block.BLOCK_BYTES_MAX,
         "EXIT_WEIGHT": envelope.EXIT_WEIGHT,
         "CONTEST_WEIGHT": envelope.CONTEST_WEIGHT,
+        "CHALLENGE_CONTEST_WEIGHT": envelope.CHALLENGE_CONTEST_WEIGHT,
         "TOTAL_MAX": work.HALF_OF_RANGE,
     }.items():
         assert limits[name] == here, name
@@ -348,7 +352,7 @@ def test_the_chain_of_the_vectors():
         assert found["undo"].hex() == case["undo"]
         transactions += [item.hex() for item in found["parts"]["transactions"]]
         slots_read += len(case["changed_slots"])
-    assert slots_read == 211
+    assert slots_read == 234
     assert transactions == [case["raw"] for case in load("transactions.json")["transactions"]]
 
 

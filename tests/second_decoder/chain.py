@@ -5,7 +5,7 @@ The rules of the kinds are not done again here; what a block writes is given, an
 
 from copy import deepcopy
 
-from tests.second_decoder import contests, guardians
+from tests.second_decoder import challenges, contests, guardians
 from tests.second_decoder.block import (
     check_payees,
     genesis_block,
@@ -14,8 +14,8 @@ from tests.second_decoder.block import (
     read_block,
 )
 from tests.second_decoder.envelope import (
-    CONTEST_WEIGHT,
     EXIT_WEIGHT,
+    PREPAID_WEIGHTS,
     check_signatures,
     policy_hash,
     signers_of,
@@ -35,6 +35,7 @@ MADE = {
     "redeem": ("hold", b"H"),
     "campaign.create": ("campaign", b"F"),
     "earn": ("earn", b"E"),
+    "challenge.create": ("challenge", b"Y"),
 }
 
 # LOY-11.
@@ -205,7 +206,7 @@ class Chain:
                 kept = [self.keep_until(batch["program"], row[2], after) for row in rows]
                 assert batch["keep_until"] == max(kept)
                 found.append(rows)
-            else:
+            elif transaction["body"]["kind"] != "challenge.complete":
                 assert codes == [""]
         return found
 
@@ -217,6 +218,8 @@ class Chain:
                 contests.check_answered(payload, self.state(), after)
             if body["kind"] == "reverse":
                 contests.check_reversed(payload, self.state(), after, self.clock.time)
+            if body["kind"].startswith("challenge."):
+                challenges.CHECKS[body["kind"]](transaction, self.state(), after, self.clock.time)
             if body["kind"] == "earn.contest":
                 program, time = payload["program"], payload["time"]
                 in_force = self.terms_at(program, time, after)
@@ -238,7 +241,7 @@ class Chain:
             assert payment["fee"] >= weight(raw) * self.params["fee_rate_min"]
             return payment["fee"]
         if payment["is"] == "Prepaid":
-            assert weight(raw) <= (CONTEST_WEIGHT if body["kind"] == "earn.contest" else EXIT_WEIGHT)
+            assert weight(raw) <= PREPAID_WEIGHTS.get(body["kind"], EXIT_WEIGHT)
             return 0
         return weight(raw) * self.terms_at(payment["program"], self.clock.time, after)["sponsor"]["rate"]
 
@@ -253,6 +256,7 @@ class Chain:
                 fees -= read_value(key, after[key])[
                     "deposit"
                 ]  # it left what was prepaid, and is locked in the contest (LOY-14)
+        fees -= challenges.deposits_of_contests(block, before, after)
         commitment = block["commitment"]
         reward = subsidy(self.params, commitment["height"]) + fees
         check_payees(commitment["payees"], reward, self.params["account_minimum"])

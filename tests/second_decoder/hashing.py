@@ -20,6 +20,7 @@ TAGS = {
     "LINE_SALT": "fansumer/line-salt",
     "SUM_LEAF": "fansumer/sum-leaf",
     "SUM_NODE": "fansumer/sum-node",
+    "ACHIEVEMENT": "fansumer/achievement",
     "EARN_SUM": "fansumer/earn-sum",
     "EARN_REMAINDER": "fansumer/earn-remainder",
     "CONTEST": "fansumer/contest",

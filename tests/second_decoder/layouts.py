@@ -70,6 +70,15 @@ SHAPES = {
                                     paid_with_points_cents: int 0..2^53,
                                     codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53], tier: int 0..8,
                                     previous_visit: int 0..2^40]""",
+    # CHL-1, CHL-4, CHL-5
+    "goal": """one of: 0 Visits[count: int 1..16], 1 Spend[cents: int 1..2^53],
+                       2 Codes[codes: list 1..16 of text 1..32]""",
+    "completion": """[occurrence: int 0..365, evidence: id, count: int 1..16, version: int 1..2^31-1,
+                      activation_day: int 0..2^31-1, base: int 0..2^31-1]""",
+    "completion_entry": "[member: id, challenge: id, occurrence: int 0..365, evidence: id, count: int 1..16]",
+    "shown": """[till: bytes 32, sequence: int 0..M, time: int 0..2^40, net_cents: int -2^53..2^53,
+                 paid_with_points_cents: int 0..2^53, codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53],
+                 blinding: list 14..14 of id, signature: bytes 64]""",
     # RWD-1, RWD-2, RWD-3
     "limit": "[total: int 0..2^31-1, count: int 0..2^31-1, days: int 0..366]",
     "window": "[opens_at: int 0..2^40, closes_at: int 0..2^40]",
@@ -125,6 +134,9 @@ NAMED = {
     "referral": "ReferralBonus",
     "floor": "Floor",
     "terms": "Terms",
+    "completion": "Completion",
+    "completion_entry": "CompletionEntry",
+    "shown": "ShownReceipt",
     "limit": "Limit",
     "window": "Window",
     "announced": "Announced",
@@ -235,6 +247,32 @@ KIND_SHAPES = {
     "redeem.fulfil": ("[hold: id, quantity: int 1..1000, codes: list 0..100 of id]", 5, 1, 1, False),
     "redeem.cancel": ("[hold: id]", 7, 0, 0, True),
     "redeem.refund": ("[fulfilment: id, quantity: int 1..1000]", 7, 1, 1, False),
+    # CHL-2, CHL-4, CHL-5, CHL-6; entries and receipts add to what stands here
+    "challenge.create": (
+        """[program: id, name: text 1..64, goal, basket_min_cents: int 1..2^31-1, from_day: int 0..2^31-1, days: int 1..92,
+            occurrences: int 1..366, times_max: int 1..366, grace_days: int 0..31, reward: int 1..2^31-1,
+            budget: int 1..2^53]""",
+        3,
+        2,
+        1,
+        False,
+    ),
+    "challenge.complete": ("[program: id, entries: list 1..250 of completion_entry]", 4, 4, 4, False),
+    "challenge.contest": (
+        "[program: id, challenge: id, occurrence: int 0..365, receipts: list 1..16 of shown]",
+        7,
+        3,
+        3,
+        True,
+    ),
+    "challenge.reverse": (
+        """[challenge: id, occurrence: int 0..365, index: int 0..15, path: list 0..4 of id, returned: return,
+            signature: bytes 64, consent: consent]""",
+        6,
+        0,
+        0,
+        False,
+    ),
     # CON-2, CON-3
     "consent.grant": ("[grantee: id, purpose: int 0..3, scope: text 0..32, expires_at: int 0..2^40]", 2, 1, 0, False),
     "consent.revoke": ("[grantee: id, purpose: int 0..3, scope: text 0..32]", 1, 0, 0, True),
@@ -301,7 +339,8 @@ RECORD_SHAPES = {
             sponsor_day: int 0..2^31-1, sponsor_day_spent: int 0..M, sponsor_height: int 0..2^32-1,
             sponsor_height_spent: int 0..M, contest_points: int 0..M, contest_points_locked: int 0..M,
             contest_points_credited: int 0..M, contest_coin: int 0..M, contests_open: int 0..M, adjusted: int 0..M,
-            adjust_day: int 0..2^31-1, adjust_day_used: int 0..M]""",
+            adjust_day: int 0..2^31-1, adjust_day_used: int 0..M, challenge_points: int 0..M,
+            challenge_points_reversed: int 0..M]""",
     ),
     "L": (
         "Referral",
@@ -356,6 +395,13 @@ RECORD_SHAPES = {
             answer_by: int 0..2^40, answer_height: int 0..2^32-1, keep_until: int 0..2^40, outcome: int 0..5,
             credited: int 0..M]""",
     ),
+    "Y": (
+        "Challenge",
+        "challenge:id",
+        """[payer, deposit, prepaid, program: id, name: text 1..64, goal, basket_min_cents: int 1..2^31-1,
+            from_day: int 0..2^31-1, days: int 1..92, occurrences: int 1..366, times_max: int 1..366,
+            grace_days: int 0..31, reward: int 1..2^31-1, budget: int 1..2^53, given: int 0..2^53, has_ended: bool]""",
+    ),
     "h": (
         "Fulfilment",
         "fulfilment:id",
@@ -367,6 +413,12 @@ RECORD_SHAPES = {
         "count:id",
         """[payer, deposit, program: id, reward: id, made: int 0..2^32-1, total: int 0..M, since: int 0..2^31-1,
             count: int 0..M]""",
+    ),
+    "y": (
+        "Achievement",
+        "achievement:id",
+        """[payer, deposit, challenge: id, member: id, times: int 0..366, completions: list 0..128 of completion,
+            returned: list 0..192 of [occurrence: int 0..365, receipt: id]]""",
     ),
 }
 

@@ -96,3 +96,7 @@ def check_invariants(slots: Slots, emission: int) -> None:
         parts_of_reserve = (books["contest_points"], books["contest_points_credited"], claimed)
         assert books["contest_points_locked"] == sum(parts_of_reserve)
         assert books["contests_open"] == len(contests)
+        challenges = [item for _, item in tables.get("Challenge", []) if item["program"] == program]
+        assert all(0 <= item["given"] <= item["budget"] for item in challenges)
+        aside = [item["budget"] - item["given"] for item in challenges if not item["has_ended"]]
+        assert books["challenge_points"] == sum(aside)
