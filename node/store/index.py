@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from ledger.codec import pack_shaped
+from ledger.domains.challenges.events import ChallengeCompleted, ChallengeCreated
 from ledger.domains.consent.consent_grant import ConsentGranted
 from ledger.domains.crowdfunding.campaign_create import CampaignCreated
 from ledger.domains.crowdfunding.pledge import Pledged
@@ -49,6 +50,11 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
     PointsReversed: lambda e: ((e.program, "return", e.returned),),
     RedemptionOpened: lambda e: ((e.program, "hold", e.hold), (e.member, "account_hold", e.hold)),
     ConsentGranted: lambda e: ((e.fan, "consent", _consent_id(e)),),
+    ChallengeCreated: lambda e: ((e.program, "challenge", e.challenge),),
+    ChallengeCompleted: lambda e: (
+        (e.challenge, "completion", e.member + e.occurrence.to_bytes(4, "big")),
+        (e.member, "own_completion", e.challenge + e.occurrence.to_bytes(4, "big")),
+    ),
     CampaignCreated: lambda e: ((b"", "campaign", e.campaign),),
     Pledged: lambda e: (
         (e.campaign, "pledge", e.number.to_bytes(4, "big")),

@@ -256,7 +256,7 @@ def shown_receipts(body: dict) -> list[bytes]:
 
 
 def shown_return(body: dict) -> dict | None:
-    """What shows a return: `reverse`, `challenge.reverse`, or the answer of a contest that is one (LOY-16, LOY-19, CHL-6); else None."""
+    """What shows a return: `reverse`, `challenge.reverse`, or an answer that is one (LOY-16, LOY-19, CHL-6); else None."""
     if body["kind"] in ("reverse", "challenge.reverse"):
         return body["payload"]
     is_answer = body["kind"] == "earn.answer_contest" and body["payload"]["entry"]["is"] == "ReturnAnswer"

@@ -46,6 +46,7 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "block": lambda world: world.blocks,
     "program": lambda world: [program.hex() for program in world.programs],
     "redemption": lambda world: [hold.hex() for hold in world.holds],
+    "challenge": lambda world: [challenge.hex() for challenge in world.challenges],
     "contest": lambda world: [contest.hex() for contest in world.contests],
     "campaign": lambda world: [campaign.hex() for campaign in world.campaigns],
     "number": lambda _: [0],

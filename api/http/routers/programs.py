@@ -54,6 +54,8 @@ CONTEST_TOTALS = (
     "contests_open",
 )
 """What contests are paid from, and how many are open."""
+CHALLENGE_TOTALS = ("challenge_points", "challenge_points_reversed")
+"""What is set aside for challenges, and what was taken back of their rewards."""
 PARTS_PER_MILLION = 1_000_000
 
 router = APIRouter(prefix="/v1/programs", tags=["programs"])
@@ -137,7 +139,7 @@ def _show_terms(
 
 
 def _show_books(books: Books) -> dict[str, Any]:
-    shown = ("pool", "issued", "restored", *POINT_TOTALS, "members", *CONTEST_TOTALS, "adjusted")
+    shown = ("pool", "issued", "restored", *POINT_TOTALS, "members", *CONTEST_TOTALS, "adjusted", *CHALLENGE_TOTALS)
     rate = books.reversed * PARTS_PER_MILLION // books.issued if books.issued else 0
     return {**{name: getattr(books, name) for name in shown}, "reversed_ppm": rate}
 

@@ -130,7 +130,7 @@ class BooksItem(Answer):
 
     Of the `contest_points_locked` that contests may credit outside of the issuance cap, `contest_points` are free;
     `contest_coin` repays contests that are upheld. `adjusted` points were given without a purchase; of a million issued,
-    `reversed_ppm` were taken back for returns.
+    `reversed_ppm` were taken back for returns. `challenge_points` are set aside for challenges, and no room for anything else.
     """
 
     pool: int
@@ -150,6 +150,8 @@ class BooksItem(Answer):
     contest_coin: int
     contests_open: int
     adjusted: int
+    challenge_points: int
+    challenge_points_reversed: int
     reversed_ppm: int
 
     EXAMPLE: ClassVar[Example] = {
@@ -170,6 +172,8 @@ class BooksItem(Answer):
         "contest_coin": 60_000,
         "contests_open": 0,
         "adjusted": 250,
+        "challenge_points": 10_000,
+        "challenge_points_reversed": 0,
         "reversed_ppm": 0,
     }
 

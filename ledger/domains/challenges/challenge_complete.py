@@ -109,7 +109,7 @@ def _complete(
     if achievement is None:
         deposit = lock_deposit(view, call, issuance.context)
         achievement = new_achievement(entry.challenge, entry.member, call.payer, deposit)
-    credit(view, issuance, challenge, achievement, entry.occurrence, entry.evidence, entry.count, is_contested=False)
+    credit(view, issuance, challenge, achievement, entry.occurrence, entry.evidence, entry.count)
     return APPLIED, challenge.reward
 
 

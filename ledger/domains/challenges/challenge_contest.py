@@ -192,7 +192,7 @@ def apply(view: RuleView, call: Call, payload: ChallengeContest, context: Contex
     _count_of_till(view, payload, challenge, program, context)
     challenge, achievement = _pay(view, call, payload, challenge, achievement, context)
     evidence = evidence_of(hashes)
-    credit(view, issuance, challenge, achievement, number, evidence, len(hashes), is_contested=True)
+    credit(view, issuance, challenge, achievement, number, evidence, len(hashes), shown=hashes)
     issuance.save()
     return (APPLIED,)
 

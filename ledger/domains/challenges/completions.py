@@ -21,7 +21,18 @@ from ledger.errors import Code, RuleViolation
 from ledger.kinds import Context, DueKind
 from ledger.params import COMPLETIONS_RETURNED_MAX
 from ledger.state import RuleView
-from ledger.types import INTEGER_MAX, AchievementId, Address, Amount, ChallengeId, Day, Hash, Points, Timestamp
+from ledger.types import (
+    INTEGER_MAX,
+    AchievementId,
+    Address,
+    Amount,
+    ChallengeId,
+    Day,
+    Hash,
+    Points,
+    ReceiptHash,
+    Timestamp,
+)
 
 NO_OCCURRENCE = Code(
     "challenge.no_occurrence",
@@ -126,9 +137,12 @@ def credit(
     evidence: Hash,
     count: int,
     *,
-    is_contested: bool,
+    shown: tuple[ReceiptHash, ...] = (),
 ) -> None:
-    """Give the reward of occurrence `number` out of the room that was set aside for it; nothing was at fault (spec CHL-3)."""
+    """Give the reward of occurrence `number` out of the room that was set aside for it; nothing was at fault (spec CHL-3).
+
+    `shown` are the receipts of a contest.
+    """
     context, program = issuance.context, issuance.book.program
     dates, today = challenge.occurrence(number, program), issuance.book.today
     version = program.version_at(Timestamp(min(dates.ends - 1, context.time)))
@@ -156,7 +170,7 @@ def credit(
             points=challenge.reward,
             available_on=activation_day,
             expires_on=expires_on,
-            is_contested=is_contested,
+            receipts=shown,
         )
     )
 

@@ -16,10 +16,12 @@ from ledger.domains.challenges.state import (
     REWARD,
     TIMES_MAX,
     Goal,
+    achievement_id_of,
 )
 from ledger.domains.loyalty.state import DAY
 from ledger.events import Event, declare_event
-from ledger.schema import Boolean, Integer, Text, identifier
+from ledger.params import CHALLENGE_RECEIPTS_MAX
+from ledger.schema import Integer, ListOf, Text, identifier
 from ledger.types import INTEGER_MAX, Address, ChallengeId, Day, Hash, Points, ProgramId, ReceiptHash
 
 
@@ -49,7 +51,9 @@ class ChallengeCreated(Event):
 @declare_event
 @dataclass(frozen=True, slots=True)
 class ChallengeCompleted(Event):
-    """A member has its reward for an occurrence: attested by the program, or, if `is_contested`, shown by the member."""
+    """A member has its reward for an occurrence: attested by the program, or shown by the member, with `receipts` in the evidence's
+    order.
+    """
 
     name: ClassVar[str] = "challenge.completed"
     program: Annotated[ProgramId, identifier()]
@@ -61,10 +65,10 @@ class ChallengeCompleted(Event):
     points: Annotated[Points, REWARD]
     available_on: Annotated[Day, DAY]
     expires_on: Annotated[Day, DAY]
-    is_contested: Annotated[bool, Boolean()]
+    receipts: Annotated[tuple[ReceiptHash, ...], ListOf(identifier(), 0, CHALLENGE_RECEIPTS_MAX)] = ()
 
     def subjects(self) -> tuple[bytes, ...]:
-        return (self.program, self.member, self.challenge)
+        return (self.program, self.member, achievement_id_of(self.challenge, self.member))
 
 
 @declare_event
@@ -81,7 +85,7 @@ class ChallengeSkipped(Event):
     code: Annotated[str, Text(1, 64)]
 
     def subjects(self) -> tuple[bytes, ...]:
-        return (self.program, self.member, self.challenge)
+        return (self.program, self.member, achievement_id_of(self.challenge, self.member))
 
 
 @declare_event
@@ -99,7 +103,7 @@ class ChallengeReversed(Event):
     points: Annotated[Points, REWARD]
 
     def subjects(self) -> tuple[bytes, ...]:
-        return (self.program, self.member, self.challenge)
+        return (self.program, self.member, achievement_id_of(self.challenge, self.member))
 
 
 @declare_event

@@ -22,7 +22,7 @@ from ledger.domains.challenges.completions import (
     find_fault,
 )
 from ledger.domains.challenges.events import ChallengeCompleted, ChallengeSkipped
-from ledger.domains.challenges.state import NO_CHALLENGE, Achievement, Completion
+from ledger.domains.challenges.state import NO_CHALLENGE, Achievement, Completion, achievement_id_of
 from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP
 from ledger.domains.loyalty.issuance import ISSUANCE_CAP, Issuance
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
@@ -79,10 +79,10 @@ def test_a_completion_is_a_pending_lot(shop: Shop) -> None:
     assert found.completions == (Completion(0, entry.evidence, 2, 1, today + 3, today),)
     assert (found.payer, found.deposit) == (b"A" + TILL.address, shop.chain.params.record_deposit)
     event = ChallengeCompleted(
-        shop.program, which, FAN.address, 0, entry.evidence, 2, Points(100), today + 3, today + 30, is_contested=False
+        shop.program, which, FAN.address, 0, entry.evidence, 2, Points(100), today + 3, today + 30
     )
     assert shop.chain.events == (event,)
-    assert event.subjects() == (shop.program, FAN.address, which)
+    assert event.subjects() == (shop.program, FAN.address, achievement_id_of(which, FAN.address))
     payload = ChallengeComplete(shop.program, (entry, entry))
     assert CHALLENGE_COMPLETE.cost(payload) == Cost(records=12, slots=6, due=6)
     assert len(CHALLENGE_COMPLETE.reads(TILL.address, payload)) == 5
@@ -102,7 +102,7 @@ def test_each_occurrence_once_and_only_so_many_times(shop: Shop) -> None:
     )
     first = shop.chain.events[0]
     assert first == ChallengeSkipped(shop.program, which, FAN.address, 0, 2, TIMES_REACHED.name)
-    assert first.subjects() == (shop.program, FAN.address, which)
+    assert first.subjects() == (shop.program, FAN.address, achievement_id_of(which, FAN.address))
     found = achievement_of(shop, which)
     assert found is not None
     assert (found.times, [item.occurrence for item in found.completions]) == (2, [0, 1])

@@ -106,7 +106,7 @@ def test_a_reward_that_the_brand_forgot(shop: Shop) -> None:
         points=Points(100),
         available_on=shop.today,
         expires_on=shop.today + 30,
-        is_contested=True,
+        receipts=tuple(hash_of(signed) for signed in bought),
     )
     assert shop.chain.events == (event,)
     assert grant_of(shop).contested == ((begins, 100),)

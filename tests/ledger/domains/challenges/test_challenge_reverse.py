@@ -13,7 +13,7 @@ from ledger.domains.challenges.challenge_reverse import (
     OUTSIDE_WINDOW,
 )
 from ledger.domains.challenges.events import ChallengeReversed
-from ledger.domains.challenges.state import NO_CHALLENGE
+from ledger.domains.challenges.state import NO_CHALLENGE, achievement_id_of
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.receipts import SignedReceipt
@@ -85,7 +85,7 @@ def test_reached_with_goods_that_went_back(shop: Shop) -> None:
         points=Points(100),
     )
     assert shop.chain.events == (event,)
-    assert event.subjects() == (shop.program, FAN.address, which)
+    assert event.subjects() == (shop.program, FAN.address, achievement_id_of(which, FAN.address))
     payload = reversal_of(which, bought, back)
     assert CHALLENGE_REVERSE.cost(payload) == Cost(records=6, signatures=2)
     assert len(CHALLENGE_REVERSE.reads(OWNER.address, payload)) == 4
