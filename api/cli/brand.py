@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from api.cli import contests, earning, exports, points, rewards, till
+from api.cli import challenges, contests, earning, exports, points, rewards, till
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
 
+app.add_typer(challenges.brand_app, name="challenge")
 app.add_typer(contests.brand_app, name="contests")
 app.add_typer(points.returns_app, name="returns")
 

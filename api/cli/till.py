@@ -288,7 +288,7 @@ def settle(
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
     kept = openings or data_folder() / "openings" / of_program.hex()
-    readable, bad = _read_receipts(receipts)
+    readable, bad = read_receipts(receipts)
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
         facts = brand.read_program(of_program)
@@ -301,7 +301,7 @@ def settle(
             keep=lambda found: write_openings(kept, found),
         )
         now = Timestamp(int(opened.client.chain()["time"]))
-        good, refused = _examine_files(settler, readable)
+        good, refused = examine_files(settler, readable)
         has_ended = 0 < facts.sunset_at < now
         outcome = settler.settle(good, until=now, is_last=last or has_ended)
         if last or has_ended:
@@ -321,10 +321,10 @@ def settle(
         },
         as_json=as_json,
     )
-    _warn_of_files([*bad, *refused])
+    warn_of_files([*bad, *refused])
 
 
-def _read_receipts(folder: Path) -> "tuple[dict[Path, SignedReceipt], list[dict[str, Any]]]":
+def read_receipts(folder: Path) -> "tuple[dict[Path, SignedReceipt], list[dict[str, Any]]]":
     """The receipts in a folder's files, and the files that hold none. Raises UsageFault cli.file_failed for the folder."""
     from api.cli.receipt import read_receipt
 
@@ -338,7 +338,7 @@ def _read_receipts(folder: Path) -> "tuple[dict[Path, SignedReceipt], list[dict[
     return readable, bad
 
 
-def _examine_files(
+def examine_files(
     settler: "Settler", readable: "dict[Path, SignedReceipt]"
 ) -> "tuple[list[SignedReceipt], list[dict[str, Any]]]":
     """The receipts that can be settled, and the files of the others."""
@@ -348,12 +348,12 @@ def _examine_files(
     return good, [_name_file(paths[index], fault) for index, fault in sorted(faults.items())]
 
 
-def _warn_of_files(rows: "Sequence[dict[str, Any]]") -> None:
+def warn_of_files(rows: "Sequence[dict[str, Any]]") -> None:
     """Name the files that were left out; where there are any, the exit code is 1."""
     from api.cli.output import EXIT_REFUSED, warn
 
     for row in rows:
-        warn(f"not settled: {row['file']}: {row['reason']} ({row['code']})")
+        warn(f"left out: {row['file']}: {row['reason']} ({row['code']})")
     if rows:
         raise typer.Exit(EXIT_REFUSED)
 

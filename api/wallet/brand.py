@@ -14,6 +14,9 @@ from api.wallet.returns import DraftReturn, draft_return
 from api.wallet.shown_terms import ProgramFacts, read_program_answer
 from api.wallet.wallet import POOL, Sent, Wallet
 from ledger import keys
+from ledger.domains.challenges.challenge_complete import ChallengeComplete, CompletionEntry
+from ledger.domains.challenges.challenge_create import ChallengeCreate
+from ledger.domains.challenges.challenge_reverse import ChallengeReverse
 from ledger.domains.loyalty.adjust import Adjust
 from ledger.domains.loyalty.earn_answer_contest import EarnAnswerContest
 from ledger.domains.loyalty.earning import points_for
@@ -205,6 +208,24 @@ class Brand:
     def answer_contest(self, program: ProgramId, answer: EarnAnswerContest) -> Sent:
         """Answer a contest with the entry that settled its receipt."""
         return self.wallet.send("earn.answer_contest", answer, self.wallet.main, payment=self.pay(program))
+
+    # --- challenges -------------------------------------------------------------------------------------------------
+
+    def create_challenge(self, challenge: ChallengeCreate) -> Sent:
+        """Promise points for a goal. The challenge's id is `sent.object_id("challenge")`; nothing takes it back."""
+        return self.wallet.send("challenge.create", challenge, self.wallet.main, payment=self.pay(challenge.program))
+
+    def complete_challenges(self, program: ProgramId, entries: Sequence[CompletionEntry]) -> Sent:
+        """Attest who has reached what, at most 250 at a time; the transaction's codes say what became of each."""
+        payload = ChallengeComplete(program, tuple(entries))
+        return self.wallet.send("challenge.complete", payload, self.wallet.main, payment=self.pay(program))
+
+    def reverse_challenge(self, reversal: ChallengeReverse) -> Sent:
+        """Take a reward back for a return that the fan signed."""
+        payment = self.pay(reversal.returned.program)
+        return self.wallet.send("challenge.reverse", reversal, self.wallet.main, payment=payment)
+
+    # --- redemptions ------------------------------------------------------------------------------------------------
 
     def fulfil(self, program: ProgramId, hold: HoldId, *, quantity: int = 1, codes: Sequence[Hash] = ()) -> Sent:
         """Hand so many units out; their points are spent. What can be refunded has the id `sent.object_id("fulfilment")`."""

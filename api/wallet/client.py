@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 import httpx2
 import stamina
 
+from api.wallet.challenge_calls import ChallengeCalls
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
 from api.wallet.own_data import PAGE_LIMIT, Answer, OwnDataRequests, SignRequest, given, segment
@@ -97,6 +98,7 @@ class Client(OwnDataRequests):
         self._sleep = sleep
         self._clock = clock
         self.redemptions = RedemptionCalls(self._json, self._page)
+        self.challenges = ChallengeCalls(self._json, self._page)
 
     def __enter__(self) -> Self:
         return self
@@ -220,22 +222,6 @@ class Client(OwnDataRequests):
     def contest(self, contest: bytes) -> Answer:
         """`GET /v1/contests/{id}`: what is contested, until when it can be answered, what became of it."""
         return self._json("GET", f"/v1/contests/{contest.hex()}")
-
-    def challenges(self, program: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
-        """`GET /v1/programs/{id}/challenges`: a page of a program's challenges, with what is left of their budgets."""
-        return self._page(f"/v1/programs/{program.hex()}/challenges", cursor, limit)
-
-    def challenge(self, challenge: bytes) -> Answer:
-        """`GET /v1/challenges/{id}`: a challenge's goal, days and reward, and what is left of its budget."""
-        return self._json("GET", f"/v1/challenges/{challenge.hex()}")
-
-    def completions(self, challenge: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
-        """`GET /v1/challenges/{id}/completions`: a page of who completed a challenge."""
-        return self._page(f"/v1/challenges/{challenge.hex()}/completions", cursor, limit)
-
-    def account_completions(self, address: str, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
-        """`GET /v1/accounts/{address}/completions`: a page of what an account completed."""
-        return self._page(f"/v1/accounts/{segment(address)}/completions", cursor, limit)
 
     def program_proof(self, program: bytes, *, trust: str | None = None) -> bytes:
         """`GET /v1/programs/{id}/proof`: of its totals."""

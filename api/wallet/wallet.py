@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from api.wallet.builder import ChainFacts, Signer, build
+from api.wallet.challenges import ShownChallenge, contest_of_challenge
 from api.wallet.client import Answer, Client
 from api.wallet.contests import NOT_YOURS, contest_of
 from api.wallet.enrolment import Invitation, JoinRequest, request_join
@@ -269,6 +270,23 @@ class Wallet:
             )
         payload = contest_of(signed, wrong_points=wrong_points)
         return self.send("earn.contest", payload, fan, payment=None if pay_own else Prepaid())
+
+    def contest_challenge(
+        self, challenge: ShownChallenge, number: int, receipts: Sequence[SignedReceipt], *, pay_own: bool = False
+    ) -> Sent:
+        """Show receipts that reach the goal of an occurrence that nobody completed; the challenge pays, unless `pay_own`.
+
+        Raises WalletError receipt.not_signed or contest.not_yours before anything is sent.
+        """
+        fan = self.program_signer(challenge.program)
+        for signed in receipts:
+            check_receipt(signed, self.facts.chain_id)
+            if fan.address != signed.receipt.member:
+                raise WalletError(
+                    NOT_YOURS, member=self.address_text(signed.receipt.member), account=self.address_text(fan.address)
+                )
+        payload = contest_of_challenge(challenge, number, receipts)
+        return self.send("challenge.contest", payload, fan, payment=None if pay_own else Prepaid())
 
     # --- coin and campaigns -----------------------------------------------------------------------------------------
 
