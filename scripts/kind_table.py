@@ -52,6 +52,18 @@ FACES = {
     "campaign.create": Faces(
         "GET /v1/campaigns/{campaign}", "creator.Creator.create_campaign", "creator create-campaign"
     ),
+    "challenge.complete": Faces(
+        "GET /v1/challenges/{challenge}/completions", "brand.Brand.complete_challenges", "brand challenge complete"
+    ),
+    "challenge.contest": Faces(
+        "GET /v1/accounts/{address}/completions", "wallet.Wallet.contest_challenge", "wallet challenges contest"
+    ),
+    "challenge.create": Faces(
+        "GET /v1/challenges/{challenge}", "brand.Brand.create_challenge", "brand challenge create"
+    ),
+    "challenge.reverse": Faces(
+        "GET /v1/accounts/{address}/completions", "brand.Brand.reverse_challenge", "brand challenge reverse"
+    ),
     "consent.grant": Faces("GET /v1/accounts/{address}", "wallet.Wallet.grant_consent", "wallet consent grant"),
     "consent.revoke": Faces("GET /v1/accounts/{address}", "wallet.Wallet.revoke_consent", "wallet consent revoke"),
     "earn": Faces("GET /v1/accounts/{address}/history", "settlement.Settler.settle", "brand settle"),

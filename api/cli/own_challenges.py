@@ -115,8 +115,7 @@ def _rows_of_program(opened: "Wallet", program: "ProgramId", folder: Path | None
         known = {int(item["occurrence"]): item for item in done if item["challenge"] == challenge.id.hex()}
         gone = frozenset(item for item in returned if item[1] in known)
         found = {item.occurrence: item for item in progress_of(challenge, mine, gone)}
-        present = challenge.occurrence_at(now)
-        numbers = {*known, *found, *(() if present is None else (present,))}
+        numbers = {*known, *found, challenge.shown_at(now)}
         rows += [_row(challenge, number, found.get(number), known.get(number), now) for number in sorted(numbers)]
     return rows
 
@@ -124,22 +123,25 @@ def _rows_of_program(opened: "Wallet", program: "ProgramId", folder: Path | None
 def _rows_offline(file: Path, folder: Path) -> list[dict[str, Any]]:
     """The same without a node: what the chain says is not known."""
     import json
+    import time
 
     from api.cli.session import BAD_FILE, read_text
     from api.cli.till import read_receipts
     from api.wallet.challenges import progress_of, read_challenge_answer
     from api.wallet.errors import Unreachable, WalletError
+    from ledger.types import Timestamp
 
     try:
         listed = [read_challenge_answer(item) for item in json.loads(read_text(file))]
     except (ValueError, TypeError, AttributeError, RecursionError, Unreachable):
         raise WalletError(BAD_FILE, path=str(file), what="list of challenges", reason="it is no such JSON") from None
     mine = list(read_receipts(folder)[0].values())
-    return [
-        _row(challenge, found.occurrence, found, None, None)
-        for challenge in listed
-        for found in progress_of(challenge, mine, frozenset())
-    ]
+    rows: list[dict[str, Any]] = []
+    for challenge in listed:
+        found = {item.occurrence: item for item in progress_of(challenge, mine, frozenset())}
+        numbers = {*found, challenge.shown_at(Timestamp(int(time.time())))}
+        rows += [_row(challenge, number, found.get(number), None, None) for number in sorted(numbers)]
+    return rows
 
 
 def _row(
@@ -178,6 +180,8 @@ def _state(challenge: "ShownChallenge", reached: "Progress", known: Any, now: "T
     begun = "taken back, and " if known is not None else ""
     if now is None:
         return "reached" if reached.chosen else "not reached"
+    if now < challenge.begins(reached.occurrence):
+        return "has not begun"
     if now > challenge.contest_until(reached.occurrence):
         return f"{begun}over"
     if not reached.chosen:
@@ -266,6 +270,7 @@ def _choose_contest(
     """The receipts with which to contest, of the occurrence that was named or the first that can be. Raises WalletError."""
     from api.wallet.challenges import NOT_REACHED, progress_of, progress_of_nothing
     from api.wallet.errors import WalletError
+    from ledger.domains.challenges.completions import COMPLETED
 
     member = opened.program_signer(challenge.program).address
     mine = [one for one in _own_receipts(opened, challenge.program, folder) if one.receipt.member == member]
@@ -283,6 +288,8 @@ def _choose_contest(
         if item.chosen and number not in credited and challenge.due_by(number) <= now <= challenge.contest_until(number)
     ]
     number = occurrence if occurrence is not None else open_now[0].occurrence if open_now else max(found, default=0)
+    if number in credited:
+        raise WalletError(COMPLETED)
     chosen = found.get(number) or progress_of_nothing(challenge.goal, number)
     if not chosen.chosen:
         raise WalletError(NOT_REACHED, occurrence=number, done=chosen.done, wanted=chosen.wanted)

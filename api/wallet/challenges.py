@@ -82,6 +82,10 @@ class ShownChallenge:
         number = (time - self.begins_at) // (self.days * DAY_SECONDS)
         return number if 0 <= number < self.occurrences else None
 
+    def shown_at(self, time: Timestamp) -> int:
+        """The occurrence of a time; before all of them the first, after them the last."""
+        return min(max((time - self.begins_at) // (self.days * DAY_SECONDS), 0), self.occurrences - 1)
+
     def counts(self, signed: SignedReceipt) -> bool:
         """Whether a receipt counts in some occurrence: of this program, in its days, and with a basket that is enough."""
         receipt = signed.receipt

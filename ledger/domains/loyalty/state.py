@@ -84,7 +84,6 @@ NO_SCOPE = Code(
     "The owner grants the issuer again, with all the scopes that it shall have.",
 )
 
-# Scopes of an issuer's grant (spec LOY-4).
 SCOPE_TILL = 1
 SCOPE_SETTLE = 2
 SCOPE_ENROL = 4
@@ -98,8 +97,7 @@ SCOPE_NAMES = {
     SCOPE_FULFIL: "fulfil",
     SCOPE_ADJUST: "adjust",
 }
-"""How people write the scopes."""
-
+"""How people write the scopes of an issuer's grant (spec LOY-4)."""
 
 EarnRule = (
     RatePerAmount | MinimumBasket | ReceiptCap | RatePerCode | PerVisit | BonusWindow | TierMultiplier | PeriodCap
@@ -217,7 +215,7 @@ class Books:
 
     `contest_points` of the `contest_points_locked` are not yet promised to an open contest nor credited by one (spec INV-9);
     `contest_coin` repays contests that are upheld. `adjusted` is what `adjust` ever credited, `adjust_day_used` on `adjust_day`.
-    `challenge_points` are set aside for challenges; `challenge_points_reversed` of their rewards were taken back (spec CHL-6).
+    `challenge_points` are set aside for challenges (spec CHL-2), `challenge_points_reversed` were taken back of their rewards.
     """
 
     pool: Annotated[Amount, COIN]

@@ -15,6 +15,7 @@ from ledger.domains.challenges.challenge_contest import (
     OUTSIDE,
     SMALL_BASKET,
     TOO_EARLY,
+    ChallengeContest,
 )
 from ledger.domains.challenges.completions import (
     AFTER_LEAVING,
@@ -110,7 +111,7 @@ def test_a_reward_that_the_brand_forgot(shop: Shop) -> None:
     )
     assert shop.chain.events == (event,)
     assert grant_of(shop).contested == ((begins, 100),)
-    payload = contest_payload(shop, which, bought)
+    payload: ChallengeContest = contest_payload(shop, which, bought)
     assert CHALLENGE_CONTEST.cost(payload) == Cost(records=7, slots=3, due=3, signatures=2)
     assert len(CHALLENGE_CONTEST.reads(POOR.address, payload)) == 5
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT, challenge_contest_fee
-from ledger.domains.challenges.challenge_create import BAD_CHALLENGE, CHALLENGE_CREATE, PAST, TOO_FAR
+from ledger.domains.challenges.challenge_create import BAD_CHALLENGE, CHALLENGE_CREATE, PAST, TOO_FAR, ChallengeCreate
 from ledger.domains.challenges.events import ChallengeCreated, ChallengeEnded
 from ledger.domains.challenges.state import Codes, Spend, Visits
 from ledger.domains.loyalty.issuance import ISSUANCE_CAP
@@ -57,8 +57,9 @@ def test_a_challenge_sets_its_whole_budget_aside(shop: Shop) -> None:
     )
     assert shop.chain.events == (event,)
     assert event.subjects() == (shop.program, which)
-    assert CHALLENGE_CREATE.cost(challenge_payload(shop)) == Cost(records=3, slots=2, due=1)
-    assert CHALLENGE_CREATE.reads(OWNER.address, challenge_payload(shop))
+    payload: ChallengeCreate = challenge_payload(shop)
+    assert CHALLENGE_CREATE.cost(payload) == Cost(records=3, slots=2, due=1)
+    assert len(CHALLENGE_CREATE.reads(OWNER.address, payload)) == 2
 
 
 def test_only_as_many_contests_are_paid_for_as_there_are_rewards(shop: Shop) -> None:

@@ -11,6 +11,7 @@ from ledger.domains.challenges.challenge_reverse import (
     NOT_COMPLETED,
     NOT_IN_EVIDENCE,
     OUTSIDE_WINDOW,
+    ChallengeReverse,
 )
 from ledger.domains.challenges.events import ChallengeReversed
 from ledger.domains.challenges.state import NO_CHALLENGE, achievement_id_of
@@ -86,7 +87,7 @@ def test_reached_with_goods_that_went_back(shop: Shop) -> None:
     )
     assert shop.chain.events == (event,)
     assert event.subjects() == (shop.program, FAN.address, achievement_id_of(which, FAN.address))
-    payload = reversal_of(which, bought, back)
+    payload: ChallengeReverse = reversal_of(which, bought, back)
     assert CHALLENGE_REVERSE.cost(payload) == Cost(records=6, signatures=2)
     assert len(CHALLENGE_REVERSE.reads(OWNER.address, payload)) == 4
 
