@@ -59,6 +59,8 @@ TAG_USES = {
     "COUNT": "RWD-6: key of what a member took of a reward",
     "VOUCHER_CODE": "RWD-9: commitment to a voucher code",
     "ACCEPTANCE": "RWD-10: what a till signs to accept a redemption",
+    "OFFER_TERMS": "OFR-1: commitment to the terms of an offer",
+    "OFFER": "OFR-1: id of an offer",
 }
 """Where each tag is used."""
 

@@ -5,5 +5,7 @@ from ledger.types import INTEGER_MAX
 
 
 def left_of_cap(terms: Terms, books: Books) -> int:
-    """Points that may still be issued. What contests credited counts against no cap; all ever issued stays within 2**63 - 1."""
-    return max(min(terms.issuance_cap + books.contest_points_credited, INTEGER_MAX) - books.issued, 0)
+    """Points that may still be issued or promised. What contests credited counts against no cap; what is set aside for offers
+    counts as issued; all ever issued stays within 2**63 - 1.
+    """
+    return max(min(terms.issuance_cap + books.contest_points_credited, INTEGER_MAX) - books.issued - books.offered, 0)
