@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from ledger.domains.loyalty.contests import claimed_of_day, pay_for_offer_contest, repay, with_claim
 from ledger.domains.loyalty.earn_contest import FUTURE, NOT_A_TILL, RECEIPT_FIELDS, TILL_CAP, TOO_EARLY, TOO_LATE
+from ledger.domains.loyalty.issuance import Issuance
 from ledger.domains.loyalty.periods import expiry_day, period_at, settle_by
-from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.receipts import MONEY, check_codes, opened_receipt_hash, receipt_signing_hash
 from ledger.domains.loyalty.state import (
     SCOPE_TILL,
@@ -136,11 +136,11 @@ def apply(view: RuleView, call: Call, payload: OfferContest, context: Context) -
     _claim(view, payload, program, offer.points, span[3], context)
     member = load_member(view, payload.program, call.author)
     repaid = pay_for_offer_contest(view, call, payload.program, member, context)
-    book = PointsBook.open(view, payload.program, program, context)
-    dates = _bonus_dates(view, payload, program, book.today)
+    issuance = Issuance.open(view, payload.program, program, context)
+    dates = _bonus_dates(view, payload, program, issuance.book.today)
     receipt = payload.receipt_hash(call.author)
-    credit_bonus(view, payload.offer, offer, receipt, dates, book, context.time, contested=True)
-    book.save()
+    credit_bonus(view, payload.offer, offer, receipt, dates, issuance, contested=True)
+    issuance.save()
     repay(view, payload.program, call.author, call.payer, repaid)
     return (APPLIED,)
 
@@ -197,7 +197,7 @@ def _bonus_dates(view: RuleView, payload: OfferContest, program: Program, today:
     base = Day(max(today, end_day, activation_day - terms.activation_delay_days))
     expires = expiry_day(terms.expiry, base=base, activation_day=activation_day)
     returnable_until = program.day_start(Day(end_day + terms.return_window_days + 1))
-    return BonusDates(version, activation_day, expires, returnable_until)
+    return BonusDates(version, terms, activation_day, expires, returnable_until)
 
 
 def cost(payload: OfferContest) -> Cost:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from ledger.coin import lock_deposit
 from ledger.domains.consent.state import PERSONALISE, consent_key, has_consent
-from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP, ENTRY_ISSUANCE_CAP
-from ledger.domains.loyalty.earning_cap import left_of_cap
+from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP
+from ledger.domains.loyalty.issuance import Issuance
 from ledger.domains.loyalty.program_sunset import refuse_ended
 from ledger.domains.loyalty.state import (
     SCOPE_OFFER,
@@ -21,7 +21,6 @@ from ledger.domains.loyalty.state import (
     grant_key,
     load_books,
     load_program,
-    load_terms,
     member_key,
     program_key,
     require_grant,
@@ -77,10 +76,12 @@ class OfferIssue:
 
 @dataclass(slots=True)
 class Budget:
-    """What the batch may still promise: of the day, of the issuance cap, of the issuer's day (None: the owner has no such cap)."""
+    """What the batch may still promise: of the day, of what the program can issue, of the issuer's day (None: the owner has no
+    such cap).
+    """
 
     day: int
-    room: int
+    issuance: Issuance
     issuer: int | None
     promised: int = 0
 
@@ -89,8 +90,9 @@ class Budget:
         wanted = self.promised + points
         if wanted > self.day:
             return DAY_CAP
-        if wanted > self.room:
-            return ENTRY_ISSUANCE_CAP
+        refused = self.issuance.refusal(wanted)
+        if refused is not None:
+            return refused
         if self.issuer is not None and wanted > self.issuer:
             return ENTRY_DAILY_CAP
         return None
@@ -125,14 +127,14 @@ def apply(view: RuleView, call: Call, payload: OfferIssue, context: Context) -> 
 def _budget(
     view: RuleView, call: Call, payload: OfferIssue, program: Program, context: Context, *, by_issuer: bool
 ) -> Budget:
-    books, today = load_books(view, payload.program), program.day_at(context.time)
-    terms = load_terms(view, payload.program, program.version_at(context.time))
+    issuance = Issuance.open(view, payload.program, program, context)
+    books, today = issuance.book.books, issuance.book.today
     used = books.offer_day_used if books.offer_day == today else 0
     issuer: int | None = None
     if by_issuer:
         grant: Grant = view.get(grant_key(payload.program, call.author))
         issuer = max(grant.daily_cap - (grant.day_used if grant.day == today else 0), 0)
-    return Budget(day=max(terms.offer_day_max - used, 0), room=left_of_cap(terms, books), issuer=issuer)
+    return Budget(day=max(issuance.terms.offer_day_max - used, 0), issuance=issuance, issuer=issuer)
 
 
 def _fault(view: RuleView, program: ProgramId, entry: OfferEntry, budget: Budget, context: Context) -> Code | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.loyalty.earn import PeriodDates, period_dates
-from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.issuance import Issuance
 from ledger.domains.loyalty.state import (
     SCOPE_SETTLE,
     Program,
@@ -60,14 +60,14 @@ def apply(view: RuleView, call: Call, payload: OfferSettle, context: Context) ->
     program = load_program(view, payload.program)
     if call.author != program.owner:
         require_grant(view, payload.program, call.author, SCOPE_SETTLE)
-    book = PointsBook.open(view, payload.program, program, context)
+    issuance = Issuance.open(view, payload.program, program, context)
     known: dict[int, PeriodDates] = {}
     codes: list[str] = []
     for entry in payload.entries:
         if entry.period not in known:
             known[entry.period] = period_dates(view, payload.program, program, entry.period, context.time)
-        codes.append(_settle(view, payload.program, program, entry, known[entry.period], book, context))
-    book.save()
+        codes.append(_settle(view, payload.program, program, entry, known[entry.period], issuance))
+    issuance.save()
     return tuple(codes)
 
 
@@ -77,21 +77,20 @@ def _settle(
     program: Program,
     entry: Citation,
     dates: PeriodDates,
-    book: PointsBook,
-    context: Context,
+    issuance: Issuance,
 ) -> str:
     """Credit one citation, or say why not; its result code."""
     offer: Offer | None = view.get(offer_key(entry.offer))
     if offer is not None and offer.program != program_id:
         offer = None
-    fault = _fault(view, program, offer, dates, context)
+    fault = _fault(view, program, offer, dates, issuance.context)
     if fault is not None:
         member = Address(b"") if offer is None else offer.member
         view.emit(OfferNotCredited(program_id, member, entry.offer, entry.receipt, fault.name))
         return fault.name
     assert offer is not None, "a citation without an offer is a fault"
-    bonus = BonusDates(dates.version, dates.activation_day, dates.expiry_day, dates.returnable_until)
-    credit_bonus(view, entry.offer, offer, entry.receipt, bonus, book, context.time, contested=False)
+    bonus = BonusDates(dates.version, dates.terms, dates.activation_day, dates.expiry_day, dates.returnable_until)
+    credit_bonus(view, entry.offer, offer, entry.receipt, bonus, issuance, contested=False)
     return APPLIED
 
 

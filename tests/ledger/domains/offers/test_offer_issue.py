@@ -9,7 +9,7 @@ from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.consent.consent_revoke import ConsentRevoke
 from ledger.domains.consent.state import CONTACT, PERSONALISE
 from ledger.domains.loyalty.adjust import Adjust
-from ledger.domains.loyalty.earn import ENTRY_ISSUANCE_CAP
+from ledger.domains.loyalty.issuance import ISSUANCE_CAP
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.program_sunset import PROGRAM_ENDED, ProgramSunset
@@ -188,8 +188,8 @@ def test_what_is_promised_takes_room_of_the_issuance_cap() -> None:
     consent(shop, FAN)
     assert shop.earn(FAN, 30) == ("",)
     assert issue(shop, make_offer(shop, points=50), make_offer(shop, points=21, number=2)) == ("", "earn.issuance_cap")
-    assert shop.earn(FAN, 21) == (ENTRY_ISSUANCE_CAP.name,)
-    with refused(ENTRY_ISSUANCE_CAP):
+    assert shop.earn(FAN, 21) == (ISSUANCE_CAP.name,)
+    with refused(ISSUANCE_CAP):
         shop.chain.send("adjust", Adjust(shop.program, FAN.address, Points(21), "x"), author=OWNER)
     assert shop.earn(FAN, 20) == ("",)
     lower = make_terms(offer_day_max=Points(1_000), adjust_day_max=Points(1_000), issuance_cap=Points(99))
