@@ -37,19 +37,19 @@ from ledger.schema import Integer, ListOf, Struct, identifier
 from ledger.state import RuleView
 from ledger.types import INTEGER_MAX, Address, Hash, Points, ProgramId, RecordKey, Timestamp
 
-NO_MEMBER = Code(
+ENTRY_NO_MEMBER = Code(
     "offer.no_member", "the account has not joined, or has left", "Offers are for members: let the fan join."
 )
-NO_CONSENT = Code(
+ENTRY_NO_CONSENT = Code(
     "offer.no_consent",
     "the member has not agreed that this program personalises, or agrees no more",
     "Send this fan nothing of its own; what everybody gets needs no consent.",
 )
-BAD_EXPIRY = Code(
+ENTRY_EXPIRY = Code(
     "offer.expiry", "the offer expires too early or too late", "Name a time after now, at most 366 days ahead."
 )
-ALREADY = Code("offer.already", "this offer was issued already", "Nothing; a second one needs another salt.")
-DAY_CAP = Code(
+ENTRY_ALREADY = Code("offer.already", "this offer was issued already", "Nothing; a second one needs another salt.")
+ENTRY_DAY_CAP = Code(
     "offer.day_cap",
     "the day's budget for offers would be passed",
     "Issue the rest tomorrow, or publish terms with a higher offer_day_max.",
@@ -89,7 +89,7 @@ class Budget:
         """Why `points` more can't be promised, or None."""
         wanted = self.promised + points
         if wanted > self.day:
-            return DAY_CAP
+            return ENTRY_DAY_CAP
         refused = self.issuance.refusal(wanted)
         if refused is not None:
             return refused
@@ -141,13 +141,13 @@ def _fault(view: RuleView, program: ProgramId, entry: OfferEntry, budget: Budget
     """The first fault of an entry, in the order of the spec."""
     member: Member | None = view.get(member_key(program, entry.member))
     if member is None or member.left_at:
-        return NO_MEMBER
+        return ENTRY_NO_MEMBER
     if not has_consent(view, entry.member, program, PERSONALISE, context.time):
-        return NO_CONSENT
+        return ENTRY_NO_CONSENT
     if not context.time < entry.expires_at <= context.time + OFFER_SECONDS_MAX:
-        return BAD_EXPIRY
+        return ENTRY_EXPIRY
     if view.get(offer_key(_id_of(program, entry))) is not None:
-        return ALREADY
+        return ENTRY_ALREADY
     return budget.refusal(entry.points)
 
 

@@ -19,7 +19,7 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.domains.offers.crediting import BonusDates, credit_bonus
 from ledger.domains.offers.events import OfferNotCredited
-from ledger.domains.offers.state import CITED, NO_OFFER, OFFER_EXPIRED, Offer, last_to_ask, offer_key
+from ledger.domains.offers.state import CITED, ENTRY_EXPIRED, NO_OFFER, Offer, last_to_ask, offer_key
 from ledger.errors import Code
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import OFFER_ENTRIES_MAX
@@ -27,7 +27,7 @@ from ledger.schema import Integer, ListOf, Struct, identifier
 from ledger.state import RuleView
 from ledger.types import Address, Hash, ProgramId, ReceiptHash, RecordKey
 
-WRONG_PERIOD = Code(
+ENTRY_WRONG_PERIOD = Code(
     "offer.wrong_period",
     "the period has not begun, or the offer was not there in it",
     "Name the period that holds the receipt's time.",
@@ -102,9 +102,9 @@ def _fault(view: RuleView, program: Program, offer: Offer | None, dates: PeriodD
         return CITED
     begun = dates.begins <= context.time
     if not begun or dates.begins > offer.expires_at or dates.ends <= offer.issued_at:
-        return WRONG_PERIOD
+        return ENTRY_WRONG_PERIOD
     if context.time > offer.expires_at and context.time > last_to_ask(view, program, offer):
-        return OFFER_EXPIRED
+        return ENTRY_EXPIRED
     return None
 
 

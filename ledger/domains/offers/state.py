@@ -22,7 +22,7 @@ CITED = Code(
     "the offer {offer} was cited by another receipt, or its bonus was credited already",
     "Nothing: an offer counts once. The receipt keeps its purchase's points.",
 )
-OFFER_EXPIRED = Code(
+ENTRY_EXPIRED = Code(
     "offer.expired",
     "the offer {offer} could be asked for until {until:time}",
     "Nothing can be done: what was set aside for it has gone back.",
