@@ -192,10 +192,14 @@ class Brand:
         blinding = secrets.token_bytes(RECEIPT_SALT_BYTES) if salt is None else salt
         return sign_receipt(replace(unpriced, points=points), blinding, self.wallet.facts.chain_id, till)
 
-    def draft_return(self, bought: SignedReceipt, points: Points, time: Timestamp) -> DraftReturn:
-        """What goes back of a purchase, signed by this till; the fan counter-signs it. Needs no network but for the chain's id."""
+    def draft_return(self, bought: SignedReceipt, points: Points, time: Timestamp, *, bonus: int = 0) -> DraftReturn:
+        """What goes back of a purchase, signed by this till; the fan counter-signs it. Needs no network but for the chain's id.
+
+        `bonus` is what an offer brought besides the receipt's points.
+        """
         salt = secrets.token_bytes(RECEIPT_SALT_BYTES)
-        return draft_return(bought, points, time, chain_id=self.wallet.facts.chain_id, till=self.wallet.main, salt=salt)
+        chain_id, till = self.wallet.facts.chain_id, self.wallet.main
+        return draft_return(bought, points, time, bonus=bonus, chain_id=chain_id, till=till, salt=salt)
 
     def reverse(self, reversal: Reverse) -> Sent:
         """Take points back for a return that the fan signed."""

@@ -85,12 +85,15 @@ def decode_draft(data: bytes) -> DraftReturn:
 
 
 def draft_return(
-    bought: SignedReceipt, points: Points, time: Timestamp, *, chain_id: ChainId, till: Signer, salt: bytes
+    bought: SignedReceipt, points: Points, time: Timestamp, *, bonus: int, chain_id: ChainId, till: Signer, salt: bytes
 ) -> DraftReturn:
-    """What the till says goes back of a purchase. Raises WalletError returns.too_many_points."""
+    """What the till says goes back of a purchase, which brought `bonus` points of an offer besides its own.
+
+    Raises WalletError returns.too_many_points.
+    """
     receipt = bought.receipt
-    if points > receipt.points:
-        raise WalletError(TOO_MANY_POINTS, given=receipt.points, wanted=points)
+    if points > receipt.points + bonus:
+        raise WalletError(TOO_MANY_POINTS, given=receipt.points + bonus, wanted=points)
     returned = ReturnReceipt(
         version=RETURN_VERSION,
         program=receipt.program,

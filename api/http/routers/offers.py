@@ -1,4 +1,4 @@
-"""Personal offers as the chain holds them: to whom, how much, until when, and what became of them. What they ask for is not here."""
+"""Personal offers as the chain holds them: to whom, how much, until when, what became of them. What they ask for is not here."""
 
 from typing import Any
 
