@@ -54,6 +54,8 @@ COUNT: Final = tagged_hash("fansumer/count")
 VOUCHER_CODE: Final = tagged_hash("fansumer/voucher-code")
 ACCEPTANCE: Final = tagged_hash("fansumer/acceptance")
 ACHIEVEMENT: Final = tagged_hash("fansumer/achievement")
+OFFER_TERMS: Final = tagged_hash("fansumer/offer-terms")
+OFFER: Final = tagged_hash("fansumer/offer")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

@@ -10,6 +10,7 @@ from ledger.domains.accounts.state import Account, Guardianship
 from ledger.domains.challenges.state import Challenge
 from ledger.domains.crowdfunding.state import Campaign, CoinUnit
 from ledger.domains.loyalty.state import OPEN, Books, Contest
+from ledger.domains.offers.state import Offer
 from ledger.domains.rewards.state import Hold
 from ledger.reward import Maturing
 from ledger.state import Overlay
@@ -19,7 +20,7 @@ from ledger.types import INTEGER_MAX, Amount
 POINT_TOTALS = ("pending", "available", "held", "escrowed", "redeemed", "expired", "reversed")
 
 
-HOLDING_MORE = frozenset((Guardianship, Books, Hold, Campaign, Contest, Challenge, Maturing))
+HOLDING_MORE = frozenset((Guardianship, Books, Hold, Campaign, Contest, Challenge, Offer, Maturing))
 """Records of which more must hold than what their deposit and what is prepaid in them say."""
 
 
@@ -29,7 +30,7 @@ def check_postings(before: dict[str, int], after: dict[str, int]) -> None:
 
 
 def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
-    """INV-2 to INV-6, INV-9, INV-10 and INV-11 over the records that a block wrote."""
+    """INV-2 to INV-6 and INV-9 to INV-12 over the records that a block wrote."""
     assert chain.emitted == emitted, f"emitted {chain.emitted} coin, not {emitted}"
     assert chain.emitted == sum(getattr(chain, bucket) for bucket in BUCKETS), "coin supply is not what was emitted"
     changes: dict[Any, int] = defaultdict(int)
@@ -47,7 +48,7 @@ def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
         assert changes[bucket] == posted, f"records of {bucket} changed by {changes[bucket]}, postings by {posted}"
     differing = {place: amount for place, amount in changes.items() if place not in BUCKETS and amount}
     assert not differing, (
-        f"held, escrowed or contested points, points set aside, or guardians, do not match their records: {differing}"
+        f"held, escrowed or contested points, points set aside, guardians, or offers do not match their records: {differing}"
     )
 
 
@@ -81,6 +82,7 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
         changes["pools"] += sign * record.pool
         changes["held", program] += sign * record.held
         changes["escrowed", program] += sign * record.escrowed
+        changes["offered", program] += sign * record.offered
         changes["locked"] += sign * record.contest_coin
         unpromised = record.contest_points_locked - record.contest_points - record.contest_points_credited
         changes["contested", program] += sign * unpromised
@@ -96,6 +98,9 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
     elif isinstance(record, Challenge):
         assert record.left >= 0 <= record.given, f"a challenge gave more than its budget: {record}"
         changes["challenges", record.program] -= 0 if record.has_ended else sign * record.left
+    elif isinstance(record, Offer):
+        if record.is_open:
+            changes["offered", record.program] -= sign * record.points
     elif isinstance(record, Hold):
         changes["held", record.program] -= sign * record.points
     elif isinstance(record, Campaign):

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 
+import golden_offers
 from api.wallet.contests import contest_of
+from api.wallet.offers import contest_offer_of
 from golden_challenges import complete_challenges, contest_challenge, create_challenges, reverse_challenge
 from golden_receipts import FAN, OWNER, TILL, sign_purchase, sign_return
 from ledger import coinbase as coinbase_format
@@ -144,6 +146,7 @@ TERMS = Terms(
     referral=ReferralBonus(Points(20), Points(10)),
     floor=Floor(Points(100), 80),
     refund_days=14,
+    offer_day_max=Points(1_000),
 )
 
 
@@ -261,6 +264,9 @@ def make_golden_chain() -> GoldenChain:
     fulfilment = FulfilmentId(_ids(chain, "redeem.fulfil", "fulfilment")[0])
     chain.add((sign("redeem.refund", RedeemRefund(fulfilment, 1), author=TILL),))
     forgotten = _gifts_and_returns(chain, program)
+    back = sign_return(chain.scenario, program, FAN, golden_offers.CITING, points=40)
+    for act in golden_offers.promises(chain.scenario, program, FAN, NEWCOMER, TILL, OWNER, back):
+        chain.add((act,))
     for _ in range(3):
         chain.add()
     chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
@@ -403,10 +409,12 @@ def _gifts_and_returns(chain: GoldenChain, program: ProgramId) -> ChallengeId:
 
 def _contest_and_answer(chain: GoldenChain, program: ProgramId, forgotten: ChallengeId) -> None:
     """Three receipts that nobody settled, contested after their grace; one is settled late, and that is the answer; one was
-    returned, and that is another. The owner announces the program's end.
+    returned, and that is another. One more cites an offer, which is contested too. The owner announces the program's end.
     """
     sign = chain.scenario.sign
     receipts = [sign_purchase(chain.scenario, program, sequence=number, points=points) for number, points in NUMBERS]
+    offer = golden_offers.make_offer(program, FAN.address, 1)
+    cites = sign_purchase(chain.scenario, program, sequence=10, points=500, offer=offer.offer_id)
     chain.add(time=chain.scenario.time + 5 * DAY_SECONDS)
     unsettled, wrong, gone_back = (
         contest_of(signed, wrong_points=wrong) for signed, wrong in zip(receipts, (False, True, False), strict=True)
@@ -418,6 +426,7 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId, forgotten: Chall
             sign("account.set_guardians", SetGuardians((_guardians(FAN, TILL, BOARD),)), author=OWNER),
             sign("earn.contest", gone_back, author=FAN),
             contest_challenge(chain.scenario, program, forgotten),
+            sign("offer.contest", contest_offer_of(cites, offer), author=FAN, payment=Prepaid()),
         )
     )
     nodes = [sum_leaf(receipt_hash(signed.receipt, signed.salt), signed.receipt.points) for signed in receipts[:2]]

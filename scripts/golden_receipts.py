@@ -1,6 +1,6 @@
 """Receipts and returns of the golden chain, with their signatures."""
 
-from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, sign_receipt
+from ledger.domains.loyalty.receipts import NO_OFFER, Receipt, SignedReceipt, sign_receipt
 from ledger.domains.loyalty.returns import (
     FanConsent,
     ReturnReceipt,
@@ -14,7 +14,9 @@ from tests.support.memory_chain import GENESIS_TIME, Scenario, Signer
 OWNER, TILL, FAN = Signer.named("owner"), Signer.named("till"), Signer.named("fan")
 
 
-def sign_purchase(scenario: Scenario, program: ProgramId, *, sequence: int, points: int) -> SignedReceipt:
+def sign_purchase(
+    scenario: Scenario, program: ProgramId, *, sequence: int, points: int, offer: Hash = NO_OFFER
+) -> SignedReceipt:
     """A receipt of the fan's over 53.00, of the first day."""
     receipt = Receipt(
         version=1,
@@ -31,6 +33,7 @@ def sign_purchase(scenario: Scenario, program: ProgramId, *, sequence: int, poin
         points=Points(points),
         tier=1,
         previous_visit=GENESIS_TIME,
+        offer=offer,
     )
     return sign_receipt(receipt, bytes(range(sequence, sequence + 32)), scenario.chain_id, TILL.seeds[0])
 

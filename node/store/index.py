@@ -23,6 +23,7 @@ from ledger.domains.loyalty.events import (
     PointsReversed,
     ProgramCreated,
 )
+from ledger.domains.offers.events import OfferIssued, OfferReversed
 from ledger.domains.rewards.redeem import RedemptionOpened
 from ledger.domains.rewards.reward_list import RewardListed
 from ledger.events import Event, event_shape
@@ -48,6 +49,8 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
     BatchSettled: lambda e: ((e.program, "batch", e.batch),),
     ContestOpened: lambda e: ((e.program, "contest", e.contest), (e.member, "account_contest", e.contest)),
     PointsReversed: lambda e: ((e.program, "return", e.returned),),
+    OfferIssued: lambda e: ((e.program, "offer", e.offer), (e.member, "account_offer", e.offer)),
+    OfferReversed: lambda e: ((e.program, "return", e.returned),),
     RedemptionOpened: lambda e: ((e.program, "hold", e.hold), (e.member, "account_hold", e.hold)),
     ConsentGranted: lambda e: ((e.fan, "consent", _consent_id(e)),),
     ChallengeCreated: lambda e: ((e.program, "challenge", e.challenge),),

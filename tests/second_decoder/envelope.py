@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from tests.second_decoder import offers
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import tagged
@@ -15,7 +16,11 @@ TRANSACTION_BYTES_MAX = 262_144
 EXIT_WEIGHT = 1_200
 CONTEST_WEIGHT = 5_000
 CHALLENGE_CONTEST_WEIGHT = 20_000
-PREPAID_WEIGHTS = {"earn.contest": CONTEST_WEIGHT, "challenge.contest": CHALLENGE_CONTEST_WEIGHT}
+PREPAID_WEIGHTS = {
+    "earn.contest": CONTEST_WEIGHT,
+    "challenge.contest": CHALLENGE_CONTEST_WEIGHT,
+    "offer.contest": CONTEST_WEIGHT,
+}
 WITNESSES = Listing(1, 4, KNOWN["witness"])
 
 
@@ -107,7 +112,7 @@ def check_challenge(payload: dict) -> None:
 def check_payload(kind: str, payload: dict) -> None:
     """The kinds' own checks of what shapes cannot say.
 
-    ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19, CHL-2, CHL-5, CHL-6.
+    ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19, CHL-2, CHL-5, CHL-6, OFR-5.
     """
     if kind == "account.set_policy":
         check_policy(payload["policy"])
@@ -127,7 +132,11 @@ def check_payload(kind: str, payload: dict) -> None:
         for name in ("before", "after"):
             if payload["entry"][name]["points"] and not payload["entry"][name]["salt"]:
                 raise Fault("contest.opening", name)
-    if kind in ("reverse", "challenge.reverse"):
+    if kind == "offer.contest":
+        offers.check_terms(payload["terms"])
+        check_codes(payload["codes"])
+        offers.check_contest_shape(payload)
+    if kind in ("reverse", "challenge.reverse", "offer.reverse"):
         check_consent(payload["consent"])
     if kind == "challenge.create":
         check_challenge(payload)
@@ -256,8 +265,8 @@ def shown_receipts(body: dict) -> list[bytes]:
 
 
 def shown_return(body: dict) -> dict | None:
-    """What shows a return: `reverse`, `challenge.reverse`, or an answer that is one (LOY-16, LOY-19, CHL-6); else None."""
-    if body["kind"] in ("reverse", "challenge.reverse"):
+    """What shows a return: a reversal itself, or the answer of a contest that is one (LOY-16, LOY-19, CHL-6, OFR-6); else None."""
+    if body["kind"] in ("reverse", "challenge.reverse", "offer.reverse"):
         return body["payload"]
     is_answer = body["kind"] == "earn.answer_contest" and body["payload"]["entry"]["is"] == "ReturnAnswer"
     return body["payload"]["entry"] if is_answer else None
@@ -271,6 +280,8 @@ def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]
     if body["kind"] == "challenge.contest":
         pairs = zip(payload["receipts"], shown_receipts(body), strict=True)
         return [(item["till"], receipt_signing_hash(chain_id, found), item["signature"]) for item, found in pairs]
+    if body["kind"] == "offer.contest":
+        return [(payload["till"], receipt_signing_hash(chain_id, offers.opened_receipt(body)), payload["signature"])]
     shown = shown_return(body)
     if shown is None:
         return []
@@ -286,8 +297,10 @@ def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]
 def cost_of(body: dict) -> tuple[int, int, int, int]:
     """Records, slots, due items and signatures in the payload (ENV-7): the kind's cost, with what this payload adds to it."""
     records, slots, due = COSTS[body["kind"]]
-    if body["kind"] == "earn":
-        records += 2 * len(body["payload"]["entries"])
+    entries = len(body["payload"]["entries"]) if body["kind"] in ("earn", "offer.issue", "offer.settle") else 0
+    records += 2 * entries
+    if body["kind"] == "offer.issue":
+        slots, due = slots + entries, due + entries
     shown = shown_return(body)
     is_answer = shown and body["kind"] == "earn.answer_contest"
     if (body["kind"] == "member.join" and body["payload"]["referrer"]) or is_answer:
@@ -297,7 +310,8 @@ def cost_of(body: dict) -> tuple[int, int, int, int]:
         records, slots, due = records + 4 * entries, slots + entries, due + entries
     if body["kind"] == "challenge.contest":
         return records, slots, due, len(body["payload"]["receipts"])
-    signatures = 1 + len(shown["consent"]["signatures"]) if shown else int(body["kind"] == "earn.contest")
+    contested = int(body["kind"] in ("earn.contest", "offer.contest"))
+    signatures = 1 + len(shown["consent"]["signatures"]) if shown else contested
     return records, slots, due, signatures
 
 

@@ -139,7 +139,17 @@ def _show_terms(
 
 
 def _show_books(books: Books) -> dict[str, Any]:
-    shown = ("pool", "issued", "restored", *POINT_TOTALS, "members", *CONTEST_TOTALS, "adjusted", *CHALLENGE_TOTALS)
+    shown = (
+        "pool",
+        "issued",
+        "restored",
+        *POINT_TOTALS,
+        "members",
+        *CONTEST_TOTALS,
+        "adjusted",
+        *CHALLENGE_TOTALS,
+        "offered",
+    )
     rate = books.reversed * PARTS_PER_MILLION // books.issued if books.issued else 0
     return {**{name: getattr(books, name) for name in shown}, "reversed_ppm": rate}
 

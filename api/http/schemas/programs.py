@@ -86,6 +86,7 @@ class ShownTerms(Answer):
     referral: dict[str, int]
     floor: dict[str, int] = Field(description="`points` points buy a value of at least `cents` cents; both 0: none.")
     refund_days: int = Field(description="How long a fulfilled redemption can be refunded; 0: not at all.")
+    offer_day_max: int
 
     EXAMPLE: ClassVar[Example] = {
         "version": 1,
@@ -112,6 +113,7 @@ class ShownTerms(Answer):
         "referral": {"referrer": 100, "joiner": 50},
         "floor": {"points": 100, "cents": 100},
         "refund_days": 14,
+        "offer_day_max": 2_000,
     }
 
 
@@ -130,7 +132,8 @@ class BooksItem(Answer):
 
     Of the `contest_points_locked` that contests may credit outside of the issuance cap, `contest_points` are free;
     `contest_coin` repays contests that are upheld. `adjusted` points were given without a purchase; of a million issued,
-    `reversed_ppm` were taken back for returns. `challenge_points` are set aside for challenges, and no room for anything else.
+    `reversed_ppm` were taken back for returns. `challenge_points` are set aside for challenges, `offered` for open offers, and
+    no room for anything else.
     """
 
     pool: int
@@ -152,6 +155,7 @@ class BooksItem(Answer):
     adjusted: int
     challenge_points: int
     challenge_points_reversed: int
+    offered: int
     reversed_ppm: int
 
     EXAMPLE: ClassVar[Example] = {
@@ -174,6 +178,7 @@ class BooksItem(Answer):
         "adjusted": 250,
         "challenge_points": 10_000,
         "challenge_points_reversed": 0,
+        "offered": 400,
         "reversed_ppm": 0,
     }
 

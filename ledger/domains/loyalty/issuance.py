@@ -130,13 +130,15 @@ class Issuance:
 
 
 def left_of_cap(terms: Terms, books: Books, issued: int) -> int:
-    """The room (spec LOY-11): points that may still be issued after `issued`, without what is set aside for challenges.
+    """The room (spec LOY-11): points that may still be issued or promised after `issued`, without what is set aside for challenges
+    and offers.
 
     What contests credited, and what was taken back of challenges' rewards, counts against no cap; all ever issued stays within
     2**63 - 1.
     """
     uncounted = books.contest_points_credited + books.challenge_points_reversed
-    return max(min(terms.issuance_cap + uncounted, INTEGER_MAX) - issued - books.challenge_points, 0)
+    set_aside = books.challenge_points + books.offered
+    return max(min(terms.issuance_cap + uncounted, INTEGER_MAX) - issued - set_aside, 0)
 
 
 def room_for_contests(view: RuleView, program_id: ProgramId) -> int:
