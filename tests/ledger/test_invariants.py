@@ -9,8 +9,8 @@ import pytest
 from ledger.coin import POOL_INSUFFICIENT, give_to, pool_payer, take_from
 from ledger.domains.accounts.state import Account, account_key
 from ledger.domains.crowdfunding.state import campaign_key
+from ledger.domains.loyalty.books import EMPTY_BOOKS
 from ledger.domains.loyalty.state import (
-    EMPTY_BOOKS,
     UNSETTLED,
     Books,
     books_key,

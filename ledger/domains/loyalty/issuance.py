@@ -36,6 +36,11 @@ from ledger.kinds import Context
 from ledger.state import RuleView
 from ledger.types import INTEGER_MAX, Address, Day, Points, ProgramId
 
+POOL_TOO_SMALL = Code(
+    "earn.pool_insufficient",
+    "the program's fee pool can't pay what its terms put aside or burn for these points",
+    "Fill the pool by a transfer, then settle again; what stays unsettled can be contested.",
+)
 ISSUANCE_CAP = Code(
     "earn.issuance_cap", "the program's issuance cap would be passed", "Raise the cap by `program.update`."
 )
@@ -84,27 +89,30 @@ class Issuance:
         version = program.version_at(context.time)
         return Issuance(book, version, load_terms(view, program_id, version), context, {})
 
-    def refusal(self, points: int) -> Code | None:
-        """Why the program can't issue so many points more now, what was issued since `open` counted: `earn.issuance_cap`, or None.
+    def refusal(self, points: int, version: int | None = None) -> Code | None:
+        """Why the program can't issue so many points more now, what was issued since `open` counted: `earn.issuance_cap`,
+        `earn.pool_insufficient` (spec COL-3), or None. `version` is that of the lot, if it is not the one in force.
 
         Contests do not ask: they credit from what was set aside for them (spec LOY-14).
         """
         if points > left_of_cap(self.terms, self.book.books, self.book.total("issued")):
             return ISSUANCE_CAP
-        return None
+        return None if self.book.can_cover(points, version or self.version) else POOL_TOO_SMALL
 
     def slide(self, lots: tuple[Lot, ...]) -> tuple[Lot, ...]:
         """Who comes back keeps its points: what a settled purchase does to lots under sliding terms (spec TIER-5)."""
         return extend_lots(self.book, lots, self.sliding_days)
 
     def issue_points(self, lots: tuple[Lot, ...], history: tuple[EarnedItem, ...], award: Award) -> Issued:
-        """Make the points of `award`: `issued` and the lot's totals grow, the lot is among `lots`, tiers count where they should.
+        """Make the points of `award`: `issued` and the lot's totals grow, the pool pays what stands behind them, the lot is among
+        `lots`, tiers count where they should.
 
         The caller asked `refusal` before, or credits from a reserve; and writes the member's record.
         """
         lot = (award.version, award.activation_day, award.expiry_day, award.points)
         lots = self.book.add_lot(lots, lot)
         self.book.move("issued", award.points)
+        self.book.secure(lot)
         reached: TierReached | None = None
         if award.tier_base is not None and award.terms.tiers:
             earned = Earned(self.book.program_id, award.account, award.terms, award.tier_base, award.points)
