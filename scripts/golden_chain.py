@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from api.wallet.contests import contest_of
+from golden_stand import end_stand, open_stand
 from ledger import coinbase as coinbase_format
 from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
 from ledger.difficulty import DifficultyState, advance, next_bits
@@ -37,6 +38,7 @@ from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.points_claim_collateral import PointsClaimCollateral
 from ledger.domains.loyalty.points_transfer import PointsTransfer
 from ledger.domains.loyalty.price_floor import Floor
 from ledger.domains.loyalty.program_create import ProgramCreate
@@ -153,6 +155,7 @@ TERMS = Terms(
     referral=ReferralBonus(Points(20), Points(10)),
     floor=Floor(Points(100), 80),
     refund_days=14,
+    burn=Amount(700),
 )
 
 
@@ -270,13 +273,17 @@ def make_golden_chain() -> GoldenChain:
     fulfilment = FulfilmentId(_ids(chain, "redeem.fulfil", "fulfilment")[0])
     chain.add((sign("redeem.refund", RedeemRefund(fulfilment, 1), author=TILL),))
     _gifts_and_returns(chain, program)
+    stand, opening = open_stand(chain.scenario, TERMS)
+    chain.add(opening)
+    chain.add(end_stand(chain.scenario, stand))
     for _ in range(3):
         chain.add()
     chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
     chain.add()  # one campaign is released, the other refunded
     _contest_and_answer(chain, program)
     chain.add(time=chain.scenario.time + 31 * DAY_SECONDS)
-    chain.add()  # points expire
+    claim = sign("points.claim_collateral", PointsClaimCollateral(stand), author=NEWCOMER, payment=Prepaid())
+    chain.add((claim,))  # points expire, and the stand has closed
     chain.scenario.replay()
     return chain
 

@@ -40,6 +40,9 @@ TAGS = (
     "COUNT",
     "VOUCHER_CODE",
     "ACCEPTANCE",
+    "JOIN_VOUCHER",
+    "JOIN_VOUCHER_SIGNATURE",
+    "JOIN_VOUCHER_PROOF",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

@@ -59,6 +59,9 @@ TAG_USES = {
     "COUNT": "RWD-6: key of what a member took of a reward",
     "VOUCHER_CODE": "RWD-9: commitment to a voucher code",
     "ACCEPTANCE": "RWD-10: what a till signs to accept a redemption",
+    "JOIN_VOUCHER": "JOIN-1: voucher id",
+    "JOIN_VOUCHER_SIGNATURE": "JOIN-1: what an issuer signs of a voucher",
+    "JOIN_VOUCHER_PROOF": "JOIN-1: what the holder of a voucher signs for an account",
 }
 """Where each tag is used."""
 
@@ -144,7 +147,7 @@ def _kinds() -> Iterator[str]:
 
 def least_payload(**changes: Any) -> Any:
     """What `cost` reads of a payload that has no more than the least."""
-    least = {"entries": (), "entry": None, "consent": SimpleNamespace(signatures=()), "referrer": b""}
+    least = {"entries": (), "entry": None, "consent": SimpleNamespace(signatures=()), "referrer": b"", "voucher": ()}
     return SimpleNamespace(**{**least, **changes})
 
 

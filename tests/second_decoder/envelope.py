@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from tests.second_decoder.collateral import voucher_attestations
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import tagged
@@ -227,8 +228,10 @@ def shown_return(body: dict) -> dict | None:
 
 
 def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]]:
-    """Key, message and signature of those who signed in the payload: LOY-15 a till, RCP-9 a till and the fan."""
+    """Key, message and signature of those who signed in the payload: LOY-15 a till, RCP-9 a till and the fan, JOIN-2 a voucher."""
     payload = body["payload"]
+    if body["kind"] == "member.join":
+        return voucher_attestations(body, chain_id)
     if body["kind"] == "earn.contest":
         return [(payload["till"], receipt_signing_hash(chain_id, contested_receipt(body)), payload["signature"])]
     shown = shown_return(body)
@@ -252,6 +255,8 @@ def cost_of(body: dict) -> tuple[int, int, int, int]:
     if (body["kind"] == "member.join" and body["payload"]["referrer"]) or (shown and body["kind"] != "reverse"):
         records, slots, due = records + 1, slots + 1, due + 1
     signatures = 1 + len(shown["consent"]["signatures"]) if shown else int(body["kind"] == "earn.contest")
+    if body["kind"] == "member.join" and body["payload"]["voucher"]:
+        records, slots, due, signatures = records + 2, slots + 1, due + 1, 2
     return records, slots, due, signatures
 
 

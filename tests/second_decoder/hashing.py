@@ -30,6 +30,9 @@ TAGS = {
     "COUNT": "fansumer/count",
     "VOUCHER_CODE": "fansumer/voucher-code",
     "ACCEPTANCE": "fansumer/acceptance",
+    "JOIN_VOUCHER": "fansumer/join-voucher",
+    "JOIN_VOUCHER_SIGNATURE": "fansumer/join-voucher-signature",
+    "JOIN_VOUCHER_PROOF": "fansumer/join-voucher-proof",
 }
 
 
