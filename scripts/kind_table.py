@@ -62,6 +62,9 @@ FACES = {
     "member.join": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.join", "wallet join"),
     "member.leave": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.leave", "wallet leave"),
     "pledge": Faces("GET /v1/campaigns/{campaign}/pledges", "wallet.Wallet.pledge", "wallet pledge"),
+    "points.claim_collateral": Faces(
+        "GET /v1/accounts/{address}", "wallet.Wallet.claim_collateral", "wallet claim-collateral"
+    ),
     "points.transfer": Faces("GET /v1/accounts/{address}", "wallet.Wallet.give_points", "wallet give"),
     "program.create": Faces("GET /v1/programs/{program}", "brand.Brand.create_program", "brand create-program"),
     "program.sunset": Faces("GET /v1/programs/{program}", "brand.Brand.announce_sunset", "brand sunset"),

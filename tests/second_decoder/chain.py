@@ -18,6 +18,7 @@ from tests.second_decoder.envelope import (
     EXIT_WEIGHT,
     check_signatures,
     policy_hash,
+    prepaid_exit,
     signers_of,
     txid,
     weight,
@@ -239,7 +240,8 @@ class Chain:
             return payment["fee"]
         if payment["is"] == "Prepaid":
             assert weight(raw) <= (CONTEST_WEIGHT if body["kind"] == "earn.contest" else EXIT_WEIGHT)
-            return 0
+            is_claim = body["kind"] == "points.claim_collateral"
+            return prepaid_exit(self.params["fee_rate_min"]) if is_claim else 0  # COL-5: out of what is claimed
         return weight(raw) * self.terms_at(payment["program"], self.clock.time, after)["sponsor"]["rate"]
 
     def check_reward(self, block: dict, after: dict[bytes, bytes]) -> None:

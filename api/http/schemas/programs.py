@@ -86,6 +86,8 @@ class ShownTerms(Answer):
     referral: dict[str, int]
     floor: dict[str, int] = Field(description="`points` points buy a value of at least `cents` cents; both 0: none.")
     refund_days: int = Field(description="How long a fulfilled redemption can be refunded; 0: not at all.")
+    collateral: int = Field(description="Coin per 1,000 points that is put aside as long as they stand.")
+    burn: int = Field(description="Coin per 1,000 points that is burned when they are issued.")
 
     EXAMPLE: ClassVar[Example] = {
         "version": 1,
@@ -112,6 +114,8 @@ class ShownTerms(Answer):
         "referral": {"referrer": 100, "joiner": 50},
         "floor": {"points": 100, "cents": 100},
         "refund_days": 14,
+        "collateral": 2_500,
+        "burn": 0,
     }
 
 
@@ -130,7 +134,8 @@ class BooksItem(Answer):
 
     Of the `contest_points_locked` that contests may credit outside of the issuance cap, `contest_points` are free;
     `contest_coin` repays contests that are upheld. `adjusted` points were given without a purchase; of a million issued,
-    `reversed_ppm` were taken back for returns.
+    `reversed_ppm` were taken back for returns. Of the `security`, coin that is put aside, `collateral` stands behind points; the
+    rest is for what contests may credit. `burned` coin left the supply, `collateral_paid` went to members after the close.
     """
 
     pool: int
@@ -151,6 +156,10 @@ class BooksItem(Answer):
     contests_open: int
     adjusted: int
     reversed_ppm: int
+    security: int
+    collateral: int
+    burned: int
+    collateral_paid: int
 
     EXAMPLE: ClassVar[Example] = {
         "pool": 40_000_000,
@@ -171,6 +180,10 @@ class BooksItem(Answer):
         "contests_open": 0,
         "adjusted": 250,
         "reversed_ppm": 0,
+        "security": 250_024_253,
+        "collateral": 24_250,
+        "burned": 0,
+        "collateral_paid": 0,
     }
 
 
