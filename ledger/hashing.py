@@ -56,6 +56,9 @@ ACCEPTANCE: Final = tagged_hash("fansumer/acceptance")
 ACHIEVEMENT: Final = tagged_hash("fansumer/achievement")
 OFFER_TERMS: Final = tagged_hash("fansumer/offer-terms")
 OFFER: Final = tagged_hash("fansumer/offer")
+JOIN_VOUCHER: Final = tagged_hash("fansumer/join-voucher")
+JOIN_VOUCHER_SIGNATURE: Final = tagged_hash("fansumer/join-voucher-signature")
+JOIN_VOUCHER_PROOF: Final = tagged_hash("fansumer/join-voucher-proof")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

@@ -9,7 +9,8 @@ from typing import Any, cast
 from ledger.domains.accounts.state import Account, Guardianship
 from ledger.domains.challenges.state import Challenge
 from ledger.domains.crowdfunding.state import Campaign, CoinUnit
-from ledger.domains.loyalty.state import OPEN, Books, Contest
+from ledger.domains.loyalty.books import THOUSAND, Books, security, thousandths
+from ledger.domains.loyalty.state import OPEN, Contest
 from ledger.domains.offers.state import Offer
 from ledger.domains.rewards.state import Hold
 from ledger.reward import Maturing
@@ -30,7 +31,7 @@ def check_postings(before: dict[str, int], after: dict[str, int]) -> None:
 
 
 def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
-    """INV-2 to INV-6 and INV-9 to INV-12 over the records that a block wrote."""
+    """INV-2 to INV-6 and INV-9 to INV-13 over the records that a block wrote."""
     assert chain.emitted == emitted, f"emitted {chain.emitted} coin, not {emitted}"
     assert chain.emitted == sum(getattr(chain, bucket) for bucket in BUCKETS), "coin supply is not what was emitted"
     changes: dict[Any, int] = defaultdict(int)
@@ -53,12 +54,20 @@ def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
 
 
 def check_books(books: Books) -> None:
-    """INV-4: issued + restored = pending + available + held + escrowed + redeemed + expired + reversed; none negative."""
+    """INV-4 and INV-13: issued + restored = pending + available + held + escrowed + redeemed + expired + reversed.
+
+    Nothing is negative or too large.
+    """
     totals = [getattr(books, name) for name in POINT_TOTALS]
     assert books.issued + books.restored == sum(totals), f"points do not add up: {books}"
     assert min(totals) >= 0 <= books.pool, f"a total is negative: {books}"
     assert books.contest_points >= 0 <= books.contest_coin, f"a reserve is negative: {books}"
     assert books.issued <= INTEGER_MAX, f"a total is too large: {books}"
+    behind = (books.backing, books.burned, books.collateral_paid, thousandths(books))
+    assert min(behind) >= 0 and max(behind) <= INTEGER_MAX, (
+        f"what stands behind points is negative or too large: {books}"
+    )
+    assert 0 <= books.burn_carry < THOUSAND, f"a whole unit was not burned: {books}"
 
 
 def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> None:
@@ -83,7 +92,8 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
         changes["held", program] += sign * record.held
         changes["escrowed", program] += sign * record.escrowed
         changes["offered", program] += sign * record.offered
-        changes["locked"] += sign * record.contest_coin
+        changes["locked"] += sign * (record.contest_coin + security(record))
+        changes["burned"] += sign * record.burned
         unpromised = record.contest_points_locked - record.contest_points - record.contest_points_credited
         changes["contested", program] += sign * unpromised
         changes["contests", program] += sign * record.contests_open

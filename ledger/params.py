@@ -42,6 +42,10 @@ LOTS_MAX = 128
 """Lots in one member's record: weekly lots of two years. Above it, lots merge in the member's favour (spec LOY-9)."""
 TERMS_VERSIONS_MAX = 32
 """Versions of terms that a program keeps in force or scheduled."""
+COLLATERAL_MAX = 10**12
+"""Coin per 1,000 points that terms can put aside or burn, in smallest units: with 0 decimals ten coins a point."""
+VOUCHER_SECONDS_MAX = 400 * 86_400
+"""How long before its end a voucher for joining may be used: bounds how long the chain remembers it."""
 VOUCHER_CODES_MAX = 100
 """Code commitments in one fulfilment: bounds its event; more units are fulfilled in parts."""
 COUNT_CHECK_SECONDS = 90 * 86_400

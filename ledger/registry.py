@@ -27,9 +27,11 @@ from ledger.domains.loyalty.earn_answer_contest import EARN_ANSWER_CONTEST
 from ledger.domains.loyalty.earn_contest import EARN_CONTEST
 from ledger.domains.loyalty.issuer_grant import ISSUER_GRANT
 from ledger.domains.loyalty.issuer_revoke import ISSUER_REVOKE
+from ledger.domains.loyalty.join_vouchers import FORGET_VOUCHER
 from ledger.domains.loyalty.member_join import MEMBER_JOIN
 from ledger.domains.loyalty.member_leave import MEMBER_LEAVE
 from ledger.domains.loyalty.points import BEGIN_DAY
+from ledger.domains.loyalty.points_claim_collateral import POINTS_CLAIM_COLLATERAL
 from ledger.domains.loyalty.points_transfer import POINTS_TRANSFER
 from ledger.domains.loyalty.program_create import PROGRAM_CREATE
 from ledger.domains.loyalty.program_sunset import PROGRAM_SUNSET
@@ -92,7 +94,7 @@ def check_kinds_known(params: Params) -> None:
 register(TRANSFER, SET_POLICY, SET_GUARDIANS, RECOVER, CANCEL_RECOVERY)
 register(PROGRAM_CREATE, PROGRAM_UPDATE, ISSUER_GRANT, ISSUER_REVOKE, MEMBER_JOIN, MEMBER_LEAVE)
 register(EARN, EARN_CONTEST, EARN_ANSWER_CONTEST)
-register(PROGRAM_SUNSET, ADJUST, REVERSE, POINTS_TRANSFER)
+register(PROGRAM_SUNSET, ADJUST, REVERSE, POINTS_TRANSFER, POINTS_CLAIM_COLLATERAL)
 register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL, REDEEM_REFUND)
 register(CHALLENGE_CREATE, CHALLENGE_COMPLETE, CHALLENGE_CONTEST, CHALLENGE_REVERSE)
 register(OFFER_ISSUE, OFFER_SETTLE, OFFER_CONTEST, OFFER_REVERSE)
@@ -100,6 +102,16 @@ register(CONSENT_GRANT, CONSENT_REVOKE)
 register(CAMPAIGN_CREATE, PLEDGE)
 
 register_due(
-    BEGIN_DAY, DROP_BATCH, END_CONTEST, HOLD_TIMEOUT, FORGET, COUNT_END, SETTLE, REFUND, END_REFERRAL, DROP_RETURN
+    BEGIN_DAY,
+    DROP_BATCH,
+    END_CONTEST,
+    HOLD_TIMEOUT,
+    FORGET,
+    COUNT_END,
+    SETTLE,
+    REFUND,
+    END_REFERRAL,
+    DROP_RETURN,
+    FORGET_VOUCHER,
 )
 register_due(END_CHALLENGE, FORGET_ACHIEVEMENT, END_OFFER)

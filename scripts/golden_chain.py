@@ -12,6 +12,7 @@ from api.wallet.contests import contest_of
 from api.wallet.offers import contest_offer_of
 from golden_challenges import complete_challenges, contest_challenge, create_challenges, reverse_challenge
 from golden_receipts import FAN, OWNER, TILL, sign_purchase, sign_return
+from golden_stand import end_stand, open_stand
 from ledger import coinbase as coinbase_format
 from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
 from ledger.difficulty import DifficultyState, advance, next_bits
@@ -41,6 +42,7 @@ from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.points_claim_collateral import PointsClaimCollateral
 from ledger.domains.loyalty.points_transfer import PointsTransfer
 from ledger.domains.loyalty.price_floor import Floor
 from ledger.domains.loyalty.program_create import ProgramCreate
@@ -147,6 +149,7 @@ TERMS = Terms(
     floor=Floor(Points(100), 80),
     refund_days=14,
     offer_day_max=Points(1_000),
+    burn=Amount(700),
 )
 
 
@@ -267,13 +270,18 @@ def make_golden_chain() -> GoldenChain:
     back = sign_return(chain.scenario, program, FAN, golden_offers.CITING, points=40)
     for act in golden_offers.promises(chain.scenario, program, FAN, NEWCOMER, TILL, OWNER, back):
         chain.add((act,))
+    stand, opening = open_stand(chain.scenario, TERMS)
+    chain.add(opening)
+    chain.add(end_stand(chain.scenario, stand))
     for _ in range(3):
         chain.add()
     chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
     chain.add()  # one campaign is released, the other refunded
     _contest_and_answer(chain, program, forgotten)
     chain.add(time=chain.scenario.time + 31 * DAY_SECONDS)
-    chain.add()  # points expire
+    claim = sign("points.claim_collateral", PointsClaimCollateral(stand), author=NEWCOMER, payment=Prepaid())
+    chain.add()  # points expire, and the stand has closed
+    chain.add((claim,))
     chain.scenario.replay()
     return chain
 
@@ -289,7 +297,7 @@ def _opening(chain: GoldenChain, create: Transaction, program: ProgramId) -> lis
     join = MemberJoin(program, TILL.address)
     return [
         create,
-        sign("transfer", Transfer(ToPool(program), Amount(2_000_000)), author=OWNER),
+        sign("transfer", Transfer(ToPool(program), Amount(400_000_000)), author=OWNER),
         sign("transfer", Transfer(ToAccount(HELPER.address), Amount(1_000)), author=OWNER),
         sign("issuer.grant", IssuerGrant(program, TILL.address, SCOPES_ALL, Points(INTEGER_MAX)), author=OWNER),
         sign("issuer.grant", IssuerGrant(program, HELPER.address, SCOPE_FULFIL, Points(0)), author=OWNER),

@@ -45,6 +45,9 @@ TAGS = (
     "ACHIEVEMENT",
     "OFFER_TERMS",
     "OFFER",
+    "JOIN_VOUCHER",
+    "JOIN_VOUCHER_SIGNATURE",
+    "JOIN_VOUCHER_PROOF",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

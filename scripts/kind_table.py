@@ -78,6 +78,9 @@ FACES = {
     "offer.reverse": Faces("GET /v1/programs/{program}/returns", "brand.Brand.reverse_offer", "brand offers take-back"),
     "offer.settle": Faces("GET /v1/accounts/{address}/offers", "brand.Brand.settle_offers", "brand settle"),
     "pledge": Faces("GET /v1/campaigns/{campaign}/pledges", "wallet.Wallet.pledge", "wallet pledge"),
+    "points.claim_collateral": Faces(
+        "GET /v1/accounts/{address}", "wallet.Wallet.claim_collateral", "wallet claim-collateral"
+    ),
     "points.transfer": Faces("GET /v1/accounts/{address}", "wallet.Wallet.give_points", "wallet give"),
     "program.create": Faces("GET /v1/programs/{program}", "brand.Brand.create_program", "brand create-program"),
     "program.sunset": Faces("GET /v1/programs/{program}", "brand.Brand.announce_sunset", "brand sunset"),

@@ -63,6 +63,9 @@ TAG_USES = {
     "ACHIEVEMENT": "CHL-1: key of what a member reached in a challenge",
     "OFFER_TERMS": "OFR-1: commitment to the terms of an offer",
     "OFFER": "OFR-1: id of an offer",
+    "JOIN_VOUCHER": "JOIN-1: voucher id",
+    "JOIN_VOUCHER_SIGNATURE": "JOIN-1: what an issuer signs of a voucher",
+    "JOIN_VOUCHER_PROOF": "JOIN-1: what the holder of a voucher signs for an account",
 }
 """Where each tag is used."""
 
@@ -149,7 +152,7 @@ def _kinds() -> Iterator[str]:
 def least_payload(**changes: Any) -> Any:
     """What `cost` reads of a payload that has no more than the least."""
     nobody = SimpleNamespace(signatures=())
-    least = {"entries": (), "entry": None, "receipts": (), "consent": nobody, "referrer": b""}
+    least = {"entries": (), "entry": None, "receipts": (), "consent": nobody, "referrer": b"", "voucher": ()}
     return SimpleNamespace(**{**least, **changes})
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import challenges, contests, earning, exports, offers, points, rewards, till
+from api.cli import challenges, contests, earning, exports, join_vouchers, offers, points, rewards, till
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
@@ -218,6 +218,7 @@ app.command("refund")(rewards.refund)
 app.command("explain-earn")(earning.explain_earn)
 app.command("rehearse")(earning.rehearse)
 app.command("invite")(till.invite)
+app.command("vouchers")(join_vouchers.print_vouchers)
 app.command("enrol")(till.enrol)
 app.command("sign-receipt")(till.sign_receipt)
 app.command("hand-over")(till.hand_over)

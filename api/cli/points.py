@@ -112,6 +112,14 @@ def tell_sunset(name: str, shown: Mapping[str, Any]) -> str:
     return f"{name} {verb} on {ends}: nothing is earned after that. Spend your points before {closes}."
 
 
+def tell_collateral(program: Mapping[str, Any]) -> str:
+    """What stands behind a fan's points, in a sentence."""
+    behind = f"{program['collateral']} coin stand behind your points of {program['name']}"
+    if program["sunset"] is not None and program["sunset"]["state"] == "closed":
+        return f"{behind}: take them with `fansumer wallet claim-collateral {program['program']}` before the points expire."
+    return f"{behind}: yours, should it close before you have used them."
+
+
 def give(
     program: Program,
     recipient: Annotated[str, typer.Argument(metavar="ADDRESS", help="The other member's address for this program.")],

@@ -9,6 +9,7 @@ from api.cli import (
     consent,
     contests,
     guardians,
+    join_vouchers,
     keys,
     offers,
     own_challenges,
@@ -206,6 +207,8 @@ def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_
     for program in programs:
         if program["sunset"] is not None:
             say(points.tell_sunset(program["name"], program["sunset"]))
+        if program["collateral"]:
+            say(points.tell_collateral(program))
     if programs:
         say(CARRIED_NOTE)
 
@@ -213,13 +216,19 @@ def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_
 @app.command()
 def join(
     invitation: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="INVITATION",
             help="A till's invitation, as a file or as the text of its QR code: the program's pool pays. Or a program's "
             "id: then the account for it pays from coin of its own.",
         ),
-    ],
+    ] = None,
+    voucher: Annotated[
+        str | None,
+        typer.Option(
+            "--voucher", metavar="TEXT", help="In place of it a voucher, as the text of its QR code or a file with it."
+        ),
+    ] = None,
     request: Annotated[
         Path | None, typer.Option("--request", help="Where to write the request for the till; else it is printed.")
     ] = None,
@@ -240,12 +249,14 @@ def join(
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Join a program. With an invitation no node and no coin is needed: the till counter-signs the request and sends it.
+    """Join a program. With an invitation no node and no coin is needed: the till counter-signs the request and sends it. With a
+    voucher no coin is needed, and no till; each counts once.
 
     \b
     Examples:
       fansumer wallet join invitation.json --request request.json
       fansumer wallet join 5f5f...5f --referrer dfan1p...
+      fansumer wallet join --voucher fansumer-voucher:1:lsQg...
     """
     from api.cli.output import say
     from api.cli.session import (
@@ -263,6 +274,16 @@ def join(
     from ledger.domains.loyalty.events import NOBODY
     from ledger.types import ProgramId
 
+    if voucher is None and invitation is not None and invitation.startswith(join_vouchers.PREFIX):
+        invitation, voucher = None, invitation
+    if (invitation is None) == (voucher is None):
+        raise typer.BadParameter("name an invitation, or a program's id, or a --voucher: one of them")
+    if voucher is not None:
+        join_vouchers.join_with_voucher(
+            voucher, referrer=referrer, give_back=give_back, wallet=wallet, url=url, wait=wait, as_json=as_json
+        )
+        return
+    assert invitation is not None, "one of them is named"
     if len(invitation) == PROGRAM_ID_DIGITS and not Path(invitation).exists():
         with open_wallet(url, wallet) as opened:
             by = NOBODY if referrer is None else read_account(opened, referrer)
@@ -456,6 +477,7 @@ def history(
 
 
 app.command("give")(points.give)
+app.command("claim-collateral")(join_vouchers.claim_collateral)
 app.command("sign-return")(points.sign_return)
 app.command("redemptions")(redemptions.list_own)
 app.command("redemption")(redemptions.show)

@@ -55,6 +55,9 @@ wind_down_days = 30              # redeeming stays open so long after the progra
 hold_seconds = 86400             # how long a redemption may stay open
 notice_days = 30                 # changes for the worse wait so long
 refund_days = 14                 # what was handed out can be taken back so long; 0, or left out: not at all
+# collateral = 2500              # coin per 1,000 points that the fee pool puts aside as long as they stand; fans take it if the
+                                 # program closes. What contests may credit (a tenth of the cap) is put aside when it is published
+# burn = 2500                    # or: coin per 1,000 points that is burned when they are issued. One or the other, or none
 
 [[terms.rules]]
 rule = "rate"                    # floor(net * points / per_cents)
@@ -150,6 +153,8 @@ OPTIONAL_INTEGERS: Final = {
     "offer_day_max": 0,
     "transfer_day_max": 0,
     "wind_down_days": WIND_DOWN_DAYS_MIN,
+    "collateral": 0,
+    "burn": 0,
 }
 """Integers of terms that a file may leave out, and what they are then."""
 SPONSOR_INTEGERS: Final = ("rate", "member_day_max", "block_max", "day_max")

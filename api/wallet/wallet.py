@@ -19,6 +19,7 @@ from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.key_book import KeyBook, Place, PresentKey
 from api.wallet.mnemonic import MasterSeed
 from api.wallet.offers import contest_offer_of
+from api.wallet.printed_vouchers import PrintedVoucher
 from api.wallet.receipts import check_receipt
 from api.wallet.request_signing import AccountSigner
 from api.wallet.returns import DraftReturn, sign_as_fan
@@ -30,6 +31,7 @@ from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.loyalty.events import NOBODY
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.points_claim_collateral import PointsClaimCollateral
 from ledger.domains.loyalty.points_transfer import PointsTransfer
 from ledger.domains.loyalty.receipts import SignedReceipt
 from ledger.domains.loyalty.returns import SignedReturn
@@ -57,7 +59,7 @@ from ledger.types import (
 
 WRONG_CHAIN = Code(
     "wallet.wrong_chain",
-    "the invitation is for the chain {invited}, the node is on {found}",
+    "this is for the chain {invited}, the node is on {found}",
     "Point the wallet at a node of that chain.",
 )
 NO_REWARD = Code(
@@ -86,6 +88,8 @@ OWN_FEE: Final = "own"
 """Choice of payment: the author's account pays the exact fee."""
 POOL: Final = "pool"
 """Choice of payment: the program's fee pool pays."""
+SHARE: Final = "share"
+"""Choice of payment of a claim: it comes out of what is claimed."""
 
 NEVER: Final = Timestamp(0)
 """A consent that ends only when it is revoked."""
@@ -227,6 +231,20 @@ class Wallet:
             gives_back_from_all=gives_back_from_all,
         )
 
+    def join_with_voucher(
+        self, text: str, *, referrer: Address = NOBODY, gives_back_from_all: bool = False
+    ) -> tuple[ProgramId, Sent]:
+        """Join with a voucher, as its text says; the pool pays. Returns the program, too.
+
+        Raises WalletError voucher.bad_text, or wallet.wrong_chain before anything is sent.
+        """
+        voucher = PrintedVoucher.from_text(text)
+        if voucher.chain_id != self.facts.chain_id:
+            raise WalletError(WRONG_CHAIN, invited=voucher.chain_id.hex()[:16], found=self.facts.chain_id.hex()[:16])
+        fan = self.program_signer(voucher.program)
+        payload = MemberJoin(voucher.program, NOBODY, referrer, gives_back_from_all, (voucher.show(fan.address),))
+        return voucher.program, self.send("member.join", payload, fan, payment=Sponsored(voucher.program))
+
     def check_invitation(self, invitation: Invitation) -> None:
         """Raise WalletError wallet.wrong_chain unless the invitation is for the chain of this wallet's node."""
         if invitation.facts.chain_id != self.facts.chain_id:
@@ -253,6 +271,14 @@ class Wallet:
         """Give points to another member, where the program's terms allow it; they keep their days."""
         payload = PointsTransfer(program, recipient, points)
         return self.send("points.transfer", payload, self.program_signer(program), payment=_payment(payment, program))
+
+    def claim_collateral(self, program: ProgramId, *, payment: str = SHARE) -> Sent:
+        """After a program has closed: give all its points up for the coin behind them. The fee comes out of that coin, or is paid
+        by `payment`.
+        """
+        chosen = Prepaid() if payment == SHARE else _payment(payment, program)
+        payload = PointsClaimCollateral(program)
+        return self.send("points.claim_collateral", payload, self.program_signer(program), payment=chosen)
 
     def sign_return(self, draft: DraftReturn) -> SignedReturn:
         """Counter-sign what goes back: the shop may then take these points. Raises WalletError returns.*."""

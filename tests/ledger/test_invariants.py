@@ -9,8 +9,8 @@ import pytest
 from ledger.coin import POOL_INSUFFICIENT, give_to, pool_payer, take_from
 from ledger.domains.accounts.state import Account, account_key
 from ledger.domains.crowdfunding.state import campaign_key
+from ledger.domains.loyalty.books import EMPTY_BOOKS
 from ledger.domains.loyalty.state import (
-    EMPTY_BOOKS,
     UNSETTLED,
     Books,
     books_key,
@@ -76,7 +76,7 @@ def test_the_supply_is_what_was_emitted(busy: Shop) -> None:
     emitted = busy.chain.state.chain.emitted
     with pytest.raises(AssertionError, match="emitted"):
         check_block(Overlay(busy.chain.state), busy.chain.state.chain, Amount(emitted + 1))
-    for bucket in ("accounts", "pools", "locked", "escrow", "maturing"):
+    for bucket in ("accounts", "pools", "locked", "escrow", "maturing", "burned"):
         chain = busy.chain.state.chain
         spoiled = replace(chain, **{bucket: getattr(chain, bucket) + 1})
         with pytest.raises(AssertionError, match="coin supply"):
@@ -92,6 +92,10 @@ def test_the_supply_is_what_was_emitted(busy: Shop) -> None:
         (b"H", "deposit", "locked"),
         (b"K", "pool", "pools"),
         (b"K", "contest_coin", "locked"),
+        (b"K", "backing", "locked"),
+        (b"K", "contest_backing", "locked"),
+        (b"K", "burn_carry", "locked"),
+        (b"K", "burned", "burned"),
         (b"X", "deposit", "locked"),
         (b"F", "deposit", "locked"),
     ],
@@ -175,6 +179,7 @@ def books(**totals: int) -> Books:
         books(issued=5, pending=5),
         books(issued=28, pending=1, available=2, held=3, escrowed=4, redeemed=5, expired=6, reversed=7),
         books(issued=1, restored=2, available=3),
+        books(backing=INTEGER_MAX - 999, burn_carry=999),
     ],
 )
 def test_points_add_up(good: Books) -> None:
@@ -189,6 +194,10 @@ def test_points_add_up(good: Books) -> None:
         (books(pending=1, available=-1), "negative"),
         (books(pool=-1), "negative"),
         (books(issued=INTEGER_MAX + 1, pending=INTEGER_MAX + 1), "too large"),
+        (books(backing=-1), "behind points is negative"),
+        (books(backing=INTEGER_MAX, burn_carry=1), "behind points is negative or too large"),
+        (books(contest_points_locked=2, contest_backing=2**62), "behind points is negative or too large"),
+        (books(burn_carry=1_000), "a whole unit was not burned"),
     ],
 )
 def test_points_that_do_not_add_up(bad: Books, message: str) -> None:

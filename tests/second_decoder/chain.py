@@ -19,6 +19,7 @@ from tests.second_decoder.envelope import (
     PREPAID_WEIGHTS,
     check_signatures,
     policy_hash,
+    prepaid_exit,
     signers_of,
     txid,
     weight,
@@ -253,6 +254,8 @@ class Chain:
             return payment["fee"]
         if payment["is"] == "Prepaid":
             assert weight(raw) <= PREPAID_WEIGHTS.get(body["kind"], EXIT_WEIGHT)
+            if body["kind"] == "points.claim_collateral":  # COL-5: out of what is claimed
+                return prepaid_exit(self.params["fee_rate_min"])
             # What was prepaid for it comes back at once, out of the program's reserve (OFR-5, 9.).
             return CONTEST_WEIGHT * self.params["fee_rate_min"] if body["kind"] == "offer.contest" else 0
         return weight(raw) * self.terms_at(payment["program"], self.clock.time, after)["sponsor"]["rate"]

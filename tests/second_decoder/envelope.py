@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from tests.second_decoder import offers
+from tests.second_decoder.collateral import voucher_attestations
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import tagged
@@ -273,8 +274,13 @@ def shown_return(body: dict) -> dict | None:
 
 
 def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]]:
-    """Key, message and signature of those who signed in the payload: LOY-15 a till, CHL-5 tills, RCP-9 a till and the fan."""
+    """Key, message and signature of those who signed in the payload.
+
+    LOY-15 and OFR-5 a till, CHL-5 tills, RCP-9 a till and the fan, JOIN-2 a voucher.
+    """
     payload = body["payload"]
+    if body["kind"] == "member.join":
+        return voucher_attestations(body, chain_id)
     if body["kind"] == "earn.contest":
         return [(payload["till"], receipt_signing_hash(chain_id, contested_receipt(body)), payload["signature"])]
     if body["kind"] == "challenge.contest":
@@ -312,6 +318,8 @@ def cost_of(body: dict) -> tuple[int, int, int, int]:
         return records, slots, due, len(body["payload"]["receipts"])
     contested = int(body["kind"] in ("earn.contest", "offer.contest"))
     signatures = 1 + len(shown["consent"]["signatures"]) if shown else contested
+    if body["kind"] == "member.join" and body["payload"]["voucher"]:
+        records, slots, due, signatures = records + 2, slots + 1, due + 1, 2
     return records, slots, due, signatures
 
 

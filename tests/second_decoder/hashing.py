@@ -33,6 +33,9 @@ TAGS = {
     "ACCEPTANCE": "fansumer/acceptance",
     "OFFER_TERMS": "fansumer/offer-terms",
     "OFFER": "fansumer/offer",
+    "JOIN_VOUCHER": "fansumer/join-voucher",
+    "JOIN_VOUCHER_SIGNATURE": "fansumer/join-voucher-signature",
+    "JOIN_VOUCHER_PROOF": "fansumer/join-voucher-proof",
 }
 
 

@@ -62,7 +62,10 @@ SHAPES = {
                  tiers: list 0..8 of [name: text 1..32, threshold: int 1..M], tier_period_days: int 0..366,
                  tier_anchor_day: int 0..365, tier_grace_days: int 0..366,
                  adjust_day_max: int 0..M, transfer_day_max: int 0..M, wind_down_days: int 30..366, referral, floor,
-                 refund_days: int 0..92, offer_day_max: int 0..M]""",
+                 refund_days: int 0..92, offer_day_max: int 0..M, collateral: int 0..10^12, burn: int 0..10^12]""",
+    # JOIN-2
+    "shown_voucher": """[key: bytes 32, valid_until: int 0..2^40, till: bytes 32, signature: bytes 64,
+                         proof: bytes 64]""",
     # LOY-11
     "entry": """one of: 0 SealedEntry[member: id, period: int 0..2^31-1, points: int 0..M, receipts: id, remainder: id?],
                         1 OpenEntry[member: id, period: int 0..2^31-1, receipt: id, terms_version: int 1..2^31-1,
@@ -160,6 +163,7 @@ NAMED = {
     "personal_offer": "PersonalOffer",
     "offer_entry": "OfferEntry",
     "citation": "Citation",
+    "shown_voucher": "ShownVoucher",
     "anchor": "Anchor",
     "trusted": "Trusted",
     "home": "Home",
@@ -196,7 +200,13 @@ KIND_SHAPES = {
     "program.update": ("[program: id, latest_version: int 1..2^31-2, terms: terms]", 3, 1, 0, False),
     "issuer.grant": ("[program: id, issuer: id, scopes: int 1..63, daily_cap: int 0..M]", 2, 1, 0, False),
     "issuer.revoke": ("[program: id, issuer: id]", 1, 0, 0, False),
-    "member.join": ("[program: id, issuer: id?, referrer: id?, gives_back_from_all: bool]", 3, 1, 0, False),
+    "member.join": (
+        "[program: id, issuer: id?, referrer: id?, gives_back_from_all: bool, voucher: list 0..1 of shown_voucher]",
+        3,
+        1,
+        0,
+        False,
+    ),
     "member.leave": ("[program: id]", 4, 0, 0, True),
     "earn": ("[program: id, entries: list 1..1000 of entry]", 4, 10, 5, False),
     # LOY-15, LOY-16
@@ -237,6 +247,8 @@ KIND_SHAPES = {
         False,
     ),
     "points.transfer": ("[program: id, recipient: id, points: int 1..M]", 2, 0, 0, False),
+    # COL-5
+    "points.claim_collateral": ("[program: id]", 6, 0, 0, True),
     "program.sunset": ("[program: id, sunset_at: int 1..1099480005376]", 1, 0, 0, False),
     # RWD-1, RWD-2, RWD-3, RWD-4, RWD-5, RWD-8
     "reward.list": (
@@ -331,7 +343,7 @@ RECORD_SHAPES = {
         "ChainRecord",
         "",
         """[slot_count: int 1..M, free_head: int 0..M, due_sequence: int 0..M, emitted: int 0..M, accounts: int 0..M,
-            pools: int 0..M, locked: int 0..M, escrow: int 0..M, maturing: int 0..M]""",
+            pools: int 0..M, locked: int 0..M, escrow: int 0..M, maturing: int 0..M, burned: int 0..M]""",
     ),
     "A": ("Account", "address:id", "[balance: int 0..M, policy_hash: id?, deposit: int 0..M, is_guarded: bool]"),
     "B": (
@@ -347,7 +359,7 @@ RECORD_SHAPES = {
         """[payer: bytes 0..33, deposit: int 0..M, prepaid: int 0..M, granted_at: int 0..2^40, expires_at: int 0..2^40,
             revoked_at: int 0..2^40]""",
     ),
-    "D": ("DayTotals", "program:id day:be4", "[activating: int 0..M, expiring: int 0..M]"),
+    "D": ("DayTotals", "program:id day:be4", "[activating: int 0..M, expiring: int 0..M, backing: int 0..M]"),
     "E": (
         "Batch",
         "batch:id",
@@ -359,7 +371,8 @@ RECORD_SHAPES = {
         "campaign:id",
         """[creator: id, payer: bytes 0..33, deposit: int 0..M, title: text 1..128, unit, goal: int 1..M,
             deadline: int 0..2^40, deadline_height: int 0..2^32-1, tiers, taken: list 0..32 of int 0..M,
-            status: int 0..2, pledged: int 0..M, pledges: int 0..2^32-1, refunded: int 0..2^32-1, escrowed: int 0..M]""",
+            status: int 0..2, pledged: int 0..M, pledges: int 0..2^32-1, refunded: int 0..2^32-1, escrowed: int 0..M,
+            backing: int 0..M]""",
     ),
     "G": (
         "Grant",
@@ -375,6 +388,11 @@ RECORD_SHAPES = {
         """[payer, deposit, prepaid, program: id, member: id, reward: id, quantity: int 1..1000, points: int 0..M,
             lots: list 1..128 of lot, expires_at: int 0..2^40, expires_height: int 0..2^32-1, counted]""",
     ),
+    "J": (
+        "UsedVoucher",
+        "voucher:id",
+        "[payer, deposit, program: id, member: id, valid_until: int 0..2^40]",
+    ),
     "K": (
         "Books",
         "program:id",
@@ -384,7 +402,9 @@ RECORD_SHAPES = {
             sponsor_height_spent: int 0..M, contest_points: int 0..M, contest_points_locked: int 0..M,
             contest_points_credited: int 0..M, contest_coin: int 0..M, contests_open: int 0..M, adjusted: int 0..M,
             adjust_day: int 0..2^31-1, adjust_day_used: int 0..M, challenge_points: int 0..M,
-            challenge_points_reversed: int 0..M, offered: int 0..M, offer_day: int 0..2^31-1, offer_day_used: int 0..M]""",
+            challenge_points_reversed: int 0..M, offered: int 0..M, offer_day: int 0..2^31-1, offer_day_used: int 0..M,
+            backing: int 0..M, contest_backing: int 0..10^12, burn_carry: int 0..999, burned: int 0..M,
+            collateral_paid: int 0..M]""",
     ),
     "L": (
         "Referral",

@@ -21,6 +21,7 @@ from api.http.schemas.programs import (
     TermsAnswer,
 )
 from api.http.standing import show_standing, show_sunset
+from ledger.domains.loyalty.books import THOUSAND, security
 from ledger.domains.loyalty.state import (
     DAYS,
     SCOPE_NAMES,
@@ -151,7 +152,14 @@ def _show_books(books: Books) -> dict[str, Any]:
         "offered",
     )
     rate = books.reversed * PARTS_PER_MILLION // books.issued if books.issued else 0
-    return {**{name: getattr(books, name) for name in shown}, "reversed_ppm": rate}
+    return {
+        **{name: getattr(books, name) for name in shown},
+        "reversed_ppm": rate,
+        "security": security(books),
+        "collateral": books.backing // THOUSAND,
+        "burned": books.burned,
+        "collateral_paid": books.collateral_paid,
+    }
 
 
 @router.get("/{program}/rewards", summary="What a program's points buy", responses=answers(RewardsAnswer))

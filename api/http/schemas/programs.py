@@ -87,6 +87,8 @@ class ShownTerms(Answer):
     floor: dict[str, int] = Field(description="`points` points buy a value of at least `cents` cents; both 0: none.")
     refund_days: int = Field(description="How long a fulfilled redemption can be refunded; 0: not at all.")
     offer_day_max: int
+    collateral: int = Field(description="Coin per 1,000 points that is put aside as long as they stand.")
+    burn: int = Field(description="Coin per 1,000 points that is burned when they are issued.")
 
     EXAMPLE: ClassVar[Example] = {
         "version": 1,
@@ -114,6 +116,8 @@ class ShownTerms(Answer):
         "floor": {"points": 100, "cents": 100},
         "refund_days": 14,
         "offer_day_max": 2_000,
+        "collateral": 2_500,
+        "burn": 0,
     }
 
 
@@ -133,7 +137,8 @@ class BooksItem(Answer):
     Of the `contest_points_locked` that contests may credit outside of the issuance cap, `contest_points` are free;
     `contest_coin` repays contests that are upheld. `adjusted` points were given without a purchase; of a million issued,
     `reversed_ppm` were taken back for returns. `challenge_points` are set aside for challenges, `offered` for open offers, and
-    no room for anything else.
+    no room for anything else. Of the `security`, coin that is put aside, `collateral` stands behind points; the rest is for what
+    contests, challenges and offers may credit. `burned` coin left the supply, `collateral_paid` went to members after the close.
     """
 
     pool: int
@@ -157,6 +162,10 @@ class BooksItem(Answer):
     challenge_points_reversed: int
     offered: int
     reversed_ppm: int
+    security: int
+    collateral: int
+    burned: int
+    collateral_paid: int
 
     EXAMPLE: ClassVar[Example] = {
         "pool": 40_000_000,
@@ -180,6 +189,10 @@ class BooksItem(Answer):
         "challenge_points_reversed": 0,
         "offered": 400,
         "reversed_ppm": 0,
+        "security": 250_024_253,
+        "collateral": 24_250,
+        "burned": 0,
+        "collateral_paid": 0,
     }
 
 

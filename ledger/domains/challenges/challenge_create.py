@@ -3,7 +3,7 @@
 Nothing of it ever changes: neither the goal nor what is left, but by completions.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated
 
@@ -25,9 +25,9 @@ from ledger.domains.challenges.state import (
     Spend,
     challenge_key,
 )
-from ledger.domains.loyalty.issuance import Issuance
+from ledger.domains.loyalty.issuance import Issuance, change_promised
 from ledger.domains.loyalty.program_sunset import NOT_OWNER, PROGRAM_ENDING, refuse_ended
-from ledger.domains.loyalty.state import DAY, Program, books_key, load_books, load_program, program_key
+from ledger.domains.loyalty.state import DAY, Program, books_key, load_program, program_key
 from ledger.due import schedule
 from ledger.errors import Code, Malformed, RuleViolation
 from ledger.hashing import object_id
@@ -90,7 +90,7 @@ def _refuse(reason: str) -> None:
 
 def apply(view: RuleView, call: Call, payload: ChallengeCreate, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `program.not_owner`, `program.ended`, `challenge.past`, `challenge.too_far`,
-    `program.ending`, `earn.issuance_cap`, `coin.insufficient` or `coin.pool_insufficient`.
+    `program.ending`, `earn.issuance_cap`, `earn.pool_insufficient`, `coin.insufficient` or `coin.pool_insufficient`.
     """
     program = load_program(view, payload.program)
     if call.author != program.owner:
@@ -157,12 +157,11 @@ def _check_days(payload: ChallengeCreate, program: Program, context: Context) ->
 
 def _set_room_aside(view: RuleView, payload: ChallengeCreate, program: Program, context: Context) -> None:
     """The whole budget is no room for anything else from now on, so what is left of it can always be given."""
-    refused = Issuance.open(view, payload.program, program, context).refusal(payload.budget)
+    issuance = Issuance.open(view, payload.program, program, context)
+    refused = issuance.refusal_of_promise(payload.budget, payload.budget)
     if refused is not None:
         raise RuleViolation(refused)
-    books = load_books(view, payload.program)
-    aside = Points(books.challenge_points + payload.budget)
-    view.put(books_key(payload.program), replace(books, challenge_points=aside))
+    change_promised(view, payload.program, challenge_points=payload.budget)
 
 
 def _prepay_contests(view: RuleView, call: Call, payload: ChallengeCreate, context: Context) -> Amount:

@@ -15,6 +15,7 @@ from ledger.domains.challenges.state import (
     find_achievement,
     load_challenge,
 )
+from ledger.domains.loyalty.issuance import POOL_TOO_SMALL
 from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.returns import (
     RETURN_RECEIPT,
@@ -86,7 +87,7 @@ def attestations(author: Address, payload: ChallengeReverse, chain_id: ChainId) 
 def apply(view: RuleView, call: Call, payload: ChallengeReverse, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `challenge.unknown`, `issuer.not_granted`, `issuer.no_scope`,
     `challenge.not_completed`, `challenge.not_in_evidence`, `return.wrong_policy`, `return.future`, `return.too_late`,
-    `return.not_a_till`, `challenge.outside_window`, `reverse.points_gone`.
+    `return.not_a_till`, `challenge.outside_window`, `reverse.points_gone`, `earn.pool_insufficient`.
 
     The program's owner needs no grant.
     """
@@ -139,13 +140,18 @@ def _take_back(
     program: Program,
     context: Context,
 ) -> None:
-    """The reward leaves the member's lots, its own one first; the room for it is set aside again. Raises `reverse.points_gone`."""
+    """The reward leaves the member's lots, its own one first; the room for it is set aside again, and the coin.
+
+    Raises `reverse.points_gone`, `earn.pool_insufficient`.
+    """
     member = load_member(view, challenge.program, payload.returned.member)
     book = PointsBook.open(view, challenge.program, program, context)
     cited = (completion.version, completion.activation_day)
     lots = take_back(book, member.lots, challenge.reward, cited, from_all=member.gives_back_from_all)
     book.move("challenge_points", challenge.reward)
     book.move("challenge_points_reversed", challenge.reward)
+    if not book.can_save():
+        raise RuleViolation(POOL_TOO_SMALL)
     book.save()
     view.put(member_key(challenge.program, payload.returned.member), replace(member, lots=lots))
 

@@ -13,9 +13,9 @@ from ledger.domains.challenges.state import (
     achievement_key,
     challenge_key,
 )
-from ledger.domains.loyalty.issuance import ISSUANCE_CAP, Award, Issuance
+from ledger.domains.loyalty.issuance import ISSUANCE_CAP, Award, Issuance, change_promised
 from ledger.domains.loyalty.periods import expiry_day
-from ledger.domains.loyalty.state import Books, Member, Program, books_key, load_books, load_terms, member_key
+from ledger.domains.loyalty.state import Member, Program, load_terms, member_key
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import Context, DueKind
@@ -194,9 +194,7 @@ def end_challenge(view: RuleView, subject: bytes, number: int, context: Context)
     key = challenge_key(challenge_id)
     challenge: Challenge = view.get(key)
     view.put(key, replace(challenge, prepaid=Amount(0), has_ended=True))
-    books: Books = load_books(view, challenge.program)
-    freed = Points(books.challenge_points - challenge.left)
-    view.put(books_key(challenge.program), replace(books, challenge_points=freed))
+    change_promised(view, challenge.program, challenge_points=-challenge.left)
     give_to(view, challenge.payer, challenge.prepaid, "locked")
     view.emit(ChallengeEnded(challenge.program, challenge_id, challenge.left))
 

@@ -185,7 +185,6 @@ def decide(
     freed = replace(
         books,
         contest_points=Points(books.contest_points + contest.points - credited),
-        contest_points_credited=Points(books.contest_points_credited + credited),
         contests_open=books.contests_open - 1,
     )
     view.put(books_key(contest.program), freed)
@@ -206,7 +205,9 @@ def decide(
 def _credit(
     view: RuleView, contest: Contest, program: Program, points: Points, context: Context
 ) -> tuple[Day, Day, TierReached | None]:
-    """Give the member a lot outside of all caps; returns its activation and expiry day, and the tier that it brought."""
+    """Give the member a lot outside of all caps, with the coin that was put aside for it.
+
+    Returns its activation and expiry day, and the tier that it brought."""
     version = program.version_at(contest.time)
     terms = load_terms(view, contest.program, version)
     today = program.day_at(context.time)
@@ -217,6 +218,7 @@ def _credit(
     member = load_member(view, contest.program, contest.member)
     issuance = Issuance.open(view, contest.program, program, context)
     lots, history, reached = issuance.issue_points(issuance.slide(member.lots), member.tier_history, award)
+    issuance.book.move("contest_points_credited", points)
     issuance.save()
     view.put(member_key(contest.program, contest.member), replace(member, lots=lots, tier_history=history))
     return activation_day, expiry_day, reached

@@ -249,7 +249,7 @@ class Settlement:
         capped = cap_points(member.period_credits, dates.terms, dates.begins, points)
         if capped.is_rejected:
             return ENTRY_PERIOD_CAP, points, points
-        refused = self.issuance.refusal(capped.points)
+        refused = self.issuance.refusal(capped.points, dates.version)
         if refused is not None:
             return refused, points, points
         if capped.points > self.day_left:
@@ -357,8 +357,8 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
 
     An entry is skipped with the first of: `earn.no_member`, `earn.future_period`, `earn.before_joining`, `earn.member_left`,
     `earn.program_ended`, for sealed ones `earn.carries_on`, for open ones `earn.no_consent`, `earn.wrong_period`,
-    `earn.wrong_version`; then `earn.period_cap`, `earn.issuance_cap`, `earn.daily_cap`. One that a cap of the period reduced is
-    credited with `earn.period_cap_reduced`.
+    `earn.wrong_version`; then `earn.period_cap`, `earn.issuance_cap`, `earn.pool_insufficient`, `earn.daily_cap`. One that a cap
+    of the period reduced is credited with `earn.period_cap_reduced`.
     """
     program = load_program(view, payload.program)
     require_grant(view, payload.program, call.author, SCOPE_SETTLE)

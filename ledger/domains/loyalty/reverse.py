@@ -209,7 +209,9 @@ def take_back(
             parts[place] = min(living[place][3], wanted)
             wanted -= parts[place]
             if parts[place]:
-                book.book_out((*living[place][:3], parts[place]))
+                piece = (*living[place][:3], parts[place])
+                book.book_out(piece)
+                book.release((piece,))
     book.move("reversed", points)
     return tuple((*lot[:3], lot[3] - part) for lot, part in zip(living, parts, strict=True) if lot[3] > part)
 

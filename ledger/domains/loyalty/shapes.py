@@ -2,7 +2,7 @@
 
 from ledger.params import EARN_ENTRIES_MAX
 from ledger.schema import Integer, ListOf, Octets, Row, Text
-from ledger.types import INTEGER_MAX, Day, Points, Timestamp
+from ledger.types import INTEGER_MAX, Amount, Day, Points, Timestamp
 
 TIME_END = 2**40
 TIME = Integer(0, TIME_END)
@@ -15,6 +15,7 @@ PAYER = Octets(0, 33)
 COIN = Integer(0, INTEGER_MAX)
 POINTS = Integer(0, INTEGER_MAX)
 NO_POINTS = Points(0)
+NO_COIN = Amount(0)
 DAY_ZERO = Day(0)
 NOT_ANNOUNCED = Timestamp(0)
 

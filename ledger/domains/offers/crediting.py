@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ledger.domains.loyalty.issuance import Award, Issuance
-from ledger.domains.loyalty.state import Terms, books_key, load_books, load_member, member_key
+from ledger.domains.loyalty.state import Terms, load_member, member_key
 from ledger.domains.offers.events import OfferCredited
 from ledger.domains.offers.state import Offer, offer_key
 from ledger.params import OFFER_KEEP_SECONDS
@@ -36,9 +36,8 @@ def credit_bonus(
 
     What is credited is no more than all points ever issued may become. The caller saves the issuance.
     """
-    books = load_books(view, offer.program)
     bonus = Points(min(offer.points, INTEGER_MAX - issuance.book.total("issued")))
-    view.put(books_key(offer.program), replace(books, offered=Points(books.offered - offer.points)))
+    issuance.book.move("offered", -offer.points)
     if bonus:
         member = load_member(view, offer.program, offer.member)
         award = Award(offer.member, bonus, dates.version, dates.terms, dates.activation_day, dates.expiry_day)

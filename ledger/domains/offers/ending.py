@@ -1,15 +1,14 @@
 """The end of an offer: when nobody can ask for it any more, what is still set aside comes back (spec OFR-7)."""
 
-from dataclasses import replace
-
 from ledger.coin import give_to
-from ledger.domains.loyalty.state import books_key, load_books, load_program
+from ledger.domains.loyalty.issuance import change_promised
+from ledger.domains.loyalty.state import load_program
 from ledger.domains.offers.events import OfferExpired
 from ledger.domains.offers.state import Offer, last_to_ask, offer_key
 from ledger.due import schedule
 from ledger.kinds import Context, DueKind
 from ledger.state import RuleView
-from ledger.types import Hash, Points, Timestamp
+from ledger.types import Hash, Timestamp
 
 END_OFFER_DUE = "offer.end"
 
@@ -26,8 +25,7 @@ def end_offer(view: RuleView, subject: bytes, number: int, context: Context) -> 
     view.delete(offer_key(offer_id))
     give_to(view, offer.payer, offer.deposit, "locked")
     if offer.is_open:
-        books = load_books(view, offer.program)
-        view.put(books_key(offer.program), replace(books, offered=Points(books.offered - offer.points)))
+        change_promised(view, offer.program, offered=-offer.points)
         view.emit(OfferExpired(offer.program, offer.member, offer_id, offer.points))
 
 

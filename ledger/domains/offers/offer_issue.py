@@ -9,7 +9,7 @@ from typing import Annotated
 from ledger.coin import lock_deposit
 from ledger.domains.consent.state import PERSONALISE, consent_key, has_consent
 from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP
-from ledger.domains.loyalty.issuance import Issuance
+from ledger.domains.loyalty.issuance import Issuance, change_promised
 from ledger.domains.loyalty.program_sunset import refuse_ended
 from ledger.domains.loyalty.state import (
     SCOPE_OFFER,
@@ -90,7 +90,7 @@ class Budget:
         wanted = self.promised + points
         if wanted > self.day:
             return ENTRY_DAY_CAP
-        refused = self.issuance.refusal(wanted)
+        refused = self.issuance.refusal_of_promise(wanted, points)
         if refused is not None:
             return refused
         if self.issuer is not None and wanted > self.issuer:
@@ -103,7 +103,8 @@ def apply(view: RuleView, call: Call, payload: OfferIssue, context: Context) -> 
     `coin.pool_insufficient`.
 
     An entry is skipped with the first of: `offer.no_member`, `offer.no_consent`, `offer.expiry`, `offer.already`,
-    `offer.day_cap`, `earn.issuance_cap`, for an issuer `earn.daily_cap`. The program's owner needs no grant.
+    `offer.day_cap`, `earn.issuance_cap`, `earn.pool_insufficient`, for an issuer `earn.daily_cap`. The program's
+    owner needs no grant.
     """
     program = load_program(view, payload.program)
     by_issuer = call.author != program.owner
@@ -157,6 +158,7 @@ def _id_of(program: ProgramId, entry: OfferEntry) -> Hash:
 
 def _issue(view: RuleView, call: Call, program: ProgramId, entry: OfferEntry, context: Context) -> None:
     offer_id = _id_of(program, entry)
+    change_promised(view, program, offered=entry.points)
     offer = Offer(
         payer=call.payer,
         deposit=lock_deposit(view, call, context),
@@ -182,12 +184,11 @@ def _count(
     *,
     by_issuer: bool,
 ) -> None:
-    """Set aside what was promised. The books are read again: deposits may have come out of the pool."""
+    """Count what was promised today. The books are read again: they changed with each offer."""
     books, today = load_books(view, payload.program), program.day_at(context.time)
     used = books.offer_day_used if books.offer_day == today else 0
     counted = replace(
         books,
-        offered=Points(books.offered + budget.promised),
         offer_day=today,
         offer_day_used=Points(used + budget.promised),
     )

@@ -7,10 +7,10 @@ import pytest
 
 from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
 from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.domains.loyalty.books import EMPTY_BOOKS
 from ledger.domains.loyalty.events import ProgramCreated
 from ledger.domains.loyalty.program_create import PROGRAM_CREATE, ProgramCreate
 from ledger.domains.loyalty.state import (
-    EMPTY_BOOKS,
     NEVER,
     BonusWindow,
     CalendarExpiry,
