@@ -280,7 +280,7 @@ def make_golden_chain() -> GoldenChain:
     _contest_and_answer(chain, program, forgotten)
     chain.add(time=chain.scenario.time + 31 * DAY_SECONDS)
     claim = sign("points.claim_collateral", PointsClaimCollateral(stand), author=NEWCOMER, payment=Prepaid())
-    chain.add()  # points expire, and the stand has closed
+    chain.add(time=Timestamp(chain.scenario.time + 1))  # points expire, and the stand has closed
     chain.add((claim,))
     chain.scenario.replay()
     return chain
@@ -424,6 +424,7 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId, forgotten: Chall
     offer = golden_offers.make_offer(program, FAN.address, 1)
     cites = sign_purchase(chain.scenario, program, sequence=10, points=500, offer=offer.offer_id)
     chain.add(time=chain.scenario.time + 5 * DAY_SECONDS)
+    chain.add()
     unsettled, wrong, gone_back = (
         contest_of(signed, wrong_points=wrong) for signed, wrong in zip(receipts, (False, True, False), strict=True)
     )
