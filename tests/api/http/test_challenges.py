@@ -10,7 +10,7 @@ from ledger.domains.challenges.completions import BUDGET_GONE
 from ledger.domains.challenges.state import Codes, Spend
 from ledger.params import CONTEST_KEEP_SECONDS
 from ledger.transaction import BAD_ATTESTATION, Prepaid
-from ledger.types import Points
+from ledger.types import Address, Points
 from tests.api.http.test_reading import read, read_all
 from tests.support.challenges import (
     complete,
@@ -37,7 +37,7 @@ async def post(client: httpx2.AsyncClient, raw: bytes) -> tuple[int, str | None]
     return response.status_code, response.json().get("code")
 
 
-def address(shop: Shop, fan: bytes) -> str:
+def address(shop: Shop, fan: Address) -> str:
     return encode_address(shop.chain.params.address_prefix, fan)
 
 

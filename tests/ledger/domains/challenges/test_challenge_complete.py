@@ -42,7 +42,7 @@ from ledger.kinds import APPLIED, Cost
 from ledger.params import CONTEST_KEEP_SECONDS, CONTEST_SECONDS
 from ledger.state import Overlay
 from ledger.transaction import Prepaid
-from ledger.types import INTEGER_MAX, ChallengeId, Hash, Points, ProgramId, ReceiptHash, Timestamp
+from ledger.types import INTEGER_MAX, Amount, ChallengeId, Day, Hash, Points, ProgramId, ReceiptHash, Timestamp
 from tests.support.challenges import achievement_of, challenge_of, complete, create_challenge, entry_of
 from tests.support.contests import sign
 from tests.support.memory_chain import Signer
@@ -76,10 +76,10 @@ def test_a_completion_is_a_pending_lot(shop: Shop) -> None:
     found = achievement_of(shop, which)
     assert found is not None
     assert (found.challenge, found.member, found.times, found.returned) == (which, FAN.address, 1, ())
-    assert found.completions == (Completion(0, entry.evidence, 2, 1, today + 3, today),)
+    assert found.completions == (Completion(0, entry.evidence, 2, 1, Day(today + 3), today),)
     assert (found.payer, found.deposit) == (b"A" + TILL.address, shop.chain.params.record_deposit)
     event = ChallengeCompleted(
-        shop.program, which, FAN.address, 0, entry.evidence, 2, Points(100), today + 3, today + 30
+        shop.program, which, FAN.address, 0, entry.evidence, 2, Points(100), Day(today + 3), Day(today + 30)
     )
     assert shop.chain.events == (event,)
     assert event.subjects() == (shop.program, FAN.address, achievement_id_of(which, FAN.address))
@@ -267,7 +267,7 @@ def test_too_many_returns_and_no_room_at_all(shop: Shop) -> None:
     issuance = Issuance.open(view, shop.program, program, shop.chain.context)
     gone = tuple((3, ReceiptHash(number.to_bytes(32, "big"))) for number in range(190))
     kept = (Completion(1, Hash(bytes(32)), 1, 1, shop.today, shop.today),)
-    found = Achievement(b"", 0, which, FAN.address, 1, kept, gone)
+    found = Achievement(b"", Amount(0), which, FAN.address, 1, kept, gone)
 
     def fault(achievement: Achievement) -> Any:
         violation = find_fault(challenge, 0, program, shop.member(FAN), achievement, issuance)

@@ -41,7 +41,7 @@ from ledger.fees import EXIT_TOO_HEAVY
 from ledger.kinds import APPLIED, Cost
 from ledger.params import CHALLENGE_RECEIPTS_MAX, CONTEST_SECONDS
 from ledger.transaction import BAD_ATTESTATION, OwnFee, Prepaid
-from ledger.types import Amount, ChallengeId, Points, ProgramId, Signature, Timestamp
+from ledger.types import Amount, ChallengeId, Day, Points, ProgramId, Signature, Timestamp
 from tests.support.challenges import (
     achievement_of,
     challenge_of,
@@ -106,7 +106,7 @@ def test_a_reward_that_the_brand_forgot(shop: Shop) -> None:
         count=2,
         points=Points(100),
         available_on=shop.today,
-        expires_on=shop.today + 30,
+        expires_on=Day(shop.today + 30),
         receipts=tuple(hash_of(signed) for signed in bought),
     )
     assert shop.chain.events == (event,)
