@@ -302,7 +302,7 @@ def settle(
     readable, bad = _read_receipts(receipts)
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
-        facts = brand.read_program(of_program)
+        facts, now = brand.read_program(of_program), Timestamp(int(opened.client.chain()["time"]))
         path = book or settlement_book(data_folder(), of_program, opened.main.address)
         settler = Settler(
             brand,
@@ -311,7 +311,6 @@ def settle(
             confirmations=confirmations,
             keep=lambda found: write_openings(kept, found),
         )
-        now = Timestamp(int(opened.client.chain()["time"]))
         good, refused = _examine_files(settler, readable)
         has_ended = 0 < facts.sunset_at < now
         cited = _settle_offers(brand, of_program, good, facts, until=now, confirmations=confirmations)
