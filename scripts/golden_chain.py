@@ -283,7 +283,7 @@ def make_golden_chain() -> GoldenChain:
     _contest_and_answer(chain, program)
     chain.add(time=chain.scenario.time + 31 * DAY_SECONDS)
     claim = sign("points.claim_collateral", PointsClaimCollateral(stand), author=NEWCOMER, payment=Prepaid())
-    chain.add()  # points expire, and the stand has closed
+    chain.add(time=Timestamp(chain.scenario.time + 1))  # points expire, and the stand has closed
     chain.add((claim,))
     chain.scenario.replay()
     return chain
