@@ -213,36 +213,43 @@ def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_
         say(CARRIED_NOTE)
 
 
+Invited = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="INVITATION",
+        help="A till's invitation, as a file or as the text of its QR code: the program's pool pays. Or a program's "
+        "id: then the account for it pays from coin of its own.",
+    ),
+]
+VoucherText = Annotated[
+    str | None,
+    typer.Option(
+        "--voucher", metavar="TEXT", help="In place of it a voucher, as the text of its QR code or a file with it."
+    ),
+]
+RequestFile = Annotated[
+    Path | None, typer.Option("--request", help="Where to write the request for the till; else it is printed.")
+]
+Referrer = Annotated[
+    str | None, typer.Option("--referrer", metavar="ADDRESS", help="The member that brought you, for its bonus.")
+]
+GiveBack = Annotated[
+    bool,
+    typer.Option(
+        "--give-back-from-all",
+        help="What you return, and sign for, may be taken from any of your points, not only from that purchase's and "
+        "pending ones.",
+    ),
+]
+
+
 @app.command()
 def join(
-    invitation: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="INVITATION",
-            help="A till's invitation, as a file or as the text of its QR code: the program's pool pays. Or a program's "
-            "id: then the account for it pays from coin of its own.",
-        ),
-    ] = None,
-    voucher: Annotated[
-        str | None,
-        typer.Option(
-            "--voucher", metavar="TEXT", help="In place of it a voucher, as the text of its QR code or a file with it."
-        ),
-    ] = None,
-    request: Annotated[
-        Path | None, typer.Option("--request", help="Where to write the request for the till; else it is printed.")
-    ] = None,
-    referrer: Annotated[
-        str | None, typer.Option("--referrer", metavar="ADDRESS", help="The member that brought you, for its bonus.")
-    ] = None,
-    give_back: Annotated[
-        bool,
-        typer.Option(
-            "--give-back-from-all",
-            help="What you return, and sign for, may be taken from any of your points, not only from that purchase's and "
-            "pending ones.",
-        ),
-    ] = False,
+    invitation: Invited = None,
+    voucher: VoucherText = None,
+    request: RequestFile = None,
+    referrer: Referrer = None,
+    give_back: GiveBack = False,
     force: Force = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,

@@ -17,6 +17,7 @@ from ledger.domains.consent.state import PUBLISH
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.crowdfunding.state import CAMPAIGNS, PLEDGES, CoinUnit
 from ledger.domains.loyalty.adjust import Adjust
+from ledger.domains.loyalty.books import Books, security
 from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
 from ledger.domains.loyalty.earn_answer_contest import EarnAnswerContest, OpenedRemainder, SealedAnswer
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
@@ -74,6 +75,7 @@ from ledger.types import (
     RewardId,
     Timestamp,
 )
+from tests.support.backing import check_backing
 from tests.support.contests import NOTHING, Settled, contest_id, payload_of, sign
 from tests.support.memory_chain import DAY_SECONDS, MemoryState, Signer
 from tests.support.offers import (
@@ -104,8 +106,12 @@ class RandomChain(RuleBasedStateMachine):
         expiry=st.integers(4, 12),
         period=st.sampled_from([0, 7]),
         offset=st.sampled_from([-300, 0, 60]),
+        coin=st.sampled_from([{}, {"collateral": Amount(777)}, {"collateral": Amount(90_001)}, {"burn": Amount(333)}]),
+        refund_days=st.sampled_from([0, 2]),
     )
-    def open_shop(self, delay: int, expiry: int, period: int, offset: int) -> None:
+    def open_shop(
+        self, delay: int, expiry: int, period: int, offset: int, coin: dict[str, Amount], refund_days: int
+    ) -> None:
         fields: dict[str, Any] = {
             "activation_delay_days": delay,
             "return_window_days": delay,
@@ -119,6 +125,9 @@ class RandomChain(RuleBasedStateMachine):
             "tiers": (("silver", 500), ("gold", 2_000)),
             "tier_period_days": 28,
             "tier_grace_days": expiry,
+            "issuance_cap": Points(1_000_000),
+            "refund_days": refund_days,
+            **coin,
         }
         self.terms = make_terms(**fields)
         self.shop = Shop(offset_minutes=offset, **fields)
@@ -333,15 +342,21 @@ class RandomChain(RuleBasedStateMachine):
             return CalendarExpiry(1, 31, 0)
         return SlidingExpiry(days) if days % 2 else RollingExpiry(days)
 
-    @rule(per_cents=st.integers(5, 20), expiry=st.integers(4, 12), rejects=st.booleans())
-    def update_program(self, per_cents: int, expiry: int, rejects: bool) -> None:
+    @rule(
+        per_cents=st.integers(5, 20),
+        expiry=st.integers(4, 12),
+        rejects=st.booleans(),
+        coin=st.sampled_from([(0, 0), (500, 0), (1_001, 0), (0, 77)]),
+    )
+    def update_program(self, per_cents: int, expiry: int, rejects: bool, coin: tuple[int, int]) -> None:
         latest = max(version for version, _ in self.shop.terms_of_program.versions)
         rules = (
             RatePerAmount(Points(1), per_cents),
             TierMultiplier(1, 3, 2),
             PeriodCap(Points(40 * per_cents), rejects),
         )
-        terms = replace(self.terms, rules=rules, expiry=self.kind_of_expiry(expiry), notice_days=1)
+        changed = replace(self.terms, collateral=Amount(coin[0]), burn=Amount(coin[1]))
+        terms = replace(changed, rules=rules, expiry=self.kind_of_expiry(expiry), notice_days=1)
         self.offer("program.update", ProgramUpdate(self.shop.program, latest, terms), author=OWNER)
 
     @rule(revoke=st.booleans(), cap=st.integers(0, 1_000))
@@ -391,10 +406,17 @@ class RandomChain(RuleBasedStateMachine):
             found["pools"] += getattr(record, "pool", 0)
             found["locked"] += sum(getattr(record, name, 0) for name in ("deposit", "prepaid", "contest_coin"))
             found["maturing"] += sum(amount for _, amount in getattr(record, "payees", ()))
+            if isinstance(record, Books):
+                found["locked"] += security(record)
+                found["burned"] += record.burned
         campaigns = self.chain.state.table(CAMPAIGNS.prefix).values()
         found["escrow"] = sum(campaign.escrowed for campaign in campaigns if isinstance(campaign.unit, CoinUnit))
         assert found == {bucket: getattr(chain, bucket) for bucket in BUCKETS}
         assert chain.emitted == sum(found.values())
+
+    @invariant()
+    def what_stands_behind_points_is_put_aside(self) -> None:
+        check_backing(self.chain.state)
 
     @invariant()
     def contests_claim_what_the_reserve_has_set_aside(self) -> None:

@@ -11,11 +11,20 @@ from ledger.domains.loyalty.points_claim_collateral import (
     BELOW_FEE,
     NOT_CLOSED,
     NOTHING,
+    POINTS_CLAIM_COLLATERAL,
     CollateralClaimed,
     PointsClaimCollateral,
 )
 from ledger.domains.loyalty.program_sunset import ProgramSunset
-from ledger.domains.loyalty.state import NO_MEMBER, NO_PROGRAM, NeverExpires, RollingExpiry
+from ledger.domains.loyalty.state import (
+    NO_MEMBER,
+    NO_PROGRAM,
+    NeverExpires,
+    RollingExpiry,
+    books_key,
+    member_key,
+    program_key,
+)
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.fees import EXIT_TOO_HEAVY, NOT_SPONSORED
 from ledger.params import WIND_DOWN_DAYS_MIN
@@ -65,6 +74,9 @@ def test_a_fan_without_a_coin_takes_what_stands_behind_its_points() -> None:
     assert shop.chain.events[0] == CollateralClaimed(
         shop.program, POOR.address, Points(2_001), Amount(10_005), Amount(FEE)
     )
+    assert shop.chain.events[0].subjects() == (shop.program, POOR.address)
+    read = POINTS_CLAIM_COLLATERAL.reads(POOR.address, PointsClaimCollateral(shop.program))
+    assert read == (program_key(shop.program), books_key(shop.program), member_key(shop.program, POOR.address))
     books = shop.books
     assert (books.pool, aside - security(books), books.collateral_paid) == (pool, 10_005, 10_005)
     assert (books.redeemed, books.backing, shop.member(POOR).lots) == (2_001, 5_000_000, ())
