@@ -21,7 +21,7 @@ from ledger.domains.loyalty.state import (
     member_key,
     program_key,
 )
-from ledger.domains.rewards.holds import HOLD_BLOCKS_MIN, HoldReleased
+from ledger.domains.rewards.holds import HOLD_BLOCKS_MIN, HOLD_TIMEOUT_DUE, HoldReleased
 from ledger.domains.rewards.redeem import (
     NOT_LISTED,
     OUT_OF_STOCK,
@@ -37,6 +37,7 @@ from ledger.domains.rewards.state import NO_HOLD, NO_REWARD, UNLIMITED, count_id
 from ledger.params import EXIT_WEIGHT
 from ledger.transaction import NO_PREPAID_EXIT, OwnFee, Prepaid
 from ledger.types import Amount, FulfilmentId, Hash, HoldId, Points, ProgramId, RewardId, Timestamp
+from tests.support.due_queue import queued
 from tests.support.memory_chain import DAY_SECONDS, Signer, sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, FUNDED, NOWHERE, OWNER, POOR, STRANGER, TILL, Shop
@@ -220,6 +221,8 @@ def test_a_hold_ends_by_itself_when_time_and_height_have_passed(shop: Shop, rewa
     while shop.chain.height < hold.expires_height:
         shop.chain.mine()
         assert shop.hold(hold_id) is not None, "an outage must not eat it"
+        now = shop.chain.mined[-1].context.time
+        assert queued(shop.chain, HOLD_TIMEOUT_DUE) == [(now + 1, hold_id, 0)]
     shop.chain.mine()
     assert shop.chain.events == (HoldReleased(shop.program, FAN.address, hold_id, reward, Points(100), True, 1),)
     assert shop.hold(hold_id) is None
