@@ -131,6 +131,22 @@ def test_what_comes_back_after_its_days_is_not_taken_off_the_present_ones(shop: 
         shop.redeem(FAN, reward)
 
 
+def test_a_new_span_of_days_begins_once_in_a_count_that_stays(shop: Shop) -> None:
+    reward = offer(shop, 9, 2, 1)
+    old = shop.redeem(FAN, reward, quantity=2)
+    shop.chain.block(time=shop.midnight(days=1) + 60)
+    shop.redeem(FAN, reward, quantity=2)
+    count = shop.count(FAN, reward)
+    assert count is not None
+    assert (count.total, count.count, count.since) == (4, 2, shop.today)
+    with refused(LIMIT_REACHED, wanted=1, left=0):
+        shop.redeem(FAN, reward)
+    cancel(shop, old)
+    assert taken(shop, reward) == (2, 2), "it was of an earlier span"
+    with refused(LIMIT_REACHED, wanted=1, left=0):
+        shop.redeem(FAN, reward)
+
+
 def test_a_hold_that_was_not_counted_gives_nothing_back(shop: Shop) -> None:
     reward = offer(shop, 0, 0, 0)
     uncounted = shop.redeem(FAN, reward, quantity=5)
@@ -293,7 +309,9 @@ def test_a_limit_or_a_window_that_contradicts_itself_is_malformed(
     shop: Shop, limit: Limit, window: Window, code: Any
 ) -> None:
     reward = shop.list_reward()
-    with refused(code, Malformed):
+    limit_said = {"count": limit.count, "days": limit.days}
+    window_said = {"opens_at": window.opens_at, "closes_at": window.closes_at}
+    with refused(code, Malformed, **(limit_said if code is BAD_LIMIT else window_said)):
         shop.list_reward(limit=limit, window=window)
     with refused(code, Malformed):
         change(shop, reward, limit, window=window)

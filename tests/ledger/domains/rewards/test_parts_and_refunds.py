@@ -242,6 +242,7 @@ def test_refunds_are_over_on_the_second(shop: Shop, reward: RewardId) -> None:
     kept = shop.fulfilment(fulfilment)
     assert kept is not None
     assert kept.keep_until == shop.chain.mined[-1].context.time + REFUND_DAYS * DAY_SECONDS
+    assert queued(shop.chain, FORGET_DUE) == [(kept.keep_until, fulfilment, 0)]
     shop.chain.mine(HOLD_BLOCKS_MIN)
     shop.chain.block(time=kept.keep_until)
     with refused(NOT_REFUNDABLE):

@@ -10,6 +10,7 @@ from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.state import CoinUnit
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.points import POINTS_INSUFFICIENT
+from ledger.domains.loyalty.program_sunset import PROGRAM_CLOSED, ProgramSunset
 from ledger.domains.loyalty.state import (
     NO_MEMBER,
     NO_PROGRAM,
@@ -64,6 +65,7 @@ def test_asking_for_a_reward_holds_points_and_stock(shop: Shop, reward: RewardId
     assert hold is not None
     assert (hold.points, hold.quantity, hold.lots[0][3]) == (300, 3, 300)
     assert (hold.expires_at, hold.expires_height) == (now + 3_600, height + HOLD_BLOCKS_MIN)
+    assert queued(shop.chain, HOLD_TIMEOUT_DUE) == [(hold.expires_at, hold_id, 0)]
     assert (shop.books.held, shop.books.available) == (300, 700)
     assert shop.reward(reward).stock == 7
 
@@ -158,6 +160,19 @@ def test_failures_of_redeeming_come_in_the_documented_order(shop: Shop, reward: 
         reward_key(shop.program, reward),
         count_key(count_id_of(shop.program, reward, FAN.address)),
     )
+
+
+def test_a_program_that_has_closed_gives_nothing(shop: Shop, reward: RewardId) -> None:
+    sunset = ProgramSunset(shop.program, Timestamp(shop.now + 10 * DAY_SECONDS))
+    shop.chain.send("program.sunset", sunset, author=OWNER)
+    closes = shop.terms_of_program.closes_at
+    payload = Redeem(shop.program, RewardId(NOWHERE), 1, Points(100))
+    shop.chain.block(time=closes - 1)
+    with refused(NO_REWARD):
+        shop.chain.send("redeem", payload, author=FAN)
+    shop.chain.block(time=closes)
+    with refused(PROGRAM_CLOSED, closes_at=closes):
+        shop.chain.send("redeem", payload, author=FAN)
 
 
 def test_the_pools_deposit_must_be_there() -> None:
