@@ -1,4 +1,4 @@
-"""What each kind of this domain costs, held against the prose of the spec; where the payload matters, it is that kind's own test."""
+"""What each kind of this domain costs, held against the prose of the spec; where the payload matters, in the test of that kind."""
 
 from typing import Any
 

@@ -57,6 +57,7 @@ def points(rules: tuple[EarnRule, ...], purchase: Purchase, offset: int = 0) -> 
 @pytest.mark.parametrize(
     ("rules", "net", "with_points", "expected"),
     [
+        ((rate(1, 1),), 1, 0, 1),
         ((rate(1, 10),), 99, 0, 9),
         ((rate(1, 10),), 100, 0, 10),
         ((rate(1, 10),), 100, 1, 9),
