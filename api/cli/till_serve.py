@@ -74,7 +74,8 @@ def serve(
     """Serve a POS on this computer. Ctrl-C stops it; a kill at any moment loses no sale and no number.
 
     The POS sends each sale with an id of its own, and sends it again until it is answered: it is signed once. The token is in the
-    file `token` of the till's folder. Without the node it signs for 72 hours, and hands the receipts over when it is back.
+    file `token` of the till's folder. Without the node it signs for 72 hours, and hands the receipts over when it is back. It
+    forgets a sale once nobody can contest it or bring it back: 169 days and the program's return window after it.
 
     \b
     Examples:

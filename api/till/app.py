@@ -26,6 +26,7 @@ from api.till.desk import Desk
 from api.till.errors import BAD_SALE, NO_TOKEN, NOT_SET_ASIDE, SALE_UNKNOWN, STATUS_BY_CODE, TillRefused
 from api.till.knowledge import Knowledge
 from api.till.outbox import Outbox
+from api.till.pruning import Pruning
 from api.till.sale import SALE_ID_PATTERN, Sale
 from api.till.schedule import SettlementSchedule
 from api.till.status import STATES, list_warnings, show_signing, show_status
@@ -68,6 +69,7 @@ class Till:
     tiers: TierBook
     outbox: Outbox
     schedule: SettlementSchedule | None
+    pruning: Pruning
     on_retry: Callable[[], None]
 
 
@@ -195,7 +197,8 @@ def _add_service(app: FastAPI, till: Till) -> None:
     async def read_status() -> Response:
         """What it knows and since when, what is on its way, what needs a person."""
         about = {"program": till.program.hex(), "till": _own_address(till), "node_url": till.node_url}
-        return json_response(show_status(till.store, till.knowledge, till.clock, till.outbox, till.schedule, about))
+        found = show_status(till.store, till.knowledge, till.clock, till.outbox, till.schedule, about)
+        return json_response({**found, "kept": till.pruning.show()})
 
     @app.get("/invitation", summary="A QR code with which a fan asks to join")
     async def read_invitation(qr: Form = "svg") -> Response:

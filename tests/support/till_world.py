@@ -9,6 +9,7 @@ from api.till.app import Till
 from api.till.desk import Desk, Signing
 from api.till.knowledge import Knowledge, visit_node
 from api.till.outbox import Outbox
+from api.till.pruning import Pruning
 from api.till.sale import Sale
 from api.till.schedule import ScheduleOptions, SettlementSchedule
 from api.till.store import KeptSale, TillStore
@@ -77,6 +78,7 @@ class TillWorld:
         self.signing = Signing(self.store, self.knowledge, self.brand, self.market.program, self.clock)
         self.tiers = TierBook(self.store, self.knowledge, self.client, self.market.program, self.clock)
         self.outbox = Outbox(self.store, self.client, self.clock, random_source=Random(1))
+        self.pruning = Pruning(self.store, self.knowledge, self.clock, is_settling=True)
         self.schedule = SettlementSchedule(
             self.store,
             Brand(Wallet(master_of("till"), self.client)),
@@ -84,6 +86,7 @@ class TillWorld:
             self.clock,
             keep=self.openings.extend,
             options=ScheduleOptions(delay_seconds=3_600, book_file=self.folder / "book.json"),
+            pruning=self.pruning,
         )
 
     def close(self) -> None:
@@ -162,5 +165,6 @@ class TillWorld:
             tiers=self.tiers,
             outbox=self.outbox,
             schedule=self.schedule,
+            pruning=self.pruning,
             on_retry=lambda: None,
         )
