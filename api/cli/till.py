@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.options import DEFAULT_URL, Account, AsJson, Force, PayOwn, Program, Url, Wait, WalletFile
 from api.cli.purchase_options import MONEY_MAX, Codes, PaidWithPoints, PreviousVisit, SoldAt, parse_codes
 from ledger.errors import Code, LedgerError
 
@@ -41,7 +41,7 @@ Number = Annotated[
         "--sequence",
         min=0,
         max=SEQUENCE_MAX,
-        help="The receipt's number; by default the till's next, kept on disk.",
+        help="The receipt's number, at least the till's next, which it is by default; the count goes on from there.",
     ),
 ]
 
@@ -51,6 +51,7 @@ def invite(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write the invitation; else it is printed.")
     ] = None,
+    force: Force = False,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
@@ -73,7 +74,7 @@ def invite(
     if out is None:
         typer.echo(text)
     else:
-        write_file(out, text.encode())
+        write_file(out, text.encode(), force=force)
         say(f"The invitation is in {out}.")
 
 
@@ -137,7 +138,7 @@ def sign_receipt(
 
     from api.cli.output import print_answer
     from api.cli.receipt_warnings import warn_about_signed
-    from api.cli.session import data_folder, open_wallet, read_account, read_id, warn_without_scope, write_file
+    from api.cli.session import data_folder, open_wallet, read_account, read_id, warn_without_scope
     from api.receipts.lines import lines_root
     from api.wallet.brand import RECEIPT_SALT_BYTES, Brand, Purchase
     from api.wallet.receipts import describe_receipt
@@ -160,11 +161,7 @@ def sign_receipt(
             )
             return encode_receipt(brand.sign_receipt(of_program, facts, purchase, salt=salt))
 
-        if sequence is None:
-            raw = _sign_next(data_folder() / "tills", of_program, opened.main.address, sign, out)
-        else:
-            raw = sign(sequence)
-            write_file(out, raw)  # before anything else may fail: the fan is to have it
+        raw = _sign_next(data_folder() / "tills", of_program, opened.main.address, sign, out, sequence)
         signed = decode_receipt(raw)
         shown = describe_receipt(signed, opened.facts.address_prefix)
         shown["till_granted"] = warn_without_scope(opened, of_program, "till", "nobody will settle this receipt")
@@ -174,8 +171,11 @@ def sign_receipt(
     print_answer(shown, as_json=as_json)
 
 
-def _sign_next(folder: Path, program: "ProgramId", till: "Address", sign: "Callable[[int], bytes]", out: Path) -> bytes:
-    """The receipt with the till's next number, at `out`; where that cannot be written it lies beside the counter, not lost.
+def _sign_next(
+    folder: Path, program: "ProgramId", till: "Address", sign: "Callable[[int], bytes]", out: Path, number: int | None
+) -> bytes:
+    """The receipt with the till's next number, or with one above it that was named, at `out`, before anything else may fail: the
+    fan is to have it. Where that cannot be written it lies beside the counter, not lost.
 
     Raises UsageFault cli.receipt_kept, WalletError sequence.*.
     """
@@ -183,7 +183,7 @@ def _sign_next(folder: Path, program: "ProgramId", till: "Address", sign: "Calla
     from api.cli.session import write_file
     from api.wallet.sequence import sign_numbered
 
-    number, raw, kept = sign_numbered(folder, program, till, sign)
+    number, raw, kept = sign_numbered(folder, program, till, sign, number)
     try:
         write_file(out, raw)
     except UsageFault as fault:

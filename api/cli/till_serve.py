@@ -86,6 +86,7 @@ def serve(
       curl -H "Authorization: Bearer $(cat token)" 'http://127.0.0.1:8790/sales/0017?qr=png'
       curl -H "Authorization: Bearer $(cat token)" http://127.0.0.1:8790/status
       curl -H "Authorization: Bearer $(cat token)" 'http://127.0.0.1:8790/invitation?qr=text'
+      curl -H "Authorization: Bearer $(cat token)" -d @request.json http://127.0.0.1:8790/enrolments
     """
     from rich.console import Console
 

@@ -14,6 +14,7 @@ from api.service import NOT_STARTED, START_SECONDS_MAX, STOP_SECONDS_MAX, STOPPE
 from api.till.app import Till, create_app
 from api.till.clock import SystemTillClock, TillClock
 from api.till.desk import Desk, Signing
+from api.till.enrolment import Counter
 from api.till.errors import NOT_LOOPBACK, WORKER_DIED, TillRefused
 from api.till.knowledge import Knowledge, visit_node
 from api.till.outbox import Outbox
@@ -121,7 +122,8 @@ class TillService:
 
     def _build(self, options: TillOptions, clock: TillClock) -> None:
         token = load_token(options.data_dir)
-        self._clients = [*(Client(options.node_url, attempts_max=1) for _ in range(2)), quick_client(options.node_url)]
+        self._clients = [Client(options.node_url, attempts_max=1) for _ in range(2)]
+        self._clients += [quick_client(options.node_url), Client(options.node_url, attempts_max=1)]
         brand = Brand(Wallet(options.master, self._clients[0], account=options.account))
         main = brand.wallet.main
         self.store = TillStore(
@@ -158,6 +160,7 @@ class TillService:
             clock=clock,
             desk=Desk(Signing(self.store, self.knowledge, brand, options.program, clock), on_new),
             tiers=TierBook(self.store, self.knowledge, self._clients[2], options.program, clock),
+            counter=Counter(self.knowledge, options.program, main, self._clients[3]),
             outbox=outbox,
             schedule=schedule,
             pruning=pruning,

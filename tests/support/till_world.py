@@ -7,6 +7,7 @@ from typing import Any
 
 from api.till.app import Till
 from api.till.desk import Desk, Signing
+from api.till.enrolment import Counter
 from api.till.knowledge import Knowledge, visit_node
 from api.till.outbox import Outbox
 from api.till.pruning import Pruning
@@ -163,6 +164,7 @@ class TillWorld:
             clock=self.clock,
             desk=Desk(self.signing, lambda: None),
             tiers=self.tiers,
+            counter=Counter(self.knowledge, self.market.program, self.brand.wallet.main, self.client),
             outbox=self.outbox,
             schedule=self.schedule,
             pruning=self.pruning,
