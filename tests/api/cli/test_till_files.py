@@ -125,3 +125,18 @@ def test_what_till_serve_and_export_refuse(terminal_of: Opens, tmp_path: Path) -
     assert "--settle" in till.fail(*serve, "5f" * 32, "--settle-account", 1, expect=2)
     assert "till.not_loopback" in till.fail(*serve, "5f" * 32, "--host", "0.0.0.0")
     assert "cli.file_failed" in till.fail("till", "export", tmp_path, "--data-dir", tmp_path, expect=2)
+
+
+def test_a_visit_that_the_fans_receipts_contradict(node: WalletNode, shop: Shop, tmp_path: Path) -> None:
+    till, fan, _, _ = shop
+    folder = tmp_path / "mine"
+    now = int(node.client.chain()["time"])
+    till.run(*sign_words(shop, node, folder / "a.bin"))
+    till.run(*sign_words(shop, node, folder / "b.bin", 2_000), "--previous-visit", now)
+    check = ("wallet", "receipts", "check", folder / "b.bin", "--receipts", folder)
+    assert fan.read(*check)["visit_contradicted"] is False
+    (folder / "note.txt").write_text("lines of Monday")
+    till.run(*sign_words(shop, node, folder / "c.bin", 3_000), "--previous-visit", now - 60)
+    answer = fan.run("wallet", "receipts", "check", folder / "c.bin", "--receipts", folder, "--json")
+    assert json.loads(answer)["visit_contradicted"] is True
+    assert "cli.file_failed" in fan.fail(*check[:-1], tmp_path / "nowhere", expect=2)
