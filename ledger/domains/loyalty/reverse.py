@@ -1,7 +1,8 @@
 """`reverse`: a purchase was returned; points that an entry gave are taken back, with the fan's signature (spec LOY-19).
 
 Nothing else takes points from a fan. They come out of the lot that the entry made, or of what is pending; out of other lots only
-where the fan agreed to that at joining. What is no longer there is not taken. What is taken was not earned: it counts towards no tier.
+where the fan agreed to that at joining. What is no longer there is not taken. What is taken counts
+towards no tier.
 """
 
 from collections.abc import Iterable
@@ -139,7 +140,9 @@ def apply(view: RuleView, call: Call, payload: Reverse, context: Context) -> tup
     check_return(view, returned, payload.consent, context)
     dates = period_dates(view, batch.program, program, payload.place.period, batch.settled_at)
     _check_window(payload, dates)
-    view.put(batch_key(payload.batch), _with_reversed(batch, payload, payload.place.points if reduced is None else reduced))
+    view.put(
+        batch_key(payload.batch), _with_reversed(batch, payload, payload.place.points if reduced is None else reduced)
+    )
     count_return(view, call, returned, payload.points, context)
     member = load_member(view, batch.program, returned.member)
     book = PointsBook.open(view, batch.program, program, context)

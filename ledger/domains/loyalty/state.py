@@ -336,7 +336,7 @@ class Member:
 class Batch:
     """A settled batch: the RFC 9162 root over its entries, kept until nothing can be contested any more (spec LOY-12).
 
-    (index, points), by index: `reversed` is what was taken back of its entries (spec LOY-19), `reduced` what those gave that a cap cut.
+    (index, points), by index: `reversed` is what was taken back of entries (spec LOY-19), `reduced` what those gave that a cap cut.
     """
 
     payer: Annotated[bytes, PAYER]

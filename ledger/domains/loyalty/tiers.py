@@ -53,7 +53,7 @@ def count_towards_tiers(
 
 
 def take_off_tiers(history: tuple[EarnedItem, ...], earned: Earned) -> tuple[EarnedItem, ...]:
-    """The history without points that a return takes back: what stood for them in their tier period no longer does (spec TIER-1)."""
+    """The history without points that a return takes back out of their tier period (spec TIER-1)."""
     if not earned.terms.tiers:
         return history
     period = _period_of(earned)
