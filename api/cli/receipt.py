@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, Force, Program, Url, WalletFile
+from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, ChainIdOffline, Force, Program, Url, WalletFile
 from ledger.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ RECEIPT_ID_DIGITS = 64
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, or the text of its QR code.")],
-    chain_id: Annotated[str | None, typer.Option("--chain-id", help="The chain's id: then no node is asked.")] = None,
+    chain_id: ChainIdOffline = None,
     opening: Annotated[
         Path | None,
         typer.Option("--opening", help="The opening that the shop gave after settling: is the receipt in it?"),

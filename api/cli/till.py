@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import DEFAULT_URL, Account, AsJson, Force, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.options import DEFAULT_URL, Account, AsJson, Confirmations, Force, PayOwn, Program, Url, Wait, WalletFile
 from api.cli.purchase_options import MONEY_MAX, Codes, PaidWithPoints, PreviousVisit, SoldAt, parse_codes
 from ledger.errors import Code, LedgerError
 
@@ -263,9 +263,7 @@ def settle(
         Path | None, typer.Option("--book", help="The settlement book; by default in your data folder. Back it up.")
     ] = None,
     last: Annotated[bool, typer.Option("--last", help="Carry nothing on: every remainder is brought to zero.")] = False,
-    confirmations: Annotated[
-        int, typer.Option("--confirmations", min=1, max=1_000, help="How deep a batch must lie to be settled.")
-    ] = 1,
+    confirmations: Confirmations = 1,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
     account: Account = 0,

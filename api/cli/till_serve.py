@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_URL, Account, WalletFile
+from api.cli.options import DEFAULT_URL, Account, Confirmations, WalletFile
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,9 +49,6 @@ SettleAccount = Annotated[
 SettleDelay = Annotated[
     int,
     typer.Option("--settle-delay-seconds", min=0, max=31 * 86_400, help="How long after a period's end it is settled."),
-]
-Confirmations = Annotated[
-    int, typer.Option("--confirmations", min=1, max=1_000, help="How deep a batch must lie to be settled.")
 ]
 
 
