@@ -80,6 +80,8 @@ GRANT_SPANS_MAX = 16
 """Earlier grants of one issuer that can still matter to a receipt."""
 WIND_DOWN_DAYS_MIN = 30
 """Redeeming stays open at least so long after a program's end: a month's statement has come by then."""
+RETURN_POST_SECONDS = 14 * 86_400
+"""How long a batch is kept after its last purchase could be returned: a shop that took it back posts that within two weeks."""
 RETURN_KEEP_SECONDS = CONTEST_KEEP_SECONDS + 124 * 86_400
 """How long a return receipt counts: as long as anything about a purchase of its time can be settled or contested."""
 REFERRALS_PERIOD_MAX = 12

@@ -24,6 +24,7 @@ from typing import Any
 from bench_chain import opened_chain
 from bench_growth import measure_growth
 from bench_http import measure_reads
+from bench_rules import measure_blocks, measure_kinds
 from bench_world import (
     FULL,
     GROWTH,
@@ -256,6 +257,8 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "http": measure_http,
     "signatures": measure_signatures,
     "hashing": measure_hashing,
+    "kinds": measure_kinds,
+    "blocks": measure_blocks,
     "growth": lambda world: measure_growth(world, None),
     "growth-postgres": lambda world: measure_growth(world, os.environ[POSTGRES_VARIABLE]),
 }

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from api.cli import challenges, contests, earning, exports, join_vouchers, offers, points, rewards, till
-from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, CoinAmount, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
 
@@ -177,7 +177,7 @@ def revoke_issuer(
 @app.command("fill-pool")
 def fill_pool(
     program: Program,
-    amount: Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="Coin, in its smallest unit.")],
+    amount: CoinAmount,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,

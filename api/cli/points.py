@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.options import (
+    AMOUNT_MAX,
+    DEFAULT_URL,
+    Account,
+    AsJson,
+    OpeningsFolder,
+    PayOwn,
+    PointsAmount,
+    Program,
+    Url,
+    Wait,
+    WalletFile,
+)
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
@@ -26,7 +38,7 @@ COLUMNS = ("id", "member", "points", "reversed", "receipt")
 def adjust(
     program: Program,
     member: Annotated[str, typer.Argument(metavar="MEMBER", help="The fan's address for this program.")],
-    points: Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="How many.")],
+    points: PointsAmount,
     reason: Annotated[
         str, typer.Option("--reason", help="A code of your own, such as apology.late: public for ever, so no names.")
     ],
@@ -123,7 +135,7 @@ def tell_collateral(program: Mapping[str, Any]) -> str:
 def give(
     program: Program,
     recipient: Annotated[str, typer.Argument(metavar="ADDRESS", help="The other member's address for this program.")],
-    points: Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="How many.")],
+    points: PointsAmount,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
@@ -233,9 +245,7 @@ def draft_return(
 def post_return(
     program: Program,
     file: ReturnFile,
-    openings: Annotated[
-        Path | None, typer.Option("--openings", help="The folder where `brand settle` put the openings.")
-    ] = None,
+    openings: OpeningsFolder = None,
     points: Annotated[
         int | None,
         typer.Option("--points", min=1, max=AMOUNT_MAX, help="How many; by default what return and entry allow."),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.options import DEFAULT_URL, Account, AsJson, Confirmations, Force, PayOwn, Program, Url, Wait, WalletFile
 from api.cli.purchase_options import (
     MONEY_MAX,
     Codes,
@@ -51,7 +51,7 @@ Number = Annotated[
         "--sequence",
         min=0,
         max=SEQUENCE_MAX,
-        help="The receipt's number; by default the till's next, kept on disk.",
+        help="The receipt's number, at least the till's next, which it is by default; the count goes on from there.",
     ),
 ]
 
@@ -61,6 +61,7 @@ def invite(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write the invitation; else it is printed.")
     ] = None,
+    force: Force = False,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
@@ -83,7 +84,7 @@ def invite(
     if out is None:
         typer.echo(text)
     else:
-        write_file(out, text.encode())
+        write_file(out, text.encode(), force=force)
         say(f"The invitation is in {out}.")
 
 
@@ -148,7 +149,7 @@ def sign_receipt(
 
     from api.cli.output import print_answer
     from api.cli.receipt_warnings import warn_about_signed
-    from api.cli.session import data_folder, open_wallet, read_account, read_id, warn_without_scope, write_file
+    from api.cli.session import data_folder, open_wallet, read_account, read_id, warn_without_scope
     from api.receipts.lines import lines_root
     from api.wallet.brand import RECEIPT_SALT_BYTES, Brand, Purchase
     from api.wallet.receipts import describe_receipt
@@ -171,11 +172,7 @@ def sign_receipt(
             )
             return encode_receipt(brand.sign_receipt(of_program, facts, purchase, salt=salt))
 
-        if sequence is None:
-            raw = _sign_next(data_folder() / "tills", of_program, opened.main.address, sign, out)
-        else:
-            raw = sign(sequence)
-            write_file(out, raw)  # before anything else may fail: the fan is to have it
+        raw = _sign_next(data_folder() / "tills", of_program, opened.main.address, sign, out, sequence)
         signed = decode_receipt(raw)
         shown = describe_receipt(signed, opened.facts.address_prefix)
         shown["till_granted"] = warn_without_scope(opened, of_program, "till", "nobody will settle this receipt")
@@ -185,8 +182,11 @@ def sign_receipt(
     print_answer(shown, as_json=as_json)
 
 
-def _sign_next(folder: Path, program: "ProgramId", till: "Address", sign: "Callable[[int], bytes]", out: Path) -> bytes:
-    """The receipt with the till's next number, at `out`; where that cannot be written it lies beside the counter, not lost.
+def _sign_next(
+    folder: Path, program: "ProgramId", till: "Address", sign: "Callable[[int], bytes]", out: Path, number: int | None
+) -> bytes:
+    """The receipt with the till's next number, or with one above it that was named, at `out`, before anything else may fail: the
+    fan is to have it. Where that cannot be written it lies beside the counter, not lost.
 
     Raises UsageFault cli.receipt_kept, WalletError sequence.*.
     """
@@ -194,7 +194,7 @@ def _sign_next(folder: Path, program: "ProgramId", till: "Address", sign: "Calla
     from api.cli.session import write_file
     from api.wallet.sequence import sign_numbered
 
-    number, raw, kept = sign_numbered(folder, program, till, sign)
+    number, raw, kept = sign_numbered(folder, program, till, sign, number)
     try:
         write_file(out, raw)
     except UsageFault as fault:
@@ -274,9 +274,7 @@ def settle(
         Path | None, typer.Option("--book", help="The settlement book; by default in your data folder. Back it up.")
     ] = None,
     last: Annotated[bool, typer.Option("--last", help="Carry nothing on: every remainder is brought to zero.")] = False,
-    confirmations: Annotated[
-        int, typer.Option("--confirmations", min=1, max=1_000, help="How deep a batch must lie to be settled.")
-    ] = 1,
+    confirmations: Confirmations = 1,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
     account: Account = 0,

@@ -25,10 +25,14 @@ from api.cli.options import (
     DEFAULT_URL,
     Account,
     AsJson,
+    CampaignId,
+    CoinAmount,
     Force,
     Limit,
     PayOwn,
+    PrefixOffline,
     Program,
+    RewardId,
     Url,
     Wait,
     WalletFile,
@@ -57,7 +61,6 @@ HISTORY_COLUMNS = {
     "txid": "txid",
 }
 """Places in the answer, and what a person reads above them."""
-Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]
 
 
 @app.command()
@@ -136,9 +139,7 @@ def addresses(
     programs: Annotated[
         list[str] | None, typer.Option("--program", help="A program's id; by default all that the node knows.")
     ] = None,
-    prefix: Annotated[
-        str | None, typer.Option("--prefix", help="The network's prefix, such as dfan: then no node is asked.")
-    ] = None,
+    prefix: PrefixOffline = None,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
@@ -331,7 +332,7 @@ def leave(
 @app.command()
 def redeem(
     program: Program,
-    reward: Annotated[str, typer.Argument(metavar="REWARD", help="The reward's id: 64 hexadecimal digits.")],
+    reward: RewardId,
     quantity: Annotated[int, typer.Option("--quantity", min=1, max=1_000, help="How many.")] = 1,
     price_max: Annotated[
         int | None, typer.Option("--price-max", min=1, help="Points that one may cost; by default today's price.")
@@ -391,7 +392,7 @@ def cancel(
 
 @app.command()
 def pledge(
-    campaign: Campaign,
+    campaign: CampaignId,
     quantity: Annotated[
         int, typer.Argument(min=1, max=AMOUNT_MAX, help="How much, in the smallest unit of what it collects.")
     ],
@@ -430,7 +431,7 @@ def pledge(
 @app.command()
 def send(
     recipient: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets it.")],
-    amount: Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="Coin, in its smallest unit.")],
+    amount: CoinAmount,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,

@@ -2,6 +2,10 @@
 
 The settlement book lies in the till's store. A batch is written there before it is sent, so that a crash between posts nothing
 twice (see `api.wallet.settlement`). One key settles for a program: what each member carries is in its book alone.
+
+Once the program has ended nothing is carried on: what is left of its purchases is settled, and then every remainder is brought to
+zero, each once. One that the chain skips is tried again a day later where that may help (a cap), in the period in which its member
+left, or else never: the status names it.
 """
 
 from collections.abc import Sequence
@@ -13,6 +17,8 @@ import structlog
 
 from api.till.clock import TillClock
 from api.till.errors import NOTHING_SETTLES, TillRefused
+from api.till.flushing import Flushing
+from api.till.pruning import Pruning
 from api.till.store import KeptSale, TillStore
 from api.wallet.brand import Brand
 from api.wallet.errors import ClientProblem
@@ -61,6 +67,7 @@ class SettlementSchedule:
         *,
         keep: Keep,
         options: ScheduleOptions,
+        pruning: Pruning | None = None,
     ) -> None:
         self._store = store
         self._brand = brand
@@ -68,6 +75,8 @@ class SettlementSchedule:
         self._clock = clock
         self._keep = keep
         self._options = options
+        self._pruning = pruning
+        self._flushing = Flushing(store, brand.wallet, program, clock)
         self._failures = 0
         self._is_marked = False
         self.problem = ""
@@ -90,13 +99,16 @@ class SettlementSchedule:
         """Whether nothing that is due is left."""
         book = self._load_book()
         self._store.mark_settled(book.settled)  # a crash may have come between the book and this
+        if self._pruning is not None:
+            self._pruning.prune_if_due(book.forget)
         unsettled = self._store.unsettled()
-        if not unsettled and book.pending is None:
+        if not unsettled and book.pending is None and not self._flushing.list_due(book):
             return True
         facts = self._brand.read_program(self._program)
         now = Timestamp(int(self._brand.wallet.client.chain()["time"]))
-        due = self._due(unsettled, facts, now)
-        if not due and book.pending is None:
+        due, has_ended = self._due(unsettled, facts, now), 0 < facts.sunset_at < now
+        is_over = has_ended and len(due) == len(unsettled)
+        if not due and book.pending is None and not is_over:
             return True
         self._check_scope(now)
         settler = Settler(
@@ -121,10 +133,14 @@ class SettlementSchedule:
             confirmations=self._options.confirmations,
             seconds_max=self._options.seconds_max,
         )
-        outcome = settler.settle(good, until=now)
+        outcome = settler.settle(good, until=now, is_last=has_ended)
+        is_left = bool(outcome.skipped)
+        if is_over:
+            outcome.add(self._flushing.flush(settler, book, facts.sunset_at))
         self._store.mark_settled(book.settled)
-        self._note_run(outcome, len(faults), cited)
-        return not outcome.skipped and not faults
+        if outcome.openings or outcome.skipped or faults or cited:
+            self._note_run(outcome, len(faults), cited)
+        return not is_left and not faults
 
     def _due(
         self, unsettled: Sequence[KeptSale], facts: ProgramFacts, now: Timestamp
@@ -187,4 +203,8 @@ class SettlementSchedule:
 
     def show(self) -> dict[str, Any]:
         """For the status: the last run, and what speaks against the next."""
-        return {"last_run": self._store.document(LAST_RUN), "problem": self.problem or None}
+        return {
+            "last_run": self._store.document(LAST_RUN),
+            "problem": self.problem or None,
+            "not_flushed": self._flushing.show(),
+        }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, Select, event, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, Select, delete, event, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_update
 from sqlalchemy.exc import DatabaseError
 
@@ -33,6 +33,7 @@ VERSION_TABLE: Final = "till_version"
 STORE_FILE: Final = "till.sqlite"
 STORE_NAME_BYTES: Final = 16
 IDS_AT_ONCE: Final = 500
+DAY_SECONDS: Final = 86_400
 LINES_READ_BYTES_MAX: Final = 2**20
 SET_ASIDE_SHOWN: Final = 50
 """Receipts that were set aside, as the status lists them; all of them are counted."""
@@ -349,6 +350,36 @@ class TillStore:
         query = select(sales.c.settlement_code, func.count()).where(chosen).group_by(sales.c.settlement_code)
         with self._transaction() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
+
+    # --- pruning ---
+
+    def list_prunable(self, before: Timestamp, *, settled_only: bool) -> list[tuple[int, ReceiptHash]]:
+        """Numbers and receipts of sales from before a time that the node has, some at a time; never the last sale."""
+        last = select(func.max(sales.c.number)).scalar_subquery()
+        old = (sales.c.time < before) & (sales.c.signed_at < before) & (sales.c.number < last)
+        done = sales.c.hand_over == HANDED_OVER
+        if settled_only:
+            done &= sales.c.settlement == SETTLED
+        query = select(sales.c.number, sales.c.receipt).where(old & done).order_by(sales.c.number).limit(IDS_AT_ONCE)
+        with self._transaction() as connection:
+            return [(row[0], ReceiptHash(row[1])) for row in connection.execute(query)]
+
+    def prune(self, numbers: Sequence[int]) -> None:
+        """Delete sales; what stood there is overwritten."""
+        with self._transaction() as connection:
+            connection.execute(delete(sales).where(sales.c.number.in_(numbers)))
+
+    def prune_knowledge(self, before: Timestamp) -> None:
+        """Delete what was promised on days before a time, and tiers that were last asked for before it."""
+        with self._transaction() as connection:
+            connection.execute(delete(days).where(days.c.day < before // DAY_SECONDS - 1))
+            connection.execute(delete(tiers).where(tiers.c.known_at < before))
+
+    def count_kept(self) -> dict[str, int | None]:
+        """How many sales there are, and the time of the oldest."""
+        with self._transaction() as connection:
+            row = connection.execute(select(func.count(), func.min(sales.c.time))).one()
+        return {"sales": row[0], "oldest": row[1]}
 
     def _kept(self, query: Select[Any]) -> list[KeptSale]:
         with self._transaction() as connection:

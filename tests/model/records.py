@@ -233,6 +233,7 @@ class Batch(NamedTuple):
     settled_at: int
     keep_until: int
     reversed: tuple[tuple[int, int], ...]
+    reduced: tuple[tuple[int, int], ...]
 
 
 class Returned(NamedTuple):

@@ -364,7 +364,8 @@ RECORD_SHAPES = {
         "Batch",
         "batch:id",
         """[payer, deposit, program: id, entries_root: id, count: int 1..M, settled_at: int 0..2^40,
-            keep_until: int 0..2^40, reversed: list 0..1000 of [index: int 0..999, points: int 1..M]]""",
+            keep_until: int 0..2^40, reversed: list 0..1000 of [index: int 0..999, points: int 1..M],
+            reduced: list 0..1000 of [index: int 0..999, points: int 1..M]]""",
     ),
     "F": (
         "Campaign",

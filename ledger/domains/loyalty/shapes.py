@@ -24,7 +24,7 @@ Lot = tuple[int, int, int, int]
 
 LOT_POINTS = Integer(1, INTEGER_MAX)
 LOT = Row(Integer(1, 2**31 - 1), DAY, DAY, LOT_POINTS)
-REVERSED = ListOf(Row(Integer(0, EARN_ENTRIES_MAX - 1), LOT_POINTS), 0, EARN_ENTRIES_MAX)
+POINTS_OF_ENTRIES = ListOf(Row(Integer(0, EARN_ENTRIES_MAX - 1), LOT_POINTS), 0, EARN_ENTRIES_MAX)
 """What was taken back of a batch's entries: (index, points), by index (spec LOY-19)."""
 
 Span = tuple[int, int, int, int]

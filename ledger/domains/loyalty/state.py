@@ -33,7 +33,7 @@ from ledger.domains.loyalty.shapes import (
     PAYER,
     PERIOD_CREDIT,
     POINTS,
-    REVERSED,
+    POINTS_OF_ENTRIES,
     TIER,
     TIME,
     TIME_END,
@@ -283,7 +283,7 @@ class Member:
 class Batch:
     """A settled batch: the RFC 9162 root over its entries, kept until nothing can be contested any more (spec LOY-12).
 
-    `reversed` are the points that were taken back of its entries: (index, points), by index (spec LOY-19).
+    (index, points), by index: `reversed` is what was taken back of entries (spec LOY-19), `reduced` what those gave that a cap cut.
     """
 
     payer: Annotated[bytes, PAYER]
@@ -293,7 +293,8 @@ class Batch:
     count: Annotated[int, Integer(1, INTEGER_MAX)]
     settled_at: Annotated[Timestamp, TIME]
     keep_until: Annotated[Timestamp, TIME]
-    reversed: Annotated[tuple[tuple[int, int], ...], REVERSED] = ()
+    reversed: Annotated[tuple[tuple[int, int], ...], POINTS_OF_ENTRIES] = ()
+    reduced: Annotated[tuple[tuple[int, int], ...], POINTS_OF_ENTRIES] = ()
 
 
 # Outcomes of a contest (spec LOY-17).
