@@ -149,6 +149,8 @@ class Books(NamedTuple):
     adjusted: int = 0
     adjust_day: int = 0
     adjust_day_used: int = 0
+    challenge_points: int = 0
+    challenge_points_reversed: int = 0
 
 
 class Grant(NamedTuple):
