@@ -40,6 +40,7 @@ COLUMNS = ["household_id", "basket_id", "sales_value", "transaction_timestamp"]
 BATCH_ROWS = 65_536
 REPLAY_BYTES_MAX = 64 * 2**20
 DIFFERENCES_SHOWN_MAX = 50
+BOOKS = ("issued", "pending", "available", "held", "redeemed", "expired", "reversed")
 
 
 class BadInputError(Exception):
@@ -261,7 +262,7 @@ def list_other_differences(replay: dict[str, Any], figures: Figures) -> list[str
     coupons = {coupon["campaign"]: coupon["redeemed"] for coupon in replay["coupons"]}
     lines += list_wrong("coupons of campaign", figures.coupons, coupons)
     lines += list_wrong("coupons refused with", figures.refused, replay["coupons_refused"])
-    books = {name: replay["points_issued" if name == "issued" else name] for name in figures.books}
+    books = {name: replay["points_issued" if name == "issued" else name] for name in BOOKS}
     return lines + list_wrong("books:", figures.books, books)
 
 
