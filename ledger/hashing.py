@@ -53,6 +53,8 @@ REFERRAL: Final = tagged_hash("fansumer/referral")
 COUNT: Final = tagged_hash("fansumer/count")
 VOUCHER_CODE: Final = tagged_hash("fansumer/voucher-code")
 ACCEPTANCE: Final = tagged_hash("fansumer/acceptance")
+OFFER_TERMS: Final = tagged_hash("fansumer/offer-terms")
+OFFER: Final = tagged_hash("fansumer/offer")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from ledger.domains.accounts.state import Account, Guardianship
 from ledger.domains.crowdfunding.state import Campaign, CoinUnit
 from ledger.domains.loyalty.state import OPEN, Books, Contest
+from ledger.domains.offers.state import Offer
 from ledger.domains.rewards.state import Hold
 from ledger.reward import Maturing
 from ledger.state import Overlay
@@ -18,7 +19,7 @@ from ledger.types import INTEGER_MAX, Amount
 POINT_TOTALS = ("pending", "available", "held", "escrowed", "redeemed", "expired", "reversed")
 
 
-HOLDING_MORE = frozenset((Guardianship, Books, Hold, Campaign, Contest, Maturing))
+HOLDING_MORE = frozenset((Guardianship, Books, Hold, Campaign, Contest, Offer, Maturing))
 """Records of which more must hold than what their deposit and what is prepaid in them say."""
 
 
@@ -28,7 +29,7 @@ def check_postings(before: dict[str, int], after: dict[str, int]) -> None:
 
 
 def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
-    """INV-2 to INV-6, INV-9 and INV-10 over the records that a block wrote."""
+    """INV-2 to INV-6 and INV-9 to INV-11 over the records that a block wrote."""
     assert chain.emitted == emitted, f"emitted {chain.emitted} coin, not {emitted}"
     assert chain.emitted == sum(getattr(chain, bucket) for bucket in BUCKETS), "coin supply is not what was emitted"
     changes: dict[Any, int] = defaultdict(int)
@@ -45,7 +46,9 @@ def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
         posted = overlay.postings.get(bucket, 0)
         assert changes[bucket] == posted, f"records of {bucket} changed by {changes[bucket]}, postings by {posted}"
     differing = {place: amount for place, amount in changes.items() if place not in BUCKETS and amount}
-    assert not differing, f"held, escrowed or contested points, or guardians, do not match their records: {differing}"
+    assert not differing, (
+        f"held, escrowed or contested points, guardians, or offers do not match their records: {differing}"
+    )
 
 
 def check_books(books: Books) -> None:
@@ -78,6 +81,7 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
         changes["pools"] += sign * record.pool
         changes["held", program] += sign * record.held
         changes["escrowed", program] += sign * record.escrowed
+        changes["offered", program] += sign * record.offered
         changes["locked"] += sign * record.contest_coin
         unpromised = record.contest_points_locked - record.contest_points - record.contest_points_credited
         changes["contested", program] += sign * unpromised
@@ -89,6 +93,9 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
         if record.outcome == OPEN:
             changes["contested", record.program] -= sign * record.points
             changes["contests", record.program] -= sign
+    elif isinstance(record, Offer):
+        if record.is_open:
+            changes["offered", record.program] -= sign * record.points
     elif isinstance(record, Hold):
         changes["held", record.program] -= sign * record.points
     elif isinstance(record, Campaign):

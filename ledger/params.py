@@ -94,6 +94,14 @@ SUM_PATH_MAX = 40
 """Siblings in a path of the sum tree: more receipts of one entry than a shop can sign."""
 ENTRY_PATH_MAX = 10
 """Siblings in the path of an entry: a batch has at most EARN_ENTRIES_MAX."""
+OFFER_ENTRIES_MAX = 1_000
+"""Entries of one batch of offers, or of their citations: as many as of one batch of earnings."""
+OFFER_SECONDS_MAX = 366 * 86_400
+"""Longest life of an offer: a year, so that what is set aside for it comes back some day."""
+OFFER_PENDING_DAYS = 16
+"""A contested bonus is pending at least so long: what an issuer has to answer a contest, here to show a return."""
+OFFER_KEEP_SECONDS = 30 * 86_400
+"""How long a cited offer is kept after its purchase could be returned, or after it was credited: a return is shown within it."""
 GUARDIANS_MAX = 16
 """Guardians of one account: as many as keys in a policy."""
 GUARDIAN_DELAY_DAYS_MAX = 365

@@ -32,6 +32,11 @@ from ledger.domains.loyalty.program_update import PROGRAM_UPDATE
 from ledger.domains.loyalty.referral import END_REFERRAL
 from ledger.domains.loyalty.returns import DROP_RETURN
 from ledger.domains.loyalty.reverse import REVERSE
+from ledger.domains.offers.ending import END_OFFER
+from ledger.domains.offers.offer_contest import OFFER_CONTEST
+from ledger.domains.offers.offer_issue import OFFER_ISSUE
+from ledger.domains.offers.offer_reverse import OFFER_REVERSE
+from ledger.domains.offers.offer_settle import OFFER_SETTLE
 from ledger.domains.rewards.counts import COUNT_END
 from ledger.domains.rewards.fulfilments import FORGET
 from ledger.domains.rewards.holds import HOLD_TIMEOUT
@@ -84,9 +89,11 @@ register(PROGRAM_CREATE, PROGRAM_UPDATE, ISSUER_GRANT, ISSUER_REVOKE, MEMBER_JOI
 register(EARN, EARN_CONTEST, EARN_ANSWER_CONTEST)
 register(PROGRAM_SUNSET, ADJUST, REVERSE, POINTS_TRANSFER)
 register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL, REDEEM_REFUND)
+register(OFFER_ISSUE, OFFER_SETTLE, OFFER_CONTEST, OFFER_REVERSE)
 register(CONSENT_GRANT, CONSENT_REVOKE)
 register(CAMPAIGN_CREATE, PLEDGE)
 
 register_due(
     BEGIN_DAY, DROP_BATCH, END_CONTEST, HOLD_TIMEOUT, FORGET, COUNT_END, SETTLE, REFUND, END_REFERRAL, DROP_RETURN
 )
+register_due(END_OFFER)

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 
+import golden_offers
 from api.wallet.contests import contest_of
+from api.wallet.offers import contest_offer_of
 from ledger import coinbase as coinbase_format
 from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
 from ledger.difficulty import DifficultyState, advance, next_bits
@@ -43,6 +45,7 @@ from ledger.domains.loyalty.program_create import ProgramCreate
 from ledger.domains.loyalty.program_sunset import ProgramSunset
 from ledger.domains.loyalty.program_update import ProgramUpdate
 from ledger.domains.loyalty.receipts import (
+    NO_OFFER,
     Receipt,
     SignedReceipt,
     receipt_hash,
@@ -153,6 +156,7 @@ TERMS = Terms(
     referral=ReferralBonus(Points(20), Points(10)),
     floor=Floor(Points(100), 80),
     refund_days=14,
+    offer_day_max=Points(1_000),
 )
 
 
@@ -270,6 +274,9 @@ def make_golden_chain() -> GoldenChain:
     fulfilment = FulfilmentId(_ids(chain, "redeem.fulfil", "fulfilment")[0])
     chain.add((sign("redeem.refund", RedeemRefund(fulfilment, 1), author=TILL),))
     _gifts_and_returns(chain, program)
+    back = _return(chain, program, FAN, golden_offers.CITING, points=40)
+    for act in golden_offers.promises(chain.scenario, program, FAN, NEWCOMER, TILL, OWNER, back):
+        chain.add((act,))
     for _ in range(3):
         chain.add()
     chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
@@ -416,10 +423,12 @@ def _return(
 
 def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
     """Three receipts that nobody settled, contested after their grace; one is settled late, and that is the answer; one was
-    returned, and that is another. The owner announces the program's end.
+    returned, and that is another. One more cites an offer, which is contested too. The owner announces the program's end.
     """
     sign = chain.scenario.sign
     receipts = [_receipt(chain, program, sequence=number, points=points) for number, points in NUMBERS]
+    offer = golden_offers.make_offer(program, FAN.address, 1)
+    cites = _receipt(chain, program, sequence=10, points=500, offer=offer.offer_id)
     chain.add(time=chain.scenario.time + 5 * DAY_SECONDS)
     unsettled, wrong, gone_back = (
         contest_of(signed, wrong_points=wrong) for signed, wrong in zip(receipts, (False, True, False), strict=True)
@@ -430,6 +439,7 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
             sign("earn.contest", wrong, author=FAN),
             sign("account.set_guardians", SetGuardians((_guardians(FAN, TILL, BOARD),)), author=OWNER),
             sign("earn.contest", gone_back, author=FAN),
+            sign("offer.contest", contest_offer_of(cites, offer), author=FAN, payment=Prepaid()),
         )
     )
     nodes = [sum_leaf(receipt_hash(signed.receipt, signed.salt), signed.receipt.points) for signed in receipts[:2]]
@@ -465,7 +475,9 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
     )
 
 
-def _receipt(chain: GoldenChain, program: ProgramId, *, sequence: int, points: int) -> SignedReceipt:
+def _receipt(
+    chain: GoldenChain, program: ProgramId, *, sequence: int, points: int, offer: Hash = NO_OFFER
+) -> SignedReceipt:
     receipt = Receipt(
         version=1,
         program=program,
@@ -481,5 +493,6 @@ def _receipt(chain: GoldenChain, program: ProgramId, *, sequence: int, points: i
         points=Points(points),
         tier=1,
         previous_visit=GENESIS_TIME,
+        offer=offer,
     )
     return sign_receipt(receipt, bytes(range(sequence, sequence + 32)), chain.scenario.chain_id, TILL.seeds[0])

@@ -18,6 +18,7 @@ from typing import Any
 from ledger.block import COMMITMENT_SHAPE
 from ledger.domains.loyalty.receipts import SIGNED_RECEIPT
 from ledger.domains.loyalty.returns import SIGNED_RETURN
+from ledger.domains.offers.terms import PERSONAL_OFFER
 from ledger.domains.rewards.acceptance import SIGNED_ACCEPTANCE
 from ledger.errors import Code
 from ledger.events import Event, event_shape
@@ -59,6 +60,8 @@ TAG_USES = {
     "COUNT": "RWD-6: key of what a member took of a reward",
     "VOUCHER_CODE": "RWD-9: commitment to a voucher code",
     "ACCEPTANCE": "RWD-10: what a till signs to accept a redemption",
+    "OFFER_TERMS": "OFR-1: commitment to the terms of an offer",
+    "OFFER": "OFR-1: id of an offer",
 }
 """Where each tag is used."""
 
@@ -194,7 +197,14 @@ def _structures() -> Iterator[str]:
     """Every structure inside of a payload, record, envelope, commitment, receipt or params file, once."""
     found: dict[str, Struct[Any]] = {}
     top = [kind.payload for kind in KINDS.values()] + [table.shape for table in Table.catalogue.values()]
-    off_chain: list[Struct[Any]] = [SIGNED_RECEIPT, SIGNED_RETURN, SIGNED_ACCEPTANCE, PARAMS_SHAPE, PROOF]
+    off_chain: list[Struct[Any]] = [
+        SIGNED_RECEIPT,
+        SIGNED_RETURN,
+        SIGNED_ACCEPTANCE,
+        PERSONAL_OFFER,
+        PARAMS_SHAPE,
+        PROOF,
+    ]
     others: list[Struct[Any]] = [BODY, Struct(Witness), COMMITMENT_SHAPE, *off_chain]
     for struct in (*top, *others):
         _collect(struct, found)

@@ -35,6 +35,8 @@ TAGS = {
     "COUNT": "fansumer/count",
     "VOUCHER_CODE": "fansumer/voucher-code",
     "ACCEPTANCE": "fansumer/acceptance",
+    "OFFER_TERMS": "fansumer/offer-terms",
+    "OFFER": "fansumer/offer",
 }
 
 
@@ -64,7 +66,7 @@ def test_declared_tags(name: str) -> None:
 def test_every_tag_is_declared_once_and_differs() -> None:
     declared = {name for name, value in vars(hashing).items() if name.isupper() and callable(value)}
     assert declared == set(TAGS)
-    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 24
+    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 26
 
 
 def test_object_id() -> None:

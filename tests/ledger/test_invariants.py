@@ -26,15 +26,18 @@ from ledger.state import Overlay
 from ledger.supply import CHAIN_KEY
 from ledger.types import INTEGER_MAX, Amount, CampaignId, ContestId, Hash, Height, HoldId, Points, ProgramId
 from tests.support.contests import GRACE_DAYS, contest, sign
+from tests.support.offers import consent, issue, make_offer
 from tests.support.refusal import refused
 from tests.support.shop import FAN, NOWHERE, Shop
 
 
 @pytest.fixture(scope="module")
 def busy() -> Shop:
-    """A shop with a hold, a campaign in coin, one in points, a contest, and rewards that mature."""
-    shop = Shop(hold_seconds=30 * 86_400)
+    """A shop with a hold, a campaign in coin, one in points, a contest, an open offer, and rewards that mature."""
+    shop = Shop(hold_seconds=30 * 86_400, offer_day_max=Points(100))
     shop.join(FAN)
+    consent(shop, FAN)
+    issue(shop, make_offer(shop))
     shop.earn(FAN, 500)
     shop.redeem(FAN, shop.list_reward())
     for in_points in (False, True):
@@ -131,6 +134,13 @@ def test_what_contests_claim_is_what_they_hold(busy: Shop) -> None:
     decided = replace(next(iter(busy.chain.state.table(b"X").values())), outcome=UNSETTLED, points=Points(3))
     with pytest.raises(AssertionError, match="records of locked"):
         check(busy, lambda view: view.put(contest_key(ContestId(NOWHERE)), decided))
+
+
+def test_what_is_promised_is_what_open_offers_hold(busy: Shop) -> None:
+    match = "held, escrowed or contested points"
+    for spoil in (change(busy, b"O", points=1), change(busy, b"O", receipt=NOWHERE), change(busy, b"K", offered=7)):
+        with pytest.raises(AssertionError, match=match):
+            check(busy, spoil)
 
 
 def test_a_negative_balance_is_found(busy: Shop) -> None:

@@ -14,6 +14,7 @@ from tests.second_decoder import (
     hashing,
     keys,
     layouts,
+    offers,
     params,
     proofs,
     receipts,
@@ -32,17 +33,17 @@ unhex = bytes.fromhex
 COUNTS = {
     "acceptances.json": {"acceptances": 3, "vouchers": 4},
     "addresses.json": {"accepted": 10, "refused": 7},
-    "chain.json": {"blocks": 18},
+    "chain.json": {"blocks": 22},
     "codec.json": {"accepted": 46, "refused": 40},
     "earning.json": {"purchases": 80, "calendar": 270, "tiers": 3},
     "entries.json": {"entries": 7},
-    "hashes.json": {"tagged": 72, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
+    "hashes.json": {"tagged": 78, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
     "policies.json": {"seeds": 4, "policies": 4, "refused": 3},
     "proofs.json": {"proofs": 6},
-    "receipts.json": {"fields": 14, "lines": 2, "sums": 6, "remainders": 4},
-    "records.json": {"records": 70, "free_slots": 5},
-    "transactions.json": {"transactions": 48},
-    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 18},
+    "receipts.json": {"fields": 15, "lines": 2, "sums": 6, "remainders": 4},
+    "records.json": {"records": 73, "free_slots": 5},
+    "transactions.json": {"transactions": 53},
+    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 22},
 }
 
 
@@ -80,14 +81,16 @@ def test_the_generated_tables_say_what_the_prose_says():
     kinds = {row[0]: row for row in found["Kinds"]}
     assert sorted(kinds) == sorted(layouts.PAYLOADS)
     for kind, (kind_records, slots, due) in layouts.COSTS.items():
-        cost = f"{kind_records} + 2 per entry" if kind == "earn" else str(kind_records)
-        by_fan = " + 1 per signature of the fan" if kind == "reverse" else ""
-        attested = f"{int(kind in {'earn.contest', 'reverse'})}{by_fan}"
-        prepaid = "5,000" if kind == "earn.contest" else "1,200" if kind in layouts.EXITS else ""
+        cost = f"{kind_records} + 2 per entry" if kind in {"earn", "offer.issue", "offer.settle"} else str(kind_records)
+        per_entry = " + 1 per entry" if kind == "offer.issue" else ""
+        by_fan = " + 1 per signature of the fan" if kind in {"reverse", "offer.reverse"} else ""
+        contests = kind in {"earn.contest", "offer.contest"}
+        attested = f"{int(contests or bool(by_fan))}{by_fan}"
+        prepaid = "5,000" if contests else "1,200" if kind in layouts.EXITS else ""
         assert kinds[kind][3:] == [
             cost,
-            str(slots),
-            str(due),
+            f"{slots}{per_entry}",
+            f"{due}{per_entry}",
             attested,
             prepaid,
             "yes" if kind in layouts.WAITS else "",
@@ -192,11 +195,11 @@ def test_transactions():
             assert shown["threshold"] == witness["policy"]["threshold"]
             assert shown["keys"] == [key.hex() for key in witness["policy"]["keys"]]
         assert envelope.check_signatures(found, chain_id) == sum(len(item["signatures"]) for item in case["witnesses"])
-        if case["kind"] == "earn.contest":
-            payload = {**found["body"]["payload"], "points": found["body"]["payload"]["points"] + 1}
+        if case["kind"] in ("earn.contest", "offer.contest"):
+            payload = {**found["body"]["payload"], "time": found["body"]["payload"]["time"] + 1}
             spoiled = {**found, "body": {**found["body"], "payload": payload}}
             assert fault_of(envelope.check_signatures, spoiled, chain_id) == "witness.attestation"
-        if case["kind"] == "reverse":
+        if case["kind"] in ("reverse", "offer.reverse"):
             returned = found["body"]["payload"]["returned"]
             payload = {**found["body"]["payload"], "returned": {**returned, "points": returned["points"] + 1}}
             spoiled = {**found, "body": {**found["body"], "payload": payload}}
@@ -389,7 +392,7 @@ def test_a_receipt():
         leaf = receipts.field_leaf(index, unhex(case["salt"]), value_of(case["value"]))
         assert leaf.hex() == case["leaf"] == leaves[index].hex()
         assert hashing.inclusion_path(leaves, index) == path
-        assert hashing.is_included(leaf, index, 14, path, root)
+        assert hashing.is_included(leaf, index, 15, path, root)
     lines = []
     for index, case in enumerate(cases("receipts.json", "lines")):
         lines.append(receipts.line_leaf(salt, index, value_of(case["line"])))
@@ -410,6 +413,16 @@ def test_returns():
     assert all(keys.is_valid(*one) for one in attested)
     envelope.check_consent(signed["consent"])
     assert_no_prefix(receipts.read_return, unhex(shown["signed"]), "codec.truncated")
+
+
+def test_an_offer():
+    shown = load("receipts.json")["offer"]
+    raw = unhex(shown["offer"])
+    offer = offers.read_offer(raw)
+    terms = offers.sealed(offer["salt"], offer["terms"])
+    assert terms.hex() == shown["terms"]
+    assert offers.offer_id(offer["program"], {**offer, "terms": terms}).hex() == shown["id"]
+    assert_no_prefix(offers.read_offer, raw, "codec.truncated")
 
 
 def test_sums_and_remainders():

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from tests.second_decoder import offers
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import tagged
@@ -89,7 +90,7 @@ def check_codes(codes: list[dict]) -> None:
 
 
 def check_payload(kind: str, payload: dict) -> None:
-    """The kinds' own checks of what shapes cannot say: ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19."""
+    """The kinds' own checks of what shapes cannot say: ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19, OFR-5."""
     if kind == "account.set_policy":
         check_policy(payload["policy"])
     if kind == "account.set_guardians":
@@ -108,7 +109,11 @@ def check_payload(kind: str, payload: dict) -> None:
         for name in ("before", "after"):
             if payload["entry"][name]["points"] and not payload["entry"][name]["salt"]:
                 raise Fault("contest.opening", name)
-    if kind == "reverse":
+    if kind == "offer.contest":
+        offers.check_terms(payload["terms"])
+        check_codes(payload["codes"])
+        offers.check_contest_shape(payload)
+    if kind in ("reverse", "offer.reverse"):
         check_consent(payload["consent"])
     if kind == "earn.answer_contest" and payload["entry"]["is"] == "ReturnAnswer":
         if (payload["batch"], payload["index"], payload["path"]) != (bytes(32), 0, []):
@@ -219,8 +224,8 @@ def contested_receipt(body: dict) -> bytes:
 
 
 def shown_return(body: dict) -> dict | None:
-    """What shows a return: `reverse` itself, or the answer of a contest that is one (LOY-16, LOY-19); else None."""
-    if body["kind"] == "reverse":
+    """What shows a return: a reversal itself, or the answer of a contest that is one (LOY-16, LOY-19, OFR-6); else None."""
+    if body["kind"] in ("reverse", "offer.reverse"):
         return body["payload"]
     is_answer = body["kind"] == "earn.answer_contest" and body["payload"]["entry"]["is"] == "ReturnAnswer"
     return body["payload"]["entry"] if is_answer else None
@@ -231,6 +236,8 @@ def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]
     payload = body["payload"]
     if body["kind"] == "earn.contest":
         return [(payload["till"], receipt_signing_hash(chain_id, contested_receipt(body)), payload["signature"])]
+    if body["kind"] == "offer.contest":
+        return [(payload["till"], receipt_signing_hash(chain_id, offers.opened_receipt(body)), payload["signature"])]
     shown = shown_return(body)
     if shown is None:
         return []
@@ -246,12 +253,17 @@ def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]
 def cost_of(body: dict) -> tuple[int, int, int, int]:
     """Records, slots, due items and signatures in the payload (ENV-7): the kind's cost, with what this payload adds to it."""
     records, slots, due = COSTS[body["kind"]]
-    if body["kind"] == "earn":
-        records += 2 * len(body["payload"]["entries"])
+    entries = len(body["payload"]["entries"]) if body["kind"] in ("earn", "offer.issue", "offer.settle") else 0
+    records += 2 * entries
+    if body["kind"] == "offer.issue":
+        slots, due = slots + entries, due + entries
     shown = shown_return(body)
-    if (body["kind"] == "member.join" and body["payload"]["referrer"]) or (shown and body["kind"] != "reverse"):
+    if (body["kind"] == "member.join" and body["payload"]["referrer"]) or (
+        shown and body["kind"] == "earn.answer_contest"
+    ):
         records, slots, due = records + 1, slots + 1, due + 1
-    signatures = 1 + len(shown["consent"]["signatures"]) if shown else int(body["kind"] == "earn.contest")
+    contested = int(body["kind"] in ("earn.contest", "offer.contest"))
+    signatures = 1 + len(shown["consent"]["signatures"]) if shown else contested
     return records, slots, due, signatures
 
 

@@ -30,6 +30,8 @@ TAGS = {
     "COUNT": "fansumer/count",
     "VOUCHER_CODE": "fansumer/voucher-code",
     "ACCEPTANCE": "fansumer/acceptance",
+    "OFFER_TERMS": "fansumer/offer-terms",
+    "OFFER": "fansumer/offer",
 }
 
 

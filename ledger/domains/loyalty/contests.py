@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from ledger.coin import contest_fee, exit_fee, give_to, lock_deposit, spend_prepaid, take_from
 from ledger.domains.loyalty.events import ContestDecided, TierReached
+from ledger.domains.loyalty.issuance import Award, Issuance, room_for_contests
 from ledger.domains.loyalty.periods import Period, expiry_day, period_at
-from ledger.domains.loyalty.points import PointsBook
-from ledger.domains.loyalty.sliding import extend_lots
 from ledger.domains.loyalty.state import (
     OPEN,
     RETURNED,
@@ -26,14 +25,13 @@ from ledger.domains.loyalty.state import (
     load_terms,
     member_key,
 )
-from ledger.domains.loyalty.tiers import Earned, count_towards_tiers
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
 from ledger.hashing import CONTEST
 from ledger.kinds import Call, Context, DueKind
 from ledger.params import CONTEST_DAYS_KEPT, CONTESTS_PREPAID
 from ledger.state import RuleView
-from ledger.types import INTEGER_MAX, Amount, ContestId, Day, Points, ProgramId, PublicKey, Timestamp
+from ledger.types import Address, Amount, ContestId, Day, Points, ProgramId, PublicKey, Timestamp
 
 NONE_PREPAID = Code(
     "contest.none_prepaid",
@@ -80,11 +78,36 @@ def pay_for_contest(
 
     Raises `contest.none_prepaid`, `contest.period_limit`, and what `take_from` raises.
     """
-    fee = contest_fee(context.params)
+    repaid = _repaid(call, context)
     if call.payer:
-        repaid = Amount(0) if call.sponsored else Amount(min(call.fee, fee))
         return lock_deposit(view, call, context), repaid
     deposit = context.params.record_deposit
+    _spend_prepaid_contest(view, call, program_id, member, deposit, context)
+    return deposit, repaid
+
+
+def pay_for_offer_contest(
+    view: RuleView, call: Call, program_id: ProgramId, member: Member, context: Context
+) -> Amount:
+    """The same for a contest that leaves no record: nothing is locked; returns what it repays (spec OFR-5)."""
+    if not call.payer:
+        _spend_prepaid_contest(view, call, program_id, member, Amount(0), context)
+    return _repaid(call, context)
+
+
+def _repaid(call: Call, context: Context) -> Amount:
+    """What a contest that is upheld gives back of its fee: what a pool paid, nobody gets."""
+    fee = contest_fee(context.params)
+    if not call.payer:
+        return fee
+    return Amount(0) if call.sponsored else Amount(min(call.fee, fee))
+
+
+def _spend_prepaid_contest(
+    view: RuleView, call: Call, program_id: ProgramId, member: Member, deposit: Amount, context: Context
+) -> None:
+    """Pay the fee and `deposit` out of what joining prepaid; at most so many a period."""
+    fee = contest_fee(context.params)
     reserved = 0 if member.left_at else exit_fee(context.params)
     if member.prepaid - reserved < fee + deposit:
         raise RuleViolation(NONE_PREPAID)
@@ -100,7 +123,6 @@ def pay_for_contest(
     )
     view.put(member_key(program_id, call.author), paid)
     spend_prepaid(view, fee)
-    return deposit, fee
 
 
 def _period_of_now(view: RuleView, program_id: ProgramId, context: Context) -> Timestamp:
@@ -109,27 +131,27 @@ def _period_of_now(view: RuleView, program_id: ProgramId, context: Context) -> T
     return Timestamp(max(period_at(program, terms, context.time).begins, 0))
 
 
-def _repay(view: RuleView, contest: Contest) -> Amount:
-    """Give back what the contest cost, out of the program's reserve of coin, then of its pool; returns how much that was."""
-    books = load_books(view, contest.program)
-    from_reserve = Amount(min(contest.repaid, books.contest_coin))
-    from_pool = Amount(min(contest.repaid - from_reserve, books.pool))
+def repay(view: RuleView, program: ProgramId, member: Address, payer: bytes, repaid: Amount) -> Amount:
+    """Give back what a contest cost, out of the program's reserve of coin, then of its pool; returns how much that was."""
+    books = load_books(view, program)
+    from_reserve = Amount(min(repaid, books.contest_coin))
+    from_pool = Amount(min(repaid - from_reserve, books.pool))
     total = Amount(from_reserve + from_pool)
     left = replace(books, contest_coin=Amount(books.contest_coin - from_reserve), pool=Amount(books.pool - from_pool))
-    view.put(books_key(contest.program), left)
+    view.put(books_key(program), left)
     view.post("pools", -from_pool)
     view.post("locked", from_pool)
-    _give_to_payer(view, contest, total)
+    _give_to_payer(view, program, member, payer, total)
     return total
 
 
-def _give_to_payer(view: RuleView, contest: Contest, amount: Amount) -> None:
-    """Move locked coin to who paid for the contest; where joining did, it stays locked and pays for another one."""
-    if contest.payer:
-        give_to(view, contest.payer, amount, "locked")
+def _give_to_payer(view: RuleView, program: ProgramId, member: Address, payer: bytes, amount: Amount) -> None:
+    """Move locked coin to who paid for a contest; where joining did, it stays locked and pays for another one."""
+    if payer:
+        give_to(view, payer, amount, "locked")
         return
-    member = load_member(view, contest.program, contest.member)
-    view.put(member_key(contest.program, contest.member), replace(member, prepaid=Amount(member.prepaid + amount)))
+    found = load_member(view, program, member)
+    view.put(member_key(program, member), replace(found, prepaid=Amount(found.prepaid + amount)))
 
 
 # --- the till's days --------------------------------------------------------------------------------------------------------
@@ -170,7 +192,9 @@ def decide(
     available_on, expires_on, reached = Day(0), Day(0), None
     if credited:
         available_on, expires_on, reached = _credit(view, contest, program, credited, context)
-    repaid = Amount(0) if outcome in (SETTLED_IN_TIME, RETURNED) else _repay(view, contest)
+    repaid = Amount(0)
+    if outcome not in (SETTLED_IN_TIME, RETURNED):
+        repaid = repay(view, contest.program, contest.member, contest.payer, contest.repaid)
     view.put(contest_key(contest_id), replace(contest, outcome=outcome, credited=credited))
     view.emit(
         ContestDecided(contest.program, contest.member, contest_id, outcome, credited, repaid, available_on, expires_on)
@@ -188,17 +212,12 @@ def _credit(
     today = program.day_at(context.time)
     period = period_at(program, terms, contest.time)
     activation_day, expiry_day = lot_days(terms, period, today)
-    book = PointsBook.open(view, contest.program, program, context)
+    base = Day(max(today, period.end_day))
+    award = Award(contest.member, points, version, terms, activation_day, expiry_day, base)
     member = load_member(view, contest.program, contest.member)
-    lots = extend_lots(book, member.lots, {})
-    lots = book.add_lot(lots, (version, activation_day, expiry_day, points))
-    book.move("issued", points)
-    book.save()
-    history, reached = member.tier_history, None
-    if terms.tiers:
-        base = Day(max(today, period.end_day))
-        earned = Earned(contest.program, contest.member, terms, base, points)
-        history, reached = count_towards_tiers(history, earned, program, context.time)
+    issuance = Issuance.open(view, contest.program, program, context)
+    lots, history, reached = issuance.issue_points(issuance.slide(member.lots), member.tier_history, award)
+    issuance.save()
     view.put(member_key(contest.program, contest.member), replace(member, lots=lots, tier_history=history))
     return activation_day, expiry_day, reached
 
@@ -222,14 +241,14 @@ def end_contest(view: RuleView, subject: bytes, number: int, context: Context) -
         if not is_over(contest, context):
             _look_again(view, contest_id, Timestamp(context.time + RETRY_SECONDS))
             return
-        room = INTEGER_MAX - load_books(view, contest.program).issued
+        room = room_for_contests(view, contest.program)
         decide(view, contest_id, contest, UNSETTLED, Points(min(contest.points, room)), context)
         contest = view.get(key)
     if context.time < contest.keep_until:
         _look_again(view, contest_id, contest.keep_until)
         return
     view.delete(key)
-    _give_to_payer(view, contest, contest.deposit)
+    _give_to_payer(view, contest.program, contest.member, contest.payer, contest.deposit)
 
 
 def _look_again(view: RuleView, contest_id: ContestId, due: Timestamp) -> None:

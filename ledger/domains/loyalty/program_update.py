@@ -34,7 +34,9 @@ UPDATE_PENDING = Code(
     "Wait until it is in force, or publish an improvement, which withdraws it.",
 )
 CAP_BELOW_ISSUED = Code(
-    "program.cap_below_issued", "the issuance cap {cap} is below the {issued} points issued", "Choose a higher cap."
+    "program.cap_below_issued",
+    "the issuance cap {cap} is below the {issued} points issued and promised",
+    "Choose a higher cap.",
 )
 TOO_MANY_VERSIONS = Code(
     "program.too_many_versions", "{count} versions are still needed", "Wait until receipts under old ones are settled."
@@ -70,7 +72,7 @@ def apply(view: RuleView, call: Call, payload: ProgramUpdate, context: Context) 
         raise RuleViolation(STALE_VERSION, expected=payload.latest_version, latest=latest)
     check_sponsor_rate(payload.terms, context.params.fee_rate_min)
     books = load_books(view, payload.program)
-    issued = books.issued - books.contest_points_credited
+    issued = books.issued + books.offered - books.contest_points_credited
     if payload.terms.issuance_cap < issued:
         raise RuleViolation(CAP_BELOW_ISSUED, cap=payload.terms.issuance_cap, issued=issued)
     effective_from = _effective_from(view, payload, program, context)

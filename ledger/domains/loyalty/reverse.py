@@ -141,7 +141,7 @@ def apply(view: RuleView, call: Call, payload: Reverse, context: Context) -> tup
     member = load_member(view, batch.program, returned.member)
     book = PointsBook.open(view, batch.program, program, context)
     cited = (dates.version, dates.activation_day)
-    lots = _take_back(book, member.lots, payload.points, cited, from_all=member.gives_back_from_all)
+    lots = take_back(book, member.lots, payload.points, cited, from_all=member.gives_back_from_all)
     book.save()
     view.put(member_key(batch.program, returned.member), replace(member, lots=lots))
     reverse_referral(view, batch.program, returned.member, payload.batch, payload.index, payload.points)
@@ -188,7 +188,7 @@ def _with_reversed(batch: Batch, payload: Reverse) -> Batch:
     return replace(batch, reversed=tuple(sorted(found.items())))
 
 
-def _take_back(
+def take_back(
     book: PointsBook, lots: tuple[Lot, ...], points: Points, cited: tuple[int, int], *, from_all: bool
 ) -> tuple[Lot, ...]:
     """The lots without `points`: of those with the cited version and activation day first, then of pending ones, then, where

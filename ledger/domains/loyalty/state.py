@@ -90,13 +90,15 @@ SCOPE_SETTLE = 2
 SCOPE_ENROL = 4
 SCOPE_FULFIL = 8
 SCOPE_ADJUST = 16
-SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL | SCOPE_ADJUST
+SCOPE_OFFER = 32
+SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL | SCOPE_ADJUST | SCOPE_OFFER
 SCOPE_NAMES = {
     SCOPE_TILL: "till",
     SCOPE_SETTLE: "settle",
     SCOPE_ENROL: "enrol",
     SCOPE_FULFIL: "fulfil",
     SCOPE_ADJUST: "adjust",
+    SCOPE_OFFER: "offer",
 }
 """How people write the scopes."""
 
@@ -130,7 +132,7 @@ class Terms:
     what may be carried from one entry to the next. `hold_seconds` is how long a redemption may stay open, `refund_days` how long
     a fulfilled one can be refunded (0: not at all). `tiers` are (name, threshold in points), ascending; a tier period has
     `tier_period_days` (spec TIER-1). `adjust_day_max` bounds `adjust` per program and day, `transfer_day_max` `points.transfer`
-    per member and day (0: not allowed).
+    per member and day (0: not allowed), `offer_day_max` what personal offers promise in a day.
     """
 
     rules: Annotated[tuple[EarnRule, ...], ListOf(EARN_RULE, 1, 16)]
@@ -155,6 +157,7 @@ class Terms:
     referral: Annotated[ReferralBonus, Struct(ReferralBonus)] = NO_BONUS
     floor: Annotated[Floor, Struct(Floor)] = NO_FLOOR
     refund_days: Annotated[int, Integer(0, 92)] = 0
+    offer_day_max: Annotated[Points, POINTS] = NO_POINTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +220,7 @@ class Books:
 
     `contest_points` of the `contest_points_locked` are not yet promised to an open contest nor credited by one (spec INV-9);
     `contest_coin` repays contests that are upheld. `adjusted` is what `adjust` ever credited, `adjust_day_used` on `adjust_day`.
+    `offered` is set aside for open offers (spec INV-11); `offer_day_used` was promised on `offer_day`.
     """
 
     pool: Annotated[Amount, COIN]
@@ -242,6 +246,9 @@ class Books:
     adjusted: Annotated[Points, POINTS]
     adjust_day: Annotated[Day, DAY]
     adjust_day_used: Annotated[Points, POINTS]
+    offered: Annotated[Points, POINTS] = NO_POINTS
+    offer_day: Annotated[Day, DAY] = DAY_ZERO
+    offer_day_used: Annotated[Points, POINTS] = NO_POINTS
 
 
 EMPTY_BOOKS = Books(
