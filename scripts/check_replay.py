@@ -204,6 +204,7 @@ def read_coupons(folder: Path, shift: int) -> dict[int, Coupon]:
             opens=find_moment(first, shift),
             closes=find_moment(last + timedelta(days=1), shift),
             stock=max(len(recipients.get(number, ())) // 2, 1),
+            recipients=frozenset(recipients.get(number, ())),
         )
         for number, kind, first, last in read_rows(folder / "campaign_descriptions.parquet", columns)
     }
@@ -246,6 +247,7 @@ def list_other_differences(replay: dict[str, Any], figures: Figures) -> list[str
         ("household_available", figures.available),
         ("household_coupons", figures.coupons_of),
         ("household_returned", figures.returned),
+        ("household_bonuses", figures.bonuses),
     )
     for name, expected in by_household:
         reported = {int(household): value for household, value in replay[name].items()}
@@ -259,6 +261,7 @@ def list_other_differences(replay: dict[str, Any], figures: Figures) -> list[str
     expected_groups = {(*key, what): count for key, found in figures.groups.items() for what, count in found.items()}
     lines += list_wrong("spent", expected_groups, groups)
     lines += list_wrong("returns", figures.returns, {name: replay["returns"][name] for name in figures.returns})
+    lines += list_wrong("offers", figures.offers, replay["offers"])
     coupons = {coupon["campaign"]: coupon["redeemed"] for coupon in replay["coupons"]}
     lines += list_wrong("coupons of campaign", figures.coupons, coupons)
     lines += list_wrong("coupons refused with", figures.refused, replay["coupons_refused"])
@@ -332,7 +335,8 @@ def describe(figures: Figures, weeks: int) -> str:
         returns, refusing = figures.returns, sum(refuses(household) for household in points)
         text += (
             f"; tiers {tiers[0]}, {tiers[1]}, {tiers[2]}; {figures.coupons.total()} coupons; {returns['returns']} returns of "
-            f"{returns['lines']} lines took {returns['points_taken']} points; {refusing} households refuse every consent"
+            f"{returns['lines']} lines took {returns['points_taken']} points; "
+            f"{figures.offers['cited']} of {figures.offers['issued']} offers cited; {refusing} households refuse every consent"
         )
     return text
 

@@ -7,7 +7,8 @@ hide a remainder of up to 500 points), who pledged how much, and the moments of 
 The promises. Ten cents are a point, rounded down for each basket, then times 5/4 with silver and 3/2 with gold, rounded down again.
 A tier is by the points of entries in a quarter of 13 weeks, 3,000 or 8,000, from the entry that reaches it on until the end of the
 next quarter and 14 days more. An entry settles a week; its points can be spent seven days after that, for half a year, the first to
-expire first. A coupon is to be had while its campaign runs, 8 for each fan and 4 in seven days, as long as there are some.
+expire first. A coupon is to be had while its campaign runs, 8 for each fan and 4 in seven days, as long as there are some. Who got
+a campaign and lets the program personalise gets an offer on the next Monday: points for one basket of 20 dollars.
 """
 
 from bisect import bisect_left, bisect_right
@@ -31,6 +32,8 @@ REFUND_GRACE_DAYS = 14
 REMAINDER_MAX = 500
 COUPONS_IN_ALL, COUPONS_IN_SPAN, SPAN_DAYS = 8, 4, 7
 PRICES = {"Type A": 100, "Type B": 150, "Type C": 200}
+BONUSES = {"Type A": 150, "Type B": 100, "Type C": 200}
+OFFER_CENTS_MIN = 2_000
 CLOSING_BLOCKS, CLOSING_GAP = 12, 5
 FIRST_HEIGHT = 3
 
@@ -63,6 +66,7 @@ class Coupon:
     opens: int
     closes: int
     stock: int
+    recipients: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class Figures:
     coupons_of: Counter[int] = field(default_factory=Counter[int])
     refused: Counter[str] = field(default_factory=Counter[str])
     returns: Counter[str] = field(default_factory=Counter[str])
+    offers: Counter[str] = field(default_factory=Counter[str])
+    bonuses: Counter[int] = field(default_factory=Counter[int])
     books: Counter[str] = field(default_factory=Counter[str])
     groups: defaultdict[tuple[str, str], Counter[str]] = field(
         default_factory=lambda: defaultdict[tuple[str, str], Counter[str]](Counter)
@@ -126,7 +132,7 @@ def draw(tag: str, *numbers: int) -> int:
 
 def refuses(household: int) -> bool:
     """Whether a household refuses every consent."""
-    return draw("consent", household) % 10 == 0
+    return draw("consent 11", household) % 10 == 0
 
 
 def rate(cents: int, tier: int) -> int:
@@ -153,6 +159,7 @@ class Model:
         self.times, self.closing = [*hours, *last], len(hours)
         self.lots: defaultdict[int, dict[int, Lot]] = defaultdict(dict)
         self.more: defaultdict[int, list[Lot]] = defaultdict(list)
+        self.bonus_lots: dict[int, Lot] = {}
         self.joined: dict[int, int] = {}
         self.known_at: dict[int, int] = {}
         self.tier_cache: dict[tuple[int, int], int] = {}
@@ -164,6 +171,7 @@ class Model:
         """Everything."""
         self.count_points()
         self.settle()
+        self.make_offers()
         self.take_returns()
         self.live()
         self.close()
@@ -233,6 +241,54 @@ class Model:
                 self.lots[household][week] = Lot(base + LIFE_DAYS, base + PENDING_DAYS, points)
                 self.figures.books["issued"] += points
 
+    # --- offers ---
+
+    def make_offers(self) -> None:
+        """Every Monday the offers of open campaigns; each is used up by the first basket that is large enough."""
+        waiting: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        mailed: set[tuple[int, int]] = set()
+        by_week: defaultdict[int, list[Basket]] = defaultdict(list)
+        for basket in self.baskets:
+            by_week[week_of(basket.time)].append(basket)
+        members: set[int] = set()
+        for week in self.weeks:
+            for basket in by_week[week]:
+                members.add(basket.household)
+                self.cite(basket, waiting[basket.household])
+            if week == self.weeks[-1]:
+                break
+            for number, campaign in self.coupons.items():
+                if not campaign.opens <= self.known(week) < campaign.closes:
+                    continue
+                for household in campaign.recipients & members:
+                    if (household, number) not in mailed and not refuses(household):
+                        mailed.add((household, number))
+                        waiting[household].append((campaign.closes, number))
+        self.figures.offers["issued"] = len(mailed)
+
+    def cite(self, basket: Basket, waiting: list[tuple[int, int]]) -> None:
+        """A basket at the till."""
+        living = [offer for offer in sorted(waiting) if basket.time < offer[0]]
+        if not living or sum(basket.lines) < OFFER_CENTS_MIN:
+            return
+        waiting.remove(living[0])
+        bonus, week = BONUSES[self.coupons[living[0][1]].kind], week_of(basket.time)
+        base = max(day_of(end_of(week)), day_of(self.known(week)))
+        lot = Lot(base + LIFE_DAYS, base + PENDING_DAYS, bonus)
+        self.bonus_lots[basket.number] = lot
+        self.more[basket.household].append(lot)
+        self.figures.offers.update(cited=1, points=bonus)
+        self.figures.bonuses[basket.household] += bonus
+        self.figures.books["issued"] += bonus
+
+    def return_bonus(self, basket: Basket, kept_cents: int) -> None:
+        """What is kept of a basket is too small for the offer that it cited."""
+        lot = self.bonus_lots.get(basket.number)
+        if lot is not None and kept_cents < OFFER_CENTS_MIN:
+            self.figures.offers.update(reversed=1, points_reversed=lot.points)
+            self.figures.books["reversed"] += lot.points
+            lot.points = 0
+
     # --- returns ---
 
     def take_returns(self) -> None:
@@ -247,6 +303,7 @@ class Model:
             tier, cents = self.tier_at_till(basket), sum(basket.lines)
             points = rate(cents, tier) - rate(cents - sum(back), tier)
             self.figures.returns.update(lines=len(back), returns=1, without_points=not points, points_signed=points)
+            self.return_bonus(basket, cents - sum(back))
             came = week_of(basket.time + (1 + draw("return day", basket.number) % 7) * DAY)
             post = next((week for week in self.weeks if week >= came), self.weeks[-1])
             posted.append((post, place, basket, came, points))
@@ -262,7 +319,7 @@ class Model:
                 self.figures.returns["points_taken"] += taken
                 self.figures.returns["reversals"] += taken > 0
             self.figures.returns["beyond_entries"] += points
-        self.figures.books["reversed"] = self.figures.returns["points_taken"]
+        self.figures.books["reversed"] += self.figures.returns["points_taken"]
 
     # --- spending ---
 

@@ -57,11 +57,14 @@ RETURN_WINDOW_DAYS: Final = 7
 """After the end of the purchase's week. By law points can't be spent before it is over, so that what goes back is still there."""
 
 TIERS: Final = (("silver", 3_000), ("gold", 8_000))
-"""About half of the households earn the first in a quarter, a fifth the second; in four weeks a fifth, and one in fifty."""
+"""Points of a quarter. At the end of the year 27 % of the fans stand at silver and 31 % at gold; after four weeks 17 % and 3 %."""
 TIER_MULTIPLIERS: Final = (TierMultiplier(1, 5, 4), TierMultiplier(2, 3, 2))
 TIER_PERIOD_DAYS: Final = 91
 """Thirteen weeks of settlement. What is earned in them counts for them and the next thirteen: then a fan may lose its tier."""
 TIER_GRACE_DAYS: Final = 14
+
+OFFER_DAY_MAX: Final = Points(10**6)
+"""The largest campaign of the data, to all of its households on one day, promises a sixth of that."""
 
 COUPONS_PER_MEMBER: Final = Limit(total=8, count=4, days=7)
 """What one fan may have of a campaign's coupons: a few households of the data took up to 17 of one."""
@@ -85,6 +88,7 @@ TERMS: Final = Terms(
     tier_period_days=TIER_PERIOD_DAYS,
     tier_anchor_day=PERIOD_ANCHOR_DAY,
     tier_grace_days=TIER_GRACE_DAYS,
+    offer_day_max=OFFER_DAY_MAX,
 )
 TERMS_VERSION: Final = 1
 PERIODS: Final = PeriodRule(PROGRAM_OFFSET_MINUTES, PERIOD_DAYS, PERIOD_ANCHOR_DAY)

@@ -52,6 +52,10 @@ WEEKS_AHEAD: Final = 2
 PROGRESS_BLOCKS: Final = 24
 """Blocks between two looks at the progress bar."""
 
+BATCHES: Final = frozenset({"earn", "offer.issue", "offer.settle"})
+"""What holds many entries: whether each was taken is looked at in the end."""
+REVERSALS: Final = frozenset({"reverse", "offer.reverse"})
+
 REFUSED = Code(
     "replay.refused",
     "the node refused a transaction for block {height}: {reason}",
@@ -90,7 +94,7 @@ class Driver:
         self._due: defaultdict[Height, list[Signed]] = defaultdict(list)
         self._wishes: defaultdict[Height, list[Signed]] = defaultdict(list)
         self._credits: defaultdict[Height, list[Week]] = defaultdict(list)
-        self._settlements: list[TxId] = []
+        self._batches: defaultdict[str, list[TxId]] = defaultdict(list)
         self._members: dict[str, HouseholdId] = {}
         self._tally = Tally()
         self._campaigns: tuple[CampaignId, ...] = ()
@@ -165,7 +169,7 @@ class Driver:
 
     def _schedule(self, week: Week) -> None:
         self._tally.add_week(week)
-        for signed in (*week.joins, *week.consents, *week.settlements, *week.reversals):
+        for signed in (*week.joins, *week.consents, *week.settlements, *week.offers, *week.reversals):
             self._due[signed.height].append(signed)
         for signed in week.redemptions:
             self._wishes[signed.height].append(signed)
@@ -204,9 +208,9 @@ class Driver:
         for signed, outcome in zip(due, self._sender.send(due), strict=True):
             if isinstance(outcome, ClientProblem):
                 raise ReplayError(REFUSED, height=height, reason=str(outcome))
-            if signed.account == open_brand().settlement.address and signed.household == BRAND:
-                self._settlements.append(outcome)
-            elif signed.account == open_brand().settlement.address:
+            if signed.kind in BATCHES:
+                self._batches[signed.kind].append(outcome)
+            elif signed.kind in REVERSALS:
                 self._tally.take_back(signed)
         for week in self._credits.pop(height, []):
             self._tally.balances.update(week.credited)
@@ -244,7 +248,7 @@ class Driver:
         return read_results(
             self._client,
             self._setup.program,
-            settlements=self._settlements,
+            batches=self._batches,
             campaigns=self._campaigns,
             members=self._members,
             promised=self._tally.promised,

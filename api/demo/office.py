@@ -25,6 +25,7 @@ from api.demo.brand import (
 from api.demo.consents import refuses_consent, sign_grants
 from api.demo.households import open_household
 from api.demo.journey import Basket, HouseholdId, Journey, Redemption, load_journey
+from api.demo.offers import OfferDesk, cited_id
 from api.demo.paperwork import BRAND, Assignment, Overview, Purchases, Signed, Spent, Week
 from api.demo.plan import Plan
 from api.demo.promotions import PromotionId, load_promotions
@@ -48,7 +49,7 @@ from ledger.domains.loyalty.receipts import (
 )
 from ledger.domains.rewards.redeem import Redeem
 from ledger.transaction import Sponsored
-from ledger.types import Address, Height, Points, ReceiptHash, Signature
+from ledger.types import Address, Hash, Height, Points, ReceiptHash, Signature
 
 BATCH_ENTRIES: Final = 500
 SALT_TAG: Final = b"fansumer demo receipt "
@@ -100,6 +101,7 @@ class Office:
         self._sequence = 0
         self._standings = Standings(assignment.program)
         self._desk = ReturnDesk(assignment)
+        self._offers = OfferDesk(assignment, self.overview.promotions)
 
     def close(self) -> None:
         """Close the receipts file; what was written is kept."""
@@ -132,6 +134,7 @@ class Office:
             redemptions=self._sign_redemptions(index),
             settlements=settlements,
             reversals=reversals,
+            offers=(*self._offers.settle(settled), *(() if is_last else self._issue_offers(settled))),
             promised={household: Points(sum(points for _, points in found)) for household, found in items.items()},
             credited={self._household_of[opening.member]: opening.points for opening in openings},
             returned=returned,
@@ -139,6 +142,10 @@ class Office:
             tiers_risen=risen,
             tiers_fallen=fallen,
         )
+
+    def _issue_offers(self, settled: Height) -> tuple[Signed, ...]:
+        members = {household: member for member, household in self._household_of.items()}
+        return self._offers.issue(settled, members)
 
     def _count_towards_tiers(self, period: int, settled: Height, openings: Sequence[Opening]) -> tuple[int, int]:
         """What the week's entries do to tiers, as the block that settles them will see the clock: fans (risen, fallen)."""
@@ -195,7 +202,10 @@ class Office:
         baskets = [basket for group in baskets_of.values() for basket in group]
         for basket in sorted(baskets, key=lambda basket: (basket.time, basket.basket_id)):
             lines = self._journey.rows_of(basket)
-            hash_of_receipt, signed = self._sign_receipt(basket, lines)
+            mailed = self._offers.choose(basket.household_id, basket.time, basket.net)
+            hash_of_receipt, signed = self._sign_receipt(basket, lines, cited_id(mailed))
+            if mailed is not None:
+                self._offers.cite(mailed, period, hash_of_receipt)
             receipt = signed.receipt
             items[basket.household_id].append((hash_of_receipt, receipt.points))
             rows.append((receipt.sequence, receipt.member, period, encode_receipt(signed), pack(lines)))
@@ -203,10 +213,11 @@ class Office:
             group.receipts, group.cents = group.receipts + 1, group.cents + basket.net
             group.points += receipt.points
             sales = [line[SALES_COLUMN] for line in lines]
-            self._desk.take(bring_back(basket.household_id, basket.basket_id, period, signed, sales))
+            offer = None if mailed is None else mailed.offer
+            self._desk.take(bring_back(basket.household_id, basket.basket_id, period, signed, sales, offer))
         return items, rows
 
-    def _sign_receipt(self, basket: Basket, lines: Sequence[Line]) -> tuple[ReceiptHash, SignedReceipt]:
+    def _sign_receipt(self, basket: Basket, lines: Sequence[Line], offer: Hash) -> tuple[ReceiptHash, SignedReceipt]:
         assignment = self._assignment
         salt = sha256(SALT_TAG + assignment.facts.chain_id + str(basket.basket_id).encode()).digest()
         tier = self._standings.tier(basket.household_id, basket.time)
@@ -225,6 +236,7 @@ class Office:
             lines_root=hash_lines(salt, lines),
             points=points_for(TERMS.rules, purchase, offset_minutes=PROGRAM.offset_minutes),
             tier=tier,
+            offer=offer,
         )
         self._sequence += 1
         hash_of_receipt = receipt_hash(receipt, salt)
@@ -276,7 +288,7 @@ class Office:
                 payment=Sponsored(program),
                 salt=make_salt("earn", height, start),
             )
-            batches.append(Signed(height, BRAND, open_brand().settlement.address, raw))
+            batches.append(Signed(height, BRAND, open_brand().settlement.address, raw, kind="earn"))
             self._desk.file_batch(raw, [opening for _, opening in part])
         return tuple(batches)
 

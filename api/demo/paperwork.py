@@ -58,7 +58,7 @@ class Assignment:
 class Signed:
     """A finished transaction: the block that it is for, whose it is, and, for what takes points, how many.
 
-    `reward` is the campaign of the shop whose coupon a redemption asks for.
+    `reward` is the campaign of the shop whose coupon a redemption asks for. `kind` is said where the driver must tell them apart.
     """
 
     height: Height
@@ -67,12 +67,13 @@ class Signed:
     raw: bytes
     points: Points = NO_POINTS
     reward: PromotionId | None = None
+    kind: str = ""
 
 
 @dataclass(slots=True)
 class Returned:
     """What came back in a week: lines, and returns; how many of these had earned nothing, and so took no signature; points that
-    fans signed to give back, and those of them that no entry was left to give.
+    fans signed to give back, and those of them that no entry was left to give; and bonuses of offers that go back as well.
     """
 
     lines: int = 0
@@ -80,6 +81,7 @@ class Returned:
     without_points: int = 0
     points_signed: int = 0
     points_beyond_entries: int = 0
+    bonuses: int = 0
 
 
 @dataclass(slots=True)
@@ -106,6 +108,7 @@ class Week:
     redemptions: tuple[Signed, ...]
     settlements: tuple[Signed, ...]
     reversals: tuple[Signed, ...]
+    offers: tuple[Signed, ...]
     promised: Mapping[HouseholdId, Points]
     credited: Mapping[HouseholdId, Points]
     returned: Returned = field(default_factory=Returned)

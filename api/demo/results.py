@@ -1,13 +1,14 @@
 """What a replay came to, as the node's API says it, held against what the purchases give."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from api.demo.journey import HouseholdId
 from api.wallet.client import Answer, Client
 from ledger.domains.loyalty.events import PointsEarned
+from ledger.domains.offers.events import OfferCredited
 from ledger.errors import Code, LedgerError
 from ledger.types import CampaignId, ProgramId, TxId
 
@@ -30,10 +31,13 @@ class ReplayError(LedgerError):
 @dataclass(frozen=True, slots=True)
 class Results:
     """The API's answers at the end. `entries` are each household's entries that stand in the chain, (period, points) in their
-    order; `members` what the program's list of members says of it; `pledges` what each gave to each campaign.
+    order; `bonuses` the points of the offers that it cited; `members` what the program's list of members says of it; `pledges` what
+    each gave to each campaign.
     """
 
     entries: Mapping[HouseholdId, Sequence[tuple[int, int]]]
+    offers_issued: int
+    bonuses: Mapping[HouseholdId, Sequence[int]]
     members: Mapping[HouseholdId, Answer]
     books: Answer
     rewards: tuple[Answer, ...]
@@ -57,23 +61,28 @@ def read_results(
     client: Client,
     program: ProgramId,
     *,
-    settlements: Iterable[TxId],
+    batches: Mapping[str, Sequence[TxId]],
     campaigns: Sequence[CampaignId],
     members: Mapping[str, HouseholdId],
     promised: Mapping[HouseholdId, int],
 ) -> Results:
     """Everything that the summary says, as the API says it. Raises ReplayError where it is not what the receipts promise."""
     chain = client.chain()
-    entries = _read_entries(client, settlements, members)
+    entries = _read_entries(client, batches.get("earn", ()), members)
+    issued = sum(len(answer["codes"]) for answer in _read_batches(client, batches.get("offer.issue", ())))
+    bonuses = _read_bonuses(client, batches.get("offer.settle", ()), members)
     books = client.program(program)["books"]
     for household, expected in sorted(promised.items()):
         found = sum(points for _, points in entries.get(household, ()))
         if found != expected:
             raise ReplayError(DISAGREES, household=household, found=found, expected=expected)
-    if books["issued"] != sum(promised.values()):
-        raise ReplayError(DISAGREES, household="all", found=books["issued"], expected=sum(promised.values()))
+    expected = sum(promised.values()) + sum(sum(found) for found in bonuses.values())
+    if books["issued"] != expected:
+        raise ReplayError(DISAGREES, household="all", found=books["issued"], expected=expected)
     return Results(
         entries=entries,
+        offers_issued=issued,
+        bonuses=bonuses,
         members={members[item["address"]]: item for item in client.every(client.members, program)},
         books=books,
         rewards=tuple(client.every(client.rewards, program)),
@@ -84,20 +93,37 @@ def read_results(
     )
 
 
-def _read_entries(
-    client: Client, settlements: Iterable[TxId], members: Mapping[str, HouseholdId]
-) -> dict[HouseholdId, list[tuple[int, int]]]:
-    found: dict[HouseholdId, list[tuple[int, int]]] = {household: [] for household in sorted(members.values())}
-    for txid in settlements:
+def _read_batches(client: Client, txids: Iterable[TxId]) -> Iterator[Answer]:
+    """The transactions of batches, of which nothing may have been skipped."""
+    for txid in txids:
         answer = client.transaction(txid)
         skipped = set(answer["codes"]) - {"applied"}
         if skipped:
             raise ReplayError(SKIPPED, fault=min(skipped), txid=txid)
+        yield answer
+
+
+def _read_entries(
+    client: Client, settlements: Iterable[TxId], members: Mapping[str, HouseholdId]
+) -> dict[HouseholdId, list[tuple[int, int]]]:
+    found: dict[HouseholdId, list[tuple[int, int]]] = {household: [] for household in sorted(members.values())}
+    for answer in _read_batches(client, settlements):
         for event in answer["events"]:
             if event["name"] == PointsEarned.name:
                 data = event["data"]
                 found[members[data["member"]]].append((data["period"], data["points"]))
     return found
+
+
+def _read_bonuses(
+    client: Client, settlements: Iterable[TxId], members: Mapping[str, HouseholdId]
+) -> dict[HouseholdId, list[int]]:
+    found: defaultdict[HouseholdId, list[int]] = defaultdict(list)
+    for answer in _read_batches(client, settlements):
+        for event in answer["events"]:
+            if event["name"] == OfferCredited.name:
+                found[members[event["data"]["member"]]].append(event["data"]["points"])
+    return dict(found)
 
 
 def _read_pledges(client: Client, campaign: CampaignId, members: Mapping[str, HouseholdId]) -> dict[HouseholdId, int]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from api.demo.brand import PERIODS, open_brand
 from api.demo.paperwork import Assignment, Returned, Signed
-from api.demo.returns import BroughtBack, cite_entries, sign_return, sign_reversal
+from api.demo.returns import BroughtBack, cite_entries, sign_bonus_reversal, sign_return, sign_reversal
 from api.wallet.sealing import Opening, placed
 from ledger.kinds import APPLIED
 from ledger.transaction import decode_transaction
@@ -49,16 +49,20 @@ class ReturnDesk:
         figures = Returned(lines=sum(back.lines for back in due), returns=len(due))
         signed: list[Signed] = []
         for back in due:
-            if not back.points:
+            time = min(back.time, clock)
+            if back.points:
+                figures.points_signed += back.points
+                signed.extend(self._post_one(back, height, time, figures))
+            else:
                 figures.without_points += 1
-                continue
-            figures.points_signed += back.points
-            signed.extend(self._post_one(back, height, min(back.time, clock), figures))
+            if back.bonus:
+                figures.bonuses += 1
+                signed.append(self._post_bonus(back, height, time))
         return tuple(signed), figures
 
     def _post_one(self, back: BroughtBack, height: Height, time: Timestamp, figures: Returned) -> list[Signed]:
         facts, program = self._assignment.facts, self._assignment.program
-        returned = sign_return(facts, program, back, time)
+        returned = sign_return(facts, program, back, back.points, time)
         member = returned.returned.member
         citable = [
             (opening, Points(opening.points - self._cited[member, opening.period]))
@@ -71,6 +75,17 @@ class ReturnDesk:
             self._cited[member, reversal.place.period] += reversal.points
         account = open_brand().settlement.address
         return [
-            Signed(height, back.household, account, sign_reversal(facts, program, reversal, height), reversal.points)
+            Signed(
+                height,
+                back.household,
+                account,
+                sign_reversal(facts, program, reversal, height),
+                reversal.points,
+                kind="reverse",
+            )
             for reversal in reversals
         ]
+
+    def _post_bonus(self, back: BroughtBack, height: Height, time: Timestamp) -> Signed:
+        raw = sign_bonus_reversal(self._assignment.facts, self._assignment.program, back, time, height)
+        return Signed(height, back.household, open_brand().settlement.address, raw, back.bonus, kind="offer.reverse")

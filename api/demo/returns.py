@@ -5,7 +5,8 @@ purchase, all lines of a basket together. The fan gives back what they had earne
 by the same rules. Till and fan sign the return; the settlement desk posts it once the week in which it came back is settled.
 
 A return takes points of the entry of the purchase's week, and what that did not give (its remainder was carried on) of the next
-one, if that week had begun when the goods came back. What neither gave is not taken: the shop bears it.
+one, if that week had begun when the goods came back. What neither gave is not taken: the shop bears it. Where the rest of the
+basket is no longer what an offer asked for that it cited, its bonus goes back, too, by a return of its own.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from typing import Final
 from api.demo.brand import PROGRAM, TERMS, make_salt, open_brand
 from api.demo.households import open_household
 from api.demo.journey import DAY_SECONDS, BasketId, HouseholdId
+from api.demo.offers import meets
 from api.wallet.builder import ChainFacts, build
 from api.wallet.returns import draft_return, reversal_of, sign_as_fan
 from api.wallet.sealing import Opening
@@ -24,10 +26,14 @@ from ledger.domains.loyalty.purchases import Purchase
 from ledger.domains.loyalty.receipts import SignedReceipt
 from ledger.domains.loyalty.returns import SignedReturn
 from ledger.domains.loyalty.reverse import Reverse
+from ledger.domains.loyalty.state import NO_POINTS
+from ledger.domains.offers.offer_reverse import OfferReverse
+from ledger.domains.offers.terms import PersonalOffer
 from ledger.transaction import Sponsored
 from ledger.types import Height, Points, ProgramId, Timestamp
 
 LINE_TAG: Final = b"fansumer demo return "
+BONUS_TAG: Final = b"fansumer demo return bonus "
 DAY_TAG: Final = b"fansumer demo return day "
 RETURNED_ONE_IN: Final = 100
 DELAY_DAYS_MAX: Final = 7
@@ -36,7 +42,9 @@ DELAY_DAYS_MAX: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class BroughtBack:
-    """Goods that went back: the purchase's week and receipt, when, how many lines, and the points that they had earned."""
+    """Goods that went back: the purchase's week and receipt, when, how many lines, and the points that they had earned. `bonus` is
+    what the offer that it cited gave, where that goes back as well.
+    """
 
     household: HouseholdId
     period: int
@@ -44,6 +52,7 @@ class BroughtBack:
     time: Timestamp
     lines: int
     points: Points
+    bonus: Points = NO_POINTS
 
 
 def _draw(tag: bytes, *numbers: int) -> int:
@@ -61,7 +70,12 @@ def choose_day(basket: BasketId, bought: Timestamp) -> Timestamp:
 
 
 def bring_back(
-    household: HouseholdId, basket: BasketId, period: int, signed: SignedReceipt, sales_cents: Sequence[int]
+    household: HouseholdId,
+    basket: BasketId,
+    period: int,
+    signed: SignedReceipt,
+    sales_cents: Sequence[int],
+    offer: PersonalOffer | None = None,
 ) -> BroughtBack | None:
     """What goes back of a purchase whose lines cost `sales_cents`, if anything does."""
     chosen = choose_lines(basket, len(sales_cents))
@@ -71,14 +85,17 @@ def bring_back(
     kept_cents = receipt.net_cents - sum(sales_cents[place] for place in chosen)
     kept = Purchase(receipt.time, kept_cents, tier=receipt.tier)
     points = receipt.points - points_for(TERMS.rules, kept, offset_minutes=PROGRAM.offset_minutes)
-    return BroughtBack(household, period, signed, choose_day(basket, receipt.time), len(chosen), Points(points))
+    bonus = NO_POINTS if offer is None or meets(offer, receipt.time, kept_cents) else offer.points
+    return BroughtBack(household, period, signed, choose_day(basket, receipt.time), len(chosen), Points(points), bonus)
 
 
-def sign_return(facts: ChainFacts, program: ProgramId, back: BroughtBack, time: Timestamp) -> SignedReturn:
-    """The return receipt as the till drafts it and the fan counter-signs it."""
+def sign_return(
+    facts: ChainFacts, program: ProgramId, back: BroughtBack, points: Points, time: Timestamp, tag: bytes = LINE_TAG
+) -> SignedReturn:
+    """A return receipt for `points` as the till drafts it and the fan counter-signs it; another tag makes it another one."""
     till, fan = open_brand().till, open_household(back.household, program)
-    salt = sha256(LINE_TAG + facts.chain_id + back.signed.salt).digest()
-    draft = draft_return(back.signed, back.points, time, chain_id=facts.chain_id, till=till, salt=salt)
+    salt = sha256(tag + facts.chain_id + back.signed.salt).digest()
+    draft = draft_return(back.signed, points, time, chain_id=facts.chain_id, till=till, salt=salt)
     return sign_as_fan(draft, fan, facts.chain_id, facts.address_prefix)
 
 
@@ -104,4 +121,21 @@ def sign_reversal(facts: ChainFacts, program: ProgramId, reversal: Reverse, heig
         valid_from=height,
         payment=Sponsored(program),
         salt=make_salt("reverse", reversal.returned.receipt.hex(), reversal.place.period),
+    )
+
+
+def sign_bonus_reversal(
+    facts: ChainFacts, program: ProgramId, back: BroughtBack, time: Timestamp, height: Height
+) -> bytes:
+    """What takes the bonus of a cited offer back; the program's pool pays."""
+    returned = sign_return(facts, program, back, back.bonus, time, BONUS_TAG)
+    receipt = back.signed.receipt
+    return build(
+        facts,
+        "offer.reverse",
+        OfferReverse(receipt.offer, back.bonus, returned.returned, returned.signature, returned.consent),
+        open_brand().settlement,
+        valid_from=height,
+        payment=Sponsored(program),
+        salt=make_salt("offer.reverse", receipt.offer.hex()),
     )

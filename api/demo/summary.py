@@ -115,14 +115,26 @@ class ReturnsResult:
 
 
 @dataclass(frozen=True, slots=True)
+class OffersResult:
+    """Personal offers: how many were issued, cited by purchases, and reversed as these came back; and the points of the bonuses."""
+
+    issued: int
+    cited: int
+    points: int
+    reversed: int
+    points_reversed: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaySummary:
     """All figures come from the node's API, except the seconds, the sizes, what the node refused, what the tills added up, what was
     brought back, and how many tiers rose and fell.
 
-    `points_issued` to `escrow` are the program's books. By household: `households` the points issued, summed from the entries that
-    stand in the chain, `household_entries` these entries as "period:points", `household_tiers` the number of the tier and
-    `household_available` the points at the end; `household_coupons` and `household_returned` what the node accepted. `bytes` is the
-    store on disk, `transaction_bytes` the transactions as they travel.
+    `points_issued` to `escrow` are the program's books. By household: `households` the points that purchases gave, summed from the
+    entries that stand in the chain, `household_entries` these entries as "period:points", `household_bonuses` the points of the
+    offers that it cited, `household_tiers` the number of the tier and `household_available` the points at the end;
+    `household_coupons` and `household_returned` what the node accepted. `bytes` is the store on disk, `transaction_bytes` the
+    transactions as they travel.
     """
 
     weeks: int
@@ -134,6 +146,7 @@ class ReplaySummary:
     household_available: Mapping[str, int]
     household_coupons: Mapping[str, int]
     household_returned: Mapping[str, int]
+    household_bonuses: Mapping[str, int]
     fans: int
     baskets: int
     lines: int
@@ -152,6 +165,7 @@ class ReplaySummary:
     coupons_redeemed: int
     coupons_refused: Mapping[str, int]
     returns: ReturnsResult
+    offers: OffersResult
     consents_granted: int
     consenting: ConsentGroup
     refusing: ConsentGroup
@@ -233,13 +247,15 @@ def _tier_table(summary: ReplaySummary) -> Table:
 
 
 def _say_returns(summary: ReplaySummary) -> list[str]:
-    returns = summary.returns
+    returns, offers = summary.returns, summary.offers
     return [
         f"tiers: {summary.tiers_risen:,} times a fan rose, {summary.tiers_fallen:,} times one fell back",
         f"returns (scripted): {returns.lines:,} of {summary.lines:,} lines came back in {returns.returns:,} returns, "
         f"{returns.without_points:,} of them without points; fans signed for {returns.points_signed:,} points, "
         f"{returns.points_taken:,} were taken, {returns.beyond_entries:,} no entry had given yet; reversed: "
         f"{returns.reversed_ppm / 10_000:.2f} % of what was issued",
+        f"personal offers: {offers.issued:,} to fans who let the program personalise, {offers.cited:,} cited for {offers.points:,} "
+        f"points, {offers.reversed:,} of these taken back with what was returned; who refuses gets none, by law",
     ]
 
 

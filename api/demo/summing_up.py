@@ -19,6 +19,7 @@ from api.demo.summary import (
     CampaignResult,
     ConsentGroup,
     CouponResult,
+    OffersResult,
     ReplaySummary,
     ReturnsResult,
     SpentResult,
@@ -61,6 +62,7 @@ def summarise(run: Run, overview: Overview, setup: Setup, tally: Tally, results:
         household_available=_by_name({household: item["available"] for household, item in results.members.items()}),
         household_coupons=_by_name(tally.coupons_of),
         household_returned=_by_name(tally.reversed_of),
+        household_bonuses=_by_name({household: sum(found) for household, found in results.bonuses.items()}),
         fans=books["members"],
         baskets=overview.baskets,
         lines=overview.lines,
@@ -79,6 +81,7 @@ def summarise(run: Run, overview: Overview, setup: Setup, tally: Tally, results:
         coupons_redeemed=tally.coupons.total(),
         coupons_refused=dict(tally.coupons_refused),
         returns=_sum_returns(tally, results),
+        offers=_sum_offers(tally, results),
         consents_granted=tally.consents,
         consenting=_sum_group(overview, tally, results, refuses=False),
         refusing=_sum_group(overview, tally, results, refuses=True),
@@ -143,10 +146,21 @@ def _sum_returns(tally: Tally, results: Results) -> ReturnsResult:
         returns=returned.returns,
         without_points=returned.without_points,
         points_signed=returned.points_signed,
-        points_taken=results.books["reversed"],
+        points_taken=tally.reversed_of.total(),
         beyond_entries=returned.points_beyond_entries,
         reversals=tally.reversals,
         reversed_ppm=results.books["reversed_ppm"],
+    )
+
+
+def _sum_offers(tally: Tally, results: Results) -> OffersResult:
+    bonuses = results.bonuses.values()
+    return OffersResult(
+        issued=results.offers_issued,
+        cited=sum(len(found) for found in bonuses),
+        points=sum(sum(found) for found in bonuses),
+        reversed=tally.returned.bonuses,
+        points_reversed=tally.bonuses_reversed,
     )
 
 

@@ -61,6 +61,7 @@ class Tally:
     returned: Returned = field(default_factory=Returned)
     reversals: int = 0
     reversed_of: Counter[HouseholdId] = field(default_factory=Counter[HouseholdId])
+    bonuses_reversed: int = 0
     spent: defaultdict[tuple[bool, int], Spent] = field(
         default_factory=lambda: defaultdict[tuple[bool, int], Spent](Spent)
     )
@@ -82,6 +83,9 @@ class Tally:
 
     def take_back(self, reversal: Signed) -> None:
         """Points were taken back for a return."""
+        if reversal.kind == "offer.reverse":
+            self.bonuses_reversed += reversal.points
+            return
         self.reversals += 1
         self.reversed_of[reversal.household] += reversal.points
         self.balances[reversal.household] -= reversal.points

@@ -8,8 +8,10 @@ import pytest
 from api.demo.brand import PERIODS, TERMS, open_brand
 from api.demo.households import open_household
 from api.demo.journey import DAY_SECONDS, BasketId, HouseholdId
+from api.demo.offers import write_offer
 from api.demo.paperwork import Assignment, Returned, Signed
 from api.demo.plan import make_plan
+from api.demo.promotions import Promotion, PromotionId
 from api.demo.return_desk import ReturnDesk
 from api.demo.returns import BroughtBack, bring_back, choose_day, choose_lines, cite_entries, sign_return
 from api.wallet.builder import ChainFacts, build
@@ -17,8 +19,8 @@ from api.wallet.sealing import Opening, seal_entry
 from ledger.domains.loyalty.earn import Earn
 from ledger.domains.loyalty.earning import points_for
 from ledger.domains.loyalty.purchases import Purchase
-from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, receipt_hash
-from ledger.domains.loyalty.returns import return_is_signed
+from ledger.domains.loyalty.receipts import NO_OFFER, Receipt, SignedReceipt, receipt_hash
+from ledger.domains.loyalty.returns import SignedReturn, return_is_signed
 from ledger.domains.loyalty.reverse import Reverse
 from ledger.transaction import decode_transaction
 from ledger.types import ChainId, Hash, Height, Points, ProgramId, Signature, Timestamp
@@ -37,8 +39,13 @@ SIX_DAYS_ON = BasketId(105)
 FOUR_DAYS_ON = BasketId(93)
 """After four."""
 
+PROMOTION = Promotion(
+    PromotionId(3), "Type A", START, Timestamp(START + 30 * DAY_SECONDS), frozenset({HOUSEHOLD, HouseholdId(2)})
+)
+OFFER = write_offer(PROGRAM, FAN.address, HOUSEHOLD, PROMOTION)
 
-def make_purchase(cents: int, tier: int = 0, time: int = START) -> SignedReceipt:
+
+def make_purchase(cents: int, tier: int = 0, time: int = START, offer: Hash = NO_OFFER) -> SignedReceipt:
     """A receipt as the till makes it; its signature does not matter here."""
     points = points_for(TERMS.rules, Purchase(Timestamp(time), cents, tier=tier), offset_minutes=-300)
     receipt = Receipt(
@@ -55,6 +62,7 @@ def make_purchase(cents: int, tier: int = 0, time: int = START) -> SignedReceipt
         lines_root=Hash(b"l" * 32),
         points=points,
         tier=tier,
+        offer=offer,
     )
     return SignedReceipt(receipt, b"s" * 32, Signature(bytes(64)))
 
@@ -79,7 +87,7 @@ def test_the_points_of_what_goes_back_are_what_the_rest_does_not_earn(tier: int,
 def test_a_return_is_signed_by_till_and_fan() -> None:
     back = bring_back(HOUSEHOLD, BOTH_LINES, WEEK, make_purchase(2_000), [500, 1_500])
     assert back is not None and back.points == 200
-    signed = sign_return(FACTS, PROGRAM, back, back.time)
+    signed = sign_return(FACTS, PROGRAM, back, back.points, back.time)
     assert return_is_signed(signed, FACTS.chain_id)
     assert signed.returned.receipt == receipt_hash(back.signed.receipt, back.signed.salt)
     assert (signed.returned.points, signed.returned.time) == (200, back.time)
@@ -169,6 +177,31 @@ def test_what_earned_nothing_takes_no_signature(desk: ReturnDesk) -> None:
 
 
 def test_entries_without_points_are_not_cited(desk: ReturnDesk) -> None:
-    signed = sign_return(FACTS, PROGRAM, bring(1_000, SIX_DAYS_ON), START)
+    signed = sign_return(FACTS, PROGRAM, bring(1_000, SIX_DAYS_ON), Points(100), START)
     opening = file_entry(desk, WEEK, 0)
     assert cite_entries(signed, [(opening, Points(0))]) == ([], 100)
+
+
+# --- bonuses of offers ---
+
+
+@pytest.mark.parametrize(("first", "second", "bonus"), [(2_000, 1_999, 0), (1_999, 2_000, 150)])
+def test_a_bonus_goes_back_where_the_rest_is_too_small_for_it(first: int, second: int, bonus: int) -> None:
+    signed = make_purchase(first + second)
+    back = bring_back(HOUSEHOLD, SECOND_LINE, WEEK, signed, [first, second], OFFER)
+    assert back is not None and back.bonus == bonus
+
+
+def test_a_bonus_goes_back_by_a_return_of_its_own(desk: ReturnDesk) -> None:
+    signed = make_purchase(2_500, offer=OFFER.offer_id)
+    back = bring_back(HOUSEHOLD, SIX_DAYS_ON, WEEK, signed, [2_500], OFFER)
+    assert back is not None
+    desk.take(back)
+    file_entry(desk, WEEK, 300)
+    posted, figures = desk.post(WEEK, Height(9), is_last=False)
+    assert [(one.kind, one.points) for one in posted] == [("reverse", 250), ("offer.reverse", 150)]
+    assert (figures.points_signed, figures.bonuses) == (250, 1)
+    first, second = (decode_transaction(one.raw, FACTS.chain_id).payload for one in posted)
+    assert (second.offer, second.points, second.returned.points) == (OFFER.offer_id, 150, 150)
+    assert return_is_signed(SignedReturn(second.returned, second.signature, second.consent), FACTS.chain_id)
+    assert second.returned.receipt == first.returned.receipt and second.returned.salt != first.returned.salt
