@@ -10,6 +10,8 @@ import typer
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 if TYPE_CHECKING:
+    from api.wallet.client import Client
+    from ledger.domains.loyalty.receipts import SignedReceipt
     from ledger.domains.loyalty.returns import SignedReturn
 
 returns_app = typer.Typer(
@@ -177,7 +179,13 @@ def draft_return(
     receipt: Annotated[Path, typer.Argument(metavar="RECEIPT_FILE", help="The receipt of the purchase.")],
     out: Annotated[Path, typer.Option("--out", help="Where to write the draft, for the fan to sign.")],
     points: Annotated[
-        int | None, typer.Option("--points", min=1, max=AMOUNT_MAX, help="How many; by default all of the receipt's.")
+        int | None,
+        typer.Option(
+            "--points",
+            min=1,
+            max=AMOUNT_MAX,
+            help="How many; by default the receipt's, and its offer's bonus.",
+        ),
     ] = None,
     wallet: WalletFile = None,
     account: Account = 0,
@@ -200,12 +208,13 @@ def draft_return(
     from ledger.types import Points, Timestamp
 
     bought = read_receipt(receipt)
-    wanted = bought.receipt.points if points is None else Points(points)
-    if not wanted:
-        raise typer.BadParameter("the purchase gave no points, so there is nothing to take back")
     with open_wallet(url, wallet, account) as opened:
+        bonus = bonus_of(opened.client, bought)
+        wanted = Points(bought.receipt.points + bonus if points is None else points)
+        if not wanted:
+            raise typer.BadParameter("the purchase gave no points, so there is nothing to take back")
         now = min(int(time.time()), int(opened.client.chain()["time"]))
-        draft = Brand(opened).draft_return(bought, wanted, Timestamp(now))
+        draft = Brand(opened).draft_return(bought, wanted, Timestamp(now), bonus=bonus)
         shown = describe_return(draft.returned, opened.facts.address_prefix)
         warn_without_scope(opened, bought.receipt.program, "till", "the chain will not take this return")
     write_file(out, encode_draft(draft))
@@ -275,6 +284,23 @@ def list_returns(program: Program, url: Url = DEFAULT_URL, as_json: AsJson = Fal
         print_json(found)
     else:
         print_rows(found, COLUMNS)
+
+
+def bonus_of(client: "Client", bought: "SignedReceipt") -> int:
+    """The points that an offer brought to this very receipt, and that were not taken back."""
+    from api.wallet.client import ClientProblem
+    from ledger.domains.loyalty.receipts import receipt_hash
+
+    if not bought.receipt.offer:
+        return 0
+    try:
+        shown = client.offers.one(bought.receipt.offer)
+    except ClientProblem as problem:
+        if problem.status != 404:
+            raise
+        return 0
+    is_this = shown["receipt"] == receipt_hash(bought.receipt, bought.salt).hex()
+    return int(shown["credited"]) - int(shown["reversed"]) if is_this else 0
 
 
 def read_return(file: Path) -> "SignedReturn":

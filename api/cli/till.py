@@ -114,6 +114,9 @@ def sign_receipt(
     codes: Codes = None,
     tier: Tier = None,
     previous_visit: PreviousVisit = 0,
+    offer: Annotated[
+        Path | None, typer.Option("--offer", metavar="OFFER_FILE", help="A personal offer that the fan shows.")
+    ] = None,
     sequence: Number = None,
     lines: Lines = None,
     handed_over: Annotated[
@@ -135,6 +138,7 @@ def sign_receipt(
     import secrets
     import time
 
+    from api.cli.offers import read_offer
     from api.cli.output import print_answer
     from api.cli.receipt_warnings import warn_about_signed
     from api.cli.session import data_folder, open_wallet, read_account, read_id, warn_without_scope, write_file
@@ -146,6 +150,7 @@ def sign_receipt(
 
     of_program, bought = ProgramId(read_id(program, "PROGRAM")), _read_lines_file(lines)
     by_code, when = parse_codes(codes), Timestamp(int(time.time()) if at is None else at)
+    cited = None if offer is None else read_offer(offer)
     _refuse_existing(out)
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened)
@@ -156,7 +161,7 @@ def sign_receipt(
         def sign(number: int) -> bytes:
             root = lines_root(salt, bought)
             purchase = Purchase(
-                buyer, number, when, net_cents, paid_with_points_cents, by_code, root, level, previous_visit
+                buyer, number, when, net_cents, paid_with_points_cents, by_code, root, level, previous_visit, cited
             )
             return encode_receipt(brand.sign_receipt(of_program, facts, purchase, salt=salt))
 
@@ -283,6 +288,7 @@ def settle(
     from api.cli.output import print_answer
     from api.cli.session import data_folder, open_wallet, payment_choice, read_id
     from api.wallet.brand import Brand
+    from api.wallet.offer_settlement import explain_code, settle_cited
     from api.wallet.settlement import SettlementBook, SettlementTerms, Settler
     from ledger.types import ProgramId, Timestamp
 
@@ -303,6 +309,7 @@ def settle(
         now = Timestamp(int(opened.client.chain()["time"]))
         good, refused = _examine_files(settler, readable)
         has_ended = 0 < facts.sunset_at < now
+        cited = settle_cited(brand, of_program, good, facts.periods, until=now, confirmations=confirmations)
         outcome = settler.settle(good, until=now, is_last=last or has_ended)
         if last or has_ended:
             outcome.add(settler.flush(facts.sunset_at if has_ended else now))
@@ -318,6 +325,17 @@ def settle(
             "book": str(path),
             "skipped": skipped,
             "bad_files": bad + refused,
+            "offers_credited": sum(1 for item in cited if not item.code),
+            "offers_not_credited": [
+                {
+                    "receipt": item.receipt.hex(),
+                    "offer": item.offer.hex(),
+                    "code": item.code,
+                    "reason": explain_code(item.code),
+                }
+                for item in cited
+                if item.code
+            ],
         },
         as_json=as_json,
     )

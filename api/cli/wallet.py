@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, contests, guardians, keys, own_data, points, receipt, redemptions, together
+from api.cli import consent, contests, guardians, keys, offers, own_data, points, receipt, redemptions, together
 from api.cli.options import (
     AMOUNT_MAX,
     CARRIED_NOTE,
@@ -28,6 +28,7 @@ app.add_typer(guardians.recover_app, name="recover")
 app.add_typer(together.treasury_app, name="treasury")
 app.add_typer(together.app, name="together")
 app.add_typer(receipt.app, name="receipts")
+app.add_typer(offers.wallet_app, name="offers")
 app.add_typer(receipt.app, name="receipt", hidden=True)  # as one receipt was checked before there were several
 
 PROGRAM_ID_DIGITS = 64

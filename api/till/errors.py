@@ -43,6 +43,11 @@ CAP_REACHED = Code(
     "the sale gives {points} points, and {used} of the {cap} that this till may promise for that day are used",
     "Wait for the program's next day, or let the owner raise the till's daily cap. If you did not sell that much, revoke the key.",
 )
+OFFER_REFUSED = Code(
+    "till.offer_refused",
+    "the receipt can't cite this offer: {reason}",
+    "Send the sale again without the offer, or sell what it asks for.",
+)
 SALE_TIME = Code(
     "till.sale_time",
     "a sale of the time {time} cannot be signed: {reason}",
@@ -112,6 +117,7 @@ STATUS_BY_CODE: Final[Mapping[Code, int]] = {
     REVOKED: 403,
     NOT_GRANTED: 403,
     CAP_REACHED: 422,
+    OFFER_REFUSED: 422,
     SALE_TIME: 422,
     SALE_CONFLICT: 409,
     NOT_SET_ASIDE: 409,

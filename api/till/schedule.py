@@ -17,6 +17,7 @@ from api.till.store import KeptSale, TillStore
 from api.wallet.brand import Brand
 from api.wallet.errors import ClientProblem
 from api.wallet.grants import find_grant, held_scope_at
+from api.wallet.offer_settlement import CitedOffer, settle_cited
 from api.wallet.settlement import Keep, Outcome, SettlementBook, SettlementTerms, Settler
 from api.wallet.shown_terms import ProgramFacts
 from ledger.domains.loyalty.receipts import SignedReceipt, decode_receipt
@@ -109,9 +110,20 @@ class SettlementSchedule:
         receipts = [receipt for _, receipt in due]
         faults = settler.examine(receipts)
         self._store.note_unsettled({due[index][0].number: fault.code.name for index, fault in faults.items()})
-        outcome = settler.settle([receipt for index, receipt in enumerate(receipts) if index not in faults], until=now)
+        good = [receipt for index, receipt in enumerate(receipts) if index not in faults]
+        # Before the receipts are marked as settled: a run that is cut off here does it again, and nothing is credited twice.
+        cited = settle_cited(
+            self._brand,
+            self._program,
+            good,
+            facts.periods,
+            until=now,
+            confirmations=self._options.confirmations,
+            seconds_max=self._options.seconds_max,
+        )
+        outcome = settler.settle(good, until=now)
         self._store.mark_settled(book.settled)
-        self._note_run(outcome, len(faults))
+        self._note_run(outcome, len(faults), cited)
         return not outcome.skipped and not faults
 
     def _due(
@@ -154,7 +166,7 @@ class SettlementSchedule:
             SettlementBook.mark_moved(self._options.book_file, self._program, str(self._store.path))
             self._is_marked = True
 
-    def _note_run(self, outcome: Outcome, refused: int) -> None:
+    def _note_run(self, outcome: Outcome, refused: int, cited: Sequence[CitedOffer]) -> None:
         run = {
             "at": self._clock.now(),
             "entries": len(outcome.openings),
@@ -164,6 +176,12 @@ class SettlementSchedule:
                 for opening, code in outcome.skipped[:SKIPPED_SHOWN]
             ],
             "refused": refused,
+            "offers": sum(1 for item in cited if not item.code),
+            "offers_not_credited": [
+                {"receipt": item.receipt.hex(), "offer": item.offer.hex(), "code": item.code}
+                for item in cited
+                if item.code
+            ][:SKIPPED_SHOWN],
         }
         self._store.keep_document(LAST_RUN, run)
 

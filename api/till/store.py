@@ -23,7 +23,8 @@ from api.till.errors import OTHER_TILL, SALE_CONFLICT, TillRefused
 from api.till.tables import HANDED_OVER, SET_ASIDE, SETTLED, UNSETTLED, WAITING, about, days, sales, tiers
 from api.wallet.member_tier import NO_TIER, MemberTier
 from ledger.codec import Value, pack, unpack
-from ledger.types import Address, ReceiptHash, Timestamp
+from ledger.domains.loyalty.receipts import NO_OFFER, decode_receipt
+from ledger.types import Address, Hash, ReceiptHash, Timestamp
 from node.store.engine import explain_fault, open_engine
 from node.store.migrate import migrate
 
@@ -39,7 +40,9 @@ SET_ASIDE_SHOWN: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class SignedSale:
-    """A sale whose receipt is signed and not yet kept. `content` is the hash of what the POS sent."""
+    """A sale whose receipt is signed and not yet kept. `content` is the hash of what the POS sent, `bonus` what the cited `offer`
+    promises besides the points.
+    """
 
     sale: str
     number: int
@@ -53,6 +56,8 @@ class SignedSale:
     member: Address
     is_visit: bool
     signed_at: Timestamp
+    bonus: int = 0
+    offer: Hash = NO_OFFER
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,12 @@ class Earlier:
         fresh = (sale.time for sale in self.fresh if sale.member == member and sale.is_visit and sale.time <= time)
         return max(kept, *fresh, 0)
 
+    def has_cited(self, member: Address, offer: Hash) -> bool:
+        """Whether a receipt of this till cites the member's offer."""
+        rows = self._connection.execute(select(sales.c.signed).where(sales.c.member == member))
+        kept = (decode_receipt(row.signed).receipt.offer for row in rows)
+        return offer in {*kept, *(sale.offer for sale in self.fresh)}
+
     def tier_of(self, member: Address) -> MemberTier:
         """What the node said last; no tier where it was not asked."""
         row = self._connection.execute(select(tiers).where(tiers.c.member == member)).first()
@@ -120,7 +131,7 @@ class Earlier:
 
     def add(self, signed: SignedSale) -> None:
         """Count a sale in that is to be kept."""
-        self.promised[signed.day] = self.promised_on(signed.day) + signed.points
+        self.promised[signed.day] = self.promised_on(signed.day) + signed.points + signed.bonus
         self.fresh.append(signed)
 
 

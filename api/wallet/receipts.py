@@ -70,6 +70,7 @@ def describe_receipt(signed: SignedReceipt, prefix: str | None) -> dict[str, Any
         "tier": receipt.tier,
         "previous_visit": receipt.previous_visit or None,
         "points": receipt.points,
+        "offer": receipt.offer.hex() or None,
         "signed": True,
     }
 

@@ -17,6 +17,7 @@ from api.wallet.enrolment import Invitation, JoinRequest, request_join
 from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.key_book import KeyBook, Place, PresentKey
 from api.wallet.mnemonic import MasterSeed
+from api.wallet.offers import contest_offer_of
 from api.wallet.receipts import check_receipt
 from api.wallet.request_signing import AccountSigner
 from api.wallet.returns import DraftReturn, sign_as_fan
@@ -31,6 +32,7 @@ from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.points_transfer import PointsTransfer
 from ledger.domains.loyalty.receipts import SignedReceipt
 from ledger.domains.loyalty.returns import SignedReturn
+from ledger.domains.offers.terms import PersonalOffer
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.errors import Code
@@ -261,14 +263,28 @@ class Wallet:
 
         Raises WalletError receipt.not_signed or contest.not_yours before anything is sent.
         """
+        fan = self._signer_of(signed)
+        payload = contest_of(signed, wrong_points=wrong_points)
+        return self.send("earn.contest", payload, fan, payment=None if pay_own else Prepaid())
+
+    def contest_offer(self, signed: SignedReceipt, offer: PersonalOffer, *, pay_own: bool = False) -> Sent:
+        """Contest an offer that a receipt cites and nobody credited; joining paid for it, unless `pay_own`.
+
+        Raises WalletError receipt.not_signed, contest.not_yours or offer.cites_another before anything is sent.
+        """
+        fan = self._signer_of(signed)
+        payload = contest_offer_of(signed, offer)
+        return self.send("offer.contest", payload, fan, payment=None if pay_own else Prepaid())
+
+    def _signer_of(self, signed: SignedReceipt) -> Signer:
+        """This wallet's account that a receipt names. Raises WalletError receipt.not_signed or contest.not_yours."""
         check_receipt(signed, self.facts.chain_id)
         fan = self.program_signer(signed.receipt.program)
         if fan.address != signed.receipt.member:
             raise WalletError(
                 NOT_YOURS, member=self.address_text(signed.receipt.member), account=self.address_text(fan.address)
             )
-        payload = contest_of(signed, wrong_points=wrong_points)
-        return self.send("earn.contest", payload, fan, payment=None if pay_own else Prepaid())
+        return fan
 
     # --- coin and campaigns -----------------------------------------------------------------------------------------
 

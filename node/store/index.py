@@ -22,6 +22,7 @@ from ledger.domains.loyalty.events import (
     PointsReversed,
     ProgramCreated,
 )
+from ledger.domains.offers.events import OfferIssued, OfferReversed
 from ledger.domains.rewards.redeem import RedemptionOpened
 from ledger.domains.rewards.reward_list import RewardListed
 from ledger.events import Event, event_shape
@@ -47,6 +48,8 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
     BatchSettled: lambda e: ((e.program, "batch", e.batch),),
     ContestOpened: lambda e: ((e.program, "contest", e.contest), (e.member, "account_contest", e.contest)),
     PointsReversed: lambda e: ((e.program, "return", e.returned),),
+    OfferIssued: lambda e: ((e.program, "offer", e.offer), (e.member, "account_offer", e.offer)),
+    OfferReversed: lambda e: ((e.program, "return", e.returned),),
     RedemptionOpened: lambda e: ((e.program, "hold", e.hold), (e.member, "account_hold", e.hold)),
     ConsentGranted: lambda e: ((e.fan, "consent", _consent_id(e)),),
     CampaignCreated: lambda e: ((b"", "campaign", e.campaign),),

@@ -137,7 +137,7 @@ def _show_terms(
 
 
 def _show_books(books: Books) -> dict[str, Any]:
-    shown = ("pool", "issued", "restored", *POINT_TOTALS, "members", *CONTEST_TOTALS, "adjusted")
+    shown = ("pool", "issued", "restored", *POINT_TOTALS, "members", *CONTEST_TOTALS, "adjusted", "offered")
     rate = books.reversed * PARTS_PER_MILLION // books.issued if books.issued else 0
     return {**{name: getattr(books, name) for name in shown}, "reversed_ppm": rate}
 

@@ -86,6 +86,7 @@ class ShownTerms(Answer):
     referral: dict[str, int]
     floor: dict[str, int] = Field(description="`points` points buy a value of at least `cents` cents; both 0: none.")
     refund_days: int = Field(description="How long a fulfilled redemption can be refunded; 0: not at all.")
+    offer_day_max: int
 
     EXAMPLE: ClassVar[Example] = {
         "version": 1,
@@ -112,6 +113,7 @@ class ShownTerms(Answer):
         "referral": {"referrer": 100, "joiner": 50},
         "floor": {"points": 100, "cents": 100},
         "refund_days": 14,
+        "offer_day_max": 2_000,
     }
 
 
@@ -129,8 +131,8 @@ class BooksItem(Answer):
     """The fee pool in coin, and where the program's points are: issued + restored = the sum of the seven that follow.
 
     Of the `contest_points_locked` that contests may credit outside of the issuance cap, `contest_points` are free;
-    `contest_coin` repays contests that are upheld. `adjusted` points were given without a purchase; of a million issued,
-    `reversed_ppm` were taken back for returns.
+    `contest_coin` repays contests that are upheld. `adjusted` points were given without a purchase; `offered`
+    are set aside for open offers; of a million issued, `reversed_ppm` were taken back for returns.
     """
 
     pool: int
@@ -150,6 +152,7 @@ class BooksItem(Answer):
     contest_coin: int
     contests_open: int
     adjusted: int
+    offered: int
     reversed_ppm: int
 
     EXAMPLE: ClassVar[Example] = {
@@ -170,6 +173,7 @@ class BooksItem(Answer):
         "contest_coin": 60_000,
         "contests_open": 0,
         "adjusted": 250,
+        "offered": 400,
         "reversed_ppm": 0,
     }
 

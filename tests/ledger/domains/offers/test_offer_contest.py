@@ -23,6 +23,7 @@ from ledger.domains.offers.offer_contest import (
     OFFER_CONTEST,
     OPENED_TOO_MUCH,
     OTHER_TERMS,
+    OfferContest,
     fields_to_open,
 )
 from ledger.domains.offers.state import CITED, NO_OFFER
@@ -187,7 +188,8 @@ def test_other_terms_than_the_sealed_ones(shop: Shop) -> None:
     issue(shop, offer)
     signed = cite(shop, offer)
     pass_grace(shop)
-    for changes in ({"terms": replace(BREAD, text="x")}, {"salt": bytes(32)}):
+    spoiled: tuple[dict[str, Any], ...] = ({"terms": replace(BREAD, text="x")}, {"salt": bytes(32)})
+    for changes in spoiled:
         with refused(OTHER_TERMS):
             contest_offer(shop, offer, signed, **changes)
 
@@ -335,7 +337,7 @@ def test_what_joining_prepaid_can_be_used_up(shop: Shop) -> None:
 
 def test_cost_and_reads(shop: Shop) -> None:
     offer = make_offer(shop)
-    payload = contest_payload(offer, cite(shop, offer))
+    payload: OfferContest = contest_payload(offer, cite(shop, offer))
     assert OFFER_CONTEST.cost(payload) == Cost(records=6, slots=2, due=2, signatures=1)
     assert OFFER_CONTEST.prepaid_weight == CONTEST_WEIGHT
     reads = OFFER_CONTEST.reads(FAN.address, payload)

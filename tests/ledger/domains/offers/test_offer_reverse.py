@@ -28,7 +28,7 @@ from ledger.domains.offers.offer_reverse import (
 )
 from ledger.domains.offers.state import NO_OFFER
 from ledger.domains.offers.terms import PersonalOffer
-from ledger.errors import Malformed
+from ledger.errors import Code, Malformed
 from ledger.kinds import Cost
 from ledger.params import OFFER_PENDING_DAYS
 from ledger.transaction import BAD_ATTESTATION
@@ -172,7 +172,7 @@ def test_offers_that_are_unknown_or_brought_nothing(shop: Shop) -> None:
 
 def test_a_return_that_may_not_be_used(shop: Shop) -> None:
     offer, bought = credited(shop)
-    cases = (
+    cases: tuple[tuple[Code, dict[str, Any]], ...] = (
         (WRONG_POLICY, {"signers": (TILL, FRIEND)}),
         (FUTURE, {"time": Timestamp(shop.now + 7_200)}),
         (TOO_LATE, {"time": Timestamp(shop.now - 170 * DAY_SECONDS)}),
