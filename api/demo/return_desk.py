@@ -49,32 +49,29 @@ class ReturnDesk:
         figures = Returned(lines=sum(back.lines for back in due), returns=len(due))
         signed: list[Signed] = []
         for back in due:
-            time = min(back.time, clock)
-            if back.points:
-                figures.points_signed += back.points
-                signed.extend(self._post_one(back, height, time, figures))
-            else:
+            if not back.points:
                 figures.without_points += 1
-            if back.bonus:
-                figures.bonuses += 1
-                signed.append(self._post_bonus(back, height, time))
+                continue
+            figures.points_signed += back.points
+            figures.bonuses += back.bonus > 0
+            signed.extend(self._post_one(back, height, min(back.time, clock), figures))
         return tuple(signed), figures
 
     def _post_one(self, back: BroughtBack, height: Height, time: Timestamp, figures: Returned) -> list[Signed]:
         facts, program = self._assignment.facts, self._assignment.program
-        returned = sign_return(facts, program, back, back.points, time)
+        returned = sign_return(facts, program, back, time)
         member = returned.returned.member
         citable = [
             (opening, Points(opening.points - self._cited[member, opening.period]))
             for opening in self._entries[member]
             if back.period <= opening.period <= PERIODS.period_of(time)
         ]
-        reversals, beyond = cite_entries(returned, citable)
+        reversals, beyond = cite_entries(returned, back.points, citable)
         figures.points_beyond_entries += beyond
         for reversal in reversals:
             self._cited[member, reversal.place.period] += reversal.points
         account = open_brand().settlement.address
-        return [
+        signed = [
             Signed(
                 height,
                 back.household,
@@ -85,7 +82,7 @@ class ReturnDesk:
             )
             for reversal in reversals
         ]
-
-    def _post_bonus(self, back: BroughtBack, height: Height, time: Timestamp) -> Signed:
-        raw = sign_bonus_reversal(self._assignment.facts, self._assignment.program, back, time, height)
-        return Signed(height, back.household, open_brand().settlement.address, raw, back.bonus, kind="offer.reverse")
+        if back.bonus:
+            raw = sign_bonus_reversal(facts, program, back, returned, height)
+            signed.append(Signed(height, back.household, account, raw, back.bonus, kind="offer.reverse"))
+        return signed

@@ -6,7 +6,7 @@ by the same rules. Till and fan sign the return; the settlement desk posts it on
 
 A return takes points of the entry of the purchase's week, and what that did not give (its remainder was carried on) of the next
 one, if that week had begun when the goods came back. What neither gave is not taken: the shop bears it. Where the rest of the
-basket is no longer what an offer asked for that it cited, its bonus goes back, too, by a return of its own.
+basket is no longer what an offer asked for that it cited, its bonus goes back, too; one return is signed for both.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,6 @@ from ledger.transaction import Sponsored
 from ledger.types import Height, Points, ProgramId, Timestamp
 
 LINE_TAG: Final = b"fansumer demo return "
-BONUS_TAG: Final = b"fansumer demo return bonus "
 DAY_TAG: Final = b"fansumer demo return day "
 RETURNED_ONE_IN: Final = 100
 DELAY_DAYS_MAX: Final = 7
@@ -89,19 +88,25 @@ def bring_back(
     return BroughtBack(household, period, signed, choose_day(basket, receipt.time), len(chosen), Points(points), bonus)
 
 
-def sign_return(
-    facts: ChainFacts, program: ProgramId, back: BroughtBack, points: Points, time: Timestamp, tag: bytes = LINE_TAG
-) -> SignedReturn:
-    """A return receipt for `points` as the till drafts it and the fan counter-signs it; another tag makes it another one."""
+def sign_return(facts: ChainFacts, program: ProgramId, back: BroughtBack, time: Timestamp) -> SignedReturn:
+    """The return receipt, points and bonus together, as the till drafts it and the fan counter-signs it."""
     till, fan = open_brand().till, open_household(back.household, program)
-    salt = sha256(tag + facts.chain_id + back.signed.salt).digest()
-    draft = draft_return(back.signed, points, time, chain_id=facts.chain_id, till=till, salt=salt)
+    draft = draft_return(
+        back.signed,
+        Points(back.points + back.bonus),
+        time,
+        bonus=back.bonus,
+        chain_id=facts.chain_id,
+        till=till,
+        salt=sha256(LINE_TAG + facts.chain_id + back.signed.salt).digest(),
+    )
     return sign_as_fan(draft, fan, facts.chain_id, facts.address_prefix)
 
 
-def cite_entries(returned: SignedReturn, openings: Sequence[tuple[Opening, Points]]) -> tuple[list[Reverse], Points]:
-    """The reversals of a return over entries with what is left of each, in their order; and the points that found no entry."""
-    owed = returned.returned.points
+def cite_entries(
+    returned: SignedReturn, owed: Points, openings: Sequence[tuple[Opening, Points]]
+) -> tuple[list[Reverse], Points]:
+    """Reversals of `owed` points over entries with what is left of each, in their order; and the points that found no entry."""
     reversals: list[Reverse] = []
     for opening, left in openings:
         points = Points(min(owed, left))
@@ -125,17 +130,16 @@ def sign_reversal(facts: ChainFacts, program: ProgramId, reversal: Reverse, heig
 
 
 def sign_bonus_reversal(
-    facts: ChainFacts, program: ProgramId, back: BroughtBack, time: Timestamp, height: Height
+    facts: ChainFacts, program: ProgramId, back: BroughtBack, returned: SignedReturn, height: Height
 ) -> bytes:
     """What takes the bonus of a cited offer back; the program's pool pays."""
-    returned = sign_return(facts, program, back, back.bonus, time, BONUS_TAG)
-    receipt = back.signed.receipt
+    offer = back.signed.receipt.offer
     return build(
         facts,
         "offer.reverse",
-        OfferReverse(receipt.offer, back.bonus, returned.returned, returned.signature, returned.consent),
+        OfferReverse(offer, back.bonus, returned.returned, returned.signature, returned.consent),
         open_brand().settlement,
         valid_from=height,
         payment=Sponsored(program),
-        salt=make_salt("offer.reverse", receipt.offer.hex()),
+        salt=make_salt("offer.reverse", offer.hex()),
     )

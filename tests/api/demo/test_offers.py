@@ -49,7 +49,9 @@ def test_only_recipients_who_joined_and_agreed_get_one_of_each_open_campaign(des
     assert isinstance(transaction.payload, OfferIssue)
     assert (transaction.author, transaction.body.payment) == (open_brand().owner.address, Sponsored(PROGRAM))
     expected = [
-        write_offer(PROGRAM, MEMBERS[number], number, campaign) for campaign in (LATE, EARLY) for number in (1, 2)
+        write_offer(PROGRAM, MEMBERS[number], number, campaign)
+        for campaign in (LATE, EARLY)
+        for number in (HouseholdId(1), HouseholdId(2))
     ]
     entries = [(entry.member, entry.terms, entry.points, entry.expires_at) for entry in transaction.payload.entries]
     assert entries == [(one.member, one.commitment, one.points, one.expires_at) for one in expected]
