@@ -11,9 +11,10 @@ from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Pr
 from api.cli.purchase_options import MONEY_MAX
 
 if TYPE_CHECKING:
+    from api.wallet.brand import Brand
     from api.wallet.wallet import Wallet
     from ledger.domains.offers.terms import PersonalOffer
-    from ledger.types import Address, Timestamp
+    from ledger.types import Address, ProgramId, Timestamp
 
 brand_app = typer.Typer(no_args_is_help=True, help="Personal offers to members who agreed to be profiled.")
 wallet_app = typer.Typer(no_args_is_help=True, help="Personal offers that were made to you.")
@@ -68,11 +69,10 @@ def issue(
     Example:
       fansumer brand offers issue 5f5f...5f --member dfan1p... --points 20 --until 2026-12-24 --code bread --out offers
     """
-    from api.cli.output import print_answer, say
+    from api.cli.output import print_answer
     from api.cli.session import open_wallet, payment_choice, read_id, write_file
     from api.wallet.brand import Brand
     from api.wallet.offers import make_offer, offer_text
-    from ledger.params import OFFER_ENTRIES_MAX
     from ledger.types import Points, ProgramId
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
@@ -97,22 +97,30 @@ def issue(
             write_file(
                 place, offer_text(offer).encode()
             )  # before it is promised: without its salt nobody could show it
-        brand, rows = Brand(opened, payment=payment_choice(pay_own=pay_own)), list[dict[str, Any]]()
-        for start in range(0, len(offers), OFFER_ENTRIES_MAX):
-            batch = offers[start : start + OFFER_ENTRIES_MAX]
-            sent = brand.issue_offers(of_program, batch)
-            say(f"sent {sent.txid.hex()}; waiting for its block")
-            codes_found = opened.wait_for(sent)["codes"]
-            rows.extend(
-                {"member": opened.address_text(offer.member), "offer": offer.offer_id.hex(), "code": code}
-                for offer, code in zip(batch, codes_found, strict=True)
-            )
+        rows = _issue_all(Brand(opened, payment=payment_choice(pay_own=pay_own)), of_program, offers)
     skipped = [row for row in rows if row["code"] != "applied"]
     for place, row in zip(places, rows, strict=True):
         if row["code"] != "applied":
             place.unlink(missing_ok=True)
     issued = [row["offer"] for row in rows if row["code"] == "applied"]
     print_answer({"issued": len(issued), "offers": issued, "folder": str(out), "skipped": skipped}, as_json=as_json)
+
+
+def _issue_all(brand: "Brand", program: "ProgramId", offers: "Sequence[PersonalOffer]") -> list[dict[str, str]]:
+    """Batch after batch: for each offer its member, its id, and the ledger's code."""
+    from api.cli.output import say
+    from ledger.params import OFFER_ENTRIES_MAX
+
+    rows: list[dict[str, str]] = []
+    for start in range(0, len(offers), OFFER_ENTRIES_MAX):
+        batch = offers[start : start + OFFER_ENTRIES_MAX]
+        sent = brand.issue_offers(program, batch)
+        say(f"sent {sent.txid.hex()}; waiting for its block")
+        rows.extend(
+            {"member": brand.wallet.address_text(offer.member), "offer": offer.offer_id.hex(), "code": str(code)}
+            for offer, code in zip(batch, brand.wallet.wait_for(sent)["codes"], strict=True)
+        )
+    return rows
 
 
 @brand_app.command("list")

@@ -7,17 +7,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
-from api.cli.purchase_options import MONEY_MAX, Codes, PaidWithPoints, PreviousVisit, SoldAt, parse_codes
+from api.cli.purchase_options import (
+    MONEY_MAX,
+    Codes,
+    PaidWithPoints,
+    PreviousVisit,
+    ShownOffer,
+    SoldAt,
+    parse_codes,
+    read_shown_offer,
+)
 from ledger.errors import Code, LedgerError
 
 if TYPE_CHECKING:
+    from api.wallet.brand import Brand
     from api.wallet.sealing import Opening
     from api.wallet.settlement import Settler
     from api.wallet.shown_terms import ProgramFacts
     from api.wallet.wallet import Wallet
     from ledger.codec import Value
     from ledger.domains.loyalty.receipts import SignedReceipt
-    from ledger.types import Address, ProgramId
+    from ledger.types import Address, ProgramId, Timestamp
 
 RequestFile = Annotated[Path, typer.Argument(metavar="FILE", help="The fan's request to join.")]
 RECEIPT_KEPT = Code(
@@ -114,9 +124,7 @@ def sign_receipt(
     codes: Codes = None,
     tier: Tier = None,
     previous_visit: PreviousVisit = 0,
-    offer: Annotated[
-        Path | None, typer.Option("--offer", metavar="OFFER_FILE", help="A personal offer that the fan shows.")
-    ] = None,
+    offer: ShownOffer = None,
     sequence: Number = None,
     lines: Lines = None,
     handed_over: Annotated[
@@ -138,7 +146,6 @@ def sign_receipt(
     import secrets
     import time
 
-    from api.cli.offers import read_offer
     from api.cli.output import print_answer
     from api.cli.receipt_warnings import warn_about_signed
     from api.cli.session import data_folder, open_wallet, read_account, read_id, warn_without_scope, write_file
@@ -148,9 +155,8 @@ def sign_receipt(
     from ledger.domains.loyalty.receipts import decode_receipt, encode_receipt
     from ledger.types import ProgramId, Timestamp
 
-    of_program, bought = ProgramId(read_id(program, "PROGRAM")), _read_lines_file(lines)
+    of_program, bought, cited = ProgramId(read_id(program, "PROGRAM")), _read_lines_file(lines), read_shown_offer(offer)
     by_code, when = parse_codes(codes), Timestamp(int(time.time()) if at is None else at)
-    cited = None if offer is None else read_offer(offer)
     _refuse_existing(out)
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened)
@@ -288,7 +294,6 @@ def settle(
     from api.cli.output import print_answer
     from api.cli.session import data_folder, open_wallet, payment_choice, read_id
     from api.wallet.brand import Brand
-    from api.wallet.offer_settlement import explain_code, settle_cited
     from api.wallet.settlement import SettlementBook, SettlementTerms, Settler
     from ledger.types import ProgramId, Timestamp
 
@@ -297,7 +302,7 @@ def settle(
     readable, bad = _read_receipts(receipts)
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
-        facts = brand.read_program(of_program)
+        facts, now = brand.read_program(of_program), Timestamp(int(opened.client.chain()["time"]))
         path = book or settlement_book(data_folder(), of_program, opened.main.address)
         settler = Settler(
             brand,
@@ -306,10 +311,9 @@ def settle(
             confirmations=confirmations,
             keep=lambda found: write_openings(kept, found),
         )
-        now = Timestamp(int(opened.client.chain()["time"]))
         good, refused = _examine_files(settler, readable)
         has_ended = 0 < facts.sunset_at < now
-        cited = settle_cited(brand, of_program, good, facts.periods, until=now, confirmations=confirmations)
+        cited = _settle_offers(brand, of_program, good, facts, until=now, confirmations=confirmations)
         outcome = settler.settle(good, until=now, is_last=last or has_ended)
         if last or has_ended:
             outcome.add(settler.flush(facts.sunset_at if has_ended else now))
@@ -325,21 +329,39 @@ def settle(
             "book": str(path),
             "skipped": skipped,
             "bad_files": bad + refused,
-            "offers_credited": sum(1 for item in cited if not item.code),
-            "offers_not_credited": [
-                {
-                    "receipt": item.receipt.hex(),
-                    "offer": item.offer.hex(),
-                    "code": item.code,
-                    "reason": explain_code(item.code),
-                }
-                for item in cited
-                if item.code
-            ],
+            **cited,
         },
         as_json=as_json,
     )
     _warn_of_files([*bad, *refused])
+
+
+def _settle_offers(
+    brand: "Brand",
+    program: "ProgramId",
+    receipts: "Sequence[SignedReceipt]",
+    facts: "ProgramFacts",
+    *,
+    until: "Timestamp",
+    confirmations: int,
+) -> dict[str, Any]:
+    """Credit the offers that the receipts cite, and say of the others why not."""
+    from api.wallet.offer_settlement import explain_code, settle_cited
+
+    cited = settle_cited(brand, program, receipts, facts.periods, until=until, confirmations=confirmations)
+    refused = [item for item in cited if item.code]
+    return {
+        "offers_credited": len(cited) - len(refused),
+        "offers_not_credited": [
+            {
+                "receipt": item.receipt.hex(),
+                "offer": item.offer.hex(),
+                "code": item.code,
+                "reason": explain_code(item.code),
+            }
+            for item in refused
+        ],
+    }
 
 
 def _read_receipts(folder: Path) -> "tuple[dict[Path, SignedReceipt], list[dict[str, Any]]]":

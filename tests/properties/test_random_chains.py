@@ -47,6 +47,10 @@ from ledger.domains.loyalty.state import (
     SlidingExpiry,
     TierMultiplier,
 )
+from ledger.domains.offers.offer_issue import OfferIssue
+from ledger.domains.offers.offer_reverse import OfferReverse
+from ledger.domains.offers.offer_settle import OfferSettle
+from ledger.domains.offers.terms import PersonalOffer
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
@@ -72,6 +76,16 @@ from ledger.types import (
 )
 from tests.support.contests import NOTHING, Settled, contest_id, payload_of, sign
 from tests.support.memory_chain import DAY_SECONDS, MemoryState, Signer
+from tests.support.offers import (
+    ANYTHING,
+    BREAD,
+    citation,
+    cite,
+    consent,
+    contest_payload,
+    entry_of,
+    make_offer,
+)
 from tests.support.returns import answer_by_return, reversal, take_return
 from tests.support.shop import FAN, FRIEND, OWNER, POOR, STRANGER, TILL, Shop, make_terms, some_hash
 
@@ -99,6 +113,7 @@ class RandomChain(RuleBasedStateMachine):
             "period_days": period,
             "hold_seconds": DAY_SECONDS,
             "adjust_day_max": Points(150),
+            "offer_day_max": Points(400),
             "transfer_day_max": Points(90),
             "referral": ReferralBonus(Points(11), Points(7)),
             "tiers": (("silver", 500), ("gold", 2_000)),
@@ -128,6 +143,8 @@ class RandomChain(RuleBasedStateMachine):
         self.waiting: list[Any] = []
         self.receipts: dict[bytes, tuple[Signer, SignedReceipt]] = {}
         self.bought: list[tuple[Signer, SignedReceipt, Settled, Hash]] = []
+        self.promised: list[tuple[Signer, PersonalOffer]] = []
+        consent(self.shop, FAN, FRIEND)
 
     def offer(self, kind: str, payload: Any, *, author: Signer, payment: Payment | None = None, **options: Any) -> None:
         """Put a transaction into the next block, if it is valid there."""
@@ -202,6 +219,31 @@ class RandomChain(RuleBasedStateMachine):
     def adjust(self, fan: Signer, points: int, by_till: bool) -> None:
         payload = Adjust(self.shop.program, fan.address, Points(points), "apology")
         self.offer("adjust", payload, author=TILL if by_till else OWNER)
+
+    @rule(fan=people, points=st.integers(1, 150), by_till=st.booleans())
+    def promise(self, fan: Signer, points: int, by_till: bool) -> None:
+        terms = ANYTHING if points % 2 else BREAD
+        offer = make_offer(self.shop, fan, points=points, number=len(self.promised), terms=terms)
+        self.promised.append((fan, offer))
+        self.offer("offer.issue", OfferIssue(self.shop.program, (entry_of(offer),)), author=TILL if by_till else OWNER)
+
+    @precondition(lambda self: self.promised)
+    @rule(data=st.data(), ago=st.integers(0, 14), back=st.integers(0, 150), contested=st.booleans())
+    def cite(self, data: st.DataObject, ago: int, back: int, contested: bool) -> None:
+        """Settle or contest a receipt that cites an offer, and take some of the bonus back."""
+        fan, offer = data.draw(st.sampled_from(self.promised))
+        time = Timestamp(self.shop.now - ago * DAY_SECONDS)
+        signed = cite(self.shop, offer, fan, time=time, sequence=5_000)
+        if contested:
+            self.offer("offer.contest", contest_payload(offer, signed), author=fan, payment=Prepaid())
+        else:
+            period = (self.shop.today - ago) // max(self.terms.period_days, 1)
+            cited = citation(self.shop, signed, period=period)
+            self.offer("offer.settle", OfferSettle(self.shop.program, (cited, cited)), author=TILL)
+        if back:
+            shown = take_return(self.shop, signed, fan=fan, points=back)
+            parts = (Points(back), shown.returned, shown.signature, shown.consent)
+            self.offer("offer.reverse", OfferReverse(offer.offer_id, *parts), author=TILL)
 
     @rule(fan=people, friend=people, points=st.integers(1, 100), sponsored=st.booleans())
     def give(self, fan: Signer, friend: Signer, points: int, sponsored: bool) -> None:

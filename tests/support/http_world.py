@@ -49,6 +49,7 @@ from ledger.types import (
 from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
 from tests.support.memory_chain import Signer
+from tests.support.offers import citation, cite, consent, issue, make_offer, settle_offers
 from tests.support.random_payloads import Ids, values_of
 from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL, some_hash
 
@@ -76,6 +77,7 @@ class HttpWorld:
     """By operation: what stood in the path, and the cursor to its next page."""
     receipts: list[ReceiptHash] = field(default_factory=list)
     fulfilments: list[FulfilmentId] = field(default_factory=list)
+    offers: list[Hash] = field(default_factory=list)
     nonces: Iterator[int] = field(default_factory=count)
     """No request is signed with the nonce of another one, even if everything else is the same."""
     _last: Transaction | None = None
@@ -207,7 +209,7 @@ class HttpWorld:
 
 def open_http_world(folder: Path) -> HttpWorld:
     """Let a shop live for some days, and put the API in front of its node."""
-    shop = LiveShop(folder, refund_days=14)
+    shop = LiveShop(folder, refund_days=14, offer_day_max=Points(1_000))
     chain = shop.chain
     txids: list[TxId] = []
     shop.join(FAN, FRIEND)
@@ -225,6 +227,10 @@ def open_http_world(folder: Path) -> HttpWorld:
     shop.pledge(FAN, funded, 150, tier=1)
     shop.pledge(FAN, failed, 20_000)
     shop.pledge(OWNER, failed, 30_000)
+    consent(shop, FAN)
+    offers = [make_offer(shop, number=number) for number in range(3)]
+    issue(shop, *offers)
+    settle_offers(shop, *(citation(shop, cite(shop, offers[0], sequence=number)) for number in (900, 901)))
     bought = sign(shop, FAN)
     chain.advance(days=GRACE_DAYS, blocks=8)
     chain.mine(2)
@@ -241,6 +247,7 @@ def open_http_world(folder: Path) -> HttpWorld:
     )
     world = HttpWorld(shop, app, reward, [hold], programs, [funded, failed, still_open], contests, txids)
     world.fulfilments.append(fulfilment)
+    world.offers.extend(offer.offer_id for offer in offers)
     world.payloads = _draw_payloads(world)
     return world
 

@@ -47,6 +47,7 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "program": lambda world: [program.hex() for program in world.programs],
     "redemption": lambda world: [hold.hex() for hold in world.holds],
     "contest": lambda world: [contest.hex() for contest in world.contests],
+    "offer": lambda world: [offer.hex() for offer in world.offers],
     "campaign": lambda world: [campaign.hex() for campaign in world.campaigns],
     "number": lambda _: [0],
     "trust": lambda world: [block for block in world.blocks if len(block) == 64],

@@ -72,11 +72,12 @@ def _show_offer(services: Services, view: Snapshot, offer_id: Hash) -> dict[str,
     The same offer can be issued again once its record is gone: then the latest issue counts.
     """
     rows = list(view.history(offer_id, None, EVENTS_SHOWN))
-    first = next((place for place, row in enumerate(rows) if isinstance(row.event, OfferIssued)), None)
+    found = [(place, row.event) for place, row in enumerate(rows) if isinstance(row.event, OfferIssued)]
     record: Offer | None = view.record(offer_key(offer_id))
-    if first is None:
+    if not found:
         raise RuleViolation(NO_OFFER, offer=offer_id)
-    issued, since = rows[first].event, rows[: first + 1]
+    first, issued = found[0]
+    since = rows[: first + 1]
     credited = next((row.event for row in since if isinstance(row.event, OfferCredited)), None)
     is_expired = any(isinstance(row.event, OfferExpired) for row in since)
     useless = [(row.height, row.event) for row in since if isinstance(row.event, OfferNotCredited)]

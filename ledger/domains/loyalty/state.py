@@ -92,14 +92,7 @@ SCOPE_FULFIL = 8
 SCOPE_ADJUST = 16
 SCOPE_OFFER = 32
 SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL | SCOPE_ADJUST | SCOPE_OFFER
-SCOPE_NAMES = {
-    SCOPE_TILL: "till",
-    SCOPE_SETTLE: "settle",
-    SCOPE_ENROL: "enrol",
-    SCOPE_FULFIL: "fulfil",
-    SCOPE_ADJUST: "adjust",
-    SCOPE_OFFER: "offer",
-}
+SCOPE_NAMES = {1 << bit: name for bit, name in enumerate(("till", "settle", "enrol", "fulfil", "adjust", "offer"))}
 """How people write the scopes."""
 
 
