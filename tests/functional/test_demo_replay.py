@@ -406,7 +406,9 @@ def test_four_weeks_of_the_real_purchases_agree(tmp_path: Path) -> None:
     report = tmp_path / "replay.json"
     summary = run_replay(ReplayOptions(weeks=4, as_of=AS_OF, folder=tmp_path / "chain"))
     report.write_text(json.dumps(summary.to_mapping()))
-    assert (summary.fans, summary.baskets, summary.points_issued) == (2_014, 11_756, 3_853_426)
+    assert (summary.fans, summary.baskets, sum(summary.households.values())) == (2_014, 11_756, 3_853_426)
+    assert summary.points_issued == 3_853_426 + summary.offers.points
+    assert (summary.offers.issued, summary.offers.cited) == (1_519, 1_131)
     assert summary.tiers == {"none": 1_615, "silver": 343, "gold": 56}
     assert (summary.returns.lines, summary.returns.points_taken) == (1_167, 36_553)
     assert check_replay.main([str(report)]) == 0
