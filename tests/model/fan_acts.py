@@ -22,7 +22,7 @@ def join(life: Life) -> None:
     if life.chance(5 if (program, fan) in life.model.members else 60):
         members = life.members_of(program)
         referrer = life.some(members, [someone.address for someone in PEOPLE], 96)
-    life.send("member.join", (program, issuer, referrer, life.chance(50)), fan, program)
+    life.send("member.join", (program, issuer, referrer, life.chance(50), ()), fan, program)
 
 
 def leave(life: Life) -> None:

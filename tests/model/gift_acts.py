@@ -1,8 +1,8 @@
 """What is given without a purchase, given on and brought to an end: adjusting, points for others, a program's last day."""
 
 from tests.model.brand_acts import affordable
-from tests.model.gifts import room_under_cap
 from tests.model.life import FANS, STRANGER, Life
+from tests.model.loyalty import room_under_cap
 from tests.model.records import ADJUST, DAY, M
 
 

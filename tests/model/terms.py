@@ -106,6 +106,7 @@ def draw_terms(choose: Chooser, fee_rate_min: int) -> Terms:
         referral=choose.choice(((0, 0), (0, 30), (50, 0), (100, 50), (100, 50))),
         floor=choose.choice(((0, 0), (0, 0), (1, 1), (100, 40), (100, 50), (3, 7), (0, 5) if life_is_odd else (1, 2))),
         refund_days=choose.choice((0, 1, 14, 14, 92)),
+        offer_day_max=choose.choice((0, 100, 10**6, 10**6, M)),
     )
     return _with_tiers(choose, terms) if choose.number(1, 2) == 2 else terms
 

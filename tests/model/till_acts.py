@@ -6,6 +6,7 @@ from typing import Any
 from ledger import keys
 from ledger.codec import pack
 from tests.model.life import ANNA, BY_ADDRESS, KIOSK, STRANGER, TILL, Idle, Life, Receipt, Settled
+from tests.model.loyalty import room_under_cap
 from tests.model.points import Purchase, points_of, versions_nameable
 from tests.model.records import SETTLE, SIGN, M
 from tests.model.world import Person
@@ -67,11 +68,18 @@ def _rest_of_cap(life: Life, program: bytes, till: Person, time: int) -> int:
 
 
 def sign_receipt(
-    life: Life, till: Person, of: tuple[bytes, int, bytes], sequence: int, time: int, sums: tuple[Any, ...], points: int
+    life: Life,
+    till: Person,
+    of: tuple[bytes, int, bytes],
+    sequence: int,
+    time: int,
+    sums: tuple[Any, ...],
+    points: int,
+    offer: bytes = b"",
 ) -> Receipt:
     """RCP-1 to RCP-4."""
     program, version, member = of
-    fields = (1, program, version, member, till.key, sequence, time, *sums[:3], life.fresh(), points, *sums[3:])
+    fields = (1, program, version, member, till.key, sequence, time, *sums[:3], life.fresh(), points, *sums[3:], offer)
     salt = life.fresh()
     leaves = tuple(leaf_hash(pack((index, field_salt(salt, index), value))) for index, value in enumerate(fields))
     hashed = tree_root(list(leaves))
@@ -194,8 +202,7 @@ def _sealed_entry(
 def _at_a_cap(life: Life, program: bytes, author: bytes, entry: tuple[Any, ...]) -> tuple[Any, ...]:
     """The entry with exactly as many points as a cap leaves, or one more."""
     model = life.model
-    books = model.books[program]
-    room = min(model.terms_now(program).issuance_cap + books.contest_points_credited, M) - books.issued
+    room = room_under_cap(model, program)
     grant = model.grants.get((program, author))
     if grant is not None and life.chance(50):
         room = grant.daily_cap - (grant.day_used if grant.day == model.today(program) else 0)

@@ -64,9 +64,9 @@ def open_shop(life: Life) -> None:
     program = object_id("program", tx.txid)
     for kind, rest, author in (
         ("transfer", ((1, program), 10**9), OWNER),
-        ("issuer.grant", (program, TILL.address, 31, choose.choice((10**6, 10**6, 3_000))), OWNER),
+        ("issuer.grant", (program, TILL.address, 63, choose.choice((10**6, 10**6, 3_000))), OWNER),
         ("reward.list", (program, "Bread", 20, 50, 1_000, (0, 0, 0), (0, 2**40), 0), OWNER),
-        *(("member.join", (program, TILL.address, b"", False), fan) for fan in (ANNA, BEN, CARL, DORA)),
+        *(("member.join", (program, TILL.address, b"", False, ()), fan) for fan in (ANNA, BEN, CARL, DORA)),
     ):
         payment = (1, program) if kind == "member.join" else None
         tx, raw = world.make(kind, rest, author.address, payment)
