@@ -111,7 +111,7 @@ def grant_consent(life: Life) -> None:
     """Mostly to a program, to publish."""
     choose = life.choose
     program = life.any_program()
-    purpose, scope = choose.choice((2, 2, 2, 0, 1, 3)), choose.choice(("", "", "", "mail"))
+    purpose, scope = choose.choice((2, 2, 2, 0, 0, 1, 3)), choose.choice(("", "", "", "mail"))
     now = life.world.now
     expires_at = choose.choice((0, 0, now + 1, now + 3_600, now + 3 * DAY, now if life.chance(30) else 0))
     life.send("consent.grant", (program, purpose, scope, expires_at), life.fan_of(program), program)
