@@ -186,7 +186,9 @@ def contest(life: Life, wanted: tuple[bytes, int] | None = None) -> None:
     known = [receipt for receipt in life.receipts if receipt.program == program]
     if not known:
         raise Idle
-    anything = (_any_place(life), [choose.choice(known)])
+    one = choose.choice(known)
+    challenge, _, number = _any_place(life)
+    anything = ((challenge, one.member, number), [one])
     (challenge, fan, number), receipts = life.some(shows, [anything], 93)
     if len(receipts) > 1 and life.chance(12):
         receipts = receipts[1:]
@@ -202,11 +204,9 @@ def contest(life: Life, wanted: tuple[bytes, int] | None = None) -> None:
         shown[0] = (*shown[0][:place], shown[0][place] + 1, *shown[0][place + 1 :])
     if life.chance(2):
         shown[0] = (*shown[0][:5], (("milk", 1), ("bread", 2)), *shown[0][6:])
-    attested = all(shown_hash(program, fan, item) in {receipt.hash for receipt in receipts} for item in shown)
-    for item in shown:
-        hashed = shown_hash(program, fan, item)
-        attested = attested and any(hashed == receipt.hash and item[-1] == receipt.signature for receipt in receipts)
     hashes = tuple(shown_hash(program, fan, item) for item in shown)
+    signed = {(receipt.hash, receipt.signature) for receipt in receipts}
+    attested = all((hashed, item[-1]) in signed for hashed, item in zip(hashes, shown, strict=True))
     life.evidences[evidence_of(list(hashes))] = hashes
     payload = (program, challenge, min(number, 365), tuple(shown))
     payment = {"payment": (2,)} if life.chance(60) else {}

@@ -65,8 +65,7 @@ def dates_of(model: Model, program: bytes, period: int, settled_at: int | None =
     settle_by = (ends if begins <= now < ends else now) + days_in_seconds(t.settle_grace_days)
     if begins <= now:
         time = min(ends - 1, now)
-        seconds = {begins, *(since for _, since in model.programs[program].versions if begins < since <= time)}
-        for version_then in {model.version_at(program, second) for second in seconds}:
+        for version_then in model.versions_in_force(program, begins, time):
             settle_by = max(settle_by, settle_by_of(model, program, version_then, time))
     return Dates(
         begins,

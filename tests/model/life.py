@@ -139,6 +139,7 @@ class Life:
     returns: list[Return] = field(default_factory=list)
     evidences: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     offers: dict[bytes, PersonalOffer] = field(default_factory=dict)
+    vouchers: list[tuple[Person, int, Person]] = field(default_factory=list)
     drawn: int = 0
 
     def __post_init__(self) -> None:

@@ -44,8 +44,7 @@ def are_met(terms: tuple, expires_at: int, time: int, net: int, paid: int, codes
 def last_day_to_ask(model: Model, found: Offer) -> int:
     """OFR-2: last."""
     program, begins, ends = found.program, found.issued_at, found.expires_at
-    times = [begins, *(since for _, since in model.programs[program].versions if begins < since <= ends)]
-    versions = {model.version_at(program, time) for time in times}
+    versions = model.versions_in_force(program, begins, ends)
     return max(settle_by_of(model, program, version, ends) for version in versions) + KEEP_SECONDS
 
 

@@ -59,19 +59,8 @@ def points_of(terms: Terms, offset_minutes: int, bought: Purchase) -> int:
 
 
 def versions_nameable(model: Model, program: bytes, time: int) -> set[int]:
-    """The versions that were in force at some second of the 72 hours up to a time (LOY-6).
-
-    One that was replaced in the second in which it came counts, too, but not where that second is the first of the 72 hours.
-    """
-    begins = max(time - RECEIPT_AGE_MAX, 0)
-    versions = model.programs[program].versions
-    replaced_in_its_second = {
-        version
-        for (version, since), (_, next_since) in pairwise(versions)
-        if since == next_since and begins < since <= time
-    }
-    seconds = {begins, *(since for _, since in versions if begins < since <= time)}
-    return {model.version_at(program, second) for second in seconds} | replaced_in_its_second
+    """The versions that a receipt of a time may name (LOY-6)."""
+    return model.versions_in_force(program, max(time - RECEIPT_AGE_MAX, 0), time)
 
 
 def better_of_two(model: Model, program: bytes, fan: bytes, named: int, bought: Purchase) -> int:

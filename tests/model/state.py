@@ -187,6 +187,12 @@ class Model:
         begun = [version for version, since in versions if since <= time]
         return begun[-1] if begun else versions[0][0]
 
+    def versions_in_force(self, program: bytes, begins: int, ends: int) -> set[int]:
+        """The versions in force at some time from one to another (LOY-1)."""
+        versions = self.programs[program].versions
+        found = {self.version_at(program, begins)}
+        return found | {version for version, since in versions if begins < since <= ends}
+
     def terms_at(self, program: bytes, time: int) -> Terms:
         """The terms in force at a time."""
         return self.terms[program, self.version_at(program, time)]

@@ -53,6 +53,7 @@ ACTS: dict[Act, int] = {
     gift_acts.adjust: 6,
     gift_acts.give_on: 7,
     gift_acts.announce_sunset: 1,
+    gift_acts.claim: 4,
     contest_acts.contest: 12,
     contest_acts.answer: 12,
     challenge_acts.create: 5,
@@ -84,7 +85,7 @@ def open_shop(life: Life) -> None:
     assert world.offer(tx, raw) == ""
     program = object_id("program", tx.txid)
     for kind, rest, author in (
-        ("transfer", ((1, program), 10**9), OWNER),
+        ("transfer", ((1, program), choose.choice((10**9, 10**9, 10**9, 2 * 10**6))), OWNER),
         ("issuer.grant", (program, TILL.address, 63, choose.choice((10**6, 10**6, 3_000))), OWNER),
         ("reward.list", (program, "Bread", 20, 50, 1_000, (0, 0, 0), (0, 2**40), 0), OWNER),
         *(("consent.grant", (program, 0, "", 0), fan) for fan in (ANNA, BEN)),
