@@ -15,7 +15,7 @@ from tests.model.challenges import (
 )
 from tests.model.life import BY_ADDRESS, FANS, KIOSK, NOWHERE, TILL, Idle, Life, Receipt
 from tests.model.loyalty import room_under_cap
-from tests.model.records import DAY, SETTLE, SIGN, Challenge
+from tests.model.records import DAY, SETTLE, SIGN, Achievement, Challenge, Completion
 from tests.model.return_acts import sign_new_return
 from tests.model.till_acts import keep_receipt, sign_receipt
 from tests.second_decoder.hashing import inclusion_path, leaf_hash
@@ -54,7 +54,7 @@ def create(life: Life) -> None:
     basket = choose.choice((1, 100, 100, 500, 312))
     days, occurrences = choose.choice(((1, 1), (1, 1), (1, 30), (2, 3), (7, 4), (7, 52), (30, 12), (92, 1)))
     reward = choose.choice((1, 5, 20, 50, 100))
-    budget = reward * choose.choice((1, 1, 2, 5, 20)) + choose.choice((0, 0, reward - 1))
+    budget = reward * choose.choice((1, 2, 5, 20, 20)) + choose.choice((0, 0, reward - 1))
     if program in model.programs and life.chance(25):
         room = room_under_cap(model, program) + choose.choice((0, 0, 1))
         budget = room if reward <= room <= 2**53 else budget
@@ -113,6 +113,9 @@ def visit(life: Life) -> None:
     if not going_on:
         raise Idle
     found = model.challenges[choose.choice(going_on)]
+    if life.chance(60):
+        _reach(life, found, life.fan_of(found.program), _number_now(life, found))
+        return
     program, now = found.program, model.now
     till = BY_ADDRESS[life.some(life.issuers_of(program, SIGN), [TILL.address, KIOSK.address], 95)]
     fan, version = life.fan_of(program), model.version_at(program, now)
@@ -128,6 +131,52 @@ def visit(life: Life) -> None:
         keep_receipt(
             life, sign_receipt(life, till, of, choose.number(1, 200), max(time, 0), sums, choose.choice((0, 3)))
         )
+
+
+def _reach(life: Life, found: Challenge, fan: bytes, number: int) -> None:
+    """Purchases of now or of other times of an occurrence, with which a fan reaches its goal, if only just."""
+    choose, now, program = life.choose, life.model.now, found.program
+    till = BY_ADDRESS[life.some(life.issuers_of(program, SIGN), [TILL.address, KIOSK.address], 98)]
+    count = found.goal[1] if found.goal[0] == VISITS else choose.choice((1, 1, 2))
+    net = max(found.basket_min_cents, -(-found.goal[1] // count) if found.goal[0] == SPEND else 0)
+    when = occurrence_of(life.model, found, min(number, found.occurrences - 1))
+    for place in range(count):
+        time = choose.choice((now, now, now, max(when.begins, now - 60), when.begins, when.ends - 1))
+        codes = tuple((code, 1) for code in found.goal[1][place % 2 :: count]) if found.goal[0] == CODES else ()
+        codes = tuple((code, 1) for code in found.goal[1]) if codes and life.chance(50) else codes
+        of = (program, life.model.version_at(program, now), fan)
+        sums = (net, 0, codes, 0, 0)
+        keep_receipt(life, sign_receipt(life, till, of, choose.number(1, 10**6), max(time, 0), sums, 0))
+
+
+def live_through(life: Life) -> None:
+    """From purchases that reach a goal to the time when they can be shown, and back: all of it by one fan."""
+    choose, model = life.choose, life.model
+    going_on = [
+        (name, number)
+        for name, found in model.challenges.items()
+        for number in (_number_now(life, found),)
+        if not found.has_ended
+        and number < found.occurrences
+        and life.issuers_of(found.program, SIGN)
+        and occurrence_of(model, found, number).begins <= model.now
+    ]
+    if not going_on:
+        raise Idle
+    which, number = choose.choice(going_on)
+    found = model.challenges[which]
+    for _ in range(choose.choice((1, 1, 2))):
+        _reach(life, found, life.fan_of(found.program), number)
+    life.world.mine(model.now + 1, [TILL.address])
+    time = occurrence_of(model, found, number).due_by + choose.choice((-1, 0, 0, 0, 1, DAY))
+    if life.chance(70):
+        life.world.mine(max(time, life.model.now + 1), [TILL.address])
+    for _ in range(choose.choice((1, 2, 2, 3))):
+        step = choose.choice((contest, contest, complete, reverse))
+        try:
+            step(life, wanted=(which, number))
+        except Idle:
+            continue
 
 
 def _counting(life: Life, found: Challenge, when: Occurrence, fan: bytes) -> list[Receipt]:
@@ -222,6 +271,11 @@ def _shows_anyway(life: Life, wanted: tuple[bytes, int]) -> list[tuple[Place, li
     return [show for show in shows if show[1]]
 
 
+def _stands(life: Life, achieved: Achievement, done: Completion) -> bool:
+    found = life.model.challenges[achieved.challenge]
+    return not found.has_ended and life.model.now < occurrence_of(life.model, found, done.occurrence).keep_until
+
+
 def reverse(life: Life, wanted: tuple[bytes, int] | None = None) -> None:
     """One of the receipts went back."""
     choose, model = life.choose, life.model
@@ -231,13 +285,17 @@ def reverse(life: Life, wanted: tuple[bytes, int] | None = None) -> None:
         for item in achieved.completions
         if item.evidence in life.evidences and wanted in (None, (achieved.challenge, item.occurrence))
     ]
+    fresh = [item for item in standing if wanted or _stands(life, *item)]
+    standing = fresh or (standing if life.chance(10) else [])
     if not standing:
         raise Idle
     achieved, done = choose.choice(standing)
     found, hashes = model.challenges[achieved.challenge], life.evidences[done.evidence]
     index = choose.number(0, len(hashes) - 1)
     when = occurrence_of(model, found, done.occurrence)
-    times = (model.now, model.now, when.begins, when.ends, min(model.now, when.ends + DAY))
+    window = model.terms[found.program, done.version].return_window_days
+    last = min(model.day_start(found.program, done.base + window + 1) - 1, model.now)
+    times = (model.now, max(last, 0), max(last, 0), when.begins, when.begins - 1, last + 1, when.ends)
     path = tuple(inclusion_path([leaf_hash(hashed) for hashed in hashes], index))
     signed = sign_new_return(
         life, (found.program, achieved.member, hashes[index]), choose.choice(times), choose.choice((1, 5))

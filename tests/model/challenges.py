@@ -104,7 +104,8 @@ def create(model: Model, call: Call, payload: tuple) -> list[str]:
     prepaid = min(PREPAID_CONTESTS_MAX, budget // reward) * (contest_fee(model) + model.record_deposit)
     model.take(call.payer, prepaid)
     which = object_id("challenge", call.txid)
-    found = Challenge(call.payer, model.record_deposit, prepaid, *payload, 0, False)
+    made = (call.payer, model.record_deposit, prepaid, *payload, 0, False)
+    found = Challenge._make(made)
     model.challenges[which] = found
     model.queue("challenge.end", which, 0, occurrence_of(model, found, occurrences - 1).keep_until)
     return [""]

@@ -60,13 +60,16 @@ def claim(life: Life) -> None:
     """The coin behind a member's points, mostly of a program that has closed; now and then they wait for that."""
     model = life.model
     closing = [program for program, found in model.programs.items() if found.closes_at]
+    closing.sort(key=lambda program: model.books[program].backing)
     if not closing and not life.chance(5):
         raise Idle
-    program = life.choose.choice(closing or list(model.programs))
+    program = life.choose.choice(closing[-1:] or list(model.programs))
     closes_at = model.programs[program].closes_at
     if model.now < closes_at and life.chance(40):
         life.world.mine(max(closes_at + life.choose.choice((-1, 0, 0, 1)), model.now + 1), [STRANGER.address])
     model = life.model
     likely = [fan for of, fan in model.members if of == program and model.members[of, fan].lots]
+    if not model.books[program].backing and life.chance(60):
+        raise Idle
     fan = life.some(likely, [fan.address for fan in (*FANS, STRANGER)], 95)
     life.send("points.claim_collateral", (program,), fan, program)

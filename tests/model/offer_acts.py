@@ -6,7 +6,7 @@ from tests.model.consent import is_active
 from tests.model.contests import CONTEST_SECONDS, period_of
 from tests.model.life import BY_ADDRESS, FANS, KIOSK, NOWHERE, TILL, Idle, Life, PersonalOffer, Receipt
 from tests.model.loyalty import room_under_cap
-from tests.model.offers import offer_id, receipt_hash_of, terms_hash
+from tests.model.offers import are_met, offer_id, receipt_hash_of, terms_hash
 from tests.model.records import DAY, OFFER, PERSONALISE, SETTLE, SIGN, M
 from tests.model.return_acts import sign_new_return
 from tests.model.till_acts import keep_receipt, period_near, sign_receipt
@@ -31,7 +31,7 @@ def issue(life: Life) -> None:
         lasts = choose.choice((60, 3_600, DAY, 5 * DAY, 5 * DAY, 30 * DAY, EXPIRY_MAX))
         if life.chance(4):
             lasts = choose.choice((0, -1, EXPIRY_MAX + 1))
-        codes = choose.choice(((), (), ("bread",), ("bread", "milk"), ("milk", "bread") if life.chance(6) else ()))
+        codes = choose.choice(((), (), ("bread",), ("bread", "milk"), ("milk", "bread") if life.chance(2) else ()))
         least = choose.choice((0, 0, 100, 500))
         terms = (1, choose.choice((0, 0, now, now + 60)), least, codes, "bread")
         salt = life.fresh()
@@ -71,14 +71,43 @@ def cite(life: Life) -> None:
     program = found.program
     till = BY_ADDRESS[life.some(life.issuers_of(program, SIGN), [TILL.address, KIOSK.address], 95)]
     least = found.terms[2]
-    net, paid = choose.choice((least, least, 700, 700, max(least - 1, 0))), choose.choice((0, 0, 0, 1))
-    codes: Any = tuple((code, choose.choice((1, 1, 0))) for code in sorted(set(found.terms[3])))
+    net, paid = choose.choice((least, least, 700, 700, 700, max(least - 1, 0))), choose.choice((0,) * 6 + (1,))
+    codes: Any = tuple((code, choose.choice((1, 1, 1, 0))) for code in sorted(set(found.terms[3])))
     codes = () if life.chance(5) else codes
-    time = choose.choice((now,) * 8 + (found.terms[1], found.expires_at, found.expires_at + 1, now - DAY))
+    time = choose.choice((now,) * 12 + (found.terms[1], found.expires_at, found.expires_at + 1, now - DAY))
     of = (program, model.version_at(program, now), found.member)
     sums = (net + paid * choose.choice((0, 1)), paid, codes, 0, 0)
     receipt = sign_receipt(life, till, of, choose.number(1, 200), max(time, 0), sums, choose.choice((0, 2)), which)
     keep_receipt(life, receipt)
+
+
+def live_through(life: Life) -> None:
+    """From an offer to a purchase that cites it, to the time when it can be contested, and back."""
+    choose = life.choose
+    if life.chance(50) or not _open(life):
+        issue(life)
+    cite(life)
+    receipt = life.receipts[-1]
+    if not receipt.offer or receipt.program not in life.model.programs:
+        raise Idle
+    life.world.mine(life.model.now + 1, [TILL.address])
+    if life.chance(70):
+        settle_by = period_of(life.model, receipt.program, receipt.time).settle_by
+        time = settle_by + choose.choice((-1, 0, 0, 0, 1, CONTEST_SECONDS, CONTEST_SECONDS + 1))
+        life.world.mine(max(time, life.model.now + 1), [TILL.address])
+    for _ in range(choose.choice((1, 2, 2, 3))):
+        step = choose.choice((0, 0, 1, 2))
+        try:
+            if receipt.offer not in life.model.offers:
+                return
+            if step == 0:
+                contest(life, receipt)
+            elif step == 1:
+                settle(life, receipt.offer)
+            elif life.model.offers[receipt.offer].receipt or life.chance(10):
+                reverse(life, receipt.offer)
+        except Idle:
+            continue
 
 
 def _citing(life: Life, program: bytes) -> list[Receipt]:
@@ -115,7 +144,9 @@ def contest(life: Life, receipt: Receipt | None = None) -> None:
         for found in known:
             settle_by = period_of(model, found.program, found.time).settle_by
             if found.offer in _open(life) and settle_by <= model.now <= settle_by + CONTEST_SECONDS:
-                ripe.append(found)
+                offer = life.offers[found.offer]
+                if are_met(offer.terms, offer.expires_at, found.time, *found.fields[7:10]) or life.chance(8):
+                    ripe.append(found)
         if not known:
             raise Idle
         receipt = life.some(ripe, known, 94)
@@ -152,8 +183,8 @@ def reverse(life: Life, which: bytes = b"") -> None:
     left = max(found.points - found.reversed, 1)
     points = min(max(choose.choice((left, left, left // 2, 1, left + 1 if life.chance(20) else left)), 1), M)
     now = model.now
-    time = choose.choice((now, now, now, found.returnable_until - 1, found.returnable_until, now + 1))
-    time = min(time, now + 1)
+    last = max(min(found.returnable_until - 1, now), 0)
+    time = choose.choice((last, last, last, last, last, min(last + 1, now), now + 1))
     least = choose.choice((points, points, left, max(points - 1, 1)))
     signed = sign_new_return(life, (found.program, found.member, receipt), time, least)
     array, signature, consent, attested = signed

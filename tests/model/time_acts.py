@@ -183,7 +183,7 @@ def _offers(life: Life) -> list[list[Subject]]:
             ends.extend(((last, 0, settles), (found.expires_at, 0, offer_acts.cite)))
     contests: list[Subject] = []
     for receipt in life.receipts[-40:]:
-        if receipt.offer and receipt.program in life.model.programs:
+        if receipt.offer in life.model.offers and receipt.program in life.model.programs:
             settle_by = period_of(life.model, receipt.program, receipt.time).settle_by
             contested = partial(offer_acts.contest, receipt=receipt)
             contests.extend(((settle_by, 0, contested), (settle_by + CONTEST_SECONDS, 0, contested)))
