@@ -168,7 +168,9 @@ def live_through(life: Life) -> None:
     for _ in range(choose.choice((1, 1, 2))):
         _reach(life, found, life.fan_of(found.program), number)
     life.world.mine(model.now + 1, [TILL.address])
-    time = occurrence_of(model, found, number).due_by + choose.choice((-1, 0, 0, 0, 1, DAY))
+    when = occurrence_of(model, found, number)
+    last = when.contest_until
+    time = choose.choice((*(when.due_by + after for after in (-1, 0, 0, 0, 1, DAY)), last, last, last + 1, last + 1))
     if life.chance(70):
         life.world.mine(max(time, life.model.now + 1), [TILL.address])
     for _ in range(choose.choice((1, 2, 2, 3))):
