@@ -17,7 +17,7 @@ from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.points_transfer import PointsTransfer
 from ledger.domains.loyalty.program_create import ProgramCreate
 from ledger.domains.loyalty.program_update import ProgramUpdate
-from ledger.domains.loyalty.state import NeverExpires, RollingExpiry, SlidingExpiry
+from ledger.domains.loyalty.state import Lot, NeverExpires, RollingExpiry, SlidingExpiry, books_key
 from ledger.domains.loyalty.terms import BAD_TERMS, find_worse
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.errors import Malformed
@@ -26,7 +26,7 @@ from ledger.invariants import check_books
 from ledger.kinds import APPLIED
 from ledger.params import COLLATERAL_MAX, LOTS_MAX
 from ledger.state import Overlay
-from ledger.transaction import Prepaid
+from ledger.transaction import OwnFee, Prepaid
 from ledger.types import INTEGER_MAX, Amount, Day, HoldId, Points
 from tests.support.backing import check_backing
 from tests.support.contests import contest, contest_of, pass_answer, pass_grace, settle, sign
@@ -158,7 +158,7 @@ def test_a_number_that_no_record_can_hold_is_a_pool_that_cannot_pay() -> None:
     book.rates[1] = (1, 0)
     fits = INTEGER_MAX - thousandths(shop.books)
     full = replace(shop.books, pool=Amount(INTEGER_MAX))
-    view.put(b"K" + shop.program, full)
+    view.put(books_key(shop.program), full)
     assert book.can_cover(fits, 1) and not book.can_cover(fits + 1, 1)
     book.rates[1] = (0, 1)
     book.move("burn_carry", 5_999)
@@ -208,8 +208,9 @@ def test_what_is_published_is_put_aside_for_contests_at_once() -> None:
     update(shop, collateral=Amount(3_000))
     assert reserve(shop) == 10_000 * 3_000
     assert security(shop.books) - locked == 5_000
-    fee = shop.chain.mined[-1].transactions[0].body.payment.fee
-    assert owner - shop.coin_of(OWNER) - fee == 5_000
+    payment = shop.chain.mined[-1].transactions[0].body.payment
+    assert isinstance(payment, OwnFee)
+    assert owner - shop.coin_of(OWNER) - payment.fee == 5_000
     update(shop, latest=2, collateral=Amount(1_000), issuance_cap=Points(200_000))  # worse, so it waits; the room grows
     assert reserve(shop) == 20_000 * 3_000
     pool = shop.books.pool
@@ -414,7 +415,7 @@ def test_lots_with_the_same_collateral_merge_first() -> None:
     day = shop.today
     # 1 and 2 in turn, and once 2 beside 3.
     versions = [1 + number % 2 for number in range(LOTS_MAX - 1)] + [2, 3]
-    lots: tuple[tuple[int, int, int, int], ...] = ()
+    lots: tuple[Lot, ...] = ()
     for number, version in enumerate(versions):
         lot = (version, day, day + 10 + number, 1)
         lots = book.add_lot(lots, lot)
