@@ -14,5 +14,6 @@ offer all of them, mostly as the rules allow and now and then not.
 What is not modelled: events; slots, roots and proofs (the chain record is compared without its fields about slots); the
 signatures of witnesses (dummies, as the rules never see them) and shapes of payloads, which other tests look at. Not
 reached, or hardly ever: sums of points and coin near 2^63; 16 earlier spans of a grant, 32 versions of terms, 128 lots
-after giving on; a fifth failed recovery; 12 referrals of a member in a period; 192 completions and returned receipts of one challenge.
+after giving on; a fifth failed recovery; 12 referrals of a member in a period; 192 completions and returned
+receipts of one challenge.
 """
