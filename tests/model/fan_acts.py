@@ -21,7 +21,7 @@ def join(life: Life) -> None:
     outside = [fan.address for fan in FANS if not life.model.is_present_member(program, fan.address)]
     fan = life.some(outside, [someone.address for someone in PEOPLE], 92)
     alone = life.model.balance(fan) > 100_000 and life.chance(40)
-    vouchers = _voucher(life, program, fan) if life.chance(30) else ()
+    vouchers = _voucher(life, program, fan) if life.chance(50) else ()
     issuer = b"" if alone or (vouchers and life.chance(97)) else life.issuer_of(program, ENROL)
     referrer = b""
     if life.chance(5 if (program, fan) in life.model.members else 60):
@@ -35,12 +35,13 @@ def join(life: Life) -> None:
 def _voucher(life: Life, program: bytes, fan: bytes) -> tuple[tuple[Any, ...], ...]:
     """A voucher (JOIN-1), new or one that was shown before, with the holder's proof; last of all whether it is right."""
     choose, now, chain_id = life.choose, life.world.now, life.world.chain_id
-    if life.vouchers and life.chance(25):
-        holder, valid_until, till = choose.choice(life.vouchers)
+    if life.vouchers and life.chance(45):
+        used = [item for item in life.vouchers if voucher_id(program, (item[0].key, item[1])) in life.model.vouchers]
+        holder, valid_until, till = life.choose.choice(used or life.vouchers)
     else:
         holder = person(f"voucher {len(life.vouchers)}")
-        valid_until = now + choose.choice((0, 1, 3_600, 3_600, 30 * DAY, 30 * DAY, VALID_SECONDS_MAX))
-        valid_until += choose.choice((-1, 1)) if life.chance(8) else 0
+        valid_until = now + choose.choice((0, 1, 3_600, 3_600, 30 * DAY, VALID_SECONDS_MAX, VALID_SECONDS_MAX))
+        valid_until += choose.choice((-1, 1)) if life.chance(20) else 0
         till = BY_ADDRESS[life.some(life.issuers_of(program, ENROL), [TILL.address, KIOSK.address, ANNA.address], 93)]
         life.vouchers.append((holder, valid_until, till))
     which = voucher_id(program, (holder.key, valid_until))
