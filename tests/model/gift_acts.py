@@ -1,8 +1,11 @@
-"""What is given without a purchase, given on and brought to an end: adjusting, points for others, a program's last day."""
+"""What is given without a purchase, given on and brought to an end: adjusting, points for others, a program's last day.
+
+And the coin behind points, after it.
+"""
 
 from tests.model.brand_acts import affordable
-from tests.model.gifts import room_under_cap
-from tests.model.life import FANS, STRANGER, Life
+from tests.model.life import FANS, STRANGER, Idle, Life
+from tests.model.loyalty import room_under_cap
 from tests.model.records import ADJUST, DAY, M
 
 
@@ -51,3 +54,35 @@ def announce_sunset(life: Life) -> None:
     notice = life.model.terms_now(program).notice_days if found is not None else 0
     sunset_at = life.world.now + notice * DAY + life.choose.choice((0, 0, 0, -1, 1, 3_600, 3 * DAY))
     life.send("program.sunset", (program, max(sunset_at, 1)), life.owner_of(program), program)
+
+
+def _wind_up(life: Life) -> list[bytes]:
+    """Rarely, a program whose points have coin behind them announces its end."""
+    backed = [program for program, books in life.model.books.items() if books.backing]
+    if not backed or not life.chance(25):
+        raise Idle
+    program = life.choose.choice(backed)
+    found, terms = life.model.programs[program], life.model.terms_now(program)
+    life.send("program.sunset", (program, life.model.now + terms.notice_days * DAY), found.owner, program)
+    return [program]
+
+
+def claim(life: Life) -> None:
+    """The coin behind a member's points, mostly of a program that has closed; now and then they wait for that."""
+    model = life.model
+    closing = [program for program, found in model.programs.items() if found.closes_at]
+    closing.sort(key=lambda program: model.books[program].backing)
+    if not closing:
+        closing = _wind_up(life)
+        model = life.model
+    program = closing[-1]
+    closes_at = model.programs[program].closes_at
+    if model.now < closes_at and life.chance(40):
+        life.world.mine(max(closes_at + life.choose.choice((-1, 0, 0, 1)), model.now + 1), [STRANGER.address])
+    model = life.model
+    likely = [fan for of, fan in model.members if of == program and model.members[of, fan].lots]
+    if not model.books[program].backing and life.chance(60):
+        raise Idle
+    for _ in range(life.choose.choice((1, 2, 3))):
+        fan = life.some(likely, [fan.address for fan in (*FANS, STRANGER)], 95)
+        life.send("points.claim_collateral", (program,), fan, program)
