@@ -19,7 +19,7 @@ from ledger.domains.loyalty.state import Member, Program, load_terms, member_key
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import Context, DueKind
-from ledger.params import COMPLETIONS_RETURNED_MAX
+from ledger.params import CHALLENGE_PENDING_DAYS, COMPLETIONS_RETURNED_MAX
 from ledger.state import RuleView
 from ledger.types import (
     INTEGER_MAX,
@@ -141,15 +141,17 @@ def credit(
 ) -> None:
     """Give the reward of occurrence `number` out of the room that was set aside for it; nothing was at fault (spec CHL-3).
 
-    `shown` are the receipts of a contest.
+    `shown` are the receipts of a contest: what it credits is pending so long that the shop can show a return.
     """
     context, program = issuance.context, issuance.book.program
     dates, today = challenge.occurrence(number, program), issuance.book.today
     version = program.version_at(Timestamp(min(dates.ends - 1, context.time)))
     terms = load_terms(view, challenge.program, version)
     base = Day(min(today, dates.end_day))
-    activation_day = Day(max(today, base + terms.activation_delay_days))
-    expires_on = expiry_day(terms.expiry, base=today, activation_day=activation_day)
+    usable_from = Day(today + CHALLENGE_PENDING_DAYS) if shown else today
+    activation_day = Day(max(usable_from, base + terms.activation_delay_days))
+    counted_from = Day(max(today, activation_day - terms.activation_delay_days))
+    expires_on = expiry_day(terms.expiry, base=counted_from, activation_day=activation_day)
     key = member_key(challenge.program, achievement.member)
     member: Member = view.get(key)
     award = Award(achievement.member, challenge.reward, version, terms, activation_day, expires_on)

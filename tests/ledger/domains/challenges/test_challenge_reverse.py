@@ -17,13 +17,14 @@ from ledger.domains.challenges.events import ChallengeReversed
 from ledger.domains.challenges.state import NO_CHALLENGE, achievement_id_of
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
+from ledger.domains.loyalty.points import POINTS_INSUFFICIENT
 from ledger.domains.loyalty.receipts import SignedReceipt
 from ledger.domains.loyalty.returns import BAD_CONSENT, FUTURE, NOT_A_TILL, TOO_LATE, WRONG_POLICY, return_id_of
 from ledger.domains.loyalty.reverse import GONE
 from ledger.domains.loyalty.state import NO_PROGRAM, NO_SCOPE, NOT_GRANTED, SCOPE_FULFIL, SCOPE_SETTLE
 from ledger.errors import Malformed
 from ledger.kinds import APPLIED, Cost
-from ledger.params import RETURN_KEEP_SECONDS
+from ledger.params import CHALLENGE_PENDING_DAYS, RETURN_KEEP_SECONDS
 from ledger.transaction import BAD_ATTESTATION
 from ledger.types import Address, ChallengeId, Points, ProgramId, Timestamp
 from tests.support.challenges import (
@@ -100,7 +101,7 @@ def test_the_occurrence_can_be_completed_again_with_other_receipts(shop: Shop) -
     with refused(RETURNED):
         contest_challenge(shop, which, bought)
     contest_challenge(shop, which, [bought[1], other])
-    assert shop.points_of(FAN) == 100
+    assert sum(lot[3] for lot in shop.member(FAN).lots) == 100
     assert challenge_of(shop, which).given == 100
 
 
@@ -137,6 +138,30 @@ def test_a_contested_reward_is_taken_back_by_a_return(shop: Shop) -> None:
     assert shop.member(FAN).lots == ()
     with refused(RETURNED):
         contest_challenge(shop, which, bought)
+
+
+def test_a_contested_reward_cannot_be_spent_before_the_shop_shows_the_return(shop: Shop) -> None:
+    """Both receipts went back weeks before the contest: what it credits stays pending until the shop has had 16 days."""
+    reward = shop.list_reward(price=100)
+    which, bought = create_challenge(shop), visits(shop)
+    back = take_return(shop, bought[0])
+    shop.pass_days(25)
+    contest_challenge(shop, which, bought)
+    shop.pass_days(CHALLENGE_PENDING_DAYS - 1)
+    with refused(POINTS_INSUFFICIENT):
+        shop.redeem(FAN, reward)
+    reverse_challenge(shop, which, bought, back)
+    assert shop.member(FAN).lots == ()
+
+
+def test_a_contested_reward_becomes_usable_and_lives_as_long(shop: Shop) -> None:
+    which, bought = create_challenge(shop), visits(shop)
+    shop.pass_days(25)
+    contest_challenge(shop, which, bought)
+    lots = shop.member(FAN).lots
+    assert lots == ((1, shop.today + 16, shop.today + 16 - 3 + 30, 100),)
+    shop.pass_days(CHALLENGE_PENDING_DAYS)
+    assert shop.points_of(FAN) == 100
 
 
 def test_who_may_reverse(shop: Shop) -> None:
