@@ -90,10 +90,12 @@ def find_fault(
     member: Member,
     achievement: Achievement | None,
     issuance: Issuance,
+    *,
+    contested: bool,
 ) -> RuleViolation | None:
     """The first reason not to credit occurrence `number` now, in the order of CHL-3, or None.
 
-    `achievement` is the member's without what is too old, or None.
+    `achievement` is the member's without what is too old, or None. `contested`: the member shows receipts itself.
     """
     now = issuance.context.time
     if number >= challenge.occurrences:
@@ -101,8 +103,10 @@ def find_fault(
     dates = challenge.occurrence(number, program)
     if dates.begins > now:
         return RuleViolation(NOT_BEGUN, begins=dates.begins)
-    if now > dates.contest_until:
-        return RuleViolation(OVER, until=dates.contest_until)
+    again = contested and achievement is not None and any(found == number for found, _ in achievement.returned)
+    until = dates.again_until if again else dates.contest_until
+    if now > until:
+        return RuleViolation(OVER, until=until)
     if dates.ends <= member.joined_at:
         return RuleViolation(BEFORE_JOINING)
     if member.left_at and dates.begins > member.left_at:
@@ -160,7 +164,8 @@ def credit(
     view.put(key, replace(member, lots=issued.lots))
     given = Points(challenge.given + challenge.reward)
     view.put(challenge_key(achievement.challenge), replace(challenge, given=given))
-    _keep(view, challenge, achievement, Completion(number, evidence, count, version, activation_day, base), program)
+    completion = Completion(number, evidence, count, version, activation_day, base, contested=bool(shown))
+    _keep(view, challenge, achievement, completion, program)
     view.emit(
         ChallengeCompleted(
             program=challenge.program,
