@@ -77,7 +77,7 @@ SHAPES = {
     "goal": """one of: 0 Visits[count: int 1..16], 1 Spend[cents: int 1..2^53],
                        2 Codes[codes: list 1..16 of text 1..32]""",
     "completion": """[occurrence: int 0..365, evidence: id, count: int 1..16, version: int 1..2^31-1,
-                      activation_day: int 0..2^31-1, base: int 0..2^31-1]""",
+                      activation_day: int 0..2^31-1, base: int 0..2^31-1, contested: bool]""",
     "completion_entry": "[member: id, challenge: id, occurrence: int 0..365, evidence: id, count: int 1..16]",
     "shown": """[till: bytes 32, sequence: int 0..M, time: int 0..2^40, net_cents: int -2^53..2^53,
                  paid_with_points_cents: int 0..2^53, codes: list 0..64 of [code: text 1..32, cents: int -2^53..2^53],

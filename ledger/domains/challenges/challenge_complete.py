@@ -101,7 +101,7 @@ def _complete(
         return NO_MEMBER.name, Points(0)
     now = issuance.context.time
     achievement = find_achievement(view, entry.challenge, entry.member, challenge, program, now)
-    fault = find_fault(challenge, entry.occurrence, program, member, achievement, issuance)
+    fault = find_fault(challenge, entry.occurrence, program, member, achievement, issuance, contested=False)
     if fault is not None:
         return fault.code.name, Points(0)
     if challenge.reward > day_left:

@@ -181,7 +181,7 @@ def apply(view: RuleView, call: Call, payload: ChallengeContest, context: Contex
         raise RuleViolation(TOO_EARLY, due_by=due_by)
     achievement = find_achievement(view, payload.challenge, call.author, challenge, program, context.time)
     issuance = Issuance.open(view, payload.program, program, context)
-    fault = find_fault(challenge, number, program, member, achievement, issuance)
+    fault = find_fault(challenge, number, program, member, achievement, issuance, contested=True)
     if fault is not None:
         raise fault
     hashes = payload.receipt_hashes(call.author)
