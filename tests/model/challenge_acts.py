@@ -7,6 +7,7 @@ from tests.model.challenges import (
     SPEND,
     VISITS,
     Occurrence,
+    achievement_id,
     evidence_of,
     occurrence_of,
     reaches,
@@ -87,7 +88,7 @@ def _numbers(life: Life, found: Challenge) -> list[int]:
     return sorted({min(max(number, 0), found.occurrences, 365) for number in (now - 4, now - 2, now - 1, now, now + 1)})
 
 
-def _places(life: Life, program: bytes, *, due: bool = False) -> list[Place]:
+def _places(life: Life, program: bytes, *, due: bool = False, contested: bool = False) -> list[Place]:
     """Who may be credited now for which occurrence of what."""
     model = life.model
     return [
@@ -96,7 +97,7 @@ def _places(life: Life, program: bytes, *, due: bool = False) -> list[Place]:
         for number in _numbers(life, model.challenges[challenge])
         if not due or occurrence_of(model, model.challenges[challenge], number).due_by <= model.now
         for of, fan in model.members
-        if of == program and not why_not(model, challenge, fan, number)
+        if of == program and not why_not(model, challenge, fan, number, contested=contested)
     ]
 
 
@@ -171,12 +172,33 @@ def live_through(life: Life) -> None:
     when = occurrence_of(model, found, number)
     last = when.contest_until
     time = choose.choice((*(when.due_by + after for after in (-1, 0, 0, 0, 1, DAY)), last, last, last + 1, last + 1))
+    if life.chance(25):
+        _show_again(life, (which, number), when)
+        return
     if life.chance(70):
         life.world.mine(max(time, life.model.now + 1), [TILL.address])
     for _ in range(choose.choice((1, 2, 2, 3))):
         step = choose.choice((contest, contest, complete, reverse))
         try:
             step(life, wanted=(which, number))
+        except Idle:
+            continue
+
+
+def _show_again(life: Life, wanted: tuple[bytes, int], when: Occurrence) -> None:
+    """An occurrence that was completed is taken back around the last moment for contests, and shown again up to a week later."""
+    choose, world = life.choose, life.world
+    last, again = when.contest_until, when.again_until
+    shown = (choose.choice((when.due_by, last - 1, last)), choose.choice((complete, contest, contest)))
+    back = (choose.choice((last - 1, last, last, last + 1, again)), reverse)
+    again_shown = (
+        choose.choice((last, last + 1, again, again, again + 1)),
+        choose.choice((contest, contest, contest, complete)),
+    )
+    for time, step in (shown, back, again_shown):
+        world.mine(max(time, world.now + 1), [TILL.address])
+        try:
+            step(life, wanted=wanted)
         except Idle:
             continue
 
@@ -226,9 +248,12 @@ def contest(life: Life, wanted: tuple[bytes, int] | None = None) -> None:
     choose, model = life.choose, life.model
     program = model.challenges[wanted[0]].program if wanted else life.any_program()
     shows: list[tuple[Place, list[Receipt]]] = []
-    for place in _places(life, program, due=not life.chance(6)):
+    for place in _places(life, program, due=not life.chance(6), contested=True):
         found = model.challenges[place[0]]
         receipts = _counting(life, found, occurrence_of(model, found, place[2]), place[1])
+        achieved = model.achievements.get(achievement_id(place[0], place[1]))
+        if achieved is not None and not life.chance(6):
+            receipts = [receipt for receipt in receipts if (place[2], receipt.hash) not in achieved.returned]
         shown = tuple(_show(receipt) for receipt in receipts)
         if receipts and (reaches(found.goal, shown) or life.chance(4)):
             shows.append((place, receipts))

@@ -31,7 +31,9 @@ VISITS, SPEND, CODES = 0, 1, 2
 DAYS_MAX = 1_098
 AHEAD_DAYS_MAX = 366
 CONTEST_SECONDS = 2_592_000
+AGAIN_SECONDS = 604_800
 KEEP_SECONDS = 3_888_000
+PENDING_DAYS_MIN = 16
 PREPAID_CONTESTS_MAX = 8
 CONTEST_WEIGHT = 20_000
 ITEMS_MAX = 192
@@ -45,6 +47,7 @@ class Occurrence(NamedTuple):
     end_day: int
     due_by: int
     contest_until: int
+    again_until: int
     keep_until: int
 
 
@@ -55,7 +58,10 @@ def occurrence_of(model: Model, found: Challenge, number: int) -> Occurrence:
     ends = model.day_start(found.program, end_day)
     due_by = ends + found.grace_days * DAY
     begins = model.day_start(found.program, first_day)
-    return Occurrence(begins, ends, end_day, due_by, due_by + CONTEST_SECONDS, due_by + KEEP_SECONDS)
+    contest_until = due_by + CONTEST_SECONDS
+    return Occurrence(
+        begins, ends, end_day, due_by, contest_until, contest_until + AGAIN_SECONDS, due_by + KEEP_SECONDS
+    )
 
 
 def achievement_id(challenge: bytes, fan: bytes) -> bytes:
@@ -140,17 +146,18 @@ def _kept(model: Model, challenge: bytes, fan: bytes) -> Achievement | None:
     )
 
 
-def why_not(model: Model, challenge: bytes, fan: bytes, number: int) -> str:
+def why_not(model: Model, challenge: bytes, fan: bytes, number: int, *, contested: bool = False) -> str:
     """The first fault of CHL-3, 1., or nothing."""
     found = model.challenges[challenge]
     program, books = found.program, model.books[found.program]
     member, achieved = model.members[program, fan], _kept(model, challenge, fan)
     when = occurrence_of(model, found, number)
     completions = achieved.completions if achieved else ()
+    is_again = contested and achieved is not None and any(of == number for of, _ in achieved.returned)
     faults = {
         "challenge.no_occurrence": number >= found.occurrences,
         "challenge.not_begun": when.begins > model.now,
-        "challenge.over": model.now > when.contest_until,
+        "challenge.over": model.now > (when.again_until if is_again else when.contest_until),
         "challenge.before_joining": when.ends <= member.joined_at,
         "challenge.after_leaving": member.left_at != 0 and when.begins > member.left_at,
         "challenge.program_ended": model.has_ended(program, when.begins),
@@ -163,23 +170,33 @@ def why_not(model: Model, challenge: bytes, fan: bytes, number: int) -> str:
     return next((code for code, is_so in faults.items() if is_so), "")
 
 
-def _credit(model: Model, payer: bytes, challenge: bytes, fan: bytes, number: int, evidence: tuple[bytes, int]) -> None:
+def _credit(
+    model: Model,
+    payer: bytes,
+    challenge: bytes,
+    fan: bytes,
+    number: int,
+    evidence: tuple[bytes, int],
+    *,
+    contested: bool = False,
+) -> None:
     """CHL-3, 2. to 4.; the payer has locked the deposit of a record that is made."""
     found = model.challenges[challenge]
     program, when, today = found.program, occurrence_of(model, found, number), model.today(found.program)
     version = model.version_at(program, min(when.ends - 1, model.now))
     t = model.terms[program, version]
     base = min(today, when.end_day)
-    activation_day = max(today, base + t.activation_delay_days)
+    activation_day = max(today + PENDING_DAYS_MIN if contested else today, base + t.activation_delay_days)
+    counts_from = max(today, activation_day - t.activation_delay_days)
     issue(model, program, version, found.reward, challenge_points=-found.reward)
-    lot = Lot(version, activation_day, expiry_of(t, today, activation_day), found.reward)
+    lot = Lot(version, activation_day, expiry_of(t, counts_from, activation_day), found.reward)
     give_lot(model, program, fan, lot)
     model.challenges[challenge] = model.challenges[challenge]._replace(given=found.given + found.reward)
     key, achieved = achievement_id(challenge, fan), _kept(model, challenge, fan)
     if achieved is None:
         achieved = Achievement(payer, model.record_deposit, challenge, fan, 0, (), ())
         model.queue("challenge.forget", key, 0, occurrence_of(model, found, found.occurrences - 1).keep_until)
-    completion = Completion(number, *evidence, version, activation_day, base)
+    completion = Completion(number, *evidence, version, activation_day, base, contested)
     completions = tuple(sorted((*achieved.completions, completion)))
     model.achievements[key] = achieved._replace(times=achieved.times + 1, completions=completions)
 
@@ -259,7 +276,7 @@ def contest(model: Model, call: Call, payload: tuple) -> list[str]:
     refuse_unless(number < found.occurrences, "challenge.no_occurrence")
     when = occurrence_of(model, found, number)
     refuse_unless(model.now >= when.due_by, "challenge.too_early")
-    code = why_not(model, challenge, call.author, number)
+    code = why_not(model, challenge, call.author, number, contested=True)
     refuse_unless(code == "", code)
     achieved = _kept(model, challenge, call.author)
     hashes = [shown_hash(program, call.author, shown) for shown in receipts]
@@ -276,7 +293,7 @@ def contest(model: Model, call: Call, payload: tuple) -> list[str]:
     _count_at_till(model, program, receipts, found.reward)
     deposit = 0 if achievement_id(challenge, call.author) in model.achievements else model.record_deposit
     payer = _pay(model, call, challenge, deposit)
-    _credit(model, payer, challenge, call.author, number, (evidence_of(hashes), len(hashes)))
+    _credit(model, payer, challenge, call.author, number, (evidence_of(hashes), len(hashes)), contested=True)
     return [""]
 
 
@@ -305,14 +322,14 @@ def reverse(model: Model, call: Call, payload: tuple) -> list[str]:
     standing = [item for item in achieved.completions if item.occurrence == number] if achieved else []
     if achieved is None or not standing:
         raise Refused("challenge.not_completed")
-    done = standing[0]
+    done, when = standing[0], occurrence_of(model, found, number)
+    refuse_unless(done.contested or model.now <= when.contest_until, "challenge.stands")
     is_evidence = is_included(leaf_hash(returned.receipt), index, done.receipts, list(path), done.evidence)
     refuse_unless(is_evidence, "challenge.not_in_evidence")
     check_usable(model, returned, consent)
     t = model.terms[program, done.version]
     until = model.day_start(program, done.base + t.return_window_days + 1)
-    begins = occurrence_of(model, found, number).begins
-    refuse_unless(begins <= returned.time < until, "challenge.outside_window")
+    refuse_unless(when.begins <= returned.time < until, "challenge.outside_window")
     take_back(model, returned, (done.version, done.activation_day), found.reward)
     model.challenges[challenge] = found._replace(given=found.given - found.reward)
     refuse_unless(can_promise(model, program, found.reward), "earn.pool_insufficient")

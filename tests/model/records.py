@@ -434,6 +434,7 @@ class Completion(NamedTuple):
     version: int
     activation_day: int
     base: int
+    contested: bool
 
 
 class Achievement(NamedTuple):

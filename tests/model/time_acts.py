@@ -66,7 +66,7 @@ def _occurrences(life: Life) -> list[tuple[tuple[bytes, int], tuple[int, ...]]]:
         now = max((model.today(challenge.program) - challenge.from_day) // challenge.days, 0)
         for number in {min(max(now - back, 0), challenge.occurrences - 1) for back in (0, 1, 3)}:
             when = occurrence_of(model, challenge, number)
-            times = (when.begins, when.ends, when.due_by, when.contest_until, when.keep_until)
+            times = (when.begins, when.ends, when.due_by, when.contest_until, when.again_until, when.keep_until)
             if not challenge.has_ended:
                 found.append(((name, number), times))
     return found
@@ -156,12 +156,13 @@ def _subjects(life: Life) -> list[list[Subject]]:
 def _challenges(life: Life) -> list[list[Subject]]:
     contests: list[Subject] = []
     others: list[Subject] = []
-    for wanted, (begins, ends, due_by, contest_until, keep_until) in _occurrences(life):
+    for wanted, (begins, ends, due_by, contest_until, again_until, keep_until) in _occurrences(life):
         contested = partial(challenge_acts.contest, wanted=wanted)
-        contests.extend(((due_by, 0, contested), (contest_until, 0, contested)))
+        contests.extend(((due_by, 0, contested), (contest_until, 0, contested), (again_until, 0, contested)))
         others.extend((time, 0, partial(challenge_acts.complete, wanted=wanted)) for time in (begins, contest_until))
         others.extend((time, 0, challenge_acts.visit) for time in (begins, ends))
-        others.append((keep_until, 0, partial(challenge_acts.reverse, wanted=wanted)))
+        goes_back = partial(challenge_acts.reverse, wanted=wanted)
+        others.extend((time, 0, goes_back) for time in (contest_until, keep_until))
     for achieved in life.model.achievements.values():
         program = life.model.challenges[achieved.challenge].program
         for done in achieved.completions[-4:]:
