@@ -13,12 +13,13 @@ def claim(model: Model, call: Call, payload: tuple) -> list[str]:
     refuse_unless(model.has_closed(program), "collateral.not_closed")
     refuse_unless((program, call.author) in model.members, "member.unknown")
     member, today = model.members[program, call.author], model.today(program)
-    lots = [lot for lot in member.lots if lot.expiry_day > today]
+    lots = [lot for lot in member.lots if lot.activation_day <= today < lot.expiry_day]
+    pending = tuple(lot for lot in member.lots if lot.activation_day > today and lot.expiry_day > today)
     backing = backing_of(model, program, lots)
     refuse_unless(backing > 0, "collateral.nothing")
     for lot in lots:
         book_out(model, program, lot)
-    model.members[program, call.author] = member._replace(lots=())
+    model.members[program, call.author] = member._replace(lots=pending)
     before = model.books[program].security
     model.change_books(program, redeemed=sum(lot.points for lot in lots), backing=-backing)
     share = before - model.books[program].security

@@ -67,6 +67,21 @@ def _wind_up(life: Life) -> list[bytes]:
     return [program]
 
 
+def _wait_for_pending(life: Life, program: bytes, fan: bytes) -> None:
+    """What was pending when a member claimed is claimed when it can be spent, or a second too early."""
+    life.world.mine(life.world.now + 1, [STRANGER.address])
+    model = life.model
+    if (program, fan) not in model.members:
+        return
+    today, lots = model.today(program), model.members[program, fan].lots
+    days = sorted({day for lot in lots for day in lot[1:3] if today < day < today + 400})
+    if not days or not life.chance(60):
+        return
+    begins = model.day_start(program, life.choose.choice(days))
+    life.world.mine(max(begins - life.choose.choice((0, 0, 1)), life.world.now + 1), [STRANGER.address])
+    life.send("points.claim_collateral", (program,), fan, program)
+
+
 def claim(life: Life) -> None:
     """The coin behind a member's points, mostly of a program that has closed; now and then they wait for that."""
     model = life.model
@@ -86,3 +101,4 @@ def claim(life: Life) -> None:
     for _ in range(life.choose.choice((1, 2, 3))):
         fan = life.some(likely, [fan.address for fan in (*FANS, STRANGER)], 95)
         life.send("points.claim_collateral", (program,), fan, program)
+        _wait_for_pending(life, program, fan)
