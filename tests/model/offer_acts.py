@@ -33,7 +33,7 @@ def issue(life: Life) -> None:
             lasts = choose.choice((0, -1, EXPIRY_MAX + 1))
         codes = choose.choice(((), (), ("bread",), ("bread", "milk"), ("milk", "bread") if life.chance(2) else ()))
         least = choose.choice((0, 0, 100, 500))
-        terms = (1, choose.choice((0, 0, now, now + 60)), least, codes, "bread")
+        terms = (1, choose.choice((0, 0, 0, now, now + 60)), least, codes, "bread")
         salt = life.fresh()
         hashed = terms_hash(salt, terms)
         entries.append((fan, hashed, points, now + lasts))
@@ -75,10 +75,23 @@ def cite(life: Life) -> None:
     codes: Any = tuple((code, choose.choice((1, 1, 1, 0))) for code in sorted(set(found.terms[3])))
     codes = () if life.chance(5) else codes
     time = choose.choice((now,) * 12 + (found.terms[1], found.expires_at, found.expires_at + 1, now - DAY))
+    if which in model.offers and life.chance(15):
+        time = _before(life, which)
     of = (program, model.version_at(program, now), found.member)
     sums = (net + paid * choose.choice((0, 1)), paid, codes, 0, 0)
     receipt = sign_receipt(life, till, of, choose.number(1, 200), max(time, 0), sums, choose.choice((0, 2)), which)
     keep_receipt(life, receipt)
+
+
+def _before(life: Life, which: bytes) -> int:
+    """A time in the last period that is over when the offer is issued, or in the first that isn't."""
+    found = life.model.offers[which]
+    program, issued_at = found.program, found.issued_at
+    today, terms = life.model.day_at(program, issued_at), life.model.terms_now(program)
+    length = max(terms.period_days, 1)
+    first = (today - terms.period_anchor_day) // length * length + terms.period_anchor_day
+    begins = life.model.day_start(program, first)
+    return life.choose.choice((begins - 1, begins - 1, begins, issued_at - DAY))
 
 
 def live_through(life: Life) -> None:

@@ -196,6 +196,7 @@ def contest(model: Model, call: Call, payload: tuple) -> list[str]:
     if grant is None or then is None or not then[0] & SIGN:
         raise Refused("contest.not_a_till")
     refuse_unless(are_met(terms, found.expires_at, time, net, paid, codes), "offer.not_met")
+    refuse_unless(model.day_start(program, period.end_day) > found.issued_at, "offer.wrong_period")
     day = model.day_at(program, time)
     refuse_unless(dict(grant.contested).get(day, 0) + found.points <= then[1], "contest.till_cap")
     count_contested(model, program, till, day, found.points)
