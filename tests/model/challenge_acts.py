@@ -134,7 +134,7 @@ def visit(life: Life) -> None:
         )
 
 
-def _reach(life: Life, found: Challenge, fan: bytes, number: int) -> None:
+def _reach(life: Life, found: Challenge, fan: bytes, number: int, times: tuple[int, ...] = ()) -> None:
     """Purchases of now or of other times of an occurrence, with which a fan reaches its goal, if only just."""
     choose, now, program = life.choose, life.model.now, found.program
     till = BY_ADDRESS[life.some(life.issuers_of(program, SIGN), [TILL.address, KIOSK.address], 98)]
@@ -142,7 +142,7 @@ def _reach(life: Life, found: Challenge, fan: bytes, number: int) -> None:
     net = max(found.basket_min_cents, -(-found.goal[1] // count) if found.goal[0] == SPEND else 0)
     when = occurrence_of(life.model, found, min(number, found.occurrences - 1))
     for place in range(count):
-        time = choose.choice((now, now, now, max(when.begins, now - 60), when.begins, when.ends - 1))
+        time = choose.choice(times or (now, now, now, max(when.begins, now - 60), when.begins, when.ends - 1))
         codes = tuple((code, 1) for code in found.goal[1][place % 2 :: count]) if found.goal[0] == CODES else ()
         codes = tuple((code, 1) for code in found.goal[1]) if codes and life.chance(50) else codes
         of = (program, life.model.version_at(program, now), fan)
@@ -188,17 +188,20 @@ def live_through(life: Life) -> None:
 def _show_again(life: Life, wanted: tuple[bytes, int], when: Occurrence) -> None:
     """An occurrence that was completed is taken back around the last moment for contests, and shown again up to a week later."""
     choose, world = life.choose, life.world
+    found = life.model.challenges[wanted[0]]
+    fan, inside = life.fan_of(found.program), (when.begins, when.begins, when.ends - 1)
     last, again = when.contest_until, when.again_until
-    shown = (choose.choice((when.due_by, last - 1, last)), choose.choice((complete, contest, contest)))
-    back = (choose.choice((last - 1, last, last, last + 1, again)), reverse)
-    again_shown = (
-        choose.choice((last, last + 1, again, again, again + 1)),
-        choose.choice((contest, contest, contest, complete)),
+    steps = (
+        ((when.due_by, when.due_by, last - 1, last), (complete, contest, contest)),
+        ((when.due_by, last, last, last + 1, again), (reverse,)),
+        ((last, last + 1, again, again, again + 1), (contest, contest, contest, contest, complete)),
     )
-    for time, step in (shown, back, again_shown):
-        world.mine(max(time, world.now + 1), [TILL.address])
+    for times, acts in steps:
+        world.mine(max(choose.choice(times), world.now + 1), [TILL.address])
+        if acts != (reverse,):
+            _reach(life, found, fan, wanted[1], inside)
         try:
-            step(life, wanted=wanted)
+            choose.choice(acts)(life, wanted=wanted)
         except Idle:
             continue
 
