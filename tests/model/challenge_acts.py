@@ -150,10 +150,10 @@ def _reach(life: Life, found: Challenge, fan: bytes, number: int, times: tuple[i
         keep_receipt(life, sign_receipt(life, till, of, choose.number(1, 10**6), max(time, 0), sums, 0))
 
 
-def live_through(life: Life) -> None:
-    """From purchases that reach a goal to the time when they can be shown, and back: all of it by one fan."""
-    choose, model = life.choose, life.model
-    going_on = [
+def _begun(life: Life) -> list[tuple[bytes, int]]:
+    """Occurrences of now, of challenges that a till can sign receipts for."""
+    model = life.model
+    return [
         (name, number)
         for name, found in model.challenges.items()
         for number in (_number_now(life, found),)
@@ -162,8 +162,18 @@ def live_through(life: Life) -> None:
         and life.issuers_of(found.program, SIGN)
         and occurrence_of(model, found, number).begins <= model.now
     ]
+
+
+def live_through(life: Life) -> None:
+    """From purchases that reach a goal to the time when they can be shown, and back: all of it by one fan."""
+    choose, going_on = life.choose, _begun(life)
+    if not going_on:
+        create(life)
+        life.world.mine(life.world.now + 1, [TILL.address])
+        going_on = _begun(life)
     if not going_on:
         raise Idle
+    model = life.model
     which, number = choose.choice(going_on)
     found = model.challenges[which]
     for _ in range(choose.choice((1, 1, 2))):

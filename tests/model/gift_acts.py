@@ -98,7 +98,11 @@ def claim(life: Life) -> None:
     likely = [fan for of, fan in model.members if of == program and model.members[of, fan].lots]
     if not model.books[program].backing and life.chance(60):
         raise Idle
+    today = model.today(program) if program in model.programs else 0
+    usable = [fan for fan in likely if any(lot[1] <= today < lot[2] for lot in model.members[program, fan].lots)]
     for _ in range(life.choose.choice((1, 2, 3))):
-        fan = life.some(likely, [fan.address for fan in (*FANS, STRANGER)], 95)
+        fan = life.some(
+            usable if usable and life.chance(75) else likely, [fan.address for fan in (*FANS, STRANGER)], 95
+        )
         life.send("points.claim_collateral", (program,), fan, program)
         _wait_for_pending(life, program, fan)
