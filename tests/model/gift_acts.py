@@ -3,7 +3,11 @@
 And the coin behind points, after it.
 """
 
+from contextlib import suppress
+
+from tests.model import challenge_acts
 from tests.model.brand_acts import affordable
+from tests.model.challenges import VISITS
 from tests.model.life import FANS, STRANGER, Idle, Life
 from tests.model.loyalty import room_under_cap
 from tests.model.records import ADJUST, DAY, M
@@ -56,13 +60,29 @@ def announce_sunset(life: Life) -> None:
     life.send("program.sunset", (program, max(sunset_at, 1)), life.owner_of(program), program)
 
 
+def _complete(life: Life, program: bytes) -> None:
+    """One of the challenges that go on is completed for some members."""
+    going_on = [
+        name for name, found in life.model.challenges.items() if found.program == program and not found.has_ended
+    ]
+    if going_on:
+        with suppress(Idle):
+            challenge_acts.complete(life, wanted=(life.choose.choice(going_on), 0))
+        life.world.mine(life.world.now + 1, [STRANGER.address])
+
+
 def _wind_up(life: Life) -> list[bytes]:
     """Rarely, a program whose points have coin behind them announces its end."""
     backed = [program for program, books in life.model.books.items() if books.backing]
-    if not backed or not life.chance(25):
+    if not backed or not life.chance(35):
         raise Idle
     program = life.choose.choice(backed)
     found, terms = life.model.programs[program], life.model.terms_now(program)
+    for _ in range(2):
+        goes_on = ((VISITS, 1), 1, life.model.today(program), 92, 1, 1, 0, 20, 200)
+        life.send("challenge.create", (program, "To the end", *goes_on), found.owner, program)
+    life.world.mine(life.world.now + 1, [STRANGER.address])
+    _complete(life, program)
     life.send("program.sunset", (program, life.model.now + terms.notice_days * DAY), found.owner, program)
     return [program]
 
@@ -94,11 +114,13 @@ def claim(life: Life) -> None:
     closes_at = model.programs[program].closes_at
     if model.now < closes_at and life.chance(40):
         life.world.mine(max(closes_at + life.choose.choice((-1, 0, 0, 1)), model.now + 1), [STRANGER.address])
+    if life.model.has_closed(program) and life.chance(75):
+        _complete(life, program)
     model = life.model
     likely = [fan for of, fan in model.members if of == program and model.members[of, fan].lots]
     if not model.books[program].backing and life.chance(60):
         raise Idle
-    today = model.today(program) if program in model.programs else 0
+    today = model.today(program)
     usable = [fan for fan in likely if any(lot[1] <= today < lot[2] for lot in model.members[program, fan].lots)]
     for _ in range(life.choose.choice((1, 2, 3))):
         fan = life.some(

@@ -53,7 +53,7 @@ ACTS: dict[Act, int] = {
     gift_acts.adjust: 6,
     gift_acts.give_on: 7,
     gift_acts.announce_sunset: 1,
-    gift_acts.claim: 4,
+    gift_acts.claim: 6,
     contest_acts.contest: 12,
     contest_acts.answer: 12,
     challenge_acts.create: 6,
