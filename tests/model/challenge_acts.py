@@ -164,6 +164,22 @@ def _begun(life: Life) -> list[tuple[bytes, int]]:
     ]
 
 
+def finish(life: Life, program: bytes) -> None:
+    """A fan gets what a challenge that goes on gives, shown by itself when that is due."""
+    going_on = _going_on(life, program)
+    if not going_on:
+        raise Idle
+    which = life.choose.choice(going_on)
+    found = life.model.challenges[which]
+    when = occurrence_of(life.model, found, 0)
+    if life.model.now < when.due_by:
+        complete(life, wanted=(which, 0))
+        return
+    if life.issuers_of(program, SIGN):
+        _reach(life, found, life.fan_of(program), 0, (when.begins, when.ends - 1))
+    contest(life, wanted=(which, 0))
+
+
 def live_through(life: Life) -> None:
     """From purchases that reach a goal to the time when they can be shown, and back: all of it by one fan."""
     choose, going_on = life.choose, _begun(life)

@@ -60,15 +60,11 @@ def announce_sunset(life: Life) -> None:
     life.send("program.sunset", (program, max(sunset_at, 1)), life.owner_of(program), program)
 
 
-def _complete(life: Life, program: bytes) -> None:
-    """One of the challenges that go on is completed for some members."""
-    going_on = [
-        name for name, found in life.model.challenges.items() if found.program == program and not found.has_ended
-    ]
-    if going_on:
-        with suppress(Idle):
-            challenge_acts.complete(life, wanted=(life.choose.choice(going_on), 0))
-        life.world.mine(life.world.now + 1, [STRANGER.address])
+def _finish(life: Life, program: bytes) -> None:
+    """One of the challenges that go on is completed for some members, or shown by one."""
+    with suppress(Idle):
+        challenge_acts.finish(life, program)
+    life.world.mine(life.world.now + 1, [STRANGER.address])
 
 
 def _wind_up(life: Life) -> list[bytes]:
@@ -78,11 +74,12 @@ def _wind_up(life: Life) -> list[bytes]:
         raise Idle
     program = life.choose.choice(backed)
     found, terms = life.model.programs[program], life.model.terms_now(program)
+    days = min(terms.notice_days + terms.wind_down_days, 92)
     for _ in range(2):
-        goes_on = ((VISITS, 1), 1, life.model.today(program), 92, 1, 1, 0, 20, 200)
+        goes_on = ((VISITS, 1), 1, life.model.today(program), days, 1, 1, 0, 20, 200)
         life.send("challenge.create", (program, "To the end", *goes_on), found.owner, program)
     life.world.mine(life.world.now + 1, [STRANGER.address])
-    _complete(life, program)
+    _finish(life, program)
     life.send("program.sunset", (program, life.model.now + terms.notice_days * DAY), found.owner, program)
     return [program]
 
@@ -115,7 +112,7 @@ def claim(life: Life) -> None:
     if model.now < closes_at and life.chance(40):
         life.world.mine(max(closes_at + life.choose.choice((-1, 0, 0, 1)), model.now + 1), [STRANGER.address])
     if life.model.has_closed(program) and life.chance(75):
-        _complete(life, program)
+        _finish(life, program)
     model = life.model
     likely = [fan for of, fan in model.members if of == program and model.members[of, fan].lots]
     if not model.books[program].backing and life.chance(60):
