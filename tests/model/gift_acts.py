@@ -104,12 +104,13 @@ def claim(life: Life) -> None:
     model = life.model
     closing = [program for program, found in model.programs.items() if found.closes_at]
     closing.sort(key=lambda program: model.books[program].backing)
-    if not closing:
+    is_new = not closing
+    if is_new:
         closing = _wind_up(life)
         model = life.model
     program = closing[-1]
     closes_at = model.programs[program].closes_at
-    if model.now < closes_at and life.chance(40):
+    if model.now < closes_at and life.chance(90 if is_new else 40):
         life.world.mine(max(closes_at + life.choose.choice((-1, 0, 0, 1)), model.now + 1), [STRANGER.address])
     if life.model.has_closed(program) and life.chance(75):
         _finish(life, program)
