@@ -75,8 +75,8 @@ def _wind_up(life: Life) -> list[bytes]:
     program = life.choose.choice(backed)
     found, terms = life.model.programs[program], life.model.terms_now(program)
     days = min(terms.notice_days + terms.wind_down_days, 92)
-    for _ in range(2):
-        goes_on = ((VISITS, 1), 1, life.model.today(program), days, 1, 1, 0, 20, 200)
+    for later in (0, max(min(terms.notice_days, terms.notice_days + terms.wind_down_days - days) - 1, 0)):
+        goes_on = ((VISITS, 1), 1, life.model.today(program) + later, days, 1, 1, 0, 20, 200)
         life.send("challenge.create", (program, "To the end", *goes_on), found.owner, program)
     life.world.mine(life.world.now + 1, [STRANGER.address])
     _finish(life, program)
