@@ -4,11 +4,10 @@ Buckets: `accounts`, `pools` (programs' fee pools), `locked` (deposits and prepa
 rewards), and within a block `fees`. A payer is 33 bytes: `A` + address, or `P` + program.
 """
 
-from dataclasses import replace
-
 from ledger.domains.accounts.state import Account, load_account, save_account
 from ledger.domains.loyalty.state import books_key, load_books
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import Call, Context
 from ledger.params import CHALLENGE_CONTEST_WEIGHT, CONTEST_WEIGHT, EXIT_WEIGHT, Params
 from ledger.state import RuleView

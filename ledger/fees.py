@@ -1,6 +1,6 @@
 """Who pays for a transaction, and how much (spec FEE)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ledger.coin import account_payer, pool_payer, take_from
 from ledger.domains.loyalty.books import held_coin
@@ -18,6 +18,7 @@ from ledger.domains.loyalty.state import (
     member_key,
 )
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import Context
 from ledger.state import RuleView
 from ledger.transaction import OwnFee, Sponsored, Transaction

@@ -169,8 +169,13 @@ def _row(
         "state": _state(challenge, reached, known, now),
         "available_on": known["available_on"]["date"] if known is not None and known["state"] == "credited" else None,
         "contest_from": challenge.due_by(number),
-        "contest_until": challenge.contest_until(number),
+        "contest_until": challenge.contest_until(number, taken_back=_was_taken_back(known)),
     }
+
+
+def _was_taken_back(known: Any) -> bool:
+    """Whether the chain credited an occurrence and took it back."""
+    return known is not None and known["state"] != "credited"
 
 
 def _state(challenge: "ShownChallenge", reached: "Progress", known: Any, now: "Timestamp | None") -> str:
@@ -182,7 +187,7 @@ def _state(challenge: "ShownChallenge", reached: "Progress", known: Any, now: "T
         return "reached" if reached.chosen else "not reached"
     if now < challenge.begins(reached.occurrence):
         return "has not begun"
-    if now > challenge.contest_until(reached.occurrence):
+    if now > challenge.contest_until(reached.occurrence, taken_back=known is not None):
         return f"{begun}over"
     if not reached.chosen:
         return f"{begun}under way" if now < challenge.begins(reached.occurrence + 1) else f"{begun}not reached"
@@ -280,12 +285,14 @@ def _choose_contest(
         if item["challenge"] == challenge.id.hex()
     ]
     credited = {int(item["occurrence"]) for item in done if item["state"] == "credited"}
+    taken_back = {int(item["occurrence"]) for item in done} - credited
     found = {item.occurrence: item for item in progress_of(challenge, mine, returned_of(opened, done))}
     now = int(opened.client.chain()["time"])
     open_now = [
         item
         for number, item in sorted(found.items())
-        if item.chosen and number not in credited and challenge.due_by(number) <= now <= challenge.contest_until(number)
+        if item.chosen and number not in credited
+        if challenge.due_by(number) <= now <= challenge.contest_until(number, taken_back=number in taken_back)
     ]
     number = occurrence if occurrence is not None else open_now[0].occurrence if open_now else max(found, default=0)
     if number in credited:

@@ -3,7 +3,7 @@
 Of the receipts only a root over their hashes is on the chain. A fault of one entry's state skips it and records its code.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.coin import lock_deposit
@@ -32,6 +32,7 @@ from ledger.domains.loyalty.state import (
     require_grant,
 )
 from ledger.errors import Code
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import CHALLENGE_ENTRIES_MAX
 from ledger.schema import ListOf, Struct, identifier

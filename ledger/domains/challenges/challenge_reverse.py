@@ -1,6 +1,6 @@
 """`challenge.reverse`: a receipt with which a goal was reached has gone back, and the fan signed that (spec CHL-6)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.challenges.events import ChallengeReversed
@@ -37,6 +37,7 @@ from ledger.domains.loyalty.state import (
     require_grant,
 )
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Attestation, Call, Context, Cost, Kind
 from ledger.merkle import leaf_hash, verify_inclusion
 from ledger.params import CHALLENGE_EVIDENCE_PATH_MAX, CHALLENGE_RECEIPTS_MAX

@@ -1,6 +1,5 @@
 """Crediting an occurrence to a member, whoever asked for it, and what ends a challenge (spec CHL-2, CHL-3)."""
 
-from dataclasses import replace
 from operator import attrgetter
 
 from ledger.coin import give_to
@@ -18,6 +17,7 @@ from ledger.domains.loyalty.periods import expiry_day
 from ledger.domains.loyalty.state import Member, Program, load_terms, member_key
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import Context, DueKind
 from ledger.params import CHALLENGE_PENDING_DAYS, COMPLETIONS_RETURNED_MAX
 from ledger.state import RuleView

@@ -1,10 +1,11 @@
 """Records of the challenges domain: challenges, and what one member has reached in one of them (spec CHL-1)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
 from ledger.domains.loyalty.state import COIN, DAY, PAYER, Program, Terms
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.hashing import ACHIEVEMENT
 from ledger.params import (
     CHALLENGE_AGAIN_SECONDS,

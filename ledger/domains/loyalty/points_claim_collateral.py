@@ -3,7 +3,7 @@
 The points are given up for it, so it can't be done twice; and it needs no coin: what it costs comes out of what is claimed.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import account_payer, exit_fee, give_to, pool_payer, spend_prepaid, take_from
@@ -13,6 +13,7 @@ from ledger.domains.loyalty.shapes import COIN, LOT_POINTS
 from ledger.domains.loyalty.state import books_key, load_books, load_member, load_program, member_key, program_key
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import EXIT_WEIGHT
 from ledger.schema import Struct, identifier

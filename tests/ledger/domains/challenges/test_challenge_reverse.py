@@ -17,9 +17,11 @@ from ledger.domains.challenges.challenge_reverse import (
 from ledger.domains.challenges.completions import COMPLETED, OVER
 from ledger.domains.challenges.events import ChallengeReversed
 from ledger.domains.challenges.state import NO_CHALLENGE, achievement_id_of
+from ledger.domains.loyalty.issuance import POOL_TOO_SMALL
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.points import POINTS_INSUFFICIENT
+from ledger.domains.loyalty.program_update import ProgramUpdate
 from ledger.domains.loyalty.receipts import SignedReceipt
 from ledger.domains.loyalty.returns import BAD_CONSENT, FUTURE, NOT_A_TILL, TOO_LATE, WRONG_POLICY, return_id_of
 from ledger.domains.loyalty.reverse import GONE
@@ -28,7 +30,8 @@ from ledger.errors import Malformed
 from ledger.kinds import APPLIED, Cost
 from ledger.params import CHALLENGE_AGAIN_SECONDS, CHALLENGE_PENDING_DAYS, RETURN_KEEP_SECONDS
 from ledger.transaction import BAD_ATTESTATION
-from ledger.types import Address, ChallengeId, Points, ProgramId, Timestamp
+from ledger.types import Address, Amount, ChallengeId, Points, ProgramId, Timestamp
+from tests.support.backing import check_backing
 from tests.support.challenges import (
     achievement_of,
     challenge_of,
@@ -44,7 +47,7 @@ from tests.support.contests import sign
 from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.refusal import refused
 from tests.support.returns import take_return
-from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, STRANGER, TILL, Shop
+from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, STRANGER, TILL, Shop, make_terms
 
 
 @pytest.fixture
@@ -127,6 +130,25 @@ def test_a_reversal_leaves_the_room_of_others_alone() -> None:
     assert shop.earn(FAN, 1) == ("earn.issuance_cap",)
     assert complete(shop, entry_of(which, bought[1:])) == (APPLIED,)
     assert (shop.books.issued, shop.books.challenge_points) == (200, 900)
+
+
+def test_what_goes_back_into_the_budget_has_coin_behind_it_as_the_program_promises_now() -> None:
+    """The reward was issued with little coin behind it; the budget has it back only with as much as it would need now."""
+    promise = {"return_window_days": 3, "activation_delay_days": 3, "issuance_cap": Points(10_000)}
+    shop = Shop(collateral=Amount(1_000), **promise)
+    shop.join(FAN)
+    which, bought = completed(shop)
+    terms = make_terms(collateral=Amount(50_000_000), **promise)
+    shop.chain.send("program.update", ProgramUpdate(shop.program, 1, terms), author=OWNER)
+    back = take_return(shop, bought[0])
+    with refused(POOL_TOO_SMALL):
+        reverse_challenge(shop, which, bought, back)
+    shop.fill_pool(5_000_000)
+    before = shop.books.pool
+    reverse_challenge(shop, which, bought, back)
+    assert before - shop.books.pool == 100 * 50_000 - 100
+    check_backing(shop.chain.state)
+    shop.chain.replay()
 
 
 def test_a_contested_reward_is_taken_back_by_a_return(shop: Shop) -> None:
