@@ -21,7 +21,7 @@ INSUFFICIENT = Code(
 POOL_INSUFFICIENT = Code(
     "coin.pool_insufficient",
     "{needed} coin is needed and the program's fee pool holds {available}",
-    "Tell the brand to fill its fee pool by a transfer, or pay the fee yourself.",
+    "Tell the brand to fill its fee pool: `fansumer brand fill-pool PROGRAM AMOUNT`. Or pay the fee yourself: --pay-own.",
 )
 
 ACCOUNT_PAYER = b"A"

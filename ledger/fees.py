@@ -33,7 +33,7 @@ EXIT_TOO_HEAVY = Code(
 NOT_SPONSORED = Code(
     "fee.not_sponsored",
     "the program's pool pays for members, issuers and the owner only",
-    "Join the program with a till's counter-signature, or pay the fee yourself.",
+    "Sign with the owner's wallet (--wallet), join with a till's counter-signature, or pay the fee yourself: --pay-own.",
 )
 SPONSOR_LIMIT = Code(
     "fee.sponsor_limit",
