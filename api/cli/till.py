@@ -289,9 +289,8 @@ def settle(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Settle receipts: fans get their points, sealed. Running it again settles nothing twice: the settlement book remembers.
-
-    Where the account has settled for the program before and the book is lost, nothing is settled, unless by --new-book.
+    """Settle receipts: fans get their points, sealed. Running it again settles nothing twice: the settlement book remembers. Where
+    the account has settled for the program before and the book is lost, nothing is settled, unless by --new-book.
 
     A file that is no receipt of this program is left out and named with its code; the others are settled, and the exit code is 1.
 
