@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.challenges import going_on, returned_of
+from api.cli.challenges import going_on, leave_out_returned, returned_of
 from api.cli.options import DEFAULT_URL, AsJson, Url, Wait, WalletFile
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def show_progress(
 ) -> None:
     """Show how far your receipts lead in each challenge, what is missing, and what the chain says. No receipt leaves this computer.
 
+    A purchase that you returned counts no more, once the shop took its points back; with --offline that is not known.
+
     \b
     Examples:
       fansumer wallet challenges
@@ -106,7 +108,7 @@ def _rows_of_program(opened: "Wallet", program: "ProgramId", folder: Path | None
 
     opened.client.program(program)  # raises program.unknown: an empty list would say that it exists
     member = opened.program_signer(program).address
-    mine = [signed for signed in _own_receipts(opened, program, folder) if signed.receipt.member == member]
+    mine = _counting_receipts(opened, program, folder)
     done = list(opened.client.every(opened.client.challenges.completed_by, opened.address_text(member)))
     returned = returned_of(opened, done)
     now = Timestamp(int(opened.client.chain()["time"]))
@@ -200,6 +202,13 @@ def _state(challenge: "ShownChallenge", reached: "Progress", known: Any, now: "T
     )
 
 
+def _counting_receipts(opened: "Wallet", program: "ProgramId", folder: Path | None) -> "list[SignedReceipt]":
+    """The fan's own receipts but those that it returned on the chain."""
+    member = opened.program_signer(program).address
+    mine = [signed for signed in _own_receipts(opened, program, folder) if signed.receipt.member == member]
+    return leave_out_returned(opened, program, mine)
+
+
 def _own_receipts(opened: "Wallet", program: "ProgramId", folder: Path | None) -> "list[SignedReceipt]":
     """The fan's receipts: those in a folder, or those that the node keeps for it, each checked."""
     from api.cli.till import read_receipts
@@ -278,7 +287,7 @@ def _choose_contest(
     from ledger.domains.challenges.completions import COMPLETED
 
     member = opened.program_signer(challenge.program).address
-    mine = [one for one in _own_receipts(opened, challenge.program, folder) if one.receipt.member == member]
+    mine = _counting_receipts(opened, challenge.program, folder)
     done = [
         item
         for item in opened.client.every(opened.client.challenges.completed_by, opened.address_text(member))
