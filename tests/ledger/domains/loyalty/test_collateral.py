@@ -432,7 +432,7 @@ def test_lots_with_different_collateral_merge_last_and_at_the_lower(versions: tu
     book = PointsBook.open(view, shop.program, shop.terms_of_program, shop.chain.context)
     book.rates.update({1: (1_000, 0), 2: (2_000, 0)})
     day = shop.today
-    lots: tuple[tuple[int, int, int, int], ...] = ()
+    lots = tuple[Lot, ...]()
     for number in range(LOTS_MAX + 1):
         lot = (versions[number % 2], day, day + 10 + number, 1)
         lots = book.add_lot(lots, lot)
