@@ -9,6 +9,7 @@ from itertools import count
 
 from api.wallet.contests import contest_of
 from ledger import coinbase as coinbase_format
+from golden_campaigns import tell_campaigns
 from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
 from ledger.difficulty import DifficultyState, advance, next_bits
 from ledger.domains.accounts.cancel_recovery import CancelRecovery
@@ -20,9 +21,8 @@ from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.consent_revoke import ConsentRevoke
 from ledger.domains.consent.state import CONTACT, PUBLISH
-from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.pledge import PledgeMake
-from ledger.domains.crowdfunding.state import CoinUnit, PointsUnit
+from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUnit
 from ledger.domains.loyalty.adjust import Adjust
 from ledger.domains.loyalty.contests import contest_id_of
 from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
@@ -277,6 +277,7 @@ def make_golden_chain() -> GoldenChain:
     _contest_and_answer(chain, program)
     chain.add(time=chain.scenario.time + 31 * DAY_SECONDS)
     chain.add()  # points expire
+    tell_campaigns(chain, program, creator=FRIEND, owner=OWNER, backers=(FAN, TILL))
     chain.scenario.replay()
     return chain
 
@@ -351,8 +352,8 @@ def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transacti
     return [
         sign("earn", Earn(program, entries), author=TILL, payment=Sponsored(program)),
         sign("reward.list", RewardList(program, "Coffee", Points(100), 10, 250, limit, window), author=OWNER),
-        sign("campaign.create", CampaignCreate("Lamps", CoinUnit(), 2_000, deadline, tiers), author=FRIEND),
-        sign("campaign.create", CampaignCreate("Ovens", PointsUnit(program), 1_000, deadline, ()), author=OWNER),
+        sign("campaign.create", CampaignTerms("Lamps", CoinUnit(), 2_000, deadline, tiers), author=FRIEND),
+        sign("campaign.create", CampaignTerms("Ovens", PointsUnit(program), 1_000, deadline, ()), author=OWNER),
         sign("account.set_guardians", SetGuardians(()), author=FRIEND),
         sign("account.recover", RECOVER_OWNER, author=FAN),
     ]

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from api.wallet.wallet import Sent, Wallet
-from ledger.domains.crowdfunding.campaign_create import CampaignCreate
-from ledger.domains.crowdfunding.state import CoinUnit, PointsUnit, Tier
+from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUnit, Tier
 from ledger.types import ProgramId, Timestamp
 
 
@@ -28,5 +27,5 @@ class Creator:
         A tier is (title, least pledge, how many may take it; 0 is no limit). The id is `sent.object_id("campaign")`.
         """
         unit = CoinUnit() if program is None else PointsUnit(program)
-        payload = CampaignCreate(title, unit, goal, deadline, tuple(tiers))
+        payload = CampaignTerms(title, unit, goal, deadline, tuple(tiers))
         return self.wallet.send("campaign.create", payload, self.wallet.main)

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from tests.second_decoder import campaigns
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import tagged
@@ -89,7 +90,7 @@ def check_codes(codes: list[dict]) -> None:
 
 
 def check_payload(kind: str, payload: dict) -> None:
-    """The kinds' own checks of what shapes cannot say: ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19."""
+    """The kinds' own checks of what shapes cannot say: ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19, CRF-1, CRF-2."""
     if kind == "account.set_policy":
         check_policy(payload["policy"])
     if kind == "account.set_guardians":
@@ -108,6 +109,10 @@ def check_payload(kind: str, payload: dict) -> None:
         for name in ("before", "after"):
             if payload["entry"][name]["points"] and not payload["entry"][name]["salt"]:
                 raise Fault("contest.opening", name)
+    if kind == "campaign.create":
+        campaigns.check_terms(payload)
+    if kind in ("pledge", "pledge.change", "pledge.late"):
+        campaigns.check_add_ons(payload["add_ons"])
     if kind == "reverse":
         check_consent(payload["consent"])
     if kind == "earn.answer_contest" and payload["entry"]["is"] == "ReturnAnswer":
@@ -117,9 +122,13 @@ def check_payload(kind: str, payload: dict) -> None:
 
 
 def signers_of(body: dict) -> list[bytes]:
-    """The author, then the co-signers (ENV-3); only member.join has one, the issuer where one is named (LOY-7)."""
-    named = body["kind"] == "member.join" and body["payload"]["issuer"]
-    return [body["author"], body["payload"]["issuer"]] if named else [body["author"]]
+    """The author, then the co-signers (ENV-3); the issuer or the licensor, where one is named (LOY-7, CRF-1)."""
+    named = b""
+    if body["kind"] == "member.join":
+        named = body["payload"]["issuer"]
+    if body["kind"] == "campaign.create":
+        named = campaigns.licensor_of(body["payload"])
+    return [body["author"], named] if named else [body["author"]]
 
 
 def read_body(data: bytes, chain_id: bytes | None = None) -> dict:

@@ -5,6 +5,7 @@ Fields that the prose names without a shape have here the one that stands for th
 
 from typing import Any
 
+from tests.second_decoder import campaigns
 from tests.second_decoder.shapes import shape_of
 
 # Shapes that have a name of their own, in an order in which each stands before it is used. tables.md writes those in NAMED by name.
@@ -79,8 +80,6 @@ SHAPES = {
     # LOY-16
     "opened": "[salt: id?, points: int 0..M]",
     # CRF-1
-    "unit": "one of: 0 CoinUnit[], 1 PointsUnit[program: id]",
-    "tiers": "list 0..32 of [title: text 1..128, least: int 1..M, limit: int 0..2^31-1]",
     # RCP-1
     "receipt": """[version: int 1..1, program: id, terms_version: int 1..2^31-1, member: id, till: bytes 32,
                    sequence: int 0..M, time: int 0..2^40, net_cents: int -2^53..2^53,
@@ -110,6 +109,8 @@ SHAPES = {
                                            index: int 0..2^32-1, path: path, home: list 0..1 of home],
                         1 RecordClaim[key: bytes 1..128, value: bytes 1..262144, slot: int 0..M, path: path]""",
     "proof": "[version: int 1..1, chain_id: id, rests_on: id, anchor, trusted, claims: list 1..4 of claim]",
+    # CRF-1, CRF-2
+    **campaigns.SHAPES,
 }
 
 # The names under which tables.md keeps a structure apart; all others it writes out where they stand.
@@ -238,9 +239,7 @@ KIND_SHAPES = {
     # CON-2, CON-3
     "consent.grant": ("[grantee: id, purpose: int 0..3, scope: text 0..32, expires_at: int 0..2^40]", 2, 1, 0, False),
     "consent.revoke": ("[grantee: id, purpose: int 0..3, scope: text 0..32]", 1, 0, 0, True),
-    # CRF-1, CRF-2
-    "campaign.create": ("[title: text 1..128, unit, goal: int 1..M, deadline: int 0..2^40, tiers]", 3, 2, 1, False),
-    "pledge": ("[campaign: id, quantity: int 1..M, tier: int 0..32]", 6, 1, 1, False),
+    **campaigns.KIND_SHAPES,
 }
 
 # First byte of the key -> (table, parts of the key after it, value). Anchors as in STA-1.
@@ -271,13 +270,6 @@ RECORD_SHAPES = {
         "batch:id",
         """[payer, deposit, program: id, entries_root: id, count: int 1..M, settled_at: int 0..2^40,
             keep_until: int 0..2^40, reversed: list 0..1000 of [index: int 0..999, points: int 1..M]]""",
-    ),
-    "F": (
-        "Campaign",
-        "campaign:id",
-        """[creator: id, payer: bytes 0..33, deposit: int 0..M, title: text 1..128, unit, goal: int 1..M,
-            deadline: int 0..2^40, deadline_height: int 0..2^32-1, tiers, taken: list 0..32 of int 0..M,
-            status: int 0..2, pledged: int 0..M, pledges: int 0..2^32-1, refunded: int 0..2^32-1, escrowed: int 0..M]""",
     ),
     "G": (
         "Grant",
@@ -319,11 +311,6 @@ RECORD_SHAPES = {
             period_credits: list 0..4 of [begins: int 0..2^40, points: int 1..M],
             gives_back_from_all: bool, transfer_day: int 0..2^31-1, transferred: int 0..M,
             is_referred: bool, referral_period: int 0..2^40, referrals: int 0..M]""",
-    ),
-    "P": (
-        "Pledge",
-        "campaign:id number:be4",
-        "[payer, deposit, prepaid, backer: id, quantity: int 0..M, tier: int 0..32, lots: list 0..128 of lot]",
     ),
     "Q": ("DueItem", "due_time:be8 sequence:be8", "[kind: text 1..32, subject: id, number: int 0..M]"),
     "R": ("Maturing", "height:be4", "[payees]"),
@@ -368,6 +355,7 @@ RECORD_SHAPES = {
         """[payer, deposit, program: id, reward: id, made: int 0..2^32-1, total: int 0..M, since: int 0..2^31-1,
             count: int 0..M]""",
     ),
+    **campaigns.RECORD_SHAPES,
 }
 
 KNOWN: dict[str, Any] = {}
@@ -377,7 +365,7 @@ BODY: Any = shape_of(BODY_SHAPE, KNOWN, "Body")
 PAYLOADS: dict[str, Any] = {kind: shape_of(parts[0], KNOWN) for kind, parts in KIND_SHAPES.items()}
 COSTS = {kind: parts[1:4] for kind, parts in KIND_SHAPES.items()}
 # ACC-5: the kinds that wait while guardians recover their author.
-WAITS = {"transfer", "pledge", "points.transfer", "account.set_policy", "account.set_guardians"}
+WAITS = {"transfer", *campaigns.WAITS, "points.transfer", "account.set_policy", "account.set_guardians"}
 EXITS = {kind for kind, parts in KIND_SHAPES.items() if parts[4]}
 RECORDS: dict[str, tuple[str, Any]] = {
     first: (table, shape_of(value, KNOWN)) for first, (table, _, value) in RECORD_SHAPES.items()
