@@ -24,6 +24,7 @@ from typing import Any
 from bench_chain import opened_chain
 from bench_growth import measure_growth
 from bench_http import measure_reads
+from bench_refunds import measure_refunds
 from bench_world import (
     FULL,
     GROWTH,
@@ -256,6 +257,7 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "http": measure_http,
     "signatures": measure_signatures,
     "hashing": measure_hashing,
+    "refunds": lambda world: measure_refunds(world.sizes.refunds),
     "growth": lambda world: measure_growth(world, None),
     "growth-postgres": lambda world: measure_growth(world, os.environ[POSTGRES_VARIABLE]),
 }

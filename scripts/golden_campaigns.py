@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def tell_campaigns(
     chain: "GoldenChain", program: ProgramId, *, creator: Signer, owner: Signer, backers: tuple[Signer, Signer]
 ) -> None:
-    """`creator` raises coin from two backers, pledges late to itself, and delivers two days late; its licensed voucher it gives up."""
+    """`creator` raises coin from two backers, pledges late to itself, delivers two days late; a licensed voucher it gives up."""
     sign = chain.scenario.sign
     first, second = backers
     coin, voucher = _open(chain, program, creator, owner)

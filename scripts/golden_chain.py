@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from api.wallet.contests import contest_of
-from ledger import coinbase as coinbase_format
 from golden_campaigns import tell_campaigns
+from ledger import coinbase as coinbase_format
 from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
 from ledger.difficulty import DifficultyState, advance, next_bits
 from ledger.domains.accounts.cancel_recovery import CancelRecovery

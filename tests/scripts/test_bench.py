@@ -4,6 +4,7 @@ import pytest
 
 from bench_growth import measure_growth
 from bench_measure import measure_earn, measure_headers, measure_transfers
+from bench_refunds import measure_refunds
 from bench_world import SMALLEST, World
 
 
@@ -29,3 +30,8 @@ def test_growth_is_measured_on_a_copy(world: World) -> None:
 
 def test_headers_are_checked(world: World) -> None:
     assert measure_headers(world)["headers"] == SMALLEST.headers
+
+
+def test_refunds_are_measured_in_both_units() -> None:
+    answer = measure_refunds(40)
+    assert answer["count"] == 40 and answer["coin_ms"] > 0 and answer["points_ms"] > 0

@@ -1,6 +1,8 @@
 """What lies in escrow: putting it in, paying it out to the creator, returning it to backers (spec CRF-5)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
+from typing import Final
 
 from ledger.coin import account_payer, give_to, spend_prepaid, take_from
 from ledger.domains.crowdfunding.events import CampaignReleased
@@ -8,11 +10,15 @@ from ledger.domains.crowdfunding.state import Campaign, Pledge, pledge_key
 from ledger.domains.crowdfunding.terms import CoinUnit, PointsUnit
 from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.program_sunset import refuse_closed
-from ledger.domains.loyalty.state import Lot, load_member, load_program, member_key
+from ledger.domains.loyalty.state import Lot, Member, load_member, load_program, member_key
 from ledger.domains.rewards.fulfilments import split_lots
 from ledger.kinds import Context
 from ledger.state import RuleView
 from ledger.types import Address, Amount, CampaignId, Points, ProgramId
+
+MEMBER_FIELDS: Final = tuple(field.name for field in fields(Member))
+MEMBER_VALUES: Final = attrgetter(*MEMBER_FIELDS)
+LOTS_PLACE: Final = MEMBER_FIELDS.index("lots")
 
 
 def share_between(total: int, weight: int, before: int, quantity: int) -> int:
@@ -61,6 +67,12 @@ def pay_out(
     return replace(campaign, escrowed=campaign.escrowed - quantity, released=campaign.released + quantity)
 
 
+def _with_lots(member: Member, lots: tuple[Lot, ...]) -> Member:
+    """The same member with other lots; a fraction of the time that `replace` takes, a thousand times in a block of refunds."""
+    values = MEMBER_VALUES(member)
+    return Member(*values[:LOTS_PLACE], lots, *values[LOTS_PLACE + 1 :])
+
+
 @dataclass(slots=True)
 class Returns:
     """Units on their way back to backers; `save` writes what is counted for all of them together."""
@@ -88,7 +100,7 @@ class Returns:
             key = member_key(self.unit.program, pledge.backer)
             member = load_member(self.view, self.unit.program, pledge.backer)
             lots = self.book.give_back(member.lots, returning, "escrowed")
-            self.view.put(key, replace(member, lots=lots))
+            self.view.put(key, _with_lots(member, lots))
         return kept
 
     def save(self) -> None:
