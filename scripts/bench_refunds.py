@@ -1,6 +1,6 @@
 """How long the ledger takes to give a thousand backers their pledges back in one block: due work, slots, invariants, undo.
 
-The state is made from records, not from transactions: only the block that refunds is measured. No signatures, root or SQL are in it.
+The state is made from records, not from transactions: only the block that refunds is measured, without signatures, root and SQL.
 """
 
 import statistics

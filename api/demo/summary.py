@@ -25,7 +25,7 @@ class CampaignResult:
     goal: int
     pledged: int
     pledges: int
-    refunded: int
+    returned: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def print_summary(summary: ReplaySummary, console: Console) -> None:
     for campaign in summary.campaigns:
         console.print(
             f"campaign {campaign.title}: {campaign.status}, {campaign.pledged} of {campaign.goal} points pledged by "
-            f"{campaign.pledges} fans, {campaign.refunded} pledges given back"
+            f"{campaign.pledges} fans, {campaign.returned} points given back"
         )
     console.print(f"data    {DATA_NOTE}")
     console.print(f"folder  {summary.folder}", soft_wrap=True)

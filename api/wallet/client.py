@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 import httpx2
 import stamina
 
+from api.wallet.campaign_calls import CampaignCalls
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
 from api.wallet.own_data import PAGE_LIMIT, Answer, OwnDataRequests, SignRequest, given, segment
@@ -97,6 +98,7 @@ class Client(OwnDataRequests):
         self._sleep = sleep
         self._clock = clock
         self.redemptions = RedemptionCalls(self._json, self._page)
+        self.backing = CampaignCalls(self._json)
 
     def __enter__(self) -> Self:
         return self

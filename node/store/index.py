@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from ledger.codec import pack_shaped
 from ledger.domains.consent.consent_grant import ConsentGranted
-from ledger.domains.crowdfunding.events import CampaignCreated, Pledged, UpdatePosted
+from ledger.domains.crowdfunding.events import CampaignCreated, Pledged
 from ledger.domains.loyalty.events import (
     BatchSettled,
     ContestOpened,
@@ -48,12 +48,7 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
     PointsReversed: lambda e: ((e.program, "return", e.returned),),
     RedemptionOpened: lambda e: ((e.program, "hold", e.hold), (e.member, "account_hold", e.hold)),
     ConsentGranted: lambda e: ((e.fan, "consent", _consent_id(e)),),
-    CampaignCreated: lambda e: (
-        (b"", "campaign", e.campaign),
-        (e.creator, "account_campaign", e.campaign),
-        *(((e.program, "program_campaign", e.campaign),) if e.program else ()),
-    ),
-    UpdatePosted: lambda e: ((e.campaign, "update", e.number.to_bytes(4, "big")),),
+    CampaignCreated: lambda e: ((b"", "campaign", e.campaign), (e.creator, "account_campaign", e.campaign)),
     Pledged: lambda e: (
         (e.campaign, "pledge", e.number.to_bytes(4, "big")),
         (e.backer, "account_pledge", e.campaign + e.number.to_bytes(4, "big")),

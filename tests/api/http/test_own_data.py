@@ -102,6 +102,9 @@ PLANTED = {
     "gifts": Planted(
         holds_fan, has("gifts", receipt=lambda row: row.receipt.hex(), marked_at=lambda row: row.marked_at)
     ),
+    "delivery_forms": Planted(
+        holds_fan, has("delivery_forms", campaign=lambda row: row.campaign.hex(), number=lambda row: row.number)
+    ),
     "acceptances": Planted(holds_fan, has("acceptances", redemption=lambda row: row.hold.hex())),
     "reads": Planted(
         holds_fan,
@@ -270,6 +273,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
         "rows of the log of reads": 2,
         "notes of revocations that are in a block": 0,
         "shops' acceptances of redemptions": 1,
+        "delivery forms for campaigns": 1,
     }
     remains = {item["what"]: item["count"] for item in report["remains"]}
     assert remains["records on the chain"] > 3 and remains["blocks that name the account"] > 3
