@@ -13,7 +13,7 @@ from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.crowdfunding.pledge_cancel import PledgeCancel
 from ledger.domains.crowdfunding.pledge_change import PledgeChange
 from ledger.domains.crowdfunding.pledge_withdraw import PledgeWithdraw
-from ledger.domains.crowdfunding.state import campaign_key
+from ledger.domains.crowdfunding.state import campaign_key, campaign_terms_key
 from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUnit
 from ledger.hashing import object_id
 from ledger.transaction import Prepaid, Transaction
@@ -117,7 +117,7 @@ def _pass_decision(chain: "GoldenChain", campaign: CampaignId) -> None:
 
 
 def _terms_due(chain: "GoldenChain", campaign: CampaignId) -> int:
-    return int(chain.scenario.record(b"f" + campaign).delivery_due)
+    return int(chain.scenario.record(campaign_terms_key(campaign)).delivery_due)
 
 
 def _digest(text: str) -> Hash:
