@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli import campaign_terms as typed
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, Limit, Url, Wait, WalletFile
 
 if TYPE_CHECKING:
@@ -22,63 +23,29 @@ TextFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="The file whose SHA-256 is published; it stays with you.")
 ]
 COLUMNS = ("title", "status", "pledged", "goal", "escrowed", "released", "returned", "late_days", "id")
-DAYS_HELP = "in days; parts of a day such as 0.5 are days, too."
 
 
 @app.command("create-campaign")
 def create_campaign(
     title: Annotated[str, typer.Argument(metavar="TITLE", help="What is asked for, as backers read it.")],
     goal: Annotated[int, typer.Option("--goal", min=1, max=AMOUNT_MAX, help="How much, in the smallest unit.")],
-    deadline: Annotated[str, typer.Option("--deadline", help="When it ends, in UTC: 2027-01-31T00:00:00Z.")],
-    keep_it_all: Annotated[
-        bool, typer.Option("--keep-it-all", help="Keep what was pledged even if the goal is not reached.")
-    ] = False,
-    tiers: Annotated[
-        list[str] | None,
-        typer.Option("--tier", metavar="LEAST:PLACES:TITLE", help="A tier; 0 places is no limit. Once for each."),
-    ] = None,
-    add_ons: Annotated[
-        list[str] | None,
-        typer.Option("--add-on", metavar="PRICE:PIECES:TITLE", help="What can be had besides; 0 pieces is no limit."),
-    ] = None,
-    stretch: Annotated[
-        list[str] | None,
-        typer.Option("--stretch", metavar="AMOUNT:TITLE", help="What is promised besides if more comes in."),
-    ] = None,
-    milestones: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--milestone",
-            metavar="PERCENT:DATE:TITLE",
-            help="What is released when; backers vote on it. The first date may be `now`: at the deadline.",
-        ),
-    ] = None,
-    reserve: Annotated[str, typer.Option("--reserve", metavar="PERCENT", help="Kept until delivery.")] = "0",
-    delivery: Annotated[
-        str | None, typer.Option("--delivery", metavar="DATE", help="When it will be delivered.")
-    ] = None,
-    grace: Annotated[float, typer.Option("--grace-days", help=f"How late a step may be shown, {DAYS_HELP}")] = 30.0,
-    vote: Annotated[float, typer.Option("--vote-days", help=f"How long backers vote, {DAYS_HELP}")] = 7.0,
-    retry: Annotated[float, typer.Option("--retry-days", help=f"Time for a second try, {DAYS_HELP} 0: none.")] = 14.0,
-    silence_approves: Annotated[
-        bool, typer.Option("--silence-approves/--silence-rejects", help="What it means if a backer says nothing.")
-    ] = False,
-    late_until: Annotated[
-        str | None, typer.Option("--late-until", metavar="DATE", help="Take late pledges until then.")
-    ] = None,
-    delivery_forms: Annotated[
-        bool, typer.Option("--delivery-forms", help="Take backers' addresses and sizes, encrypted to this wallet.")
-    ] = False,
-    program: Annotated[
-        str | None, typer.Option("--program", help="Collect this program's points instead of coin; you must own it.")
-    ] = None,
-    licensor: Annotated[
-        str | None,
-        typer.Option("--licensor-key", metavar="KEY", help="With --program of another owner: its `wallet public-key`."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="With --licensor-key: where to write the file that the owner signs.")
-    ] = None,
+    deadline: typed.Deadline,
+    keep_it_all: typed.KeepItAll = False,
+    tiers: typed.Tiers = None,
+    add_ons: typed.AddOns = None,
+    stretch: typed.Stretch = None,
+    milestones: typed.Milestones = None,
+    reserve: typed.Reserve = "0",
+    delivery: typed.Delivery = None,
+    grace: typed.Grace = 30.0,
+    vote: typed.Vote = 7.0,
+    retry: typed.Retry = 14.0,
+    silence_approves: typed.SilenceApproves = False,
+    late_until: typed.LateUntil = None,
+    delivery_forms: typed.DeliveryForms = False,
+    program: typed.ForProgram = None,
+    licensor: typed.LicensorKey = None,
+    out: typed.LicenceFile = None,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
@@ -96,59 +63,55 @@ def create_campaign(
         --milestone 30:2027-04-30:Mould --reserve 40 --delivery 2027-09-30 --delivery-forms
       fansumer creator create-campaign "New bread" --goal 500 --deadline 2027-01-31T18:00:00Z --program 5f5f...5f
     """
-    from api.cli import campaign_terms as typed
-    from api.cli.session import finish, open_wallet, read_id
-    from api.wallet.creator import Creator
-    from api.wallet.delivery_forms import delivery_key_of
-    from ledger.domains.crowdfunding.terms import AT_SETTLEMENT, CampaignTerms, CoinUnit, PointsUnit
-    from ledger.types import ProgramId, Timestamp
-
     if licensor is not None and (program is None or out is None):
         raise typer.BadParameter("--licensor-key needs --program, and --out for the file that its owner signs")
-    of_program = None if program is None else ProgramId(read_id(program, "--program"))
-    reserved, steps = typed.read_share(reserve, "--reserve"), typed.read_milestones(milestones)
-    terms = CampaignTerms(
+    lists = {"tiers": tiers, "add_ons": add_ons, "stretch": stretch, "milestones": milestones}
+    dates = {"deadline": deadline, "delivery": delivery, "late_until": late_until}
+    windows = {"grace": grace, "vote": vote, "retry": retry}
+    terms = typed.build_terms(
         title,
-        CoinUnit() if of_program is None else PointsUnit(of_program),
         goal,
-        typed.read_moment(deadline, "--deadline"),
-        typed.read_places(tiers, "a tier"),
-        all_or_nothing=not keep_it_all,
-        add_ons=typed.read_places(add_ons, "an add-on"),
-        stretch=typed.read_stretch(stretch),
-        milestones=steps or (() if reserved else AT_SETTLEMENT),
-        reserve=reserved,
-        delivery_due=Timestamp(0) if delivery is None else typed.read_moment(delivery, "--delivery"),
-        grace_seconds=typed.read_seconds(grace, "--grace-days"),
-        vote_seconds=typed.read_seconds(vote, "--vote-days"),
-        retry_seconds=typed.read_seconds(retry, "--retry-days"),
+        lists=lists,
+        dates=dates,
+        windows=windows,
+        reserve=reserve,
+        program=program,
+        keep_it_all=keep_it_all,
         silence_approves=silence_approves,
-        late_until=Timestamp(0) if late_until is None else typed.read_moment(late_until, "--late-until"),
     )
-    with open_wallet(url, wallet, account) as opened:
-        if delivery_forms:
-            from dataclasses import replace
+    from api.cli.session import finish, open_wallet
+    from api.wallet.creator import Creator
 
-            terms = replace(terms, delivery_key=delivery_key_of(opened))
-        if licensor is not None and out is not None and of_program is not None:
-            _ask_licence(opened, terms, of_program, licensor, out, as_json=as_json)
+    with open_wallet(url, wallet, account) as opened:
+        terms = _with_key(opened, terms) if delivery_forms else terms
+        if licensor is not None and out is not None:
+            _ask_licence(opened, terms, licensor, out, as_json=as_json)
             return
         finish(opened, Creator(opened).publish(terms), wait=wait, as_json=as_json, noun="campaign")
 
 
-def _ask_licence(
-    opened: "Wallet", terms: "CampaignTerms", program: bytes, licensor: str, out: Path, *, as_json: bool
-) -> None:
+def _with_key(opened: "Wallet", terms: "CampaignTerms") -> "CampaignTerms":
+    """The terms with this wallet's key for delivery forms."""
+    from dataclasses import replace
+
+    from api.wallet.delivery_forms import delivery_key_of
+
+    return replace(terms, delivery_key=delivery_key_of(opened))
+
+
+def _ask_licence(opened: "Wallet", terms: "CampaignTerms", licensor: str, out: Path, *, as_json: bool) -> None:
     """Write the half-signed campaign for the program's owner."""
     from api.cli.output import print_answer, say
     from api.cli.session import read_id, write_file
     from api.wallet.creator import Creator
+    from ledger.domains.crowdfunding.terms import PointsUnit
     from ledger.hashing import object_id
     from ledger.policy import Policy
-    from ledger.types import ProgramId, PublicKey
+    from ledger.types import PublicKey
 
+    assert isinstance(terms.unit, PointsUnit), "a licence is of a program's points"
     policy = Policy(1, (PublicKey(read_id(licensor, "--licensor-key")),))
-    asked = Creator(opened).ask_licence(terms, ProgramId(program), policy)
+    asked = Creator(opened).ask_licence(terms, terms.unit.program, policy)
     write_file(out, asked.to_json().encode())
     campaign = object_id("campaign", asked.txid, 0).hex()
     print_answer({"campaign": campaign, "file": str(out), "missing": asked.missing}, as_json=as_json)

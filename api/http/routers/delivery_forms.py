@@ -15,7 +15,7 @@ from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.problems import BAD_BODY, MEDIA, RequestFault
 from api.http.rendering import json_response, show_time
 from api.http.schemas.delivery_forms import DeliveryFormBody, DeliveryFormDropped, DeliveryFormKept, DeliveryFormsAnswer
-from api.http.signatures import authenticate, read_bounded
+from api.http.signatures import authenticate, authenticate_body
 from api.receipts.delivery_forms import KeptForm
 from ledger.domains.crowdfunding.state import (
     NO_PLEDGE,
@@ -48,6 +48,8 @@ FORM_BYTES_MIN: Final = 49
 FORM_BYTES_MAX: Final = 4_049
 BODY_BYTES_MAX: Final = 8_192
 VERSION: Final = b"\x01"
+MSGPACK: Final = "application/msgpack"
+JSON: Final = "application/json"
 Number = Annotated[int, Path(description="The number of a pledge, from 0 on.", examples=[0], ge=0, le=2**32 - 1)]
 
 router = APIRouter(tags=["campaigns"])
@@ -66,8 +68,9 @@ async def put_form(request: Request, campaign: IdText, number: Number) -> Respon
     """
     services = services_of(request)
     campaign_id = CampaignId(parse_id("campaign", campaign))
-    form = await _read_form(request)
-    account = await authenticate(request)
+    media_type = _read_media_type(request)
+    account, body = await authenticate_body(request, BODY_BYTES_MAX)
+    form = _read_form(body, is_json=media_type == JSON)
     with services.reader.snapshot() as view:
         overlay = Overlay(view)
         load_campaign(overlay, campaign_id)
@@ -83,15 +86,18 @@ async def put_form(request: Request, campaign: IdText, number: Number) -> Respon
     return json_response({"campaign": campaign_id.hex(), "number": number, "bytes": len(form)})
 
 
-async def _read_form(request: Request) -> bytes:
-    """The bytes of a form in a body. Raises `http.media_type`, `http.body`, `http.body_too_large`, `delivery_form.shape`."""
+def _read_media_type(request: Request) -> str:
+    """Raises `http.media_type`."""
     announced = request.headers.get("content-type", "")
     media_type = announced.partition(";")[0].strip().lower()
-    if media_type not in ("application/msgpack", "application/json"):
+    if media_type not in (MSGPACK, JSON):
         raise RequestFault(MEDIA, found=announced[:100] or "none")
-    form = await read_bounded(request, BODY_BYTES_MAX)
-    if media_type == "application/json":
-        form = _read_json(form)
+    return media_type
+
+
+def _read_form(body: bytes, *, is_json: bool) -> bytes:
+    """The bytes of a form in a body. Raises `http.body`, `delivery_form.shape`."""
+    form = _read_json(body) if is_json else body
     if form[:1] != VERSION or not FORM_BYTES_MIN <= len(form) <= FORM_BYTES_MAX:
         raise RequestFault(BAD_FORM, found=len(form))
     return form
@@ -167,13 +173,15 @@ async def drop_form(request: Request, campaign: IdText, number: Number) -> Respo
     campaign_id = CampaignId(parse_id("campaign", campaign))
     account = await authenticate(request)
     found = await services.receipts.run(lambda store: store.delivery_forms.find(campaign_id, number))
-    if account not in _may_drop(services, campaign_id, found):
+    if account not in _may_drop(services, campaign_id, number, found):
         raise RequestFault(NOT_YOURS)
     dropped = await services.receipts.run(lambda store: store.delivery_forms.drop(campaign_id, number))
     return json_response({"campaign": campaign_id.hex(), "number": number, "dropped": dropped})
 
 
-def _may_drop(services: Services, campaign_id: CampaignId, found: KeptForm | None) -> set[Address]:
-    """The creator, and the backer of the form that is there."""
-    creator = _load(services, campaign_id).creator
-    return {creator} if found is None else {creator, found.member}
+def _may_drop(services: Services, campaign_id: CampaignId, number: int, found: KeptForm | None) -> set[Address]:
+    """The campaign's creator, the backer of the pledge, and whoever sent the form that is there."""
+    with services.reader.snapshot() as view:
+        allowed = {load_campaign(Overlay(view), campaign_id).creator}
+        pledge: Pledge | None = view.record(pledge_key(campaign_id, number))
+    return allowed | ({pledge.backer} if pledge else set()) | ({found.member} if found else set())

@@ -252,9 +252,10 @@ async def _read_log(services: Services, account: Address) -> tuple[list[dict[str
     openapi_extra=SIGNED,
 )
 async def delete_all(request: Request) -> Response:
-    """Receipts with their lines, gift marks, the log of reads, shops' acceptances, delivery forms, notes of revocations that a
-    block holds: once this answers, no file of this node has them any more. The answer says what remains, and why. Points are not touched.
-    Harmless a second time.
+    """Receipts with their lines, gift marks, the log of reads, shops' acceptances, delivery forms, and notes of revocations that a
+    block holds: once this answers, no file of this node has them any more.
+
+    The answer says what remains, and why. Points are not touched. Harmless a second time.
     """
     services = services_of(request)
     account = await authenticate(request)
