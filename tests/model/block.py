@@ -6,8 +6,8 @@ from tests.model.records import DueItem, Refused, Tx
 from tests.model.state import Model
 
 DUE_WEIGHTS = {
+    "campaign.decide": 400,
     "campaign.refund": 600,
-    "campaign.settle": 400,
     "earn.contest": 900,
     "earn.drop": 200,
     "member.referral": 900,
@@ -29,8 +29,8 @@ def _weight_of(model: Model, item: DueItem) -> int:
 def _do(model: Model, item: DueItem) -> None:
     if item.kind == "campaign.refund":
         crowdfunding.refund(model, item.subject, item.number)
-    elif item.kind == "campaign.settle":
-        crowdfunding.settle(model, item.subject)
+    elif item.kind == "campaign.decide":
+        crowdfunding.decide(model, item.subject, item.number)
     elif item.kind == "earn.contest":
         contests.end_contest(model, item.subject)
     elif item.kind == "earn.drop":

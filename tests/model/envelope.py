@@ -58,7 +58,7 @@ COSTS = {
     "account.set_guardians": (3, 2, 0, 0),
     "account.set_policy": (1, 1, 0, 0),
     "adjust": (5, 2, 2, 0),
-    "campaign.create": (3, 2, 1, 0),
+    "campaign.create": (4, 3, 14, 0),
     "consent.grant": (2, 1, 0, 0),
     "consent.revoke": (1, 0, 0, 0),
     "earn": (4, 10, 5, 0),

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.deps import IdText, Services, parse_id, services_of
-from api.http.openapi import SIGNED, answers, signed_body
+from api.http.openapi import SIGNED, answers, refuses, signed_body
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.problems import BAD_BODY, MEDIA, RequestFault
 from api.http.rendering import json_response, show_time
@@ -18,14 +18,14 @@ from api.http.schemas.delivery_forms import DeliveryFormBody, DeliveryFormDroppe
 from api.http.signatures import authenticate, authenticate_body
 from api.receipts.delivery_forms import KeptForm
 from ledger.domains.crowdfunding.state import (
-    NO_PLEDGE,
     Campaign,
     Pledge,
+    campaign_key,
     load_campaign,
     load_campaign_terms,
     pledge_key,
 )
-from ledger.errors import Code, RuleViolation
+from ledger.errors import Code
 from ledger.state import Overlay
 from ledger.types import Address, CampaignId
 
@@ -38,6 +38,11 @@ NOT_YOURS = Code(
     "delivery_form.not_yours",
     "only the backer of the pledge and the campaign's creator may do this",
     "Sign with the account that made the pledge, or that made the campaign.",
+)
+NO_SUCH_PLEDGE = Code(
+    "delivery_form.no_pledge",
+    "the campaign {campaign} has no pledge {number}",
+    "Check the ids; a pledge that was refunded or withdrawn has none any more.",
 )
 BAD_FORM = Code(
     "delivery_form.shape",
@@ -58,7 +63,7 @@ router = APIRouter(tags=["campaigns"])
 @router.put(
     "/v1/campaigns/{campaign}/pledges/{number}/delivery-form",
     summary="Tell the creator where to send it",
-    responses=answers(DeliveryFormKept),
+    responses=answers(DeliveryFormKept) | refuses(403, 409, 413, 415),
     openapi_extra={**SIGNED, **signed_body("The encrypted form's bytes.", DeliveryFormBody)},
 )
 async def put_form(request: Request, campaign: IdText, number: Number) -> Response:
@@ -72,13 +77,11 @@ async def put_form(request: Request, campaign: IdText, number: Number) -> Respon
     account, body = await authenticate_body(request, BODY_BYTES_MAX)
     form = _read_form(body, is_json=media_type == JSON)
     with services.reader.snapshot() as view:
-        overlay = Overlay(view)
-        load_campaign(overlay, campaign_id)
-        if not load_campaign_terms(overlay, campaign_id).delivery_key:
-            raise RequestFault(NOT_TAKEN)
         pledge: Pledge | None = view.record(pledge_key(campaign_id, number))
-    if pledge is None:
-        raise RuleViolation(NO_PLEDGE, number=number)
+        if pledge is None:
+            raise RequestFault(NO_SUCH_PLEDGE, campaign=campaign_id, number=number)
+        if not load_campaign_terms(Overlay(view), campaign_id).delivery_key:
+            raise RequestFault(NOT_TAKEN)
     if pledge.backer != account:
         raise RequestFault(NOT_YOURS)
     kept = KeptForm(campaign_id, number, account, form, services.node.clock.now())
@@ -119,7 +122,7 @@ def _read_json(body: bytes) -> bytes:
 @router.get(
     "/v1/campaigns/{campaign}/delivery-forms",
     summary="Read where to send things",
-    responses=answers(DeliveryFormsAnswer),
+    responses=answers(DeliveryFormsAnswer) | refuses(403),
     openapi_extra=SIGNED,
 )
 async def list_forms(request: Request, campaign: IdText, cursor: Cursor = None, limit: Limit = PAGE_LIMIT) -> Response:
@@ -164,7 +167,7 @@ def _show(services: Services, row: KeptForm) -> dict[str, Any]:
 @router.delete(
     "/v1/campaigns/{campaign}/pledges/{number}/delivery-form",
     summary="Delete a delivery form",
-    responses=answers(DeliveryFormDropped),
+    responses=answers(DeliveryFormDropped) | refuses(403),
     openapi_extra=SIGNED,
 )
 async def drop_form(request: Request, campaign: IdText, number: Number) -> Response:
@@ -182,6 +185,9 @@ async def drop_form(request: Request, campaign: IdText, number: Number) -> Respo
 def _may_drop(services: Services, campaign_id: CampaignId, number: int, found: KeptForm | None) -> set[Address]:
     """The campaign's creator, the backer of the pledge, and whoever sent the form that is there."""
     with services.reader.snapshot() as view:
-        allowed = {load_campaign(Overlay(view), campaign_id).creator}
+        campaign: Campaign | None = view.record(campaign_key(campaign_id))
         pledge: Pledge | None = view.record(pledge_key(campaign_id, number))
+    if campaign is None:
+        raise RequestFault(NO_SUCH_PLEDGE, campaign=campaign_id, number=number)
+    allowed = {campaign.creator}
     return allowed | ({pledge.backer} if pledge else set()) | ({found.member} if found else set())

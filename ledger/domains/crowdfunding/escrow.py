@@ -97,11 +97,10 @@ class Returns:
             return ()
         assert self.book is not None, "points have a book"
         kept, returning = split_lots(pledge.lots, pledge.quantity - quantity)
-        if returning:
-            key = member_key(self.unit.program, pledge.backer)
-            member = load_member(self.view, self.unit.program, pledge.backer)
-            lots = self.book.give_back(member.lots, returning, "escrowed")
-            self.view.put(key, _with_lots(member, lots))
+        key = member_key(self.unit.program, pledge.backer)
+        member = load_member(self.view, self.unit.program, pledge.backer)
+        lots = self.book.give_back(member.lots, returning, "escrowed")
+        self.view.put(key, _with_lots(member, lots))
         return kept
 
     def save(self) -> None:

@@ -381,3 +381,16 @@ def test_points_are_released_from_the_front_and_come_back_from_behind(shop: Shop
     assert shop.campaign(campaign_id).status == OVERDUE
     assert [lot[2:] for lot in shop.member(FAN).lots] == [(late, 80)]
     assert (shop.books.escrowed, shop.books.redeemed) == (0, 120)
+
+
+def test_a_share_may_be_nothing_and_all_of_them_are_everything(shop: Shop) -> None:
+    """Of three units one is left: it goes to one of three backers of a unit each, and all three pledges end."""
+    deadline = shop.now + DAY
+    milestones = (("Start", 9_000, 0), ("End", 1_000, deadline + DAY))
+    campaign_id = begin(shop, quantities=(1, 1, 1), milestones=milestones, grace_seconds=60)
+    assert shop.campaign(campaign_id).escrowed == 1
+    shop.pass_days(3)
+    shop.chain.mine()
+    events = [event for block in shop.chain.mined[-3:] for _, event in block.transition.events]
+    assert [event.quantity for event in events if isinstance(event, PledgeRefunded)] == [0, 0, 1]
+    assert shop.chain.state.chain.escrow == 0
