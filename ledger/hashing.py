@@ -53,6 +53,12 @@ REFERRAL: Final = tagged_hash("fansumer/referral")
 COUNT: Final = tagged_hash("fansumer/count")
 VOUCHER_CODE: Final = tagged_hash("fansumer/voucher-code")
 ACCEPTANCE: Final = tagged_hash("fansumer/acceptance")
+ACHIEVEMENT: Final = tagged_hash("fansumer/achievement")
+OFFER_TERMS: Final = tagged_hash("fansumer/offer-terms")
+OFFER: Final = tagged_hash("fansumer/offer")
+JOIN_VOUCHER: Final = tagged_hash("fansumer/join-voucher")
+JOIN_VOUCHER_SIGNATURE: Final = tagged_hash("fansumer/join-voucher-signature")
+JOIN_VOUCHER_PROOF: Final = tagged_hash("fansumer/join-voucher-proof")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

@@ -25,6 +25,7 @@ from bench_chain import opened_chain
 from bench_growth import measure_growth
 from bench_http import measure_reads
 from bench_refunds import measure_refunds
+from bench_rules import measure_blocks, measure_kinds
 from bench_world import (
     FULL,
     GROWTH,
@@ -258,6 +259,8 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "signatures": measure_signatures,
     "hashing": measure_hashing,
     "refunds": lambda world: measure_refunds(world.sizes.refunds),
+    "kinds": measure_kinds,
+    "blocks": measure_blocks,
     "growth": lambda world: measure_growth(world, None),
     "growth-postgres": lambda world: measure_growth(world, os.environ[POSTGRES_VARIABLE]),
 }

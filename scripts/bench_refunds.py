@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from bench_chain import bench_terms
 from ledger.domains.accounts.state import Account, account_key
 from ledger.domains.crowdfunding.refunds import REFUND_DUE
 from ledger.domains.crowdfunding.state import (
@@ -20,9 +21,8 @@ from ledger.domains.crowdfunding.state import (
     pledge_key,
 )
 from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUnit, Unit
+from ledger.domains.loyalty.books import EMPTY_BOOKS, DayTotals
 from ledger.domains.loyalty.state import (
-    EMPTY_BOOKS,
-    DayTotals,
     Lot,
     Member,
     Program,
@@ -30,6 +30,7 @@ from ledger.domains.loyalty.state import (
     days_key,
     member_key,
     program_key,
+    terms_key,
 )
 from ledger.due import DUE, DueItem
 from ledger.kinds import Context
@@ -111,6 +112,7 @@ def make_state(unit: Unit, count: int) -> tuple[RecordState, Params]:
         locked=Amount(locked),
         escrow=Amount(escrow),
         maturing=Amount(0),
+        burned=Amount(0),
     )
     params = replace(NETWORKS["main"], subsidy_initial=Amount(0), allocations=(Allocation(CREATOR, emitted),))
     return RecordState(records), params
@@ -151,6 +153,7 @@ def _campaign(unit: Unit, count: int) -> Iterator[tuple[RecordKey, Any]]:
             updates=0,
             refund_total=total,
             refund_weight=total,
+            backing=0,
         ),
     )
     yield campaign_terms_key(CAMPAIGN), CampaignTerms("A lamp", unit, total + 1, NOW)
@@ -160,8 +163,9 @@ def _campaign(unit: Unit, count: int) -> Iterator[tuple[RecordKey, Any]]:
         held = Points(LOTS * 100 * count)
         books = replace(EMPTY_BOOKS, issued=Points(held + total), available=held, escrowed=Points(total), members=count)
         yield books_key(PROGRAM), books
+        yield terms_key(PROGRAM, 1), bench_terms()
         for lot in _lots(100):
-            yield days_key(PROGRAM, Day(lot[2])), DayTotals(Points(0), Points(100 * count))
+            yield days_key(PROGRAM, Day(lot[2])), DayTotals(Points(0), Points(100 * count), 0)
 
 
 def _lots(points: int) -> tuple[Lot, ...]:

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from golden_chain import GoldenChain
 
 
+HOUR_SECONDS = 3_600
+
+
 def tell_campaigns(
     chain: "GoldenChain", program: ProgramId, *, creator: Signer, owner: Signer, backers: tuple[Signer, Signer]
 ) -> None:
-    """`creator` raises coin from two backers, pledges late to itself, delivers two days late; a licensed voucher it gives up."""
+    """`creator` raises coin from two backers, pledges late to itself, delivers late; a licensed voucher it gives up."""
     sign = chain.scenario.sign
     first, second = backers
     coin, voucher = _open(chain, program, creator, owner)
@@ -60,14 +63,14 @@ def tell_campaigns(
     )
     _act(chain, (sign("pledge.withdraw", PledgeWithdraw(coin, 1), author=second, payment=Prepaid()),))
     _pass_decision(chain, coin)
-    chain.add(time=_terms_due(chain, coin) + DAY_SECONDS + 1)
+    chain.add(time=_terms_due(chain, coin) + 1)
     _act(chain, (sign("milestone.submit", MilestoneSubmit(coin, 2, _digest("parcels.pdf")), author=creator),))
     _act(chain, (sign("delivery.confirm", DeliveryConfirm(coin, 0, received=True), author=first),))
     _pass_decision(chain, coin)
 
 
 def _open(chain: "GoldenChain", program: ProgramId, creator: Signer, owner: Signer) -> tuple[CampaignId, CampaignId]:
-    sign, deadline = chain.scenario.sign, chain.scenario.time + 2 * DAY_SECONDS
+    sign, deadline = chain.scenario.sign, chain.scenario.time + 2 * HOUR_SECONDS
     terms = CampaignTerms(
         "Desk lamp",
         CoinUnit(),
@@ -76,13 +79,13 @@ def _open(chain: "GoldenChain", program: ProgramId, creator: Signer, owner: Sign
         (("Early", 500, 2), ("Any", 300, 0)),
         add_ons=(("Shade", 100, 5), ("Bulb", 10, 0)),
         stretch=((1_000, "Brass"), (2_000, "Gold")),
-        milestones=(("Start", 3_000, 0), ("Mould", 3_000, deadline + 10 * DAY_SECONDS)),
+        milestones=(("Start", 3_000, 0), ("Mould", 3_000, deadline + HOUR_SECONDS)),
         reserve=4_000,
-        delivery_due=Timestamp(deadline + 20 * DAY_SECONDS),
+        delivery_due=Timestamp(deadline + 2 * HOUR_SECONDS),
         grace_seconds=30 * DAY_SECONDS,
-        vote_seconds=2 * DAY_SECONDS,
+        vote_seconds=HOUR_SECONDS // 2,
         retry_seconds=0,
-        late_until=Timestamp(deadline + 15 * DAY_SECONDS),
+        late_until=Timestamp(deadline + HOUR_SECONDS),
         delivery_key=bytes(range(32)),
     )
     voucher = CampaignTerms(

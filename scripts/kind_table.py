@@ -54,6 +54,18 @@ FACES = {
     "campaign.post_update": Faces(
         "GET /v1/campaigns/{campaign}/history", "creator.Creator.post_update", "creator post-update"
     ),
+    "challenge.complete": Faces(
+        "GET /v1/challenges/{challenge}/completions", "brand.Brand.complete_challenges", "brand challenge complete"
+    ),
+    "challenge.contest": Faces(
+        "GET /v1/accounts/{address}/completions", "wallet.Wallet.contest_challenge", "wallet challenges contest"
+    ),
+    "challenge.create": Faces(
+        "GET /v1/challenges/{challenge}", "brand.Brand.create_challenge", "brand challenge create"
+    ),
+    "challenge.reverse": Faces(
+        "GET /v1/accounts/{address}/completions", "brand.Brand.reverse_challenge", "brand challenge reverse"
+    ),
     "consent.grant": Faces("GET /v1/accounts/{address}", "wallet.Wallet.grant_consent", "wallet consent grant"),
     "consent.revoke": Faces("GET /v1/accounts/{address}", "wallet.Wallet.revoke_consent", "wallet consent revoke"),
     "delivery.confirm": Faces(
@@ -68,12 +80,19 @@ FACES = {
     "member.leave": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.leave", "wallet leave"),
     "milestone.submit": Faces("GET /v1/campaigns/{campaign}", "creator.Creator.submit", "creator submit"),
     "milestone.vote": Faces("GET /v1/campaigns/{campaign}", "backer.Backer.vote", "wallet vote-milestone"),
+    "offer.contest": Faces("GET /v1/offers/{offer}", "wallet.Wallet.contest_offer", "wallet offers contest"),
+    "offer.issue": Faces("GET /v1/programs/{program}/offers", "brand.Brand.issue_offers", "brand offers issue"),
+    "offer.reverse": Faces("GET /v1/programs/{program}/returns", "brand.Brand.reverse_offer", "brand offers take-back"),
+    "offer.settle": Faces("GET /v1/accounts/{address}/offers", "brand.Brand.settle_offers", "brand settle"),
     "pledge": Faces("GET /v1/accounts/{address}/pledges", "backer.Backer.pledge", "wallet pledge"),
     "pledge.cancel": Faces("GET /v1/campaigns/{campaign}/pledges", "backer.Backer.cancel", "wallet cancel-pledge"),
     "pledge.change": Faces("GET /v1/campaigns/{campaign}/pledges", "backer.Backer.change", "wallet change-pledge"),
     "pledge.late": Faces("GET /v1/campaigns/{campaign}/pledges", "backer.Backer.pledge", "wallet pledge"),
     "pledge.withdraw": Faces(
         "GET /v1/campaigns/{campaign}/pledges", "backer.Backer.withdraw", "wallet withdraw-pledge"
+    ),
+    "points.claim_collateral": Faces(
+        "GET /v1/accounts/{address}", "wallet.Wallet.claim_collateral", "wallet claim-collateral"
     ),
     "points.transfer": Faces("GET /v1/accounts/{address}", "wallet.Wallet.give_points", "wallet give"),
     "program.create": Faces("GET /v1/programs/{program}", "brand.Brand.create_program", "brand create-program"),

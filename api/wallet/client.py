@@ -14,8 +14,10 @@ import httpx2
 import stamina
 
 from api.wallet.campaign_calls import CampaignCalls
+from api.wallet.challenge_calls import ChallengeCalls
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
+from api.wallet.offer_calls import OfferCalls
 from api.wallet.own_data import PAGE_LIMIT, Answer, OwnDataRequests, SignRequest, given, segment
 from api.wallet.redemption_calls import RedemptionCalls
 from ledger.codec import unpack
@@ -99,6 +101,8 @@ class Client(OwnDataRequests):
         self._clock = clock
         self.redemptions = RedemptionCalls(self._json, self._page)
         self.backing = CampaignCalls(self._json)
+        self.challenges = ChallengeCalls(self._json, self._page)
+        self.offers = OfferCalls(self._json, self._page)
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from ledger.codec import pack_shaped
+from ledger.domains.challenges.events import ChallengeCompleted, ChallengeCreated
 from ledger.domains.consent.consent_grant import ConsentGranted
 from ledger.domains.crowdfunding.events import CampaignCreated, Pledged
 from ledger.domains.loyalty.events import (
@@ -21,6 +22,7 @@ from ledger.domains.loyalty.events import (
     PointsReversed,
     ProgramCreated,
 )
+from ledger.domains.offers.events import OfferIssued, OfferReversed
 from ledger.domains.rewards.redeem import RedemptionOpened
 from ledger.domains.rewards.reward_list import RewardListed
 from ledger.events import Event, event_shape
@@ -46,8 +48,15 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
     BatchSettled: lambda e: ((e.program, "batch", e.batch),),
     ContestOpened: lambda e: ((e.program, "contest", e.contest), (e.member, "account_contest", e.contest)),
     PointsReversed: lambda e: ((e.program, "return", e.returned),),
+    OfferIssued: lambda e: ((e.program, "offer", e.offer), (e.member, "account_offer", e.offer)),
+    OfferReversed: lambda e: ((e.program, "return", e.returned),),
     RedemptionOpened: lambda e: ((e.program, "hold", e.hold), (e.member, "account_hold", e.hold)),
     ConsentGranted: lambda e: ((e.fan, "consent", _consent_id(e)),),
+    ChallengeCreated: lambda e: ((e.program, "challenge", e.challenge),),
+    ChallengeCompleted: lambda e: (
+        (e.challenge, "completion", e.member + e.occurrence.to_bytes(4, "big")),
+        (e.member, "own_completion", e.challenge + e.occurrence.to_bytes(4, "big")),
+    ),
     CampaignCreated: lambda e: ((b"", "campaign", e.campaign), (e.creator, "account_campaign", e.campaign)),
     Pledged: lambda e: (
         (e.campaign, "pledge", e.number.to_bytes(4, "big")),

@@ -35,6 +35,12 @@ TAGS = {
     "COUNT": "fansumer/count",
     "VOUCHER_CODE": "fansumer/voucher-code",
     "ACCEPTANCE": "fansumer/acceptance",
+    "ACHIEVEMENT": "fansumer/achievement",
+    "OFFER_TERMS": "fansumer/offer-terms",
+    "OFFER": "fansumer/offer",
+    "JOIN_VOUCHER": "fansumer/join-voucher",
+    "JOIN_VOUCHER_SIGNATURE": "fansumer/join-voucher-signature",
+    "JOIN_VOUCHER_PROOF": "fansumer/join-voucher-proof",
 }
 
 
@@ -64,7 +70,7 @@ def test_declared_tags(name: str) -> None:
 def test_every_tag_is_declared_once_and_differs() -> None:
     declared = {name for name, value in vars(hashing).items() if name.isupper() and callable(value)}
     assert declared == set(TAGS)
-    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 24
+    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 30
 
 
 def test_object_id() -> None:

@@ -10,7 +10,8 @@ from ledger.block import history_leaf
 from ledger.domains.accounts.state import Account, account_key
 from ledger.domains.crowdfunding.state import Campaign, campaign_key, campaign_terms_key
 from ledger.domains.crowdfunding.terms import CampaignTerms, PointsUnit
-from ledger.domains.loyalty.state import EMPTY_BOOKS, Program, books_key, program_key
+from ledger.domains.loyalty.books import EMPTY_BOOKS
+from ledger.domains.loyalty.state import Program, books_key, program_key
 from ledger.merkle import IncrementalTree, leaf_hash
 from ledger.proofs import (
     Anchor,
@@ -80,6 +81,7 @@ RECORDS: dict[RecordKey, object] = {
         updates=0,
         refund_total=0,
         refund_weight=0,
+        backing=0,
     ),
     campaign_terms_key(CAMPAIGN): CampaignTerms(
         "A roastery of our own", PointsUnit(PROGRAM), 20_000, Timestamp(1_801_000_000)

@@ -149,6 +149,8 @@ class Books(NamedTuple):
     adjusted: int = 0
     adjust_day: int = 0
     adjust_day_used: int = 0
+    challenge_points: int = 0
+    challenge_points_reversed: int = 0
 
 
 class Grant(NamedTuple):
@@ -233,6 +235,7 @@ class Batch(NamedTuple):
     settled_at: int
     keep_until: int
     reversed: tuple[tuple[int, int], ...]
+    reduced: tuple[tuple[int, int], ...]
 
 
 class Returned(NamedTuple):
@@ -400,6 +403,7 @@ class Campaign(NamedTuple):
     updates: int
     refund_total: int
     refund_weight: int
+    backing: int = 0
 
 
 class Pledge(NamedTuple):

@@ -53,7 +53,7 @@ RECORD_SHAPES = {
             until_height: int 0..2^32-1, step: int 0..13, shares_left: int 0..10000, attempt: int 1..2,
             round: int 0..2^32-1, submitted_at: int 0..2^40, basis: int 0..M, yes: int 0..M, no: int 0..M,
             late_days: list 0..13 of int 0..M, delivered_at: int 0..2^40, updates: int 0..2^32-1,
-            refund_total: int 0..M, refund_weight: int 0..M]""",
+            refund_total: int 0..M, refund_weight: int 0..M, backing: int 0..M]""",
     ),
     "P": (
         "Pledge",

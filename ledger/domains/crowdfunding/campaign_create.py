@@ -79,6 +79,7 @@ def apply(view: RuleView, call: Call, payload: CampaignTerms, context: Context) 
         updates=0,
         refund_total=0,
         refund_weight=0,
+        backing=0,
     )
     view.put(campaign_terms_key(campaign_id), payload)
     view.put(campaign_key(campaign_id), decide_at(view, campaign_id, campaign, payload.deadline, context))

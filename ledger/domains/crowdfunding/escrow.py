@@ -29,14 +29,16 @@ def share_between(total: int, weight: int, before: int, quantity: int) -> int:
     return total * (before + quantity) // weight - total * before // weight
 
 
-def put_in(view: RuleView, campaign: Campaign, backer: Address, quantity: int, context: Context) -> tuple[Lot, ...]:
-    """Take units from the backer into escrow; returns the lots of points.
+def put_in(
+    view: RuleView, campaign: Campaign, backer: Address, quantity: int, context: Context
+) -> tuple[tuple[Lot, ...], int]:
+    """Take units from the backer into escrow; returns the lots of points, and the thousandths of coin behind them.
 
     Raises `coin.insufficient`, or `program.closed`, `member.unknown`, `points.insufficient`.
     """
     if isinstance(campaign.unit, CoinUnit):
         take_from(view, account_payer(backer), Amount(quantity), "escrow")
-        return ()
+        return (), 0
     program_id = campaign.unit.program
     program = load_program(view, program_id)
     refuse_closed(program, context.time)
@@ -45,15 +47,16 @@ def put_in(view: RuleView, campaign: Campaign, backer: Address, quantity: int, c
     left, taken = book.take(member.lots, Points(quantity), "escrowed")
     view.put(member_key(program_id, backer), replace(member, lots=left))
     book.save()
-    return taken
+    return taken, book.backing_of(taken)
 
 
 def pay_out(
     view: RuleView, campaign_id: CampaignId, campaign: Campaign, quantity: int, context: Context, *, late: bool = False
 ) -> Campaign:
-    """Release units to the creator; returns the campaign with less in escrow."""
+    """Release units to the creator; returns the campaign with less in escrow. With the last one goes what stands behind them."""
     if not quantity:
         return campaign
+    backing = campaign.backing if quantity < campaign.escrowed else 0
     program_id = ProgramId(b"")
     if isinstance(campaign.unit, CoinUnit):
         give_to(view, account_payer(campaign.creator), Amount(quantity), "escrow")
@@ -62,9 +65,12 @@ def pay_out(
         book = PointsBook.open(view, program_id, load_program(view, program_id), context)
         book.move("escrowed", -quantity)
         book.move("redeemed", quantity)
+        book.move("backing", backing - campaign.backing)
         book.save()
     view.emit(CampaignReleased(campaign_id, campaign.creator, program_id, campaign.step, quantity, late))
-    return replace(campaign, escrowed=campaign.escrowed - quantity, released=campaign.released + quantity)
+    return replace(
+        campaign, escrowed=campaign.escrowed - quantity, released=campaign.released + quantity, backing=backing
+    )
 
 
 def _with_lots(member: Member, lots: tuple[Lot, ...]) -> Member:
@@ -90,18 +96,24 @@ class Returns:
             return Returns(view, unit, None)
         return Returns(view, unit, PointsBook.open(view, unit.program, load_program(view, unit.program), context))
 
-    def give(self, pledge: Pledge, quantity: int) -> tuple[Lot, ...]:
-        """Give units of a pledge back: of points, those that live longest. Returns the lots that stay with the pledge."""
+    def give(self, pledge: Pledge, quantity: int, *, ends: bool) -> tuple[tuple[Lot, ...], int]:
+        """Give units of a pledge back: of points, those that live longest.
+
+        Returns the lots that stay with the pledge (of one that ends, they leave for good), and the backing that it loses.
+        """
         if isinstance(self.unit, CoinUnit):
             give_to(self.view, account_payer(pledge.backer), Amount(quantity), "escrow")
-            return ()
+            return (), 0
         assert self.book is not None, "points have a book"
         kept, returning = split_lots(pledge.lots, pledge.quantity - quantity)
-        key = member_key(self.unit.program, pledge.backer)
-        member = load_member(self.view, self.unit.program, pledge.backer)
-        lots = self.book.give_back(member.lots, returning, "escrowed")
-        self.view.put(key, _with_lots(member, lots))
-        return kept
+        if returning:
+            member = load_member(self.view, self.unit.program, pledge.backer)
+            lots = self.book.give_back(member.lots, returning, "escrowed")
+            self.view.put(member_key(self.unit.program, pledge.backer), _with_lots(member, lots))
+        if not ends:
+            return kept, self.book.backing_of(returning)
+        self.book.release(kept)
+        return (), self.book.backing_of(pledge.lots)
 
     def save(self) -> None:
         """Write the totals of points that came back."""
@@ -110,11 +122,11 @@ class Returns:
 
 
 def return_units(
-    view: RuleView, campaign: Campaign, pledge: Pledge, quantity: int, context: Context
-) -> tuple[Lot, ...]:
-    """Give units of one pledge back; returns the lots that stay with it."""
+    view: RuleView, campaign: Campaign, pledge: Pledge, quantity: int, context: Context, *, ends: bool = True
+) -> tuple[tuple[Lot, ...], int]:
+    """Give units of one pledge back; returns the lots that stay with it, and the backing that the campaign loses."""
     returns = Returns.open(view, campaign, context)
-    kept = returns.give(pledge, quantity)
+    kept = returns.give(pledge, quantity, ends=ends)
     returns.save()
     return kept
 

@@ -67,7 +67,7 @@ def add_pledge(
     """Put the units into escrow and make the pledge's record; returns the campaign with it."""
     campaign = take_places(campaign, terms, quantity=payload.quantity, tier=payload.tier, add_ons=payload.add_ons)
     refuse_too_much(campaign, payload.quantity)
-    lots = put_in(view, campaign, call.author, payload.quantity, context)
+    lots, backing = put_in(view, campaign, call.author, payload.quantity, context)
     pledge = Pledge(
         payer=call.payer,
         deposit=lock_deposit(view, call, context),
@@ -91,6 +91,7 @@ def add_pledge(
         weight=campaign.weight + payload.quantity,
         own_weight=campaign.own_weight + own_weight(campaign, call.author, payload.quantity),
         escrowed=campaign.escrowed + payload.quantity,
+        backing=campaign.backing + backing,
     )
 
 

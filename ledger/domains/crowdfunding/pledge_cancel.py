@@ -44,8 +44,8 @@ def apply(view: RuleView, call: Call, payload: PledgeCancel, context: Context) -
         refuse_waiting(campaign, context)
         refuse_falling_below(campaign, load_campaign_terms(view, payload.campaign), pledge.quantity, context)
         returned = pledge.quantity
-        return_units(view, campaign, pledge, returned, context)
-        left = grow(free_places(campaign, pledge), call.author, -returned)
+        _, backing = return_units(view, campaign, pledge, returned, context)
+        left = grow(free_places(campaign, pledge), call.author, -returned, -backing)
     elif campaign.until or campaign.escrowed:
         raise RuleViolation(BOUND)
     else:

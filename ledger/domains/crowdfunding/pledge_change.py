@@ -98,37 +98,41 @@ def apply(view: RuleView, call: Call, payload: PledgeChange, context: Context) -
     added = payload.quantity - pledge.quantity
     refuse_falling_below(campaign, terms, -added, context)
     refuse_too_much(campaign, added)
-    lots = _move(view, campaign, pledge, added, context)
+    lots, backing = _move(view, campaign, pledge, added, context)
     changed = replace(pledge, quantity=payload.quantity, tier=payload.tier, add_ons=payload.add_ons, lots=lots)
     view.put(pledge_key(payload.campaign, payload.number), changed)
-    view.put(campaign_key(payload.campaign), grow(campaign, call.author, added))
+    view.put(campaign_key(payload.campaign), grow(campaign, call.author, added, backing))
     view.emit(
         PledgeChanged(payload.campaign, call.author, payload.number, pledge.quantity, payload.quantity, payload.tier)
     )
     return (APPLIED,)
 
 
-def _move(view: RuleView, campaign: Campaign, pledge: Pledge, added: int, context: Context) -> tuple[Lot, ...]:
-    """Put more in, or give some back; returns the pledge's lots."""
+def _move(
+    view: RuleView, campaign: Campaign, pledge: Pledge, added: int, context: Context
+) -> tuple[tuple[Lot, ...], int]:
+    """Put more in, or give some back; returns the pledge's lots, and how much more backing (or less) the campaign has."""
     if added < 0:
-        return return_units(view, campaign, pledge, -added, context)
+        kept, lost = return_units(view, campaign, pledge, -added, context, ends=False)
+        return kept, -lost
     if not added:
-        return pledge.lots
-    taken = put_in(view, campaign, pledge.backer, added, context)
+        return pledge.lots, 0
+    taken, backing = put_in(view, campaign, pledge.backer, added, context)
     lots = join_lots(pledge.lots, taken, NOTHING_EXPIRES)
     if len(lots) > LOTS_MAX:
         raise RuleViolation(TOO_MANY_LOTS, count=len(lots), maximum=LOTS_MAX)
-    return lots
+    return lots, backing
 
 
-def grow(campaign: Campaign, backer: Address, added: int) -> Campaign:
-    """An open campaign with `added` units more (or less) of a backer's."""
+def grow(campaign: Campaign, backer: Address, added: int, backing: int) -> Campaign:
+    """An open campaign with `added` units more (or less) of a backer's, and `backing` behind them."""
     return replace(
         campaign,
         pledged=campaign.pledged + added,
         weight=campaign.weight + added,
         own_weight=campaign.own_weight + own_weight(campaign, backer, added),
         escrowed=campaign.escrowed + added,
+        backing=campaign.backing + backing,
     )
 
 

@@ -53,13 +53,13 @@ def apply(view: RuleView, call: Call, payload: PledgeWithdraw, context: Context)
     if not has_refused(campaign, pledge):
         raise RuleViolation(NOT_REFUSED)
     share = campaign.escrowed * pledge.quantity // campaign.weight
-    if share:
-        return_units(view, campaign, pledge, share, context)
+    _, backing = return_units(view, campaign, pledge, share, context)
     left = replace(
         free_places(campaign, pledge),
         weight=campaign.weight - pledge.quantity,
         escrowed=campaign.escrowed - share,
         returned=campaign.returned + share,
+        backing=campaign.backing - backing,
     )
     view.put(campaign_key(payload.campaign), left)
     end_pledge(view, payload.campaign, payload.number, pledge)

@@ -25,7 +25,7 @@ def refund(view: RuleView, subject: bytes, number: int, context: Context) -> Non
     campaign_id = CampaignId(subject)
     campaign = load_campaign(view, campaign_id)
     until = number + units_of_refund(view, subject, number)
-    weight, own, returned = campaign.weight, 0, 0
+    weight, own, returned, backing = campaign.weight, 0, 0, campaign.backing
     returns = Returns.open(view, campaign, context)
     for index in range(number, until):
         pledge: Pledge | None = view.get(pledge_key(campaign_id, index))
@@ -33,8 +33,7 @@ def refund(view: RuleView, subject: bytes, number: int, context: Context) -> Non
             continue
         before = campaign.refund_weight - weight
         share = share_between(campaign.refund_total, campaign.refund_weight, before, pledge.quantity)
-        if share:
-            returns.give(pledge, share)
+        backing -= returns.give(pledge, share, ends=True)[1]
         end_pledge(view, campaign_id, index, pledge)
         view.emit(PledgeRefunded(campaign_id, pledge.backer, index, share))
         weight -= pledge.quantity
@@ -47,6 +46,7 @@ def refund(view: RuleView, subject: bytes, number: int, context: Context) -> Non
         own_weight=campaign.own_weight - own,
         escrowed=campaign.escrowed - returned,
         returned=campaign.returned + returned,
+        backing=backing,
     )
     view.put(campaign_key(campaign_id), left)
     if weight:

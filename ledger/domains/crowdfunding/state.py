@@ -63,7 +63,7 @@ class Campaign:
     next, `shares_left` what is not released, of 10,000. `submitted_at` other than 0: round `round` of voting is open, on `basis`
     with `yes` and `no`. `late_days` are those of the steps that were approved;
     `delivered_at` is when an accepted delivery was submitted. A stopped campaign gives `refund_total` back, to pledges of
-    `refund_weight`.
+    `refund_weight`. `backing` are thousandths of coin behind the points of its pledges (spec COL-4).
     """
 
     creator: Annotated[Address, identifier()]
@@ -96,6 +96,7 @@ class Campaign:
     updates: Annotated[int, NUMBER]
     refund_total: Annotated[int, QUANTITY]
     refund_weight: Annotated[int, QUANTITY]
+    backing: Annotated[int, QUANTITY]
 
     def is_over(self, context: Context) -> bool:
         """Whether its next decision has come, by time and by height."""
