@@ -247,6 +247,7 @@ class RandomCampaigns:
         """Let time pass alone from here, see that nothing is left in escrow, and come back."""
         here = len(self.chain.mined)
         before = self.campaigns
+        left = list(before.values())
         for _ in range(200):
             left = [found for found in self.campaigns.values() if found.escrowed or found.status in (OPEN, FUNDED)]
             if not left:

@@ -95,11 +95,11 @@ def test_what_is_no_form_is_refused(desk: Desk) -> None:
     assert code(desk.put(0, FAN, content=b"\x01" * 48), 400) == "delivery_form.shape"
     assert code(desk.put(0, FAN, content=b"\x01" * 9_000), 413) == "http.body_too_large"
     assert code(desk.put(0, FAN, headers={"content-type": "text/plain"}), 415) == "http.media_type"
-    as_json = {"headers": {"content-type": "application/json"}}
+    as_json = {"content-type": "application/json"}
     for body in (b"{", b"[]", b'{"form": 1}', b'{"form": "*"}'):
-        assert code(desk.put(0, FAN, content=body, **as_json), 400) == "http.body"
+        assert code(desk.put(0, FAN, content=body, headers=as_json), 400) == "http.body"
     good = b'{"form": "' + b64encode(seal_form(KEY, desk.campaign, 0, "here")) + b'"}'
-    assert desk.put(0, FAN, content=good, **as_json).status_code == 200
+    assert desk.put(0, FAN, content=good, headers=as_json).status_code == 200
     gone = desk.call("DELETE", f"{'00' * 32}/pledges/0/delivery-form", FAN)
     assert code(gone, 404) == "delivery_form.no_pledge"
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from api.wallet.client import Client
 from api.wallet.delivery_forms import (
     BAD_KEY,
     FORM_BYTES_MIN,
@@ -26,7 +27,7 @@ TEXT = "Ann Example, 1 Street, size M \u2764"
 
 
 def wallet(name: str, account: int = 0) -> Wallet:
-    return Wallet(MasterSeed(name.encode().ljust(64, b"-")), None, account=account)
+    return Wallet(MasterSeed(name.encode().ljust(64, b"-")), Client("http://nobody"), account=account)
 
 
 def refuses(code: Code, act: Callable[[], object]) -> None:

@@ -30,7 +30,7 @@ def campaign(chain: Scenario, *, seconds: int = DAY_SECONDS) -> CampaignTerms:
 def test_a_campaign_opens(shop: Shop) -> None:
     height, deadline = shop.chain.height, Timestamp(shop.now + 7 * DAY_SECONDS)
     campaign_id = shop.create_campaign(author=FAN, goal=500, days=7, tiers=(("Early", 10, 2), ("Any", 1, 0)))
-    assert shop.chain.events == (CampaignCreated(campaign_id, FAN.address, "Lamp", 500, deadline, b""),)
+    assert shop.chain.events == (CampaignCreated(campaign_id, FAN.address, "Lamp", 500, deadline, ProgramId(b"")),)
     assert shop.chain.events[0].subjects() == (campaign_id, FAN.address)
     record = shop.campaign(campaign_id)
     assert (record.status, record.taken, record.until_height) == (OPEN, (0, 0), height + DEADLINE_BLOCKS_MIN)

@@ -34,6 +34,7 @@ from ledger.domains.crowdfunding.state import (
     REJECTED,
     WAITING,
     campaign_key,
+    campaign_terms_key,
     pledge_key,
 )
 from ledger.domains.crowdfunding.steps import VOTE_OPEN
@@ -224,7 +225,7 @@ def test_late_pledges_fail_in_the_documented_order(shop: Shop) -> None:
 
 def test_late_pledges_end_to_the_second(shop: Shop) -> None:
     campaign_id = lateable(shop)
-    late_until = shop.chain.record(b"f" + campaign_id).late_until
+    late_until = shop.chain.record(campaign_terms_key(campaign_id)).late_until
     shop.chain.block(time=late_until - 1)
     pledge = shop.chain.sign("pledge.late", PledgeMake(campaign_id, 5, 0), author=FAN)
     shop.chain.block(pledge, time=late_until)

@@ -9,6 +9,7 @@ from ledger.domains.crowdfunding.delivery_confirm import DELIVERY_CONFIRM, Deliv
 from ledger.domains.crowdfunding.events import (
     CampaignDone,
     CampaignReleased,
+    CampaignSettled,
     CampaignStopped,
     PledgeRefunded,
     StepDecided,
@@ -352,7 +353,7 @@ def test_stretch_goals_are_counted_at_settlement(shop: Shop) -> None:
     campaign_id = shop.create_campaign(days=1, goal=10, stretch=((20, "Blue"), (30, "Green")))
     shop.pledge(FAN, campaign_id, 29)
     shop.pass_days(1)
-    assert [event.stretch for event in shop.chain.events if hasattr(event, "stretch")] == [1]
+    assert [event.stretch for event in shop.chain.events if isinstance(event, CampaignSettled)] == [1]
 
 
 def test_keep_it_all_is_funded_below_its_goal_but_not_by_nothing(shop: Shop) -> None:
