@@ -21,7 +21,7 @@ from ledger.domains.crowdfunding.milestone_vote import MilestoneVote
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.crowdfunding.pledge_cancel import PledgeCancel
 from ledger.domains.crowdfunding.pledge_change import PledgeChange
-from ledger.domains.crowdfunding.pledge_withdraw import PledgeWithdraw
+from ledger.domains.crowdfunding.pledge_withdraw import PledgeWithdraw, has_refused
 from ledger.domains.crowdfunding.refunds import REFUND_DUE
 from ledger.domains.crowdfunding.state import (
     CAMPAIGN_TERMS,
@@ -190,7 +190,19 @@ class RandomCampaigns:
         return self.rng.choice((Prepaid(), None))
 
     def withdraw(self) -> None:
-        if found := self._own(self._pick(FUNDED)):
+        """Mostly somebody who said no; at times somebody who did not."""
+        refused = [
+            (key, number)
+            for key, campaign in self.campaigns.items()
+            for number, pledge in self.pledges_of(key).items()
+            if campaign.status == FUNDED and has_refused(campaign, pledge)
+        ]
+        if refused and self.rng.random() < 0.7:
+            key, number = self.rng.choice(sorted(refused))
+            backer = self.pledges_of(key)[number].backer
+            fan = next(fan for fan in BACKERS if fan.address == backer)
+            self.send("pledge.withdraw", PledgeWithdraw(key, number), fan, payment=self._exit())
+        elif found := self._own(self._pick(FUNDED)):
             self.send("pledge.withdraw", PledgeWithdraw(*found[:2]), found[2], payment=self._exit())
 
     def submit(self) -> None:
@@ -200,9 +212,12 @@ class RandomCampaigns:
             self.send("milestone.submit", MilestoneSubmit(campaign, record.step, some_hash(record.step)), creator)
 
     def vote(self) -> None:
-        if found := self._own(self._pick(FUNDED)):
+        """Mostly where a vote is open."""
+        voting = sorted(key for key, campaign in self.campaigns.items() if campaign.submitted_at)
+        chosen = self.rng.choice(voting) if voting and self.rng.random() < 0.8 else self._pick(FUNDED)
+        if found := self._own(chosen):
             campaign, number, fan = found
-            says = self.rng.random() < 0.5
+            says = self.rng.random() < 0.4
             if self.campaigns[campaign].step < len(self.terms_of(campaign).milestones):
                 self.send("milestone.vote", MilestoneVote(campaign, number, says), fan)
             else:
@@ -299,7 +314,7 @@ def test_time_alone_brings_every_unit_to_somebody(seed: int) -> None:
 def test_the_lives_meet_every_act_and_every_end() -> None:
     """So that the test above says something."""
     seen, ended = Counter[tuple[str, str]](), Counter[int]()
-    for seed in range(3):
+    for seed in range(5):
         life = RandomCampaigns(random.Random(f"campaigns {seed}"))
         for number in range(STEPS):
             life.step()
