@@ -10,7 +10,6 @@ from tests.model.state import Model
 DUE_WEIGHTS = {
     "campaign.decide": 400,
     "campaign.refund": 600,
-    "campaign.decide": 400,
     "challenge.end": 300,
     "challenge.forget": 200,
     "earn.contest": 900,

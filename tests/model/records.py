@@ -426,7 +426,7 @@ class Campaign(NamedTuple):
     updates: int
     refund_total: int
     refund_weight: int
-    backing: int
+    backing: int = 0
 
 
 class Pledge(NamedTuple):
