@@ -65,6 +65,21 @@ class BlockStore:
         data = read(self._connection, select(bodies.c.block).where(bodies.c.hash == block_hash)).scalar()
         return None if data is None else self._decode(data)
 
+    def has_body(self, block_hash: BlockHash) -> bool:
+        """Whether the whole block is here."""
+        return read(self._connection, select(bodies.c.hash).where(bodies.c.hash == block_hash)).first() is not None
+
+    def raw_body(self, block_hash: BlockHash) -> bytes | None:
+        """The bytes of a block that is here."""
+        return read(self._connection, select(bodies.c.block).where(bodies.c.hash == block_hash)).scalar()
+
+    def raw_headers(self, first: Height, count: int) -> bytes:
+        """The bytes of the active chain's headers from the height `first` on, at most `count` of them, in a row."""
+        joined = headers.join(active, headers.c.hash == active.c.hash)
+        wanted = (active.c.height >= first) & (active.c.height < first + count)
+        rows = read(self._connection, select(headers.c.raw).select_from(joined).where(wanted).order_by(active.c.height))
+        return b"".join(rows.scalars())
+
     def corrupt(self, reason: str) -> NodeError:
         """What the store holds can't be what was written into it."""
         return corrupt_store(self._connection, reason)
