@@ -18,8 +18,10 @@ TERRIBLE_SECONDS = 30 * 86_400
 TERRIBLE_ATTEMPTS = 3
 SHARED_PERCENT = 23
 SEEN_AHEAD_SECONDS = 600
-PICKS_MAX = 64
+PICKS_MAX = 16
 """Draws of a place before it is said that nothing fits."""
+PATIENCE, ATTEMPTS_COUNTED_MAX = 0.66, 8
+"""How much less likely each attempt that failed makes an address."""
 
 NEVER = Timestamp(0)
 
@@ -55,6 +57,8 @@ class AddressBook:
         self._new: dict[Place, KnownAddress] = {}
         self._tried: dict[Place, KnownAddress] = {}
         self._places: dict[PeerAddress, tuple[bool, Place]] = {}
+        self._new_buckets: dict[int, dict[Place, None]] = {}
+        self._tried_buckets: dict[int, dict[Place, None]] = {}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -110,17 +114,25 @@ class AddressBook:
         if there is not None:
             if not there.is_terrible(now):
                 return False
-            self._forget(there.address)
-        self._put_new(place, KnownAddress(address, source.group, moment))
+            self.forget(there.address)
+        self._put(place, KnownAddress(address, source.group, moment), is_tried=False)
         return True
 
-    def _put_new(self, place: Place, known: KnownAddress) -> None:
-        self._new[place] = known
-        self._places[known.address] = (False, place)
+    def _put(self, place: Place, known: KnownAddress, *, is_tried: bool) -> None:
+        (self._tried if is_tried else self._new)[place] = known
+        (self._tried_buckets if is_tried else self._new_buckets).setdefault(place[0], {})[place] = None
+        self._places[known.address] = (is_tried, place)
 
-    def _forget(self, address: PeerAddress) -> None:
+    def forget(self, address: PeerAddress) -> None:
+        """Forget an address, if it is here."""
+        if address not in self._places:
+            return
         is_tried, place = self._places.pop(address)
         del (self._tried if is_tried else self._new)[place]
+        buckets = self._tried_buckets if is_tried else self._new_buckets
+        del buckets[place[0]][place]
+        if not buckets[place[0]]:
+            del buckets[place[0]]
 
     def note_attempt(self, address: PeerAddress) -> None:
         """A connection is tried."""
@@ -136,39 +148,33 @@ class AddressBook:
         if address in self._places:
             if self._places[address][0]:
                 return
-            self._forget(address)
+            self.forget(address)
         place = self._tried_place(address)
         there = self._tried.get(place)
         if there is not None:
-            self._forget(there.address)
+            self.forget(there.address)
             back = self._new_place(there.address, there.source)
             if back not in self._new:
-                self._put_new(back, there)
-        self._tried[place] = known
-        self._places[address] = (True, place)
+                self._put(back, there, is_tried=False)
+        self._put(place, known, is_tried=True)
 
     # --- choosing ---
 
     def pick(self, fits: Callable[[PeerAddress], bool], *, only_new: bool = False) -> PeerAddress | None:
-        """An address to dial: new or tried with even chance, then any of these that fits."""
-        for _ in range(PICKS_MAX):
-            table = self._new if only_new or self._rng.random() < 0.5 else self._tried
-            if not table:
-                table = self._new if only_new else self._tried or self._new
-            if not table:
-                return None
-            place = self._rng.choice(list(table)) if len(table) < PICKS_MAX else self._draw(table)
-            known = table[place]
-            # What failed often is drawn less often, and never forgotten for that alone.
-            if fits(known.address) and self._rng.random() < 0.66 ** min(known.attempts, 8):
-                return known.address
+        """An address to dial: new or tried with even chance, then any of these that fits. What failed often is drawn less often."""
+        tables = [self._new] if only_new else self._rng.sample([self._new, self._tried], 2)
+        for table in tables:
+            for _ in range(PICKS_MAX if table else 0):
+                known = table[self._draw(table)]
+                if fits(known.address) and self._rng.random() < PATIENCE ** min(known.attempts, ATTEMPTS_COUNTED_MAX):
+                    return known.address
         return None
 
     def _draw(self, table: dict[Place, KnownAddress]) -> Place:
         """A bucket that is not empty, then a place of it: so a bucket that is full is no likelier than another."""
-        buckets = sorted({bucket for bucket, _ in table})
-        bucket = self._rng.choice(buckets)
-        return self._rng.choice([place for place in table if place[0] == bucket])
+        buckets = self._new_buckets if table is self._new else self._tried_buckets
+        bucket = self._rng.choice(list(buckets))
+        return self._rng.choice(list(buckets[bucket]))
 
     def share(self, maximum: int, now: Timestamp) -> list[KnownAddress]:
         """A random part of what is good here, for somebody who asked (spec NET-11)."""
@@ -201,5 +207,4 @@ class AddressBook:
             place = self._tried_place(address) if is_tried else self._new_place(address, source)
             table = self._tried if is_tried else self._new
             if address not in self._places and place not in table:
-                table[place] = known
-                self._places[address] = (is_tried, place)
+                self._put(place, known, is_tried=is_tried)

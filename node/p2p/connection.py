@@ -132,6 +132,14 @@ class Connection:
         return self._handshake.theirs
 
     @property
+    def listens_at(self) -> PeerAddress:
+        """Where the other side takes connections, as far as it said so."""
+        theirs = self._handshake.theirs
+        if self.is_dialled or theirs is None or not theirs.listen_port:
+            return self.address
+        return PeerAddress(self.address.ip, theirs.listen_port)
+
+    @property
     def key(self) -> PublicKey | None:
         """The other side's key, once it was named."""
         return None if self._handshake.theirs is None else self._handshake.theirs.node_key

@@ -1,5 +1,7 @@
 """Addresses from node to node (spec NET-11)."""
 
+from collections.abc import Container
+
 from ledger.types import Timestamp
 from node.p2p.address import PeerAddress
 from node.p2p.addresses import AddressBook
@@ -18,12 +20,20 @@ UNSENT_MAX = 100
 class AddressGossip:
     """Asks, answers, and passes fresh addresses on to a few."""
 
-    def __init__(self, host: Host, effects: Effects, book: AddressBook, identity: Identity) -> None:
+    def __init__(
+        self,
+        host: Host,
+        effects: Effects,
+        book: AddressBook,
+        identity: Identity,
+        own_addresses: Container[PeerAddress],
+    ) -> None:
         self._host, self._effects, self._book = host, effects, book
         self._identity = identity
         self._peers: dict[Connection, list[tuple[bytes, int, int]]] = {}
         self._asked: dict[Connection, None] = {}
         self.own: PeerAddress | None = None
+        self._own = own_addresses
 
     def greet(self, peer: Connection) -> None:
         """A peer is ready: learn where it takes connections, ask whom it knows, say where this node is."""
@@ -61,7 +71,7 @@ class AddressGossip:
 
     def _learn(self, peer: Connection, address: PeerAddress, seen: Timestamp, *, is_passed_on: bool = True) -> None:
         now = self._host.clock.now()
-        if not address.is_dialable or (peer.address.is_public and not address.is_public):
+        if address in self._own or not address.is_dialable or (peer.address.is_public and not address.is_public):
             return
         is_new = self._book.learn(address, peer.address, seen, now)
         if not (is_new and is_passed_on) or now - seen > FRESH_SECONDS:

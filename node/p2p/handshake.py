@@ -37,11 +37,10 @@ class Identity:
     chain_id: ChainId
     listen_port: int = 0
     agent: str = ""
+    key: PublicKey = field(init=False)
 
-    @property
-    def key(self) -> PublicKey:
-        """The public half."""
-        return keys.public_key_of(self.seed)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", keys.public_key_of(self.seed))
 
 
 class Handshake:

@@ -20,7 +20,7 @@ from node.p2p.connection import Connection, Purpose
 from node.p2p.dialling import USUAL_LIMITS, Dialler, DialLimits, choose_leaving
 from node.p2p.effects import Effects
 from node.p2p.gossip import AddressGossip
-from node.p2p.handshake import Identity
+from node.p2p.handshake import SELF, Identity
 from node.p2p.host import Host
 from node.p2p.inbox import FairInbox
 from node.p2p.messages import (
@@ -95,7 +95,7 @@ class Peers:
         self.bodies = BodySync(host, self.tree, self.headers, seconds, self._blame)
         self.blocks = BlockRelay(host, effects, self.headers, self.bodies)
         self.relay = TransactionRelay(host, effects, lambda: self.bodies.is_syncing)
-        self.gossip = AddressGossip(host, effects, book, identity)
+        self.gossip = AddressGossip(host, effects, book, identity, self.dialler.own)
         self._handlers = self._make_handlers()
 
     def _make_handlers(self) -> dict[type, Callable[[Connection, object], None]]:
@@ -206,7 +206,13 @@ class Peers:
                     "p2p.node_failed", code=fault.code.name, reason=str(fault)
                 )  # its own store, no fault of a peer
             else:
-                self._leave(peer, fault.code)
+                self._refuse(peer, fault.code)
+
+    def _refuse(self, peer: Connection, code: Code) -> None:
+        """A handshake that can't be done."""
+        if code is SELF and peer.is_dialled:
+            self.dialler.note_self(peer.address)
+        self._leave(peer, code)
 
     def _dispatch(self, peer: Connection, message: Message) -> None:
         if isinstance(message, Goodbye):

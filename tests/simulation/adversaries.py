@@ -92,7 +92,7 @@ class Liar:
     def dial(self, victim: PeerAddress) -> None:
         """Connect to somebody."""
         self._next_link += 1
-        self.network.dial(self, self._next_link, victim)
+        self.network.dial(self, self._next_link, victim, lambda: True)
 
     def lie(self) -> None:
         """Do something bad to somebody."""

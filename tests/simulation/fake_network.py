@@ -4,14 +4,27 @@ Within one lane of one connection frames keep their order, as TCP's do; between 
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from node.p2p.address import PeerAddress
-from node.p2p.messages import LANES
+from node.p2p.messages import (
+    LANES,
+    BlockBody,
+    CompactBlock,
+    GetBlocks,
+    GetHeaders,
+    GetTransactions,
+    Inventory,
+)
 from tests.simulation.events import Timeline
 
 DIAL_SECONDS_MAX = 10.0
+DOUBLED_TAGS = frozenset(
+    message.tag for message in (GetHeaders, GetBlocks, BlockBody, GetTransactions, Inventory, CompactBlock)
+)
+"""What a confused peer may say twice without being blamed."""
 
 
 class Station(Protocol):
@@ -113,29 +126,23 @@ class FakeNetwork:
 
     # --- connections ---
 
-    def dial(self, station: Station, link: int, address: PeerAddress) -> None:
-        """Try to connect."""
-        self.timeline.plan(self._delay(), lambda: self._connect(station, link, address))
+    def dial(self, station: Station, link: int, address: PeerAddress, is_wanted: Callable[[], bool]) -> None:
+        """Try to connect, and tell the station, unless that is not wanted any more by then."""
+        self.timeline.plan(self._delay(), lambda: self._connect(station, link, address, is_wanted))
 
-    def _connect(self, station: Station, link: int, address: PeerAddress) -> None:
-        if self._stations.get(station.address) is not station:
-            return  # it went off meanwhile
+    def _connect(self, station: Station, link: int, address: PeerAddress, is_wanted: Callable[[], bool]) -> None:
+        if not is_wanted():
+            return
         target = self._stations.get(address)
         if target is None or (self.is_cut and target.side != station.side):
-            self.timeline.plan(self._rng.uniform(0.1, DIAL_SECONDS_MAX), lambda: self._fail(station, link))
+            wait = self._rng.uniform(0.1, DIAL_SECONDS_MAX)
+            self.timeline.plan(wait, lambda: station.fail(link) if is_wanted() else None)
             return
         near, far = WireEnd(station, link), WireEnd(target, 0)
         near.other, far.other = far, near
         self._wires += [near, far]
         target.take(far, station.address)
-        if near.is_shut:
-            self.timeline.plan(self._delay(), lambda: self._fail(station, link))
-        else:
-            station.open(link, near)
-
-    def _fail(self, station: Station, link: int) -> None:
-        if self._stations.get(station.address) is station:
-            station.fail(link)
+        station.open(link, near)
 
     def send(self, wire: WireEnd, frame: bytes, lane: int) -> None:
         """Send a frame; it may break the connection instead of coming."""
@@ -152,7 +159,7 @@ class FakeNetwork:
             wire.held.append((frame, lane))
             return
         self._carry(wire, frame, lane)
-        if self._rng.random() < self.weather.double_chance:
+        if frame[1] in DOUBLED_TAGS and self._rng.random() < self.weather.double_chance:
             wire.unsent += len(frame)
             self._carry(wire, frame, lane)
 

@@ -3,7 +3,9 @@
 Its disk is an SQLite database in memory, which outlives a crash as a file does: what was committed is there, and nothing else.
 """
 
+import itertools
 import random
+import sqlite3
 import threading
 from typing import Any
 
@@ -42,14 +44,30 @@ class PowerCut(BaseException):
     """The machine stops here: nothing after it is done, not even what a program does when it fails."""
 
 
+class FakeDisk:
+    """An SQLite database in memory that is there until it is closed, whoever else opened it and was cut off."""
+
+    numbers = itertools.count()
+
+    def __init__(self) -> None:
+        place = f"file:simulated-{next(FakeDisk.numbers)}?mode=memory&cache=shared"
+        self.url = f"sqlite:///{place}&uri=true"
+        self._keeper = sqlite3.connect(place, uri=True)
+
+    def close(self) -> None:
+        """Throw it away."""
+        self._keeper.close()
+
+
 class FakeTransport:
     """The wires of one node, by link."""
 
     def __init__(self, station: Station, network: FakeNetwork, wires: dict[int, WireEnd]) -> None:
         self._station, self._network, self._wires = station, network, wires
+        self.is_live = True
 
     def dial(self, link: int, address: PeerAddress) -> None:
-        self._network.dial(self._station, link, address)
+        self._network.dial(self._station, link, address, lambda: self.is_live)
 
     def send(self, link: int, frame: bytes, lane: int) -> None:
         wire = self._wires.get(link)
@@ -98,7 +116,8 @@ class FakeNode:
         """Transactions that its chain held at some time since it was started last."""
         self._life = 0
         self._is_working = False
-        self.engine = open_engine("sqlite://")
+        self._disk = FakeDisk()
+        self.engine = open_engine(self._disk.url)
         metadata.create_all(self.engine)
         event.listen(self.engine, "before_cursor_execute", self._count_statement)
 
@@ -122,7 +141,8 @@ class FakeNode:
         book = AddressBook(self._book_key, rng)
         book.restore(self._book_rows)
         identity = Identity(self._seed, self.chain.chain_id, self.address.port, f"sim {self.name}")
-        effects = Effects(FakeTransport(self, self.network, self.wires), self.timeline, rng)
+        self._transport = FakeTransport(self, self.network, self.wires)
+        effects = Effects(self._transport, self.timeline, rng)
         self.peers = Peers(self.host, identity, effects, book, PeerSettings(limits=self._limits))
         self.peers.gossip.own = self.address
         for address in self.named:
@@ -132,7 +152,7 @@ class FakeNode:
 
     def stop(self) -> None:
         """Switch off at once."""
-        self.is_on = False
+        self.is_on = self._transport.is_live = False
         self.crashes += 1
         self.statements_left = None
         self.network.leave(self)
@@ -145,6 +165,7 @@ class FakeNode:
             self.chain.close()
             self.is_on = False
         self.engine.dispose()
+        self._disk.close()
 
     def cut_power_after(self, statements: int) -> None:
         """Stop at a statement that the chain gives to its database."""

@@ -73,7 +73,9 @@ class People:
         if what < 0.5:
             other = self._rng.choice(EVERYBODY)
             amount = Amount(self._rng.randrange(1_000, 100_000))
-            return self.sign(height, "transfer", Transfer(ToAccount(other.address), amount), self._rng.choice(EVERYBODY))
+            return self.sign(
+                height, "transfer", Transfer(ToAccount(other.address), amount), self._rng.choice(EVERYBODY)
+            )
         if what < 0.6:
             payload = MemberJoin(program, Address(b""))
             return self.sign(height, "member.join", payload, fan)

@@ -394,5 +394,3 @@ class World:
 def simulate(seed: int) -> Outcome:
     """Run one simulation. Raises `AssertionError` where something that must hold does not."""
     return World(seed).run()
-
-
