@@ -120,9 +120,12 @@ class Host:
             return self.chain.blocks.active_hash(height)
 
     def locator(self, ahead: Sequence[BlockHash], base: Height) -> tuple[BlockHash, ...]:
-        """A locator of `ahead`, headers in a row whose bodies are not here, lowest first, above the active chain up to `base`."""
+        """A locator of `ahead`, headers in a row whose bodies are not here, lowest first, above the active chain up to `base`.
+
+        It begins one below the end, so that who has the same chain answers with its last header, and shows thereby that it has it.
+        """
         found: list[BlockHash] = []
-        height, step = base + len(ahead), 1
+        height, step = base + len(ahead) - 1, 1
         with self.lock:
             while height > 0 and len(found) < LOCATOR_HASHES_MAX - 1:
                 above = height - base

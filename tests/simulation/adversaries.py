@@ -174,7 +174,7 @@ class Liar:
         if shake is None:
             return
         message = decode_message(frame)
-        if not shake.is_done and isinstance(message, Hello) or shake.theirs is not None and not shake.is_done:
+        if (not shake.is_done and isinstance(message, Hello)) or (shake.theirs is not None and not shake.is_done):
             try:
                 answer = shake.receive(message)
             except (NodeError, LedgerError):

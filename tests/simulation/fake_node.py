@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import NullPool, create_engine, event
 
 from ledger.block import Block
 from ledger.fork_choice import TieKey
@@ -29,14 +29,13 @@ from node.p2p.effects import Effects
 from node.p2p.handshake import Identity
 from node.p2p.host import Host
 from node.p2p.peers import Peers, PeerSettings
-from node.store.engine import open_engine
 from node.store.tables import metadata
 from node.tip import TipChanged
 from node.waiting import WaitingBlocks, WaitingLimits
 from tests.simulation.events import SkewedClock, Timeline
 from tests.simulation.fake_network import FakeNetwork, Station, WireEnd
 
-TICK_SECONDS = 1.0
+TICK_SECONDS = 2.0
 NONCES_MAX = 100_000
 
 
@@ -51,11 +50,13 @@ class FakeDisk:
 
     def __init__(self) -> None:
         place = f"file:simulated-{next(FakeDisk.numbers)}?mode=memory&cache=shared"
-        self.url = f"sqlite:///{place}&uri=true"
         self._keeper = sqlite3.connect(place, uri=True)
+        self.engine = create_engine(f"sqlite:///{place}&uri=true", poolclass=NullPool)
+        metadata.create_all(self.engine)
 
     def close(self) -> None:
         """Throw it away."""
+        self.engine.dispose()
         self._keeper.close()
 
 
@@ -117,9 +118,7 @@ class FakeNode:
         self._life = 0
         self._is_working = False
         self._disk = FakeDisk()
-        self.engine = open_engine(self._disk.url)
-        metadata.create_all(self.engine)
-        event.listen(self.engine, "before_cursor_execute", self._count_statement)
+        event.listen(self._disk.engine, "before_cursor_execute", self._count_statement)
 
     # --- life and death ---
 
@@ -132,7 +131,7 @@ class FakeNode:
         self.wires: dict[int, WireEnd] = {}
         lock = threading.RLock()
         tie_key = TieKey(self._rng.randbytes(32))
-        self.chain = Chain(self.engine, self.params, self.clock, tie_key)
+        self.chain = Chain(self._disk.engine, self.params, self.clock, tie_key)
         self.mempool = Mempool(self.chain, MempoolLimits())
         self.waiting = WaitingBlocks(self.chain, self.clock, WaitingLimits())
         self.chain.subscribe(self._follow)
@@ -164,7 +163,6 @@ class FakeNode:
         if self.is_on:
             self.chain.close()
             self.is_on = False
-        self.engine.dispose()
         self._disk.close()
 
     def cut_power_after(self, statements: int) -> None:

@@ -66,7 +66,7 @@ class Plan:
             nodes=rng.randrange(3, 8),
             selfish=rng.choice((0, 0, 1)),
             liars=rng.choice((0, 0, 1, 2)),
-            seconds=rng.choice((900, 1_800, 3_600)),
+            seconds=rng.choice((600, 900, 1_800)),
             weather=weather,
             skew_max=rng.choice((0.0, 20.0, 110.0)),
             has_partitions=rng.random() < 0.5,
