@@ -22,6 +22,10 @@ class Transport(Protocol):
         """How much of what was sent waits still."""
         ...
 
+    def welcome(self, link: int) -> None:
+        """The other side has shown who it is: from now on it may send large frames."""
+        ...
+
     def close(self, link: int) -> None:
         """Send what waits in the first lane, for a moment, and close. `closed` is not told."""
         ...

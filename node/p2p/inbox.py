@@ -13,6 +13,8 @@ from node.p2p.messages import LANES, lane_of
 LINK_BYTES_MAX = 33_685_504
 """Of one connection: two frames of the largest block. One more frame may be added to what is just below."""
 LINK_FRAMES_MAX = 1_024
+TOTAL_BYTES_MAX = 268_435_456
+"""Of all together. Above it nothing is read from whoever has anything waiting here."""
 
 
 @dataclass(slots=True)
@@ -47,7 +49,10 @@ class FairInbox:
         """Whether nothing more should be read from this connection now."""
         with self._lock:
             waiting = self._links.get(link)
-            return waiting is not None and (waiting.bytes >= LINK_BYTES_MAX or waiting.frames >= LINK_FRAMES_MAX)
+            if waiting is None or not waiting.frames:
+                return False
+            is_over = waiting.bytes >= LINK_BYTES_MAX or waiting.frames >= LINK_FRAMES_MAX
+            return is_over or self.bytes >= TOTAL_BYTES_MAX
 
     def take(self) -> tuple[int, bytes] | None:
         """The next frame and whose it is; None if nothing waits."""

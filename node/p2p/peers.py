@@ -185,11 +185,13 @@ class Peers:
             return True
         found = self.inbox.take()
         if found is None:
-            return False
+            return self._follow_node()
         link, frame = found
         peer = self.connections.get(link)
         if peer is not None:
             self._handle(peer, frame)
+        else:
+            self.inbox.forget(link)  # it was left, and something was on its way still
         self._follow_node()
         return True
 
@@ -238,8 +240,8 @@ class Peers:
         self._follow_node()
         self.bodies.plan()
 
-    def _follow_node(self) -> None:
-        """Take up what happened to the node, here or in other threads."""
+    def _follow_node(self) -> bool:
+        """Take up what happened to the node, here or in other threads; whether anything did."""
         has_new_tip = False
         for news in self._host.news():
             has_new_tip = True
@@ -249,8 +251,10 @@ class Peers:
         if has_new_tip:
             self.tree.drop_below(self._host.tip.work)
             self.bodies.plan()
-        self.relay.note_arrivals(self._host.arrivals())
+        arrivals = list(self._host.arrivals())
+        self.relay.note_arrivals(arrivals)
         self.blocks.announce()
+        return has_new_tip or bool(arrivals)
 
     # --- messages that concern more than one ---
 
@@ -279,6 +283,7 @@ class Peers:
             self._leave(leaving, DUPLICATE)
             if leaving is peer:
                 return
+        self._effects.transport.welcome(peer.link)
         now = self._host.clock.now()
         if peer.is_dialled:
             self.book.note_success(peer.address, now)

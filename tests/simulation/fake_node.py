@@ -79,6 +79,9 @@ class FakeTransport:
         wire = self._wires.get(link)
         return 0 if wire is None else wire.unsent
 
+    def welcome(self, link: int) -> None:
+        pass
+
     def close(self, link: int) -> None:
         wire = self._wires.pop(link, None)
         if wire is not None:
