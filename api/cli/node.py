@@ -1,13 +1,17 @@
 """`fansumer up` and `fansumer node`: running a node."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli import node_operator
+
 if TYPE_CHECKING:
     from api.cli.up import UpOptions
+    from node.p2p.network import NetworkSettings
 
 app = typer.Typer(no_args_is_help=True, help="Run a node: chain, API, and a miner if it is wanted.")
 
@@ -48,6 +52,18 @@ PublicUrl = Annotated[
         metavar="URL",
         help="What clients call this node, such as https://node.example; signed requests for other names are refused.",
     ),
+]
+Listen = Annotated[
+    str | None,
+    typer.Option(
+        "--listen",
+        metavar="HOST:PORT",
+        help="Take connections of other nodes there, such as 0.0.0.0:8790. Port 0 takes a free one.",
+    ),
+]
+PeerNames = Annotated[
+    list[str] | None,
+    typer.Option("--peer", metavar="HOST:PORT", help="Another node, to be connected to always. May be given often."),
 ]
 PUBLIC_URL = re.compile(r"https?://[^/?#@\s]{1,200}")
 
@@ -109,12 +125,15 @@ def run(
     workers: Workers = 1,
     payout: Payout = None,
     public_url: PublicUrl = None,
+    listen: Listen = None,
+    peer: PeerNames = None,
 ) -> None:
     """Run a node. Ctrl-C stops it, and nothing is lost.
 
     \b
     Examples:
       fansumer node run --network dev --payout dfan1p...
+      fansumer node run --network dev --listen 0.0.0.0:8790 --peer node.example:8790
       fansumer node run --data-dir chain --params params.json
       fansumer node run --database postgresql://fansumer@localhost/ledger
     """
@@ -125,7 +144,18 @@ def run(
     options = _options(
         network, params, data_dir, database, host, port, workers, payout, public_url or [], chain=network
     )
-    running.run_up(options, Console())
+    running.run_up(replace(options, network_settings=_network(listen, peer or [])), Console())
+
+
+def _network(listen: str | None, peers: list[str]) -> "NetworkSettings | None":
+    """What was asked for of the network; None where nothing was. Raises `p2p.address`."""
+    from node.p2p.address import split_host_port
+    from node.p2p.network import NetworkSettings
+
+    if listen is None and not peers:
+        return None
+    place = None if listen is None else split_host_port(listen, is_zero_allowed=True)
+    return NetworkSettings(listen=place, named=tuple(split_host_port(name) for name in peers))
 
 
 def _options(
@@ -165,3 +195,7 @@ def _options(
         params_file=params,
         origins=origins,
     )
+
+
+for command in (node_operator.status, node_operator.peers, node_operator.ban, node_operator.unban):
+    app.command()(command)

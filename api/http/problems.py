@@ -105,6 +105,9 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "me.busy": 503,
     "events.position": 409,
     "events.busy": 503,
+    "operator.cookie": 401,
+    "operator.no_network": 409,
+    "operator.no_ban": 404,
 }
 STATUS_OF_STORE: Final = 503
 STATUS_UNSIGNED: Final = 401

@@ -63,7 +63,7 @@ def make_address(ip_text: str, port: int) -> PeerAddress:
     return PeerAddress((mapped or found).packed, port)
 
 
-def split_host_port(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
+def split_host_port(text: str, default_port: int = DEFAULT_PORT, *, is_zero_allowed: bool = False) -> tuple[str, int]:
     """Host (a name or an IP address) and port of `HOST:PORT`, `[IPv6]:PORT` or `HOST`. Raises `p2p.address`."""
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
@@ -78,6 +78,7 @@ def split_host_port(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, i
         raise NodeError(BAD_ADDRESS, text=text, reason="the host is missing")
     if not port_text:
         return host, default_port
-    if not (port_text.isascii() and port_text.isdigit()) or not 1 <= int(port_text) <= 65_535:
-        raise NodeError(BAD_ADDRESS, text=text, reason="the port is not 1 to 65535")
+    least = 0 if is_zero_allowed else 1
+    if not (port_text.isascii() and port_text.isdigit()) or not least <= int(port_text[:6]) <= 65_535:
+        raise NodeError(BAD_ADDRESS, text=text, reason=f"the port is not {least} to 65535")
     return host, int(port_text)

@@ -4,7 +4,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,7 +12,8 @@ from typing import TypeVar
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from ledger.types import Timestamp, Work
+from ledger import keys
+from ledger.types import PublicKey, Work
 from node.node import Node
 from node.p2p.address import PeerAddress, make_address
 from node.p2p.addresses import AddressBook
@@ -23,6 +24,7 @@ from node.p2p.handshake import Identity
 from node.p2p.host import Host
 from node.p2p.memory import PeerMemory, read_memory, read_node_key, write_memory
 from node.p2p.peers import Peers, PeerSettings
+from node.p2p.scores import Ban
 from node.p2p.websocket import WebSocketTransport
 from node.sync.header_tree import NO_WORK
 from node.tip import TipChanged
@@ -74,7 +76,7 @@ class NetworkReport:
     peers: tuple[PeerReport, ...]
     missing_blocks: int
     known_addresses: int
-    bans: int
+    bans: Mapping[bytes, Ban]
 
 
 class Monotonic:
@@ -99,7 +101,7 @@ class Network:
         self.transport = WebSocketTransport(self)
         self._thread = threading.Thread(target=self._run, name="p2p", daemon=True)
         self.port: int | None = None
-        self._report = NetworkReport((), 0, 0, 0)
+        self._report = NetworkReport((), 0, 0, {})
 
     def start(self) -> None:
         """Listen and dial. Raises `p2p.port`."""
@@ -221,6 +223,11 @@ class Network:
 
     # --- what people see ---
 
+    @property
+    def key(self) -> PublicKey:
+        """This node's key."""
+        return keys.public_key_of(self._seed)
+
     def report(self) -> NetworkReport:
         """How it was a second ago at most; never waits."""
         return self._report
@@ -247,7 +254,7 @@ class Network:
             ),
             missing_blocks=peers.bodies.missing,
             known_addresses=len(peers.book),
-            bans=len(peers.scores.bans(Timestamp(self._node.clock.now()))),
+            bans=peers.scores.bans(self._node.clock.now()),
         )
 
     # --- the end ---
@@ -255,7 +262,7 @@ class Network:
     def _keep(self) -> None:
         peers = self._peers
         anchors = [peer.address for peer in peers.ready if peer.purpose is Purpose.DIALLED][:ANCHORS_MAX]
-        bans = peers.scores.bans(Timestamp(self._node.clock.now()))
+        bans = peers.scores.bans(self._node.clock.now())
         try:
             write_memory(self._folder, PeerMemory(peers.book.key, peers.book.rows(), anchors, bans))
         except OSError as fault:
@@ -288,7 +295,7 @@ class NetworkMetrics:
         known = Gauge("fansumer_peer_addresses", "Addresses of other nodes that are known.", registry=registry)
         known.set_function(lambda: network.report().known_addresses)
         bans = Gauge("fansumer_peer_bans", "Hosts that are banned.", registry=registry)
-        bans.set_function(lambda: network.report().bans)
+        bans.set_function(lambda: len(network.report().bans))
 
 
 def _count(network: Network, *, is_taken: bool) -> int:

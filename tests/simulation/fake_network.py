@@ -22,7 +22,7 @@ from tests.simulation.events import Timeline
 
 DIAL_SECONDS_MAX = 10.0
 DOUBLED_TAGS = frozenset(
-    message.tag for message in (GetHeaders, GetBlocks, BlockBody, GetTransactions, Inventory, CompactBlock)
+    bytes([message.tag]) for message in (GetHeaders, GetBlocks, BlockBody, GetTransactions, Inventory, CompactBlock)
 )
 """What a confused peer may say twice without being blamed."""
 
@@ -159,7 +159,7 @@ class FakeNetwork:
             wire.held.append((frame, lane))
             return
         self._carry(wire, frame, lane)
-        if frame[1] in DOUBLED_TAGS and self._rng.random() < self.weather.double_chance:
+        if frame[1:2] in DOUBLED_TAGS and self._rng.random() < self.weather.double_chance:
             wire.unsent += len(frame)
             self._carry(wire, frame, lane)
 
