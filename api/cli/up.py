@@ -13,6 +13,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
+from api.cli.logs import configure_log
 from api.cli.session import data_folder
 from api.demo.brand import DEMO_PHRASE
 from api.demo.driver import STORE_FILE
@@ -147,6 +148,7 @@ class Running:
 
 def run_up(options: UpOptions, console: Console) -> None:
     """Run a node until it is told to stop (Ctrl-C or SIGTERM)."""
+    configure_log()
     folder = options.data_dir or default_folder(options.network)
     params = find_params(options, folder)
     running = Running(options, folder, params, options.payout)
