@@ -1,8 +1,9 @@
 """What brands do: programs, terms, issuers, rewards, fulfilling."""
 
 from tests.model.life import ANNA, BRAND, KIOSK, NOWHERE, OWNER, STRANGER, TILL, Idle, Life
+from tests.model.loyalty import given_or_promised
 from tests.model.points import usable_points
-from tests.model.records import DAY, FULFIL, UNLIMITED, CampaignTerms, M, array_of_terms
+from tests.model.records import DAY, FULFIL, UNLIMITED, M, array_of_terms
 from tests.model.rewards import Limit, Window, price_now
 from tests.model.terms import changed_terms, draw_terms, friendly_terms
 
@@ -43,8 +44,7 @@ def update_program(life: Life) -> None:
         latest = max(version for version, _ in found.versions)
         base = life.choose.choice((life.model.terms_now(program), life.model.terms[program, latest]))
         terms = changed_terms(life.choose, base, life.world.params.fee_rate_min)
-        books = life.model.books[program]
-        least = books.issued - books.contest_points_credited
+        least = given_or_promised(life.model.books[program])
         if life.chance(5):
             terms = terms._replace(issuance_cap=max(least + life.choose.choice((-1, 0)), 0))
     latest += life.choose.choice((1, -1)) if life.chance(3) and latest > 1 else 0
@@ -55,7 +55,7 @@ def grant_issuer(life: Life) -> None:
     """A first grant, or another one."""
     program = life.any_program()
     issuer = life.choose.choice((TILL, TILL, KIOSK, OWNER, ANNA)).address
-    scopes = life.choose.choice((31, 31, 31, 15, 1, 2, 3, 4, 8, 16, 30))
+    scopes = life.choose.choice((63, 63, 63, 31, 15, 1, 2, 3, 4, 8, 16, 30, 32, 34))
     cap = life.choose.choice((0, 500, 5_000, 10**6, 10**6, M))
     promised = [found.points for found in life.receipts if found.program == program]
     if promised and life.chance(40):
@@ -166,7 +166,7 @@ def create_campaign(life: Life) -> None:
     """In coin or in points."""
     choose = life.choose
     program = life.any_program()
-    unit = (0,) if life.chance(50) else (1, program, b"")
+    unit = (0,) if life.chance(50) else (1, program)
     author = life.owner_of(program) if unit[0] else choose.choice((OWNER, STRANGER)).address
     now = life.world.now
     deadline = now + choose.choice((1, 300, 3_600, DAY, 2 * DAY, 10 * DAY, 30 * DAY, 400 * DAY))
@@ -174,27 +174,7 @@ def create_campaign(life: Life) -> None:
         deadline = now + choose.choice((0, -1, 400 * DAY + 1))
     goal = choose.choice((1, 40, 100, 400, 10_000, 10**6))
     tiers = choose.choice(((), (), (("One", 5, 2),), (("One", 10, 0), ("Two", 1, 1))))
-    all_or_nothing = life.chance(80)
-    terms = CampaignTerms(
-        "Lamp",
-        unit,
-        goal,
-        deadline,
-        tiers,
-        all_or_nothing,
-        (),
-        (),
-        (("All", 10_000, 0),),
-        0,
-        0,
-        DAY,
-        DAY,
-        0,
-        False,
-        0,
-        b"",
-    )
-    life.send("campaign.create", tuple(terms), author, program)
+    life.send("campaign.create", ("Lamp", unit, goal, deadline, tiers), author, program)
 
 
 def affordable(life: Life, program: bytes, fan: bytes) -> int:

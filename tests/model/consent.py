@@ -1,6 +1,7 @@
 """CON-1 to CON-3."""
 
-from tests.model.records import Call, Consent, refuse_unless
+from tests.model.transaction import Call
+from tests.model.records import Consent, refuse_unless
 from tests.model.state import Model
 
 

@@ -8,9 +8,8 @@ NEVER = 2**31 - 1
 UNLIMITED = 2**53
 NOBODY = b""
 
-ENROL, SIGN, SETTLE, FULFIL, ADJUST = 4, 1, 2, 8, 16
-PUBLISH = 2
-OPEN, FAILED, DONE = 0, 2, 6
+ENROL, SIGN, SETTLE, FULFIL, ADJUST, OFFER = 4, 1, 2, 8, 16, 32
+PERSONALISE, PUBLISH = 0, 2
 UNDECIDED, IN_TIME, LATE, SHORT, UNSETTLED, RETURNED = range(6)
 
 
@@ -110,6 +109,9 @@ class Terms(NamedTuple):
     referral: tuple[int, int] = (0, 0)
     floor: tuple[int, int] = (0, 0)
     refund_days: int = 0
+    offer_day_max: int = 0
+    collateral: int = 0
+    burn: int = 0
 
 
 def terms_of_array(array: Any) -> Terms:
@@ -151,6 +153,25 @@ class Books(NamedTuple):
     adjust_day_used: int = 0
     challenge_points: int = 0
     challenge_points_reversed: int = 0
+    offered: int = 0
+    offer_day: int = 0
+    offer_day_used: int = 0
+    backing: int = 0
+    contest_backing: int = 0
+    burn_carry: int = 0
+    burned: int = 0
+    collateral_paid: int = 0
+
+    @property
+    def thousandths(self) -> int:
+        """COL-2."""
+        credits = self.contest_points_locked - self.contest_points_credited + self.challenge_points + self.offered
+        return self.backing + credits * self.contest_backing + self.burn_carry
+
+    @property
+    def security(self) -> int:
+        """COL-2."""
+        return -(-self.thousandths // 1_000)
 
 
 class Grant(NamedTuple):
@@ -222,6 +243,7 @@ class DayTotals(NamedTuple):
 
     activating: int
     expiring: int
+    backing: int
 
 
 class Batch(NamedTuple):
@@ -348,77 +370,78 @@ class Consent(NamedTuple):
     revoked_at: int
 
 
-class CampaignTerms(NamedTuple):
-    """CRF-1."""
-
-    title: str
-    unit: tuple[Any, ...]
-    goal: int
-    deadline: int
-    tiers: tuple[tuple[str, int, int], ...]
-    all_or_nothing: bool
-    add_ons: tuple[tuple[str, int, int], ...]
-    stretch: tuple[tuple[int, str], ...]
-    milestones: tuple[tuple[str, int, int], ...]
-    reserve: int
-    delivery_due: int
-    grace_seconds: int
-    vote_seconds: int
-    retry_seconds: int
-    silence_approves: bool
-    late_until: int
-    delivery_key: bytes
-
-
-class Campaign(NamedTuple):
-    """CRF-1."""
-
-    creator: bytes
-    payer: bytes
-    deposit: int
-    unit: tuple[Any, ...]
-    status: int
-    pledged: int
-    weight: int
-    own_weight: int
-    escrowed: int
-    released: int
-    returned: int
-    pledges: int
-    taken: tuple[int, ...]
-    added: tuple[int, ...]
-    stage: int
-    until: int
-    until_height: int
-    step: int
-    shares_left: int
-    attempt: int
-    round: int
-    submitted_at: int
-    basis: int
-    yes: int
-    no: int
-    late_days: tuple[int, ...]
-    delivered_at: int
-    updates: int
-    refund_total: int
-    refund_weight: int
-    backing: int = 0
-
-
-class Pledge(NamedTuple):
-    """CRF-2."""
+class Challenge(NamedTuple):
+    """CHL-1."""
 
     payer: bytes
     deposit: int
     prepaid: int
-    backer: bytes
-    quantity: int
-    tier: int
-    lots: tuple[Lot, ...]
-    add_ons: tuple[tuple[int, int], ...]
-    voted_round: int
-    approves: bool
+    program: bytes
+    name: str
+    goal: tuple[Any, ...]
+    basket_min_cents: int
+    from_day: int
+    days: int
+    occurrences: int
+    times_max: int
+    grace_days: int
+    reward: int
+    budget: int
+    given: int
+    has_ended: bool
+
+
+class Completion(NamedTuple):
+    """CHL-1."""
+
+    occurrence: int
+    evidence: bytes
+    receipts: int
+    version: int
+    activation_day: int
+    base: int
+    contested: bool
+
+
+class Achievement(NamedTuple):
+    """CHL-1."""
+
+    payer: bytes
+    deposit: int
+    challenge: bytes
+    member: bytes
+    times: int
+    completions: tuple[Completion, ...]
+    returned: tuple[tuple[int, bytes], ...]
+
+
+class Offer(NamedTuple):
+    """OFR-2."""
+
+    payer: bytes
+    deposit: int
+    program: bytes
+    member: bytes
+    terms: bytes
+    points: int
+    issued_at: int
+    expires_at: int
+    receipt: bytes
+    version: int
+    activation_day: int
+    returnable_until: int
+    keep_until: int
+    reversed: int
+
+
+class UsedVoucher(NamedTuple):
+    """JOIN-2."""
+
+    payer: bytes
+    deposit: int
+    program: bytes
+    member: bytes
+    valid_until: int
 
 
 class DueItem(NamedTuple):
@@ -427,32 +450,3 @@ class DueItem(NamedTuple):
     kind: str
     subject: bytes
     number: int
-
-
-class Tx(NamedTuple):
-    """A transaction as the model reads it: the fields of the envelope, the payload's array, and what its bytes weigh.
-
-    `payment` is the array of ENV-2. `shown` are the policies of the witnesses. `attested` says whether the signature of another in
-    the payload is good: the machine knows what it signed.
-    """
-
-    kind: str
-    salt: bytes
-    author: bytes
-    valid_from: int
-    valid_until: int
-    payment: tuple[Any, ...]
-    payload: tuple[Any, ...]
-    shown: tuple[tuple[int, tuple[bytes, ...]], ...]
-    size: int
-    txid: bytes
-    attested: bool = True
-
-
-class Call(NamedTuple):
-    """What a kind's rule knows besides the payload: who acts, who pays deposits, and which fee was taken."""
-
-    txid: bytes
-    author: bytes
-    payer: bytes
-    fee: int

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.model.records import DAY, UNLIMITED, Call, M, Reward, Terms, refuse_unless
+from tests.model.transaction import Call
+from tests.model.records import DAY, UNLIMITED, M, Reward, Terms, refuse_unless
 from tests.model.state import Model
 from tests.second_decoder.hashing import object_id
 

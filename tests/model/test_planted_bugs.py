@@ -31,13 +31,6 @@ def _a_second_late(name: str) -> Callable[[Any], Any]:
     return plant
 
 
-def _a_unit_stays(pay_out: Any) -> Any:
-    """Of what is released, a unit is left in escrow."""
-    return lambda view, campaign_id, campaign, quantity, context: pay_out(
-        view, campaign_id, campaign, max(quantity - 1, 0), context
-    )
-
-
 def _consent_lasts_longer(has_consent: Any) -> Any:
     return lambda view, fan, grantee, purpose, time, scope="": has_consent(view, fan, grantee, purpose, time - 1, scope)
 
@@ -48,6 +41,10 @@ def _a_point_more(left_of_cap: Any) -> Any:
 
 def _never(_: Any) -> Any:
     return lambda *_: None
+
+
+def _the_first_only(release: Any) -> Any:
+    return lambda book, lots: release(book, tuple(lots)[:1])
 
 
 def _one_more(constant: int) -> int:
@@ -72,15 +69,22 @@ BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
         "has_consent",
         _consent_lasts_longer,
     ),
-    "crowdfunding: a unit stays in escrow": (
-        ("crowdfunding.decisions",),
-        "pay_out",
-        _a_unit_stays,
+    "crowdfunding: a campaign is over a second late": (
+        ("crowdfunding.settlement", "crowdfunding.pledge"),
+        "is_over",
+        _a_second_late("campaign"),
     ),
     "crowdfunding: it stays open for a block more": (
-        ("crowdfunding.decisions",),
+        ("crowdfunding.campaign_create",),
         "DEADLINE_BLOCKS_MIN",
         _one_more,
+    ),
+    "challenges: an occurrence is over a second late": (("challenges.state",), "CONTEST_SECONDS", _one_more),
+    "offers: a contested bonus waits for a day more": (("offers.offer_contest",), "OFFER_PENDING_DAYS", _one_more),
+    "collateral: of lots that leave together only the first one's coin comes free": (
+        ("loyalty.points",),
+        "PointsBook.release",
+        _the_first_only,
     ),
     "accounts: dust may be left": (("accounts.transfer",), "_check_minimum", _never),
 }
@@ -90,8 +94,11 @@ BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
 def test_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     modules, name, plant = BUGS[bug]
     for module in modules:
-        found = import_module(f"ledger.domains.{module}")
-        monkeypatch.setattr(found, name, plant(getattr(found, name)))
+        found: Any = import_module(f"ledger.domains.{module}")
+        *classes, last = name.split(".")
+        for of_class in classes:
+            found = getattr(found, of_class)
+        monkeypatch.setattr(found, last, plant(getattr(found, last)))
     steps = 0
     for seed in range(LIVES_MAX):
         run = live(f"planted/{seed}", range(ACTS))
