@@ -1,11 +1,12 @@
 """`campaign.post_update`: the creator tells its backers something, in a text that can't be changed afterwards (spec CRF-11)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from ledger.domains.crowdfunding.events import UpdatePosted
 from ledger.domains.crowdfunding.state import NOT_CREATOR, campaign_key, load_campaign
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Struct, identifier
 from ledger.state import RuleView

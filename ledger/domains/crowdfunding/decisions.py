@@ -1,6 +1,5 @@
 """What time decides about a campaign: its settlement, the end of a vote, an overdue step. Nobody signs it (spec CRF-3, CRF-8)."""
 
-from dataclasses import replace
 from typing import Final
 
 from ledger.domains.crowdfunding.escrow import pay_out
@@ -21,6 +20,7 @@ from ledger.domains.crowdfunding.state import (
 from ledger.domains.crowdfunding.terms import NEVER_DUE, CampaignTerms
 from ledger.due import schedule
 from ledger.errors import SECONDS_A_DAY
+from ledger.evolve import replace
 from ledger.kinds import Context, DueKind
 from ledger.state import RuleView
 from ledger.types import CampaignId, Height, Timestamp

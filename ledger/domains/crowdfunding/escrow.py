@@ -1,6 +1,6 @@
 """What lies in escrow: putting it in, paying it out to the creator, returning it to backers (spec CRF-5)."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final
 
@@ -12,6 +12,7 @@ from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.program_sunset import refuse_closed
 from ledger.domains.loyalty.state import Lot, Member, load_member, load_program, member_key
 from ledger.domains.rewards.fulfilments import split_lots
+from ledger.evolve import replace
 from ledger.kinds import Context
 from ledger.state import RuleView
 from ledger.types import Address, Amount, CampaignId, Points, ProgramId

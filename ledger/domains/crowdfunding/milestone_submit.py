@@ -1,6 +1,6 @@
 """`milestone.submit`: the creator says that a step is done, and its backers vote on it (spec CRF-8)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.crowdfunding.decisions import decide_at
@@ -16,6 +16,7 @@ from ledger.domains.crowdfunding.state import (
 )
 from ledger.domains.crowdfunding.steps import refuse_open_vote
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Struct, identifier
 from ledger.state import RuleView

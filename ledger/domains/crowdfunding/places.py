@@ -1,12 +1,12 @@
 """Tiers and add-ons of a campaign: who has a place, and what it costs at least (spec CRF-2)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from ledger.domains.crowdfunding.state import Campaign, ChosenAddOn, Pledge
 from ledger.domains.crowdfunding.terms import CampaignTerms
 from ledger.errors import Code, Malformed, RuleViolation
+from ledger.evolve import replace
 
 BAD_ADD_ONS = Code(
     "pledge.add_ons",

@@ -1,6 +1,6 @@
 """`pledge`: a fan backs a campaign; what it gives is in escrow from now on (spec CRF-2)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.coin import lock_deposit, prepay_exit
@@ -22,6 +22,7 @@ from ledger.domains.crowdfunding.state import (
 )
 from ledger.domains.crowdfunding.terms import SOME, CampaignTerms
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import CAMPAIGN_TIERS_MAX
 from ledger.schema import Integer, Struct, identifier

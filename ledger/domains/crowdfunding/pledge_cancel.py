@@ -1,6 +1,6 @@
 """`pledge.cancel`: a backer takes a pledge back while the campaign is open, or ends the record after its end (spec CRF-6)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.crowdfunding.escrow import end_pledge, own_weight, return_units
@@ -19,6 +19,7 @@ from ledger.domains.crowdfunding.state import (
     refuse_waiting,
 )
 from ledger.errors import RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import EXIT_WEIGHT
 from ledger.schema import Struct, identifier

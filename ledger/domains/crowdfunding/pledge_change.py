@@ -1,6 +1,6 @@
 """`pledge.change`: a backer raises or lowers a pledge, or takes another tier, before the deadline (spec CRF-6)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from ledger.domains.crowdfunding.escrow import own_weight, put_in, return_units
@@ -26,6 +26,7 @@ from ledger.domains.crowdfunding.terms import SOME, CampaignTerms
 from ledger.domains.loyalty.points import join_lots
 from ledger.domains.loyalty.state import Lot
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import CAMPAIGN_TIERS_MAX, LOTS_MAX
 from ledger.schema import Integer, Struct, identifier

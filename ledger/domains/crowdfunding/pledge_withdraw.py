@@ -1,6 +1,6 @@
 """`pledge.withdraw`: a backer who said no takes its part of what is not yet released (spec CRF-9)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.crowdfunding.escrow import end_pledge, return_units
@@ -17,6 +17,7 @@ from ledger.domains.crowdfunding.state import (
     require_funded,
 )
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import EXIT_WEIGHT
 from ledger.schema import Struct, identifier

@@ -1,12 +1,12 @@
 """A campaign that stopped gives back what is in escrow, piece by piece, with nobody's signature (spec CRF-4)."""
 
-from dataclasses import replace
 from typing import Final
 
 from ledger.domains.crowdfunding.escrow import Returns, end_pledge, own_weight, share_between
 from ledger.domains.crowdfunding.events import PledgeRefunded
 from ledger.domains.crowdfunding.state import Pledge, campaign_key, load_campaign, pledge_key
 from ledger.due import schedule
+from ledger.evolve import replace
 from ledger.kinds import Context, DueKind
 from ledger.params import DUE_CHUNK
 from ledger.state import RuleView

@@ -1,7 +1,5 @@
 """Steps of a funded campaign, as its creator and its backers act on them (spec CRF-8)."""
 
-from dataclasses import replace
-
 from ledger.domains.crowdfunding.events import StepVoted
 from ledger.domains.crowdfunding.state import (
     Campaign,
@@ -13,6 +11,7 @@ from ledger.domains.crowdfunding.state import (
     require_funded,
 )
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import Call, Context
 from ledger.state import RuleView
 from ledger.types import CampaignId
