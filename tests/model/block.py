@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from tests.model import challenges, contests, decisions, earn, gifts, offers, points, redemptions, returns, vouchers
 from tests.model.envelope import apply
-from tests.model.transaction import Tx
 from tests.model.records import DueItem, Refused
 from tests.model.state import Model
+from tests.model.transaction import Tx
 
 DUE_WEIGHTS = {
     "campaign.refund": 600,
@@ -49,6 +49,8 @@ def _weight_of(model: Model, item: DueItem) -> int:
 def _do(model: Model, item: DueItem) -> None:
     if item.kind == "campaign.refund":
         decisions.refund(model, item.subject, item.number)
+    elif item.kind == "campaign.decide":
+        decisions.decide(model, item.subject, item.number)
     elif item.kind == "program.day":
         points.begin_day(model, item.subject, item.number)
     else:

@@ -8,10 +8,22 @@ from tests.model.collateral import can_promise, issue
 from tests.model.contests import count_contested
 from tests.model.loyalty import grant_at, room_under_cap
 from tests.model.points import expiry_of, give_lot
-from tests.model.transaction import Call
-from tests.model.records import DAY, NOBODY, SETTLE, SIGN, Achievement, Challenge, Completion, Lot, M, Refused, refuse_unless
+from tests.model.records import (
+    DAY,
+    NOBODY,
+    SETTLE,
+    SIGN,
+    Achievement,
+    Challenge,
+    Completion,
+    Lot,
+    M,
+    Refused,
+    refuse_unless,
+)
 from tests.model.returns import Return, check_usable, require_reverser, take_back
 from tests.model.state import Model
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import is_included, leaf_hash, object_id, tagged, tree_root
 from tests.second_decoder.receipts import opened_hash
 

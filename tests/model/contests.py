@@ -8,11 +8,26 @@ from tests.model.collateral import issue
 from tests.model.earn import KEEP_SECONDS
 from tests.model.loyalty import CONTESTS_PREPAID, grant_at
 from tests.model.points import Purchase, better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
-from tests.model.transaction import Call
-from tests.model.records import IN_TIME, LATE, NOBODY, RETURNED, SETTLE, SHORT, SIGN, UNDECIDED, UNSETTLED, Contest, Lot, M, Refused, refuse_unless
+from tests.model.records import (
+    IN_TIME,
+    LATE,
+    NOBODY,
+    RETURNED,
+    SETTLE,
+    SHORT,
+    SIGN,
+    UNDECIDED,
+    UNSETTLED,
+    Contest,
+    Lot,
+    M,
+    Refused,
+    refuse_unless,
+)
 from tests.model.returns import Return, check_usable, count_return, left_of_return
 from tests.model.state import Model
 from tests.model.tiers import count_towards_tiers, extend_sliding_lots
+from tests.model.transaction import Call
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import be8, is_included, leaf_hash, tagged
 from tests.second_decoder.receipts import earn_remainder, earn_sum, follow_sums, opened_hash, sum_leaf

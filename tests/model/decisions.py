@@ -136,6 +136,7 @@ def own_campaign(model: Model, call: Call, which: bytes) -> Campaign:
     refuse_unless(model.campaigns[which].creator == call.author, "campaign.not_creator")
     return model.campaigns[which]
 
+
 def submit(model: Model, call: Call, payload: tuple) -> list[str]:
     """CRF-8, milestone.submit."""
     which, step, _ = payload

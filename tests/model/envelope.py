@@ -20,9 +20,9 @@ from tests.model import (
     rewards,
 )
 from tests.model.accounts import address_of_key
-from tests.model.transaction import Call, Tx
 from tests.model.records import ENROL, NOBODY, Refused, Sponsor, refuse_unless, terms_of_array
 from tests.model.state import Model
+from tests.model.transaction import Call, Tx
 
 OWN, POOL, PREPAID = 0, 1, 2
 POINTS = 1

@@ -1,8 +1,8 @@
 """Guardians, and what becomes of a recovery: ACC-5 to ACC-8."""
 
-from tests.model.transaction import Call
 from tests.model.records import DAY, Account, Guardianship, Recovery, refuse_unless
 from tests.model.state import Model
+from tests.model.transaction import Call
 
 APPROVAL_SECONDS = 30 * DAY
 COMPLETE_SECONDS = 30 * DAY

@@ -3,10 +3,23 @@
 from fractions import Fraction
 
 from tests.model import referrals, vouchers
-from tests.model.transaction import Call
-from tests.model.records import DAY, ENROL, Books, Grant, M, Member, Program, Refused, Sponsor, Terms, refuse_unless, terms_of_array
+from tests.model.records import (
+    DAY,
+    ENROL,
+    Books,
+    Grant,
+    M,
+    Member,
+    Program,
+    Refused,
+    Sponsor,
+    Terms,
+    refuse_unless,
+    terms_of_array,
+)
 from tests.model.state import Model
 from tests.model.tiers import CALENDAR, NEVER_EXPIRES, ROLLING, SLIDING, period_cap
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import object_id
 
 KEPT_SECONDS = 14_601_600

@@ -5,7 +5,32 @@ from typing import Any
 
 from ledger.params import Params
 from tests.model.campaign_records import Campaign, CampaignTerms, Pledge
-from tests.model.records import DAY, Account, Achievement, Batch, Books, Challenge, Consent, Contest, Count, DayTotals, DueItem, Fulfilment, Grant, Guardianship, Hold, Member, Offer, Program, Referral, Refused, Returned, Reward, Terms, UsedVoucher
+from tests.model.records import (
+    DAY,
+    Account,
+    Achievement,
+    Batch,
+    Books,
+    Challenge,
+    Consent,
+    Contest,
+    Count,
+    DayTotals,
+    DueItem,
+    Fulfilment,
+    Grant,
+    Guardianship,
+    Hold,
+    Member,
+    Offer,
+    Program,
+    Referral,
+    Refused,
+    Returned,
+    Reward,
+    Terms,
+    UsedVoucher,
+)
 from tests.second_decoder.hashing import be4, be8
 
 TABLES = (

@@ -11,14 +11,14 @@ from ledger.transition import Undo
 from ledger.types import PrivateSeed, TxId
 from tests.model import block
 from tests.model.accounts import policy_hash
+from tests.model.campaign_records import COIN, FUNDED, OPEN
 from tests.model.collateral import backing_of
 from tests.model.envelope import signers_of, weight_of
 from tests.model.guardians import policy_in_force
 from tests.model.ledger_chain import LedgerChain, encode
-from tests.model.transaction import Tx
-from tests.model.campaign_records import COIN, FUNDED, OPEN
 from tests.model.records import NEVER, M
 from tests.model.state import Model
+from tests.model.transaction import Tx
 from tests.second_decoder.hashing import tagged
 
 HEADER_TIME_MAX = 2**32 - 1
