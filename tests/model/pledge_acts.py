@@ -42,13 +42,13 @@ def _places(life: Life, which: bytes, most: int) -> tuple[int, AddOns, int]:
         if least <= most and (limit == 0 or found.taken[number - 1] < limit)
     ]
     tier = choose.choice((0, *tiers))
-    if life.chance(4):
+    if life.chance(7):
         tier = choose.number(0, min(len(terms.tiers) + 1, 32))
     add_ons = []
     for number, (_, _, limit) in enumerate(terms.add_ons, 1):
         left = limit - found.added[number - 1] if limit else 5
         if left > 0 and life.chance(40):
-            add_ons.append((number, choose.number(1, left) + (1 if life.chance(5) else 0)))
+            add_ons.append((number, choose.number(1, left) + (1 if limit and life.chance(8) else 0)))
     if life.chance(2):
         add_ons.append((len(terms.add_ons) + 1, 1))
     if life.chance(2):
@@ -69,10 +69,10 @@ def _offer(life: Life, which: bytes, most: int, *, before: int = 0, fills: bool 
     quantity = choose.choice((1, 2, 3, 7, 10, 60, 333, left, left - 1, most, least, before, before - 1, before + 1))
     if fills:
         quantity = left + choose.choice((0, 0, 1, 50))
-    if life.chance(96):
+    if life.chance(96 if least <= 1 else 88):
         quantity = max(min(quantity, most, QUANTITY_MAX), least)
     else:
-        quantity = choose.choice((most + 1, least - 1, M))
+        quantity = choose.choice((most + 1, least - 1, least - 1, M))
     return min(max(quantity, 1), M), tier, add_ons
 
 
