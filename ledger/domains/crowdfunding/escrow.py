@@ -70,19 +70,24 @@ def pay_out(
 
 @dataclass(slots=True)
 class Returns:
-    """Units on their way back to backers; `save` writes what is counted for all of them together."""
+    """Units on their way back to backers; `save` writes what is counted for all of them together.
+
+    `is_released`: nothing was left in escrow before, and what stood behind the points went with the last unit (spec COL-4).
+    """
 
     view: RuleView
     unit: CoinUnit | PointsUnit
     book: PointsBook | None
+    is_released: bool
 
     @staticmethod
     def open(view: RuleView, campaign: Campaign, context: Context) -> "Returns":
         """Returns of one campaign; in points with its program's book."""
         unit = campaign.unit
-        if isinstance(unit, CoinUnit):
-            return Returns(view, unit, None)
-        return Returns(view, unit, PointsBook.open(view, unit.program, load_program(view, unit.program), context))
+        book = None
+        if isinstance(unit, PointsUnit):
+            book = PointsBook.open(view, unit.program, load_program(view, unit.program), context)
+        return Returns(view, unit, book, not campaign.escrowed)
 
     def give(self, pledge: Pledge, quantity: int, *, ends: bool) -> tuple[tuple[Lot, ...], int]:
         """Give units of a pledge back: of points, those that live longest.
@@ -98,6 +103,9 @@ class Returns:
             member = load_member(self.view, self.unit.program, pledge.backer)
             lots = self.book.give_back(member.lots, returning, "escrowed")
             self.view.put(member_key(self.unit.program, pledge.backer), replace(member, lots=lots))
+        if self.is_released:
+            assert ends and not returning, "only a pledge that ends is left in an empty escrow"
+            return (), 0
         if not ends:
             return kept, self.book.backing_of(returning)
         self.book.release(kept)
