@@ -121,7 +121,7 @@ def _pledge(life: Life, kind: str, live: list[bytes], *, fills: bool = False) ->
 def _some_pledge(life: Life, likely: list[tuple[bytes, int]]) -> tuple[bytes, int, bytes, Pledge | None]:
     """A pledge, mostly a likely one, and who acts on it, mostly its backer."""
     choose, model = life.choose, life.model
-    known = [*model.pledges, (choose.choice([*model.campaigns, NOWHERE]), choose.number(0, 3))]
+    known = [*model.pledges, *model.former_pledges, (choose.choice([*model.campaigns, NOWHERE]), choose.number(0, 3))]
     which, number = life.some(sorted(likely), [choose.choice(known)], 94)
     found = model.pledges.get((which, number))
     fan = life.some([found.backer] if found else [], [someone.address for someone in FANS], 96)
@@ -146,8 +146,15 @@ def change(life: Life, which: bytes = b"") -> None:
 
 
 def cancel(life: Life, which: bytes = b"") -> None:
-    """While a campaign is open, or when nothing is left of it."""
+    """While a campaign is open, or when nothing is left of it; also what is kept of one that left."""
     if not which and life.chance(30):
+        return
+    former = [key for key in life.model.former_pledges if which in (b"", key[0])]
+    if former and life.chance(40):
+        which, number = life.choose.choice(former)
+        backer = life.model.former_pledges[which, number].backer
+        fan = life.some([backer], [someone.address for someone in FANS], 96)
+        life.send("pledge.cancel", (which, number), fan, _program_of(life, which))
         return
     which, number, fan, _ = _some_pledge(life, _of(life, which, OPEN, DONE))
     life.send("pledge.cancel", (which, number), fan, _program_of(life, which))

@@ -74,6 +74,19 @@ def _drop_add_ons(take_places: Any) -> Any:
     return take
 
 
+def _leaves_no_trace(_: Any) -> Any:
+    """A pledge that leaves ends, whatever was released."""
+
+    def leave(*where: Any, by_refund: bool) -> None:
+        escrow.end_pledge(*where)
+
+    return leave
+
+
+def _as_by_refund(leave: Any) -> Any:
+    return lambda model, which, number, n, *, by_refund: leave(model, which, number, n, by_refund=True)
+
+
 def _forget_own_weight(change_weight: Any) -> Any:
     """A creator's own pledges count like all others."""
     return lambda model, which, _, by: change_weight(model, which, b"", by)
@@ -157,6 +170,11 @@ BUGS: dict[str, tuple[Bug, ...]] = {
     "CRF-1: its last step may be due a second too late": (("crowdfunding", "LENGTH_MAX", _one_more),),
     "CRF-2: tiers have no limit": (("crowdfunding", "_take_places", _drop_tier_limit),),
     "CRF-2: add-ons cost nothing": (("crowdfunding", "_take_places", _drop_add_ons),),
+    "CRF-2: who bore a release is not on record": (
+        ("decisions", "leave", _leaves_no_trace),
+        ("crowdfunding", "leave", _leaves_no_trace),
+    ),
+    "CRF-2: what was prepaid stays in a withdrawn pledge": (("crowdfunding", "leave", _as_by_refund),),
     "CRF-3: a campaign is over a second late": (
         ("decisions", "is_over", _a_second_late),
         ("crowdfunding", "is_over", _a_second_late),
