@@ -280,6 +280,8 @@ def _work(life: Life, which: bytes) -> None:
     """Between votes: late pledges, then the step is submitted in time or late, or forgotten."""
     choose, terms = life.choose, life.model.campaign_terms[which]
     found = life.model.campaigns[which]
+    if life.world.now < terms.late_until < found.until and life.chance(30):
+        _wait(life, terms.late_until - choose.choice((0, 1)), 0)
     for _ in range(choose.choice((0, 1, 2))):
         with suppress(Idle):
             pledge_acts.pledge_late(life, which)
