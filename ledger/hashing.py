@@ -53,6 +53,7 @@ REFERRAL: Final = tagged_hash("fansumer/referral")
 COUNT: Final = tagged_hash("fansumer/count")
 VOUCHER_CODE: Final = tagged_hash("fansumer/voucher-code")
 ACCEPTANCE: Final = tagged_hash("fansumer/acceptance")
+BALLOT: Final = tagged_hash("fansumer/ballot")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

@@ -59,6 +59,7 @@ TAG_USES = {
     "COUNT": "RWD-6: key of what a member took of a reward",
     "VOUCHER_CODE": "RWD-9: commitment to a voucher code",
     "ACCEPTANCE": "RWD-10: what a till signs to accept a redemption",
+    "BALLOT": "VOI-3: commitment to a choice",
 }
 """Where each tag is used."""
 

@@ -321,6 +321,7 @@ class Settlement:
                 member.is_referred and not points,
                 member.referral_period,
                 member.referrals,
+                Points(member.earned + points),
             ),
         )
         self.view.emit(

@@ -143,7 +143,8 @@ def apply(view: RuleView, call: Call, payload: Reverse, context: Context) -> tup
     cited = (dates.version, dates.activation_day)
     lots = _take_back(book, member.lots, payload.points, cited, from_all=member.gives_back_from_all)
     book.save()
-    view.put(member_key(batch.program, returned.member), replace(member, lots=lots))
+    left = replace(member, lots=lots, earned=Points(member.earned - payload.points))
+    view.put(member_key(batch.program, returned.member), left)
     reverse_referral(view, batch.program, returned.member, payload.batch, payload.index, payload.points)
     view.emit(
         PointsReversed(

@@ -307,7 +307,7 @@ class Member:
     `period_credits` is what entries credited by the begin of their period, where a cap counts it (spec TIER-3).
     `gives_back_from_all`: a return may take points from any of its lots (spec LOY-19). `transferred` points were sent on
     `transfer_day`. `is_referred`: the first entry will start its referral (spec LOY-22); `referrals` of others were paid to it in
-    the period that begins at `referral_period`.
+    the period that begins at `referral_period`. `earned`: by entries and contests, less what returns took (spec VOI-2).
     """
 
     payer: Annotated[bytes, PAYER]
@@ -330,6 +330,7 @@ class Member:
     is_referred: Annotated[bool, Boolean()] = False
     referral_period: Annotated[Timestamp, TIME] = NOT_ANNOUNCED
     referrals: Annotated[int, Integer(0, INTEGER_MAX)] = 0
+    earned: Annotated[Points, POINTS] = NO_POINTS
 
 
 @dataclass(frozen=True, slots=True)
