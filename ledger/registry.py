@@ -41,6 +41,13 @@ from ledger.domains.rewards.redeem_fulfil import REDEEM_FULFIL
 from ledger.domains.rewards.redeem_refund import REDEEM_REFUND
 from ledger.domains.rewards.reward_list import REWARD_LIST
 from ledger.domains.rewards.reward_update import REWARD_UPDATE
+from ledger.domains.voice.ballot_cast import BALLOT_CAST
+from ledger.domains.voice.ballot_commit import BALLOT_COMMIT
+from ledger.domains.voice.ballot_reveal import BALLOT_REVEAL
+from ledger.domains.voice.closing import PROPOSAL_STEP
+from ledger.domains.voice.obligation_fulfil import OBLIGATION_FULFIL
+from ledger.domains.voice.proposal_create import PROPOSAL_CREATE
+from ledger.domains.voice.proposal_respond import PROPOSAL_RESPOND
 from ledger.errors import Code, Malformed
 from ledger.kinds import DueKind, Kind
 from ledger.params import Params
@@ -86,7 +93,9 @@ register(PROGRAM_SUNSET, ADJUST, REVERSE, POINTS_TRANSFER)
 register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL, REDEEM_REFUND)
 register(CONSENT_GRANT, CONSENT_REVOKE)
 register(CAMPAIGN_CREATE, PLEDGE)
+register(PROPOSAL_CREATE, BALLOT_CAST, BALLOT_COMMIT, BALLOT_REVEAL, PROPOSAL_RESPOND, OBLIGATION_FULFIL)
 
 register_due(
     BEGIN_DAY, DROP_BATCH, END_CONTEST, HOLD_TIMEOUT, FORGET, COUNT_END, SETTLE, REFUND, END_REFERRAL, DROP_RETURN
 )
+register_due(PROPOSAL_STEP)

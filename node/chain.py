@@ -145,7 +145,7 @@ class Chain:
         *earlier, _ = (known.history_leaf for known in self._blocks.active_headers())
         self._history = IncrementalTree(earlier)
         commitment = read_commitment(self._connection, block)
-        if self._tree.tree.root() != commitment.state_root or self._history.root() != commitment.history_root:
+        if self._tree.root() != commitment.state_root or self._history.root() != commitment.history_root:
             raise corrupt_store(self._connection, "its records or headers are not those that the last block commits to")
         self._history.extend([tip.history_leaf])
         self._window = TransactionWindow(self.params.validity_blocks_max)
@@ -190,7 +190,7 @@ class Chain:
 
     def next_context(self) -> Context:
         """Where the next block's transactions are applied."""
-        return Context(self.params, Height(self.tip.height + 1), self.tip.header.time)
+        return Context(self.params, Height(self.tip.height + 1), self.tip.header.time, self.state_root)
 
     @property
     def window(self) -> Mapping[bytes, TxId]:
@@ -200,7 +200,7 @@ class Chain:
     @property
     def state_root(self) -> Hash:
         """The root of the state at the tip."""
-        return self._tree.tree.root()
+        return self._tree.root()
 
     def block(self, block_hash: BlockHash) -> Block | None:
         """A block that is here, active or not."""
@@ -266,8 +266,7 @@ class Chain:
         reward = execution.reward
         payees = payees_of(reward)
         transition = execution.finish(payees)
-        state_root = self._tree.apply(transition)
-        self._tree.take_back(transition.undo)
+        state_root = self._tree.preview(transition)
         commitment = Commitment(
             chain_id=self.chain_id,
             height=context.height,

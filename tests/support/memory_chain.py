@@ -228,7 +228,7 @@ class Scenario:
     @property
     def context(self) -> Context:
         """What the next block's rules will see."""
-        return Context(self.params, self.height, self.time)
+        return Context(self.params, self.height, self.time, self.state.root())
 
     @property
     def window(self) -> dict[bytes, TxId]:
