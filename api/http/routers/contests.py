@@ -103,5 +103,6 @@ def _show_contest(services: Services, view: Snapshot, contest_id: ContestId) -> 
 def _can_be_answered(services: Services, view: Snapshot, contest: Contest) -> bool:
     """As a transaction in the next block would find it."""
     tip = view.tip()
-    context = Context(services.node.chain.params, Height(tip.height + 1), tip.header.time)
+    no_root = Hash(bytes(32))  # whether it is over is a matter of time and height
+    context = Context(services.node.chain.params, Height(tip.height + 1), tip.header.time, no_root)
     return contest.outcome == OPEN and not is_over(contest, context)
