@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 
+from golden_voice import add_proposals
+
 from api.wallet.contests import contest_of
 from ledger import coinbase as coinbase_format
 from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
@@ -277,6 +279,7 @@ def make_golden_chain() -> GoldenChain:
     _contest_and_answer(chain, program)
     chain.add(time=chain.scenario.time + 31 * DAY_SECONDS)
     chain.add()  # points expire
+    add_proposals(chain, program)
     chain.scenario.replay()
     return chain
 

@@ -40,6 +40,7 @@ TAGS = (
     "COUNT",
     "VOUCHER_CODE",
     "ACCEPTANCE",
+    "BALLOT",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

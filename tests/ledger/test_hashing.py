@@ -35,6 +35,7 @@ TAGS = {
     "COUNT": "fansumer/count",
     "VOUCHER_CODE": "fansumer/voucher-code",
     "ACCEPTANCE": "fansumer/acceptance",
+    "BALLOT": "fansumer/ballot",
 }
 
 
@@ -64,7 +65,7 @@ def test_declared_tags(name: str) -> None:
 def test_every_tag_is_declared_once_and_differs() -> None:
     declared = {name for name, value in vars(hashing).items() if name.isupper() and callable(value)}
     assert declared == set(TAGS)
-    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 24
+    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 25
 
 
 def test_object_id() -> None:

@@ -30,6 +30,7 @@ TAGS = {
     "COUNT": "fansumer/count",
     "VOUCHER_CODE": "fansumer/voucher-code",
     "ACCEPTANCE": "fansumer/acceptance",
+    "BALLOT": "fansumer/ballot",
 }
 
 

@@ -40,6 +40,9 @@ SHAPES = {
     # LOY-8
     "lot": "[version: int 1..2^31-1, activation_day: int 0..2^31-1, expiry_day: int 0..2^31-1, points: int 1..M]",
     # LOY-2
+    # VOI-1, VOI-2
+    "ballot_weight": "one of: 0 EachMember[], 1 EarnedPoints[cap: int 1..2^31-1], 2 PledgedTo[campaign: id]",
+    "power_proof": "[number: int 0..2^32-1, value: bytes 1..16384, slot: int 0..M, path: list 0..64 of id]",
     "rule": """one of: 0 RatePerAmount[points: int 1..2^31-1, per_cents: int 1..2^31-1],
                        1 MinimumBasket[cents: int 1..2^31-1], 2 ReceiptCap[points: int 1..M],
                        3 RatePerCode[code: text 1..32, points: int 1..2^31-1, per_cents: int 1..2^31-1],
@@ -134,6 +137,7 @@ NAMED = {
     "consent": "FanConsent",
     "signed_return": "SignedReturn",
     "acceptance_statement": "AcceptanceStatement",
+    "power_proof": "PowerProof",
     "signed_acceptance": "SignedAcceptance",
     "opened": "OpenedRemainder",
     "anchor": "Anchor",
@@ -241,6 +245,32 @@ KIND_SHAPES = {
     # CRF-1, CRF-2
     "campaign.create": ("[title: text 1..128, unit, goal: int 1..M, deadline: int 0..2^40, tiers]", 3, 2, 1, False),
     "pledge": ("[campaign: id, quantity: int 1..M, tier: int 0..32]", 6, 1, 1, False),
+    # VOI-1, VOI-3, VOI-4, VOI-6, VOI-7
+    "proposal.create": (
+        """[program: id, title: text 1..128, text: id, options: list 2..16 of text 1..64, method: int 0..2, mode: int 0..1,
+            weight: ballot_weight, quorum: int 1..2^32-1, voting_until: int 0..2^40, reveal_until: int 0..2^40]""",
+        4,
+        3,
+        3,
+        False,
+    ),
+    "ballot.cast": (
+        "[proposal: id, choice: list 1..16 of int 0..15, proofs: list 1..8 of power_proof]",
+        3,
+        1,
+        0,
+        False,
+    ),
+    "ballot.commit": ("[proposal: id, commitment: id, proofs: list 1..8 of power_proof]", 3, 1, 0, False),
+    "ballot.reveal": ("[proposal: id, voter: id, choice: list 1..16 of int 0..15, salt: bytes 32]", 2, 0, 0, True),
+    "proposal.respond": (
+        "[proposal: id, answer: one of: 0 Adopt[due_at: int 0..2^40, product: id?], 1 Decline[], why: id]",
+        3,
+        2,
+        1,
+        False,
+    ),
+    "obligation.fulfil": ("[proposal: id, evidence: id]", 1, 0, 0, False),
 }
 
 # First byte of the key -> (table, parts of the key after it, value). Anchors as in STA-1.
@@ -318,7 +348,7 @@ RECORD_SHAPES = {
             tier_history: list 0..16 of [first_day: int 0..2^31-1, until_day: int 0..2^31-1, since: int 0..2^40, points: int 1..M],
             period_credits: list 0..4 of [begins: int 0..2^40, points: int 1..M],
             gives_back_from_all: bool, transfer_day: int 0..2^31-1, transferred: int 0..M,
-            is_referred: bool, referral_period: int 0..2^40, referrals: int 0..M]""",
+            is_referred: bool, referral_period: int 0..2^40, referrals: int 0..M, earned: int 0..M]""",
     ),
     "P": (
         "Pledge",
@@ -355,6 +385,34 @@ RECORD_SHAPES = {
             claim: int 0..1, time: int 0..2^40, points: int 1..M, settle_by: int 0..2^40, opened_at: int 0..2^40,
             answer_by: int 0..2^40, answer_height: int 0..2^32-1, keep_until: int 0..2^40, outcome: int 0..5,
             credited: int 0..M]""",
+    ),
+    "o": (
+        "Obligation",
+        "proposal:id",
+        """[payer, deposit, program: id, due_at: int 0..2^40, grace_until: int 0..2^40, grace_height: int 0..2^32-1, product: id?,
+            status: int 0..3, fulfilled_at: int 0..2^40, evidence: id?]""",
+    ),
+    "p": (
+        "Proposal",
+        "proposal:id",
+        """[payer, deposit, program: id, proposer: id, title: text 1..128, text: id, options: list 2..16 of text 1..64,
+            method: int 0..2, mode: int 0..1, weight: ballot_weight, quorum: int 1..2^32-1, snapshot_height: int 0..2^32-1,
+            snapshot_at: int 0..2^40, snapshot_root: id, snapshot_slots: int 1..M, electorate: int 0..M,
+            voting_until: int 0..2^40, voting_height: int 0..2^32-1, reveal_until: int 0..2^40, reveal_height: int 0..2^32-1,
+            status: int 0..6, leaders: list 0..16 of int 0..15, answer_by: int 0..2^40, answer_height: int 0..2^32-1,
+            answered_at: int 0..2^40, why: id?]""",
+    ),
+    "t": (
+        "Tally",
+        "proposal:id",
+        """[counted: int 0..2^32-1, committed: int 0..2^32-1, power: int 0..M, largest: int 0..M, squares: bytes 32,
+            counts: list 2..144 of int 0..M, ages: list 6..6 of [voters: int 0..2^32-1, power: int 0..M]]""",
+    ),
+    "v": (
+        "Ballot",
+        "proposal:id voter:id",
+        """[payer, deposit, prepaid, power: int 1..M, age: int 0..5, commitment: id?, choice: list 0..16 of int 0..15,
+            cast_at: int 0..2^40]""",
     ),
     "h": (
         "Fulfilment",
