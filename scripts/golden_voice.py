@@ -27,7 +27,7 @@ from ledger.domains.voice.state import (
     PledgedTo,
 )
 from ledger.hashing import object_id
-from ledger.transaction import Prepaid, Sponsored
+from ledger.transaction import Prepaid, Sponsored, Transaction
 from ledger.types import CampaignId, Hash, ProgramId, ProposalId, RecordKey, Timestamp
 from tests.support.memory_chain import DAY_SECONDS, MemoryState, Signer
 
@@ -60,8 +60,15 @@ def _ask(chain: "GoldenChain", program: ProgramId, campaign: CampaignId) -> list
         for options, method, mode, weight, reveal_until in drafts
     ]
     signed = [sign("proposal.create", payload, author=OWNER) for payload in asked]
-    chain.add(signed)
+    _add_alone(chain, *signed, is_first=False)
     return [ProposalId(object_id("proposal", tx.txid, 0)) for tx in signed]
+
+
+def _add_alone(chain: "GoldenChain", *transactions: Transaction, is_first: bool = True) -> None:
+    """A block a second after the one before it, so that no due work falls into it; before the first one, what is due is done."""
+    if is_first:
+        chain.add(time=chain.scenario.time + 1)
+    chain.add(transactions, time=chain.scenario.time + 1)
 
 
 def _mine_until(chain: "GoldenChain", time: int, blocks: int) -> None:
@@ -76,27 +83,27 @@ def add_proposals(chain: "GoldenChain", program: ProgramId) -> None:
     sign, pool = chain.scenario.sign, Sponsored(program)
     deadline = Timestamp(chain.scenario.time + 300 * DAY_SECONDS)
     create = sign("campaign.create", CampaignCreate("Roastery", CoinUnit(), 2_000, deadline, ()), author=OWNER)
-    chain.add((create,))
+    _add_alone(chain, create)
     campaign = CampaignId(object_id("campaign", create.txid, 0))
-    chain.add((sign("pledge", PledgeMake(campaign, 300, 0), author=FAN),))
+    _add_alone(chain, sign("pledge", PledgeMake(campaign, 300, 0), author=FAN), is_first=False)
     state = deepcopy(chain.scenario.state)
     ranked, sealed, binding = _ask(chain, program, campaign)
     fan, newcomer = (_shown(state, member_key(program, signer.address)) for signer in (FAN, NEWCOMER))
     commitments = [seal_choice(sealed, signer.address, (1,), SALT) for signer in (FAN, NEWCOMER)]
-    chain.add(
-        (
-            sign("ballot.cast", CastBallot(ranked, (1, 0), fan), author=FAN, payment=pool),
-            sign("ballot.cast", CastBallot(ranked, (2, 1, 0), newcomer), author=NEWCOMER, payment=pool),
-            sign("ballot.cast", CastBallot(binding, (0, 2), _shown(state, pledge_key(campaign, 0))), author=FAN),
-            sign("ballot.commit", CommitBallot(sealed, commitments[0], fan), author=FAN),
-            sign("ballot.commit", CommitBallot(sealed, commitments[1], newcomer), author=NEWCOMER, payment=pool),
-        )
+    _add_alone(
+        chain,
+        sign("ballot.cast", CastBallot(ranked, (1, 0), fan), author=FAN, payment=pool),
+        sign("ballot.cast", CastBallot(ranked, (2, 1, 0), newcomer), author=NEWCOMER, payment=pool),
+        sign("ballot.cast", CastBallot(binding, (0, 2), _shown(state, pledge_key(campaign, 0))), author=FAN),
+        sign("ballot.commit", CommitBallot(sealed, commitments[0], fan), author=FAN),
+        sign("ballot.commit", CommitBallot(sealed, commitments[1], newcomer), author=NEWCOMER, payment=pool),
+        is_first=False,
     )
     _mine_until(chain, chain.scenario.time + DAY_SECONDS, 6)
     reveal = RevealBallot(sealed, FAN.address, (1,), SALT)
-    chain.add((sign("ballot.reveal", reveal, author=HELPER, payment=Prepaid()),))
+    # In the block before it revealing begins, and the open ones are counted.
+    _add_alone(chain, sign("ballot.reveal", reveal, author=HELPER, payment=Prepaid()))
     _mine_until(chain, chain.scenario.time + DAY_SECONDS, 6)
-    chain.add()  # the sealed one is counted
     _answer(chain, (ranked, sealed, binding))
 
 
@@ -105,12 +112,8 @@ def _answer(chain: "GoldenChain", proposals: Sequence[ProposalId]) -> None:
     sign, due = chain.scenario.sign, Timestamp(chain.scenario.time + DAY_SECONDS)
     ranked, sealed, binding = proposals
     answers = ((binding, Adopt(due, Hash(b""))), (ranked, Adopt(due, Hash(b""))), (sealed, Decline()))
-    chain.add(
-        [
-            sign("proposal.respond", ProposalRespond(proposal, answer, WHY), author=OWNER)
-            for proposal, answer in answers
-        ]
-    )
-    chain.add((sign("obligation.fulfil", ObligationFulfil(ranked, EVIDENCE), author=OWNER),))
+    said = [sign("proposal.respond", ProposalRespond(which, answer, WHY), author=OWNER) for which, answer in answers]
+    _add_alone(chain, *said)
+    _add_alone(chain, sign("obligation.fulfil", ObligationFulfil(ranked, EVIDENCE), author=OWNER), is_first=False)
     _mine_until(chain, chain.scenario.time + 32 * DAY_SECONDS, 5)
     chain.add()

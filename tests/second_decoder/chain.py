@@ -5,7 +5,7 @@ The rules of the kinds are not done again here; what a block writes is given, an
 
 from copy import deepcopy
 
-from tests.second_decoder import contests, guardians
+from tests.second_decoder import contests, guardians, voice
 from tests.second_decoder.block import (
     check_payees,
     genesis_block,
@@ -35,6 +35,7 @@ MADE = {
     "redeem": ("hold", b"H"),
     "campaign.create": ("campaign", b"F"),
     "earn": ("earn", b"E"),
+    "proposal.create": ("proposal", b"p"),
 }
 
 # LOY-11.
@@ -295,6 +296,7 @@ class Chain:
         guardians.check_guardians(block, self.state(), after, self.clock.time, rate, self.params["record_deposit"])
         batches = self.check_batches(block, after)
         self.check_contests(block, after)
+        voice.check_ballots(block, self.state(), after, self.slots)
         before, undo = deepcopy(self.slots), undo_of(self.slots, list(changed))
         head = read_value(b"0", self.state()[b"0"])["free_head"]
         for phase in self.phases(block, after):
