@@ -348,7 +348,7 @@ def test_the_chain_of_the_vectors():
         assert found["undo"].hex() == case["undo"]
         transactions += [item.hex() for item in found["parts"]["transactions"]]
         slots_read += len(case["changed_slots"])
-    assert slots_read == 211
+    assert slots_read == 376
     assert transactions == [case["raw"] for case in load("transactions.json")["transactions"]]
 
 
