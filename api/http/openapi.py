@@ -37,6 +37,7 @@ TAGS: Final = [
     {"name": "redemptions", "description": "What fans redeem: held, handed out, taken back, accepted by the shop."},
     {"name": "contests", "description": "Receipts that fans say were not settled, and what became of it."},
     {"name": "campaigns", "description": "Campaigns and pledges."},
+    {"name": "proposals", "description": "What members and backers vote on, what was answered, and what was promised."},
     {"name": "receipts", "description": "Purchases, off chain: kept for the fan alone, who may erase them."},
     {"name": "own data", "description": "All that a node holds on the account that asks: a copy, and deletion."},
     {"name": "partner", "description": "What fans have granted to the partner that asks, and nothing else."},

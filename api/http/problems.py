@@ -84,6 +84,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "mempool.author_limit": 429,
     "mempool.replacement_fee": 409,
     "redemption.unknown": 404,
+    "power.voting_over": 409,
     "acceptance.already": 409,
     "acceptance.settled": 409,
     "acceptance.not_open": 409,
@@ -105,7 +106,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
 }
 STATUS_OF_STORE: Final = 503
 STATUS_UNSIGNED: Final = 401
-ADDRESS_FIELDS: Final = frozenset({"account", "issuer", "member"})
+ADDRESS_FIELDS: Final = frozenset({"account", "issuer", "member", "voter"})
 """Fields of faults that hold an account's address."""
 RETRY_STATUSES: Final = frozenset({429, 503})
 

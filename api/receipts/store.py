@@ -22,8 +22,9 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from api.receipts.acceptances import Acceptances
 from api.receipts.access_log import AccessLog
 from api.receipts.gifts import Gifts
+from api.receipts.openings import Openings
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
-from api.receipts.tables import acceptances, erased, gifts, nonces, reads, receipts, scrubs
+from api.receipts.tables import acceptances, erased, gifts, nonces, openings, reads, receipts, scrubs
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
     RECEIPT_BYTES_MAX,
@@ -110,6 +111,7 @@ class Deleted:
     reads: int
     revocations: int
     acceptances: int
+    openings: int
 
 
 class ReceiptStore:
@@ -124,6 +126,7 @@ class ReceiptStore:
         self.gifts = Gifts(self._transaction)
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)
+        self.openings = Openings(self._transaction)
 
     # --- opening ---
 
@@ -253,7 +256,7 @@ class ReceiptStore:
                 connection.execute(insert(erased), rows)
             counts = {
                 table.name: connection.execute(delete(table).where(table.c.member == member)).rowcount
-                for table in (receipts, gifts, reads, acceptances)
+                for table in (receipts, gifts, reads, acceptances, openings)
             }
             assert all(note.fan == member for note in ended), "nobody's notes but the account's own"
             forgotten = delete_notes(connection, ended)
@@ -267,6 +270,7 @@ class ReceiptStore:
             reads=counts["reads"],
             revocations=forgotten,
             acceptances=counts["acceptances"],
+            openings=counts["openings"],
         )
 
     def was_erased(self, wanted: ReceiptHash) -> bool:

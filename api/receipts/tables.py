@@ -5,6 +5,7 @@ can hand it over again: a hash over salted fields says nothing once the salt is 
 marked as gifts. `reads` is who read what of a fan, and `revocations` are consents that were taken back, maybe in no block yet.
 `scrubs` says that the files still hold what was deleted. `nonces` are those of signed requests of the last two minutes, so that
 none is taken twice, also after a restart. `acceptances` are shops' words on redemptions (spec RWD-10).
+`openings` are of sealed ballots, to be sent when voting is over (spec VOI-9).
 
 A table in which anything of a fan's may stand is part of the export of its data and of their deletion (`ledger/spec/fan_data.md`).
 """
@@ -105,6 +106,16 @@ nonces = Table(
     Column("nonce", LargeBinary(32), primary_key=True, comment="hash of key and nonce"),
     Column("expires_at", BigInteger, nullable=False),
     Index("nonces_by_time", "expires_at"),
+)
+
+openings = Table(
+    "openings",
+    metadata,
+    Column("proposal", LargeBinary(32), primary_key=True),
+    Column("member", LargeBinary(32), primary_key=True, comment="the voter"),
+    Column("opening", LargeBinary, nullable=False, comment="canonical [proposal, voter, choice, salt]"),
+    Column("kept_at", BigInteger, nullable=False),
+    Index("openings_by_member", "member"),
 )
 
 acceptances = Table(

@@ -18,7 +18,7 @@ from ledger.domains.loyalty.state import OPEN, OUTCOME_NAMES, Contest, contest_k
 from ledger.errors import RuleViolation
 from ledger.kinds import Context
 from ledger.state import Overlay
-from ledger.types import ContestId, Height, ProgramId
+from ledger.types import ContestId, Hash, Height, ProgramId
 from node.store.reader import ListedRow, Snapshot
 
 CLAIM_NAMES = ("unsettled", "wrong_points")

@@ -35,6 +35,7 @@ GONE: Final = (
     ("reads", "rows of the log of reads"),
     ("revocations", "notes of revocations that are in a block"),
     ("acceptances", "shops' acceptances of redemptions"),
+    ("openings", "openings of sealed ballots, which this node will not send any more"),
 )
 """Fields of `Deleted`, in words."""
 REMAINS: Final = (
@@ -191,9 +192,10 @@ async def _write_export(services: Services, account: Address, head: dict[str, An
         {"redemption": found.statement.hold.hex(), "acceptance": b64encode(encode_acceptance(found)).decode()}
         for found in kept
     ]
-    yield ANSWER.dump_json({**head, "acceptances": accepted, "gifts": gifts, "reads": own, "reads_of_others": others})[
-        :-1
-    ]
+    sealed = await services.receipts.run(lambda store: store.openings.all_of(account))
+    opened = [{"proposal": found.proposal.hex(), "choice": found.choice, "salt": found.salt.hex()} for found in sealed]
+    kept_here = {"acceptances": accepted, "openings": opened, "gifts": gifts, "reads": own, "reads_of_others": others}
+    yield ANSWER.dump_json({**head, **kept_here})[:-1]
     yield b',"receipts":['
     before: int | None = None
     is_first = True
@@ -235,9 +237,9 @@ async def _read_log(services: Services, account: Address) -> tuple[list[dict[str
     openapi_extra=SIGNED,
 )
 async def delete_all(request: Request) -> Response:
-    """Receipts with their lines, gift marks, the log of reads, shops' acceptances, notes of revocations that a block holds: once
-    this answers, no file of this node has them any more. The answer says what remains, and why. Points are not touched. Harmless
-    a second time.
+    """Receipts with their lines, gift marks, the log of reads, shops' acceptances, openings of sealed ballots, notes of revocations
+    that a block holds: once this answers, no file of this node has them any more. The answer says what remains, and why. Points are
+    not touched. Harmless a second time.
     """
     services = services_of(request)
     account = await authenticate(request)
@@ -248,6 +250,7 @@ async def delete_all(request: Request) -> Response:
         ended = services.revocations.ended(view, account)
     deleted = await services.receipts.delete_all(account, now, ended)
     services.revocations.forget(ended)
+    services.openings.forget_voter(account)
     as_reader = await services.receipts.run(lambda store: store.log.count_as_reader(account))
     kept = on_chain | {"revocations": len(services.revocations.of_fan(account)), "reads_of_others": as_reader}
     return json_response(

@@ -136,6 +136,16 @@ class KeptAcceptance(Answer):
     EXAMPLE: ClassVar[Example] = {"redemption": "b2" * 32, "acceptance": "lNoAIA=="}
 
 
+class KeptOpening(Answer):
+    """The opening of a sealed ballot, which this node sends when voting is over."""
+
+    proposal: str
+    choice: list[int]
+    salt: str
+
+    EXAMPLE: ClassVar[Example] = {"proposal": EXAMPLE_ID, "choice": [1], "salt": "5a" * 32}
+
+
 class ExportAnswer(Answer):
     """Everything that this node holds on the account (`ledger/spec/fan_data.md`). `complete` true is its last word."""
 
@@ -155,6 +165,7 @@ class ExportAnswer(Answer):
     pending: list[dict[str, Any]]
     revocations: list[NotedRevocation]
     acceptances: list[KeptAcceptance]
+    openings: list[KeptOpening]
     gifts: list[GiftMark]
     reads: list[ReadItem]
     reads_of_others: list[ReadItem]
@@ -179,6 +190,7 @@ class ExportAnswer(Answer):
         "pending": [],
         "revocations": [NotedRevocation.EXAMPLE],
         "acceptances": [KeptAcceptance.EXAMPLE],
+        "openings": [KeptOpening.EXAMPLE],
         "gifts": [GiftMark.EXAMPLE],
         "reads": [ReadItem.EXAMPLE],
         "reads_of_others": [],
