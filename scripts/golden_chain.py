@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 
-from golden_voice import add_proposals
-
 from api.wallet.contests import contest_of
+from golden_voice import add_proposals
 from ledger import coinbase as coinbase_format
 from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
 from ledger.difficulty import DifficultyState, advance, next_bits

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from api.cli import contests, earning, exports, points, rewards, till
+from api.cli import contests, earning, exports, points, proposals, rewards, till
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
 
 app.add_typer(contests.brand_app, name="contests")
 app.add_typer(points.returns_app, name="returns")
+app.add_typer(proposals.brand_app, name="proposal")
 
 TermsFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="Terms in TOML or JSON; `brand example-terms` prints some.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.cli import proposals
 from api.cli.node import DataDir, ParamsFile
 from api.cli.options import DEFAULT_URL, AsJson, Force, Limit, Program, Url
 
@@ -42,6 +43,11 @@ CAMPAIGN_COLUMNS = {
 }
 PLEDGE_COLUMNS = ("number", "backer", "quantity", "tier", "height", "refunded")
 OF_BLOCKS = ("block.connected", "block.disconnected")
+
+app.command("proposals")(proposals.list_proposals)
+app.command("proposal")(proposals.show_proposal)
+app.command("ballots")(proposals.list_ballots)
+app.command("promises")(proposals.show_promises)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, contests, guardians, keys, own_data, points, receipt, redemptions, together
+from api.cli import consent, contests, guardians, keys, own_data, points, receipt, redemptions, together, vote
 from api.cli.options import (
     AMOUNT_MAX,
     CARRIED_NOTE,
@@ -23,6 +23,7 @@ from api.cli.options import (
 
 app = typer.Typer(no_args_is_help=True, help="A fan's wallet: keys, memberships, points, coin.")
 app.add_typer(consent.app, name="consent")
+app.add_typer(vote.app, name="vote")
 app.add_typer(guardians.app, name="guardians")
 app.add_typer(guardians.recover_app, name="recover")
 app.add_typer(together.treasury_app, name="treasury")

@@ -7,14 +7,13 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, insert, select
 
 from api.receipts.tables import openings, scrubs
-from ledger.codec import pack, unpack
-from ledger.domains.voice.ballot_reveal import BALLOT_REVEAL, RevealBallot
+from api.voice.opening import decode_opening, encode_opening
+from ledger.domains.voice.ballot_reveal import RevealBallot
 from ledger.errors import Code, LedgerError
 from ledger.types import Address, ProposalId, Timestamp
 
 OPENINGS_MAX: Final = 100_000
 """Openings that one node keeps: about 20 MB; each belongs to a ballot that was paid for."""
-OPENING_BYTES_MAX: Final = 1_024
 
 FULL = Code(
     "opening.full", "this node keeps {maximum} openings already", "Hand it to another node, or reveal by yourself."
@@ -23,16 +22,6 @@ FULL = Code(
 
 class OpeningRefused(LedgerError):
     """An opening that is right and not kept."""
-
-
-def encode_opening(opening: RevealBallot) -> bytes:
-    """The canonical bytes in which an opening is handed over: those of the payload of `ballot.reveal`."""
-    return pack(BALLOT_REVEAL.payload.encode(opening))
-
-
-def decode_opening(data: bytes) -> RevealBallot:
-    """Read what `encode_opening` wrote. Raises `Malformed`."""
-    return BALLOT_REVEAL.payload.decode(unpack(data, bytes_max=OPENING_BYTES_MAX), "opening")
 
 
 class Openings:

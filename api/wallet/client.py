@@ -16,6 +16,7 @@ import stamina
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
 from api.wallet.own_data import PAGE_LIMIT, Answer, OwnDataRequests, SignRequest, given, segment
+from api.wallet.proposal_calls import ProposalCalls
 from api.wallet.redemption_calls import RedemptionCalls
 from ledger.codec import unpack
 from ledger.errors import Code, Malformed
@@ -97,6 +98,7 @@ class Client(OwnDataRequests):
         self._sleep = sleep
         self._clock = clock
         self.redemptions = RedemptionCalls(self._json, self._page)
+        self.proposals = ProposalCalls(self._json, self._page)
 
     def __enter__(self) -> Self:
         return self

@@ -27,7 +27,7 @@ from api.http.schemas.proposals import (
 )
 from api.http.signatures import read_bounded
 from api.http.voice_words import show_tally, words_of_answer
-from api.receipts.openings import OPENING_BYTES_MAX, decode_opening
+from api.voice.opening import OPENING_BYTES_MAX, decode_opening
 from ledger.domains.loyalty.state import load_program
 from ledger.domains.voice.ballot_reveal import (
     NOT_COMMITTED,
