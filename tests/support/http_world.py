@@ -41,11 +41,13 @@ from ledger.types import (
     HoldId,
     Points,
     ProgramId,
+    ProposalId,
     ReceiptHash,
     RewardId,
     Timestamp,
     TxId,
 )
+from tests.support import live_votes
 from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
 from tests.support.memory_chain import Signer
@@ -76,6 +78,8 @@ class HttpWorld:
     """By operation: what stood in the path, and the cursor to its next page."""
     receipts: list[ReceiptHash] = field(default_factory=list)
     fulfilments: list[FulfilmentId] = field(default_factory=list)
+    proposals: list[ProposalId] = field(default_factory=list)
+    """An open one on which FAN voted, and a sealed one to which it committed."""
     nonces: Iterator[int] = field(default_factory=count)
     """No request is signed with the nonce of another one, even if everything else is the same."""
     _last: Transaction | None = None
@@ -241,6 +245,9 @@ def open_http_world(folder: Path) -> HttpWorld:
     )
     world = HttpWorld(shop, app, reward, [hold], programs, [funded, failed, still_open], contests, txids)
     world.fulfilments.append(fulfilment)
+    world.proposals = [live_votes.ask(shop), live_votes.ask(shop, is_sealed=True)]
+    live_votes.cast(shop, world.proposals[0], FAN, 1)
+    live_votes.commit(shop, world.proposals[1], FAN, 1)
     world.payloads = _draw_payloads(world)
     return world
 

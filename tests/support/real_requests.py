@@ -26,12 +26,15 @@ import schemathesis
 from schemathesis.transport.serialization import Binary
 
 from api.http.routers.partner import PREFIX as PARTNER_PREFIX
+from api.voice.opening import encode_opening
 from api.wallet.builder import Signer as WalletSigner
 from api.wallet.request_signing import AccountSigner
 from ledger.codec import pack
 from ledger.domains.loyalty.receipts import encode_receipt
 from ledger.domains.rewards.acceptance import encode_acceptance
+from ledger.domains.voice.ballot_reveal import RevealBallot
 from tests.support.http_world import PARTNER, HttpWorld
+from tests.support.live_votes import SALT
 from tests.support.memory_chain import Signer
 from tests.support.shop import FAN
 
@@ -48,6 +51,7 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "redemption": lambda world: [hold.hex() for hold in world.holds],
     "contest": lambda world: [contest.hex() for contest in world.contests],
     "campaign": lambda world: [campaign.hex() for campaign in world.campaigns],
+    "proposal": lambda world: [proposal.hex() for proposal in world.proposals],
     "number": lambda _: [0],
     "trust": lambda world: [block for block in world.blocks if len(block) == 64],
     "event": lambda _: ["points.earned", "coin.moved"],
@@ -126,6 +130,23 @@ def sign_as(who: Signer, case: schemathesis.Case, world: HttpWorld, random: Rand
     )
 
 
+def hand_opening_over(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """The opening of FAN's sealed ballot, or of another choice, as canonical bytes or in JSON."""
+    choice = (random.choice([1, 1, 1, 0]),)
+    raw = encode_opening(RevealBallot(world.proposals[1], FAN.address, choice, SALT))
+    if case.media_type == MSGPACK:
+        case.body = as_binary(raw)
+    else:
+        case.media_type = "application/json"
+        case.body = {"opening": b64encode(raw).decode()}
+
+
+def name_a_voter(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A proposal and somebody who may vote on it, or may not."""
+    address = world.text(FAN.address) if random.random() < 0.7 else random.choice(world.addresses)
+    case.path_parameters.update(proposal=random.choice(world.proposals).hex(), address=address)
+
+
 def name_a_member(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
     """A program and one of its members: two names that are chosen apart seldom fit."""
     case.path_parameters.update(program=world.shop.program.hex(), address=world.text(FAN.address))
@@ -138,6 +159,7 @@ def _prepared(case: schemathesis.Case) -> dict[str, Any]:
 
 REQUESTS: Final[Mapping[str, Prepare]] = {
     "POST /v1/acceptances": accept_at_the_till,
+    "POST /v1/openings": hand_opening_over,
     "POST /v1/receipts": hand_signed_receipt_over,
     "GET /v1/receipts": sign_as_fan,
     "DELETE /v1/receipts": sign_as_fan,
@@ -154,6 +176,7 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     f"GET {PARTNER_PREFIX}/receipts": sign_as_partner,
     f"GET {PARTNER_PREFIX}/campaigns": sign_as_partner,
     "GET /v1/programs/{program}/members/{address}/proof": name_a_member,
+    "GET /v1/proposals/{proposal}/power/{address}": name_a_voter,
     "POST /v1/transactions": send_signed_transaction,
     "POST /v1/transactions/dry-run": send_signed_transaction,
 }

@@ -16,19 +16,21 @@ from ledger.domains.voice.proposal_create import (
     NO_TENURE,
     PROPOSAL_CREATE,
     QUORUM_LOW,
+    ProposalCreate,
     ProposalCreated,
 )
 from ledger.domains.voice.state import (
     APPROVAL,
     RANKED,
     VOTING,
+    EachMember,
     EarnedPoints,
     PledgedTo,
     Tally,
 )
 from ledger.params import PROPOSAL_TENURE_SECONDS
 from ledger.transaction import Prepaid
-from ledger.types import Amount, CampaignId, ProgramId
+from ledger.types import Amount, CampaignId, ProgramId, Timestamp
 from tests.support.assembly import TEXT, Assembly
 from tests.support.memory_chain import Signer
 from tests.support.refusal import refused
@@ -96,6 +98,16 @@ def test_failures_come_in_the_documented_order(assembly: Assembly) -> None:
         campaign_key(campaign),
     )
     assert len(PROPOSAL_CREATE.reads(FAN.address, assembly.draft())) == 3
+
+
+def test_the_payload_is_what_the_text_says(assembly: Assembly) -> None:
+    until = Timestamp(assembly.shop.now + 5)
+    payload = ProposalCreate(
+        assembly.shop.program, "Rye?", TEXT, ("yes", "no"), 0, 0, EachMember(), 1, until, Timestamp(0)
+    )
+    shown = (assembly.shop.program, "Rye?", TEXT, ("yes", "no"), 0, 0, (0,), 1, until, 0)
+    assert PROPOSAL_CREATE.payload.encode(payload) == shown
+    assert assembly.proposal(assembly.send(payload)).title == "Rye?"
 
 
 def _with_little_coin(shop: Shop, signer: Signer) -> Signer:
