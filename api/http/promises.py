@@ -7,7 +7,8 @@ from typing import Any, Final
 from api.http.deps import Services
 from api.http.rendering import show_time
 from api.http.voice_words import words_of_answer
-from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, load_campaign
+from ledger.domains.crowdfunding.campaign_create import CampaignCreated
+from ledger.domains.crowdfunding.state import STATUS_NAMES, load_campaign
 from ledger.domains.voice.obligation_fulfil import days_late
 from ledger.domains.voice.state import (
     OBLIGATION_STATUS_NAMES,
@@ -18,7 +19,7 @@ from ledger.domains.voice.state import (
     obligation_key,
 )
 from ledger.state import Overlay
-from ledger.types import Address, CampaignId, Height, ProgramId, ProposalId, Timestamp
+from ledger.types import Address, CampaignId, ProgramId, ProposalId, Timestamp
 from node.store.reader import ListedRow, Snapshot
 
 PROMISES_MAX: Final = 500
@@ -33,7 +34,7 @@ def collect_promises(services: Services, view: Snapshot, programs: list[ProgramI
             for program in programs
             for row in _rows(view, program, "proposal")
         ),
-        *(_of_campaign(view, CampaignId(row.id), row) for row in _rows(view, creator, "account_campaign")),
+        *(_of_campaign(view, CampaignId(row.id), creator, row) for row in _rows(view, creator, "account_campaign")),
     ]
     items.sort(key=lambda item: item["height"])
     return {
@@ -86,18 +87,21 @@ def obligation_days_late(obligation: Obligation | None, view: Snapshot) -> int:
     return days_late(obligation.due_at, Timestamp(until))
 
 
-def _of_campaign(view: Snapshot, campaign_id: CampaignId, row: ListedRow) -> dict[str, Any]:
-    campaign: Campaign = load_campaign(Overlay(view), campaign_id)
+def _of_campaign(view: Snapshot, campaign_id: CampaignId, creator: Address, row: ListedRow) -> dict[str, Any]:
+    """From the event that made it, which says what was promised, and the record, which says how that stands."""
+    made = view.event_at(creator, row.position)
+    assert isinstance(made, CampaignCreated), "a listed campaign was made by this event"
+    campaign = load_campaign(Overlay(view), campaign_id)
     return {
         "kind": "campaign",
         "id": campaign_id.hex(),
         "program": None,
-        "title": campaign.title,
-        "height": Height(row.position[0]),
+        "title": made.title,
+        "height": row.position[0],
         "state": STATUS_NAMES[campaign.status],
-        "due_at": campaign.deadline,
-        "due_date": show_time(campaign.deadline),
+        "due_at": made.deadline,
+        "due_date": show_time(made.deadline),
         "days_late": 0,
-        "in_words": f"{campaign.pledged} of {campaign.goal} pledged until {show_time(campaign.deadline)}.",
-        "details": {"goal": campaign.goal, "pledged": campaign.pledged, "pledges": campaign.pledges},
+        "in_words": f"{campaign.pledged} of {made.goal} pledged until {show_time(made.deadline)}.",
+        "details": {"goal": made.goal, "pledged": campaign.pledged, "pledges": campaign.pledges},
     }
