@@ -279,6 +279,8 @@ def decide(model: Model, which: bytes, outcome: int, credited: int) -> None:
         extend_sliding_lots(model, program, found.member)
         give_lot(model, program, found.member, Lot(period.version, activation_day, expiry_day, credited))
         count_towards_tiers(model, program, found.member, t, max(today, period.end_day), credited)
+        member = model.members[program, found.member]
+        model.members[program, found.member] = member._replace(earned=member.earned + credited)
         model.change_books(program, issued=credited)
     if outcome not in (IN_TIME, RETURNED):
         reserved = min(found.repaid, model.books[program].contest_coin)
