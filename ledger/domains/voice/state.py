@@ -26,7 +26,7 @@ NO_PROPOSAL = Code("proposal.unknown", "there is no proposal {proposal}", "`GET 
 NO_OBLIGATION = Code(
     "obligation.unknown",
     "the proposal {proposal} has led to no obligation",
-    "Only what was adopted is one; `GET /v1/proposals/{proposal}` says what was answered.",
+    "Only what was adopted is one: look at the proposal's answer.",
 )
 
 # How options are chosen (spec VOI-3).

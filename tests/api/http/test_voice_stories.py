@@ -12,6 +12,7 @@ from api.http.app import create_app
 from api.http.schemas.proposals import BallotsAnswer, PowerAnswer, PromisesAnswer, ProposalAnswer, ProposalsAnswer
 from api.http.settings import HttpSettings
 from api.wallet.client import Client
+from api.wallet.creator import Creator
 from api.wallet.enrolment import JoinRequest
 from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.mnemonic import derive_master_seed
@@ -21,8 +22,8 @@ from api.wallet.voice import BAD_POWER, Asker, Voter, hash_text
 from api.wallet.wallet import Wallet
 from ledger.block import Block
 from ledger.domains.voice.proposal_create import ProposalCreate
-from ledger.domains.voice.state import APPROVAL, OPENLY, RANKED, SEALED, SINGLE, EachMember, EarnedPoints
-from ledger.types import BlockHash, Height, ProposalId, Timestamp
+from ledger.domains.voice.state import APPROVAL, OPENLY, RANKED, SEALED, SINGLE, EachMember, EarnedPoints, PledgedTo
+from ledger.types import BlockHash, CampaignId, Hash, Height, ProposalId, Timestamp
 from node.recount import Recount, recount
 from tests.support.market import Market
 from tests.support.memory_chain import DAY_SECONDS
@@ -52,7 +53,9 @@ class Town(Market):
     def now(self) -> int:
         return self.node.chain.time
 
-    def ask(self, *options: str, reveal_days: int = 0, method: int = SINGLE, weight: Any = None) -> ProposalId:
+    def ask(
+        self, *options: str, reveal_days: int = 0, method: int = SINGLE, weight: Any = None, quorum: int = 2
+    ) -> ProposalId:
         """A question for two days."""
         until = Timestamp(self.now + 2 * DAY_SECONDS)
         draft = ProposalCreate(
@@ -63,7 +66,7 @@ class Town(Market):
             method=method,
             mode=SEALED if reveal_days else OPENLY,
             weight=weight or EachMember(),
-            quorum=2,
+            quorum=quorum,
             voting_until=until,
             reveal_until=Timestamp(until + reveal_days * DAY_SECONDS if reveal_days else 0),
         )
@@ -290,6 +293,45 @@ def test_a_node_that_was_stopped_opens_what_it_kept(town: Town) -> None:
         again = Client("http://again", http=http, sleep=lambda _: chain.mine_block())
         chain.mine(2)
         assert again.proposals.one(proposal)["tally"]["counted"] == 1
+
+
+def test_backers_bind_the_creator(town: Town) -> None:
+    fan, _, till, owner = town.voters
+    deadline = Timestamp(town.now + 60 * DAY_SECONDS)
+    made = town.done(Creator(town.owner.wallet).create_campaign("An oven", goal=10**6, deadline=deadline))
+    campaign = CampaignId(made.object_id("campaign"))
+    for quantity in (700, 50):
+        town.done(till.wallet.pledge(campaign, quantity))
+    town.done(town.owner.wallet.pledge(campaign, 9_000))
+    proposal = town.ask("now", "later", weight=PledgedTo(campaign))
+    assert town.read(proposal)["binding"]
+    assert till.power(proposal)["power"] == 750
+    for voter, reason in ((fan, "it was not there"), (owner, "creator has no vote")):
+        with pytest.raises(ClientProblem, match=reason) as refused:
+            voter.power(proposal)
+        assert refusal(refused) == "power.unknown"
+    town.cast(till, proposal, "later")
+    assert town.read(proposal)["tally"]["concentration"]["largest_share_per_mille"] == 1_000
+    town.pass_days(3)
+    with pytest.raises(ClientProblem) as few:
+        town.done(town.asker.adopt(proposal, due_at=Timestamp(town.now - 1), why=WHY))
+    assert refusal(few) == "obligation.due"
+    town.done(town.asker.decline(proposal, why=WHY))  # one ballot of the two that the quorum asks for
+    assert town.read(proposal)["status"] == "declined"
+    assert town.recount(proposal).problems == []
+    binding = town.ask("now", "later", weight=PledgedTo(campaign), quorum=1)
+    town.cast(till, binding, "now")
+    town.pass_days(3)
+    with pytest.raises(ClientProblem) as bound:
+        town.done(town.asker.decline(binding, why=WHY))
+    assert refusal(bound) == "proposal.binding"
+    due = Timestamp(town.now + 5 * DAY_SECONDS)
+    town.done(town.asker.adopt(binding, due_at=due, why=WHY, product=Hash(campaign)))
+    shown = town.read(binding)
+    assert (shown["status"], shown["obligation"]["product"]) == ("adopted", campaign.hex())
+    creator = town.owner.wallet.address_text(town.owner.wallet.main.address)
+    kinds = [item["kind"] for item in town.node.client.proposals.promises_of_account(creator)["items"]]
+    assert kinds == ["campaign", "proposal", "proposal"]
 
 
 def test_points_vote_with_a_cap(town: Town, tmp_path: Path) -> None:
