@@ -10,7 +10,7 @@ from ledger.domains.accounts.state import Account, load_account, save_account
 from ledger.domains.loyalty.state import books_key, load_books
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import Call, Context
-from ledger.params import CONTEST_WEIGHT, EXIT_WEIGHT, Params
+from ledger.params import CHALLENGE_CONTEST_WEIGHT, CONTEST_WEIGHT, EXIT_WEIGHT, Params
 from ledger.state import RuleView
 from ledger.types import Address, Amount, ProgramId
 
@@ -95,6 +95,11 @@ def exit_fee(params: Params) -> Amount:
 def contest_fee(params: Params) -> Amount:
     """What a prepaid contest costs, whatever it weighs (spec LOY-14)."""
     return Amount(CONTEST_WEIGHT * params.fee_rate_min)
+
+
+def challenge_contest_fee(params: Params) -> Amount:
+    """What a contest of a challenge costs the challenge that pays for it, whatever it weighs (spec CHL-5)."""
+    return Amount(CHALLENGE_CONTEST_WEIGHT * params.fee_rate_min)
 
 
 def prepay_exit(view: RuleView, call: Call, context: Context) -> Amount:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from ledger.coin import account_payer, pool_payer, take_from
+from ledger.domains.loyalty.books import held_coin
 from ledger.domains.loyalty.state import (
     Books,
     Grant,
@@ -44,12 +45,12 @@ SPONSOR_LIMIT = Code(
 class Charge:
     """Who paid a fee: the payer that also locks deposits, empty when the fee was prepaid.
 
-    For a sponsored fee, `fee` is what was computed and `pool_before` what the pool held before it was taken.
+    For a sponsored fee, `fee` is what was computed and `held_before` what the program held before it was taken (`held_coin`).
     """
 
     payer: bytes
     fee: Amount
-    pool_before: Amount
+    held_before: int
 
 
 def charge_fee(view: RuleView, transaction: Transaction, context: Context) -> Charge:
@@ -64,12 +65,12 @@ def charge_fee(view: RuleView, transaction: Transaction, context: Context) -> Ch
             raise RuleViolation(FEE_TOO_LOW, offered=payment.fee, needed=needed)
         payer = account_payer(transaction.author)
         take_from(view, payer, payment.fee, "fees")
-        return Charge(payer, payment.fee, Amount(0))
+        return Charge(payer, payment.fee, 0)
     if isinstance(payment, Sponsored):
         return _charge_sponsor(view, transaction, payment.program, context)
     if transaction.weight > transaction.kind.prepaid_weight:
         raise RuleViolation(EXIT_TOO_HEAVY, weight=transaction.weight, maximum=transaction.kind.prepaid_weight)
-    return Charge(b"", Amount(0), Amount(0))
+    return Charge(b"", Amount(0), 0)
 
 
 def sponsor_policy_at(view: RuleView, program_id: ProgramId, context: Context) -> SponsorPolicy:
@@ -84,15 +85,16 @@ def _charge_sponsor(view: RuleView, transaction: Transaction, program_id: Progra
     if transaction.author != program.owner:
         _check_eligible(view, transaction, program_id)
     fee = Amount(transaction.weight * policy.rate)
-    pool_before = load_books(view, program_id).pool
+    held_before = held_coin(load_books(view, program_id))
     payer = pool_payer(program_id)
     take_from(view, payer, fee, "fees")
-    return Charge(payer, fee, pool_before)
+    return Charge(payer, fee, held_before)
 
 
 def count_sponsored(view: RuleView, transaction: Transaction, charge: Charge, context: Context) -> None:
     """Hold what a pool paid, fee, deposits and prepaid exits together, against its policy's totals (spec FEE-2).
 
+    What is put aside or burned for points is no part of them (spec COL-2).
     Comes after the kind's own rule, since only then it is known what was locked. The owner spends its own pool without totals.
     Raises `fee.sponsor_limit`.
     """
@@ -101,7 +103,7 @@ def count_sponsored(view: RuleView, transaction: Transaction, charge: Charge, co
     program_id = transaction.body.payment.program
     program = load_program(view, program_id)
     policy = load_terms(view, program_id, program.version_at(context.time)).sponsor
-    spent = Amount(max(charge.fee, charge.pool_before - load_books(view, program_id).pool))
+    spent = Amount(max(charge.fee, charge.held_before - held_coin(load_books(view, program_id))))
     if transaction.author != program.owner:
         _count_totals(view, program_id, program, policy, spent, context)
     member: Member | None = view.get(member_key(program_id, transaction.author))

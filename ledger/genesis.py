@@ -48,6 +48,7 @@ def make_genesis(params: Params) -> Genesis:
         locked=Amount(0),
         escrow=Amount(0),
         maturing=Amount(0),
+        burned=Amount(0),
     )
     records: list[tuple[Slot, RecordKey, object]] = [(Slot(0), CHAIN_KEY, chain)]
     for index, allocation in enumerate(params.allocations):

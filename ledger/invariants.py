@@ -7,8 +7,11 @@ from collections import defaultdict
 from typing import Any, cast
 
 from ledger.domains.accounts.state import Account, Guardianship
+from ledger.domains.challenges.state import Challenge
 from ledger.domains.crowdfunding.state import Campaign, CoinUnit
-from ledger.domains.loyalty.state import OPEN, Books, Contest
+from ledger.domains.loyalty.books import THOUSAND, Books, security, thousandths
+from ledger.domains.loyalty.state import OPEN, Contest
+from ledger.domains.offers.state import Offer
 from ledger.domains.rewards.state import Hold
 from ledger.reward import Maturing
 from ledger.state import Overlay
@@ -18,7 +21,7 @@ from ledger.types import INTEGER_MAX, Amount
 POINT_TOTALS = ("pending", "available", "held", "escrowed", "redeemed", "expired", "reversed")
 
 
-HOLDING_MORE = frozenset((Guardianship, Books, Hold, Campaign, Contest, Maturing))
+HOLDING_MORE = frozenset((Guardianship, Books, Hold, Campaign, Contest, Challenge, Offer, Maturing))
 """Records of which more must hold than what their deposit and what is prepaid in them say."""
 
 
@@ -28,7 +31,7 @@ def check_postings(before: dict[str, int], after: dict[str, int]) -> None:
 
 
 def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
-    """INV-2 to INV-6, INV-9 and INV-10 over the records that a block wrote."""
+    """INV-2 to INV-6 and INV-9 to INV-13 over the records that a block wrote."""
     assert chain.emitted == emitted, f"emitted {chain.emitted} coin, not {emitted}"
     assert chain.emitted == sum(getattr(chain, bucket) for bucket in BUCKETS), "coin supply is not what was emitted"
     changes: dict[Any, int] = defaultdict(int)
@@ -45,16 +48,26 @@ def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
         posted = overlay.postings.get(bucket, 0)
         assert changes[bucket] == posted, f"records of {bucket} changed by {changes[bucket]}, postings by {posted}"
     differing = {place: amount for place, amount in changes.items() if place not in BUCKETS and amount}
-    assert not differing, f"held, escrowed or contested points, or guardians, do not match their records: {differing}"
+    assert not differing, (
+        f"held, escrowed or contested points, points set aside, guardians, or offers do not match their records: {differing}"
+    )
 
 
 def check_books(books: Books) -> None:
-    """INV-4: issued + restored = pending + available + held + escrowed + redeemed + expired + reversed; none negative."""
+    """INV-4 and INV-13: issued + restored = pending + available + held + escrowed + redeemed + expired + reversed.
+
+    Nothing is negative or too large.
+    """
     totals = [getattr(books, name) for name in POINT_TOTALS]
     assert books.issued + books.restored == sum(totals), f"points do not add up: {books}"
     assert min(totals) >= 0 <= books.pool, f"a total is negative: {books}"
     assert books.contest_points >= 0 <= books.contest_coin, f"a reserve is negative: {books}"
     assert books.issued <= INTEGER_MAX, f"a total is too large: {books}"
+    behind = (books.backing, books.burned, books.collateral_paid, thousandths(books))
+    assert min(behind) >= 0 and max(behind) <= INTEGER_MAX, (
+        f"what stands behind points is negative or too large: {books}"
+    )
+    assert 0 <= books.burn_carry < THOUSAND, f"a whole unit was not burned: {books}"
 
 
 def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> None:
@@ -78,10 +91,13 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
         changes["pools"] += sign * record.pool
         changes["held", program] += sign * record.held
         changes["escrowed", program] += sign * record.escrowed
-        changes["locked"] += sign * record.contest_coin
+        changes["offered", program] += sign * record.offered
+        changes["locked"] += sign * (record.contest_coin + security(record))
+        changes["burned"] += sign * record.burned
         unpromised = record.contest_points_locked - record.contest_points - record.contest_points_credited
         changes["contested", program] += sign * unpromised
         changes["contests", program] += sign * record.contests_open
+        changes["challenges", program] += sign * record.challenge_points
     elif isinstance(record, Guardianship):
         changes["guarded", key[1:]] -= sign
         assert bool(record.prepaid) <= bool(record.recovery), "what cancelling costs is prepaid by a recovery only"
@@ -89,6 +105,12 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
         if record.outcome == OPEN:
             changes["contested", record.program] -= sign * record.points
             changes["contests", record.program] -= sign
+    elif isinstance(record, Challenge):
+        assert record.left >= 0 <= record.given, f"a challenge gave more than its budget: {record}"
+        changes["challenges", record.program] -= 0 if record.has_ended else sign * record.left
+    elif isinstance(record, Offer):
+        if record.is_open:
+            changes["offered", record.program] -= sign * record.points
     elif isinstance(record, Hold):
         changes["held", record.program] -= sign * record.points
     elif isinstance(record, Campaign):

@@ -42,6 +42,10 @@ LOTS_MAX = 128
 """Lots in one member's record: weekly lots of two years. Above it, lots merge in the member's favour (spec LOY-9)."""
 TERMS_VERSIONS_MAX = 32
 """Versions of terms that a program keeps in force or scheduled."""
+COLLATERAL_MAX = 10**12
+"""Coin per 1,000 points that terms can put aside or burn, in smallest units: with 0 decimals ten coins a point."""
+VOUCHER_SECONDS_MAX = 400 * 86_400
+"""How long before its end a voucher for joining may be used: bounds how long the chain remembers it."""
 VOUCHER_CODES_MAX = 100
 """Code commitments in one fulfilment: bounds its event; more units are fulfilled in parts."""
 COUNT_CHECK_SECONDS = 90 * 86_400
@@ -76,10 +80,34 @@ GRANT_SPANS_MAX = 16
 """Earlier grants of one issuer that can still matter to a receipt."""
 WIND_DOWN_DAYS_MIN = 30
 """Redeeming stays open at least so long after a program's end: a month's statement has come by then."""
+RETURN_POST_SECONDS = 14 * 86_400
+"""How long a batch is kept after its last purchase could be returned: a shop that took it back posts that within two weeks."""
 RETURN_KEEP_SECONDS = CONTEST_KEEP_SECONDS + 124 * 86_400
 """How long a return receipt counts: as long as anything about a purchase of its time can be settled or contested."""
 REFERRALS_PERIOD_MAX = 12
 """Referrals that are paid to one member within a period: friends, not a trade."""
+CHALLENGE_RECEIPTS_MAX = 16
+"""Receipts that show a goal: every goal can be shown with them (spec CHL-2), and a contest of so many stays within a page."""
+CHALLENGE_EVIDENCE_PATH_MAX = 4
+"""Siblings in the path of a receipt: an evidence has at most CHALLENGE_RECEIPTS_MAX."""
+CHALLENGE_ENTRIES_MAX = 250
+"""Entries of one batch of completions: keeps its weight below a tenth of a block."""
+CHALLENGE_DAYS_MAX = 92
+"""Days of one occurrence, as of a settlement period: so a return of its first day counts as long as it can be contested."""
+CHALLENGE_OCCURRENCES_MAX = 366
+"""Occurrences of one challenge: each day of a year."""
+CHALLENGE_SPAN_DAYS_MAX = 1_098
+"""Days from a challenge's begin to its end: three years, since nothing gives its room back before."""
+CHALLENGE_AHEAD_DAYS_MAX = 366
+"""How far ahead a challenge can be made, for the same reason."""
+CHALLENGE_GRACE_DAYS_MAX = 31
+"""Longest time to complete an occurrence after its end, as for settling a period."""
+CHALLENGE_CONTESTS_RESERVED = 8
+"""Contests whose costs a challenge locks when it is made; the program's pool pays for more."""
+COMPLETIONS_MAX = 128
+"""Completions in one member's record: a challenge of every day has at most 78 that can still be contested or reversed."""
+COMPLETIONS_RETURNED_MAX = 192
+"""Returned receipts in one member's record, with its completions, which may go back, too: above it nothing is completed."""
 TIERS_MAX = 8
 """Tiers of one program: more than people remember, and a mark for each fits into a page."""
 TIER_PERIOD_DAYS_MIN = 28
@@ -94,6 +122,14 @@ SUM_PATH_MAX = 40
 """Siblings in a path of the sum tree: more receipts of one entry than a shop can sign."""
 ENTRY_PATH_MAX = 10
 """Siblings in the path of an entry: a batch has at most EARN_ENTRIES_MAX."""
+OFFER_ENTRIES_MAX = 1_000
+"""Entries of one batch of offers, or of their citations: as many as of one batch of earnings."""
+OFFER_SECONDS_MAX = 366 * 86_400
+"""Longest life of an offer: a year, so that what is set aside for it comes back some day."""
+OFFER_PENDING_DAYS = 16
+"""A contested bonus is pending at least so long: what an issuer has to answer a contest, here to show a return."""
+OFFER_KEEP_SECONDS = 30 * 86_400
+"""How long a cited offer is kept after its purchase could be returned, or after it was credited: a return is shown within it."""
 GUARDIANS_MAX = 16
 """Guardians of one account: as many as keys in a policy."""
 GUARDIAN_DELAY_DAYS_MAX = 365
@@ -149,6 +185,8 @@ EXIT_WEIGHT = 1_200
 """What leaving, revoking, cancelling or a refund costs when it comes; prepaid by the record that it ends. Two signatures fit."""
 CONTEST_WEIGHT = 5_000
 """What a contest may weigh where joining has paid for it: two signatures and thirty codes fit."""
+CHALLENGE_CONTEST_WEIGHT = 20_000
+"""What a contest of a challenge may weigh where the challenge pays for it: sixteen receipts with ten codes each fit."""
 
 
 @dataclass(frozen=True, slots=True)

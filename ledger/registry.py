@@ -10,6 +10,11 @@ from ledger.domains.accounts.recover import RECOVER
 from ledger.domains.accounts.set_guardians import SET_GUARDIANS
 from ledger.domains.accounts.set_policy import SET_POLICY
 from ledger.domains.accounts.transfer import TRANSFER
+from ledger.domains.challenges.challenge_complete import CHALLENGE_COMPLETE
+from ledger.domains.challenges.challenge_contest import CHALLENGE_CONTEST
+from ledger.domains.challenges.challenge_create import CHALLENGE_CREATE
+from ledger.domains.challenges.challenge_reverse import CHALLENGE_REVERSE
+from ledger.domains.challenges.completions import END_CHALLENGE, FORGET_ACHIEVEMENT
 from ledger.domains.consent.consent_grant import CONSENT_GRANT
 from ledger.domains.consent.consent_revoke import CONSENT_REVOKE
 from ledger.domains.crowdfunding.campaign_create import CAMPAIGN_CREATE
@@ -22,9 +27,11 @@ from ledger.domains.loyalty.earn_answer_contest import EARN_ANSWER_CONTEST
 from ledger.domains.loyalty.earn_contest import EARN_CONTEST
 from ledger.domains.loyalty.issuer_grant import ISSUER_GRANT
 from ledger.domains.loyalty.issuer_revoke import ISSUER_REVOKE
+from ledger.domains.loyalty.join_vouchers import FORGET_VOUCHER
 from ledger.domains.loyalty.member_join import MEMBER_JOIN
 from ledger.domains.loyalty.member_leave import MEMBER_LEAVE
 from ledger.domains.loyalty.points import BEGIN_DAY
+from ledger.domains.loyalty.points_claim_collateral import POINTS_CLAIM_COLLATERAL
 from ledger.domains.loyalty.points_transfer import POINTS_TRANSFER
 from ledger.domains.loyalty.program_create import PROGRAM_CREATE
 from ledger.domains.loyalty.program_sunset import PROGRAM_SUNSET
@@ -32,6 +39,11 @@ from ledger.domains.loyalty.program_update import PROGRAM_UPDATE
 from ledger.domains.loyalty.referral import END_REFERRAL
 from ledger.domains.loyalty.returns import DROP_RETURN
 from ledger.domains.loyalty.reverse import REVERSE
+from ledger.domains.offers.ending import END_OFFER
+from ledger.domains.offers.offer_contest import OFFER_CONTEST
+from ledger.domains.offers.offer_issue import OFFER_ISSUE
+from ledger.domains.offers.offer_reverse import OFFER_REVERSE
+from ledger.domains.offers.offer_settle import OFFER_SETTLE
 from ledger.domains.rewards.counts import COUNT_END
 from ledger.domains.rewards.fulfilments import FORGET
 from ledger.domains.rewards.holds import HOLD_TIMEOUT
@@ -89,13 +101,26 @@ def check_kinds_known(params: Params) -> None:
 register(TRANSFER, SET_POLICY, SET_GUARDIANS, RECOVER, CANCEL_RECOVERY)
 register(PROGRAM_CREATE, PROGRAM_UPDATE, ISSUER_GRANT, ISSUER_REVOKE, MEMBER_JOIN, MEMBER_LEAVE)
 register(EARN, EARN_CONTEST, EARN_ANSWER_CONTEST)
-register(PROGRAM_SUNSET, ADJUST, REVERSE, POINTS_TRANSFER)
+register(PROGRAM_SUNSET, ADJUST, REVERSE, POINTS_TRANSFER, POINTS_CLAIM_COLLATERAL)
 register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL, REDEEM_REFUND)
+register(CHALLENGE_CREATE, CHALLENGE_COMPLETE, CHALLENGE_CONTEST, CHALLENGE_REVERSE)
+register(OFFER_ISSUE, OFFER_SETTLE, OFFER_CONTEST, OFFER_REVERSE)
 register(CONSENT_GRANT, CONSENT_REVOKE)
 register(CAMPAIGN_CREATE, PLEDGE)
 register(PROPOSAL_CREATE, BALLOT_CAST, BALLOT_COMMIT, BALLOT_REVEAL, PROPOSAL_RESPOND, OBLIGATION_FULFIL)
 
 register_due(
-    BEGIN_DAY, DROP_BATCH, END_CONTEST, HOLD_TIMEOUT, FORGET, COUNT_END, SETTLE, REFUND, END_REFERRAL, DROP_RETURN
+    BEGIN_DAY,
+    DROP_BATCH,
+    END_CONTEST,
+    HOLD_TIMEOUT,
+    FORGET,
+    COUNT_END,
+    SETTLE,
+    REFUND,
+    END_REFERRAL,
+    DROP_RETURN,
+    FORGET_VOUCHER,
 )
 register_due(PROPOSAL_STEP)
+register_due(END_CHALLENGE, FORGET_ACHIEVEMENT, END_OFFER)

@@ -118,7 +118,7 @@ class RuleView(Protocol):
         ...
 
     def post(self, bucket: str, amount: int) -> None:
-        """Book `amount` (signed) of coin to `bucket`: accounts, pools, locked, escrow, maturing, fees."""
+        """Book `amount` (signed) of coin to `bucket`: accounts, pools, locked, escrow, maturing, burned, fees."""
         ...
 
 

@@ -1,6 +1,6 @@
 """The chain record in slot 0: where every coin is, the free list of slots, and the count of due items (spec STA-2).
 
-`emitted = accounts + pools + locked + escrow + maturing` after every block (spec INV-2).
+`emitted = accounts + pools + locked + escrow + maturing + burned` after every block (spec INV-2).
 """
 
 from dataclasses import dataclass, replace
@@ -10,8 +10,8 @@ from ledger.schema import Integer
 from ledger.state import RuleView, Table
 from ledger.types import INTEGER_MAX, Amount, RecordKey, Slot
 
-BUCKETS = ("accounts", "pools", "locked", "escrow", "maturing")
-"""Where coin can be between blocks. Within a block there is also `fees`, which the reward phase empties."""
+BUCKETS = ("accounts", "pools", "locked", "escrow", "maturing", "burned")
+"""Where coin can be between blocks; what is burned stays so. Within a block there is also `fees`; the reward phase empties it."""
 
 COIN = Integer(0, INTEGER_MAX)
 
@@ -29,6 +29,7 @@ class ChainRecord:
     locked: Annotated[Amount, COIN]
     escrow: Annotated[Amount, COIN]
     maturing: Annotated[Amount, COIN]
+    burned: Annotated[Amount, COIN]
 
 
 CHAIN = Table(b"0", ChainRecord)

@@ -20,6 +20,8 @@ PledgeId = NewType("PledgeId", bytes)
 ReceiptHash = NewType("ReceiptHash", bytes)
 ContestId = NewType("ContestId", bytes)
 ProposalId = NewType("ProposalId", bytes)
+ChallengeId = NewType("ChallengeId", bytes)
+AchievementId = NewType("AchievementId", bytes)
 Hash = NewType("Hash", bytes)
 
 # The double SHA-256 of a block's 80-byte header, in header byte order (display order is reversed).

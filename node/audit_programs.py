@@ -25,13 +25,15 @@ from ledger.domains.loyalty.state import (
     DAYS,
     MEMBERS,
     PROGRAMS,
+    TERMS,
     Books,
     DayTotals,
     Lot,
     Member,
     Program,
+    Terms,
 )
-from ledger.domains.rewards.state import HOLDS, Hold
+from ledger.domains.rewards.state import FULFILMENTS, HOLDS, Fulfilment, Hold
 from ledger.errors import Code
 from ledger.invariants import POINT_TOTALS
 from ledger.types import Day, Points, ProgramId
@@ -41,7 +43,7 @@ from node.store.scan import scan_records
 
 BOOKS_DIFFER = Code(
     "audit.books_differ",
-    "program {program}: its lots, holds and pledges give {counted} points {name}, and its books say {booked}",
+    "program {program}: its lots, holds and pledges give {counted} {name}, and its books say {booked}",
     "Report this: the chain's own invariants should make it impossible.",
 )
 
@@ -70,7 +72,8 @@ class ProgramPosition:
     """A program at the end of `day`, which is its own.
 
     `recorded` are the books as the record of the last block has them, `books` the same after the work of the days up to `day`;
-    `waiting` are the days that were moved here. `counted` are the live totals from lots, holds and pledges.
+    `waiting` are the days that were moved here. `counted` are the live totals from lots, holds and pledges, `backing_counted` the
+    thousandths of coin behind them and behind what can be refunded (spec COL-4).
     """
 
     program_id: ProgramId
@@ -82,6 +85,7 @@ class ProgramPosition:
     counted: dict[str, int]
     lines: dict[Day, ExpiryLine]
     shares: Shares
+    backing_counted: int = 0
 
     @property
     def liability(self) -> int:
@@ -96,6 +100,11 @@ class ProgramPosition:
                 yield NodeError(
                     BOOKS_DIFFER, program=self.program_id, name=name, counted=self.counted[name], booked=booked
                 )
+        if self.backing_counted != self.books.backing:
+            counted, booked = self.backing_counted, self.books.backing
+            yield NodeError(
+                BOOKS_DIFFER, program=self.program_id, name="thousandths of coin", counted=counted, booked=booked
+            )
         total = sum(getattr(self.books, name) for name in POINT_TOTALS)
         if self.books.issued + self.books.restored != total:
             issued = self.books.issued + self.books.restored
@@ -112,13 +121,21 @@ class _Count:
     day: Day
     lines: defaultdict[Day, ExpiryLine] = field(default_factory=lambda: defaultdict(ExpiryLine))
     members: list[int] = field(default_factory=list[int])
+    collateral: dict[int, int] = field(default_factory=dict[int, int])
+    backing: int = 0
+
+    def back(self, lots: Iterable[Lot]) -> None:
+        """Count the coin behind lots, each by the version of the terms that it names."""
+        self.backing += sum(amount * self.collateral[version] for version, _, _, amount in lots)
 
     def add_lots(self, lots: Iterable[Lot]) -> int:
         """Count a member's lots; returns those that live."""
         total = 0
-        for _, activation, expiry, amount in lots:
+        for lot in lots:
+            _, activation, expiry, amount = lot
             if expiry <= self.day:
                 continue
+            self.back((lot,))
             line = self.lines[Day(expiry)]
             if activation <= self.day:
                 line.available += amount
@@ -135,7 +152,10 @@ def measure_programs(
     counts: dict[bytes, _Count] = {}
     for key, program in scan_records(connection, PROGRAMS.prefix):
         if wanted(ProgramId(key[1:])):
-            counts[key[1:]] = _Count(program, day_of(program))
+            count = counts[key[1:]] = _Count(program, day_of(program))
+            terms: Terms
+            for terms_of, terms in scan_records(connection, TERMS.prefix + key[1:]):
+                count.collateral[int.from_bytes(terms_of[1 + ID_BYTES :], "big")] = terms.collateral
     if not counts:
         return []
     for program_id, count in counts.items():
@@ -145,8 +165,13 @@ def measure_programs(
     hold: Hold
     for _, hold in scan_records(connection, HOLDS.prefix):
         if hold.program in counts:
+            counts[hold.program].back(hold.lots)
             for _, _, expiry, amount in hold.lots:
                 counts[hold.program].lines[Day(expiry)].held += amount
+    fulfilment: Fulfilment
+    for _, fulfilment in scan_records(connection, FULFILMENTS.prefix):
+        if fulfilment.program in counts:
+            counts[fulfilment.program].back(fulfilment.lots)
     _count_pledges(connection, counts)
     return [_position(connection, ProgramId(program_id), count) for program_id, count in sorted(counts.items())]
 
@@ -161,6 +186,7 @@ def _count_pledges(connection: Connection, counts: Mapping[bytes, _Count]) -> No
     pledge: Pledge
     for campaign_id, program_id in programs.items():
         for _, pledge in scan_records(connection, PLEDGES.prefix + campaign_id):
+            counts[program_id].back(pledge.lots)
             for _, _, expiry, amount in pledge.lots:
                 counts[program_id].lines[Day(expiry)].escrowed += amount
 
@@ -180,6 +206,7 @@ def _position(connection: Connection, program_id: ProgramId, count: _Count) -> P
         pending=Points(recorded.pending - activating),
         available=Points(recorded.available + activating - expiring),
         expired=Points(recorded.expired + expiring),
+        backing=recorded.backing - sum(totals.backing for totals in waiting.values()),
     )
     lines = {day: line for day, line in sorted(count.lines.items()) if line.total}
     return ProgramPosition(
@@ -192,4 +219,5 @@ def _position(connection: Connection, program_id: ProgramId, count: _Count) -> P
         counted={name: sum(getattr(line, name) for line in lines.values()) for name in LIVE},
         lines=lines,
         shares=measure_shares(count.members),
+        backing_counted=count.backing,
     )

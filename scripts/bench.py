@@ -9,6 +9,12 @@
 Runs inside the project's environment; `python3 scripts/test.py` or `scripts/run.py` makes it. What is measured is prepared once
 (with --work-dir also for the next time) from real signed transactions on a chain of 10**5 accounts; each measurement then runs in
 a process of its own. This is no test: nothing fails because a machine is slow.
+
+`kinds` says what each kind's rule takes, besides signatures, root and SQL: half of the kinds are to take at most 60 us an
+entry. `blocks` builds one and the same block where the program had 10**3, 10**4 and 10**5 members before, and where each member
+holds 1, 32 and 128 lots, and says by how much it costs more: past members must cost nothing (1.2 leaves room for the clock),
+lots at most twice as much, since a member's record holds up to 128 of them and is read and written whole. Both count this
+process's own time alone, but a busy machine is slower all the same: look at the load average above the table.
 """
 
 import argparse
@@ -28,6 +34,8 @@ from environment import PYTHON
 POSTGRES_VARIABLE = "FANSUMER_BENCH_POSTGRES_URL"
 MEASURE = Path(__file__).with_name("bench_measure.py")
 NEEDED = ("ledger", "node", "api", "sqlalchemy", "cryptography", "uvicorn")
+LOTS_RATIO_MAX = 2.0
+"""A member's lots are in its record, which is read and written whole: up to 128 of them, and never more."""
 BREAKDOWNS = ("transfers", "earn")
 DATA_PARTS = {"transfers": ("transfers",), "earn": ("earn",), "headers": ("headers",), "http": ("settled",)}
 """What a bench needs prepared."""
@@ -113,12 +121,33 @@ def show_hashing(answer: Any) -> list[Figure]:
     return [Figure("mining with hashlib, 1 core", answer["hashes"] / answer["seconds"] / 1e6, "MH/s")]
 
 
+def show_kinds(answer: Any) -> list[Figure]:
+    """What each kind's rule takes, besides signatures, root and SQL; half of them must be below the limit."""
+    rows = [Figure(f"rule of {kind}", us, "us/entry") for kind, us in sorted(answer["us"].items(), key=lambda i: -i[1])]
+    return [Figure("the median kind", answer["median_us"], "us/entry", 60, is_limit=True), *rows]
+
+
+def show_blocks(answer: Any) -> list[Figure]:
+    """One block beside the same block where there is more of the past. A limit of 1 could not be met by a clock that trembles."""
+    figures: list[Figure] = []
+    for what, name, limit in (("members_ms", "past members", 1.2), ("lots_ms", "lots a member", LOTS_RATIO_MAX)):
+        (least, first), *others = [(int(count), ms) for count, ms in answer[what].items()]
+        figures.append(Figure(f"block, {least:,} {name}", first, "ms"))
+        figures += [
+            Figure(f"block, {count:,} : {least:,} {name}", ms / first, "ratio", limit, is_limit=True)
+            for count, ms in others
+        ]
+    return figures
+
+
 SHOWN: dict[str, Callable[[Any], list[Figure]]] = {
     "signatures": show_signatures,
     "hashing": show_hashing,
     "root": show_root,
     "headers": show_headers,
     "ballots": show_ballots,
+    "kinds": show_kinds,
+    "blocks": show_blocks,
     "transfers": show_transfers,
     "earn": show_earn,
     "http": show_http,
@@ -220,7 +249,7 @@ def print_figures(figures: Sequence[Figure], *, with_head: bool) -> None:
         print(f"\n{'bench':38}{'measured':>12}  {'unit':12}{'target':>12}{'ratio':>8}")
     for figure in figures:
         target, ratio = figure.target, figure.ratio
-        wanted = "" if target is None else f"{'<= ' if figure.is_limit else ''}{target:,.0f}"
+        wanted = "" if target is None else f"{'<= ' if figure.is_limit else ''}{target:,.{0 if target >= 10 else 1}f}"
         met = "" if ratio is None else f"{ratio:.2f}"
         digits = 0 if figure.measured >= 100 else 2
         print(f"{figure.name:38}{figure.measured:>12,.{digits}f}  {figure.unit:12}{wanted:>12}{met:>8}", flush=True)

@@ -25,6 +25,7 @@ from bench_ballots import measure_ballots
 from bench_chain import opened_chain
 from bench_growth import measure_growth
 from bench_http import measure_reads
+from bench_rules import measure_blocks, measure_kinds
 from bench_world import (
     FULL,
     GROWTH,
@@ -258,6 +259,8 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "signatures": measure_signatures,
     "hashing": measure_hashing,
     "ballots": lambda world: measure_ballots(world.sizes.accounts),
+    "kinds": measure_kinds,
+    "blocks": measure_blocks,
     "growth": lambda world: measure_growth(world, None),
     "growth-postgres": lambda world: measure_growth(world, os.environ[POSTGRES_VARIABLE]),
 }

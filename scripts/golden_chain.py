@@ -7,7 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 
+import golden_offers
 from api.wallet.contests import contest_of
+from api.wallet.offers import contest_offer_of
+from golden_challenges import complete_challenges, contest_challenge, create_challenges, reverse_challenge
+from golden_receipts import FAN, OWNER, TILL, sign_purchase, sign_return
+from golden_stand import end_stand, open_stand
 from golden_voice import add_proposals
 from ledger import coinbase as coinbase_format
 from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
@@ -38,29 +43,20 @@ from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.points_claim_collateral import PointsClaimCollateral
 from ledger.domains.loyalty.points_transfer import PointsTransfer
 from ledger.domains.loyalty.price_floor import Floor
 from ledger.domains.loyalty.program_create import ProgramCreate
 from ledger.domains.loyalty.program_sunset import ProgramSunset
 from ledger.domains.loyalty.program_update import ProgramUpdate
 from ledger.domains.loyalty.receipts import (
-    Receipt,
-    SignedReceipt,
     receipt_hash,
     seal_sum,
-    sign_receipt,
     sum_leaf,
     sum_path,
     sum_root,
 )
 from ledger.domains.loyalty.referral_bonus import ReferralBonus
-from ledger.domains.loyalty.returns import (
-    FanConsent,
-    ReturnReceipt,
-    fan_message,
-    return_id_of,
-    sign_return_as_till,
-)
 from ledger.domains.loyalty.reverse import Reverse, SealedPlace
 from ledger.domains.loyalty.state import (
     NEVER,
@@ -99,6 +95,7 @@ from ledger.types import (
     Amount,
     BlockHash,
     CampaignId,
+    ChallengeId,
     Day,
     FulfilmentId,
     Hash,
@@ -107,13 +104,11 @@ from ledger.types import (
     ProgramId,
     ReceiptHash,
     RewardId,
-    Signature,
     Timestamp,
     Work,
 )
 from tests.support.memory_chain import DAY_SECONDS, GENESIS_DAY, GENESIS_TIME, MinedBlock, Scenario, Signer
 
-OWNER, TILL, FAN = Signer.named("owner"), Signer.named("till"), Signer.named("fan")
 FRIEND, BOARD, HELPER = Signer.named("friend"), Signer.named("board"), Signer.named("helper")
 NEWCOMER = Signer.named("newcomer")
 BOARD_KEYS = Signer.named("board keys", threshold=2, keys_count=3)
@@ -154,6 +149,8 @@ TERMS = Terms(
     referral=ReferralBonus(Points(20), Points(10)),
     floor=Floor(Points(100), 80),
     refund_days=14,
+    offer_day_max=Points(1_000),
+    burn=Amount(700),
 )
 
 
@@ -270,14 +267,22 @@ def make_golden_chain() -> GoldenChain:
     chain.add(_endings(chain, program, RewardId(reward[0]), [HoldId(hold) for hold in _ids(chain, "redeem", "hold")]))
     fulfilment = FulfilmentId(_ids(chain, "redeem.fulfil", "fulfilment")[0])
     chain.add((sign("redeem.refund", RedeemRefund(fulfilment, 1), author=TILL),))
-    _gifts_and_returns(chain, program)
+    forgotten = _gifts_and_returns(chain, program)
+    back = sign_return(chain.scenario, program, FAN, golden_offers.CITING, points=40)
+    for act in golden_offers.promises(chain.scenario, program, FAN, NEWCOMER, TILL, OWNER, back):
+        chain.add((act,))
+    stand, opening = open_stand(chain.scenario, TERMS)
+    chain.add(opening)
+    chain.add(end_stand(chain.scenario, stand))
     for _ in range(3):
         chain.add()
     chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
     chain.add()  # one campaign is released, the other refunded
-    _contest_and_answer(chain, program)
+    _contest_and_answer(chain, program, forgotten)
     chain.add(time=chain.scenario.time + 31 * DAY_SECONDS)
-    chain.add()  # points expire
+    claim = sign("points.claim_collateral", PointsClaimCollateral(stand), author=NEWCOMER, payment=Prepaid())
+    chain.add(time=Timestamp(chain.scenario.time + 1))  # points expire, and the stand has closed
+    chain.add((claim,))
     add_proposals(chain, program)
     chain.scenario.replay()
     return chain
@@ -294,7 +299,7 @@ def _opening(chain: GoldenChain, create: Transaction, program: ProgramId) -> lis
     join = MemberJoin(program, TILL.address)
     return [
         create,
-        sign("transfer", Transfer(ToPool(program), Amount(2_000_000)), author=OWNER),
+        sign("transfer", Transfer(ToPool(program), Amount(400_000_000)), author=OWNER),
         sign("transfer", Transfer(ToAccount(HELPER.address), Amount(1_000)), author=OWNER),
         sign("issuer.grant", IssuerGrant(program, TILL.address, SCOPES_ALL, Points(INTEGER_MAX)), author=OWNER),
         sign("issuer.grant", IssuerGrant(program, HELPER.address, SCOPE_FULFIL, Points(0)), author=OWNER),
@@ -386,43 +391,42 @@ def _endings(chain: GoldenChain, program: ProgramId, reward: RewardId, holds: li
     ]
 
 
-def _gifts_and_returns(chain: GoldenChain, program: ProgramId) -> None:
-    """The newcomer's first purchase, half of which goes back; points given by the owner, and from one member to another."""
+def _gifts_and_returns(chain: GoldenChain, program: ProgramId) -> ChallengeId:
+    """The newcomer's first purchase, half of which goes back; points given by the owner, and from one member to another.
+
+    And challenges: one is completed with what goes back, another one, which is returned, will be contested.
+    """
     sign, period = chain.scenario.sign, GENESIS_DAY - 1
     bought = SealedEntry(NEWCOMER.address, period, Points(30), Hash(bytes(range(32))), Hash(b""))
     earn = sign("earn", Earn(program, (bought,)), author=TILL)
-    chain.add((earn, sign("adjust", Adjust(program, FAN.address, Points(25), "apology.late"), author=OWNER)))
+    given = sign("adjust", Adjust(program, FAN.address, Points(25), "apology.late"), author=OWNER)
+    chain.add((earn, given, *create_challenges(chain.scenario, program)))
+    challenges = _ids(chain, "challenge.create", "challenge")
     place = SealedPlace(period, bought.points, bought.receipts, bought.remainder, Hash(b""))
-    shown = _return(chain, program, NEWCOMER, ReceiptHash(bytes(range(160, 192))), points=20)
+    shown = sign_return(chain.scenario, program, NEWCOMER, ReceiptHash(bytes(range(160, 192))), points=20)
     back = Reverse(object_id("earn", earn.txid, 0), 0, (), place, Points(15), *shown)
     gift = PointsTransfer(program, NEWCOMER.address, Points(5))
     chain.add(
         (
             sign("reverse", back, author=TILL),
             sign("points.transfer", gift, author=FAN, payment=Sponsored(program)),
+            complete_challenges(chain.scenario, program, challenges),
         )
     )
+    chain.add((reverse_challenge(chain.scenario, program, challenges[0]),))
+    return ChallengeId(challenges[1])
 
 
-def _return(
-    chain: GoldenChain, program: ProgramId, fan: Signer, receipt: ReceiptHash, *, points: int
-) -> tuple[ReturnReceipt, Signature, FanConsent]:
-    """A return that the till and the fan have signed."""
-    time, salt = Timestamp(GENESIS_TIME + 95), bytes(range(192, 224))
-    returned = ReturnReceipt(1, program, fan.address, receipt, TILL.key, time, Points(points), salt)
-    chain_id = chain.scenario.chain_id
-    signed = sign_return_as_till(returned, chain_id, TILL.seeds[0])
-    witness = fan.sign(fan_message(chain_id, return_id_of(returned)))
-    return returned, signed, FanConsent(witness.policy, witness.signatures)
-
-
-def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
+def _contest_and_answer(chain: GoldenChain, program: ProgramId, forgotten: ChallengeId) -> None:
     """Three receipts that nobody settled, contested after their grace; one is settled late, and that is the answer; one was
-    returned, and that is another. The owner announces the program's end.
+    returned, and that is another. One more cites an offer, which is contested too. The owner announces the program's end.
     """
     sign = chain.scenario.sign
-    receipts = [_receipt(chain, program, sequence=number, points=points) for number, points in NUMBERS]
+    receipts = [sign_purchase(chain.scenario, program, sequence=number, points=points) for number, points in NUMBERS]
+    offer = golden_offers.make_offer(program, FAN.address, 1)
+    cites = sign_purchase(chain.scenario, program, sequence=10, points=500, offer=offer.offer_id)
     chain.add(time=chain.scenario.time + 5 * DAY_SECONDS)
+    chain.add()
     unsettled, wrong, gone_back = (
         contest_of(signed, wrong_points=wrong) for signed, wrong in zip(receipts, (False, True, False), strict=True)
     )
@@ -432,6 +436,8 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
             sign("earn.contest", wrong, author=FAN),
             sign("account.set_guardians", SetGuardians((_guardians(FAN, TILL, BOARD),)), author=OWNER),
             sign("earn.contest", gone_back, author=FAN),
+            contest_challenge(chain.scenario, program, forgotten),
+            sign("offer.contest", contest_offer_of(cites, offer), author=FAN, payment=Prepaid()),
         )
     )
     nodes = [sum_leaf(receipt_hash(signed.receipt, signed.salt), signed.receipt.points) for signed in receipts[:2]]
@@ -454,7 +460,7 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
     contest = contest_id_of(program, TILL.key, receipts[0].receipt.sequence)
     answer = EarnAnswerContest(contest, object_id("earn", late.txid, 0), 0, (), opened)
     last = receipts[2].receipt
-    shown = _return(chain, program, FAN, receipt_hash(last, receipts[2].salt), points=last.points)
+    shown = sign_return(chain.scenario, program, FAN, receipt_hash(last, receipts[2].salt), points=last.points)
     contest = contest_id_of(program, TILL.key, last.sequence)
     returned = EarnAnswerContest(contest, NO_PLACE, 0, (), ReturnAnswer(*shown))
     end = Timestamp(chain.scenario.time + TERMS.notice_days * DAY_SECONDS)
@@ -465,23 +471,3 @@ def _contest_and_answer(chain: GoldenChain, program: ProgramId) -> None:
             sign("program.sunset", ProgramSunset(program, end), author=OWNER),
         )
     )
-
-
-def _receipt(chain: GoldenChain, program: ProgramId, *, sequence: int, points: int) -> SignedReceipt:
-    receipt = Receipt(
-        version=1,
-        program=program,
-        terms_version=1,
-        member=FAN.address,
-        till=TILL.key,
-        sequence=sequence,
-        time=Timestamp(GENESIS_TIME + 90),
-        net_cents=5_300,
-        paid_with_points_cents=300,
-        codes=(("bakery", 2_000), ("dairy", 3_300)),
-        lines_root=Hash(bytes(range(64, 96))),
-        points=Points(points),
-        tier=1,
-        previous_visit=GENESIS_TIME,
-    )
-    return sign_receipt(receipt, bytes(range(sequence, sequence + 32)), chain.scenario.chain_id, TILL.seeds[0])

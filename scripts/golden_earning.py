@@ -23,7 +23,7 @@ from ledger.domains.loyalty.state import (
     Terms,
     TierMultiplier,
 )
-from ledger.domains.loyalty.tiers import Earned, count_towards_tiers, tier_at
+from ledger.domains.loyalty.tiers import Earned, count_towards_tiers, take_off_tiers, tier_at
 from ledger.types import Address, Amount, ChainId, Day, Points, ProgramId, Timestamp
 
 SEED = 20_261_122
@@ -144,6 +144,10 @@ def _tier_case(random: Random, period_days: int, anchor: int, grace: int, offset
                 "reached": None if reached is None else [reached.tier, reached.until_day],
             }
         )
+        if len(steps) % 4 == 0:  # a return takes some of it back, or more than all
+            taken = Points(points * len(steps) // 8)
+            history = take_off_tiers(history, earned._replace(points=taken))
+            steps[-1]["returned"] = {"points": taken, "history": [list(item) for item in history]}
     days = {"tier_period_days": period_days, "tier_anchor_day": anchor, "tier_grace_days": grace}
     return {"tiers": [list(tier) for tier in TIERS], **days, "offset_minutes": offset, "steps": steps}
 

@@ -5,10 +5,12 @@ from hashlib import sha256
 from typing import Any
 
 from golden_chain import BOARD_KEYS, FAN, OWNER, TILL
+from golden_offers import make_offer
 from ledger import hashing, keys
 from ledger.address import decode_id, encode_id
 from ledger.codec import pack, unpack
 from ledger.domains.loyalty import receipts, returns
+from ledger.domains.offers.terms import encode_offer
 from ledger.errors import Malformed
 from ledger.merkle import inclusion_path, leaf_hash, root
 from ledger.policy import Policy
@@ -41,6 +43,12 @@ TAGS = (
     "VOUCHER_CODE",
     "ACCEPTANCE",
     "BALLOT",
+    "ACHIEVEMENT",
+    "OFFER_TERMS",
+    "OFFER",
+    "JOIN_VOUCHER",
+    "JOIN_VOUCHER_SIGNATURE",
+    "JOIN_VOUCHER_PROOF",
 )
 """Names of the hash functions of `ledger.hashing`."""
 
@@ -178,7 +186,7 @@ def policy_vectors(_: ChainId) -> dict[str, Any]:
 
 
 def receipt_vectors(chain_id: ChainId) -> dict[str, Any]:
-    """Receipts, openings of each field, lines, sums of 0 to 5 receipts, R and K, and a return (RCP-1 to RCP-9)."""
+    """Receipts, openings of each field, lines, sums of 0 to 5 receipts, R and K, a return, and an offer (RCP-1 to RCP-9, OFR-1)."""
     lines = (("5901234123457", 2, 598), ("oat drink", 1, 249))
     salt = sha256(b"receipt salt").digest()
     receipt = receipts.Receipt(
@@ -222,6 +230,7 @@ def receipt_vectors(chain_id: ChainId) -> dict[str, Any]:
         ],
         "lines_root": receipt.lines_root.hex(),
         "returned": _describe_return(chain_id, receipt, found),
+        "offer": _describe_offer(receipt.program),
         "sums": [_describe_sum(size) for size in range(6)],
         "remainders": [_describe_remainder(number) for number in (0, 1, 99, 2**31 - 1)],
     }
@@ -249,6 +258,12 @@ def _describe_return(chain_id: ChainId, bought: receipts.Receipt, receipt: Recei
         "till_message": returns.till_message(chain_id, found).hex(),
         "fan_message": returns.fan_message(chain_id, found).hex(),
     }
+
+
+def _describe_offer(program: ProgramId) -> dict[str, Any]:
+    """An offer as it is handed over, with what stands for its terms, and its id (OFR-1)."""
+    offer = make_offer(program, FAN.address, 1)
+    return {"offer": encode_offer(offer).hex(), "terms": offer.commitment.hex(), "id": offer.offer_id.hex()}
 
 
 def _describe_sum(size: int) -> dict[str, Any]:

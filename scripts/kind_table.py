@@ -52,6 +52,18 @@ FACES = {
     "campaign.create": Faces(
         "GET /v1/campaigns/{campaign}", "creator.Creator.create_campaign", "creator create-campaign"
     ),
+    "challenge.complete": Faces(
+        "GET /v1/challenges/{challenge}/completions", "brand.Brand.complete_challenges", "brand challenge complete"
+    ),
+    "challenge.contest": Faces(
+        "GET /v1/accounts/{address}/completions", "wallet.Wallet.contest_challenge", "wallet challenges contest"
+    ),
+    "challenge.create": Faces(
+        "GET /v1/challenges/{challenge}", "brand.Brand.create_challenge", "brand challenge create"
+    ),
+    "challenge.reverse": Faces(
+        "GET /v1/accounts/{address}/completions", "brand.Brand.reverse_challenge", "brand challenge reverse"
+    ),
     "consent.grant": Faces("GET /v1/accounts/{address}", "wallet.Wallet.grant_consent", "wallet consent grant"),
     "consent.revoke": Faces("GET /v1/accounts/{address}", "wallet.Wallet.revoke_consent", "wallet consent revoke"),
     "earn": Faces("GET /v1/accounts/{address}/history", "settlement.Settler.settle", "brand settle"),
@@ -61,7 +73,14 @@ FACES = {
     "issuer.revoke": Faces("GET /v1/programs/{program}/issuers", "brand.Brand.revoke_issuer", "brand revoke-issuer"),
     "member.join": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.join", "wallet join"),
     "member.leave": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.leave", "wallet leave"),
+    "offer.contest": Faces("GET /v1/offers/{offer}", "wallet.Wallet.contest_offer", "wallet offers contest"),
+    "offer.issue": Faces("GET /v1/programs/{program}/offers", "brand.Brand.issue_offers", "brand offers issue"),
+    "offer.reverse": Faces("GET /v1/programs/{program}/returns", "brand.Brand.reverse_offer", "brand offers take-back"),
+    "offer.settle": Faces("GET /v1/accounts/{address}/offers", "brand.Brand.settle_offers", "brand settle"),
     "pledge": Faces("GET /v1/campaigns/{campaign}/pledges", "wallet.Wallet.pledge", "wallet pledge"),
+    "points.claim_collateral": Faces(
+        "GET /v1/accounts/{address}", "wallet.Wallet.claim_collateral", "wallet claim-collateral"
+    ),
     "points.transfer": Faces("GET /v1/accounts/{address}", "wallet.Wallet.give_points", "wallet give"),
     "ballot.cast": Faces("GET /v1/proposals/{proposal}/ballots", "voice.Voter.cast", "wallet vote cast"),
     "ballot.commit": Faces("GET /v1/proposals/{proposal}/ballots", "voice.Voter.commit", "wallet vote cast"),

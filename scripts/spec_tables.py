@@ -18,6 +18,7 @@ from typing import Any
 from ledger.block import COMMITMENT_SHAPE
 from ledger.domains.loyalty.receipts import SIGNED_RECEIPT
 from ledger.domains.loyalty.returns import SIGNED_RETURN
+from ledger.domains.offers.terms import PERSONAL_OFFER
 from ledger.domains.rewards.acceptance import SIGNED_ACCEPTANCE
 from ledger.errors import Code
 from ledger.events import Event, event_shape
@@ -60,6 +61,12 @@ TAG_USES = {
     "VOUCHER_CODE": "RWD-9: commitment to a voucher code",
     "ACCEPTANCE": "RWD-10: what a till signs to accept a redemption",
     "BALLOT": "VOI-3: commitment to a choice",
+    "ACHIEVEMENT": "CHL-1: key of what a member reached in a challenge",
+    "OFFER_TERMS": "OFR-1: commitment to the terms of an offer",
+    "OFFER": "OFR-1: id of an offer",
+    "JOIN_VOUCHER": "JOIN-1: voucher id",
+    "JOIN_VOUCHER_SIGNATURE": "JOIN-1: what an issuer signs of a voucher",
+    "JOIN_VOUCHER_PROOF": "JOIN-1: what the holder of a voucher signs for an account",
 }
 """Where each tag is used."""
 
@@ -145,20 +152,23 @@ def _kinds() -> Iterator[str]:
 
 def least_payload(**changes: Any) -> Any:
     """What `cost` reads of a payload that has no more than the least."""
-    least = {"entries": (), "entry": None, "consent": SimpleNamespace(signatures=()), "referrer": b""}
+    nobody = SimpleNamespace(signatures=())
+    least = {"entries": (), "entry": None, "receipts": (), "consent": nobody, "referrer": b"", "voucher": ()}
     return SimpleNamespace(**{**least, **changes})
 
 
 def _describe_cost(kind: Kind[Any]) -> tuple[str, str, str, str]:
-    """The parts of a kind's cost; a batch's depends on its number of entries, a return's on who signed for the fan."""
+    """The parts of a kind's cost; some depend on the number of entries, on the receipts shown, or on who signed for the fan."""
     none = kind.cost(least_payload())
     one = kind.cost(least_payload(entries=((),)))
+    shown = kind.cost(least_payload(receipts=((),)))
     signed = kind.cost(least_payload(consent=SimpleNamespace(signatures=((),))))
     described = [
         str(base)
         + (f" + {more - base} per entry" if more != base else "")
+        + (f" + {by_receipt - base} per receipt" if by_receipt != base else "")
         + (f" + {by_fan - base} per signature of the fan" if by_fan != base else "")
-        for base, more, by_fan in zip(none, one, signed, strict=True)
+        for base, more, by_receipt, by_fan in zip(none, one, shown, signed, strict=True)
     ]
     return described[0], described[1], described[2], described[3]
 
@@ -195,7 +205,14 @@ def _structures() -> Iterator[str]:
     """Every structure inside of a payload, record, envelope, commitment, receipt or params file, once."""
     found: dict[str, Struct[Any]] = {}
     top = [kind.payload for kind in KINDS.values()] + [table.shape for table in Table.catalogue.values()]
-    off_chain: list[Struct[Any]] = [SIGNED_RECEIPT, SIGNED_RETURN, SIGNED_ACCEPTANCE, PARAMS_SHAPE, PROOF]
+    off_chain: list[Struct[Any]] = [
+        SIGNED_RECEIPT,
+        SIGNED_RETURN,
+        SIGNED_ACCEPTANCE,
+        PERSONAL_OFFER,
+        PARAMS_SHAPE,
+        PROOF,
+    ]
     others: list[Struct[Any]] = [BODY, Struct(Witness), COMMITMENT_SHAPE, *off_chain]
     for struct in (*top, *others):
         _collect(struct, found)

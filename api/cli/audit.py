@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.node import DataDir, ParamsFile
-from api.cli.options import AsJson, Force
+from api.cli.options import AsJson, DatabaseUrl, Force, Source
 
 app = typer.Typer(
     no_args_is_help=True, help="Verify a chain from its first block, with nobody's permission; recompute what is owed."
@@ -22,22 +22,11 @@ EXIT_GOOD = 0
 EXIT_BAD = 1
 EXIT_NOT_READ = 2
 
-Source = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[SOURCE]",
-        help="A node's data folder, a dump, or a running node's URL; by default the network's folder in your data.",
-    ),
-]
 Network = Annotated[
     str | None,
     typer.Option(
         "--network", help="Whose params: main, test, dev or sim; by default what lies with the source, or dev."
     ),
-]
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option("--database-url", "--database", help="The store's URL, where it is not the folder's SQLite file."),
 ]
 ChainId = Annotated[
     str | None, typer.Option("--chain-id", help="The chain that you mean: params that the source shows must make it.")

@@ -5,14 +5,17 @@ from typing import Annotated
 
 import typer
 
-from api.cli import contests, earning, exports, points, proposals, rewards, till
-from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+from api.cli import challenges, contests, earning, exports, join_vouchers, offers, points, proposals, rewards, till
+from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, CoinAmount, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
 
+app.add_typer(challenges.brand_app, name="challenge")
 app.add_typer(contests.brand_app, name="contests")
 app.add_typer(points.returns_app, name="returns")
 app.add_typer(proposals.brand_app, name="proposal")
+app.add_typer(offers.brand_app, name="offers")
+app.add_typer(offers.brand_app, name="offer", hidden=True)
 
 TermsFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="Terms in TOML or JSON; `brand example-terms` prints some.")
@@ -20,7 +23,7 @@ TermsFile = Annotated[
 IssuerAddress = Annotated[str, typer.Argument(metavar="ADDRESS", help="The issuer's address.")]
 
 
-SCOPES = ("till", "settle", "enrol", "fulfil", "adjust")
+SCOPES = ("till", "settle", "enrol", "fulfil", "adjust", "offer")
 """What an issuer may do; the ledger's bits in their order."""
 
 
@@ -94,7 +97,7 @@ def update(
 def grant_issuer(
     program: Program,
     issuer: IssuerAddress,
-    scopes: Annotated[str, typer.Option("--scopes", help="With commas: till, settle, enrol, fulfil, adjust.")],
+    scopes: Annotated[str, typer.Option("--scopes", help="With commas: till, settle, enrol, fulfil, adjust, offer.")],
     daily_cap: Annotated[
         int,
         typer.Option(
@@ -121,12 +124,14 @@ def grant_issuer(
     """
     from api.cli.session import finish, open_wallet, payment_choice, read_account, read_id
     from api.wallet.brand import Brand
-    from ledger.domains.loyalty.state import SCOPE_ADJUST, SCOPE_SETTLE, SCOPE_TILL
+    from ledger.domains.loyalty.state import SCOPE_ADJUST, SCOPE_OFFER, SCOPE_SETTLE, SCOPE_TILL
     from ledger.types import Points, ProgramId
 
     of_program, bits = ProgramId(read_id(program, "PROGRAM")), _read_scopes(scopes)
-    if bits & (SCOPE_SETTLE | SCOPE_ADJUST) and not daily_cap:
-        raise typer.BadParameter("who settles or adjusts needs --daily-cap: the points that it may give in a day")
+    if bits & (SCOPE_SETTLE | SCOPE_ADJUST | SCOPE_OFFER) and not daily_cap:
+        raise typer.BadParameter(
+            "who settles, adjusts or offers needs --daily-cap: the points that it may give in a day"
+        )
     if bits & SCOPE_TILL and not daily_cap:
         raise typer.BadParameter(
             "a till needs --daily-cap: what contests can credit of its receipts of one day, also if it is stolen; "
@@ -173,7 +178,7 @@ def revoke_issuer(
 @app.command("fill-pool")
 def fill_pool(
     program: Program,
-    amount: Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="Coin, in its smallest unit.")],
+    amount: CoinAmount,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
@@ -214,6 +219,7 @@ app.command("refund")(rewards.refund)
 app.command("explain-earn")(earning.explain_earn)
 app.command("rehearse")(earning.rehearse)
 app.command("invite")(till.invite)
+app.command("vouchers")(join_vouchers.print_vouchers)
 app.command("enrol")(till.enrol)
 app.command("sign-receipt")(till.sign_receipt)
 app.command("hand-over")(till.hand_over)

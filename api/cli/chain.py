@@ -8,7 +8,19 @@ import typer
 
 from api.cli import proposals
 from api.cli.node import DataDir, ParamsFile
-from api.cli.options import DEFAULT_URL, AsJson, Force, Limit, Program, Url
+from api.cli.options import (
+    DEFAULT_URL,
+    AsJson,
+    CampaignId,
+    DatabaseUrl,
+    Force,
+    Limit,
+    Program,
+    Source,
+    TransactionId,
+    Url,
+    WhoseAddress,
+)
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
@@ -100,7 +112,7 @@ def block(
 
 @app.command()
 def tx(
-    txid: Annotated[str, typer.Argument(metavar="TXID", help="The transaction's id: 64 hexadecimal digits.")],
+    txid: TransactionId,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -120,7 +132,7 @@ def tx(
 
 @app.command()
 def account(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whose account.")],
+    address: WhoseAddress,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -197,7 +209,7 @@ def campaigns(limit: Limit = 50, url: Url = DEFAULT_URL, as_json: AsJson = False
 
 @app.command()
 def pledges(
-    campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")],
+    campaign: CampaignId,
     limit: Limit = 50,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
@@ -301,22 +313,13 @@ def params(
 @app.command()
 def dump(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; a name in .gz or .xz compresses it.")],
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[SOURCE]",
-            help="A node's data folder, a dump, or a running node's URL; by default the network's folder in your data.",
-        ),
-    ] = None,
+    source: Source = None,
     network: Annotated[
         str | None, typer.Option("--network", help="Whose params: by default what lies with the source, or dev.")
     ] = None,
     params: ParamsFile = None,
     data_dir: DataDir = None,
-    database_url: Annotated[
-        str | None,
-        typer.Option("--database-url", "--database", help="The store's URL, where it is not the folder's SQLite file."),
-    ] = None,
+    database_url: DatabaseUrl = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:

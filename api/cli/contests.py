@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.options import DEFAULT_URL, Account, AsJson, OpeningsFolder, PayOwn, Program, Url, Wait, WalletFile
 
 if TYPE_CHECKING:
     from api.wallet.sealing import Opening
@@ -122,9 +122,7 @@ def list_contests(
 @brand_app.command("answer")
 def answer_contests(
     program: Program,
-    openings: Annotated[
-        Path | None, typer.Option("--openings", help="The folder where `brand settle` put the openings.")
-    ] = None,
+    openings: OpeningsFolder = None,
     returns: Annotated[
         Path | None,
         typer.Option(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, Url, Wait, WalletFile
+from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, CampaignId, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A creator's campaigns: all or nothing by a deadline.")
 
@@ -54,7 +54,7 @@ def create_campaign(
 
 @app.command()
 def status(
-    campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")],
+    campaign: CampaignId,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:

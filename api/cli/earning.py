@@ -152,7 +152,7 @@ def rehearse(
     with connect(url) as client:
         chain = client.chain()
         versions = read_versions_answer(client.terms(of_program))
-    folder = read_folder(receipts)
+    folder = read_folder(receipts, with_openings=False)
     found = rehearse_draft(
         versions,
         terms,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_URL, AsJson, Program, Url
+from api.cli.options import DEFAULT_URL, AsJson, ChainIdOffline, Program, Url
 
 if TYPE_CHECKING:
     from api.demo.receipts_file import ReceiptsFile
@@ -30,7 +30,7 @@ def export_receipts(
     part: Annotated[
         bool, typer.Option("--part", help="It is not everything: what is missing is unknown, and not wrong.")
     ] = False,
-    chain_id: Annotated[str | None, typer.Option("--chain-id", help="The chain's id: then no node is asked.")] = None,
+    chain_id: ChainIdOffline = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:

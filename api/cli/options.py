@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 DEFAULT_URL: Final = "http://127.0.0.1:8780"
+AMOUNT_MAX: Final = 2**63 - 1
 
 Url = Annotated[
     str, typer.Option("--url", envvar="FANSUMER_URL", help="The node's API.", rich_help_panel="Node and wallet")
@@ -46,7 +47,35 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that is t
 Program = Annotated[str, typer.Argument(metavar="PROGRAM", help="The program's id: 64 hexadecimal digits.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="At most so many.")]
 
-AMOUNT_MAX: Final = 2**63 - 1
+# Ids, amounts, and places that several groups of commands name.
+Source = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SOURCE]",
+        help="A node's data folder, a dump, or a running node's URL; by default the network's folder in your data.",
+    ),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database-url", "--database", help="The store's URL, where it is not the folder's SQLite file."),
+]
+CoinAmount = Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="Coin, in its smallest unit.")]
+TransactionId = Annotated[str, typer.Argument(metavar="TXID", help="The transaction's id: 64 hexadecimal digits.")]
+WhoseAddress = Annotated[str, typer.Argument(metavar="ADDRESS", help="Whose account.")]
+CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]
+OpeningsFolder = Annotated[
+    Path | None, typer.Option("--openings", help="The folder where `brand settle` put the openings.")
+]
+ChainIdOffline = Annotated[str | None, typer.Option("--chain-id", help="The chain's id: then no node is asked.")]
+PointsAmount = Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="How many.")]
+RewardId = Annotated[str, typer.Argument(metavar="REWARD", help="The reward's id: 64 hexadecimal digits.")]
+Confirmations = Annotated[
+    int, typer.Option("--confirmations", min=1, max=1_000, help="How deep a batch must lie to be settled.")
+]
+PrefixOffline = Annotated[
+    str | None, typer.Option("--prefix", help="The network's prefix, such as dfan: then no node is asked.")
+]
+
 CARRIED_NOTE: Final = (
     "An entry on the chain may show fewer points than its receipts promise, or more: a small random remainder is carried to a "
     "later entry, so that nobody can read a basket from it. Nothing is lost. How much of it is carried now, the shop's opening "

@@ -7,9 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.options import (
+    AMOUNT_MAX,
+    DEFAULT_URL,
+    Account,
+    AsJson,
+    OpeningsFolder,
+    PayOwn,
+    PointsAmount,
+    Program,
+    Url,
+    Wait,
+    WalletFile,
+)
 
 if TYPE_CHECKING:
+    from api.wallet.client import Client
+    from ledger.domains.loyalty.receipts import SignedReceipt
     from ledger.domains.loyalty.returns import SignedReturn
 
 returns_app = typer.Typer(
@@ -24,7 +38,7 @@ COLUMNS = ("id", "member", "points", "reversed", "receipt")
 def adjust(
     program: Program,
     member: Annotated[str, typer.Argument(metavar="MEMBER", help="The fan's address for this program.")],
-    points: Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="How many.")],
+    points: PointsAmount,
     reason: Annotated[
         str, typer.Option("--reason", help="A code of your own, such as apology.late: public for ever, so no names.")
     ],
@@ -110,10 +124,18 @@ def tell_sunset(name: str, shown: Mapping[str, Any]) -> str:
     return f"{name} {verb} on {ends}: nothing is earned after that. Spend your points before {closes}."
 
 
+def tell_collateral(program: Mapping[str, Any]) -> str:
+    """What stands behind a fan's points, in a sentence."""
+    behind = f"{program['collateral']} coin stand behind your points of {program['name']}"
+    if program["sunset"] is not None and program["sunset"]["state"] == "closed":
+        return f"{behind}: take them with `fansumer wallet claim-collateral {program['program']}` before the points expire."
+    return f"{behind}: yours, should it close before you have used them."
+
+
 def give(
     program: Program,
     recipient: Annotated[str, typer.Argument(metavar="ADDRESS", help="The other member's address for this program.")],
-    points: Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="How many.")],
+    points: PointsAmount,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
@@ -177,7 +199,13 @@ def draft_return(
     receipt: Annotated[Path, typer.Argument(metavar="RECEIPT_FILE", help="The receipt of the purchase.")],
     out: Annotated[Path, typer.Option("--out", help="Where to write the draft, for the fan to sign.")],
     points: Annotated[
-        int | None, typer.Option("--points", min=1, max=AMOUNT_MAX, help="How many; by default all of the receipt's.")
+        int | None,
+        typer.Option(
+            "--points",
+            min=1,
+            max=AMOUNT_MAX,
+            help="How many; by default the receipt's, and its offer's bonus.",
+        ),
     ] = None,
     wallet: WalletFile = None,
     account: Account = 0,
@@ -200,12 +228,13 @@ def draft_return(
     from ledger.types import Points, Timestamp
 
     bought = read_receipt(receipt)
-    wanted = bought.receipt.points if points is None else Points(points)
-    if not wanted:
-        raise typer.BadParameter("the purchase gave no points, so there is nothing to take back")
     with open_wallet(url, wallet, account) as opened:
+        bonus = bonus_of(opened.client, bought)
+        wanted = Points(bought.receipt.points + bonus if points is None else points)
+        if not wanted:
+            raise typer.BadParameter("the purchase gave no points, so there is nothing to take back")
         now = min(int(time.time()), int(opened.client.chain()["time"]))
-        draft = Brand(opened).draft_return(bought, wanted, Timestamp(now))
+        draft = Brand(opened).draft_return(bought, wanted, Timestamp(now), bonus=bonus)
         shown = describe_return(draft.returned, opened.facts.address_prefix)
         warn_without_scope(opened, bought.receipt.program, "till", "the chain will not take this return")
     write_file(out, encode_draft(draft))
@@ -216,9 +245,7 @@ def draft_return(
 def post_return(
     program: Program,
     file: ReturnFile,
-    openings: Annotated[
-        Path | None, typer.Option("--openings", help="The folder where `brand settle` put the openings.")
-    ] = None,
+    openings: OpeningsFolder = None,
     points: Annotated[
         int | None,
         typer.Option("--points", min=1, max=AMOUNT_MAX, help="How many; by default what return and entry allow."),
@@ -275,6 +302,23 @@ def list_returns(program: Program, url: Url = DEFAULT_URL, as_json: AsJson = Fal
         print_json(found)
     else:
         print_rows(found, COLUMNS)
+
+
+def bonus_of(client: "Client", bought: "SignedReceipt") -> int:
+    """The points that an offer brought to this very receipt, and that were not taken back."""
+    from api.wallet.client import ClientProblem
+    from ledger.domains.loyalty.receipts import receipt_hash
+
+    if not bought.receipt.offer:
+        return 0
+    try:
+        shown = client.offers.one(bought.receipt.offer)
+    except ClientProblem as problem:
+        if problem.status != 404:
+            raise
+        return 0
+    is_this = shown["receipt"] == receipt_hash(bought.receipt, bought.salt).hex()
+    return int(shown["credited"]) - int(shown["reversed"]) if is_this else 0
 
 
 def read_return(file: Path) -> "SignedReturn":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_URL, AsJson, Force, Program, Url
+from api.cli.options import DEFAULT_URL, AsJson, CampaignId, Force, Program, TransactionId, Url, WhoseAddress
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
@@ -23,8 +23,6 @@ Trust = Annotated[
         help="The hash of a block that you know from a source of your own: the proof must lead to it.",
     ),
 ]
-Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="Whose account.")]
-Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]
 
 
 @app.command()
@@ -79,7 +77,7 @@ def check(
 
 @app.command()
 def transaction(
-    txid: Annotated[str, typer.Argument(metavar="TXID", help="The transaction's id: 64 hexadecimal digits.")],
+    txid: TransactionId,
     out: Out,
     trust: Trust = None,
     force: Force = False,
@@ -99,7 +97,7 @@ def transaction(
 
 
 @app.command()
-def account(address: Address, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL) -> None:
+def account(address: WhoseAddress, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL) -> None:
     """Fetch the proof of the coin that an account holds in the latest state.
 
     \b
@@ -111,7 +109,7 @@ def account(address: Address, out: Out, trust: Trust = None, force: Force = Fals
 
 @app.command()
 def member(
-    program: Program, address: Address, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL
+    program: Program, address: WhoseAddress, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL
 ) -> None:
     """Fetch the proof of the points that an account holds in a program in the latest state.
 
@@ -140,7 +138,7 @@ def program(program: Program, out: Out, trust: Trust = None, force: Force = Fals
 
 
 @app.command()
-def campaign(campaign: Campaign, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL) -> None:
+def campaign(campaign: CampaignId, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL) -> None:
     """Fetch the proof of what a campaign collected and holds in escrow in the latest state.
 
     \b
@@ -155,7 +153,7 @@ def campaign(campaign: Campaign, out: Out, trust: Trust = None, force: Force = F
 
 @app.command()
 def pledge(
-    campaign: Campaign,
+    campaign: CampaignId,
     number: Annotated[int, typer.Argument(metavar="NUMBER", min=0, max=2**32 - 1, help="The pledge's number.")],
     out: Out,
     trust: Trust = None,

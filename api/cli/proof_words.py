@@ -9,6 +9,7 @@ from api.words import counted
 from ledger.address import encode_address
 from ledger.domains.accounts.state import Account, Guardianship
 from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, CoinUnit, Pledge, PointsUnit, Unit
+from ledger.domains.loyalty.books import THOUSAND, security
 from ledger.domains.loyalty.points import usable_points
 from ledger.domains.loyalty.state import NEVER, Books, Lot, Member, Program
 from ledger.errors import LedgerError
@@ -178,6 +179,8 @@ def _tell_books(books: Books, program_id: bytes, names: Names) -> Lines:
         yield f"{name:<12}  {points_text(getattr(books, name), program)}"
     yield f"members       {books.members:,}"
     yield f"fee pool      {coin_text(books.pool)}"
+    yield f"put aside     {coin_text(security(books))}, of it {coin_text(books.backing // THOUSAND)} behind points"
+    yield f"burned        {coin_text(books.burned)}"
 
 
 def _tell_member(member: Member, identifier: bytes, names: Names) -> Lines:

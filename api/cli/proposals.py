@@ -64,7 +64,7 @@ def create(
     \b
     Examples:
       fansumer brand proposal create 5f5f...5f "Which bread?" --option rye --option spelt --until 2027-01-31 --quorum 20
-      fansumer brand proposal create 5f5f...5f "Ship when?" --option now --option later --until 2027-01-31 --campaign c3c3...c3
+      fansumer brand proposal create 5f5f...5f "When?" --option now --option later --until 2027-01-31 --campaign c3...c3
     """
     from api.cli.session import finish, open_wallet
 

@@ -1,9 +1,13 @@
 """How a purchase is written on the command line, and read: for tills that sign it and for `brand explain-earn`."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ledger.domains.offers.terms import PersonalOffer
 
 MONEY_MAX = 2**53
 TIME_MAX = 2**40
@@ -31,6 +35,17 @@ PreviousVisit = Annotated[
 SoldAt = Annotated[
     int | None, typer.Option("--time", min=0, max=TIME_MAX, help="Seconds since 1970 in UTC; by default now.")
 ]
+
+ShownOffer = Annotated[
+    Path | None, typer.Option("--offer", metavar="OFFER_FILE", help="A personal offer that the fan shows.")
+]
+
+
+def read_shown_offer(file: Path | None) -> "PersonalOffer | None":
+    """The offer in the file that was named, if any. Raises UsageFault cli.file_failed, WalletError offer.text."""
+    from api.cli.offers import read_offer
+
+    return None if file is None else read_offer(file)
 
 
 def parse_codes(texts: Sequence[str] | None) -> tuple[tuple[str, int], ...]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, Force, Program, Url, WalletFile
+from api.cli.options import CARRIED_NOTE, DEFAULT_URL, AsJson, ChainIdOffline, Force, Program, Url, WalletFile
+from ledger.errors import LedgerError
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
@@ -21,7 +22,7 @@ RECEIPT_ID_DIGITS = 64
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, or the text of its QR code.")],
-    chain_id: Annotated[str | None, typer.Option("--chain-id", help="The chain's id: then no node is asked.")] = None,
+    chain_id: ChainIdOffline = None,
     opening: Annotated[
         Path | None,
         typer.Option("--opening", help="The opening that the shop gave after settling: is the receipt in it?"),
@@ -29,6 +30,12 @@ def check(
     prefix: Annotated[
         str | None,
         typer.Option("--prefix", help="With --chain-id: the network's prefix, such as dfan, to show addresses."),
+    ] = None,
+    own: Annotated[
+        Path | None,
+        typer.Option(
+            "--receipts", help="A folder with your other receipts: do they contradict the visit before this one?"
+        ),
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="It was signed just now: refuse it if its time is off by ten minutes.")
@@ -42,6 +49,7 @@ def check(
     Examples:
       fansumer wallet receipts check receipt.bin
       fansumer wallet receipts check receipt.bin --chain-id 0f0f...0f --opening week-12.json
+      fansumer wallet receipts check receipt.bin --receipts my-receipts
     """
     import time
 
@@ -67,11 +75,31 @@ def check(
     rule_points, version = due or (None, None)
     shown = {**describe_receipt(signed, prefix), "rule_points": rule_points, "counted_version": version}
     shown["till_granted"] = granted
+    if own is not None:
+        shown["visit_contradicted"] = _warn_of_visit(signed, own)
     if opening is not None:
         shown |= find_in_opening(signed, read_text(opening))
     print_answer(shown, as_json=as_json)
     if opening is None and not as_json:
         say(CARRIED_NOTE)
+
+
+def _warn_of_visit(signed: "SignedReceipt", folder: Path) -> bool:
+    """Whether the fan's own receipts say something else about its visit before this one than the till does."""
+    from api.cli.output import warn
+    from api.cli.till import files_in
+    from api.wallet.receipts import contradicts_visit
+
+    own = list["SignedReceipt"]()
+    for path in files_in(folder):
+        try:
+            own.append(read_receipt(path))
+        except LedgerError as fault:
+            warn(f"left out: {path.name}: {fault}")
+    found = contradicts_visit(signed.receipt, [other.receipt for other in own])
+    if found is not None:
+        warn(found + ".")
+    return found is not None
 
 
 def _warn_without_grant(client: "Client", signed: "SignedReceipt", prefix: str) -> bool | None:

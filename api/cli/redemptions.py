@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_URL, AsJson, Program, Url, WalletFile
+from api.cli.options import DEFAULT_URL, AsJson, ChainIdOffline, Program, Url, WalletFile
 from api.cli.rewards import summarise
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def show(
 
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The acceptance, as the shop gave it.")],
-    chain_id: Annotated[str | None, typer.Option("--chain-id", help="The chain's id: then no node is asked.")] = None,
+    chain_id: ChainIdOffline = None,
     till: Annotated[
         str | None, typer.Option("--till", help="The till's address, as you know it: no other may have signed.")
     ] = None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, RewardId, Url, Wait, WalletFile
 
 if TYPE_CHECKING:
     from api.wallet.client import Answer, Client
@@ -22,7 +22,6 @@ TIERS_MAX = 8
 REDEMPTION_COLUMNS = ("id", "member", "reward", "quantity", "points", "held", "fulfilled", "refunded", "standing")
 """What a table of redemptions shows; --json shows all."""
 
-Reward = Annotated[str, typer.Argument(metavar="REWARD", help="The reward's id: 64 hexadecimal digits.")]
 Hold = Annotated[str, typer.Argument(metavar="HOLD", help="The redemption's id: 64 hexadecimal digits.")]
 LimitTotal = Annotated[
     int | None, typer.Option("--limit-total", min=0, max=LIMIT_MAX, help="How many one member may get; 0: any number.")
@@ -111,7 +110,7 @@ def list_reward(
 
 def update_reward(
     program: Program,
-    reward: Reward,
+    reward: RewardId,
     price: Annotated[
         int | None, typer.Option("--price", min=1, max=UNLIMITED, help="Points for one; by default as it is.")
     ] = None,

@@ -6,18 +6,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
-from api.cli.purchase_options import MONEY_MAX, Codes, PaidWithPoints, PreviousVisit, SoldAt, parse_codes
+from api.cli.options import DEFAULT_URL, Account, AsJson, Confirmations, Force, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.purchase_options import (
+    MONEY_MAX,
+    Codes,
+    PaidWithPoints,
+    PreviousVisit,
+    ShownOffer,
+    SoldAt,
+    parse_codes,
+    read_shown_offer,
+)
 from ledger.errors import Code, LedgerError
 
 if TYPE_CHECKING:
+    from api.wallet.brand import Brand
     from api.wallet.sealing import Opening
     from api.wallet.settlement import Settler
     from api.wallet.shown_terms import ProgramFacts
     from api.wallet.wallet import Wallet
     from ledger.codec import Value
     from ledger.domains.loyalty.receipts import SignedReceipt
-    from ledger.types import Address, ProgramId
+    from ledger.types import Address, ProgramId, Timestamp
 
 RequestFile = Annotated[Path, typer.Argument(metavar="FILE", help="The fan's request to join.")]
 RECEIPT_KEPT = Code(
@@ -41,7 +51,7 @@ Number = Annotated[
         "--sequence",
         min=0,
         max=SEQUENCE_MAX,
-        help="The receipt's number; by default the till's next, kept on disk.",
+        help="The receipt's number, at least the till's next, which it is by default; the count goes on from there.",
     ),
 ]
 
@@ -51,6 +61,7 @@ def invite(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write the invitation; else it is printed.")
     ] = None,
+    force: Force = False,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
@@ -73,7 +84,7 @@ def invite(
     if out is None:
         typer.echo(text)
     else:
-        write_file(out, text.encode())
+        write_file(out, text.encode(), force=force)
         say(f"The invitation is in {out}.")
 
 
@@ -114,6 +125,7 @@ def sign_receipt(
     codes: Codes = None,
     tier: Tier = None,
     previous_visit: PreviousVisit = 0,
+    offer: ShownOffer = None,
     sequence: Number = None,
     lines: Lines = None,
     handed_over: Annotated[
@@ -137,14 +149,14 @@ def sign_receipt(
 
     from api.cli.output import print_answer
     from api.cli.receipt_warnings import warn_about_signed
-    from api.cli.session import data_folder, open_wallet, read_account, read_id, warn_without_scope, write_file
+    from api.cli.session import data_folder, open_wallet, read_account, read_id, warn_without_scope
     from api.receipts.lines import lines_root
     from api.wallet.brand import RECEIPT_SALT_BYTES, Brand, Purchase
     from api.wallet.receipts import describe_receipt
     from ledger.domains.loyalty.receipts import decode_receipt, encode_receipt
     from ledger.types import ProgramId, Timestamp
 
-    of_program, bought = ProgramId(read_id(program, "PROGRAM")), _read_lines_file(lines)
+    of_program, bought, cited = ProgramId(read_id(program, "PROGRAM")), _read_lines_file(lines), read_shown_offer(offer)
     by_code, when = parse_codes(codes), Timestamp(int(time.time()) if at is None else at)
     _refuse_existing(out)
     with open_wallet(url, wallet, account) as opened:
@@ -156,15 +168,11 @@ def sign_receipt(
         def sign(number: int) -> bytes:
             root = lines_root(salt, bought)
             purchase = Purchase(
-                buyer, number, when, net_cents, paid_with_points_cents, by_code, root, level, previous_visit
+                buyer, number, when, net_cents, paid_with_points_cents, by_code, root, level, previous_visit, cited
             )
             return encode_receipt(brand.sign_receipt(of_program, facts, purchase, salt=salt))
 
-        if sequence is None:
-            raw = _sign_next(data_folder() / "tills", of_program, opened.main.address, sign, out)
-        else:
-            raw = sign(sequence)
-            write_file(out, raw)  # before anything else may fail: the fan is to have it
+        raw = _sign_next(data_folder() / "tills", of_program, opened.main.address, sign, out, sequence)
         signed = decode_receipt(raw)
         shown = describe_receipt(signed, opened.facts.address_prefix)
         shown["till_granted"] = warn_without_scope(opened, of_program, "till", "nobody will settle this receipt")
@@ -174,8 +182,11 @@ def sign_receipt(
     print_answer(shown, as_json=as_json)
 
 
-def _sign_next(folder: Path, program: "ProgramId", till: "Address", sign: "Callable[[int], bytes]", out: Path) -> bytes:
-    """The receipt with the till's next number, at `out`; where that cannot be written it lies beside the counter, not lost.
+def _sign_next(
+    folder: Path, program: "ProgramId", till: "Address", sign: "Callable[[int], bytes]", out: Path, number: int | None
+) -> bytes:
+    """The receipt with the till's next number, or with one above it that was named, at `out`, before anything else may fail: the
+    fan is to have it. Where that cannot be written it lies beside the counter, not lost.
 
     Raises UsageFault cli.receipt_kept, WalletError sequence.*.
     """
@@ -183,7 +194,7 @@ def _sign_next(folder: Path, program: "ProgramId", till: "Address", sign: "Calla
     from api.cli.session import write_file
     from api.wallet.sequence import sign_numbered
 
-    number, raw, kept = sign_numbered(folder, program, till, sign)
+    number, raw, kept = sign_numbered(folder, program, till, sign, number)
     try:
         write_file(out, raw)
     except UsageFault as fault:
@@ -263,9 +274,7 @@ def settle(
         Path | None, typer.Option("--book", help="The settlement book; by default in your data folder. Back it up.")
     ] = None,
     last: Annotated[bool, typer.Option("--last", help="Carry nothing on: every remainder is brought to zero.")] = False,
-    confirmations: Annotated[
-        int, typer.Option("--confirmations", min=1, max=1_000, help="How deep a batch must lie to be settled.")
-    ] = 1,
+    confirmations: Confirmations = 1,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
     account: Account = 0,
@@ -288,10 +297,10 @@ def settle(
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
     kept = openings or data_folder() / "openings" / of_program.hex()
-    readable, bad = _read_receipts(receipts)
+    readable, bad = read_receipts(receipts)
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
-        facts = brand.read_program(of_program)
+        facts, now = brand.read_program(of_program), Timestamp(int(opened.client.chain()["time"]))
         path = book or settlement_book(data_folder(), of_program, opened.main.address)
         settler = Settler(
             brand,
@@ -301,8 +310,9 @@ def settle(
             keep=lambda found: write_openings(kept, found),
         )
         now = Timestamp(int(opened.client.chain()["time"]))
-        good, refused = _examine_files(settler, readable)
+        good, refused = examine_files(settler, readable)
         has_ended = 0 < facts.sunset_at < now
+        cited = _settle_offers(brand, of_program, good, facts, until=now, confirmations=confirmations)
         outcome = settler.settle(good, until=now, is_last=last or has_ended)
         if last or has_ended:
             outcome.add(settler.flush(facts.sunset_at if has_ended else now))
@@ -318,13 +328,42 @@ def settle(
             "book": str(path),
             "skipped": skipped,
             "bad_files": bad + refused,
+            **cited,
         },
         as_json=as_json,
     )
-    _warn_of_files([*bad, *refused])
+    warn_of_files([*bad, *refused])
 
 
-def _read_receipts(folder: Path) -> "tuple[dict[Path, SignedReceipt], list[dict[str, Any]]]":
+def _settle_offers(
+    brand: "Brand",
+    program: "ProgramId",
+    receipts: "Sequence[SignedReceipt]",
+    facts: "ProgramFacts",
+    *,
+    until: "Timestamp",
+    confirmations: int,
+) -> dict[str, Any]:
+    """Credit the offers that the receipts cite, and say of the others why not."""
+    from api.wallet.offer_settlement import explain_code, settle_cited
+
+    cited = settle_cited(brand, program, receipts, facts.periods, until=until, confirmations=confirmations)
+    refused = [item for item in cited if item.code]
+    return {
+        "offers_credited": len(cited) - len(refused),
+        "offers_not_credited": [
+            {
+                "receipt": item.receipt.hex(),
+                "offer": item.offer.hex(),
+                "code": item.code,
+                "reason": explain_code(item.code),
+            }
+            for item in refused
+        ],
+    }
+
+
+def read_receipts(folder: Path) -> "tuple[dict[Path, SignedReceipt], list[dict[str, Any]]]":
     """The receipts in a folder's files, and the files that hold none. Raises UsageFault cli.file_failed for the folder."""
     from api.cli.receipt import read_receipt
 
@@ -338,7 +377,7 @@ def _read_receipts(folder: Path) -> "tuple[dict[Path, SignedReceipt], list[dict[
     return readable, bad
 
 
-def _examine_files(
+def examine_files(
     settler: "Settler", readable: "dict[Path, SignedReceipt]"
 ) -> "tuple[list[SignedReceipt], list[dict[str, Any]]]":
     """The receipts that can be settled, and the files of the others."""
@@ -348,12 +387,12 @@ def _examine_files(
     return good, [_name_file(paths[index], fault) for index, fault in sorted(faults.items())]
 
 
-def _warn_of_files(rows: "Sequence[dict[str, Any]]") -> None:
+def warn_of_files(rows: "Sequence[dict[str, Any]]") -> None:
     """Name the files that were left out; where there are any, the exit code is 1."""
     from api.cli.output import EXIT_REFUSED, warn
 
     for row in rows:
-        warn(f"not settled: {row['file']}: {row['reason']} ({row['code']})")
+        warn(f"left out: {row['file']}: {row['reason']} ({row['code']})")
     if rows:
         raise typer.Exit(EXIT_REFUSED)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_URL, Account, WalletFile
+from api.cli.options import DEFAULT_URL, Account, Confirmations, WalletFile
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,9 +50,6 @@ SettleDelay = Annotated[
     int,
     typer.Option("--settle-delay-seconds", min=0, max=31 * 86_400, help="How long after a period's end it is settled."),
 ]
-Confirmations = Annotated[
-    int, typer.Option("--confirmations", min=1, max=1_000, help="How deep a batch must lie to be settled.")
-]
 
 
 @app.command()
@@ -74,7 +71,8 @@ def serve(
     """Serve a POS on this computer. Ctrl-C stops it; a kill at any moment loses no sale and no number.
 
     The POS sends each sale with an id of its own, and sends it again until it is answered: it is signed once. The token is in the
-    file `token` of the till's folder. Without the node it signs for 72 hours, and hands the receipts over when it is back.
+    file `token` of the till's folder. Without the node it signs for 72 hours, and hands the receipts over when it is back. It
+    forgets a sale once nobody can contest it or bring it back: 169 days and the program's return window after it.
 
     \b
     Examples:
@@ -85,6 +83,7 @@ def serve(
       curl -H "Authorization: Bearer $(cat token)" 'http://127.0.0.1:8790/sales/0017?qr=png'
       curl -H "Authorization: Bearer $(cat token)" http://127.0.0.1:8790/status
       curl -H "Authorization: Bearer $(cat token)" 'http://127.0.0.1:8790/invitation?qr=text'
+      curl -H "Authorization: Bearer $(cat token)" -d @request.json http://127.0.0.1:8790/enrolments
     """
     from rich.console import Console
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_URL, Account, AsJson, Url, Wait, WalletFile
+from api.cli.options import DEFAULT_URL, Account, AsJson, PrefixOffline, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="Sign one transaction with several people: a file that is passed round.")
 treasury_app = typer.Typer(no_args_is_help=True, help="An account that several people govern together.")
@@ -21,9 +21,7 @@ def create(
     ],
     threshold: Annotated[int, typer.Option("--threshold", min=1, max=16, help="How many of them must sign.")],
     out: Annotated[Path, typer.Option("--out", help="Where to write the treasury file. It holds no secret.")],
-    prefix: Annotated[
-        str | None, typer.Option("--prefix", help="The network's prefix, such as dfan: then no node is asked.")
-    ] = None,
+    prefix: PrefixOffline = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:

@@ -5,17 +5,35 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, contests, guardians, keys, own_data, points, receipt, redemptions, together, vote
+from api.cli import (
+    consent,
+    contests,
+    guardians,
+    join_vouchers,
+    keys,
+    offers,
+    own_challenges,
+    own_data,
+    points,
+    receipt,
+    redemptions,
+    together,
+    vote,
+)
 from api.cli.options import (
     AMOUNT_MAX,
     CARRIED_NOTE,
     DEFAULT_URL,
     Account,
     AsJson,
+    CampaignId,
+    CoinAmount,
     Force,
     Limit,
     PayOwn,
+    PrefixOffline,
     Program,
+    RewardId,
     Url,
     Wait,
     WalletFile,
@@ -28,7 +46,9 @@ app.add_typer(guardians.app, name="guardians")
 app.add_typer(guardians.recover_app, name="recover")
 app.add_typer(together.treasury_app, name="treasury")
 app.add_typer(together.app, name="together")
+app.add_typer(own_challenges.app, name="challenges")
 app.add_typer(receipt.app, name="receipts")
+app.add_typer(offers.wallet_app, name="offers")
 app.add_typer(receipt.app, name="receipt", hidden=True)  # as one receipt was checked before there were several
 
 PROGRAM_ID_DIGITS = 64
@@ -43,7 +63,6 @@ HISTORY_COLUMNS = {
     "txid": "txid",
 }
 """Places in the answer, and what a person reads above them."""
-Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]
 
 
 @app.command()
@@ -122,9 +141,7 @@ def addresses(
     programs: Annotated[
         list[str] | None, typer.Option("--program", help="A program's id; by default all that the node knows.")
     ] = None,
-    prefix: Annotated[
-        str | None, typer.Option("--prefix", help="The network's prefix, such as dfan: then no node is asked.")
-    ] = None,
+    prefix: PrefixOffline = None,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
@@ -193,46 +210,63 @@ def balance(wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_
     for program in programs:
         if program["sunset"] is not None:
             say(points.tell_sunset(program["name"], program["sunset"]))
+        if program["collateral"]:
+            say(points.tell_collateral(program))
     if programs:
         say(CARRIED_NOTE)
 
 
+Invited = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="INVITATION",
+        help="A till's invitation, as a file or as the text of its QR code: the program's pool pays. Or a program's "
+        "id: then the account for it pays from coin of its own.",
+    ),
+]
+VoucherText = Annotated[
+    str | None,
+    typer.Option(
+        "--voucher", metavar="TEXT", help="In place of it a voucher, as the text of its QR code or a file with it."
+    ),
+]
+RequestFile = Annotated[
+    Path | None, typer.Option("--request", help="Where to write the request for the till; else it is printed.")
+]
+Referrer = Annotated[
+    str | None, typer.Option("--referrer", metavar="ADDRESS", help="The member that brought you, for its bonus.")
+]
+GiveBack = Annotated[
+    bool,
+    typer.Option(
+        "--give-back-from-all",
+        help="What you return, and sign for, may be taken from any of your points, not only from that purchase's and "
+        "pending ones.",
+    ),
+]
+
+
 @app.command()
 def join(
-    invitation: Annotated[
-        str,
-        typer.Argument(
-            metavar="INVITATION",
-            help="A till's invitation, as a file or as the text of its QR code: the program's pool pays. Or a program's "
-            "id: then the account for it pays from coin of its own.",
-        ),
-    ],
-    request: Annotated[
-        Path | None, typer.Option("--request", help="Where to write the request for the till; else it is printed.")
-    ] = None,
-    referrer: Annotated[
-        str | None, typer.Option("--referrer", metavar="ADDRESS", help="The member that brought you, for its bonus.")
-    ] = None,
-    give_back: Annotated[
-        bool,
-        typer.Option(
-            "--give-back-from-all",
-            help="What you return, and sign for, may be taken from any of your points, not only from that purchase's and "
-            "pending ones.",
-        ),
-    ] = False,
+    invitation: Invited = None,
+    voucher: VoucherText = None,
+    request: RequestFile = None,
+    referrer: Referrer = None,
+    give_back: GiveBack = False,
     force: Force = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Join a program. With an invitation no node and no coin is needed: the till counter-signs the request and sends it.
+    """Join a program. With an invitation no node and no coin is needed: the till counter-signs the request and sends it. With a
+    voucher no coin is needed, and no till; each counts once.
 
     \b
     Examples:
       fansumer wallet join invitation.json --request request.json
       fansumer wallet join 5f5f...5f --referrer dfan1p...
+      fansumer wallet join --voucher fansumer-voucher:1:lsQg...
     """
     from api.cli.output import say
     from api.cli.session import (
@@ -250,6 +284,16 @@ def join(
     from ledger.domains.loyalty.events import NOBODY
     from ledger.types import ProgramId
 
+    if voucher is None and invitation is not None and invitation.startswith(join_vouchers.PREFIX):
+        invitation, voucher = None, invitation
+    if (invitation is None) == (voucher is None):
+        raise typer.BadParameter("name an invitation, or a program's id, or a --voucher: one of them")
+    if voucher is not None:
+        join_vouchers.join_with_voucher(
+            voucher, referrer=referrer, give_back=give_back, wallet=wallet, url=url, wait=wait, as_json=as_json
+        )
+        return
+    assert invitation is not None, "one of them is named"
     if len(invitation) == PROGRAM_ID_DIGITS and not Path(invitation).exists():
         with open_wallet(url, wallet) as opened:
             by = NOBODY if referrer is None else read_account(opened, referrer)
@@ -290,7 +334,7 @@ def leave(
 @app.command()
 def redeem(
     program: Program,
-    reward: Annotated[str, typer.Argument(metavar="REWARD", help="The reward's id: 64 hexadecimal digits.")],
+    reward: RewardId,
     quantity: Annotated[int, typer.Option("--quantity", min=1, max=1_000, help="How many.")] = 1,
     price_max: Annotated[
         int | None, typer.Option("--price-max", min=1, help="Points that one may cost; by default today's price.")
@@ -350,7 +394,7 @@ def cancel(
 
 @app.command()
 def pledge(
-    campaign: Campaign,
+    campaign: CampaignId,
     quantity: Annotated[
         int, typer.Argument(min=1, max=AMOUNT_MAX, help="How much, in the smallest unit of what it collects.")
     ],
@@ -389,7 +433,7 @@ def pledge(
 @app.command()
 def send(
     recipient: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets it.")],
-    amount: Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="Coin, in its smallest unit.")],
+    amount: CoinAmount,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
@@ -443,6 +487,7 @@ def history(
 
 
 app.command("give")(points.give)
+app.command("claim-collateral")(join_vouchers.claim_collateral)
 app.command("sign-return")(points.sign_return)
 app.command("redemptions")(redemptions.list_own)
 app.command("redemption")(redemptions.show)

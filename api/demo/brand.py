@@ -4,11 +4,13 @@ THE PHRASE BELOW IS PUBLIC. It is one of BIP-39's own test vectors. Everybody ca
 household; what they hold is worth nothing, and must stay so. Never send anything of value to an account of the demo.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from api.demo.journey import CENTS_PER_POINT, PERIOD_ANCHOR_DAY, PERIOD_DAYS, PROGRAM_OFFSET_MINUTES
+from api.demo.promotions import Promotion, PromotionId
 from api.wallet.builder import ChainFacts, Signer, build
 from api.wallet.derivation import derive_main_seed
 from api.wallet.mnemonic import MasterSeed, Phrase, derive_master_seed
@@ -25,9 +27,10 @@ from ledger.domains.loyalty.state import (
     RollingExpiry,
     SponsorPolicy,
     Terms,
+    TierMultiplier,
 )
 from ledger.domains.rewards.reward_list import RewardList
-from ledger.domains.rewards.state import UNLIMITED
+from ledger.domains.rewards.state import Limit, Window
 from ledger.hashing import OBJECT, object_id
 from ledger.networks import COIN
 from ledger.params import Allocation
@@ -46,17 +49,31 @@ ALLOCATION: Final = Amount(10_000_000 * COIN)
 POOL: Final = Amount(1_000_000 * COIN)
 """What it puts into its program's fee pool: a year of 2,469 households takes a third of a coin of it."""
 
-COUPON_PRICE: Final = Points(100)
 REMAINDER_MAX: Final = Points(500)
 """About a median week: the remainder must be able to hide a basket."""
 EXPIRY_DAYS: Final = 182
 """Half a year, so that a replayed year shows points that expire."""
+RETURN_WINDOW_DAYS: Final = 7
+"""After the end of the purchase's week. By law points can't be spent before it is over, so that what goes back is still there."""
+
+TIERS: Final = (("silver", 3_000), ("gold", 8_000))
+"""Points of a quarter. At the end of the year 27 % of the fans stand at silver and 31 % at gold; after four weeks 17 % and 3 %."""
+TIER_MULTIPLIERS: Final = (TierMultiplier(1, 5, 4), TierMultiplier(2, 3, 2))
+TIER_PERIOD_DAYS: Final = 91
+"""Thirteen weeks of settlement. What is earned in them counts for them and the next thirteen: then a fan may lose its tier."""
+TIER_GRACE_DAYS: Final = 14
+
+OFFER_DAY_MAX: Final = Points(10**6)
+"""The largest campaign of the data, to all of its households on one day, promises a sixth of that."""
+
+COUPONS_PER_MEMBER: Final = Limit(total=8, count=4, days=7)
+"""What one fan may have of a campaign's coupons: a few households of the data took up to 17 of one."""
 
 TERMS: Final = Terms(
-    rules=(RatePerAmount(Points(1), CENTS_PER_POINT),),
+    rules=(RatePerAmount(Points(1), CENTS_PER_POINT), *TIER_MULTIPLIERS),
     expiry=RollingExpiry(EXPIRY_DAYS),
-    activation_delay_days=0,
-    return_window_days=0,
+    activation_delay_days=RETURN_WINDOW_DAYS,
+    return_window_days=RETURN_WINDOW_DAYS,
     period_days=PERIOD_DAYS,
     period_anchor_day=PERIOD_ANCHOR_DAY,
     settle_grace_days=7,
@@ -67,6 +84,11 @@ TERMS: Final = Terms(
     sponsor=SponsorPolicy(
         rate=Amount(1), member_day_max=Amount(COIN), block_max=Amount(10 * COIN), day_max=Amount(1_000 * COIN)
     ),
+    tiers=TIERS,
+    tier_period_days=TIER_PERIOD_DAYS,
+    tier_anchor_day=PERIOD_ANCHOR_DAY,
+    tier_grace_days=TIER_GRACE_DAYS,
+    offer_day_max=OFFER_DAY_MAX,
 )
 TERMS_VERSION: Final = 1
 PERIODS: Final = PeriodRule(PROGRAM_OFFSET_MINUTES, PERIOD_DAYS, PERIOD_ANCHOR_DAY)
@@ -111,29 +133,52 @@ class Setup:
     """The brand's first transactions by the block they are for, and the ids that follow from them."""
 
     program: ProgramId
-    reward: RewardId
+    rewards: Mapping[PromotionId, RewardId]
     first: tuple[bytes, ...]
     second: tuple[bytes, ...]
 
 
-def set_up_program(facts: ChainFacts, brand: Brand, *, first: Height, second: Height) -> Setup:
-    """Create the program in the block `first`; fill its pool, grant its issuers and list the coupon in `second`."""
+def set_up_program(
+    facts: ChainFacts, brand: Brand, promotions: Sequence[Promotion], *, first: Height, second: Height
+) -> Setup:
+    """Create the program in the block `first`; fill its pool, grant its issuers and list the coupons in `second`."""
 
     def sign(height: Height, name: str, kind: str, payload: Any, payment: Payment | None = None) -> bytes:
         salt = make_salt("setup", name)
         return build(facts, kind, payload, brand.owner, valid_from=height, salt=salt, payment=payment)
 
+    def id_of(name: str, raw: bytes) -> bytes:
+        return object_id(name, decode_transaction(raw, facts.chain_id).txid, 0)
+
     creation = sign(first, "program", "program.create", PROGRAM)
-    program = ProgramId(object_id("program", decode_transaction(creation, facts.chain_id).txid, 0))
+    program = ProgramId(id_of("program", creation))
     at_the_till = SCOPE_TILL | SCOPE_ENROL | SCOPE_FULFIL
-    listing = sign(second, "reward", "reward.list", RewardList(program, "Coupon (demo)", COUPON_PRICE, UNLIMITED))
-    reward = RewardId(object_id("reward", decode_transaction(listing, facts.chain_id).txid, 0))
+    listings = {
+        promotion.promotion_id: sign(
+            second, f"reward {promotion.promotion_id}", "reward.list", offer_coupon(program, promotion)
+        )
+        for promotion in promotions
+    }
     till = IssuerGrant(program, brand.till.address, at_the_till, Points(10**7))
     settlement = IssuerGrant(program, brand.settlement.address, SCOPE_SETTLE, Points(10**11))
     then = (
         sign(second, "pool", "transfer", Transfer(ToPool(program), POOL)),
         sign(second, "till", "issuer.grant", till),
         sign(second, "settlement", "issuer.grant", settlement),
-        listing,
+        *listings.values(),
     )
-    return Setup(program, reward, (creation,), then)
+    rewards = {number: RewardId(id_of("reward", raw)) for number, raw in listings.items()}
+    return Setup(program, rewards, (creation,), then)
+
+
+def offer_coupon(program: ProgramId, promotion: Promotion) -> RewardList:
+    """The coupon of a campaign of the shop as a reward: while the campaign ran, as far as the stock goes, so many each."""
+    return RewardList(
+        program=program,
+        name=promotion.title,
+        price=promotion.price,
+        stock=promotion.stock,
+        limit=COUPONS_PER_MEMBER,
+        window=Window(promotion.opens_at, promotion.closes_at),
+        tier_min=promotion.tier_min,
+    )

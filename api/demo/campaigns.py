@@ -11,7 +11,7 @@ from typing import Final
 from api.demo.brand import Brand, make_salt
 from api.demo.households import open_household
 from api.demo.journey import HouseholdId
-from api.demo.office import BRAND, Signed
+from api.demo.paperwork import BRAND, Signed
 from api.demo.plan import CampaignTimes
 from api.wallet.builder import ChainFacts, build
 from ledger.domains.crowdfunding.campaign_create import CampaignCreate

@@ -5,33 +5,36 @@ process. Nothing reaches the node but by its API, and every figure of the summar
 """
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from api.demo.brand import COUPON_PRICE, make_salt, open_brand, set_up_program
+from api.demo.brand import PERIODS, RETURN_WINDOW_DAYS, make_salt, open_brand, set_up_program
 from api.demo.campaigns import sign_campaigns
-from api.demo.journey import HouseholdId
-from api.demo.office import BRAND, Assignment, OfficeProcess, Overview, Purchases, Signed, Week, settlement_height
+from api.demo.journey import DAY_SECONDS, HouseholdId
+from api.demo.office import settlement_height
+from api.demo.office_process import OfficeProcess
+from api.demo.paperwork import BRAND, Assignment, Overview, Purchases, Signed, Week
 from api.demo.plan import FIRST_HEIGHT, LAST_SECONDS, SECOND_HEIGHT, CampaignTimes, Plan, make_plan
 from api.demo.receipts_file import RECEIPTS_FILE
-from api.demo.summary import CampaignResult, ReplaySummary
+from api.demo.results import ReplayError, Results, read_results
+from api.demo.sender import SENDERS, Sender
+from api.demo.summary import ReplaySummary
+from api.demo.summing_up import STORE_FILE, Run, summarise
+from api.demo.tally import Stopwatch, Tally, Traffic
 from api.http.settings import HttpSettings
 from api.service import Service, bind_port
 from api.wallet.builder import ChainFacts, build
-from api.wallet.client import Answer, Client
-from api.wallet.errors import ClientProblem, Unreachable
+from api.wallet.client import Client
+from api.wallet.errors import ClientProblem
 from api.wallet.whole_file import PUBLIC, write_whole
 from ledger.address import encode_address
-from ledger.domains.loyalty.earn import Earn
-from ledger.domains.loyalty.events import PointsEarned
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
-from ledger.errors import Code, LedgerError
+from ledger.errors import Code
 from ledger.hashing import object_id
 from ledger.networks import private_params, replay_eras
 from ledger.params import Params, params_to_mapping
@@ -39,19 +42,19 @@ from ledger.transaction import Sponsored
 from ledger.types import CampaignId, Height, HoldId, Timestamp, TxId
 from node.clock import ManualClock
 from node.node import Node, NodeConfig
-from node.tip import TipChanged
 
-CAMPAIGN_FIELDS: Final = tuple(field.name for field in fields(CampaignResult))
+__all__ = ["PARAMS_FILE", "STORE_FILE", "Driver", "ReplayError", "Report"]
+
 CHAIN_NAME: Final = "grocer-replay"
 PARAMS_FILE: Final = "params.json"
-STORE_FILE: Final = "chain.sqlite"
-SENDERS: Final = 4
-"""Requests under way at once."""
 WEEKS_AHEAD: Final = 2
 """Weeks that the office may be ahead: bounds what waits in memory."""
 PROGRESS_BLOCKS: Final = 24
 """Blocks between two looks at the progress bar."""
-"""A coupon of the demo has no voucher code."""
+
+BATCHES: Final = frozenset({"earn", "offer.issue", "offer.settle"})
+"""What holds many entries: whether each was taken is looked at in the end."""
+REVERSALS: Final = frozenset({"reverse", "offer.reverse"})
 
 REFUSED = Code(
     "replay.refused",
@@ -61,69 +64,8 @@ REFUSED = Code(
 MINING_FAILED = Code(
     "replay.mining_failed", "block {height} could not be mined", "Report this: nobody else mines here."
 )
-DISAGREES = Code(
-    "replay.disagrees",
-    "the chain gave household {household} {found} points, and the purchases give {expected}",
-    "Report this: the chain and the data must agree.",
-)
-SKIPPED = Code(
-    "replay.skipped",
-    "an entry of the batch {txid} was skipped with {fault}",
-    "Report this: a replay settles everything.",
-)
-
-
-class ReplayError(LedgerError):
-    """A replay that can't begin, or that did not end as it must."""
-
-
 Report = Callable[[str, int, int], None]
 """Shows what is being done: (what, done, of how many; 0 is unknown)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """The API's answers at the end, and points by household from the entries that stand in the chain."""
-
-    households: Mapping[HouseholdId, int]
-    books: Answer
-    campaigns: tuple[Answer, ...]
-    chain: Answer
-    root: str
-
-
-class Stopwatch:
-    """Seconds spent in each phase."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Add what the block takes to the phase `name`."""
-        started = perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] += perf_counter() - started
-
-
-class Traffic:
-    """What went into blocks, counted where the chain announces them."""
-
-    def __init__(self) -> None:
-        self.transactions = 0
-        self.entries = 0
-        self.bytes = 0
-
-    def count(self, changed: TipChanged) -> None:
-        """Add the blocks that were connected."""
-        for block in changed.connected:
-            self.transactions += len(block.transactions)
-            for transaction in block.transactions:
-                self.bytes += len(transaction.raw)
-                if isinstance(transaction.payload, Earn):
-                    self.entries += len(transaction.payload.entries)
 
 
 def make_params(plan: Plan) -> Params:
@@ -151,13 +93,10 @@ class Driver:
         self._traffic = Traffic()
         self._due: defaultdict[Height, list[Signed]] = defaultdict(list)
         self._wishes: defaultdict[Height, list[Signed]] = defaultdict(list)
-        self._credits: dict[Height, Week] = {}
-        self._settlements: list[TxId] = []
+        self._credits: defaultdict[Height, list[Week]] = defaultdict(list)
+        self._batches: defaultdict[str, list[TxId]] = defaultdict(list)
         self._members: dict[str, HouseholdId] = {}
-        self._balances: Counter[HouseholdId] = Counter()
-        self._coupons_redeemed = 0
-        self._coupons_refused: Counter[str] = Counter()
-        self._pledges_refused: Counter[str] = Counter()
+        self._tally = Tally()
         self._campaigns: tuple[CampaignId, ...] = ()
 
     def run(self) -> ReplaySummary:
@@ -195,19 +134,22 @@ class Driver:
         stack.callback(service.close)
         service.start()
         self._client = stack.enter_context(Client(service.url))
-        self._senders = stack.enter_context(ThreadPoolExecutor(SENDERS, thread_name_prefix="sender"))
         self._facts = ChainFacts.of_answer(self._client.chain())
+        pool = stack.enter_context(ThreadPoolExecutor(SENDERS, thread_name_prefix="sender"))
+        self._sender = Sender(self._client, pool)
 
     # --- mining -----------------------------------------------------------------------------------------------------
 
     def _mine_all(self, office: OfficeProcess) -> None:
         """Every block of the plan. A week's transactions are here before the first block that one of them is for."""
         owner = open_brand().owner.address
-        self._setup = set_up_program(self._facts, open_brand(), first=FIRST_HEIGHT, second=SECOND_HEIGHT)
+        self._setup = set_up_program(
+            self._facts, open_brand(), self._overview.promotions, first=FIRST_HEIGHT, second=SECOND_HEIGHT
+        )
         for height, raws in ((FIRST_HEIGHT, self._setup.first), (SECOND_HEIGHT, self._setup.second)):
             self._due[height] = [Signed(height, BRAND, owner, raw) for raw in raws]
         receipts_path = self._folder / RECEIPTS_FILE
-        office.begin(Assignment(self._facts, self._setup.program, self._setup.reward, self._plan, receipts_path))
+        office.begin(Assignment(self._facts, self._setup.program, self._setup.rewards, self._plan, receipts_path))
         periods = self._overview.periods
         settled = [settlement_height(self._plan, period) for period in periods]
         self._campaign_times = self._plan.plan_campaigns(settled)
@@ -226,20 +168,22 @@ class Driver:
         assert height == self._plan.switch_height, "every planned block was mined"
 
     def _schedule(self, week: Week) -> None:
-        for signed in (*week.joins, *week.settlements):
+        self._tally.add_week(week)
+        for signed in (*week.joins, *week.consents, *week.settlements, *week.offers, *week.reversals):
             self._due[signed.height].append(signed)
         for signed in week.redemptions:
             self._wishes[signed.height].append(signed)
         prefix = self._facts.address_prefix
         self._members.update((encode_address(prefix, signed.account), signed.household) for signed in week.joins)
-        self._credits[week.settled] = week
+        usable = Timestamp(PERIODS.ends(week.period) + RETURN_WINDOW_DAYS * DAY_SECONDS)
+        self._credits[self._plan.height_once(usable)].append(week)
 
     def _mine(self, height: Height) -> None:
         """Send what is for this block, and mine it at its time."""
         times = self._campaign_times
         if times is not None and height == times.created:
             self._schedule_campaigns(times)
-        if height in self._due or height in self._wishes:
+        if height in self._due or height in self._wishes or height in self._credits:
             with self._watch.phase("send"):
                 self._send_due(height)
                 self._send_wishes(height)
@@ -253,35 +197,34 @@ class Driver:
             self._report("mining hourly blocks", height, self._plan.last)
 
     def _schedule_campaigns(self, times: CampaignTimes) -> None:
-        signed = sign_campaigns(self._facts, open_brand(), self._setup.program, times, self._balances)
+        signed = sign_campaigns(self._facts, open_brand(), self._setup.program, times, self._tally.balances)
         self._campaigns = signed.ids
         self._due[times.created].extend(signed.creations)
         self._wishes[times.pledged].extend(signed.pledges)
 
     def _send_due(self, height: Height) -> None:
-        """Joins, settlements, hand-outs: none of them may be refused."""
+        """Joins, consents, settlements, returns, hand-outs: none of them may be refused."""
         due = self._due.pop(height, [])
-        for signed, outcome in zip(due, self._send(due), strict=True):
+        for signed, outcome in zip(due, self._sender.send(due), strict=True):
             if isinstance(outcome, ClientProblem):
                 raise ReplayError(REFUSED, height=height, reason=str(outcome))
-            if signed.account == open_brand().settlement.address:
-                self._settlements.append(outcome)
-        week = self._credits.pop(height, None)
-        if week is not None:
-            self._balances.update(week.credited)
+            if signed.kind in BATCHES:
+                self._batches[signed.kind].append(outcome)
+            elif signed.kind in REVERSALS:
+                self._tally.take_back(signed)
+        for week in self._credits.pop(height, []):
+            self._tally.balances.update(week.credited)
 
     def _send_wishes(self, height: Height) -> None:
-        """Coupons and pledges: whether a fan's points suffice is for the node to say."""
+        """Coupons and pledges: whether a fan's points suffice, and whether a coupon is left, is for the node to say."""
         wishes = self._wishes.pop(height, [])
         fulfilments = self._due[Height(height + 1)]
-        for signed, outcome in zip(wishes, self._send(wishes), strict=True):
-            is_coupon = signed.points == 0
+        for signed, outcome in zip(wishes, self._sender.send_in_order(wishes), strict=True):
             if isinstance(outcome, ClientProblem):
-                (self._coupons_refused if is_coupon else self._pledges_refused)[outcome.code] += 1
+                self._tally.refuse(signed, outcome.code)
                 continue
-            self._balances[signed.household] -= COUPON_PRICE if is_coupon else signed.points
-            if is_coupon:
-                self._coupons_redeemed += 1
+            self._tally.spend(signed)
+            if signed.reward is not None:
                 fulfilments.append(self._sign_fulfilment(Height(height + 1), outcome))
 
     def _sign_fulfilment(self, height: Height, redemption: TxId) -> Signed:
@@ -299,87 +242,26 @@ class Driver:
         )
         return Signed(height, BRAND, till.address, raw)
 
-    def _send(self, signed: Sequence[Signed]) -> list[TxId | ClientProblem]:
-        """Send transactions, a few at once; one outcome each, in order."""
-        return list(self._senders.map(self._send_one, signed))
-
-    def _send_one(self, signed: Signed) -> TxId | ClientProblem:
-        try:
-            return TxId(bytes.fromhex(self._client.submit(signed.raw)["txid"]))
-        except Unreachable:
-            raise
-        except ClientProblem as problem:
-            return problem
-
     # --- results ----------------------------------------------------------------------------------------------------
 
     def _read_results(self) -> Results:
-        """Everything that the summary says, as the API says it."""
-        chain = self._client.chain()
-        households = self._read_households()
-        books = self._client.program(self._setup.program)["books"]
-        if books["issued"] != sum(households.values()):
-            raise ReplayError(DISAGREES, household="all", found=books["issued"], expected=sum(households.values()))
-        return Results(
-            households=households,
-            books=books,
-            campaigns=tuple(self._client.campaign(campaign) for campaign in self._campaigns),
-            chain=chain,
-            root=self._client.block(str(chain["height"]))["state_root"],
+        return read_results(
+            self._client,
+            self._setup.program,
+            batches=self._batches,
+            campaigns=self._campaigns,
+            members=self._members,
+            promised=self._tally.promised,
         )
-
-    def _read_households(self) -> dict[HouseholdId, int]:
-        """Points by household, summed from the entries in the chain. Raises ReplayError where they are not the data's."""
-        found = dict.fromkeys(self._overview.points, 0)
-        for txid in self._settlements:
-            answer = self._client.transaction(txid)
-            skipped = set(answer["codes"]) - {"applied"}
-            if skipped:
-                raise ReplayError(SKIPPED, fault=min(skipped), txid=txid)
-            for event in answer["events"]:
-                if event["name"] == PointsEarned.name:
-                    found[self._members[event["data"]["member"]]] += event["data"]["points"]
-        for household, expected in self._overview.points.items():
-            if found[household] != expected:
-                raise ReplayError(DISAGREES, household=household, found=found[household], expected=expected)
-        return found
 
     def _summarise(self, results: Results, seconds: float) -> ReplaySummary:
-        books, chain = results.books, results.chain
-        return ReplaySummary(
-            weeks=self._overview.weeks,
+        run = Run(
             as_of=self._as_of,
-            households={str(household): points for household, points in results.households.items()},
-            fans=books["members"],
-            baskets=self._overview.baskets,
-            lines=self._overview.lines,
-            points_issued=books["issued"],
-            pending=books["pending"],
-            available=books["available"],
-            held=books["held"],
-            redeemed=books["redeemed"],
-            expired=books["expired"],
-            escrow=books["escrowed"],
-            coupons_redeemed=self._coupons_redeemed,
-            coupons_refused=dict(self._coupons_refused),
-            pledges_refused=sum(self._pledges_refused.values()),
-            campaigns=tuple(
-                CampaignResult(**{name: answer[name] for name in CAMPAIGN_FIELDS}) for answer in results.campaigns
-            ),
-            blocks=chain["height"] + 1,
-            transactions=self._traffic.transactions,
-            entries=self._traffic.entries,
-            bytes=sum(path.stat().st_size for path in self._folder.glob(f"{STORE_FILE}*")),
-            transaction_bytes=self._traffic.bytes,
-            receipts_bytes=(self._folder / RECEIPTS_FILE).stat().st_size,
-            seconds=round(seconds, 1),
-            phases={name: round(spent, 1) for name, spent in self._watch.seconds.items()},
-            folder=str(self._folder),
-            program=self._setup.program.hex(),
-            chain_name=chain["name"],
-            chain_id=chain["chain_id"],
-            tip=chain["tip"],
-            root=results.root,
-            height=chain["height"],
-            switch_height=self._plan.switch_height,
+            folder=self._folder,
+            plan=self._plan,
+            campaign_times=self._campaign_times,
+            seconds=seconds,
+            phases=self._watch.seconds,
+            traffic=self._traffic,
         )
+        return summarise(run, self._overview, self._setup, self._tally, results)

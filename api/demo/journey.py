@@ -139,7 +139,7 @@ class Basket:
 
     @property
     def points(self) -> Points:
-        """floor(net / 10 cents)."""
+        """floor(net / 10 cents): what it gives a household without a tier."""
         return Points(self.net // CENTS_PER_POINT)
 
 
@@ -191,6 +191,13 @@ class Journey:
         for basket in self.baskets:
             sums[basket.household_id] += basket.points
         return {household: Points(points) for household, points in sums.items()}
+
+    def sum_cents(self) -> dict[HouseholdId, int]:
+        """What each household spent."""
+        sums = dict.fromkeys(self.list_households(), 0)
+        for basket in self.baskets:
+            sums[basket.household_id] += basket.net
+        return sums
 
     def iterate_periods(self) -> Iterator[tuple[int, dict[HouseholdId, list[Basket]]]]:
         """Each settlement period with its baskets by household, ascending: (period, {household: baskets by time})."""
@@ -290,7 +297,7 @@ def _import_compute() -> Any:
     return importlib.import_module("pyarrow.compute")
 
 
-def _read_table(path: Path, columns: dict[str, str]) -> pyarrow.Table:
+def read_table(path: Path, columns: dict[str, str]) -> pyarrow.Table:
     """The named columns of a Parquet file, cast to their types without loss, none of them null."""
     try:
         import pyarrow
@@ -322,7 +329,7 @@ def _read_lines(path: Path, start: int, end: int) -> pyarrow.Table:
     kinds = {"household_id": "int64", "store_id": "int64", "basket_id": "int64", "product_id": "int64"}
     kinds |= {"quantity": "int64", "sales_value": "float64", "retail_disc": "float64"}
     kinds |= {"coupon_disc": "float64", "coupon_match_disc": "float64", "transaction_timestamp": "timestamp[s]"}
-    table = _read_table(path, kinds)
+    table = read_table(path, kinds)
     compute = _import_compute()
     time = table["transaction_timestamp"].cast("int64")
     table = table.drop_columns("transaction_timestamp").append_column("time", time)
@@ -379,7 +386,7 @@ def _gather_baskets(lines: pyarrow.Table, shift: int, path: Path) -> tuple[Baske
 def _read_redemptions(path: Path, first_day: date, days: int, shift: int) -> tuple[Redemption, ...]:
     """The redemptions whose local day lies in the window, moved like the baskets."""
     kinds = {"household_id": "int64", "coupon_upc": "int64", "campaign_id": "int64", "redemption_date": "timestamp[s]"}
-    table = _read_table(path, kinds)
+    table = read_table(path, kinds)
     columns = [table[name].cast("int64").to_pylist() for name in kinds]
     found: list[tuple[int, int, int, int]] = []
     first = (first_day - EPOCH).days

@@ -5,20 +5,15 @@ each is for. So it can work ahead in a process of its own (`OfficeProcess`) whil
 are in the receipts file before its transactions are handed out.
 """
 
-import multiprocessing
-import signal
+from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from random import Random
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.demo.brand import (
-    COUPON_PRICE,
     PERIODS,
     PROGRAM,
     REMAINDER_MAX,
@@ -27,11 +22,18 @@ from api.demo.brand import (
     make_salt,
     open_brand,
 )
+from api.demo.consents import refuses_consent, sign_grants
 from api.demo.households import open_household
 from api.demo.journey import Basket, HouseholdId, Journey, Redemption, load_journey
+from api.demo.offers import OfferDesk, cited_id
+from api.demo.paperwork import BRAND, Assignment, Overview, Purchases, Signed, Spent, Week
 from api.demo.plan import Plan
-from api.demo.receipts_file import ReceiptRow, ReceiptsFile, hash_lines
-from api.wallet.builder import ChainFacts, build
+from api.demo.promotions import PromotionId, load_promotions
+from api.demo.receipts_file import Line, ReceiptRow, ReceiptsFile, hash_lines
+from api.demo.return_desk import ReturnDesk
+from api.demo.returns import bring_back
+from api.demo.standing import Standings
+from api.wallet.builder import build
 from api.wallet.sealing import NOTHING_CARRIED, Carried, Opening, choose_covers, seal_entry
 from ledger.codec import pack
 from ledger.domains.loyalty.earn import Earn, SealedEntry
@@ -45,10 +47,9 @@ from ledger.domains.loyalty.receipts import (
     receipt_hash,
     receipt_signing_hash,
 )
-from ledger.domains.loyalty.state import NO_POINTS
 from ledger.domains.rewards.redeem import Redeem
 from ledger.transaction import Sponsored
-from ledger.types import Address, Height, Points, ProgramId, ReceiptHash, RewardId, Signature, Timestamp
+from ledger.types import Address, Hash, Height, Points, ReceiptHash, Signature
 
 BATCH_ENTRIES: Final = 500
 SALT_TAG: Final = b"fansumer demo receipt "
@@ -56,68 +57,8 @@ RANDOM_SEED: Final = 2017
 """The demo's remainders are drawn from a fixed seed, so that a run can be repeated; a real brand's come from the system."""
 
 ReceiptItem = tuple[ReceiptHash, Points]
-
-
-@dataclass(frozen=True, slots=True)
-class Purchases:
-    """Which purchases: as `load_journey` reads them."""
-
-    as_of: Timestamp
-    weeks: int | None
-    data_dir: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """What the purchases are, in numbers. `periods` are the settlement periods with a basket, ascending."""
-
-    weeks: int
-    shift_seconds: int
-    first_basket: Timestamp
-    last_basket: Timestamp
-    baskets: int
-    lines: int
-    redemptions: int
-    periods: tuple[int, ...]
-    points: dict[HouseholdId, Points]
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What the office must know of the chain before it signs anything."""
-
-    facts: ChainFacts
-    program: ProgramId
-    reward: RewardId
-    plan: Plan
-    receipts_path: Path
-
-
-BRAND: Final = HouseholdId(0)
-"""Stands for the brand where a household is named; the data's households count from 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A finished transaction: the block that it is for, whose it is, and, for a pledge, the points that it takes."""
-
-    height: Height
-    household: HouseholdId
-    account: Address
-    raw: bytes
-    points: Points = NO_POINTS
-
-
-@dataclass(frozen=True, slots=True)
-class Week:
-    """A period's transactions. `credited` are the points of its entries by household."""
-
-    period: int
-    settled: Height
-    joins: tuple[Signed, ...]
-    redemptions: tuple[Signed, ...]
-    settlements: tuple[Signed, ...]
-    credited: dict[HouseholdId, Points]
+SALES_COLUMN: Final = 2
+"""Of the lines' rows."""
 
 
 def settlement_height(plan: Plan, period: int) -> Height:
@@ -133,6 +74,8 @@ class Office:
         self._journey: Journey = journey
         self._weeks = list(journey.iterate_periods())
         self._file: ReceiptsFile | None = None
+        promotions = load_promotions(journey, purchases.data_dir)
+        self._promotions = {promotion.promotion_id: promotion for promotion in promotions}
         self.overview = Overview(
             weeks=journey.weeks,
             shift_seconds=journey.shift_seconds,
@@ -142,7 +85,8 @@ class Office:
             lines=journey.line_count,
             redemptions=len(journey.redemptions),
             periods=tuple(period for period, _ in self._weeks),
-            points=journey.sum_points(),
+            cents=journey.sum_cents(),
+            promotions=promotions,
         )
 
     def begin(self, assignment: Assignment) -> None:
@@ -152,8 +96,12 @@ class Office:
         self._till_signature = Ed25519PrivateKey.from_private_bytes(open_brand().till.seed).sign
         self._file = ReceiptsFile.create(assignment.receipts_path)
         self._carried: dict[HouseholdId, Carried] = {}
+        self._household_of: dict[Address, HouseholdId] = {}
         self._random = Random(RANDOM_SEED)
         self._sequence = 0
+        self._standings = Standings(assignment.program)
+        self._desk = ReturnDesk(assignment)
+        self._offers = OfferDesk(assignment, self.overview.promotions)
 
     def close(self) -> None:
         """Close the receipts file; what was written is kept."""
@@ -161,25 +109,51 @@ class Office:
             self._file.close()
 
     def prepare_week(self, index: int) -> Week:
-        """Sign everything of the week number `index`: receipts, joins, redemptions, and the entries that settle it."""
+        """Sign everything of the week number `index`: receipts, joins, consents, redemptions, the entries that settle it, and what
+        takes points back for goods that came back in it.
+        """
         assert self._file is not None, "the till is open"
         period, baskets_of = self._weeks[index]
         is_last = index == len(self._weeks) - 1
         settled = settlement_height(self._assignment.plan, period)
         joins = self._sign_joins(baskets_of)
-        items, rows = self._write_receipts(period, baskets_of)
-        credited, entries, openings = self._seal(period, items, is_last=is_last)
+        spent: defaultdict[tuple[bool, int], Spent] = defaultdict(Spent)
+        items, rows = self._write_receipts(period, baskets_of, spent)
+        entries, openings = self._seal(period, items, is_last=is_last)
         self._file.write_week([(join.household, join.account) for join in joins], rows, openings)
         if is_last:
             self._file.finish()
+        settlements = self._sign_batches(settled, entries, openings)
+        reversals, returned = self._desk.post(period, settled, is_last=is_last)
+        risen, fallen = self._count_towards_tiers(period, settled, openings)
         return Week(
             period=period,
             settled=settled,
             joins=joins,
+            consents=self._sign_consents(joins),
             redemptions=self._sign_redemptions(index),
-            settlements=self._sign_batches(settled, entries),
-            credited=credited,
+            settlements=settlements,
+            reversals=reversals,
+            offers=(*self._offers.settle(settled), *(() if is_last else self._issue_offers(settled))),
+            promised={household: Points(sum(points for _, points in found)) for household, found in items.items()},
+            credited={self._household_of[opening.member]: opening.points for opening in openings},
+            returned=returned,
+            spent=dict(spent),
+            tiers_risen=risen,
+            tiers_fallen=fallen,
         )
+
+    def _issue_offers(self, settled: Height) -> tuple[Signed, ...]:
+        members = {household: member for member, household in self._household_of.items()}
+        return self._offers.issue(settled, members)
+
+    def _count_towards_tiers(self, period: int, settled: Height, openings: Sequence[Opening]) -> tuple[int, int]:
+        """What the week's entries do to tiers, as the block that settles them will see the clock: fans (risen, fallen)."""
+        now = self._assignment.plan.times[settled - 1]
+        for opening in openings:
+            household = self._household_of[opening.member]
+            self._standings.credit(household, opening.member, opening.points, PERIODS.ends(period), now)
+        return self._standings.review(now)
 
     def _sign_joins(self, baskets_of: dict[HouseholdId, list[Basket]]) -> tuple[Signed, ...]:
         """New households join, each in the last block before its first basket, counter-signed by the till."""
@@ -192,6 +166,7 @@ class Office:
             self._carried[household] = NOTHING_CARRIED
             height = self._assignment.plan.height_before(baskets[0].time)
             fan = open_household(household, program)
+            self._household_of[fan.address] = household
             raw = build(
                 facts,
                 "member.join",
@@ -205,30 +180,53 @@ class Office:
             joins.append(Signed(height, household, fan.address, raw))
         return tuple(joins)
 
+    def _sign_consents(self, joins: Sequence[Signed]) -> tuple[Signed, ...]:
+        """What new fans agree to, in the block after they joined."""
+        facts, program = self._assignment.facts, self._assignment.program
+        return tuple(
+            Signed(height, join.household, join.account, raw)
+            for join in joins
+            for height in (Height(join.height + 1),)
+            for raw in sign_grants(facts, program, join.household, height)
+        )
+
     def _write_receipts(
-        self, period: int, baskets_of: dict[HouseholdId, list[Basket]]
+        self,
+        period: int,
+        baskets_of: dict[HouseholdId, list[Basket]],
+        spent: defaultdict[tuple[bool, int], Spent],
     ) -> tuple[dict[HouseholdId, list[ReceiptItem]], list[ReceiptRow]]:
         """The till signs every basket in the order of time, numbering them without gaps."""
         items: dict[HouseholdId, list[ReceiptItem]] = {household: [] for household in baskets_of}
         rows: list[ReceiptRow] = []
         baskets = [basket for group in baskets_of.values() for basket in group]
         for basket in sorted(baskets, key=lambda basket: (basket.time, basket.basket_id)):
-            hash_of_receipt, points, row = self._sign_receipt(period, basket)
-            items[basket.household_id].append((hash_of_receipt, points))
-            rows.append(row)
+            lines = self._journey.rows_of(basket)
+            mailed = self._offers.choose(basket.household_id, basket.time, basket.net)
+            hash_of_receipt, signed = self._sign_receipt(basket, lines, cited_id(mailed))
+            if mailed is not None:
+                self._offers.cite(mailed, period, hash_of_receipt)
+            receipt = signed.receipt
+            items[basket.household_id].append((hash_of_receipt, receipt.points))
+            rows.append((receipt.sequence, receipt.member, period, encode_receipt(signed), pack(lines)))
+            group = spent[refuses_consent(basket.household_id), receipt.tier]
+            group.receipts, group.cents = group.receipts + 1, group.cents + basket.net
+            group.points += receipt.points
+            sales = [line[SALES_COLUMN] for line in lines]
+            offer = None if mailed is None else mailed.offer
+            self._desk.take(bring_back(basket.household_id, basket.basket_id, period, signed, sales, offer))
         return items, rows
 
-    def _sign_receipt(self, period: int, basket: Basket) -> tuple[ReceiptHash, Points, ReceiptRow]:
+    def _sign_receipt(self, basket: Basket, lines: Sequence[Line], offer: Hash) -> tuple[ReceiptHash, SignedReceipt]:
         assignment = self._assignment
         salt = sha256(SALT_TAG + assignment.facts.chain_id + str(basket.basket_id).encode()).digest()
-        lines = self._journey.rows_of(basket)
-        points = points_for(TERMS.rules, Purchase(basket.time, basket.net), offset_minutes=PROGRAM.offset_minutes)
-        member = open_household(basket.household_id, assignment.program).address
+        tier = self._standings.tier(basket.household_id, basket.time)
+        purchase = Purchase(basket.time, basket.net, tier=tier)
         receipt = Receipt(
             version=1,
             program=assignment.program,
             terms_version=TERMS_VERSION,
-            member=member,
+            member=open_household(basket.household_id, assignment.program).address,
             till=self._till_key,
             sequence=self._sequence,
             time=basket.time,
@@ -236,24 +234,24 @@ class Office:
             paid_with_points_cents=0,
             codes=(),
             lines_root=hash_lines(salt, lines),
-            points=points,
+            points=points_for(TERMS.rules, purchase, offset_minutes=PROGRAM.offset_minutes),
+            tier=tier,
+            offer=offer,
         )
         self._sequence += 1
         hash_of_receipt = receipt_hash(receipt, salt)
         signature = Signature(self._till_signature(receipt_signing_hash(assignment.facts.chain_id, hash_of_receipt)))
-        signed = encode_receipt(SignedReceipt(receipt, salt, signature))
-        return hash_of_receipt, points, (receipt.sequence, member, period, signed, pack(lines))
+        return hash_of_receipt, SignedReceipt(receipt, salt, signature)
 
     def _seal(
         self, period: int, items: dict[HouseholdId, list[ReceiptItem]], *, is_last: bool
-    ) -> tuple[dict[HouseholdId, Points], list[SealedEntry], list[Opening]]:
+    ) -> tuple[list[SealedEntry], list[Opening]]:
         """One entry a household that bought, and some without a receipt; in the last week nothing is carried on."""
         if is_last:
             waiting = [household for household, carried in self._carried.items() if carried != NOTHING_CARRIED]
         else:
             waiting = choose_covers(self._carried, items, self._random)
         items = {household: [] for household in waiting} | items
-        credited: dict[HouseholdId, Points] = {}
         entries: list[SealedEntry] = []
         openings: list[Opening] = []
         for household in sorted(items):
@@ -268,46 +266,54 @@ class Office:
                 random=self._random,
             )
             self._carried[household] = opening.after
-            credited[household] = entry.points
             entries.append(entry)
             openings.append(opening)
-        return credited, entries, openings
+        return entries, openings
 
-    def _sign_batches(self, height: Height, entries: Sequence[SealedEntry]) -> tuple[Signed, ...]:
-        program = self._assignment.program
+    def _sign_batches(
+        self, height: Height, entries: Sequence[SealedEntry], openings: Sequence[Opening]
+    ) -> tuple[Signed, ...]:
+        """The week's entries in batches, whose places the return desk needs to know."""
+        facts, program = self._assignment.facts, self._assignment.program
         batches: list[Signed] = []
-        for start in range(0, len(entries), BATCH_ENTRIES):
-            part = tuple(sorted(entries[start : start + BATCH_ENTRIES], key=lambda entry: entry.member))
+        pairs = list(zip(entries, openings, strict=True))
+        for start in range(0, len(pairs), BATCH_ENTRIES):
+            part = sorted(pairs[start : start + BATCH_ENTRIES], key=lambda pair: pair[0].member)
             raw = build(
-                self._assignment.facts,
+                facts,
                 "earn",
-                Earn(program, part),
+                Earn(program, tuple(entry for entry, _ in part)),
                 open_brand().settlement,
                 valid_from=height,
                 payment=Sponsored(program),
                 salt=make_salt("earn", height, start),
             )
-            batches.append(Signed(height, BRAND, open_brand().settlement.address, raw))
+            batches.append(Signed(height, BRAND, open_brand().settlement.address, raw, kind="earn"))
+            self._desk.file_batch(raw, [opening for _, opening in part])
         return tuple(batches)
 
     def _sign_redemptions(self, index: int) -> tuple[Signed, ...]:
         """The coupons of a week. Whether the points suffice is for the node to say."""
         assignment = self._assignment
-        program, reward = assignment.program, assignment.reward
+        program = assignment.program
         found: list[Signed] = []
         for number, redemption in self._redemptions_of(index):
+            promotion = self._promotions[PromotionId(redemption.campaign_id)]
+            reward = assignment.rewards[promotion.promotion_id]
             height = assignment.plan.height_of_act(redemption.time)
             fan = open_household(redemption.household_id, program)
             raw = build(
                 assignment.facts,
                 "redeem",
-                Redeem(program, reward, 1, COUPON_PRICE),
+                Redeem(program, reward, 1, promotion.price),
                 fan,
                 valid_from=height,
                 payment=Sponsored(program),
                 salt=make_salt("redeem", number),
             )
-            found.append(Signed(height, redemption.household_id, fan.address, raw))
+            found.append(
+                Signed(height, redemption.household_id, fan.address, raw, promotion.price, promotion.promotion_id)
+            )
         return tuple(found)
 
     def _redemptions_of(self, index: int) -> list[tuple[int, Redemption]]:
@@ -320,61 +326,3 @@ class Office:
             for number, redemption in enumerate(self._journey.redemptions)
             if first <= PERIODS.period_of(redemption.time) < after
         ]
-
-
-_office: Office | None = None
-"""The one office of a worker process."""
-
-
-def _start_worker() -> None:
-    """Ctrl-C is for the driver, which ends its worker in order."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _open_office(purchases: Purchases) -> Overview:
-    global _office
-    _office = Office(purchases)
-    return _office.overview
-
-
-def _opened() -> Office:
-    assert _office is not None, "an office is opened first"
-    return _office
-
-
-def _begin(assignment: Assignment) -> None:
-    _opened().begin(assignment)
-
-
-def _prepare_week(index: int) -> Week:
-    return _opened().prepare_week(index)
-
-
-def _close_office() -> None:
-    if _office is not None:
-        _office.close()
-
-
-class OfficeProcess:
-    """An office in a process of its own, which works ahead."""
-
-    def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker)
-
-    def open(self, purchases: Purchases) -> Overview:
-        """Load the purchases."""
-        return self._pool.submit(_open_office, purchases).result()
-
-    def begin(self, assignment: Assignment) -> None:
-        """Open the till."""
-        self._pool.submit(_begin, assignment).result()
-
-    def order_week(self, index: int) -> "Future[Week]":
-        """Ask for a week's transactions."""
-        return self._pool.submit(_prepare_week, index)
-
-    def close(self) -> None:
-        """Close the receipts file and end the process."""
-        self._pool.submit(_close_office)
-        self._pool.shutdown(wait=True)

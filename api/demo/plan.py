@@ -29,6 +29,8 @@ CAMPAIGN_SECONDS_MIN: Final = 9 * HOUR_SECONDS
 """A campaign stays open for at least six blocks by law; with less room than this there are none."""
 WEEKS_BEFORE_CAMPAIGNS: Final = 4
 """In a long replay the campaigns begin when fans have points worth pledging."""
+WEEKS_UNTIL_USABLE: Final = 2
+"""Points of the first week can be spent once the second is over: the return window is a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,10 @@ class Plan:
 
     def plan_campaigns(self, settled: list[Height]) -> CampaignTimes | None:
         """Campaigns after an early settlement, over in time before the hourly blocks end; None where there is no room."""
-        first = settled[min(WEEKS_BEFORE_CAMPAIGNS, (len(settled) + 1) // 2) - 1]
+        if len(settled) < WEEKS_UNTIL_USABLE:
+            return None
+        weeks = min(WEEKS_BEFORE_CAMPAIGNS, (len(settled) + 1) // 2)
+        first = settled[max(weeks, WEEKS_UNTIL_USABLE) - 1]
         created = Height(first + 1)
         if created + 1 >= self.closing:
             return None

@@ -33,7 +33,8 @@ from ledger.errors import Code
 from ledger.merkle import root
 from ledger.types import Address, ChainId, Hash, Points, ProgramId, PublicKey, ReceiptHash
 
-RECEIPTS_FILE: Final = "receipts.sqlite"
+RECEIPTS_FILE: Final = "demo-receipts.sqlite"
+"""Not the name of the file in which the node that goes on with this chain keeps what tills hand over."""
 LINES_BYTES_MAX: Final = 2**20
 
 Line = tuple[int, ...]

@@ -36,6 +36,11 @@ TAGS: Final = [
     {"name": "programs", "description": "Loyalty programs: terms, rewards, members, what they owe."},
     {"name": "redemptions", "description": "What fans redeem: held, handed out, taken back, accepted by the shop."},
     {"name": "contests", "description": "Receipts that fans say were not settled, and what became of it."},
+    {"name": "challenges", "description": "Challenges, what is left of their budgets, and who completed them."},
+    {
+        "name": "offers",
+        "description": "Personal offers: promised to one member, cited once. What they ask for stays off chain.",
+    },
     {"name": "campaigns", "description": "Campaigns and pledges."},
     {"name": "proposals", "description": "What members and backers vote on, what was answered, and what was promised."},
     {"name": "receipts", "description": "Purchases, off chain: kept for the fan alone, who may erase them."},

@@ -3,6 +3,7 @@
 from typing import Any
 
 from api.http.rendering import show_day
+from ledger.domains.loyalty.books import THOUSAND
 from ledger.domains.loyalty.points import usable_points
 from ledger.domains.loyalty.state import NEVER, Lot, Member, Program, Terms, terms_key
 from ledger.domains.loyalty.tiers import member_tier
@@ -45,6 +46,18 @@ def show_tier(member: Member, program: Program, terms: Terms, now: Timestamp) ->
     return {"number": number, "name": name, "until": show_day(until)}
 
 
+def collateral_behind(view: Snapshot, program_id: ProgramId, lots: tuple[Lot, ...]) -> int:
+    """Whole coin that stands behind lots, each by the terms that it was issued under (spec COL-1)."""
+    by_version: dict[int, int] = {}
+    for version, _, _, points in lots:
+        by_version[version] = by_version.get(version, 0) + points
+    behind = 0
+    for version, points in by_version.items():
+        terms: Terms = view.record(terms_key(program_id, version))
+        behind += points * terms.collateral
+    return behind // THOUSAND
+
+
 def show_standing(
     view: Snapshot, program_id: ProgramId, program: Program, member: Member, now: Timestamp, held: int
 ) -> dict[str, Any]:
@@ -63,6 +76,7 @@ def show_standing(
         "left_at": member.left_at or None,
         "entries": member.entries,
         "gives_back_from_all": member.gives_back_from_all,
+        "collateral": collateral_behind(view, program_id, lots),
         "lots": [show_lot(lot) for lot in lots],
     }
 

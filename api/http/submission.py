@@ -22,6 +22,10 @@ Taken = Transaction | LedgerError
 ACCEPTED = "accepted"
 
 
+def _stopping() -> RequestFault:
+    return RequestFault(NOT_READY, reason="it is stopping")
+
+
 class Writer(Protocol):
     """What takes transactions in: the node."""
 
@@ -34,7 +38,8 @@ class SubmissionQueue:
     """Gathers transactions of all requests of one event loop.
 
     A fault of the writer other than a `LedgerError` goes to everyone whose transaction was in the batch; an `AssertionError` is a
-    broken invariant, after which `broken` stays true and nothing more is taken in.
+    broken invariant, after which `broken` stays true and nothing more is taken in. Whatever goes wrong, nobody waits for ever: who
+    has no answer of its own is given the fault, and after `close` that the node stops.
     """
 
     def __init__(self, writer: Writer, metrics: HttpMetrics, *, batch_max: int, waiting_max: int) -> None:
@@ -73,29 +78,50 @@ class SubmissionQueue:
             return
         self._metrics.batch_size.observe(count)
         raws = [raw for raw, _ in batch]
-        running = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.submit_batch, raws)
-        running.add_done_callback(partial(self._deliver, [done for _, done in batch]))
+        waiting = [done for _, done in batch]
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.submit_batch, raws)
+        except RuntimeError:  # the thread was shut down
+            self._refuse([*waiting, *(done for _, done in self._waiting)], _stopping())
+            self._waiting.clear()
+            self._is_running = False
+            return
+        running.add_done_callback(partial(self._deliver, waiting))
 
     def _deliver(self, waiting: list[asyncio.Future[Transaction]], finished: asyncio.Future[list[Taken]]) -> None:
-        fault = finished.exception()
-        if fault is None:
-            for done, result in zip(waiting, finished.result(), strict=True):
+        """Answer a batch, and go on with the next: also where answering itself fails."""
+        try:
+            for done, result in zip(waiting, self._results(finished, len(waiting)), strict=True):
                 self._settle(done, result)
-        else:
-            self.broken = self.broken or isinstance(fault, AssertionError)
-            for done in waiting:
-                self._settle(done, fault)
-        self._run_next()
+        except Exception as fault:
+            self._refuse(waiting, fault)
+            raise  # for the event loop's log: none of what can go wrong here is a request's fault
+        finally:
+            self._run_next()
+
+    def _results(self, finished: asyncio.Future[list[Taken]], count: int) -> Sequence[Transaction | BaseException]:
+        """What the writer said of each; a fault of its own goes to all."""
+        if finished.cancelled():
+            return [_stopping()] * count
+        fault = finished.exception()
+        results = finished.result() if fault is None else []
+        if fault is None and len(results) != count:
+            fault = AssertionError(f"the writer answered {len(results)} of {count} transactions")
+        self.broken = self.broken or isinstance(fault, AssertionError)
+        return results if fault is None else [fault] * count
 
     def _settle(self, done: asyncio.Future[Transaction], result: Transaction | BaseException) -> None:
         name = result.code.name if isinstance(result, LedgerError) else type(result).__name__
         self._metrics.submissions.labels(ACCEPTED if isinstance(result, Transaction) else name).inc()
-        if done.done():
-            return
         if isinstance(result, BaseException):
-            done.set_exception(result)
-        else:
+            self._refuse([done], result)
+        elif not done.done():
             done.set_result(result)
+
+    def _refuse(self, waiting: Sequence[asyncio.Future[Transaction]], fault: BaseException) -> None:
+        for done in waiting:
+            if not done.done():
+                done.set_exception(fault)
 
     def close(self) -> None:
         """Let what is under way finish, and end the thread."""

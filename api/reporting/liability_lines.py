@@ -42,6 +42,12 @@ def _program_lines(program: str, found: Mapping[str, Any], date: str) -> Iterato
     for place, name in enumerate(parts):
         yield f"{'+' if place else '='} {name:<10} {totals[name]:>{width},}"
     yield f"owed       {found['liability']:,} {found['unit']}: pending, available, held and escrowed"
+    coin = found["coin_behind_points"]
+    if any(coin.values()):
+        yield (
+            f"coin       {coin['put_aside']:,} put aside, of it {coin['behind_points']:,} behind points;"
+            f" {coin['burned']:,} burned; {coin['paid_to_members']:,} paid to members"
+        )
     for moved in found["moved_by_days"]:
         yield (
             f"  moved here as {moved['day']['date']} began, which the chain had not done yet:"

@@ -46,7 +46,7 @@ def _coin_lines(shown: Mapping[str, Any]) -> Iterator[str]:
     if coin is not None:
         yield (
             f"coin emitted {coin['emitted']} = accounts {coin['accounts']} + pools {coin['pools']} + locked {coin['locked']}"
-            f" + escrow {coin['escrow']} + maturing {coin['maturing']}"
+            f" + escrow {coin['escrow']} + maturing {coin['maturing']} + burned {coin['burned']}"
         )
     yield f"rewards {rewards['total']} = subsidies {rewards['subsidies']} + fees {rewards['fees']}"
     if shown["concentration"]["coin"] is not None:

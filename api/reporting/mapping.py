@@ -7,6 +7,7 @@ from typing import Any, Final
 from api.http.rendering import show_day, show_time
 from ledger.address import encode_address
 from ledger.domains.crowdfunding.state import STATUS_NAMES, PointsUnit
+from ledger.domains.loyalty.books import THOUSAND, security
 from ledger.domains.loyalty.state import Books
 from ledger.invariants import POINT_TOTALS
 from ledger.types import Address, Day
@@ -133,6 +134,12 @@ def map_position(position: ProgramPosition) -> dict[str, Any]:
         "liability": position.liability,
         "members": position.books.members,
         "fee_pool": position.books.pool,
+        "coin_behind_points": {
+            "put_aside": security(position.books),
+            "behind_points": position.books.backing // THOUSAND,
+            "burned": position.books.burned,
+            "paid_to_members": position.books.collateral_paid,
+        },
         "by_expiry": [_map_line(day, line) for day, line in position.lines.items()],
         "recorded_totals": map_totals(position.recorded),
         "moved_by_days": [

@@ -108,7 +108,7 @@ def _supply(shown: Mapping[str, Any]) -> Iterator[str]:
     if coin is None:
         return
     yield "<h2>Coin</h2>"
-    places = ("accounts", "pools", "locked", "escrow", "maturing")
+    places = ("accounts", "pools", "locked", "escrow", "maturing", "burned")
     values = [coin[name] for name in places]
     yield _figure(
         "Where the coin is",

@@ -23,9 +23,11 @@ from api.http.rendering import json_response
 from api.receipts.store import LINES_BYTES_MAX
 from api.till.clock import TillClock
 from api.till.desk import Desk
+from api.till.enrolment import Counter
 from api.till.errors import BAD_SALE, NO_TOKEN, NOT_SET_ASIDE, SALE_UNKNOWN, STATUS_BY_CODE, TillRefused
 from api.till.knowledge import Knowledge
 from api.till.outbox import Outbox
+from api.till.pruning import Pruning
 from api.till.sale import SALE_ID_PATTERN, Sale
 from api.till.schedule import SettlementSchedule
 from api.till.status import STATES, list_warnings, show_signing, show_status
@@ -33,7 +35,7 @@ from api.till.store import KeptSale, TillStore
 from api.till.symbol import SymbolForm, draw_symbol, fits_symbol, link_text, receipt_text
 from api.till.tier_book import TierBook
 from api.till.token import is_token
-from api.wallet.enrolment import make_invitation
+from api.wallet.enrolment import BAD_REQUEST, NOT_OURS, make_invitation
 from api.wallet.receipts import describe_receipt
 from ledger.domains.loyalty.receipts import decode_receipt
 from ledger.errors import LedgerError
@@ -44,8 +46,18 @@ log = structlog.get_logger()
 
 BODY_BYTES_MAX: Final = LINES_BYTES_MAX * 6 + 65_536
 """Lines as JSON, each byte escaped, with the rest of a sale."""
+STATUSES: Final = {**STATUS_BY_CODE, BAD_REQUEST: 400, NOT_OURS: 422}
+"""Also of what a fan's request to join may have wrong."""
 PATHS_OPEN: Final = frozenset({"/healthz", "/readyz"})
 """What a supervisor asks; it says nothing about sales."""
+
+REQUEST_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+        "description": "The text of the QR code that the fan's wallet shows after it read the invitation.",
+    }
+}
 
 SaleId = Annotated[str, Path(pattern=SALE_ID_PATTERN, description="The id that the POS gave.")]
 Form = Annotated[
@@ -66,8 +78,10 @@ class Till:
     clock: TillClock
     desk: Desk
     tiers: TierBook
+    counter: Counter
     outbox: Outbox
     schedule: SettlementSchedule | None
+    pruning: Pruning
     on_retry: Callable[[], None]
 
 
@@ -195,7 +209,8 @@ def _add_service(app: FastAPI, till: Till) -> None:
     async def read_status() -> Response:
         """What it knows and since when, what is on its way, what needs a person."""
         about = {"program": till.program.hex(), "till": _own_address(till), "node_url": till.node_url}
-        return json_response(show_status(till.store, till.knowledge, till.clock, till.outbox, till.schedule, about))
+        found = show_status(till.store, till.knowledge, till.clock, till.outbox, till.schedule, about)
+        return json_response({**found, "kept": till.pruning.show()})
 
     @app.get("/invitation", summary="A QR code with which a fan asks to join")
     async def read_invitation(qr: Form = "svg") -> Response:
@@ -214,6 +229,16 @@ def _add_service(app: FastAPI, till: Till) -> None:
                 "qr": {"holds": "invitation", "text": text, **draw_symbol(text, qr)},
             }
         )
+
+    @app.post("/enrolments", summary="Enrol a fan at the counter", openapi_extra=REQUEST_BODY)
+    async def enrol(request: Request) -> Response:
+        """Counter-sign a fan's request to join, as its phone shows it, and send it: 201, or 200 where the node has it already.
+
+        Sent again it is the same: `status` says when it is in a block.
+        """
+        text = (await request.body()).decode("utf-8", "replace")
+        found = await asyncio.to_thread(till.counter.enrol, text)
+        return json_response(found.show(), 201 if found.is_new else 200)
 
     @app.get("/healthz", summary="Is the process alive")
     async def read_health() -> Response:
@@ -243,7 +268,7 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 def _problem(fault: LedgerError, method: str, path: str, status: int | None = None) -> Response:
-    found = STATUS_BY_CODE.get(fault.code, 503 if isinstance(fault, NodeError) else None) if status is None else status
+    found = STATUSES.get(fault.code, 503 if isinstance(fault, NodeError) else None) if status is None else status
     return problem_response(fault, method=method, path=path, status=found)
 
 

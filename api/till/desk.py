@@ -11,11 +11,12 @@ from typing import Final
 
 from api.receipts.lines import lines_root
 from api.till.clock import TillClock
-from api.till.errors import BAD_SALE, CAP_REACHED, STOPPING, TillRefused
+from api.till.errors import BAD_SALE, CAP_REACHED, OFFER_REFUSED, STOPPING, TillRefused
 from api.till.knowledge import Basis, Knowledge
 from api.till.sale import Sale
 from api.till.store import Earlier, KeptSale, Outcome, Request, SignedSale, TillStore
 from api.wallet.brand import RECEIPT_SALT_BYTES, Brand, Purchase
+from api.wallet.errors import WalletError
 from ledger.address import decode_address
 from ledger.domains.loyalty.receipts import encode_receipt, receipt_hash
 from ledger.errors import Malformed
@@ -66,6 +67,9 @@ class Signing:
         except Malformed as fault:
             raise TillRefused(BAD_SALE, field="member", reason=str(fault)) from None
         salt, lines = secrets.token_bytes(RECEIPT_SALT_BYTES), sale.canonical_lines()
+        offer = sale.personal_offer()
+        if offer is not None and before.has_cited(member, offer.offer_id):
+            raise TillRefused(OFFER_REFUSED, reason="it was cited at this till already, and counts once")
         purchase = Purchase(
             member=member,
             sequence=number,
@@ -76,15 +80,18 @@ class Signing:
             lines_root=lines_root(salt, lines),
             tier=_tier_of(sale, basis, before, member),
             previous_visit=before.visit_before(member, time) if sale.previous_visit is None else sale.previous_visit,
+            offer=offer,
         )
         self._brand.wallet.facts = contact.facts  # known from the last contact: signing asks no node
         try:
             signed = self._brand.sign_receipt(self._program, basis.facts, purchase, salt=salt)
         except Malformed as fault:
             raise TillRefused(BAD_SALE, field="the sale", reason=str(fault)) from None
-        points, used = signed.receipt.points, before.promised_on(basis.day)
-        if used + points > basis.cap:
-            raise TillRefused(CAP_REACHED, points=points, used=used, cap=basis.cap)
+        except WalletError as fault:
+            raise TillRefused(OFFER_REFUSED, reason=str(fault)) from None
+        points, bonus, used = signed.receipt.points, 0 if offer is None else offer.points, before.promised_on(basis.day)
+        if used + points + bonus > basis.cap:
+            raise TillRefused(CAP_REACHED, points=points + bonus, used=used, cap=basis.cap)
         return SignedSale(
             sale=request.sale,
             number=number,
@@ -95,6 +102,8 @@ class Signing:
             time=time,
             day=basis.day,
             points=points,
+            bonus=bonus,
+            offer=signed.receipt.offer,
             member=member,
             is_visit=sale.net_cents > 0,
             signed_at=now,

@@ -10,8 +10,8 @@ from ledger.errors import Code, LedgerError
 
 NO_TERMS = Code(
     "till.no_terms",
-    "this till has not reached its node yet and does not know the program's terms",
-    "Connect it to the node once ({reason}); it signs without a network from then on, for 72 hours.",
+    "this till has not reached its node yet and does not know the program's terms: {reason}",
+    "Connect it to the node once; it signs without a network from then on, for 72 hours.",
 )
 TERMS_TOO_OLD = Code(
     "till.terms_too_old",
@@ -42,6 +42,11 @@ CAP_REACHED = Code(
     "till.cap_reached",
     "the sale gives {points} points, and {used} of the {cap} that this till may promise for that day are used",
     "Wait for the program's next day, or let the owner raise the till's daily cap. If you did not sell that much, revoke the key.",
+)
+OFFER_REFUSED = Code(
+    "till.offer_refused",
+    "the receipt can't cite this offer: {reason}",
+    "Send the sale again without the offer, or sell what it asks for.",
 )
 SALE_TIME = Code(
     "till.sale_time",
@@ -97,6 +102,16 @@ WORKER_DIED = Code(
     "Read the log and start the till again. Nothing is lost: receipts are kept, and what waits is handed over.",
 )
 STOPPING = Code("till.stopping", "the till is being stopped", "Send the sale again when it runs: it is signed once.")
+NOT_SENT = Code(
+    "till.not_sent",
+    "the node did not take the fan's request to join, which is good up to block {until}: {reason}",
+    "Send the same request again when the node answers: it is taken once, and the fan need not do anything.",
+)
+NOT_ENROLLED = Code(
+    "till.not_enrolled",
+    "the node refuses the fan's request to join with {refusal}: {reason}",
+    "A fan who is a member already needs nothing. Otherwise let it answer a new invitation: GET /invitation.",
+)
 NOTHING_SETTLES = Code(
     "till.settling_stopped",
     "the settling key holds no grant with the scope settle",
@@ -112,9 +127,12 @@ STATUS_BY_CODE: Final[Mapping[Code, int]] = {
     REVOKED: 403,
     NOT_GRANTED: 403,
     CAP_REACHED: 422,
+    OFFER_REFUSED: 422,
     SALE_TIME: 422,
     SALE_CONFLICT: 409,
     NOT_SET_ASIDE: 409,
+    NOT_SENT: 503,
+    NOT_ENROLLED: 422,
     SALE_UNKNOWN: 404,
     BAD_SALE: 400,
     NO_TOKEN: 401,

@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from api.receipts.lines import read_lines
 from api.receipts.store import LINES_BYTES_MAX, LINES_MAX
 from api.till.errors import BAD_SALE, TillRefused
+from api.wallet.errors import WalletError
+from api.wallet.offers import OFFER_TEXT_MAX, read_offer_text
 from ledger.codec import Value, pack
+from ledger.domains.offers.terms import PersonalOffer
 from ledger.errors import Malformed
 from ledger.params import TIERS_MAX
 
@@ -30,6 +33,7 @@ class Sale(BaseModel):
     `id` is the POS's own and makes sending it again harmless. `codes` are cents by category code, as the program's rules name
     them. `lines` are what was bought, for the fan alone; without `time` it is a sale of now. `tier`
     (its number; 0: none) and `previous_visit` only where the POS knows better than the till, which asks the node and its own store.
+    `offer` is the text of the personal offer that the fan shows: the till looks at it without a network, and the receipt cites it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +47,7 @@ class Sale(BaseModel):
     time: Annotated[StrictInt, Field(ge=0, le=TIME_MAX)] | None = None
     tier: Annotated[StrictInt, Field(ge=0, le=TIERS_MAX)] | None = None
     previous_visit: Annotated[StrictInt, Field(ge=0, le=TIME_MAX)] | None = None
+    offer: Annotated[StrictStr, Field(min_length=1, max_length=OFFER_TEXT_MAX)] | None = None
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "id": "2026-11-22-0017",
@@ -71,6 +76,13 @@ class Sale(BaseModel):
             raise TillRefused(BAD_SALE, field="lines", reason=f"they have more than {LINES_BYTES_MAX} bytes")
         return found
 
+    def personal_offer(self) -> PersonalOffer | None:
+        """The offer that the fan shows. Raises TillRefused till.bad_sale."""
+        try:
+            return None if self.offer is None else read_offer_text(self.offer)
+        except WalletError as fault:
+            raise TillRefused(BAD_SALE, field="offer", reason=str(fault)) from None
+
     def content_hash(self) -> bytes:
         """What two sales with one id must have in common. Raises TillRefused till.bad_sale."""
         optional = tuple(UNSAID if value is None else value for value in (self.time, self.tier, self.previous_visit))
@@ -81,5 +93,6 @@ class Sale(BaseModel):
             self.sorted_codes(),
             self.canonical_lines(),
             optional,
+            *(() if self.offer is None else (self.offer.strip(),)),
         )
         return sha256(pack(content)).digest()

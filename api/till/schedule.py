@@ -2,6 +2,10 @@
 
 The settlement book lies in the till's store. A batch is written there before it is sent, so that a crash between posts nothing
 twice (see `api.wallet.settlement`). One key settles for a program: what each member carries is in its book alone.
+
+Once the program has ended nothing is carried on: what is left of its purchases is settled, and then every remainder is brought to
+zero, each once. One that the chain skips is tried again a day later where that may help (a cap), in the period in which its member
+left, or else never: the status names it.
 """
 
 from collections.abc import Sequence
@@ -13,10 +17,13 @@ import structlog
 
 from api.till.clock import TillClock
 from api.till.errors import NOTHING_SETTLES, TillRefused
+from api.till.flushing import Flushing
+from api.till.pruning import Pruning
 from api.till.store import KeptSale, TillStore
 from api.wallet.brand import Brand
 from api.wallet.errors import ClientProblem
 from api.wallet.grants import find_grant, held_scope_at
+from api.wallet.offer_settlement import CitedOffer, settle_cited
 from api.wallet.settlement import Keep, Outcome, SettlementBook, SettlementTerms, Settler
 from api.wallet.shown_terms import ProgramFacts
 from ledger.domains.loyalty.receipts import SignedReceipt, decode_receipt
@@ -60,6 +67,7 @@ class SettlementSchedule:
         *,
         keep: Keep,
         options: ScheduleOptions,
+        pruning: Pruning | None = None,
     ) -> None:
         self._store = store
         self._brand = brand
@@ -67,6 +75,8 @@ class SettlementSchedule:
         self._clock = clock
         self._keep = keep
         self._options = options
+        self._pruning = pruning
+        self._flushing = Flushing(store, brand.wallet, program, clock)
         self._failures = 0
         self._is_marked = False
         self.problem = ""
@@ -89,13 +99,16 @@ class SettlementSchedule:
         """Whether nothing that is due is left."""
         book = self._load_book()
         self._store.mark_settled(book.settled)  # a crash may have come between the book and this
+        if self._pruning is not None:
+            self._pruning.prune_if_due(book.forget)
         unsettled = self._store.unsettled()
-        if not unsettled and book.pending is None:
+        if not unsettled and book.pending is None and not self._flushing.list_due(book):
             return True
         facts = self._brand.read_program(self._program)
         now = Timestamp(int(self._brand.wallet.client.chain()["time"]))
-        due = self._due(unsettled, facts, now)
-        if not due and book.pending is None:
+        due, has_ended = self._due(unsettled, facts, now), 0 < facts.sunset_at < now
+        is_over = has_ended and len(due) == len(unsettled)
+        if not due and book.pending is None and not is_over:
             return True
         self._check_scope(now)
         settler = Settler(
@@ -109,10 +122,25 @@ class SettlementSchedule:
         receipts = [receipt for _, receipt in due]
         faults = settler.examine(receipts)
         self._store.note_unsettled({due[index][0].number: fault.code.name for index, fault in faults.items()})
-        outcome = settler.settle([receipt for index, receipt in enumerate(receipts) if index not in faults], until=now)
+        good = [receipt for index, receipt in enumerate(receipts) if index not in faults]
+        # Before the receipts are marked as settled: a run that is cut off here does it again, and nothing is credited twice.
+        cited = settle_cited(
+            self._brand,
+            self._program,
+            good,
+            facts.periods,
+            until=now,
+            confirmations=self._options.confirmations,
+            seconds_max=self._options.seconds_max,
+        )
+        outcome = settler.settle(good, until=now, is_last=has_ended)
+        is_left = bool(outcome.skipped)
+        if is_over:
+            outcome.add(self._flushing.flush(settler, book, facts.sunset_at))
         self._store.mark_settled(book.settled)
-        self._note_run(outcome, len(faults))
-        return not outcome.skipped and not faults
+        if outcome.openings or outcome.skipped or faults or cited:
+            self._note_run(outcome, len(faults), cited)
+        return not is_left and not faults
 
     def _due(
         self, unsettled: Sequence[KeptSale], facts: ProgramFacts, now: Timestamp
@@ -154,7 +182,7 @@ class SettlementSchedule:
             SettlementBook.mark_moved(self._options.book_file, self._program, str(self._store.path))
             self._is_marked = True
 
-    def _note_run(self, outcome: Outcome, refused: int) -> None:
+    def _note_run(self, outcome: Outcome, refused: int, cited: Sequence[CitedOffer]) -> None:
         run = {
             "at": self._clock.now(),
             "entries": len(outcome.openings),
@@ -164,9 +192,19 @@ class SettlementSchedule:
                 for opening, code in outcome.skipped[:SKIPPED_SHOWN]
             ],
             "refused": refused,
+            "offers": sum(1 for item in cited if not item.code),
+            "offers_not_credited": [
+                {"receipt": item.receipt.hex(), "offer": item.offer.hex(), "code": item.code}
+                for item in cited
+                if item.code
+            ][:SKIPPED_SHOWN],
         }
         self._store.keep_document(LAST_RUN, run)
 
     def show(self) -> dict[str, Any]:
         """For the status: the last run, and what speaks against the next."""
-        return {"last_run": self._store.document(LAST_RUN), "problem": self.problem or None}
+        return {
+            "last_run": self._store.document(LAST_RUN),
+            "problem": self.problem or None,
+            "not_flushed": self._flushing.show(),
+        }

@@ -14,9 +14,11 @@ from api.service import NOT_STARTED, START_SECONDS_MAX, STOP_SECONDS_MAX, STOPPE
 from api.till.app import Till, create_app
 from api.till.clock import SystemTillClock, TillClock
 from api.till.desk import Desk, Signing
+from api.till.enrolment import Counter
 from api.till.errors import NOT_LOOPBACK, WORKER_DIED, TillRefused
 from api.till.knowledge import Knowledge, visit_node
 from api.till.outbox import Outbox
+from api.till.pruning import Pruning
 from api.till.schedule import ScheduleOptions, SettlementSchedule
 from api.till.store import TillStore
 from api.till.tier_book import TierBook, quick_client
@@ -120,7 +122,8 @@ class TillService:
 
     def _build(self, options: TillOptions, clock: TillClock) -> None:
         token = load_token(options.data_dir)
-        self._clients = [*(Client(options.node_url, attempts_max=1) for _ in range(2)), quick_client(options.node_url)]
+        self._clients = [Client(options.node_url, attempts_max=1) for _ in range(2)]
+        self._clients += [quick_client(options.node_url), Client(options.node_url, attempts_max=1)]
         brand = Brand(Wallet(options.master, self._clients[0], account=options.account))
         main = brand.wallet.main
         self.store = TillStore(
@@ -136,7 +139,12 @@ class TillService:
         )
         handing = Worker("hand-over", outbox.work)
         self._workers = [Worker("contact", visits.work), handing]
-        schedule = None if options.settling is None else self._schedule(options, options.settling, clock)
+        pruning = Pruning(self.store, self.knowledge, clock, is_settling=options.settling is not None)
+        if options.settling is None:
+            schedule = None
+            self._workers.append(Worker("pruning", pruning.work))
+        else:
+            schedule = self._schedule(options, options.settling, clock, pruning)
 
         def on_new() -> None:
             if not outbox.is_in_trouble:
@@ -152,8 +160,10 @@ class TillService:
             clock=clock,
             desk=Desk(Signing(self.store, self.knowledge, brand, options.program, clock), on_new),
             tiers=TierBook(self.store, self.knowledge, self._clients[2], options.program, clock),
+            counter=Counter(self.knowledge, options.program, main, self._clients[3]),
             outbox=outbox,
             schedule=schedule,
+            pruning=pruning,
             on_retry=handing.wake,
         )
         config = uvicorn.Config(
@@ -167,8 +177,10 @@ class TillService:
             target=lambda: self._server.run(sockets=[self._listener]), name="http", daemon=True
         )
 
-    def _schedule(self, options: TillOptions, settling: Settling, clock: TillClock) -> SettlementSchedule:
-        """The settling, with a client whose waiting ends when the till stops."""
+    def _schedule(
+        self, options: TillOptions, settling: Settling, clock: TillClock, pruning: Pruning
+    ) -> SettlementSchedule:
+        """The settling, with a client whose waiting ends when the till stops; it prunes, too, since the book is its alone."""
         worker: Worker
 
         def sleep(seconds: float) -> None:
@@ -178,7 +190,7 @@ class TillService:
         self._clients.append(client)
         brand = Brand(Wallet(settling.master, client, account=settling.account))
         schedule = SettlementSchedule(
-            self.store, brand, options.program, clock, keep=settling.keep, options=settling.options
+            self.store, brand, options.program, clock, keep=settling.keep, options=settling.options, pruning=pruning
         )
         worker = Worker("settlement", schedule.work)
         self._workers.append(worker)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, Select, event, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, Select, delete, event, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_update
 from sqlalchemy.exc import DatabaseError
 
@@ -23,7 +23,8 @@ from api.till.errors import OTHER_TILL, SALE_CONFLICT, TillRefused
 from api.till.tables import HANDED_OVER, SET_ASIDE, SETTLED, UNSETTLED, WAITING, about, days, sales, tiers
 from api.wallet.member_tier import NO_TIER, MemberTier
 from ledger.codec import Value, pack, unpack
-from ledger.types import Address, ReceiptHash, Timestamp
+from ledger.domains.loyalty.receipts import NO_OFFER, decode_receipt
+from ledger.types import Address, Hash, ReceiptHash, Timestamp
 from node.store.engine import explain_fault, open_engine
 from node.store.migrate import migrate
 
@@ -32,6 +33,7 @@ VERSION_TABLE: Final = "till_version"
 STORE_FILE: Final = "till.sqlite"
 STORE_NAME_BYTES: Final = 16
 IDS_AT_ONCE: Final = 500
+DAY_SECONDS: Final = 86_400
 LINES_READ_BYTES_MAX: Final = 2**20
 SET_ASIDE_SHOWN: Final = 50
 """Receipts that were set aside, as the status lists them; all of them are counted."""
@@ -39,7 +41,9 @@ SET_ASIDE_SHOWN: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class SignedSale:
-    """A sale whose receipt is signed and not yet kept. `content` is the hash of what the POS sent."""
+    """A sale whose receipt is signed and not yet kept. `content` is the hash of what the POS sent, `bonus` what the cited `offer`
+    promises besides the points.
+    """
 
     sale: str
     number: int
@@ -53,6 +57,8 @@ class SignedSale:
     member: Address
     is_visit: bool
     signed_at: Timestamp
+    bonus: int = 0
+    offer: Hash = NO_OFFER
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,12 @@ class Earlier:
         fresh = (sale.time for sale in self.fresh if sale.member == member and sale.is_visit and sale.time <= time)
         return max(kept, *fresh, 0)
 
+    def has_cited(self, member: Address, offer: Hash) -> bool:
+        """Whether a receipt of this till cites the member's offer."""
+        rows = self._connection.execute(select(sales.c.signed).where(sales.c.member == member))
+        kept = (decode_receipt(row.signed).receipt.offer for row in rows)
+        return offer in {*kept, *(sale.offer for sale in self.fresh)}
+
     def tier_of(self, member: Address) -> MemberTier:
         """What the node said last; no tier where it was not asked."""
         row = self._connection.execute(select(tiers).where(tiers.c.member == member)).first()
@@ -120,7 +132,7 @@ class Earlier:
 
     def add(self, signed: SignedSale) -> None:
         """Count a sale in that is to be kept."""
-        self.promised[signed.day] = self.promised_on(signed.day) + signed.points
+        self.promised[signed.day] = self.promised_on(signed.day) + signed.points + signed.bonus
         self.fresh.append(signed)
 
 
@@ -338,6 +350,36 @@ class TillStore:
         query = select(sales.c.settlement_code, func.count()).where(chosen).group_by(sales.c.settlement_code)
         with self._transaction() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
+
+    # --- pruning ---
+
+    def list_prunable(self, before: Timestamp, *, settled_only: bool) -> list[tuple[int, ReceiptHash]]:
+        """Numbers and receipts of sales from before a time that the node has, some at a time; never the last sale."""
+        last = select(func.max(sales.c.number)).scalar_subquery()
+        old = (sales.c.time < before) & (sales.c.signed_at < before) & (sales.c.number < last)
+        done = sales.c.hand_over == HANDED_OVER
+        if settled_only:
+            done &= sales.c.settlement == SETTLED
+        query = select(sales.c.number, sales.c.receipt).where(old & done).order_by(sales.c.number).limit(IDS_AT_ONCE)
+        with self._transaction() as connection:
+            return [(row[0], ReceiptHash(row[1])) for row in connection.execute(query)]
+
+    def prune(self, numbers: Sequence[int]) -> None:
+        """Delete sales; what stood there is overwritten."""
+        with self._transaction() as connection:
+            connection.execute(delete(sales).where(sales.c.number.in_(numbers)))
+
+    def prune_knowledge(self, before: Timestamp) -> None:
+        """Delete what was promised on days before a time, and tiers that were last asked for before it."""
+        with self._transaction() as connection:
+            connection.execute(delete(days).where(days.c.day < before // DAY_SECONDS - 1))
+            connection.execute(delete(tiers).where(tiers.c.known_at < before))
+
+    def count_kept(self) -> dict[str, int | None]:
+        """How many sales there are, and the time of the oldest."""
+        with self._transaction() as connection:
+            row = connection.execute(select(func.count(), func.min(sales.c.time))).one()
+        return {"sales": row[0], "oldest": row[1]}
 
     def _kept(self, query: Select[Any]) -> list[KeptSale]:
         with self._transaction() as connection:

@@ -10,10 +10,14 @@ from dataclasses import dataclass, replace
 from api.wallet.acceptances import accept_redemption
 from api.wallet.client import Answer
 from api.wallet.enrolment import Invitation, JoinRequest, counter_sign, make_invitation
+from api.wallet.offers import check_offer
 from api.wallet.returns import DraftReturn, draft_return
 from api.wallet.shown_terms import ProgramFacts, read_program_answer
 from api.wallet.wallet import POOL, Sent, Wallet
 from ledger import keys
+from ledger.domains.challenges.challenge_complete import ChallengeComplete, CompletionEntry
+from ledger.domains.challenges.challenge_create import ChallengeCreate
+from ledger.domains.challenges.challenge_reverse import ChallengeReverse
 from ledger.domains.loyalty.adjust import Adjust
 from ledger.domains.loyalty.earn_answer_contest import EarnAnswerContest
 from ledger.domains.loyalty.earning import points_for
@@ -31,6 +35,10 @@ from ledger.domains.loyalty.receipts import (
 )
 from ledger.domains.loyalty.reverse import Reverse
 from ledger.domains.loyalty.state import Terms
+from ledger.domains.offers.offer_issue import OfferEntry, OfferIssue
+from ledger.domains.offers.offer_reverse import OfferReverse
+from ledger.domains.offers.offer_settle import Citation, OfferSettle
+from ledger.domains.offers.terms import PersonalOffer
 from ledger.domains.rewards.acceptance import SETTLED_DEPTH, SignedAcceptance
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
@@ -52,6 +60,7 @@ class Purchase:
     """What a till knows of one purchase; money in cents, `time` in seconds. `sequence` counts this till's receipts.
 
     `tier` is the number of the member's tier and `previous_visit` the time of its visit before this one; 0 for none.
+    `offer` is the personal offer that the fan shows, if any.
     """
 
     member: Address
@@ -63,6 +72,7 @@ class Purchase:
     lines_root: Hash = NO_LINES_ROOT
     tier: int = 0
     previous_visit: int = 0
+    offer: PersonalOffer | None = None
 
 
 class Brand:
@@ -95,7 +105,7 @@ class Brand:
         return self.wallet.send("program.update", payload, self.wallet.main, payment=self.pay(program))
 
     def grant_issuer(self, program: ProgramId, issuer: Address, *, scopes: int, daily_cap: Points) -> Sent:
-        """Let `issuer` act: scopes add up, 1 sign receipts, 2 settle, 4 enrol, 8 fulfil, 16 adjust."""
+        """Let `issuer` act: scopes add up, 1 sign receipts, 2 settle, 4 enrol, 8 fulfil, 16 adjust, 32 offer."""
         payload = IssuerGrant(program, issuer, scopes, daily_cap)
         return self.wallet.send("issuer.grant", payload, self.wallet.main, payment=self.pay(program))
 
@@ -157,7 +167,8 @@ class Brand:
     ) -> SignedReceipt:
         """The receipt that the fan takes home: a promise of points under the terms of `facts`. Needs no network.
 
-        Raises Malformed receipt.shape for codes that stand twice or a visit before that comes after.
+        Raises Malformed receipt.shape for codes that stand twice or a visit before that comes after, and WalletError offer.* for
+        an offer that is not this fan's, or asks for something else.
         """
         till = self.wallet.till_seed
         unpriced = Receipt(
@@ -177,15 +188,21 @@ class Brand:
             previous_visit=purchase.previous_visit,
         )
         check_receipt_shape(unpriced)
+        if purchase.offer is not None:
+            unpriced = replace(unpriced, offer=check_offer(purchase.offer, unpriced))
         offset_minutes = facts.periods.offset_minutes
         points = points_for(facts.terms.rules, unpriced.purchase(), offset_minutes=offset_minutes)
         blinding = secrets.token_bytes(RECEIPT_SALT_BYTES) if salt is None else salt
         return sign_receipt(replace(unpriced, points=points), blinding, self.wallet.facts.chain_id, till)
 
-    def draft_return(self, bought: SignedReceipt, points: Points, time: Timestamp) -> DraftReturn:
-        """What goes back of a purchase, signed by this till; the fan counter-signs it. Needs no network but for the chain's id."""
+    def draft_return(self, bought: SignedReceipt, points: Points, time: Timestamp, *, bonus: int = 0) -> DraftReturn:
+        """What goes back of a purchase, signed by this till; the fan counter-signs it. Needs no network but for the chain's id.
+
+        `bonus` is what an offer brought besides the receipt's points.
+        """
         salt = secrets.token_bytes(RECEIPT_SALT_BYTES)
-        return draft_return(bought, points, time, chain_id=self.wallet.facts.chain_id, till=self.wallet.main, salt=salt)
+        chain_id, till = self.wallet.facts.chain_id, self.wallet.main
+        return draft_return(bought, points, time, bonus=bonus, chain_id=chain_id, till=till, salt=salt)
 
     def reverse(self, reversal: Reverse) -> Sent:
         """Take points back for a return that the fan signed."""
@@ -197,6 +214,22 @@ class Brand:
         payload = Adjust(program, member, points, reason)
         return self.wallet.send("adjust", payload, self.wallet.main, payment=self.pay(program))
 
+    def issue_offers(self, program: ProgramId, offers: Sequence[PersonalOffer]) -> Sent:
+        """Promise members their offers, at most 1,000 at once; what each asks for stays with whoever has it."""
+        entries = [OfferEntry(offer.member, offer.commitment, offer.points, offer.expires_at) for offer in offers]
+        payload = OfferIssue(program, tuple(entries))
+        return self.wallet.send("offer.issue", payload, self.wallet.main, payment=self.pay(program))
+
+    def settle_offers(self, program: ProgramId, citations: Sequence[Citation]) -> Sent:
+        """Credit the offers that receipts cite, at most 1,000 at once."""
+        payload = OfferSettle(program, tuple(citations))
+        return self.wallet.send("offer.settle", payload, self.wallet.main, payment=self.pay(program))
+
+    def reverse_offer(self, reversal: OfferReverse) -> Sent:
+        """Take a bonus back for a return that the fan signed."""
+        payment = self.pay(reversal.returned.program)
+        return self.wallet.send("offer.reverse", reversal, self.wallet.main, payment=payment)
+
     def announce_sunset(self, program: ProgramId, sunset_at: Timestamp) -> Sent:
         """Announce the program's end. Nothing takes it back."""
         payload = ProgramSunset(program, sunset_at)
@@ -205,6 +238,24 @@ class Brand:
     def answer_contest(self, program: ProgramId, answer: EarnAnswerContest) -> Sent:
         """Answer a contest with the entry that settled its receipt."""
         return self.wallet.send("earn.answer_contest", answer, self.wallet.main, payment=self.pay(program))
+
+    # --- challenges -------------------------------------------------------------------------------------------------
+
+    def create_challenge(self, challenge: ChallengeCreate) -> Sent:
+        """Promise points for a goal. The challenge's id is `sent.object_id("challenge")`; nothing takes it back."""
+        return self.wallet.send("challenge.create", challenge, self.wallet.main, payment=self.pay(challenge.program))
+
+    def complete_challenges(self, program: ProgramId, entries: Sequence[CompletionEntry]) -> Sent:
+        """Attest who has reached what, at most 250 at a time; the transaction's codes say what became of each."""
+        payload = ChallengeComplete(program, tuple(entries))
+        return self.wallet.send("challenge.complete", payload, self.wallet.main, payment=self.pay(program))
+
+    def reverse_challenge(self, reversal: ChallengeReverse) -> Sent:
+        """Take a reward back for a return that the fan signed."""
+        payment = self.pay(reversal.returned.program)
+        return self.wallet.send("challenge.reverse", reversal, self.wallet.main, payment=payment)
+
+    # --- redemptions ------------------------------------------------------------------------------------------------
 
     def fulfil(self, program: ProgramId, hold: HoldId, *, quantity: int = 1, codes: Sequence[Hash] = ()) -> Sent:
         """Hand so many units out; their points are spent. What can be refunded has the id `sent.object_id("fulfilment")`."""

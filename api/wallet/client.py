@@ -13,8 +13,10 @@ from typing import Any, Final, Self
 import httpx2
 import stamina
 
+from api.wallet.challenge_calls import ChallengeCalls
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
+from api.wallet.offer_calls import OfferCalls
 from api.wallet.own_data import PAGE_LIMIT, Answer, OwnDataRequests, SignRequest, given, segment
 from api.wallet.proposal_calls import ProposalCalls
 from api.wallet.redemption_calls import RedemptionCalls
@@ -99,6 +101,8 @@ class Client(OwnDataRequests):
         self._clock = clock
         self.redemptions = RedemptionCalls(self._json, self._page)
         self.proposals = ProposalCalls(self._json, self._page)
+        self.challenges = ChallengeCalls(self._json, self._page)
+        self.offers = OfferCalls(self._json, self._page)
 
     def __enter__(self) -> Self:
         return self

@@ -49,11 +49,15 @@ settle_grace_days = 2            # so many days after a period's end its receipt
 remainder_max = 50               # points that may be carried to the next entry, so that sums tell nothing
 issuance_cap = 1000000000        # points that will ever be issued
 adjust_day_max = 0               # points that may be given by `brand adjust` in a day; left out: 0
+offer_day_max = 0                # points that `brand offers issue` may promise in a day; left out: 0
 transfer_day_max = 0             # points that a member may give to others in a day; 0, or left out: none
 wind_down_days = 30              # redeeming stays open so long after the program's end; left out: 30
 hold_seconds = 86400             # how long a redemption may stay open
 notice_days = 30                 # changes for the worse wait so long
 refund_days = 14                 # what was handed out can be taken back so long; 0, or left out: not at all
+# collateral = 2500              # coin per 1,000 points that the fee pool puts aside as long as they stand; fans take it if the
+                                 # program closes. What contests may credit (a tenth of the cap) is put aside when it is published
+# burn = 2500                    # or: coin per 1,000 points that is burned when they are issued. One or the other, or none
 
 [[terms.rules]]
 rule = "rate"                    # floor(net * points / per_cents)
@@ -144,7 +148,14 @@ TERMS_INTEGERS: Final = (
     "hold_seconds",
     "notice_days",
 )
-OPTIONAL_INTEGERS: Final = {"adjust_day_max": 0, "transfer_day_max": 0, "wind_down_days": WIND_DOWN_DAYS_MIN}
+OPTIONAL_INTEGERS: Final = {
+    "adjust_day_max": 0,
+    "offer_day_max": 0,
+    "transfer_day_max": 0,
+    "wind_down_days": WIND_DOWN_DAYS_MIN,
+    "collateral": 0,
+    "burn": 0,
+}
 """Integers of terms that a file may leave out, and what they are then."""
 SPONSOR_INTEGERS: Final = ("rate", "member_day_max", "block_max", "day_max")
 TIER_INTEGERS: Final = {

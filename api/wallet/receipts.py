@@ -3,14 +3,15 @@
 import json
 from base64 import b64decode
 from binascii import Error
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from api.receipts.lines import lines_root, read_lines
 from api.wallet.errors import Unreachable, WalletError
 from api.wallet.sealing import BAD_OPENING, Opening, opening_from_mapping
 from ledger.address import encode_address
-from ledger.domains.loyalty.receipts import SignedReceipt, decode_receipt, receipt_hash, receipt_is_signed
+from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, decode_receipt, receipt_hash, receipt_is_signed
 from ledger.errors import Code, Malformed
 from ledger.policy import address_of_key
 from ledger.types import Address, ChainId, Timestamp
@@ -70,8 +71,39 @@ def describe_receipt(signed: SignedReceipt, prefix: str | None) -> dict[str, Any
         "tier": receipt.tier,
         "previous_visit": receipt.previous_visit or None,
         "points": receipt.points,
+        "offer": receipt.offer.hex() or None,
         "signed": True,
     }
+
+
+def contradicts_visit(receipt: Receipt, own: Iterable[Receipt]) -> str | None:
+    """What a fan's own receipts say against the visit that a receipt names as the one before it, in words; None where nothing.
+
+    The till's word about that visit is on no chain. `own` may hold receipts of others and of other programs, which say nothing.
+    """
+    same = (receipt.program, receipt.member)
+    visits = {
+        other.time
+        for other in own
+        if (other.program, other.member) == same and other.net_cents > 0 and other != receipt
+    }
+    named, latest = receipt.previous_visit, max((time for time in visits if time <= receipt.time), default=0)
+    if named and named not in visits:
+        return (
+            f"the till says that your visit before this one was at {_in_words(named)}, and none of your receipts is of that time: "
+            "where the program gives points for a visit, too few may have been counted"
+        )
+    if latest > named:
+        said = _in_words(named) if named else "no visit"
+        return (
+            f"the till names {said} as your visit before this one, and your receipts hold one at {_in_words(latest)}: it did not "
+            "know of it, which costs you no points"
+        )
+    return None
+
+
+def _in_words(time: int) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def read_kept_receipt(answer: Mapping[str, Any], chain_id: ChainId) -> SignedReceipt:

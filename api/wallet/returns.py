@@ -33,10 +33,11 @@ from ledger.domains.loyalty.returns import (
     till_message,
 )
 from ledger.domains.loyalty.reverse import Reverse, SealedPlace
+from ledger.domains.offers.offer_reverse import OfferReverse
 from ledger.errors import Code
 from ledger.policy import address_of_key
 from ledger.schema import Octets, Struct
-from ledger.types import ChainId, ContestId, Points, ReceiptHash, Signature, Timestamp
+from ledger.types import ChainId, ContestId, Hash, Points, ReceiptHash, Signature, Timestamp
 
 SALT_BYTES: Final = 32
 
@@ -84,12 +85,15 @@ def decode_draft(data: bytes) -> DraftReturn:
 
 
 def draft_return(
-    bought: SignedReceipt, points: Points, time: Timestamp, *, chain_id: ChainId, till: Signer, salt: bytes
+    bought: SignedReceipt, points: Points, time: Timestamp, *, bonus: int, chain_id: ChainId, till: Signer, salt: bytes
 ) -> DraftReturn:
-    """What the till says goes back of a purchase. Raises WalletError returns.too_many_points."""
+    """What the till says goes back of a purchase, which brought `bonus` points of an offer besides its own.
+
+    Raises WalletError returns.too_many_points.
+    """
     receipt = bought.receipt
-    if points > receipt.points:
-        raise WalletError(TOO_MANY_POINTS, given=receipt.points, wanted=points)
+    if points > receipt.points + bonus:
+        raise WalletError(TOO_MANY_POINTS, given=receipt.points + bonus, wanted=points)
     returned = ReturnReceipt(
         version=RETURN_VERSION,
         program=receipt.program,
@@ -137,7 +141,8 @@ def describe_return(returned: ReturnReceipt, prefix: str) -> dict[str, Any]:
 
 
 def reversal_of(signed: SignedReturn, opening: Opening, points: Points | None = None) -> Reverse:
-    """What a brand sends to take points back: as many as the return and the entry allow, unless told otherwise.
+    """What a brand sends to take points back: as many as return, entry and receipt allow, unless told otherwise. What a return says
+    beyond its receipt's points is an offer's bonus.
 
     Raises WalletError contest.no_place.
     """
@@ -145,7 +150,8 @@ def reversal_of(signed: SignedReturn, opening: Opening, points: Points | None = 
         raise WalletError(NO_PLACE, period=opening.period)
     entry = opening.entry()
     place = SealedPlace(entry.period, entry.points, entry.receipts, entry.remainder, opening.before.commitment())
-    wanted = min(signed.returned.points, entry.points) if points is None else points
+    of_receipt = dict(opening.receipts).get(signed.returned.receipt) or entry.points
+    wanted = min(signed.returned.points, entry.points, of_receipt) if points is None else points
     return Reverse(
         batch=opening.place.batch,
         index=opening.place.index,
@@ -156,6 +162,11 @@ def reversal_of(signed: SignedReturn, opening: Opening, points: Points | None = 
         signature=signed.signature,
         consent=signed.consent,
     )
+
+
+def offer_reversal_of(signed: SignedReturn, offer: Hash, points: Points) -> OfferReverse:
+    """What a brand sends to take the bonus of an offer back that the returned purchase had brought."""
+    return OfferReverse(offer, points, signed.returned, signed.signature, signed.consent)
 
 
 def answer_with_return(contest: ContestId, signed: SignedReturn) -> EarnAnswerContest:

@@ -19,7 +19,12 @@ SERVED: Final = "served"
 BAD_SEQUENCE = Code(
     "sequence.bad_file",
     "the till's counter {path} cannot be used: {reason}",
-    "Name the receipt's number with --sequence, above the last one used, and mend the file.",
+    "Name the receipt's number with --sequence, above the last one used: the count goes on from there.",
+)
+NUMBER_TAKEN = Code(
+    "sequence.taken",
+    "the number {number} is taken: the next one of this till is {next}",
+    "Leave --sequence out, or name a number from there on: two receipts with one number, and neither is settled.",
 )
 SERVED_ELSEWHERE = Code(
     "sequence.served",
@@ -45,21 +50,27 @@ def take_sequence(folder: Path, program: ProgramId, till: Address) -> int:
 
 
 def sign_numbered(
-    folder: Path, program: ProgramId, till: Address, sign: Callable[[int], bytes]
+    folder: Path, program: ProgramId, till: Address, sign: Callable[[int], bytes], wanted: int | None = None
 ) -> tuple[int, bytes, Path]:
     """Let `sign` make a receipt with the next number; returns the number, the receipt, and the file beside the counter with it.
 
+    `wanted` is a number that is not taken, to go on from; where the counter cannot be read, the caller knows which one that is.
+
     The receipt is on disk before its number counts as used, so no number is lost to a fault: where the process stops between the
     two, the number belongs to the receipt that lies there. Who has put the receipt where it belongs removes the file. Raises
-    WalletError sequence.bad_file, sequence.served, and what `sign` raises, which uses no number.
+    WalletError sequence.bad_file, sequence.served, sequence.taken, and what `sign` raises, which uses no number.
     """
     path = _counter(folder, program, till)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with only_one(folder):
-            number = _read_number(path)
+            number = _read_number(path, is_named=wanted is not None)
             while kept_receipt(folder, program, till, number).exists():
                 number += 1
+            if wanted is not None:
+                if wanted < number or kept_receipt(folder, program, till, wanted).exists():
+                    raise WalletError(NUMBER_TAKEN, number=wanted, next=number)
+                number = wanted
             kept = kept_receipt(folder, program, till, number)
             receipt = sign(number)
             write_whole(kept, receipt, replace=False)
@@ -111,10 +122,18 @@ def _read_words(path: Path) -> list[str]:
         raise WalletError(BAD_SEQUENCE, path=str(path), reason="it holds no number") from None
 
 
-def _read_number(path: Path) -> int:
-    words = _read_words(path)
+def _read_number(path: Path, *, is_named: bool = False) -> int:
+    """The next number. `is_named`: what the file should say is known otherwise, so one that says nothing is taken for a new one."""
+    try:
+        words = _read_words(path)
+    except WalletError:
+        if is_named:
+            return 0
+        raise
     if words[:1] == [SERVED]:
         raise WalletError(SERVED_ELSEWHERE, path=str(path))
+    if is_named and not (len(words) == 1 and _is_number(words[0])):
+        return 0
     if len(words) != 1 or not _is_number(words[0]):
         raise WalletError(BAD_SEQUENCE, path=str(path), reason="it holds no number")
     return int(words[0])

@@ -182,6 +182,17 @@ class SettlementBook:
         if len(self.numbers) > count:
             self.save()
 
+    def carrying(self) -> list[Address]:
+        """Members for whom something is carried on."""
+        return [member for member, carried in self.carried.items() if carried.salt]
+
+    def forget(self, receipts: Iterable[ReceiptHash]) -> None:
+        """Drop receipts that nobody can bring again: their till no longer has them. Raises WalletError settlement.bad_book."""
+        gone = frozenset(receipts)
+        self.settled -= gone
+        self.numbers = {number: receipt for number, receipt in self.numbers.items() if receipt not in gone}
+        self.save()
+
     def _to_mapping(self) -> dict[str, Any]:
         pending, numbers = self.pending, dict[str, dict[str, str]]()
         for (till, number), receipt in self.numbers.items():
@@ -327,11 +338,13 @@ class Settler:
                     faults |= {place: self._number_used(receipts[place], other) for place in places}
         return faults
 
-    def flush(self, at: Timestamp) -> Outcome:
-        """Bring every carried remainder to zero, in the period that holds `at`: the program ends, or members leave."""
+    def flush(self, at: Timestamp, members: Iterable[Address] | None = None) -> Outcome:
+        """Bring every carried remainder to zero, or those of `members`, in the period that holds `at`: an end, or a leaving."""
         total = self.resume()
         period = self._terms.periods.period_of(at)
-        members = sorted(member for member, carried in self._book.carried.items() if carried.salt)
+        if members is None:
+            members = self._book.carrying()
+        members = sorted(members)
         for start in range(0, len(members), EARN_ENTRIES_MAX):
             batch: list[Group] = [(member, period, ()) for member in members[start : start + EARN_ENTRIES_MAX]]
             total.add(self._settle_batch(batch, is_last=True))

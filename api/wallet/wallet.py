@@ -11,12 +11,15 @@ from functools import cached_property
 from typing import Any, Final
 
 from api.wallet.builder import ChainFacts, Signer, build
+from api.wallet.challenges import ShownChallenge, contest_of_challenge
 from api.wallet.client import Answer, Client
 from api.wallet.contests import NOT_YOURS, contest_of
 from api.wallet.enrolment import Invitation, JoinRequest, request_join
 from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.key_book import KeyBook, Place, PresentKey
 from api.wallet.mnemonic import MasterSeed
+from api.wallet.offers import contest_offer_of
+from api.wallet.printed_vouchers import PrintedVoucher
 from api.wallet.receipts import check_receipt
 from api.wallet.request_signing import AccountSigner
 from api.wallet.returns import DraftReturn, sign_as_fan
@@ -28,9 +31,11 @@ from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.loyalty.events import NOBODY
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
+from ledger.domains.loyalty.points_claim_collateral import PointsClaimCollateral
 from ledger.domains.loyalty.points_transfer import PointsTransfer
 from ledger.domains.loyalty.receipts import SignedReceipt
 from ledger.domains.loyalty.returns import SignedReturn
+from ledger.domains.offers.terms import PersonalOffer
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.errors import Code
@@ -54,7 +59,7 @@ from ledger.types import (
 
 WRONG_CHAIN = Code(
     "wallet.wrong_chain",
-    "the invitation is for the chain {invited}, the node is on {found}",
+    "this is for the chain {invited}, the node is on {found}",
     "Point the wallet at a node of that chain.",
 )
 NO_REWARD = Code(
@@ -83,6 +88,8 @@ OWN_FEE: Final = "own"
 """Choice of payment: the author's account pays the exact fee."""
 POOL: Final = "pool"
 """Choice of payment: the program's fee pool pays."""
+SHARE: Final = "share"
+"""Choice of payment of a claim: it comes out of what is claimed."""
 
 NEVER: Final = Timestamp(0)
 """A consent that ends only when it is revoked."""
@@ -224,6 +231,20 @@ class Wallet:
             gives_back_from_all=gives_back_from_all,
         )
 
+    def join_with_voucher(
+        self, text: str, *, referrer: Address = NOBODY, gives_back_from_all: bool = False
+    ) -> tuple[ProgramId, Sent]:
+        """Join with a voucher, as its text says; the pool pays. Returns the program, too.
+
+        Raises WalletError voucher.bad_text, or wallet.wrong_chain before anything is sent.
+        """
+        voucher = PrintedVoucher.from_text(text)
+        if voucher.chain_id != self.facts.chain_id:
+            raise WalletError(WRONG_CHAIN, invited=voucher.chain_id.hex()[:16], found=self.facts.chain_id.hex()[:16])
+        fan = self.program_signer(voucher.program)
+        payload = MemberJoin(voucher.program, NOBODY, referrer, gives_back_from_all, (voucher.show(fan.address),))
+        return voucher.program, self.send("member.join", payload, fan, payment=Sponsored(voucher.program))
+
     def check_invitation(self, invitation: Invitation) -> None:
         """Raise WalletError wallet.wrong_chain unless the invitation is for the chain of this wallet's node."""
         if invitation.facts.chain_id != self.facts.chain_id:
@@ -253,6 +274,14 @@ class Wallet:
             "points.transfer", payload, self.program_signer(program), payment=choose_payment(payment, program)
         )
 
+    def claim_collateral(self, program: ProgramId, *, payment: str = SHARE) -> Sent:
+        """After a program has closed: give all its points up for the coin behind them. The fee comes out of that coin, or is paid
+        by `payment`.
+        """
+        chosen = Prepaid() if payment == SHARE else choose_payment(payment, program)
+        payload = PointsClaimCollateral(program)
+        return self.send("points.claim_collateral", payload, self.program_signer(program), payment=chosen)
+
     def sign_return(self, draft: DraftReturn) -> SignedReturn:
         """Counter-sign what goes back: the shop may then take these points. Raises WalletError returns.*."""
         fan = self.program_signer(draft.returned.program)
@@ -263,14 +292,45 @@ class Wallet:
 
         Raises WalletError receipt.not_signed or contest.not_yours before anything is sent.
         """
+        fan = self._signer_of(signed)
+        payload = contest_of(signed, wrong_points=wrong_points)
+        return self.send("earn.contest", payload, fan, payment=None if pay_own else Prepaid())
+
+    def contest_offer(self, signed: SignedReceipt, offer: PersonalOffer, *, pay_own: bool = False) -> Sent:
+        """Contest an offer that a receipt cites and nobody credited; joining paid for it, unless `pay_own`.
+
+        Raises WalletError receipt.not_signed, contest.not_yours or offer.cites_another before anything is sent.
+        """
+        fan = self._signer_of(signed)
+        payload = contest_offer_of(signed, offer)
+        return self.send("offer.contest", payload, fan, payment=None if pay_own else Prepaid())
+
+    def _signer_of(self, signed: SignedReceipt) -> Signer:
+        """This wallet's account that a receipt names. Raises WalletError receipt.not_signed or contest.not_yours."""
         check_receipt(signed, self.facts.chain_id)
         fan = self.program_signer(signed.receipt.program)
         if fan.address != signed.receipt.member:
             raise WalletError(
                 NOT_YOURS, member=self.address_text(signed.receipt.member), account=self.address_text(fan.address)
             )
-        payload = contest_of(signed, wrong_points=wrong_points)
-        return self.send("earn.contest", payload, fan, payment=None if pay_own else Prepaid())
+        return fan
+
+    def contest_challenge(
+        self, challenge: ShownChallenge, number: int, receipts: Sequence[SignedReceipt], *, pay_own: bool = False
+    ) -> Sent:
+        """Show receipts that reach the goal of an occurrence that nobody completed; the challenge pays, unless `pay_own`.
+
+        Raises WalletError receipt.not_signed or contest.not_yours before anything is sent.
+        """
+        fan = self.program_signer(challenge.program)
+        for signed in receipts:
+            check_receipt(signed, self.facts.chain_id)
+            if fan.address != signed.receipt.member:
+                raise WalletError(
+                    NOT_YOURS, member=self.address_text(signed.receipt.member), account=self.address_text(fan.address)
+                )
+        payload = contest_of_challenge(challenge, number, receipts)
+        return self.send("challenge.contest", payload, fan, payment=None if pay_own else Prepaid())
 
     # --- coin and campaigns -----------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from ledger.codec import pack_shaped
+from ledger.domains.challenges.events import ChallengeCompleted, ChallengeCreated
 from ledger.domains.consent.consent_grant import ConsentGranted
 from ledger.domains.crowdfunding.campaign_create import CampaignCreated
 from ledger.domains.crowdfunding.pledge import Pledged
@@ -22,6 +23,7 @@ from ledger.domains.loyalty.events import (
     PointsReversed,
     ProgramCreated,
 )
+from ledger.domains.offers.events import OfferIssued, OfferReversed
 from ledger.domains.rewards.redeem import RedemptionOpened
 from ledger.domains.rewards.reward_list import RewardListed
 from ledger.domains.voice.events import BallotCast, BallotCommitted
@@ -49,6 +51,8 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
     BatchSettled: lambda e: ((e.program, "batch", e.batch),),
     ContestOpened: lambda e: ((e.program, "contest", e.contest), (e.member, "account_contest", e.contest)),
     PointsReversed: lambda e: ((e.program, "return", e.returned),),
+    OfferIssued: lambda e: ((e.program, "offer", e.offer), (e.member, "account_offer", e.offer)),
+    OfferReversed: lambda e: ((e.program, "return", e.returned),),
     RedemptionOpened: lambda e: ((e.program, "hold", e.hold), (e.member, "account_hold", e.hold)),
     ConsentGranted: lambda e: ((e.fan, "consent", _consent_id(e)),),
     CampaignCreated: lambda e: ((b"", "campaign", e.campaign), (e.creator, "account_campaign", e.campaign)),
@@ -59,6 +63,11 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
     ),
     BallotCast: lambda e: ((e.proposal, "ballot", e.voter), (e.voter, "account_ballot", e.proposal)),
     BallotCommitted: lambda e: ((e.proposal, "ballot", e.voter), (e.voter, "account_ballot", e.proposal)),
+    ChallengeCreated: lambda e: ((e.program, "challenge", e.challenge),),
+    ChallengeCompleted: lambda e: (
+        (e.challenge, "completion", e.member + e.occurrence.to_bytes(4, "big")),
+        (e.member, "own_completion", e.challenge + e.occurrence.to_bytes(4, "big")),
+    ),
     Pledged: lambda e: (
         (e.campaign, "pledge", e.number.to_bytes(4, "big")),
         (e.backer, "account_pledge", e.campaign + e.number.to_bytes(4, "big")),

@@ -1,9 +1,11 @@
 """A replay from purchases to a chain, over the API: a small made folder of purchases, and four weeks of the real ones."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -20,11 +22,15 @@ from api.demo.replay import ReplayOptions, run_replay
 from api.demo.summary import ReplaySummary
 from api.wallet.errors import WalletError
 from ledger.codec import pack
+from ledger.domains.consent.state import consent_key
 from ledger.domains.loyalty.events import PointsEarned
 from ledger.domains.loyalty.receipts import encode_receipt
+from ledger.domains.loyalty.returns import SignedReturn, return_is_signed
+from ledger.domains.loyalty.reverse import Reverse
 from ledger.domains.loyalty.state import Books, Member, books_key, member_key
 from ledger.errors import LedgerError
 from ledger.params import params_from_mapping
+from ledger.transaction import decode_transaction
 from ledger.types import ChainId, Height, ProgramId, Timestamp
 from node.clock import ManualClock
 from node.node import Node, NodeConfig
@@ -34,32 +40,67 @@ AS_OF = Timestamp(1_767_787_200)
 """2026-01-07T12:00:00Z, a Wednesday: more than two days after the last basket, once it is moved."""
 
 PURCHASES: list[Purchase] = [
+    (1, 9, "2017-12-12 15:00:00", 400.00),
+    (2, 105, "2017-12-13 12:00:00", 120.00),
+    (2, 10, "2017-12-14 12:00:00", 60.00),
+    (6, 8, "2017-12-15 12:00:00", 5.00),
     (1, 11, "2017-12-18 15:10:00", 25.55),
     (1, 11, "2017-12-18 15:10:00", 100.04),
     (2, 12, "2017-12-19 16:20:00", 310.00),
     (3, 13, "2017-12-20 17:30:00", 0.09),
-    (4, 14, "2017-12-23 23:59:59", 87.65),
+    (6, 396, "2017-12-23 23:59:59", 87.65),
     (1, 15, "2017-12-27 15:40:00", 12.00),
     (2, 16, "2017-12-28 04:59:59", 55.55),
-    (5, 17, "2017-12-31 15:00:00", 42.42),
+    (9, 17, "2017-12-31 15:00:00", 42.42),
+    (12, 573, "2017-12-29 09:00:00", 60.00),
 ]
-"""Household 3's basket gives no points. Household 5 comes on the last day only."""
+"""Household 3's basket gives no points, 9 comes on the last day only, 12 refuses every consent. Baskets 105, 396 and 573 go back:
+the first six days later in the next week, the second a day later in the same one, the last at the end.
+"""
 
-REDEMPTIONS = [(9, 1, "2017-12-19"), (1, 2, "2017-12-19"), (2, 3, "2017-12-27"), (5, 4, "2017-12-31")]
-"""Nobody of this name; before anything was settled; with enough points; before the first points were settled."""
+DESCRIBED = (
+    (3, "Type A", "2017-12-01", "2018-01-31"),
+    (7, "Type C", "2017-12-20", "2017-12-27"),
+    (8, "Type B", "2017-12-11", "2017-12-31"),
+    (9, "Type A", "2017-01-01", "2017-12-10"),
+)
+"""The last one is over before the window begins."""
+RECIPIENTS = [*((3, number) for number in range(1, 21)), *((7, number) for number in (1, 2, 3, 6)), (8, 1), (8, 2)]
 
-POINTS = {"1": 1255 + 120, "2": 3100 + 555, "3": 0, "4": 876, "5": 424}
+REDEMPTIONS = [
+    (99, 1, "2017-12-19", 3),  # nobody of this name
+    (1, 2, "2017-12-19", 3),  # nothing can be spent before the return window of the first week is over
+    (2, 3, "2017-12-27", 3),
+    (6, 4, "2017-12-27", 7),  # for fans with a tier
+    (1, 5, "2017-12-27", 7),
+    (1, 6, "2017-12-27", 8),
+    (2, 7, "2017-12-28", 8),  # the only one is gone
+    *((1, coupon, "2017-12-29", 3) for coupon in range(10, 15)),  # four in seven days
+    (9, 20, "2017-12-31", 3),  # before the first points were settled
+]
+
+POINTS = {
+    "1": 4000 + 1255 * 5 // 4 + 120 * 5 // 4,
+    "2": 1200 + 600 + 3100 + 555 * 5 // 4,
+    "3": 0,
+    "6": 50 + 876,
+    "9": 424,
+    "12": 600,
+}
+"""After its first week household 1 has silver, 2 after its second."""
+RETURNED = {"2": 1200, "6": 876, "12": 600}
 
 
 @pytest.fixture(scope="module")
 def purchases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_purchases(tmp_path_factory.mktemp("purchases"), PURCHASES, REDEMPTIONS)
+    folder = tmp_path_factory.mktemp("purchases")
+    return write_purchases(folder, PURCHASES, REDEMPTIONS, described=DESCRIBED, recipients=RECIPIENTS)
 
 
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory, purchases: Path) -> ReplaySummary:
     folder = tmp_path_factory.mktemp("replay") / "chain"
-    return run_replay(ReplayOptions(weeks=2, as_of=AS_OF, data_dir=purchases, folder=folder))
+    return run_replay(ReplayOptions(weeks=3, as_of=AS_OF, data_dir=purchases, folder=folder))
 
 
 def open_node(summary: ReplaySummary, now: int = AS_OF) -> Node:
@@ -70,21 +111,101 @@ def open_node(summary: ReplaySummary, now: int = AS_OF) -> Node:
 
 def test_every_household_got_the_points_of_its_baskets(replayed: ReplaySummary) -> None:
     assert replayed.households == POINTS
-    assert replayed.points_issued == sum(POINTS.values())
-    assert (replayed.fans, replayed.baskets, replayed.lines) == (5, 7, 8)
+    assert replayed.points_issued == sum(POINTS.values()) + replayed.offers.points
+    assert (replayed.fans, replayed.baskets, replayed.lines) == (6, 12, 13)
 
 
 def test_the_books_add_up_and_nothing_is_left_open(replayed: ReplaySummary) -> None:
-    assert (replayed.pending, replayed.held, replayed.escrow, replayed.expired) == (0, 0, 0, 0)
-    assert replayed.points_issued == replayed.available + replayed.redeemed
+    assert (replayed.held, replayed.escrow, replayed.expired) == (0, 0, 0)
+    owed = replayed.pending + replayed.available
+    assert replayed.points_issued == owed + replayed.redeemed + replayed.reversed
+    assert replayed.pending > 0, "points of the last week wait for the end of its return window"
     funded = replayed.campaigns[0].pledged
-    assert replayed.redeemed == 100 * replayed.coupons_redeemed + funded
+    assert replayed.redeemed == 5 * 100 + 150 + 200 + funded
 
 
-def test_coupons_without_points_are_refused_by_the_node_and_counted(replayed: ReplaySummary) -> None:
-    assert replayed.coupons_redeemed == 1
-    assert replayed.coupons_refused == {"fee.not_sponsored": 1, "points.insufficient": 2}
-    assert replayed.refused == 3
+def test_promotions_become_rewards_with_stock_window_tier_and_limit(replayed: ReplaySummary) -> None:
+    coupons = {coupon.campaign: coupon for coupon in replayed.coupons}
+    assert sorted(coupons) == [3, 7, 8]
+    assert [(coupon.price, coupon.tier_min, coupon.stock) for coupon in replayed.coupons] == [
+        (100, 0, 10),
+        (200, 1, 2),
+        (150, 0, 1),
+    ]
+    assert [(coupon.redeemed, coupon.stock_left) for coupon in replayed.coupons] == [(5, 5), (1, 1), (1, 0)]
+    assert replayed.household_coupons == {"1": 6, "2": 1}
+    assert replayed.coupons_refused == {
+        "fee.not_sponsored": 1,
+        "points.insufficient": 2,
+        "redeem.tier_too_low": 1,
+        "redeem.out_of_stock": 1,
+        "redeem.limit_reached": 1,
+    }
+    assert (replayed.coupons_redeemed, replayed.refused) == (7, 6)
+
+
+def test_spending_gives_tiers(replayed: ReplaySummary) -> None:
+    assert replayed.household_tiers == {"1": 1, "2": 1, "3": 0, "6": 0, "9": 0, "12": 0}
+    assert replayed.tiers == {"none": 4, "silver": 2, "gold": 0}
+    assert (replayed.tiers_risen, replayed.tiers_fallen) == (2, 0)
+    assert replayed.consenting.by_tier["silver"].receipts == 3
+
+
+def test_what_is_brought_back_takes_its_points(replayed: ReplaySummary) -> None:
+    returns = replayed.returns
+    assert (returns.lines, returns.returns, returns.without_points, returns.points_signed) == (3, 3, 0, 2_676)
+    assert replayed.household_returned.keys() == RETURNED.keys()
+    taken = sum(replayed.household_returned.values())
+    assert all(points <= RETURNED[name] for name, points in replayed.household_returned.items())
+    assert replayed.household_returned["2"] == 1200, "what the first week's entry held back, the next one gave"
+    assert replayed.household_returned["12"] == 600, "in the last week nothing is held back"
+    assert returns.points_taken == taken == 2_676 - returns.beyond_entries
+    assert replayed.reversed == taken + replayed.offers.points_reversed
+    assert returns.reversed_ppm == replayed.reversed * 10**6 // replayed.points_issued
+
+
+def test_the_returns_are_public_and_signed_by_fan_and_till(replayed: ReplaySummary) -> None:
+    program, chain_id = ProgramId(bytes.fromhex(replayed.program)), ChainId(bytes.fromhex(replayed.chain_id))
+    node = open_node(replayed)
+    try:
+        blocks = (node.chain.block_at(Height(height)) for height in range(replayed.blocks))
+        raws = [raw for block in blocks if block is not None for raw in block.transactions]
+    finally:
+        node.close()
+    payloads = (decode_transaction(raw, chain_id).payload for raw in raws)
+    found = [payload for payload in payloads if isinstance(payload, Reverse)]
+    assert len(found) == replayed.returns.reversals >= 3
+    for reversal in found:
+        assert return_is_signed(SignedReturn(reversal.returned, reversal.signature, reversal.consent), chain_id)
+        assert reversal.returned.program == program
+
+
+def test_offers_reach_who_agreed_and_are_cited_once(replayed: ReplaySummary) -> None:
+    # Campaigns 3 (150 points) and 8 (100) are open on the first Monday, 7 (200) on the second; what expires first is cited first.
+    assert replayed.household_bonuses == {"1": 100, "2": 300, "6": 150}
+    assert (replayed.offers.issued, replayed.offers.cited, replayed.offers.points) == (10, 4, 550)
+    assert (replayed.offers.reversed, replayed.offers.points_reversed) == (1, 150)
+
+
+def test_who_refuses_every_consent_loses_no_points(replayed: ReplaySummary) -> None:
+    refusing, consenting = replayed.refusing, replayed.consenting
+    assert (refusing.fans, refusing.cents, refusing.points) == (1, 6_000, 600)
+    assert refusing.by_tier["none"].points_per_dollar == 10.0
+    assert (consenting.fans, consenting.points) == (5, sum(POINTS.values()) - 600)
+    assert 9.9 < consenting.by_tier["none"].points_per_dollar <= 10.0
+    assert 12.4 < consenting.by_tier["silver"].points_per_dollar <= 12.5
+    program = ProgramId(bytes.fromhex(replayed.program))
+    node = open_node(replayed)
+    try:
+        with node.reader.snapshot() as view:
+            agreed = {
+                number: view.record(consent_key(open_household(HouseholdId(number), program).address, program, 0, ""))
+                for number in (1, 2, 3, 6, 9, 12)
+            }
+    finally:
+        node.close()
+    assert [number for number, consent in agreed.items() if consent is None] == [12]
+    assert replayed.consents_granted == 5
 
 
 def test_one_scripted_campaign_is_funded_and_one_is_refunded(replayed: ReplaySummary) -> None:
@@ -120,18 +241,18 @@ def test_every_remainder_is_flushed(replayed: ReplaySummary) -> None:
     try:
         with node.reader.snapshot() as view:
             books: Books = view.record(books_key(program))
-            addresses = [open_household(HouseholdId(number), program).address for number in range(1, 6)]
+            addresses = [open_household(HouseholdId(int(name)), program).address for name in POINTS]
             members: list[Member] = [view.record(member_key(program, address)) for address in addresses]
     finally:
         node.close()
-    assert books.members == 5
-    assert [member.remainder for member in members] == [b""] * 5
-    assert [member.entries for member in members] == [2, 2, 2, 2, 1]
+    assert books.members == 6
+    assert [member.remainder for member in members] == [b""] * 6
+    assert [member.entries for member in members] == [3, 3, 2, 3, 1, 1]
     assert all(0 < lot[2] - lot[1] <= EXPIRY_DAYS for member in members for lot in member.lots)
     assert members[2].lots == (), "a basket of 0 points makes no lot"
 
 
-@pytest.mark.parametrize("household", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("household", [1, 2, 3, 6, 9, 12])
 def test_a_fan_checks_its_receipts_offline(replayed: ReplaySummary, household: int) -> None:
     program, chain_id = ProgramId(bytes.fromhex(replayed.program)), ChainId(bytes.fromhex(replayed.chain_id))
     till = open_brand().till.shown_policy().keys[0]
@@ -198,7 +319,64 @@ def test_the_independent_check_agrees_and_notices_ten_cents(
     report = tmp_path / "replay.json"
     report.write_text(json.dumps(replayed.to_mapping()))
     assert check_replay.main([str(report), "--data-dir", str(purchases)]) == 0
-    assert check_replay.main([str(report), "--data-dir", str(purchases), "--change-basket", "14", "10"]) == 1
+    assert check_replay.main([str(report), "--data-dir", str(purchases), "--change-basket", "13", "10"]) == 1
+
+
+def change_household(name: str, household: str, by: int) -> Callable[[Any], None]:
+    def change(report: Any) -> None:
+        report[name][household] = report[name].get(household, 0) + by
+
+    return change
+
+
+def change_group(report: Any) -> None:
+    report["refusing"]["by_tier"]["none"]["points"] -= 1
+
+
+def change_code(report: Any) -> None:
+    report["coupons_refused"]["redeem.limit_reached"] += 1
+
+
+def change_coupon(report: Any) -> None:
+    report["coupons"][0]["redeemed"] += 1
+
+
+def hold_too_much_back(report: Any) -> None:
+    entries = [one.split(":") for one in report["household_entries"]["1"].split()]
+    (first, points), (second, more), *rest = entries
+    moved = [(first, int(points) - 501), (second, int(more) + 501), *rest]
+    report["household_entries"]["1"] = " ".join(f"{week}:{points}" for week, points in moved)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (change_household("household_tiers", "6", 1), "household_tiers 6: the data gives 0, the replay 1"),
+        (change_household("household_available", "1", -1), "household_available 1"),
+        (change_household("household_coupons", "2", -1), "household_coupons 2: the data gives 1, the replay 0"),
+        (change_household("household_returned", "3", 5), "household_returned 3: the data gives 0, the replay 5"),
+        (lambda report: report["returns"].update(lines=2), "returns lines: the data gives 3, the replay 2"),
+        (lambda report: report.update(expired=1), "books: expired: the data gives 0, the replay 1"),
+        (change_group, "the replay 599"),
+        (change_code, "coupons refused with redeem.limit_reached: the data gives 1, the replay 2"),
+        (change_coupon, "coupons of campaign 3"),
+        (hold_too_much_back, "points on"),
+    ],
+)
+def test_the_independent_check_notices_every_figure(
+    tmp_path: Path,
+    purchases: Path,
+    replayed: ReplaySummary,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[Any], None],
+    said: str,
+) -> None:
+    report: Any = json.loads(json.dumps(replayed.to_mapping()))
+    change(report)
+    path = tmp_path / "replay.json"
+    path.write_text(json.dumps(report))
+    assert check_replay.main([str(path), "--data-dir", str(purchases)]) == 1
+    assert said in capsys.readouterr().out
 
 
 def test_a_folder_with_a_chain_is_refused(purchases: Path, replayed: ReplaySummary) -> None:
@@ -228,7 +406,11 @@ def test_four_weeks_of_the_real_purchases_agree(tmp_path: Path) -> None:
     report = tmp_path / "replay.json"
     summary = run_replay(ReplayOptions(weeks=4, as_of=AS_OF, folder=tmp_path / "chain"))
     report.write_text(json.dumps(summary.to_mapping()))
-    assert (summary.fans, summary.baskets, summary.points_issued) == (2_014, 11_756, 3_733_228)
+    assert (summary.fans, summary.baskets, sum(summary.households.values())) == (2_014, 11_756, 3_853_426)
+    assert summary.points_issued == 3_853_426 + summary.offers.points
+    assert (summary.offers.issued, summary.offers.cited) == (1_519, 1_131)
+    assert summary.tiers == {"none": 1_615, "silver": 343, "gold": 56}
+    assert (summary.returns.lines, summary.returns.points_taken) == (1_167, 36_553)
     assert check_replay.main([str(report)]) == 0
     assert [campaign.status for campaign in summary.campaigns] == ["funded", "failed"]
-    assert summary.points_issued == summary.available + summary.redeemed
+    assert summary.points_issued == summary.pending + summary.available + summary.redeemed + summary.reversed

@@ -21,6 +21,7 @@ from ledger.block import (
 from ledger.codec import pack, unpack
 from ledger.coinbase import parse
 from ledger.domains.loyalty import receipts, returns
+from ledger.domains.offers.terms import decode_offer
 from ledger.errors import Malformed
 from ledger.genesis import make_genesis
 from ledger.header import Header
@@ -94,7 +95,7 @@ def test_hashes() -> None:
         assert hashing.sha256d(bytes.fromhex(case["data"])).hex() == case["hash"]
     for case in found["object_ids"]:
         assert hashing.object_id(case["noun"], TxId(bytes.fromhex(case["txid"])), case["index"]).hex() == case["id"]
-    assert (len(found["tagged"]), len(found["sha256d"]), len(found["object_ids"])) == (75, 3, 6)
+    assert (len(found["tagged"]), len(found["sha256d"]), len(found["object_ids"])) == (93, 3, 6)
 
 
 def test_trees() -> None:
@@ -164,7 +165,7 @@ def test_transactions() -> None:
             assert keys.verify(key, message, signature)
             signatures += 1
     assert {case["kind"] for case in found["transactions"]} >= set(read("chain")["params"]["file"]["kinds"])
-    assert (len(found["transactions"]), signatures) == (63, 74)
+    assert (len(found["transactions"]), signatures) == (81, 101)
 
 
 def test_records() -> None:
@@ -177,8 +178,8 @@ def test_records() -> None:
         assert list(Table.catalogue[key[0]].shape.names) == case["names"]
     for case in found["free_slots"]:
         assert free_leaf(Slot(case["next"])).hex() == case["leaf"]
-    assert len({case["table"] for case in found["records"]}) == 26
-    assert (len(found["records"]), len(found["free_slots"])) == (95, 5)
+    assert len({case["table"] for case in found["records"]}) == 30
+    assert (len(found["records"]), len(found["free_slots"])) == (118, 5)
 
 
 def test_work() -> None:
@@ -211,7 +212,7 @@ def test_headers_and_coinbases() -> None:
         assert (coinbase.extranonce.hex(), coinbase.magic.hex()) == (fields["extranonce"], fields["magic"])
         committed = hashing.COMMITMENT(bytes.fromhex(case["commitment"])).hex()
         assert coinbase.commitment.hex() == fields["commitment"] == case["commitment_hash"] == committed
-    assert len(found) == 46
+    assert len(found) == 55
 
 
 def test_genesis() -> None:
@@ -258,7 +259,7 @@ def test_chain() -> None:
         assert difficulty.effective_time == case["effective_time"]
         history.append(history_leaf(tip, work, difficulty.effective_time))
         window |= {transaction.once_key: transaction.txid for transaction in transactions}
-    assert len(found["blocks"]) == 46
+    assert len(found["blocks"]) == 55
 
 
 def test_commitments() -> None:
@@ -277,7 +278,7 @@ def test_commitments() -> None:
         leaves = [transaction_leaf(WtxId(hashing.WTX(raw)), codes) for raw, codes in pairs]
         assert [leaf.hex() for leaf in leaves] == case.get("transaction_leaves", [])
         assert transaction_root(leaves) == commitment.transaction_root
-    assert len(blocks) == 47
+    assert len(blocks) == 56
 
 
 def test_receipt() -> None:
@@ -294,17 +295,19 @@ def test_receipt() -> None:
     assert returns.till_message(chain_id, return_id).hex() == found["returned"]["till_message"]
     assert returns.fan_message(chain_id, return_id).hex() == found["returned"]["fan_message"]
     assert returns.return_is_signed(returned, chain_id)
+    offer = decode_offer(bytes.fromhex(found["offer"]["offer"]))
+    assert [offer.commitment.hex(), offer.offer_id.hex()] == [found["offer"]["terms"], found["offer"]["id"]]
     assert receipts.receipt_is_signed(signed, chain_id)
     for case in found["fields"]:
         leaf = leaf_hash(pack((case["index"], bytes.fromhex(case["salt"]), value_of(case["value"]))))
         path = [Hash(bytes.fromhex(node)) for node in case["path"]]
         assert leaf.hex() == case["leaf"]
         assert receipts.field_salt(salt, case["index"]).hex() == case["salt"]
-        assert verify_inclusion(Hash(top), leaf, case["index"], 14, path)
+        assert verify_inclusion(Hash(top), leaf, case["index"], 15, path)
     lines = [receipts.line_leaf(salt, case["index"], value_of(case["line"])) for case in found["lines"]]
     assert [leaf.hex() for leaf in lines] == [case["leaf"] for case in found["lines"]]
     assert root(lines).hex() == found["lines_root"] == signed.receipt.lines_root.hex()
-    assert (len(found["fields"]), len(lines)) == (14, 2)
+    assert (len(found["fields"]), len(lines)) == (15, 2)
 
 
 def test_sums_and_remainders() -> None:

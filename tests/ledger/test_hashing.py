@@ -36,6 +36,12 @@ TAGS = {
     "VOUCHER_CODE": "fansumer/voucher-code",
     "ACCEPTANCE": "fansumer/acceptance",
     "BALLOT": "fansumer/ballot",
+    "ACHIEVEMENT": "fansumer/achievement",
+    "OFFER_TERMS": "fansumer/offer-terms",
+    "OFFER": "fansumer/offer",
+    "JOIN_VOUCHER": "fansumer/join-voucher",
+    "JOIN_VOUCHER_SIGNATURE": "fansumer/join-voucher-signature",
+    "JOIN_VOUCHER_PROOF": "fansumer/join-voucher-proof",
 }
 
 
@@ -65,7 +71,7 @@ def test_declared_tags(name: str) -> None:
 def test_every_tag_is_declared_once_and_differs() -> None:
     declared = {name for name, value in vars(hashing).items() if name.isupper() and callable(value)}
     assert declared == set(TAGS)
-    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 25
+    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 31
 
 
 def test_object_id() -> None:

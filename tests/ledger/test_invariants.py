@@ -9,8 +9,8 @@ import pytest
 from ledger.coin import POOL_INSUFFICIENT, give_to, pool_payer, take_from
 from ledger.domains.accounts.state import Account, account_key
 from ledger.domains.crowdfunding.state import campaign_key
+from ledger.domains.loyalty.books import EMPTY_BOOKS
 from ledger.domains.loyalty.state import (
-    EMPTY_BOOKS,
     UNSETTLED,
     Books,
     books_key,
@@ -25,16 +25,20 @@ from ledger.reward import maturing_key
 from ledger.state import Overlay
 from ledger.supply import CHAIN_KEY
 from ledger.types import INTEGER_MAX, Amount, CampaignId, ContestId, Hash, Height, HoldId, Points, ProgramId
+from tests.support.challenges import create_challenge
 from tests.support.contests import GRACE_DAYS, contest, sign
+from tests.support.offers import consent, issue, make_offer
 from tests.support.refusal import refused
 from tests.support.shop import FAN, NOWHERE, Shop
 
 
 @pytest.fixture(scope="module")
 def busy() -> Shop:
-    """A shop with a hold, a campaign in coin, one in points, a contest, and rewards that mature."""
-    shop = Shop(hold_seconds=30 * 86_400)
+    """A shop with a hold, a campaign in coin, one in points, a contest, a challenge, an open offer, and rewards that mature."""
+    shop = Shop(hold_seconds=30 * 86_400, offer_day_max=Points(100))
     shop.join(FAN)
+    consent(shop, FAN)
+    issue(shop, make_offer(shop))
     shop.earn(FAN, 500)
     shop.redeem(FAN, shop.list_reward())
     for in_points in (False, True):
@@ -42,6 +46,7 @@ def busy() -> Shop:
     signed = sign(shop)
     shop.chain.advance(days=GRACE_DAYS)
     contest(shop, signed)
+    create_challenge(shop)
     return shop
 
 
@@ -71,7 +76,7 @@ def test_the_supply_is_what_was_emitted(busy: Shop) -> None:
     emitted = busy.chain.state.chain.emitted
     with pytest.raises(AssertionError, match="emitted"):
         check_block(Overlay(busy.chain.state), busy.chain.state.chain, Amount(emitted + 1))
-    for bucket in ("accounts", "pools", "locked", "escrow", "maturing"):
+    for bucket in ("accounts", "pools", "locked", "escrow", "maturing", "burned"):
         chain = busy.chain.state.chain
         spoiled = replace(chain, **{bucket: getattr(chain, bucket) + 1})
         with pytest.raises(AssertionError, match="coin supply"):
@@ -87,6 +92,10 @@ def test_the_supply_is_what_was_emitted(busy: Shop) -> None:
         (b"H", "deposit", "locked"),
         (b"K", "pool", "pools"),
         (b"K", "contest_coin", "locked"),
+        (b"K", "backing", "locked"),
+        (b"K", "contest_backing", "locked"),
+        (b"K", "burn_carry", "locked"),
+        (b"K", "burned", "burned"),
         (b"X", "deposit", "locked"),
         (b"F", "deposit", "locked"),
     ],
@@ -128,9 +137,30 @@ def test_what_contests_claim_is_what_they_hold(busy: Shop) -> None:
     for field in ("contest_points", "contest_points_locked", "contest_points_credited", "contests_open"):
         with pytest.raises(AssertionError, match=match):
             check(busy, change(busy, b"K", **{field: 7}))
+
+
+def test_what_is_set_aside_is_what_challenges_have_left(busy: Shop) -> None:
+    match = "points set aside"
+    for spoil in (
+        change(busy, b"Y", given=1),
+        change(busy, b"Y", has_ended=True),
+        change(busy, b"K", challenge_points=7),
+    ):
+        with pytest.raises(AssertionError, match=match):
+            check(busy, spoil)
+    for given in (-1, 1_001):
+        with pytest.raises(AssertionError, match="gave more than its budget"):
+            check(busy, change(busy, b"Y", given=given))
     decided = replace(next(iter(busy.chain.state.table(b"X").values())), outcome=UNSETTLED, points=Points(3))
     with pytest.raises(AssertionError, match="records of locked"):
         check(busy, lambda view: view.put(contest_key(ContestId(NOWHERE)), decided))
+
+
+def test_what_is_promised_is_what_open_offers_hold(busy: Shop) -> None:
+    match = "held, escrowed or contested points"
+    for spoil in (change(busy, b"O", points=1), change(busy, b"O", receipt=NOWHERE), change(busy, b"K", offered=7)):
+        with pytest.raises(AssertionError, match=match):
+            check(busy, spoil)
 
 
 def test_a_negative_balance_is_found(busy: Shop) -> None:
@@ -149,6 +179,7 @@ def books(**totals: int) -> Books:
         books(issued=5, pending=5),
         books(issued=28, pending=1, available=2, held=3, escrowed=4, redeemed=5, expired=6, reversed=7),
         books(issued=1, restored=2, available=3),
+        books(backing=INTEGER_MAX - 999, burn_carry=999),
     ],
 )
 def test_points_add_up(good: Books) -> None:
@@ -163,6 +194,10 @@ def test_points_add_up(good: Books) -> None:
         (books(pending=1, available=-1), "negative"),
         (books(pool=-1), "negative"),
         (books(issued=INTEGER_MAX + 1, pending=INTEGER_MAX + 1), "too large"),
+        (books(backing=-1), "behind points is negative"),
+        (books(backing=INTEGER_MAX, burn_carry=1), "behind points is negative or too large"),
+        (books(contest_points_locked=2, contest_backing=2**62), "behind points is negative or too large"),
+        (books(burn_carry=1_000), "a whole unit was not burned"),
     ],
 )
 def test_points_that_do_not_add_up(bad: Books, message: str) -> None:

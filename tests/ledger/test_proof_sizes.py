@@ -9,7 +9,8 @@ import pytest
 from ledger.block import history_leaf
 from ledger.domains.accounts.state import Account, account_key
 from ledger.domains.crowdfunding.state import Campaign, PointsUnit, campaign_key
-from ledger.domains.loyalty.state import EMPTY_BOOKS, Program, books_key, program_key
+from ledger.domains.loyalty.books import EMPTY_BOOKS
+from ledger.domains.loyalty.state import Program, books_key, program_key
 from ledger.merkle import IncrementalTree, leaf_hash
 from ledger.proofs import (
     Anchor,

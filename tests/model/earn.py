@@ -18,6 +18,7 @@ from tests.model.tiers import (
 from tests.second_decoder.hashing import leaf_hash, object_id, tree_root
 
 KEEP_SECONDS = 3_888_000
+POST_SECONDS = 1_209_600
 SEALED, OPENED = 0, 1
 
 
@@ -120,11 +121,14 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
     credited = 0
     keep_until = 0
     rows: list[tuple] = []
+    reduced: list[tuple[int, int]] = []
     batch = object_id("earn", call.txid)
     for entry in entries:
         fan, period = entry[1], entry[2]
         dates = dates_of(model, program, period)
         keep_until = max(keep_until, dates.settle_by + KEEP_SECONDS)
+        if dates.begins <= model.now:
+            keep_until = max(keep_until, dates.returnable_until + POST_SECONDS)
         code = _why_skipped(model, program, entry, dates)
         if entry[0] == SEALED:
             points = entry[3]
@@ -148,6 +152,8 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
         is_credited = code == ""
         if is_credited and given < points:
             code = "earn.period_cap_reduced"
+            if given:
+                reduced.append((len(rows), given))
         before = member.remainder if member else b""
         commitment, remainder = entry[4:6] if entry[0] == SEALED else (entry[3], before)
         rows.append((entry[0], fan, period, points, commitment, remainder, before, code))
@@ -166,7 +172,8 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
     model.change_books(program, issued=credited)
     model.grants[program, call.author] = grant._replace(day=today, day_used=used + credited)
     root = tree_root([leaf_hash(pack(row)) for row in rows])
-    model.batches[batch] = Batch(call.payer, model.record_deposit, program, root, len(rows), model.now, keep_until, ())
+    kept = (call.payer, model.record_deposit, program, root, len(rows), model.now, keep_until)
+    model.batches[batch] = Batch(*kept, (), tuple(reduced))
     model.rows[batch] = tuple(rows)
     model.queue("earn.drop", batch, 0, keep_until)
     return [row[-1] for row in rows]

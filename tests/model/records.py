@@ -149,6 +149,8 @@ class Books(NamedTuple):
     adjusted: int = 0
     adjust_day: int = 0
     adjust_day_used: int = 0
+    challenge_points: int = 0
+    challenge_points_reversed: int = 0
 
 
 class Grant(NamedTuple):
@@ -234,6 +236,7 @@ class Batch(NamedTuple):
     settled_at: int
     keep_until: int
     reversed: tuple[tuple[int, int], ...]
+    reduced: tuple[tuple[int, int], ...]
 
 
 class Returned(NamedTuple):

@@ -49,8 +49,16 @@ def _rows(life: Life) -> list[tuple[bytes, int]]:
         (batch, index)
         for batch, rows in life.model.rows.items()
         for index, row in enumerate(rows)
-        if row[-1] == "" and row[3] > dict(life.model.batches[batch].reversed).get(index, 0)
+        if row[-1] in ("", "earn.period_cap_reduced")
+        and _given(life, batch, index) > dict(life.model.batches[batch].reversed).get(index, 0)
     ]
+
+
+def _given(life: Life, batch: bytes, index: int) -> int:
+    """What an entry credited."""
+    reduced = dict(life.model.batches[batch].reduced)
+    row = life.model.rows[batch][index]
+    return reduced.get(index, 0 if row[-1] == "earn.period_cap_reduced" else row[3])
 
 
 def _receipt_of(life: Life, batch: bytes, index: int) -> bytes:
@@ -95,7 +103,7 @@ def reverse(life: Life, wanted: tuple[bytes, int] | None = None) -> None:
     row = model.rows[batch][index]
     returned = _return_of(life, batch, index)
     reversed_before = dict(model.batches[batch].reversed).get(index, 0)
-    most = min(max(row[3] - reversed_before, 1), max(left_of_return(model, returned), 1))
+    most = min(max(_given(life, batch, index) - reversed_before, 1), max(left_of_return(model, returned), 1))
     points = _some_points(life, 1, most)
     path = inclusion_path([leaf_hash(pack(found)) for found in model.rows[batch]], index)
     place = (0, *row[2:5], *row[5:7]) if row[0] == 0 else (1, *row[2:4], row[5])

@@ -11,6 +11,7 @@ from tests.model.points import book_out
 from tests.model.records import SETTLE, SIGN, Batch, Call, Lot, Refused, Returned, refuse_unless
 from tests.model.referrals import referral_id
 from tests.model.state import Model
+from tests.model.tiers import take_back_of_tiers
 from tests.second_decoder.hashing import is_included, leaf_hash, tagged
 
 Consent = tuple[tuple[int, tuple[bytes, ...]], tuple[tuple[int, bytes], ...]]
@@ -79,13 +80,13 @@ def drop_return(model: Model, which: bytes) -> None:
     model.give(found.payer, found.deposit)
 
 
-def row_of_place(returned: Return, place: tuple[Any, ...]) -> tuple[Any, ...]:
+def row_of_place(returned: Return, place: tuple[Any, ...], code: str) -> tuple[Any, ...]:
     """The leaf that a reversal cites (LOY-19, 2.)."""
     if place[0] == 0:
         _, period, points, receipts, remainder, before = place
-        return (0, returned.member, period, points, receipts, remainder, before, "")
+        return (0, returned.member, period, points, receipts, remainder, before, code)
     _, period, points, remainder = place
-    return (1, returned.member, period, points, returned.receipt, remainder, remainder, "")
+    return (1, returned.member, period, points, returned.receipt, remainder, remainder, code)
 
 
 def _take(model: Model, returned: Return, of: tuple[int, int], wanted: int) -> None:
@@ -129,15 +130,17 @@ def reverse(model: Model, call: Call, payload: tuple) -> list[str]:
         raise Refused("reverse.no_batch")
     if call.author != model.programs[program].owner:
         model.require_live_grant(program, call.author, SETTLE)
-    row = row_of_place(returned, place)
+    reduced = dict(batch.reduced).get(index)
+    row = row_of_place(returned, place, "" if reduced is None else "earn.period_cap_reduced")
     included = is_included(leaf_hash(pack(row)), index, batch.entries, list(path), batch.entries_root)
     refuse_unless(included, "reverse.not_in_batch")
     check_usable(model, returned, consent)
     dates = dates_of(model, program, row[2], batch.settled_at)
     refuse_unless(dates.begins <= returned.time < dates.returnable_until, "reverse.outside_window")
-    model.batches[batch_id] = _write_reversed(batch, index, points, row[3])
+    model.batches[batch_id] = _write_reversed(batch, index, points, row[3] if reduced is None else reduced)
     count_return(model, call, returned, points)
     _take(model, returned, (dates.version, dates.activation_day), points)
+    take_back_of_tiers(model, program, returned.member, model.terms[program, dates.version], dates.base, points)
     which = referral_id(program, returned.member)
     referral = model.referrals.get(which)
     if referral is not None and (referral.batch, referral.entry_index) == (batch_id, index):

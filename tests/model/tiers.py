@@ -25,13 +25,32 @@ def tier_at(model: Model, program: bytes, member: Member, time: int, terms: Term
     return _reach(terms, max(found, default=0))
 
 
+def _days_of(terms: Terms, base: int) -> tuple[int, int]:
+    """TIER-1: first and until."""
+    k = (base - terms.tier_anchor_day) // terms.tier_period_days
+    begins = k * terms.tier_period_days + terms.tier_anchor_day
+    return max(begins, 0), begins + 2 * terms.tier_period_days + terms.tier_grace_days
+
+
+def take_back_of_tiers(model: Model, program: bytes, fan: bytes, terms: Terms, base: int, n: int) -> None:
+    """TIER-1, for LOY-19, 8."""
+    if not terms.tiers:
+        return
+    days = _days_of(terms, base)
+    member = model.members[program, fan]
+    of_period = [item[3] for item in member.tier_history if item[:2] == days]
+    if not of_period:
+        return
+    most = max(of_period[-1] - n, 0)
+    items = [(*item[:3], min(item[3], most)) if item[:2] == days else item for item in member.tier_history]
+    model.members[program, fan] = member._replace(tier_history=tuple(item for item in items if item[3] > 0))
+
+
 def count_towards_tiers(model: Model, program: bytes, fan: bytes, terms: Terms, base: int, n: int) -> None:
     """TIER-1."""
     if not terms.tiers:
         return
-    k = (base - terms.tier_anchor_day) // terms.tier_period_days
-    begins = k * terms.tier_period_days + terms.tier_anchor_day
-    first, until = max(begins, 0), begins + 2 * terms.tier_period_days + terms.tier_grace_days
+    first, until = _days_of(terms, base)
     member = model.members[program, fan]
     items = [item for item in member.tier_history if item[1] > model.today(program) - HISTORY_DAYS]
     places = [place for place, item in enumerate(items) if item[:2] == (first, until)]

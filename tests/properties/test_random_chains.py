@@ -17,6 +17,7 @@ from ledger.domains.consent.state import PUBLISH
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.crowdfunding.state import CAMPAIGNS, PLEDGES, CoinUnit
 from ledger.domains.loyalty.adjust import Adjust
+from ledger.domains.loyalty.books import Books, security
 from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
 from ledger.domains.loyalty.earn_answer_contest import EarnAnswerContest, OpenedRemainder, SealedAnswer
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
@@ -47,6 +48,10 @@ from ledger.domains.loyalty.state import (
     SlidingExpiry,
     TierMultiplier,
 )
+from ledger.domains.offers.offer_issue import OfferIssue
+from ledger.domains.offers.offer_reverse import OfferReverse
+from ledger.domains.offers.offer_settle import OfferSettle
+from ledger.domains.offers.terms import PersonalOffer
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import RedeemFulfil
@@ -70,8 +75,19 @@ from ledger.types import (
     RewardId,
     Timestamp,
 )
+from tests.support.backing import check_backing
 from tests.support.contests import NOTHING, Settled, contest_id, payload_of, sign
 from tests.support.memory_chain import DAY_SECONDS, MemoryState, Signer
+from tests.support.offers import (
+    ANYTHING,
+    BREAD,
+    citation,
+    cite,
+    consent,
+    contest_payload,
+    entry_of,
+    make_offer,
+)
 from tests.support.returns import answer_by_return, reversal, take_return
 from tests.support.shop import FAN, FRIEND, OWNER, POOR, STRANGER, TILL, Shop, make_terms, some_hash
 
@@ -90,8 +106,12 @@ class RandomChain(RuleBasedStateMachine):
         expiry=st.integers(4, 12),
         period=st.sampled_from([0, 7]),
         offset=st.sampled_from([-300, 0, 60]),
+        coin=st.sampled_from([{}, {"collateral": Amount(777)}, {"collateral": Amount(90_001)}, {"burn": Amount(333)}]),
+        refund_days=st.sampled_from([0, 2]),
     )
-    def open_shop(self, delay: int, expiry: int, period: int, offset: int) -> None:
+    def open_shop(
+        self, delay: int, expiry: int, period: int, offset: int, coin: dict[str, Amount], refund_days: int
+    ) -> None:
         fields: dict[str, Any] = {
             "activation_delay_days": delay,
             "return_window_days": delay,
@@ -99,11 +119,15 @@ class RandomChain(RuleBasedStateMachine):
             "period_days": period,
             "hold_seconds": DAY_SECONDS,
             "adjust_day_max": Points(150),
+            "offer_day_max": Points(400),
             "transfer_day_max": Points(90),
             "referral": ReferralBonus(Points(11), Points(7)),
             "tiers": (("silver", 500), ("gold", 2_000)),
             "tier_period_days": 28,
             "tier_grace_days": expiry,
+            "issuance_cap": Points(1_000_000),
+            "refund_days": refund_days,
+            **coin,
         }
         self.terms = make_terms(**fields)
         self.shop = Shop(offset_minutes=offset, **fields)
@@ -128,6 +152,8 @@ class RandomChain(RuleBasedStateMachine):
         self.waiting: list[Any] = []
         self.receipts: dict[bytes, tuple[Signer, SignedReceipt]] = {}
         self.bought: list[tuple[Signer, SignedReceipt, Settled, Hash]] = []
+        self.promised: list[tuple[Signer, PersonalOffer]] = []
+        consent(self.shop, FAN, FRIEND)
 
     def offer(self, kind: str, payload: Any, *, author: Signer, payment: Payment | None = None, **options: Any) -> None:
         """Put a transaction into the next block, if it is valid there."""
@@ -202,6 +228,31 @@ class RandomChain(RuleBasedStateMachine):
     def adjust(self, fan: Signer, points: int, by_till: bool) -> None:
         payload = Adjust(self.shop.program, fan.address, Points(points), "apology")
         self.offer("adjust", payload, author=TILL if by_till else OWNER)
+
+    @rule(fan=people, points=st.integers(1, 150), by_till=st.booleans())
+    def promise(self, fan: Signer, points: int, by_till: bool) -> None:
+        terms = ANYTHING if points % 2 else BREAD
+        offer = make_offer(self.shop, fan, points=points, number=len(self.promised), terms=terms)
+        self.promised.append((fan, offer))
+        self.offer("offer.issue", OfferIssue(self.shop.program, (entry_of(offer),)), author=TILL if by_till else OWNER)
+
+    @precondition(lambda self: self.promised)
+    @rule(data=st.data(), ago=st.integers(0, 14), back=st.integers(0, 150), contested=st.booleans())
+    def cite(self, data: st.DataObject, ago: int, back: int, contested: bool) -> None:
+        """Settle or contest a receipt that cites an offer, and take some of the bonus back."""
+        fan, offer = data.draw(st.sampled_from(self.promised))
+        time = Timestamp(self.shop.now - ago * DAY_SECONDS)
+        signed = cite(self.shop, offer, fan, time=time, sequence=5_000)
+        if contested:
+            self.offer("offer.contest", contest_payload(offer, signed), author=fan, payment=Prepaid())
+        else:
+            period = (self.shop.today - ago) // max(self.terms.period_days, 1)
+            cited = citation(self.shop, signed, period=period)
+            self.offer("offer.settle", OfferSettle(self.shop.program, (cited, cited)), author=TILL)
+        if back:
+            shown = take_return(self.shop, signed, fan=fan, points=back)
+            parts = (Points(back), shown.returned, shown.signature, shown.consent)
+            self.offer("offer.reverse", OfferReverse(offer.offer_id, *parts), author=TILL)
 
     @rule(fan=people, friend=people, points=st.integers(1, 100), sponsored=st.booleans())
     def give(self, fan: Signer, friend: Signer, points: int, sponsored: bool) -> None:
@@ -291,15 +342,21 @@ class RandomChain(RuleBasedStateMachine):
             return CalendarExpiry(1, 31, 0)
         return SlidingExpiry(days) if days % 2 else RollingExpiry(days)
 
-    @rule(per_cents=st.integers(5, 20), expiry=st.integers(4, 12), rejects=st.booleans())
-    def update_program(self, per_cents: int, expiry: int, rejects: bool) -> None:
+    @rule(
+        per_cents=st.integers(5, 20),
+        expiry=st.integers(4, 12),
+        rejects=st.booleans(),
+        coin=st.sampled_from([(0, 0), (500, 0), (1_001, 0), (0, 77)]),
+    )
+    def update_program(self, per_cents: int, expiry: int, rejects: bool, coin: tuple[int, int]) -> None:
         latest = max(version for version, _ in self.shop.terms_of_program.versions)
         rules = (
             RatePerAmount(Points(1), per_cents),
             TierMultiplier(1, 3, 2),
             PeriodCap(Points(40 * per_cents), rejects),
         )
-        terms = replace(self.terms, rules=rules, expiry=self.kind_of_expiry(expiry), notice_days=1)
+        changed = replace(self.terms, collateral=Amount(coin[0]), burn=Amount(coin[1]))
+        terms = replace(changed, rules=rules, expiry=self.kind_of_expiry(expiry), notice_days=1)
         self.offer("program.update", ProgramUpdate(self.shop.program, latest, terms), author=OWNER)
 
     @rule(revoke=st.booleans(), cap=st.integers(0, 1_000))
@@ -349,10 +406,17 @@ class RandomChain(RuleBasedStateMachine):
             found["pools"] += getattr(record, "pool", 0)
             found["locked"] += sum(getattr(record, name, 0) for name in ("deposit", "prepaid", "contest_coin"))
             found["maturing"] += sum(amount for _, amount in getattr(record, "payees", ()))
+            if isinstance(record, Books):
+                found["locked"] += security(record)
+                found["burned"] += record.burned
         campaigns = self.chain.state.table(CAMPAIGNS.prefix).values()
         found["escrow"] = sum(campaign.escrowed for campaign in campaigns if isinstance(campaign.unit, CoinUnit))
         assert found == {bucket: getattr(chain, bucket) for bucket in BUCKETS}
         assert chain.emitted == sum(found.values())
+
+    @invariant()
+    def what_stands_behind_points_is_put_aside(self) -> None:
+        check_backing(self.chain.state)
 
     @invariant()
     def contests_claim_what_the_reserve_has_set_aside(self) -> None:

@@ -1,11 +1,19 @@
 """The benches work: on the smallest sizes, whose figures mean nothing."""
 
+import json
+
 import pytest
 
+import bench_rules
+from bench import show_blocks, show_kinds
 from bench_ballots import measure_ballots
 from bench_growth import measure_growth
 from bench_measure import measure_earn, measure_headers, measure_transfers
+from bench_rules import measure_blocks, measure_kinds
 from bench_world import SMALLEST, World
+from ledger.registry import KINDS
+from tests.support.memory_chain import Signer
+from tests.support.shop import Shop
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +44,31 @@ def test_ballots_are_counted_by_the_rule() -> None:
 
 def test_headers_are_checked(world: World) -> None:
     assert measure_headers(world)["headers"] == SMALLEST.headers
+
+
+def test_rules_are_measured_by_kind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_rules, "ACTIVE_QUICK", 3)
+    answer = measure_kinds(world)
+    assert set(answer["us"]) == set(KINDS), "the golden chain holds each kind"
+    assert 0 < answer["median_us"] < max(answer["us"].values())
+    first, *rows = show_kinds(answer)
+    assert (first.target, len(rows)) == (60, len(KINDS))
+
+
+def test_one_block_is_measured_with_more_and_more_of_the_past(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_rules, "ACTIVE_QUICK", 4)
+    answer = measure_blocks(world)
+    assert list(answer["members_ms"]) == list(bench_rules.MEMBERS_QUICK)
+    assert list(answer["lots_ms"]) == list(bench_rules.LOTS_QUICK)
+    assert len(show_blocks(json.loads(json.dumps(answer)))) == 6
+
+
+def test_past_members_are_records_like_others() -> None:
+    shop = Shop()
+    shop.join(*(Signer.named(f"fan {number}") for number in range(2)))
+    count = shop.chain.state.chain.slot_count
+    bench_rules.add_past_members(shop, 0, 5)
+    bench_rules.add_past_members(shop, 5, 7)
+    assert shop.chain.state.chain.slot_count == count + 7 == len(shop.chain.state.contents)
+    shop.chain.mine()
+    assert shop.earn(Signer.named("fan 1"), 5) == ("",)

@@ -124,7 +124,7 @@ def test_bad_command_line(arguments: list[str], capsys: pytest.CaptureFixture[st
 @pytest.fixture(scope="module")
 def purchases() -> dict[int, check_replay.Purchase]:
     """Every basket of the real data, as the check reads it."""
-    return check_replay.sum_purchases(check_replay.find_parquet_file(None))
+    return check_replay.read_purchases(check_replay.find_parquet_file(None))
 
 
 def test_reads_the_published_counts(purchases: dict[int, check_replay.Purchase]) -> None:
@@ -140,7 +140,7 @@ def test_real_data_agrees_with_the_loader_and_notices_ten_cents(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(check_replay, "sum_purchases", lambda _path: purchases)  # the file is read once for all cases
+    monkeypatch.setattr(check_replay, "read_purchases", lambda _path: purchases)  # the file is read once for all cases
     loaded = journey.load_journey(as_of=AS_OF, weeks=weeks)
     points: dict[str, Any] = {str(household): points for household, points in loaded.sum_points().items()}
     path = tmp_path / "replay.json"

@@ -104,7 +104,7 @@ def genesis_slots(params: dict) -> Slots:
     """The slots of genesis (GEN-1)."""
     slots = Slots()
     allocated = sum(item["amount"] for item in params["allocations"])
-    record = dict.fromkeys(("free_head", "due_sequence", "pools", "locked", "escrow", "maturing"), 0)
+    record = dict.fromkeys(("free_head", "due_sequence", "pools", "locked", "escrow", "maturing", "burned"), 0)
     record |= {"slot_count": 1 + len(params["allocations"]), "emitted": allocated, "accounts": allocated}
     slots.put(0, (b"0", write_value(b"0", record)))
     for index, item in enumerate(params["allocations"]):

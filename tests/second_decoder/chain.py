@@ -5,7 +5,7 @@ The rules of the kinds are not done again here; what a block writes is given, an
 
 from copy import deepcopy
 
-from tests.second_decoder import contests, guardians, voice
+from tests.second_decoder import challenges, contests, guardians, offers, voice
 from tests.second_decoder.block import (
     check_payees,
     genesis_block,
@@ -16,8 +16,10 @@ from tests.second_decoder.block import (
 from tests.second_decoder.envelope import (
     CONTEST_WEIGHT,
     EXIT_WEIGHT,
+    PREPAID_WEIGHTS,
     check_signatures,
     policy_hash,
+    prepaid_exit,
     signers_of,
     txid,
     weight,
@@ -36,6 +38,7 @@ MADE = {
     "campaign.create": ("campaign", b"F"),
     "earn": ("earn", b"E"),
     "proposal.create": ("proposal", b"p"),
+    "challenge.create": ("challenge", b"Y"),
 }
 
 # LOY-11.
@@ -206,18 +209,30 @@ class Chain:
                 kept = [self.keep_until(batch["program"], row[2], after) for row in rows]
                 assert batch["keep_until"] == max(kept)
                 found.append(rows)
-            else:
+            elif transaction["body"]["kind"] == "offer.issue":
+                offers.check_issued(transaction["body"]["payload"], codes, after, self.clock.time)
+            elif transaction["body"]["kind"] == "offer.settle":
+                offers.check_settled(transaction["body"]["payload"], codes, self.state(), after)
+            elif transaction["body"]["kind"] != "challenge.complete":
                 assert codes == [""]
         return found
 
     def check_contests(self, block: dict, after: dict[bytes, bytes]) -> None:
-        """LOY-15, LOY-16 and LOY-19: what contests, answers and reversals leave in their records."""
+        """LOY-15, LOY-16, LOY-19, OFR-5 and OFR-6: what contests, answers and reversals leave in their records."""
         for transaction in block["transactions"]:
             body, payload = transaction["body"], transaction["body"]["payload"]
             if body["kind"] == "earn.answer_contest":
                 contests.check_answered(payload, self.state(), after)
             if body["kind"] == "reverse":
                 contests.check_reversed(payload, self.state(), after, self.clock.time)
+            if body["kind"].startswith("challenge."):
+                challenges.CHECKS[body["kind"]](transaction, self.state(), after, self.clock.time)
+            if body["kind"] == "offer.contest":
+                offset = read_value(b"B" + payload["program"], after[b"B" + payload["program"]])["offset_minutes"]
+                today = (self.clock.time + 60 * offset) // 86_400
+                offers.check_contested(body, self.state(), after, today)
+            if body["kind"] == "offer.reverse":
+                offers.check_reversed(payload, self.state(), after)
             if body["kind"] == "earn.contest":
                 program, time = payload["program"], payload["time"]
                 in_force = self.terms_at(program, time, after)
@@ -239,8 +254,11 @@ class Chain:
             assert payment["fee"] >= weight(raw) * self.params["fee_rate_min"]
             return payment["fee"]
         if payment["is"] == "Prepaid":
-            assert weight(raw) <= (CONTEST_WEIGHT if body["kind"] == "earn.contest" else EXIT_WEIGHT)
-            return 0
+            assert weight(raw) <= PREPAID_WEIGHTS.get(body["kind"], EXIT_WEIGHT)
+            if body["kind"] == "points.claim_collateral":  # COL-5: out of what is claimed
+                return prepaid_exit(self.params["fee_rate_min"])
+            # What was prepaid for it comes back at once, out of the program's reserve (OFR-5, 9.).
+            return CONTEST_WEIGHT * self.params["fee_rate_min"] if body["kind"] == "offer.contest" else 0
         return weight(raw) * self.terms_at(payment["program"], self.clock.time, after)["sponsor"]["rate"]
 
     def check_reward(self, block: dict, after: dict[bytes, bytes]) -> None:
@@ -248,12 +266,14 @@ class Chain:
         pairs = zip(block["parts"]["transactions"], block["transactions"], strict=True)
         fees = sum(self.fee_of(raw, transaction["body"], after) for raw, transaction in pairs)
         before = self.state()
-        fees += sum(max(prepaid_in(before, key) - prepaid_in(after, key), 0) for key in before)
+        spent = (key for key in before if not challenges.ends_with(key, before, after))
+        fees += sum(max(prepaid_in(before, key) - prepaid_in(after, key), 0) for key in spent)
         for key in after.keys() - before.keys():
             if key[:1] == b"X" and not read_value(key, after[key])["payer"]:
                 fees -= read_value(key, after[key])[
                     "deposit"
                 ]  # it left what was prepaid, and is locked in the contest (LOY-14)
+        fees -= challenges.deposits_of_contests(block, before, after)
         commitment = block["commitment"]
         reward = subsidy(self.params, commitment["height"]) + fees
         check_payees(commitment["payees"], reward, self.params["account_minimum"])

@@ -101,17 +101,19 @@ def check_reversed(payload: dict, before: dict[bytes, bytes], after: dict[bytes,
     key = b"E" + payload["batch"]
     batch, changed = read_value(key, before[key]), read_value(key, after[key])
     assert batch["program"] == returned["program"]
+    reduced = {item["index"]: item["points"] for item in batch["reduced"]}
+    code = "earn.period_cap_reduced" if payload["index"] in reduced else ""
     if place["is"] == "SealedPlace":
         row = [0, returned["member"], place["period"], place["points"], place["receipts"]]
-        row += [place["remainder"], place["before"], ""]
+        row += [place["remainder"], place["before"], code]
     else:
         row = [1, returned["member"], place["period"], place["points"], returned["receipt"]]
-        row += [place["remainder"], place["remainder"], ""]
+        row += [place["remainder"], place["remainder"], code]
     assert is_included(entry_leaf(row), payload["index"], batch["count"], payload["path"], batch["entries_root"])
     assert returned["time"] <= now <= returned["time"] + RETURN_SECONDS
     reversed_before = {item["index"]: item["points"] for item in batch["reversed"]}
     total = reversed_before.get(payload["index"], 0) + points
-    assert total <= place["points"]
+    assert total <= reduced.get(payload["index"], place["points"])
     expected = sorted({**reversed_before, payload["index"]: total}.items())
     assert [(item["index"], item["points"]) for item in changed["reversed"]] == expected
     count_return(returned, points, before, after)

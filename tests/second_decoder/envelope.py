@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+from tests.second_decoder import offers
+from tests.second_decoder.collateral import voucher_attestations
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import tagged
@@ -14,6 +16,12 @@ from tests.second_decoder.shapes import Listing
 TRANSACTION_BYTES_MAX = 262_144
 EXIT_WEIGHT = 1_200
 CONTEST_WEIGHT = 5_000
+CHALLENGE_CONTEST_WEIGHT = 20_000
+PREPAID_WEIGHTS = {
+    "earn.contest": CONTEST_WEIGHT,
+    "challenge.contest": CHALLENGE_CONTEST_WEIGHT,
+    "offer.contest": CONTEST_WEIGHT,
+}
 WITNESSES = Listing(1, 4, KNOWN["witness"])
 
 
@@ -88,8 +96,25 @@ def check_codes(codes: list[dict]) -> None:
         raise Fault("receipt.shape", "codes do not ascend")
 
 
+def check_challenge(payload: dict) -> None:
+    """CHL-2."""
+    goal = payload["goal"]
+    broken = (
+        payload["times_max"] > payload["occurrences"]
+        or payload["days"] * payload["occurrences"] > 1_098
+        or payload["budget"] < payload["reward"]
+        or (goal["is"] == "Spend" and payload["basket_min_cents"] * 16 < goal["cents"])
+        or (goal["is"] == "Codes" and any(left >= right for left, right in pairwise(goal["codes"])))
+    )
+    if broken:
+        raise Fault("challenge.terms")
+
+
 def check_payload(kind: str, payload: dict) -> None:
-    """The kinds' own checks of what shapes cannot say: ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19."""
+    """The kinds' own checks of what shapes cannot say.
+
+    ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19, CHL-2, CHL-5, CHL-6, OFR-5.
+    """
     if kind == "account.set_policy":
         check_policy(payload["policy"])
     if kind == "account.set_guardians":
@@ -108,8 +133,20 @@ def check_payload(kind: str, payload: dict) -> None:
         for name in ("before", "after"):
             if payload["entry"][name]["points"] and not payload["entry"][name]["salt"]:
                 raise Fault("contest.opening", name)
-    if kind == "reverse":
+    if kind == "offer.contest":
+        offers.check_terms(payload["terms"])
+        check_codes(payload["codes"])
+        offers.check_contest_shape(payload)
+    if kind in ("reverse", "challenge.reverse", "offer.reverse"):
         check_consent(payload["consent"])
+    if kind == "challenge.create":
+        check_challenge(payload)
+    if kind == "challenge.contest":
+        places = [(shown["till"], shown["sequence"]) for shown in payload["receipts"]]
+        if any(left >= right for left, right in pairwise(places)):
+            raise Fault("challenge.order")
+        for shown in payload["receipts"]:
+            check_codes(shown["codes"])
     if kind == "earn.answer_contest" and payload["entry"]["is"] == "ReturnAnswer":
         if (payload["batch"], payload["index"], payload["path"]) != (bytes(32), 0, []):
             raise Fault("contest.place")
@@ -218,19 +255,39 @@ def contested_receipt(body: dict) -> bytes:
     return opened_hash(opened, body["payload"]["blinding"])
 
 
+def shown_receipts(body: dict) -> list[bytes]:
+    """The hashes of the receipts that a contest of a challenge opens; their member is the author (CHL-5, RCP-8)."""
+    found = []
+    for item in body["payload"]["receipts"]:
+        shown = KNOWN["shown"].write(item)
+        opened = {1: body["payload"]["program"], 3: body["author"], **dict(zip(range(4, 9), shown[:5], strict=True))}
+        found.append(opened_hash(opened | ({9: shown[5]} if shown[5] else {}), item["blinding"]))
+    return found
+
+
 def shown_return(body: dict) -> dict | None:
-    """What shows a return: `reverse` itself, or the answer of a contest that is one (LOY-16, LOY-19); else None."""
-    if body["kind"] == "reverse":
+    """What shows a return: a reversal itself, or the answer of a contest that is one (LOY-16, LOY-19, CHL-6, OFR-6); else None."""
+    if body["kind"] in ("reverse", "challenge.reverse", "offer.reverse"):
         return body["payload"]
     is_answer = body["kind"] == "earn.answer_contest" and body["payload"]["entry"]["is"] == "ReturnAnswer"
     return body["payload"]["entry"] if is_answer else None
 
 
 def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]]:
-    """Key, message and signature of those who signed in the payload: LOY-15 a till, RCP-9 a till and the fan."""
+    """Key, message and signature of those who signed in the payload.
+
+    LOY-15 and OFR-5 a till, CHL-5 tills, RCP-9 a till and the fan, JOIN-2 a voucher.
+    """
     payload = body["payload"]
+    if body["kind"] == "member.join":
+        return voucher_attestations(body, chain_id)
     if body["kind"] == "earn.contest":
         return [(payload["till"], receipt_signing_hash(chain_id, contested_receipt(body)), payload["signature"])]
+    if body["kind"] == "challenge.contest":
+        pairs = zip(payload["receipts"], shown_receipts(body), strict=True)
+        return [(item["till"], receipt_signing_hash(chain_id, found), item["signature"]) for item, found in pairs]
+    if body["kind"] == "offer.contest":
+        return [(payload["till"], receipt_signing_hash(chain_id, offers.opened_receipt(body)), payload["signature"])]
     shown = shown_return(body)
     if shown is None:
         return []
@@ -246,12 +303,23 @@ def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]
 def cost_of(body: dict) -> tuple[int, int, int, int]:
     """Records, slots, due items and signatures in the payload (ENV-7): the kind's cost, with what this payload adds to it."""
     records, slots, due = COSTS[body["kind"]]
-    if body["kind"] == "earn":
-        records += 2 * len(body["payload"]["entries"])
+    entries = len(body["payload"]["entries"]) if body["kind"] in ("earn", "offer.issue", "offer.settle") else 0
+    records += 2 * entries
+    if body["kind"] == "offer.issue":
+        slots, due = slots + entries, due + entries
     shown = shown_return(body)
-    if (body["kind"] == "member.join" and body["payload"]["referrer"]) or (shown and body["kind"] != "reverse"):
+    is_answer = shown and body["kind"] == "earn.answer_contest"
+    if (body["kind"] == "member.join" and body["payload"]["referrer"]) or is_answer:
         records, slots, due = records + 1, slots + 1, due + 1
-    signatures = 1 + len(shown["consent"]["signatures"]) if shown else int(body["kind"] == "earn.contest")
+    if body["kind"] == "challenge.complete":
+        entries = len(body["payload"]["entries"])
+        records, slots, due = records + 4 * entries, slots + entries, due + entries
+    if body["kind"] == "challenge.contest":
+        return records, slots, due, len(body["payload"]["receipts"])
+    contested = int(body["kind"] in ("earn.contest", "offer.contest"))
+    signatures = 1 + len(shown["consent"]["signatures"]) if shown else contested
+    if body["kind"] == "member.join" and body["payload"]["voucher"]:
+        records, slots, due, signatures = records + 2, slots + 1, due + 1, 2
     return records, slots, due, signatures
 
 

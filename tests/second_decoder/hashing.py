@@ -20,6 +20,7 @@ TAGS = {
     "LINE_SALT": "fansumer/line-salt",
     "SUM_LEAF": "fansumer/sum-leaf",
     "SUM_NODE": "fansumer/sum-node",
+    "ACHIEVEMENT": "fansumer/achievement",
     "EARN_SUM": "fansumer/earn-sum",
     "EARN_REMAINDER": "fansumer/earn-remainder",
     "CONTEST": "fansumer/contest",
@@ -31,6 +32,11 @@ TAGS = {
     "VOUCHER_CODE": "fansumer/voucher-code",
     "ACCEPTANCE": "fansumer/acceptance",
     "BALLOT": "fansumer/ballot",
+    "OFFER_TERMS": "fansumer/offer-terms",
+    "OFFER": "fansumer/offer",
+    "JOIN_VOUCHER": "fansumer/join-voucher",
+    "JOIN_VOUCHER_SIGNATURE": "fansumer/join-voucher-signature",
+    "JOIN_VOUCHER_PROOF": "fansumer/join-voucher-proof",
 }
 
 

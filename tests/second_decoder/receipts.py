@@ -41,7 +41,7 @@ def field_leaf(index: int, salt_of_field: bytes, value) -> bytes:
 
 
 def field_leaves(receipt: dict, salt: bytes) -> list[bytes]:
-    """The fourteen leaves of a receipt (RCP-2)."""
+    """The fifteen leaves of a receipt (RCP-2)."""
     values = RECEIPT.write(receipt)
     return [field_leaf(index, field_salt(salt, index), value) for index, value in enumerate(values)]
 

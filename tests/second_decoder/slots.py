@@ -1,8 +1,9 @@
 """Which slot a record gets, what its block's undo holds, and the sums of the records: STA-5, STA-6, INV-2 to INV-5."""
 
+from tests.second_decoder.collateral import check_backing, security
 from tests.second_decoder.records import Slots, read_key, read_undo, read_value, write_undo
 
-BUCKETS = ("accounts", "pools", "locked", "escrow", "maturing")
+BUCKETS = ("accounts", "pools", "locked", "escrow", "maturing", "burned")
 
 
 def give_slots(slots: Slots, head: int, before: set[bytes], after: dict[bytes, bytes]) -> int:
@@ -66,14 +67,16 @@ def bucket_sums(tables: dict) -> dict[str, int]:
     return {
         "accounts": sum(fields["balance"] for _, fields in tables.get("Account", [])),
         "pools": sum(fields["pool"] for _, fields in tables.get("Books", [])),
-        "locked": sum(fields.get(name, 0) for fields in rows for name in ("deposit", "prepaid", "contest_coin")),
+        "locked": sum(fields.get(name, 0) for fields in rows for name in ("deposit", "prepaid", "contest_coin"))
+        + sum(security(fields) for _, fields in tables.get("Books", [])),
         "escrow": sum(fields["escrowed"] for fields in campaigns if fields["unit"]["is"] == "CoinUnit"),
         "maturing": sum(maturing),
+        "burned": sum(fields["burned"] for _, fields in tables.get("Books", [])),
     }
 
 
 def check_invariants(slots: Slots, emission: int) -> None:
-    """INV-2 to INV-5, INV-9, INV-10, and that the free list holds the free slots (STA-2, STA-4)."""
+    """INV-2 to INV-5, INV-9 to INV-13, and that the free list holds the free slots (STA-2, STA-4)."""
     tables = tables_of(slots)
     chain = tables["ChainRecord"][0][1]
     assert chain["slot_count"] == len(slots.content)
@@ -96,3 +99,8 @@ def check_invariants(slots: Slots, emission: int) -> None:
         parts_of_reserve = (books["contest_points"], books["contest_points_credited"], claimed)
         assert books["contest_points_locked"] == sum(parts_of_reserve)
         assert books["contests_open"] == len(contests)
+        challenges = [item for _, item in tables.get("Challenge", []) if item["program"] == program]
+        assert all(0 <= item["given"] <= item["budget"] for item in challenges)
+        aside = [item["budget"] - item["given"] for item in challenges if not item["has_ended"]]
+        assert books["challenge_points"] == sum(aside)
+        check_backing(tables, program, books)

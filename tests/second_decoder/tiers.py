@@ -30,12 +30,28 @@ def reach(terms: dict, points: int) -> int:
     return len([tier for tier in terms["tiers"] if tier["threshold"] <= points])
 
 
+def place_of(terms: dict, base: int) -> dict:
+    """The two days of the tier period for which points count (TIER-1)."""
+    length, anchor = terms["tier_period_days"], terms["tier_anchor_day"]
+    begin = (base - anchor) // length * length + anchor
+    return {"first_day": max(begin, 0), "until_day": begin + 2 * length + terms["tier_grace_days"]}
+
+
+def take_points_back(history: list[dict], terms: dict, base: int, points: int) -> list[dict]:
+    """The history after points were taken back (TIER-1)."""
+    place = place_of(terms, base).items()
+    same = [item for item in history if place <= item.items()]
+    if not terms["tiers"] or not same:
+        return history
+    bound = max(same[-1]["points"] - points, 0)
+    lower = [{**item, "points": min(item["points"], bound)} if item in same else item for item in history]
+    return [item for item in lower if item["points"] > 0]
+
+
 def count_points(history: list[dict], terms: dict, offset_minutes: int, base: int, points: int, now: int) -> list[dict]:
     """The history after points were counted (TIER-1)."""
     today = (now + 60 * offset_minutes) // 86_400
-    length, anchor = terms["tier_period_days"], terms["tier_anchor_day"]
-    begin = (base - anchor) // length * length + anchor
-    place = {"first_day": max(begin, 0), "until_day": begin + 2 * length + terms["tier_grace_days"]}
+    place = place_of(terms, base)
     items = [item for item in history if item["until_day"] > today - HISTORY_DAYS]
     same = [item for item in items if {name: item[name] for name in place} == place]
     before = same[-1]["points"] if same else 0

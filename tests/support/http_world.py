@@ -34,6 +34,7 @@ from ledger.types import (
     Address,
     Amount,
     CampaignId,
+    ChallengeId,
     ContestId,
     FulfilmentId,
     Hash,
@@ -48,9 +49,11 @@ from ledger.types import (
     TxId,
 )
 from tests.support import live_votes
+from tests.support.challenges import complete, create_challenge, entry_of
 from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
 from tests.support.memory_chain import Signer
+from tests.support.offers import citation, cite, consent, issue, make_offer, settle_offers
 from tests.support.random_payloads import Ids, values_of
 from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL, some_hash
 
@@ -63,7 +66,7 @@ PARTNER: Final = STRANGER
 
 @dataclass
 class HttpWorld:
-    """A shop with members, points, a reward, holds, a consent, a contest, and campaigns that are open, funded and failed."""
+    """A shop with members, points, a reward, holds, a consent, a contest, challenges, campaigns open, funded and failed."""
 
     shop: LiveShop
     app: FastAPI
@@ -77,9 +80,11 @@ class HttpWorld:
     cursors: dict[str, list[tuple[dict[str, Any], str]]] = field(default_factory=dict)
     """By operation: what stood in the path, and the cursor to its next page."""
     receipts: list[ReceiptHash] = field(default_factory=list)
+    challenges: list[ChallengeId] = field(default_factory=list)
     fulfilments: list[FulfilmentId] = field(default_factory=list)
     proposals: list[ProposalId] = field(default_factory=list)
     """An open one on which FAN voted, and a sealed one to which it committed."""
+    offers: list[Hash] = field(default_factory=list)
     nonces: Iterator[int] = field(default_factory=count)
     """No request is signed with the nonce of another one, even if everything else is the same."""
     _last: Transaction | None = None
@@ -211,7 +216,7 @@ class HttpWorld:
 
 def open_http_world(folder: Path) -> HttpWorld:
     """Let a shop live for some days, and put the API in front of its node."""
-    shop = LiveShop(folder, refund_days=14)
+    shop = LiveShop(folder, refund_days=14, offer_day_max=Points(1_000))
     chain = shop.chain
     txids: list[TxId] = []
     shop.join(FAN, FRIEND)
@@ -229,6 +234,12 @@ def open_http_world(folder: Path) -> HttpWorld:
     shop.pledge(FAN, funded, 150, tier=1)
     shop.pledge(FAN, failed, 20_000)
     shop.pledge(OWNER, failed, 30_000)
+    challenges = [create_challenge(shop), create_challenge(shop, budget=Points(100))]
+    complete(shop, *(entry_of(which, [sign(shop, FAN), sign(shop, FAN, sequence=2)]) for which in challenges))
+    consent(shop, FAN)
+    offers = [make_offer(shop, number=number) for number in range(3)]
+    issue(shop, *offers)
+    settle_offers(shop, *(citation(shop, cite(shop, offers[0], sequence=number)) for number in (900, 901)))
     bought = sign(shop, FAN)
     chain.advance(days=GRACE_DAYS, blocks=8)
     chain.mine(2)
@@ -248,6 +259,8 @@ def open_http_world(folder: Path) -> HttpWorld:
     world.proposals = [live_votes.ask(shop), live_votes.ask(shop, is_sealed=True)]
     live_votes.cast(shop, world.proposals[0], FAN, 1)
     live_votes.commit(shop, world.proposals[1], FAN, 1)
+    world.challenges += challenges
+    world.offers.extend(offer.offer_id for offer in offers)
     world.payloads = _draw_payloads(world)
     return world
 
@@ -260,6 +273,7 @@ def _draw_payloads(world: HttpWorld) -> list[tuple[str, Any, Signer]]:
         "hold": world.holds,
         "fulfilment": world.fulfilments,
         "campaign": world.campaigns,
+        "challenge": world.challenges,
         "": [signer.address for signer in PEOPLE],
     }
     drawn: list[tuple[str, Any, Signer]] = []

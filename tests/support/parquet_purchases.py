@@ -30,6 +30,20 @@ REDEMPTION_COLUMNS = {
     "redemption_date": pyarrow.timestamp("ns"),
 }
 
+DESCRIPTION_COLUMNS = {
+    "campaign_id": pyarrow.int64(),
+    "campaign_type": pyarrow.string(),
+    "start_date": pyarrow.timestamp("ns"),
+    "end_date": pyarrow.timestamp("ns"),
+}
+RECIPIENT_COLUMNS = {"campaign_id": pyarrow.int64(), "household_id": pyarrow.int64()}
+
+# (campaign, type, first day, last day)
+Described = tuple[int, str, str, str]
+CAMPAIGN = 3
+"""Whose coupons the redemptions of a made folder are, unless they say more."""
+DESCRIBED: tuple[Described, ...] = ((CAMPAIGN, "Type A", "2017-12-01", "2018-01-31"),)
+
 
 def make_line(purchase: Purchase, product: int) -> dict[str, Any]:
     """One row of transactions.parquet."""
@@ -54,18 +68,55 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]], columns: dict[str, py
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=schema), path)
 
 
-def write_purchases(folder: Path, lines: Sequence[Purchase], redemptions: Sequence[tuple[int, int, str]] = ()) -> Path:
-    """Both files in `folder`, which is returned; redemptions are (household, coupon, day)."""
+def write_purchases(
+    folder: Path,
+    lines: Sequence[Purchase],
+    redemptions: Sequence[tuple[int, int, str] | tuple[int, int, str, int]] = (),
+    *,
+    described: Sequence[Described] = DESCRIBED,
+    recipients: Sequence[tuple[int, int]] | None = None,
+) -> Path:
+    """All four files in `folder`, which is returned.
+
+    Redemptions are (household, coupon, day), or with their campaign; `recipients` are (campaign, household), by default every
+    household with a purchase for every campaign.
+    """
     rows = [make_line(line, product) for product, line in enumerate(lines, start=100)]
     write_rows(folder / "transactions.parquet", rows, LINE_COLUMNS)
     coupons = [
         {
             "household_id": household,
             "coupon_upc": coupon,
-            "campaign_id": 3,
+            "campaign_id": campaign[0] if campaign else CAMPAIGN,
             "redemption_date": datetime.fromisoformat(day),
         }
-        for household, coupon, day in redemptions
+        for household, coupon, day, *campaign in redemptions
     ]
     write_rows(folder / "coupon_redemptions.parquet", coupons, REDEMPTION_COLUMNS)
+    write_promotions(folder, lines, described, recipients)
     return folder
+
+
+def write_promotions(
+    folder: Path,
+    lines: Sequence[Purchase],
+    described: Sequence[Described],
+    recipients: Sequence[tuple[int, int]] | None,
+) -> None:
+    """The two files of the shop's campaigns."""
+    if recipients is None:
+        recipients = [
+            (number, household) for number, *_ in described for household in sorted({line[0] for line in lines})
+        ]
+    rows = [
+        {
+            "campaign_id": number,
+            "campaign_type": kind,
+            "start_date": datetime.fromisoformat(first),
+            "end_date": datetime.fromisoformat(last),
+        }
+        for number, kind, first, last in described
+    ]
+    write_rows(folder / "campaign_descriptions.parquet", rows, DESCRIPTION_COLUMNS)
+    given = [{"campaign_id": number, "household_id": household} for number, household in recipients]
+    write_rows(folder / "campaigns.parquet", given, RECIPIENT_COLUMNS)

@@ -74,6 +74,8 @@ TERMS: dict[str, Any] = {
     "transfer_day_max": Points(100),
     "referral": ReferralBonus(Points(5), Points(3)),
     "refund_days": 2,
+    "issuance_cap": Points(1_000_000),
+    "collateral": Amount(777),
 }
 LIMITS = (NO_LIMIT, Limit(3, 0, 0), Limit(0, 2, 2), Limit(5, 2, 1))
 KEYS = {

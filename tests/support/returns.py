@@ -17,7 +17,7 @@ from ledger.domains.loyalty.returns import (
 )
 from ledger.domains.loyalty.reverse import Reverse, SealedPlace
 from ledger.types import Hash, Points, PublicKey
-from tests.support.contests import Settled
+from tests.support.contests import Settled, settle, sign
 from tests.support.memory_chain import Signer
 from tests.support.shop import FAN, OWNER, TILL, Shop, some_hash
 
@@ -88,3 +88,9 @@ def answer_by_return(bought: SignedReceipt, signed: SignedReturn) -> EarnAnswerC
 def returned_of(shop: Shop, signed: SignedReturn) -> Any:
     """What the chain remembers of a return: a `Returned`, or None."""
     return shop.chain.record(return_key(return_id_of(signed.returned)))
+
+
+def buy(shop: Shop, *, sequence: int = 1, points: int = 500, fan: Signer = FAN) -> tuple[SignedReceipt, Settled]:
+    """A purchase that was settled at once."""
+    bought = sign(shop, fan, sequence=sequence, points=points)
+    return bought, settle(shop, [bought], fan=fan)

@@ -7,8 +7,10 @@ from typing import Any
 
 from api.till.app import Till
 from api.till.desk import Desk, Signing
+from api.till.enrolment import Counter
 from api.till.knowledge import Knowledge, visit_node
 from api.till.outbox import Outbox
+from api.till.pruning import Pruning
 from api.till.sale import Sale
 from api.till.schedule import ScheduleOptions, SettlementSchedule
 from api.till.store import KeptSale, TillStore
@@ -77,6 +79,7 @@ class TillWorld:
         self.signing = Signing(self.store, self.knowledge, self.brand, self.market.program, self.clock)
         self.tiers = TierBook(self.store, self.knowledge, self.client, self.market.program, self.clock)
         self.outbox = Outbox(self.store, self.client, self.clock, random_source=Random(1))
+        self.pruning = Pruning(self.store, self.knowledge, self.clock, is_settling=True)
         self.schedule = SettlementSchedule(
             self.store,
             Brand(Wallet(master_of("till"), self.client)),
@@ -84,6 +87,7 @@ class TillWorld:
             self.clock,
             keep=self.openings.extend,
             options=ScheduleOptions(delay_seconds=3_600, book_file=self.folder / "book.json"),
+            pruning=self.pruning,
         )
 
     def close(self) -> None:
@@ -160,7 +164,9 @@ class TillWorld:
             clock=self.clock,
             desk=Desk(self.signing, lambda: None),
             tiers=self.tiers,
+            counter=Counter(self.knowledge, self.market.program, self.brand.wallet.main, self.client),
             outbox=self.outbox,
             schedule=self.schedule,
+            pruning=self.pruning,
             on_retry=lambda: None,
         )

@@ -21,6 +21,7 @@ from api.http.schemas.programs import (
     TermsAnswer,
 )
 from api.http.standing import show_standing, show_sunset
+from ledger.domains.loyalty.books import THOUSAND, security
 from ledger.domains.loyalty.state import (
     DAYS,
     SCOPE_NAMES,
@@ -54,6 +55,8 @@ CONTEST_TOTALS = (
     "contests_open",
 )
 """What contests are paid from, and how many are open."""
+CHALLENGE_TOTALS = ("challenge_points", "challenge_points_reversed")
+"""What is set aside for challenges, and what was taken back of their rewards."""
 PARTS_PER_MILLION = 1_000_000
 
 router = APIRouter(prefix="/v1/programs", tags=["programs"])
@@ -137,9 +140,26 @@ def _show_terms(
 
 
 def _show_books(books: Books) -> dict[str, Any]:
-    shown = ("pool", "issued", "restored", *POINT_TOTALS, "members", *CONTEST_TOTALS, "adjusted")
+    shown = (
+        "pool",
+        "issued",
+        "restored",
+        *POINT_TOTALS,
+        "members",
+        *CONTEST_TOTALS,
+        "adjusted",
+        *CHALLENGE_TOTALS,
+        "offered",
+    )
     rate = books.reversed * PARTS_PER_MILLION // books.issued if books.issued else 0
-    return {**{name: getattr(books, name) for name in shown}, "reversed_ppm": rate}
+    return {
+        **{name: getattr(books, name) for name in shown},
+        "reversed_ppm": rate,
+        "security": security(books),
+        "collateral": books.backing // THOUSAND,
+        "burned": books.burned,
+        "collateral_paid": books.collateral_paid,
+    }
 
 
 @router.get("/{program}/rewards", summary="What a program's points buy", responses=answers(RewardsAnswer))

@@ -238,6 +238,7 @@ def show_whole_receipt(services: Services, kept: KeptReceipt) -> dict[str, Any]:
         "codes": [[code, cents] for code, cents in kept.signed.receipt.codes],
         "tier": kept.signed.receipt.tier,
         "previous_visit": kept.signed.receipt.previous_visit or None,
+        "offer": kept.signed.receipt.offer.hex() or None,
         "lines": kept.lines,
         "signed": b64encode(encode_receipt(kept.signed)).decode(),
     }

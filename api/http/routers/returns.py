@@ -14,6 +14,7 @@ from api.http.schemas.returns import ReturnsAnswer
 from ledger.domains.loyalty.events import PointsReversed
 from ledger.domains.loyalty.returns import Returned, return_key
 from ledger.domains.loyalty.state import load_program
+from ledger.domains.offers.events import OfferReversed
 from ledger.state import Overlay
 from ledger.types import Hash, ProgramId
 from node.store.reader import Snapshot
@@ -43,7 +44,7 @@ def _show_return(services: Services, view: Snapshot, return_id: Hash) -> dict[st
     rows = [
         (row, row.event)
         for row in view.history(return_id, None, REVERSALS_SHOWN)
-        if isinstance(row.event, PointsReversed)
+        if isinstance(row.event, PointsReversed | OfferReversed)
     ]
     first, record = rows[-1][1], view.record(return_key(return_id))
     returned: Returned | None = record
@@ -54,7 +55,13 @@ def _show_return(services: Services, view: Snapshot, return_id: Hash) -> dict[st
         "points": None if returned is None else returned.points,
         "reversed": sum(event.points for _, event in rows),
         "reversals": [
-            {"batch": event.batch.hex(), "index": event.index, "points": event.points, "height": row.height}
-            for row, event in reversed(rows)
+            {**_show_source(event), "points": event.points, "height": row.height} for row, event in reversed(rows)
         ],
     }
+
+
+def _show_source(event: PointsReversed | OfferReversed) -> dict[str, Any]:
+    """Of what points were taken back."""
+    if isinstance(event, OfferReversed):
+        return {"batch": None, "index": None, "offer": event.offer.hex()}
+    return {"batch": event.batch.hex(), "index": event.index, "offer": None}

@@ -146,6 +146,9 @@ class Standing(Answer):
     gives_back_from_all: bool = Field(
         description="A return that it signs may take points from any of its lots, not only the purchase's own and pending ones."
     )
+    collateral: int = Field(
+        description="Coin that stands behind these points, and is the member's if the program closes before they are used."
+    )
     lots: list[Lot]
 
     EXAMPLE: ClassVar[Example] = {
@@ -158,6 +161,7 @@ class Standing(Answer):
         "left_at": None,
         "entries": 1,
         "gives_back_from_all": False,
+        "collateral": 1_037,
         "lots": [Lot.EXAMPLE],
     }
 

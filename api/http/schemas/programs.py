@@ -86,6 +86,9 @@ class ShownTerms(Answer):
     referral: dict[str, int]
     floor: dict[str, int] = Field(description="`points` points buy a value of at least `cents` cents; both 0: none.")
     refund_days: int = Field(description="How long a fulfilled redemption can be refunded; 0: not at all.")
+    offer_day_max: int
+    collateral: int = Field(description="Coin per 1,000 points that is put aside as long as they stand.")
+    burn: int = Field(description="Coin per 1,000 points that is burned when they are issued.")
 
     EXAMPLE: ClassVar[Example] = {
         "version": 1,
@@ -112,6 +115,9 @@ class ShownTerms(Answer):
         "referral": {"referrer": 100, "joiner": 50},
         "floor": {"points": 100, "cents": 100},
         "refund_days": 14,
+        "offer_day_max": 2_000,
+        "collateral": 2_500,
+        "burn": 0,
     }
 
 
@@ -130,7 +136,9 @@ class BooksItem(Answer):
 
     Of the `contest_points_locked` that contests may credit outside of the issuance cap, `contest_points` are free;
     `contest_coin` repays contests that are upheld. `adjusted` points were given without a purchase; of a million issued,
-    `reversed_ppm` were taken back for returns.
+    `reversed_ppm` were taken back for returns. `challenge_points` are set aside for challenges, `offered` for open offers, and
+    no room for anything else. Of the `security`, coin that is put aside, `collateral` stands behind points; the rest is for what
+    contests, challenges and offers may credit. `burned` coin left the supply, `collateral_paid` went to members after the close.
     """
 
     pool: int
@@ -150,7 +158,14 @@ class BooksItem(Answer):
     contest_coin: int
     contests_open: int
     adjusted: int
+    challenge_points: int
+    challenge_points_reversed: int
+    offered: int
     reversed_ppm: int
+    security: int
+    collateral: int
+    burned: int
+    collateral_paid: int
 
     EXAMPLE: ClassVar[Example] = {
         "pool": 40_000_000,
@@ -170,7 +185,14 @@ class BooksItem(Answer):
         "contest_coin": 60_000,
         "contests_open": 0,
         "adjusted": 250,
+        "challenge_points": 10_000,
+        "challenge_points_reversed": 0,
+        "offered": 400,
         "reversed_ppm": 0,
+        "security": 250_024_253,
+        "collateral": 24_250,
+        "burned": 0,
+        "collateral_paid": 0,
     }
 
 

@@ -89,12 +89,14 @@ class ReceiptsAnswer(PageAnswer):
 class ReceiptAnswer(ReceiptItem):
     """A receipt with its lines and all that its points rest on, and `signed`: the canonical bytes with salt and till's signature.
 
-    `tier` is the number of the tier that the till applied, 0 for none; `signed` is base64.
+    `tier` is the number of the tier that the till applied, 0 for none; `offer` is the personal offer that the purchase cites;
+    `signed` is base64.
     """
 
     codes: list[list[str | int]]
     tier: int
     previous_visit: int | None
+    offer: str | None
     lines: list[Any]
     signed: str
 
@@ -103,6 +105,7 @@ class ReceiptAnswer(ReceiptItem):
         "codes": [["bakery", 498], ["drinks", 649]],
         "tier": 0,
         "previous_visit": None,
+        "offer": None,
         "lines": [["Bread", 2, 498], ["Coffee", 1, 649]],
         "signed": "k5wBxCBfX19fX18=",
     }

@@ -8,14 +8,15 @@ from api.http.schemas.answer import EXAMPLE_ADDRESS, EXAMPLE_CURSOR, Answer, Exa
 
 
 class ReversalItem(Answer):
-    """Points that were taken back of entry number `index` of a batch."""
+    """Points that were taken back: of entry number `index` of a batch, or of the bonus of an offer."""
 
-    batch: str
-    index: int
+    batch: str | None
+    index: int | None
+    offer: str | None
     points: int
     height: int
 
-    EXAMPLE: ClassVar[Example] = {"batch": "ba" * 32, "index": 7, "points": 120, "height": 1_440}
+    EXAMPLE: ClassVar[Example] = {"batch": "ba" * 32, "index": 7, "offer": None, "points": 120, "height": 1_440}
 
 
 class ReturnItem(Answer):

@@ -7,7 +7,7 @@ from ledger.coin import prepay_exit
 from ledger.domains.accounts.recovery import (
     begin_recovery,
     live_approvals,
-    policy_in_force,
+    policy_on_record,
     settle_recovery,
     subjects_of,
 )
@@ -123,8 +123,7 @@ def _check(view: RuleView, call: Call, payload: Recover, guardianship: Guardians
         raise RuleViolation(UNDER_WAY, account=payload.account)
     if context.time < guardianship.not_before:
         raise RuleViolation(COOL_DOWN, account=payload.account, not_before=guardianship.not_before)
-    account = load_account(view, payload.account)
-    if policy_in_force(payload.account, account, None, context.time, context.height) == payload.policy_hash:
+    if policy_on_record(payload.account, load_account(view, payload.account)) == payload.policy_hash:
         raise RuleViolation(SAME_POLICY, account=payload.account)
     for place, policy_hash, _ in live_approvals(guardianship, context.time):
         if addresses[place] == call.author and policy_hash == payload.policy_hash:

@@ -90,6 +90,11 @@ def phase_at(recovery: Recovery, time: Timestamp, height: Height) -> int:
     return LAPSED
 
 
+def policy_on_record(address: Address, account: Account) -> Hash:
+    """The hash of the policy that governs the account while no recovery of it is in force."""
+    return account.policy_hash or Hash(address)
+
+
 def policy_in_force(
     address: Address, account: Account, guardianship: Guardianship | None, time: Timestamp, height: Height
 ) -> Hash:
@@ -97,13 +102,13 @@ def policy_in_force(
     for recovery in () if guardianship is None else guardianship.recovery:
         if phase_at(recovery, time, height) == IN_FORCE:
             return recovery.policy_hash
-    return account.policy_hash or Hash(address)
+    return policy_on_record(address, account)
 
 
 def load_policy_hash(view: RuleView, address: Address, account: Account, context: Context) -> Hash:
     """The same for a rule; an account without guardians costs nothing more."""
     if not account.is_guarded:
-        return account.policy_hash or Hash(address)
+        return policy_on_record(address, account)
     return policy_in_force(address, account, load_guardianship(view, address), context.time, context.height)
 
 
@@ -130,9 +135,12 @@ def settle_recovery(view: RuleView, address: Address, context: Context, *, is_si
 def end_recovery(
     view: RuleView, address: Address, guardianship: Guardianship, *, failed_at: Timestamp | None
 ) -> Guardianship:
-    """Take the recovery out of the record; what was prepaid for its end goes to the miner. A failure begins a cool-down."""
+    """Take the recovery out of the record; what was prepaid for its end goes to the miner. A failure begins a cool-down.
+
+    Approvals were used up when it began, and there are none of others until it ends.
+    """
     spend_prepaid(view, guardianship.prepaid)
-    ended = replace(guardianship, prepaid=Amount(0), approvals=(), failures=0, not_before=Timestamp(0), recovery=())
+    ended = replace(guardianship, prepaid=Amount(0), failures=0, not_before=Timestamp(0), recovery=())
     if failed_at is not None:
         failures = guardianship.failures + 1
         doublings = min(failures - 1, RECOVERY_DOUBLINGS_MAX)

@@ -78,9 +78,20 @@ def apply(view: RuleView, call: Call, payload: SetGuardians, context: Context) -
         deposit = lock_deposit(view, call, context)
         account = load_account(view, call.author)
         save_account(view, call.author, replace(account, is_guarded=True))
-        earlier = Guardianship(call.payer, deposit, Amount(0), guardians, (), 0, Timestamp(0), ())
-    assert not earlier.recovery, "a recovery was settled when the account signed, and one that waits forbids this kind"
-    changed = replace(earlier, guardians=guardians, approvals=(), failures=0, not_before=Timestamp(0))
+        payer = call.payer
+    else:
+        assert not earlier.recovery, "it was settled when the account signed, and one that waits forbids this kind"
+        payer, deposit = earlier.payer, earlier.deposit
+    changed = Guardianship(
+        payer=payer,
+        deposit=deposit,
+        prepaid=Amount(0),
+        guardians=guardians,
+        approvals=(),
+        failures=0,
+        not_before=Timestamp(0),
+        recovery=(),
+    )
     view.put(guardianship_key(call.author), changed)
     view.emit(GuardiansSet(call.author, guardians.threshold, guardians.addresses, guardians.delay_days))
     return (APPLIED,)

@@ -1,6 +1,6 @@
 """`consent.grant`: a fan lets somebody use what it did, for one purpose, within a scope, until a time (spec CON-2)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import lock_deposit, prepay_exit
@@ -56,12 +56,13 @@ def apply(view: RuleView, call: Call, payload: ConsentGrant, context: Context) -
     key = consent_key(call.author, payload.grantee, payload.purpose, payload.scope)
     earlier: Consent | None = view.get(key)
     if earlier is None:
-        deposit = lock_deposit(view, call, context)
-        earlier = Consent(call.payer, deposit, Amount(0), context.time, Timestamp(0), Timestamp(0))
-    prepaid = earlier.prepaid or prepay_exit(view, call, context)
-    consent = replace(
-        earlier,
-        prepaid=prepaid,
+        payer, deposit, prepaid = call.payer, lock_deposit(view, call, context), Amount(0)
+    else:
+        payer, deposit, prepaid = earlier.payer, earlier.deposit, earlier.prepaid
+    consent = Consent(
+        payer=payer,
+        deposit=deposit,
+        prepaid=prepaid or prepay_exit(view, call, context),
         granted_at=context.time,
         expires_at=payload.expires_at,
         revoked_at=Timestamp(0),

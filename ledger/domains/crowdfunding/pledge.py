@@ -70,10 +70,11 @@ def apply(view: RuleView, call: Call, payload: PledgeMake, context: Context) -> 
     if campaign.pledged + payload.quantity > INTEGER_MAX:
         raise RuleViolation(TOO_MUCH)
     lots: tuple[Lot, ...] = ()
+    backing = 0
     if isinstance(campaign.unit, CoinUnit):
         take_from(view, account_payer(call.author), Amount(payload.quantity), "escrow")
     else:
-        lots = _escrow_points(view, campaign.unit.program, call.author, Points(payload.quantity), context)
+        lots, backing = _escrow_points(view, campaign.unit.program, call.author, Points(payload.quantity), context)
     pledge = Pledge(
         payer=call.payer,
         deposit=lock_deposit(view, call, context),
@@ -91,6 +92,7 @@ def apply(view: RuleView, call: Call, payload: PledgeMake, context: Context) -> 
         pledged=campaign.pledged + payload.quantity,
         escrowed=campaign.escrowed + payload.quantity,
         pledges=number + 1,
+        backing=campaign.backing + backing,
     )
     view.put(campaign_key(payload.campaign), grown)
     view.emit(Pledged(payload.campaign, call.author, number, payload.quantity, payload.tier))
@@ -113,14 +115,15 @@ def _take_tier(campaign: Campaign, payload: PledgeMake) -> tuple[int, ...]:
 
 def _escrow_points(
     view: RuleView, program_id: ProgramId, backer: Address, points: Points, context: Context
-) -> tuple[Lot, ...]:
+) -> tuple[tuple[Lot, ...], int]:
+    """Move points into escrow: the lots that were taken, and the thousandths of coin behind them."""
     program = load_program(view, program_id)
     member = load_member(view, program_id, backer)
     book = PointsBook.open(view, program_id, program, context)
     left, taken = book.take(member.lots, points, "escrowed")
     view.put(member_key(program_id, backer), replace(member, lots=left))
     book.save()
-    return taken
+    return taken, book.backing_of(taken)
 
 
 def cost(payload: PledgeMake) -> Cost:

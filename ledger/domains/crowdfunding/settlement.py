@@ -90,6 +90,7 @@ def _release(view: RuleView, campaign: Campaign, context: Context) -> None:
     book = PointsBook.open(view, program_id, load_program(view, program_id), context)
     book.move("escrowed", -campaign.pledged)
     book.move("redeemed", campaign.pledged)
+    book.move("backing", -campaign.backing)
     book.save()
 
 

@@ -50,7 +50,7 @@ class Campaign:
     """A campaign: its terms, which freeze when it is made, and what was pledged so far.
 
     `taken` counts the pledges of each tier. `pledges` numbers them; `refunded` is how many of a failed campaign's went back,
-    `escrowed` what was neither released nor refunded.
+    `escrowed` what was neither released nor refunded, `backing` thousandths of coin behind points that were pledged (spec COL-4).
     """
 
     creator: Annotated[Address, identifier()]
@@ -68,6 +68,7 @@ class Campaign:
     pledges: Annotated[int, Integer(0, 2**32 - 1)]
     refunded: Annotated[int, Integer(0, 2**32 - 1)]
     escrowed: Annotated[int, QUANTITY]
+    backing: Annotated[int, QUANTITY] = 0
 
 
 @dataclass(frozen=True, slots=True)

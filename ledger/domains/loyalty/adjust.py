@@ -47,7 +47,7 @@ class Adjust:
 
 def apply(view: RuleView, call: Call, payload: Adjust, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `issuer.not_granted`, `issuer.no_scope`, `member.unknown`, `program.ended`,
-    `adjust.day_cap`, `earn.issuance_cap`, for an issuer `earn.daily_cap`.
+    `adjust.day_cap`, `earn.issuance_cap`, `earn.pool_insufficient`, for an issuer `earn.daily_cap`.
 
     The program's owner needs no grant.
     """

@@ -31,7 +31,7 @@ from ledger.hashing import CONTEST
 from ledger.kinds import Call, Context, DueKind
 from ledger.params import CONTEST_DAYS_KEPT, CONTESTS_PREPAID
 from ledger.state import RuleView
-from ledger.types import Amount, ContestId, Day, Points, ProgramId, PublicKey, Timestamp
+from ledger.types import Address, Amount, ContestId, Day, Points, ProgramId, PublicKey, Timestamp
 
 NONE_PREPAID = Code(
     "contest.none_prepaid",
@@ -78,11 +78,36 @@ def pay_for_contest(
 
     Raises `contest.none_prepaid`, `contest.period_limit`, and what `take_from` raises.
     """
-    fee = contest_fee(context.params)
+    repaid = _repaid(call, context)
     if call.payer:
-        repaid = Amount(0) if call.sponsored else Amount(min(call.fee, fee))
         return lock_deposit(view, call, context), repaid
     deposit = context.params.record_deposit
+    _spend_prepaid_contest(view, call, program_id, member, deposit, context)
+    return deposit, repaid
+
+
+def pay_for_offer_contest(
+    view: RuleView, call: Call, program_id: ProgramId, member: Member, context: Context
+) -> Amount:
+    """The same for a contest that leaves no record: nothing is locked; returns what it repays (spec OFR-5)."""
+    if not call.payer:
+        _spend_prepaid_contest(view, call, program_id, member, Amount(0), context)
+    return _repaid(call, context)
+
+
+def _repaid(call: Call, context: Context) -> Amount:
+    """What a contest that is upheld gives back of its fee: what a pool paid, nobody gets."""
+    fee = contest_fee(context.params)
+    if not call.payer:
+        return fee
+    return Amount(0) if call.sponsored else Amount(min(call.fee, fee))
+
+
+def _spend_prepaid_contest(
+    view: RuleView, call: Call, program_id: ProgramId, member: Member, deposit: Amount, context: Context
+) -> None:
+    """Pay the fee and `deposit` out of what joining prepaid; at most so many a period."""
+    fee = contest_fee(context.params)
     reserved = 0 if member.left_at else exit_fee(context.params)
     if member.prepaid - reserved < fee + deposit:
         raise RuleViolation(NONE_PREPAID)
@@ -98,7 +123,6 @@ def pay_for_contest(
     )
     view.put(member_key(program_id, call.author), paid)
     spend_prepaid(view, fee)
-    return deposit, fee
 
 
 def _period_of_now(view: RuleView, program_id: ProgramId, context: Context) -> Timestamp:
@@ -107,27 +131,27 @@ def _period_of_now(view: RuleView, program_id: ProgramId, context: Context) -> T
     return Timestamp(max(period_at(program, terms, context.time).begins, 0))
 
 
-def _repay(view: RuleView, contest: Contest) -> Amount:
-    """Give back what the contest cost, out of the program's reserve of coin, then of its pool; returns how much that was."""
-    books = load_books(view, contest.program)
-    from_reserve = Amount(min(contest.repaid, books.contest_coin))
-    from_pool = Amount(min(contest.repaid - from_reserve, books.pool))
+def repay(view: RuleView, program: ProgramId, member: Address, payer: bytes, repaid: Amount) -> Amount:
+    """Give back what a contest cost, out of the program's reserve of coin, then of its pool; returns how much that was."""
+    books = load_books(view, program)
+    from_reserve = Amount(min(repaid, books.contest_coin))
+    from_pool = Amount(min(repaid - from_reserve, books.pool))
     total = Amount(from_reserve + from_pool)
     left = replace(books, contest_coin=Amount(books.contest_coin - from_reserve), pool=Amount(books.pool - from_pool))
-    view.put(books_key(contest.program), left)
+    view.put(books_key(program), left)
     view.post("pools", -from_pool)
     view.post("locked", from_pool)
-    _give_to_payer(view, contest, total)
+    _give_to_payer(view, program, member, payer, total)
     return total
 
 
-def _give_to_payer(view: RuleView, contest: Contest, amount: Amount) -> None:
-    """Move locked coin to who paid for the contest; where joining did, it stays locked and pays for another one."""
-    if contest.payer:
-        give_to(view, contest.payer, amount, "locked")
+def _give_to_payer(view: RuleView, program: ProgramId, member: Address, payer: bytes, amount: Amount) -> None:
+    """Move locked coin to who paid for a contest; where joining did, it stays locked and pays for another one."""
+    if payer:
+        give_to(view, payer, amount, "locked")
         return
-    member = load_member(view, contest.program, contest.member)
-    view.put(member_key(contest.program, contest.member), replace(member, prepaid=Amount(member.prepaid + amount)))
+    found = load_member(view, program, member)
+    view.put(member_key(program, member), replace(found, prepaid=Amount(found.prepaid + amount)))
 
 
 # --- the till's days --------------------------------------------------------------------------------------------------------
@@ -161,14 +185,15 @@ def decide(
     freed = replace(
         books,
         contest_points=Points(books.contest_points + contest.points - credited),
-        contest_points_credited=Points(books.contest_points_credited + credited),
         contests_open=books.contests_open - 1,
     )
     view.put(books_key(contest.program), freed)
     available_on, expires_on, reached = Day(0), Day(0), None
     if credited:
         available_on, expires_on, reached = _credit(view, contest, program, credited, context)
-    repaid = Amount(0) if outcome in (SETTLED_IN_TIME, RETURNED) else _repay(view, contest)
+    repaid = Amount(0)
+    if outcome not in (SETTLED_IN_TIME, RETURNED):
+        repaid = repay(view, contest.program, contest.member, contest.payer, contest.repaid)
     view.put(contest_key(contest_id), replace(contest, outcome=outcome, credited=credited))
     view.emit(
         ContestDecided(contest.program, contest.member, contest_id, outcome, credited, repaid, available_on, expires_on)
@@ -180,7 +205,9 @@ def decide(
 def _credit(
     view: RuleView, contest: Contest, program: Program, points: Points, context: Context
 ) -> tuple[Day, Day, TierReached | None]:
-    """Give the member a lot outside of all caps; returns its activation and expiry day, and the tier that it brought."""
+    """Give the member a lot outside of all caps, with the coin that was put aside for it.
+
+    Returns its activation and expiry day, and the tier that it brought."""
     version = program.version_at(contest.time)
     terms = load_terms(view, contest.program, version)
     today = program.day_at(context.time)
@@ -191,6 +218,7 @@ def _credit(
     member = load_member(view, contest.program, contest.member)
     issuance = Issuance.open(view, contest.program, program, context)
     lots, history, reached = issuance.issue_points(issuance.slide(member.lots), member.tier_history, award)
+    issuance.book.move("contest_points_credited", points)
     issuance.save()
     changed = replace(member, lots=lots, tier_history=history, earned=Points(member.earned + points))
     view.put(member_key(contest.program, contest.member), changed)
@@ -223,7 +251,7 @@ def end_contest(view: RuleView, subject: bytes, number: int, context: Context) -
         _look_again(view, contest_id, contest.keep_until)
         return
     view.delete(key)
-    _give_to_payer(view, contest, contest.deposit)
+    _give_to_payer(view, contest.program, contest.member, contest.payer, contest.deposit)
 
 
 def _look_again(view: RuleView, contest_id: ContestId, due: Timestamp) -> None:

@@ -42,7 +42,7 @@ from ledger.errors import Code
 from ledger.hashing import object_id
 from ledger.kinds import APPLIED, Call, Context, Cost, DueKind, Kind
 from ledger.merkle import leaf_hash, root
-from ledger.params import CONTEST_KEEP_SECONDS, EARN_ENTRIES_MAX, TIERS_MAX
+from ledger.params import CONTEST_KEEP_SECONDS, EARN_ENTRIES_MAX, RETURN_POST_SECONDS, TIERS_MAX
 from ledger.schema import Integer, ListOf, OneOf, OptionalIdentifier, Row, Struct, Text, identifier
 from ledger.state import RuleView
 from ledger.types import (
@@ -165,10 +165,12 @@ def period_dates(view: RuleView, program_id: ProgramId, program: Program, period
     today = program.day_at(now)
     base = today if in_force.period_days == 0 else Day(max(today, first_day + length))
     activation_day = Day(base + terms.activation_delay_days)
-    # An entry of a period to come is skipped, so nothing of it can be contested: its end, however far, keeps nothing.
+    # An entry of a period to come is skipped, so nothing of it can be contested or returned: its end, however far, keeps nothing.
     kept = (ends if begins <= now < ends else now) + terms.settle_grace_days * 86_400
     for other in program.versions_between(begins, Timestamp(min(ends - 1, now))):
         kept = max(kept, settle_by(program, load_terms(view, program_id, other), Timestamp(min(ends - 1, now))))
+    returnable_until = program.day_start(Day(base + terms.return_window_days + 1))
+    posted_until = returnable_until + RETURN_POST_SECONDS if begins <= now else 0
     return PeriodDates(
         version=version,
         terms=terms,
@@ -177,8 +179,8 @@ def period_dates(view: RuleView, program_id: ProgramId, program: Program, period
         ends=ends,
         activation_day=activation_day,
         expiry_day=expiry_day(terms.expiry, base=base, activation_day=activation_day),
-        keep_until=Timestamp(kept + CONTEST_KEEP_SECONDS),
-        returnable_until=program.day_start(Day(base + terms.return_window_days + 1)),
+        keep_until=Timestamp(max(kept + CONTEST_KEEP_SECONDS, posted_until)),
+        returnable_until=returnable_until,
     )
 
 
@@ -194,6 +196,7 @@ class Settlement:
     context: Context
     day_left: int
     dates: dict[int, PeriodDates]
+    reduced: list[tuple[int, int]]
     settled: int = 0
 
     def dates_of(self, period: int) -> PeriodDates:
@@ -221,6 +224,8 @@ class Settlement:
             kept_back = Points(given - credited)
             self._credit(key, member, entry, index, credited, kept_back, commitment, remainder, dates)
             code = ENTRY_REDUCED.name if kept_back else APPLIED
+            if kept_back and credited:
+                self.reduced.append((index, credited))
         else:
             code = fault.name
             self.view.emit(EntrySkipped(self.program_id, entry.member, index, entry.period, code))
@@ -249,7 +254,7 @@ class Settlement:
         capped = cap_points(member.period_credits, dates.terms, dates.begins, points)
         if capped.is_rejected:
             return ENTRY_PERIOD_CAP, points, points
-        refused = self.issuance.refusal(capped.points)
+        refused = self.issuance.refusal(capped.points, dates.version)
         if refused is not None:
             return refused, points, points
         if capped.points > self.day_left:
@@ -358,8 +363,8 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
 
     An entry is skipped with the first of: `earn.no_member`, `earn.future_period`, `earn.before_joining`, `earn.member_left`,
     `earn.program_ended`, for sealed ones `earn.carries_on`, for open ones `earn.no_consent`, `earn.wrong_period`,
-    `earn.wrong_version`; then `earn.period_cap`, `earn.issuance_cap`, `earn.daily_cap`. One that a cap of the period reduced is
-    credited with `earn.period_cap_reduced`.
+    `earn.wrong_version`; then `earn.period_cap`, `earn.issuance_cap`, `earn.pool_insufficient`, `earn.daily_cap`. One that a cap
+    of the period reduced is credited with `earn.period_cap_reduced`.
     """
     program = load_program(view, payload.program)
     require_grant(view, payload.program, call.author, SCOPE_SETTLE)
@@ -377,6 +382,7 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
         context=context,
         day_left=max(grant.daily_cap - used_today, 0),
         dates={},
+        reduced=[],
     )
     results = [settlement.settle(entry, index) for index, entry in enumerate(payload.entries)]
     issuance.save()
@@ -406,6 +412,7 @@ def _keep_batch(
         count=len(leaves),
         settled_at=settlement.context.time,
         keep_until=keep_until,
+        reduced=tuple(settlement.reduced),
     )
     view.put(batch_key(batch_id), batch)
     schedule(view, kind=DROP_BATCH_DUE, subject=batch_id, number=0, due=keep_until)
@@ -414,7 +421,7 @@ def _keep_batch(
 
 
 def drop_batch(view: RuleView, subject: bytes, number: int, context: Context) -> None:
-    """Due work: nothing of the batch can be contested any more; its deposit goes back.
+    """Due work: nothing of the batch can be contested or taken back any more; its deposit goes back.
 
     While a contest of the program is open, the issuer may need the batch to answer it: then it is kept for another day.
     """

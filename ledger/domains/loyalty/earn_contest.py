@@ -109,7 +109,7 @@ RESERVE_EMPTY = Code(
     "Try again when other contests were answered; the books show this to everybody.",
 )
 
-RECEIPT_FIELDS = 14
+RECEIPT_FIELDS = 15
 CLAIM_UNSETTLED = 0
 CLAIM_WRONG_POINTS = 1
 OPENED_UNSETTLED = (1, 2, 3, 4, 5, 6, 11)

@@ -21,6 +21,7 @@ from ledger.types import (
 )
 
 NOBODY = Address(b"")
+NO_VOUCHER = Hash(b"")
 
 
 @declare_event
@@ -82,13 +83,14 @@ class IssuerRevoked(Event):
 @declare_event
 @dataclass(frozen=True, slots=True)
 class MemberJoined(Event):
-    """A fan joined, or came back; `referrer` is the member who brought it."""
+    """A fan joined, or came back; `referrer` is the member who brought it, `voucher` the id of the one that it used."""
 
     name: ClassVar[str] = "member.joined"
     program: Annotated[ProgramId, identifier()]
     member: Annotated[Address, identifier()]
     issuer: Annotated[Address, OptionalIdentifier()]
     referrer: Annotated[Address, OptionalIdentifier()] = NOBODY
+    voucher: Annotated[Hash, OptionalIdentifier()] = NO_VOUCHER
 
     def subjects(self) -> tuple[bytes, ...]:
         brought_by = (self.referrer,) if self.referrer else ()

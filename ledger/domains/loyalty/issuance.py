@@ -15,6 +15,7 @@ and returns what changes in the member's record, which the caller writes.
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ledger.domains.loyalty.books import move_security
 from ledger.domains.loyalty.events import TierReached
 from ledger.domains.loyalty.periods import lot_days_now
 from ledger.domains.loyalty.points import PointsBook
@@ -25,6 +26,7 @@ from ledger.domains.loyalty.state import (
     Lot,
     Program,
     Terms,
+    books_key,
     load_books,
     load_member,
     load_terms,
@@ -36,6 +38,11 @@ from ledger.kinds import Context
 from ledger.state import RuleView
 from ledger.types import INTEGER_MAX, Address, Day, Points, ProgramId
 
+POOL_TOO_SMALL = Code(
+    "earn.pool_insufficient",
+    "the program's fee pool can't pay what its terms put aside or burn for these points",
+    "Fill the pool by a transfer, then settle again; what stays unsettled can be contested.",
+)
 ISSUANCE_CAP = Code(
     "earn.issuance_cap", "the program's issuance cap would be passed", "Raise the cap by `program.update`."
 )
@@ -84,27 +91,38 @@ class Issuance:
         version = program.version_at(context.time)
         return Issuance(book, version, load_terms(view, program_id, version), context, {})
 
-    def refusal(self, points: int) -> Code | None:
-        """Why the program can't issue so many points more now, what was issued since `open` counted: `earn.issuance_cap`, or None.
+    def refusal(self, points: int, version: int | None = None) -> Code | None:
+        """Why the program can't issue so many points more now, what was issued since `open` counted: `earn.issuance_cap`,
+        `earn.pool_insufficient` (spec COL-3), or None. `version` is that of the lot, if it is not the one in force.
 
         Contests do not ask: they credit from what was set aside for them (spec LOY-14).
         """
         if points > left_of_cap(self.terms, self.book.books, self.book.total("issued")):
             return ISSUANCE_CAP
-        return None
+        return None if self.book.can_cover(points, version or self.version) else POOL_TOO_SMALL
+
+    def refusal_of_promise(self, points: int, more: int) -> Code | None:
+        """Why the program can't set aside `more` points for a challenge or an offer, `points` with what the transaction promised
+        before: `earn.issuance_cap`, `earn.pool_insufficient` (spec COL-3), or None.
+        """
+        if points > left_of_cap(self.terms, self.book.books, self.book.total("issued")):
+            return ISSUANCE_CAP
+        return None if self.book.can_set_aside(more) else POOL_TOO_SMALL
 
     def slide(self, lots: tuple[Lot, ...]) -> tuple[Lot, ...]:
         """Who comes back keeps its points: what a settled purchase does to lots under sliding terms (spec TIER-5)."""
         return extend_lots(self.book, lots, self.sliding_days)
 
     def issue_points(self, lots: tuple[Lot, ...], history: tuple[EarnedItem, ...], award: Award) -> Issued:
-        """Make the points of `award`: `issued` and the lot's totals grow, the lot is among `lots`, tiers count where they should.
+        """Make the points of `award`: `issued` and the lot's totals grow, the pool pays what stands behind them, the lot is among
+        `lots`, tiers count where they should.
 
         The caller asked `refusal` before, or credits from a reserve; and writes the member's record.
         """
         lot = (award.version, award.activation_day, award.expiry_day, award.points)
         lots = self.book.add_lot(lots, lot)
         self.book.move("issued", award.points)
+        self.book.secure(lot)
         reached: TierReached | None = None
         if award.tier_base is not None and award.terms.tiers:
             earned = Earned(self.book.program_id, award.account, award.terms, award.tier_base, award.points)
@@ -129,11 +147,23 @@ class Issuance:
         self.book.save()
 
 
+def change_promised(view: RuleView, program_id: ProgramId, **changes: int) -> None:
+    """Let `challenge_points` or `offered` grow or fall by so much; the coin behind them moves with it (spec COL-2)."""
+    books = load_books(view, program_id)
+    after = replace(books, **{name: getattr(books, name) + by for name, by in changes.items()})
+    view.put(books_key(program_id), move_security(view, books, after))
+
+
 def left_of_cap(terms: Terms, books: Books, issued: int) -> int:
-    """Points that may still be issued after `issued`. What contests credited counts against no cap; all ever issued stays within
+    """The room (spec LOY-11): points that may still be issued or promised after `issued`, without what is set aside for challenges
+    and offers.
+
+    What contests credited, and what was taken back of challenges' rewards, counts against no cap; all ever issued stays within
     2**63 - 1.
     """
-    return max(min(terms.issuance_cap + books.contest_points_credited, INTEGER_MAX) - issued, 0)
+    uncounted = books.contest_points_credited + books.challenge_points_reversed
+    set_aside = books.challenge_points + books.offered
+    return max(min(terms.issuance_cap + uncounted, INTEGER_MAX) - issued - set_aside, 0)
 
 
 def room_for_contests(view: RuleView, program_id: ProgramId) -> int:

@@ -5,7 +5,15 @@ from typing import Annotated
 
 from ledger.coin import lock_deposit, prepay_exit
 from ledger.domains.loyalty.contests import prepay_contests
-from ledger.domains.loyalty.events import NOBODY, MemberJoined
+from ledger.domains.loyalty.events import NO_VOUCHER, NOBODY, MemberJoined
+from ledger.domains.loyalty.join_vouchers import (
+    SHOWN_VOUCHER,
+    ShownVoucher,
+    attest_voucher,
+    check_voucher,
+    use_voucher,
+    used_voucher_key,
+)
 from ledger.domains.loyalty.program_sunset import refuse_ended
 from ledger.domains.loyalty.referral import NO_REFERRAL, open_referral
 from ledger.domains.loyalty.state import (
@@ -20,12 +28,17 @@ from ledger.domains.loyalty.state import (
     program_key,
     require_grant,
 )
-from ledger.errors import Code, RuleViolation
-from ledger.kinds import APPLIED, Call, Context, Cost, Kind
-from ledger.schema import Boolean, OptionalIdentifier, Struct, identifier
+from ledger.errors import Code, Malformed, RuleViolation
+from ledger.kinds import APPLIED, Attestation, Call, Context, Cost, Kind
+from ledger.schema import Boolean, ListOf, OptionalIdentifier, Struct, identifier
 from ledger.state import RuleView
-from ledger.types import Address, Amount, Day, Hash, Points, ProgramId, RecordKey, Timestamp
+from ledger.types import Address, Amount, ChainId, Day, Hash, Points, ProgramId, RecordKey, Timestamp
 
+WITH_ISSUER = Code(
+    "voucher.with_issuer",
+    "a join names an issuer that counter-signs, or shows a voucher, not both",
+    "Leave one of them out.",
+)
 ALREADY_MEMBER = Code("member.already", "this account has joined already", "Nothing needs to be done.")
 
 
@@ -33,6 +46,7 @@ ALREADY_MEMBER = Code("member.already", "this account has joined already", "Noth
 class MemberJoin:
     """The author joins. An `issuer` that counter-signs lets the program's pool pay; without one the fan pays.
 
+    A `voucher` of an issuer does as well (spec JOIN-2), so there is one or the other.
     `referrer` is the member who brought it. `gives_back_from_all`: a return that it signs may take points from any of its lots, not
     only from the purchase's own and from pending ones.
     """
@@ -41,6 +55,25 @@ class MemberJoin:
     issuer: Annotated[Address, OptionalIdentifier()]
     referrer: Annotated[Address, OptionalIdentifier()] = NOBODY
     gives_back_from_all: Annotated[bool, Boolean()] = False
+    voucher: Annotated[tuple[ShownVoucher, ...], ListOf(SHOWN_VOUCHER, 0, 1)] = ()
+
+    @property
+    def enroller(self) -> Address:
+        """The issuer that stands behind the join, at the till or by a voucher; empty for none."""
+        return self.voucher[0].issuer if self.voucher else self.issuer
+
+
+def check(payload: MemberJoin) -> None:
+    """One issuer stands behind a join, or none."""
+    if payload.voucher and payload.issuer:
+        raise Malformed(WITH_ISSUER)
+
+
+def attestations(author: Address, payload: MemberJoin, chain_id: ChainId) -> tuple[Attestation, ...]:
+    """Of a voucher: its issuer signed it, and its holder signed this very account; else `witness.attestation`."""
+    return tuple(
+        check for shown in payload.voucher for check in attest_voucher(shown, payload.program, author, chain_id)
+    )
 
 
 def cosigners(payload: MemberJoin) -> tuple[Address, ...]:
@@ -49,18 +82,20 @@ def cosigners(payload: MemberJoin) -> tuple[Address, ...]:
 
 
 def admits_sponsor(view: RuleView, program: ProgramId, payload: MemberJoin) -> bool:
-    """The pool pays for a fan whom an issuer with the scope to enrol has counter-signed."""
-    return payload.program == program and grant_allows(view, program, payload.issuer, SCOPE_ENROL)
+    """The pool pays for a fan behind whom an issuer with the scope to enrol stands."""
+    return payload.program == program and grant_allows(view, program, payload.enroller, SCOPE_ENROL)
 
 
 def apply(view: RuleView, call: Call, payload: MemberJoin, context: Context) -> tuple[str, ...]:
-    """Codes in order: `program.unknown`, `program.ended`, `issuer.not_granted`, `issuer.no_scope`, `member.already`,
-    `member.no_referral`, `coin.insufficient` or `coin.pool_insufficient`.
+    """Codes in order: `program.unknown`, `program.ended`, `issuer.not_granted`, `issuer.no_scope`, `voucher.expired`,
+    `voucher.too_long`, `voucher.used`, `member.already`, `member.no_referral`, `coin.insufficient` or `coin.pool_insufficient`.
     """
     program = load_program(view, payload.program)
     refuse_ended(program, context.time)
-    if payload.issuer:
-        require_grant(view, payload.program, payload.issuer, SCOPE_ENROL)
+    if payload.enroller:
+        require_grant(view, payload.program, payload.enroller, SCOPE_ENROL)
+    for shown in payload.voucher:
+        check_voucher(view, shown, payload.program, context)
     key = member_key(payload.program, call.author)
     earlier: Member | None = view.get(key)
     if earlier is None:
@@ -103,24 +138,30 @@ def apply(view: RuleView, call: Call, payload: MemberJoin, context: Context) -> 
     view.put(key, member)
     books = load_books(view, payload.program)
     view.put(books_key(payload.program), replace(books, members=books.members + 1))
-    view.emit(MemberJoined(payload.program, call.author, payload.issuer, payload.referrer))
+    voucher = NO_VOUCHER
+    for shown in payload.voucher:
+        voucher = use_voucher(view, call, shown, payload.program, context)
+    view.emit(MemberJoined(payload.program, call.author, payload.enroller, payload.referrer, voucher))
     return (APPLIED,)
 
 
 def cost(payload: MemberJoin) -> Cost:
-    """The member is made, books and payer are touched; a referral is made, too, and leaves due work."""
-    if payload.referrer:
-        return Cost(records=4, slots=2, due=1)
-    return Cost(records=3, slots=1)
+    """The member is made, books and payer are touched; a referral or a used voucher is made, too, and leaves due work."""
+    referred, shown = int(bool(payload.referrer)), len(payload.voucher)
+    return Cost(
+        records=3 + referred + 2 * shown, slots=1 + referred + shown, due=referred + shown, signatures=2 * shown
+    )
 
 
 def reads(author: Address, payload: MemberJoin) -> tuple[RecordKey, ...]:
-    """Program, grant and member."""
+    """Program, grant, member, and the used voucher."""
+    shown = tuple(used_voucher_key(found.of(payload.program).voucher_id) for found in payload.voucher)
     return (
         program_key(payload.program),
-        grant_key(payload.program, payload.issuer),
+        grant_key(payload.program, payload.enroller),
         member_key(payload.program, author),
         member_key(payload.program, payload.referrer),
+        *shown,
     )
 
 
@@ -132,5 +173,7 @@ MEMBER_JOIN = Kind(
     cost=cost,
     reads=reads,
     cosigners=cosigners,
+    check=check,
+    attestations=attestations,
     admits_sponsor=admits_sponsor,
 )

@@ -6,7 +6,10 @@ its expiry day's totals were moved. Whether a lot can be used is decided by its 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
+from ledger.domains.loyalty.books import THOUSAND, move_security, security, thousandths
 from ledger.domains.loyalty.state import (
     NEVER,
     Books,
@@ -17,13 +20,14 @@ from ledger.domains.loyalty.state import (
     days_key,
     load_books,
     load_program,
+    load_terms,
 )
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import Context, DueKind
 from ledger.params import LOTS_MAX
 from ledger.state import RuleView
-from ledger.types import Day, Points, ProgramId
+from ledger.types import INTEGER_MAX, Day, Points, ProgramId
 
 POINTS_INSUFFICIENT = Code(
     "points.insufficient",
@@ -37,6 +41,8 @@ GRACE_GIVEN = Day(0)
 """Activation day of a lot whose expiry was put off once. No other lot has it: no chain begins so early, but for a minute."""
 
 DAY_DUE = "program.day"
+SECURED = frozenset({"backing", "burn_carry", "contest_points_credited", "challenge_points", "offered"})
+"""Totals from which the coin behind points follows."""
 
 
 @dataclass(slots=True)
@@ -45,11 +51,15 @@ class OpenDay:
 
     activating: int
     expiring: int
+    backing: int
 
 
 @dataclass(slots=True)
 class PointsBook:
-    """A program's totals while one transaction or one piece of due work moves its points; `save` writes them."""
+    """A program's totals while one transaction or one piece of due work moves its points; `save` writes them.
+
+    `rates` remembers (collateral, burn) of the terms that lots name.
+    """
 
     view: RuleView
     program_id: ProgramId
@@ -58,12 +68,13 @@ class PointsBook:
     today: Day
     days: dict[Day, "OpenDay"]
     moved: dict[str, int]
+    rates: dict[int, tuple[int, int]]
 
     @staticmethod
     def open(view: RuleView, program_id: ProgramId, program: Program, context: Context) -> "PointsBook":
         """The book of `program` at the chain's present time."""
         books = load_books(view, program_id)
-        return PointsBook(view, program_id, program, books, program.day_at(context.time), {}, {})
+        return PointsBook(view, program_id, program, books, program.day_at(context.time), {}, {}, {})
 
     def total(self, name: str) -> int:
         """The present value of a total, moves included."""
@@ -73,15 +84,60 @@ class PointsBook:
         """Add `amount` (signed) to the total `name`."""
         self.moved[name] = self.moved.get(name, 0) + amount
 
+    def rate_of(self, version: int) -> tuple[int, int]:
+        """(collateral, burn) of the terms `version`: coin per 1,000 points (spec COL-1)."""
+        found = self.rates.get(version)
+        if found is None:
+            terms = load_terms(self.view, self.program_id, version)
+            found = self.rates[version] = (terms.collateral, terms.burn)
+        return found
+
+    def backing_of(self, lots: Sequence[Lot]) -> int:
+        """Thousandths of coin behind lots, each by the terms that it names (spec COL-1)."""
+        return sum(lot[3] * self.rate_of(lot[0])[0] for lot in lots)
+
+    def can_cover(self, points: int, version: int) -> bool:
+        """Whether the pool can pay what is put aside or burned for so many points of a version more (spec COL-3)."""
+        return self._can_pay(points * sum(self.rate_of(version)))
+
+    def can_set_aside(self, points: int) -> bool:
+        """Whether the pool can pay for so many points more that a challenge or an offer may credit later (spec COL-3)."""
+        return self._can_pay(points * load_books(self.view, self.program_id).contest_backing)
+
+    def can_save(self) -> bool:
+        """Whether the pool can pay for what was moved."""
+        return self._can_pay(0)
+
+    def _can_pay(self, added: int) -> bool:
+        books = load_books(self.view, self.program_id)
+        get = self.moved.get
+        creditable = get("challenge_points", 0) + get("offered", 0) - get("contest_points_credited", 0)
+        moved = get("backing", 0) + get("burn_carry", 0) + creditable * books.contest_backing
+        if added + moved <= 0:
+            return True
+        before = thousandths(books) + moved
+        burned = (books.burn_carry + self.moved.get("burn_carry", 0)) // THOUSAND * THOUSAND
+        fits = before - burned + added <= INTEGER_MAX
+        return fits and -(-(before + added) // THOUSAND) <= books.pool + security(books)
+
+    def secure(self, lot: Lot) -> None:
+        """Put coin aside, or burn it, for a lot that is issued (spec COL-3)."""
+        self.move("backing", self.backing_of((lot,)))
+        self.move("burn_carry", lot[3] * self.rate_of(lot[0])[1])
+
+    def release(self, lots: Sequence[Lot]) -> None:
+        """End what stands behind lots that have left for good (spec COL-4)."""
+        self.move("backing", -self.backing_of(lots))
+
     def _day(self, day: Day) -> OpenDay | None:
         found = self.days.get(day)
         if found is None:
             totals: DayTotals | None = self.view.get(days_key(self.program_id, day))
             if totals is not None:
-                found = self.days[day] = OpenDay(totals.activating, totals.expiring)
+                found = self.days[day] = OpenDay(totals.activating, totals.expiring, totals.backing)
         return found
 
-    def _add_to_day(self, day: Day, activating: int, expiring: int) -> None:
+    def _add_to_day(self, day: Day, *, activating: int = 0, expiring: int = 0, backing: int = 0) -> None:
         found = self._day(day)
         if found is None:
             assert day > self.today, "a day that has begun gets no new totals"
@@ -92,37 +148,40 @@ class PointsBook:
                 number=day,
                 due=self.program.day_start(day),
             )
-            found = self.days[day] = OpenDay(0, 0)
+            found = self.days[day] = OpenDay(0, 0, 0)
         found.activating += activating
         found.expiring += expiring
+        found.backing += backing
+
+    def _add_to_expiry(self, lot: Lot, sign: int) -> None:
+        """Let a lot's points expire on its day, or (`sign` -1) no more."""
+        if lot[2] != NEVER:
+            self._add_to_day(Day(lot[2]), expiring=sign * lot[3], backing=sign * self.backing_of((lot,)))
 
     def book_in(self, lot: Lot) -> None:
         """Count a lot's points in `pending` or `available`, and in the days on which they will move."""
-        _, activation_day, expiry_day, amount = lot
-        day = Day(activation_day)
+        day, amount = Day(lot[1]), lot[3]
         if day > self.today or self._day(day) is not None:
-            self._add_to_day(day, amount, 0)
+            self._add_to_day(day, activating=amount)
             self.move("pending", amount)
         else:
             self.move("available", amount)
-        if expiry_day != NEVER:
-            self._add_to_day(Day(expiry_day), 0, amount)
+        self._add_to_expiry(lot, 1)
 
     def book_out(self, lot: Lot) -> None:
         """Undo `book_in` for a lot that has not expired."""
-        _, activation_day, expiry_day, amount = lot
-        if self._day(Day(activation_day)) is not None:
-            self._add_to_day(Day(activation_day), -amount, 0)
+        day, amount = Day(lot[1]), lot[3]
+        if self._day(day) is not None:
+            self._add_to_day(day, activating=-amount)
             self.move("pending", -amount)
         else:
             self.move("available", -amount)
-        if expiry_day != NEVER:
-            self._add_to_day(Day(expiry_day), 0, -amount)
+        self._add_to_expiry(lot, -1)
 
-    def move_expiry(self, amount: int, before: Day, after: Day) -> None:
-        """Let `amount` points expire on another day after today; what is activating stays."""
-        self._add_to_day(before, 0, -amount)
-        self._add_to_day(after, 0, amount)
+    def move_expiry(self, lot: Lot, after: Day) -> None:
+        """Let a lot's points expire on another day after today; what is activating stays."""
+        self._add_to_expiry(lot, -1)
+        self._add_to_expiry((lot[0], lot[1], after, lot[3]), 1)
 
     def add_lot(self, lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
         """Book a lot in and put it among `lots`: same days and version merge; expired ones are dropped (spec LOY-9)."""
@@ -137,7 +196,7 @@ class PointsBook:
         kept.append((version, activation_day, expiry_day, amount))
         kept.sort(key=by_expiry)
         while len(kept) > LOTS_MAX:
-            kept = self._merge_first_two(kept)
+            kept = self._merge_two(kept)
         return tuple(kept)
 
     def _add_lots(self, lots: tuple[Lot, ...], added: Sequence[Lot]) -> tuple[Lot, ...]:
@@ -150,13 +209,19 @@ class PointsBook:
             self.book_in(lot)
         return join_lots(lots, added, self.today)
 
-    def _merge_first_two(self, lots: list[Lot]) -> list[Lot]:
-        first, second = lots[0], lots[1]
-        merged = (second[0], min(first[1], second[1]), second[2], first[3] + second[3])
+    def _merge_two(self, lots: list[Lot]) -> list[Lot]:
+        """Merge the first two neighbours with the same collateral; where there are none, the first two, at the lower of theirs."""
+        rates = [self.rate_of(lot[0])[0] for lot in lots]
+        place = next((index for index, (one, other) in enumerate(pairwise(rates)) if one == other), 0)
+        first, second = lots[place], lots[place + 1]
+        version = first[0] if rates[place] < rates[place + 1] else second[0]
+        merged = (version, min(first[1], second[1]), second[2], first[3] + second[3])
         self.book_out(first)
         self.book_out(second)
         self.book_in(merged)
-        return [merged, *lots[2:]]
+        self.release((first, second))
+        self.move("backing", self.backing_of((merged,)))
+        return [*lots[:place], merged, *lots[place + 2 :]]
 
     def take(self, lots: tuple[Lot, ...], amount: Points, into: str) -> tuple[tuple[Lot, ...], tuple[Lot, ...]]:
         """Move `amount` usable points, soonest expiry first, to the total `into`; returns (lots left, lots taken).
@@ -181,16 +246,23 @@ class PointsBook:
                 returning.append((version, activation_day, expiry_day, amount))
             else:
                 self.move("expired", amount)
+                self.release(((version, activation_day, expiry_day, amount),))
         return self._add_lots(lots, returning)
 
     def save(self) -> None:
-        """Write the days and the totals that changed. The books are read again: the pool may have paid meanwhile."""
+        """Write the days and the totals that changed, and move what stands behind points (spec COL-2).
+
+        The books are read again: the pool may have paid meanwhile.
+        """
         books = load_books(self.view, self.program_id)
-        changed = {name: Points(getattr(books, name) + amount) for name, amount in self.moved.items() if amount}
+        changed: dict[str, Any] = {name: getattr(books, name) + amount for name, amount in self.moved.items() if amount}
         if changed:
-            self.view.put(books_key(self.program_id), replace(books, **changed))
+            after = replace(books, **changed)
+            if SECURED & changed.keys():
+                after = move_security(self.view, books, after)
+            self.view.put(books_key(self.program_id), after)
         for day, found in self.days.items():
-            totals = DayTotals(Points(found.activating), Points(found.expiring))
+            totals = DayTotals(Points(found.activating), Points(found.expiring), found.backing)
             self.view.put(days_key(self.program_id, day), totals)
 
 
@@ -252,6 +324,7 @@ def begin_day(view: RuleView, subject: bytes, number: int, context: Context) -> 
     book.move("pending", -totals.activating)
     book.move("available", totals.activating - totals.expiring)
     book.move("expired", totals.expiring)
+    book.move("backing", -totals.backing)
     book.save()
     view.delete(days_key(program_id, day))
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from ledger.coin import contest_fee, lock_deposit, take_from
+from ledger.domains.loyalty.books import EMPTY_BOOKS
+from ledger.domains.loyalty.contest_security import lock_growth, reserve_for_contests
 from ledger.domains.loyalty.events import ProgramCreated
-from ledger.domains.loyalty.state import EMPTY_BOOKS, Program, Terms, books_key, program_key, terms_key
-from ledger.domains.loyalty.terms import check_sponsor_rate, check_terms, contest_reserve
+from ledger.domains.loyalty.state import Program, Terms, books_key, program_key, terms_key
+from ledger.domains.loyalty.terms import check_sponsor_rate, check_terms
 from ledger.hashing import object_id
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import CONTESTS_RESERVED
@@ -35,8 +37,9 @@ def check(payload: ProgramCreate) -> None:
 
 
 def apply(view: RuleView, call: Call, payload: ProgramCreate, context: Context) -> tuple[str, ...]:
-    """Codes in order: `program.sponsor_rate`, `coin.insufficient` or `coin.pool_insufficient`."""
+    """Codes in order: `program.sponsor_rate`, `program.collateral_too_large`, `coin.insufficient` or `coin.pool_insufficient`."""
     check_sponsor_rate(payload.terms, context.params.fee_rate_min)
+    books = reserve_for_contests(EMPTY_BOOKS, payload.terms)
     program_id = ProgramId(object_id("program", call.txid, 0))
     deposit = lock_deposit(view, call, context)
     program = Program(
@@ -51,11 +54,10 @@ def apply(view: RuleView, call: Call, payload: ProgramCreate, context: Context) 
     )
     view.put(program_key(program_id), program)
     view.put(terms_key(program_id, 1), payload.terms)
-    reserve = contest_reserve(payload.terms)
     coin = Amount(CONTESTS_RESERVED * contest_fee(context.params))
     take_from(view, call.payer, coin, "locked")
-    books = replace(EMPTY_BOOKS, contest_points=reserve, contest_points_locked=reserve, contest_coin=coin)
-    view.put(books_key(program_id), books)
+    lock_growth(view, call, EMPTY_BOOKS, books)
+    view.put(books_key(program_id), replace(books, contest_coin=coin))
     view.emit(ProgramCreated(program_id, call.author, payload.name))
     return (APPLIED,)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+from ledger.domains.loyalty.contest_security import lock_growth, reserve_for_contests
 from ledger.domains.loyalty.events import ProgramUpdated
 from ledger.domains.loyalty.program_sunset import NOT_OWNER, refuse_worse
 from ledger.domains.loyalty.state import (
@@ -15,13 +16,13 @@ from ledger.domains.loyalty.state import (
     program_key,
     terms_key,
 )
-from ledger.domains.loyalty.terms import check_sponsor_rate, check_terms, contest_reserve, is_worse
+from ledger.domains.loyalty.terms import check_sponsor_rate, check_terms, is_worse
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import CONTEST_KEEP_SECONDS, TERMS_VERSIONS_MAX
 from ledger.schema import Integer, Struct, identifier
 from ledger.state import RuleView
-from ledger.types import Address, Points, ProgramId, RecordKey, Timestamp
+from ledger.types import Address, ProgramId, RecordKey, Timestamp
 
 STALE_VERSION = Code(
     "program.stale_version",
@@ -34,7 +35,9 @@ UPDATE_PENDING = Code(
     "Wait until it is in force, or publish an improvement, which withdraws it.",
 )
 CAP_BELOW_ISSUED = Code(
-    "program.cap_below_issued", "the issuance cap {cap} is below the {issued} points issued", "Choose a higher cap."
+    "program.cap_below_issued",
+    "the issuance cap {cap} is below the {issued} points issued and promised",
+    "Choose a higher cap.",
 )
 TOO_MANY_VERSIONS = Code(
     "program.too_many_versions", "{count} versions are still needed", "Wait until receipts under old ones are settled."
@@ -60,7 +63,8 @@ def check(payload: ProgramUpdate) -> None:
 
 def apply(view: RuleView, call: Call, payload: ProgramUpdate, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `program.not_owner`, `program.stale_version`, `program.sponsor_rate`,
-    `program.cap_below_issued`, `program.ending`, `program.update_pending`, `program.too_many_versions`.
+    `program.cap_below_issued`, `program.ending`, `program.update_pending`, `program.too_many_versions`,
+    `program.collateral_too_large`, `coin.insufficient` or `coin.pool_insufficient`.
     """
     program = load_program(view, payload.program)
     if call.author != program.owner:
@@ -70,7 +74,8 @@ def apply(view: RuleView, call: Call, payload: ProgramUpdate, context: Context) 
         raise RuleViolation(STALE_VERSION, expected=payload.latest_version, latest=latest)
     check_sponsor_rate(payload.terms, context.params.fee_rate_min)
     books = load_books(view, payload.program)
-    issued = books.issued - books.contest_points_credited
+    uncounted = books.contest_points_credited + books.challenge_points_reversed
+    issued = books.issued + books.challenge_points + books.offered - uncounted
     if payload.terms.issuance_cap < issued:
         raise RuleViolation(CAP_BELOW_ISSUED, cap=payload.terms.issuance_cap, issued=issued)
     effective_from = _effective_from(view, payload, program, context)
@@ -78,13 +83,17 @@ def apply(view: RuleView, call: Call, payload: ProgramUpdate, context: Context) 
     versions = _with_version(in_force, latest + 1, effective_from, context.time)
     view.put(program_key(payload.program), replace(program, versions=versions))
     view.put(terms_key(payload.program, latest + 1), payload.terms)
-    reserve = max(contest_reserve(payload.terms), books.contest_points_locked)
-    added = reserve - books.contest_points_locked
-    if added:
-        grown = replace(books, contest_points=Points(books.contest_points + added), contest_points_locked=reserve)
-        view.put(books_key(payload.program), grown)
+    _reserve_for_contests(view, call, payload)
     view.emit(ProgramUpdated(payload.program, latest + 1, effective_from))
     return (APPLIED,)
+
+
+def _reserve_for_contests(view: RuleView, call: Call, payload: ProgramUpdate) -> None:
+    """Let the room for contests, and the coin that is put aside for it, grow with the new terms (spec LOY-14, COL-2)."""
+    before = load_books(view, payload.program)
+    lock_growth(view, call, before, reserve_for_contests(before, payload.terms))
+    # The pool itself may have paid.
+    view.put(books_key(payload.program), reserve_for_contests(load_books(view, payload.program), payload.terms))
 
 
 def _effective_from(view: RuleView, payload: ProgramUpdate, program: Program, context: Context) -> Timestamp:

@@ -25,7 +25,7 @@ from ledger.hashing import (
 )
 from ledger.merkle import leaf_hash, root
 from ledger.params import TIERS_MAX
-from ledger.schema import Integer, ListOf, Octets, Row, Struct, Text, identifier
+from ledger.schema import Integer, ListOf, Octets, OptionalIdentifier, Row, Struct, Text, identifier
 from ledger.types import (
     INTEGER_MAX,
     Address,
@@ -43,6 +43,8 @@ from ledger.types import (
 RECEIPT_BYTES_MAX = 65_536
 RECEIPT_VERSION = 1
 MONEY = Integer(-(2**53), 2**53)
+NO_OFFER = Hash(b"")
+"""The field `offer` of a receipt that cites none."""
 
 BAD_RECEIPT = Code("receipt.shape", "this is no receipt: {reason}", "Ask the shop for the receipt again.")
 
@@ -52,7 +54,8 @@ class Receipt:
     """What a till promises for one purchase. Amounts are in cents; `codes` are category codes, never names (spec RCP-1).
 
     `lines_root` is the RFC 9162 root of the salted lines (`line_leaf`), or of no lines. `tier` is the number of the tier that the
-    till applied, `previous_visit` the time of the visit before this one as far as it knows; 0 for none.
+    till applied, `previous_visit` the time of the visit before this one as far as it knows; 0 for none. `offer` is
+    the personal offer that the purchase cites, empty for none; its bonus is not among the points.
     """
 
     version: Annotated[int, Integer(1, 1)]
@@ -69,6 +72,7 @@ class Receipt:
     points: Annotated[Points, Integer(0, INTEGER_MAX)]
     tier: Annotated[int, Integer(0, TIERS_MAX)] = 0
     previous_visit: Annotated[int, Integer(0, 2**40)] = 0
+    offer: Annotated[Hash, OptionalIdentifier()] = NO_OFFER
 
     def purchase(self) -> Purchase:
         """What the rules read of it."""
@@ -111,7 +115,7 @@ def receipt_hash(receipt: Receipt, salt: bytes) -> ReceiptHash:
 def opened_receipt_hash(opened: Mapping[int, Any], blinding: Sequence[Hash]) -> ReceiptHash:
     """The receipt hash that opened fields lead to (spec RCP-8).
 
-    `opened` holds canonical values by field number; `blinding` has 14 hashes: the salt of a field that is opened, the leaf hash
+    `opened` holds canonical values by field number; `blinding` has 15 hashes: the salt of a field that is opened, the leaf hash
     of one that is not.
     """
     return ReceiptHash(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from ledger.coin import give_to, lock_deposit
-from ledger.domains.loyalty.issuance import Issuance
+from ledger.domains.loyalty.issuance import ISSUANCE_CAP, Issuance
 from ledger.domains.loyalty.periods import period_at
 from ledger.domains.loyalty.referral_bonus import NO_BONUS
 from ledger.domains.loyalty.state import (
@@ -46,6 +46,7 @@ JOINER_LEFT = 2
 REFERRER_LEFT = 3
 LIMIT_REACHED = 4
 CAP_REACHED = 5
+POOL_EMPTY = 6
 REFERRAL_OUTCOME_NAMES = {
     PAID: "paid",
     PURCHASE_RETURNED: "purchase_returned",
@@ -53,6 +54,7 @@ REFERRAL_OUTCOME_NAMES = {
     REFERRER_LEFT: "referrer_left",
     LIMIT_REACHED: "limit_reached",
     CAP_REACHED: "cap_reached",
+    POOL_EMPTY: "pool_empty",
 }
 """How people write the outcomes."""
 
@@ -82,14 +84,14 @@ REFERRALS = Table(b"L", Referral)
 @dataclass(frozen=True, slots=True)
 class ReferralEnded(Event):
     """A referral was paid (`outcome` 0), or not: 1 the purchase was returned, 2 the joiner left, 3 the referrer left, 4 enough were
-    paid to the referrer in this period, 5 the issuance cap is reached.
+    paid to the referrer in this period, 5 the issuance cap is reached, 6 the pool can't pay what stands behind the points.
     """
 
     name: ClassVar[str] = "referral.ended"
     program: Annotated[ProgramId, identifier()]
     referrer: Annotated[Address, identifier()]
     member: Annotated[Address, identifier()]
-    outcome: Annotated[int, Integer(PAID, CAP_REACHED)]
+    outcome: Annotated[int, Integer(PAID, POOL_EMPTY)]
     referrer_points: Annotated[Points, POINTS]
     joiner_points: Annotated[Points, POINTS]
 
@@ -172,7 +174,7 @@ def end_referral(view: RuleView, subject: bytes, number: int, context: Context) 
     issuance = Issuance.open(view, referral.program, program, context)
     begins = Timestamp(max(period_at(program, issuance.terms, context.time).begins, 0))
     refused = issuance.refusal(bonus.referrer + bonus.joiner)
-    outcome = _outcome(view, referral, begins, has_room=refused is None)
+    outcome = _outcome(view, referral, begins, refused)
     if outcome != PAID:
         nothing = Points(0)
         view.emit(ReferralEnded(referral.program, referral.referrer, referral.member, outcome, nothing, nothing))
@@ -187,8 +189,8 @@ def end_referral(view: RuleView, subject: bytes, number: int, context: Context) 
     view.emit(ReferralEnded(referral.program, referral.referrer, referral.member, PAID, bonus.referrer, bonus.joiner))
 
 
-def _outcome(view: RuleView, referral: Referral, begins: Timestamp, *, has_room: bool) -> int:
-    """Whether a referral is paid; else the first reason why not."""
+def _outcome(view: RuleView, referral: Referral, begins: Timestamp, refused: Code | None) -> int:
+    """Whether a referral is paid; else the first reason why not. `refused`: why the program can't issue the points."""
     if referral.reversed >= referral.points:
         return PURCHASE_RETURNED
     if load_member(view, referral.program, referral.member).left_at:
@@ -198,7 +200,9 @@ def _outcome(view: RuleView, referral: Referral, begins: Timestamp, *, has_room:
         return REFERRER_LEFT
     if referrer.referral_period == begins and referrer.referrals >= REFERRALS_PERIOD_MAX:
         return LIMIT_REACHED
-    return PAID if has_room else CAP_REACHED
+    if refused is None:
+        return PAID
+    return CAP_REACHED if refused is ISSUANCE_CAP else POOL_EMPTY
 
 
 END_REFERRAL = DueKind(name=REFERRAL_DUE, anchor="LOY-22", weight=900, apply=end_referral)

@@ -1,7 +1,8 @@
 """`reverse`: a purchase was returned; points that an entry gave are taken back, with the fan's signature (spec LOY-19).
 
 Nothing else takes points from a fan. They come out of the lot that the entry made, or of what is pending; out of other lots only
-where the fan agreed to that at joining. What is no longer there is not taken.
+where the fan agreed to that at joining. What is no longer there is not taken. What is taken counts
+towards no tier.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from ledger.codec import pack
-from ledger.domains.loyalty.earn import PeriodDates, period_dates
+from ledger.domains.loyalty.earn import ENTRY_REDUCED, PeriodDates, period_dates
 from ledger.domains.loyalty.events import PointsReversed
 from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.referral import reverse_referral
@@ -36,6 +37,7 @@ from ledger.domains.loyalty.state import (
     program_key,
     require_grant,
 )
+from ledger.domains.loyalty.tiers import Earned, take_off_tiers
 from ledger.errors import Code, RuleViolation
 from ledger.kinds import APPLIED, Attestation, Call, Context, Cost, Kind
 from ledger.merkle import leaf_hash, verify_inclusion
@@ -131,19 +133,27 @@ def apply(view: RuleView, call: Call, payload: Reverse, context: Context) -> tup
     program = load_program(view, batch.program)
     if call.author != program.owner:
         require_grant(view, batch.program, call.author, SCOPE_SETTLE)
-    if not verify_inclusion(batch.entries_root, _leaf(payload), payload.index, batch.count, payload.path):
+    reduced = dict(batch.reduced).get(payload.index)
+    code = APPLIED if reduced is None else ENTRY_REDUCED.name
+    if not verify_inclusion(batch.entries_root, _leaf(payload, code), payload.index, batch.count, payload.path):
         raise RuleViolation(NOT_IN_BATCH)
     check_return(view, returned, payload.consent, context)
     dates = period_dates(view, batch.program, program, payload.place.period, batch.settled_at)
     _check_window(payload, dates)
-    view.put(batch_key(payload.batch), _with_reversed(batch, payload))
+    view.put(
+        batch_key(payload.batch), _with_reversed(batch, payload, payload.place.points if reduced is None else reduced)
+    )
     count_return(view, call, returned, payload.points, context)
     member = load_member(view, batch.program, returned.member)
     book = PointsBook.open(view, batch.program, program, context)
     cited = (dates.version, dates.activation_day)
-    lots = _take_back(book, member.lots, payload.points, cited, from_all=member.gives_back_from_all)
+    lots = take_back(book, member.lots, payload.points, cited, from_all=member.gives_back_from_all)
     book.save()
-    left = replace(member, lots=lots, earned=Points(member.earned - payload.points))
+    history = take_off_tiers(
+        member.tier_history, Earned(batch.program, returned.member, dates.terms, dates.base, payload.points)
+    )
+    earned = Points(member.earned - payload.points)
+    left = replace(member, lots=lots, tier_history=history, earned=earned)
     view.put(member_key(batch.program, returned.member), left)
     reverse_referral(view, batch.program, returned.member, payload.batch, payload.index, payload.points)
     view.emit(
@@ -160,14 +170,14 @@ def apply(view: RuleView, call: Call, payload: Reverse, context: Context) -> tup
     return (APPLIED,)
 
 
-def _leaf(payload: Reverse) -> Hash:
+def _leaf(payload: Reverse, code: str) -> Hash:
     """The leaf of LOY-12 that the cited entry has if it was credited to who returns."""
     place, member = payload.place, payload.returned.member
     if isinstance(place, SealedPlace):
-        row = (0, member, place.period, place.points, place.receipts, place.remainder, place.before, APPLIED)
+        row = (0, member, place.period, place.points, place.receipts, place.remainder, place.before, code)
     else:
         receipt = payload.returned.receipt
-        row = (1, member, place.period, place.points, receipt, place.remainder, place.remainder, APPLIED)
+        row = (1, member, place.period, place.points, receipt, place.remainder, place.remainder, code)
     return leaf_hash(pack(row))
 
 
@@ -178,18 +188,18 @@ def _check_window(payload: Reverse, dates: PeriodDates) -> None:
         raise RuleViolation(OUTSIDE_WINDOW, first=dates.begins, end=end, time=time)
 
 
-def _with_reversed(batch: Batch, payload: Reverse) -> Batch:
+def _with_reversed(batch: Batch, payload: Reverse, given: int) -> Batch:
     """The batch with so much more reversed of the entry, which is at most what the entry gave."""
     found = dict(batch.reversed)
     earlier = found.get(payload.index, 0)
-    left = payload.place.points - earlier
+    left = given - earlier
     if payload.points > left:
-        raise RuleViolation(ABOVE_ENTRY, given=payload.place.points, left=left, wanted=payload.points)
+        raise RuleViolation(ABOVE_ENTRY, given=given, left=left, wanted=payload.points)
     found[payload.index] = earlier + payload.points
     return replace(batch, reversed=tuple(sorted(found.items())))
 
 
-def _take_back(
+def take_back(
     book: PointsBook, lots: tuple[Lot, ...], points: Points, cited: tuple[int, int], *, from_all: bool
 ) -> tuple[Lot, ...]:
     """The lots without `points`: of those with the cited version and activation day first, then of pending ones, then, where
@@ -210,7 +220,9 @@ def _take_back(
             parts[place] = min(living[place][3], wanted)
             wanted -= parts[place]
             if parts[place]:
-                book.book_out((*living[place][:3], parts[place]))
+                piece = (*living[place][:3], parts[place])
+                book.book_out(piece)
+                book.release((piece,))
     book.move("reversed", points)
     return tuple((*lot[:3], lot[3] - part) for lot, part in zip(living, parts, strict=True) if lot[3] > part)
 

@@ -2,7 +2,7 @@
 
 from ledger.params import EARN_ENTRIES_MAX
 from ledger.schema import Integer, ListOf, Octets, Row, Text
-from ledger.types import INTEGER_MAX, Day, Points, Timestamp
+from ledger.types import INTEGER_MAX, Amount, Day, Points, Timestamp
 
 TIME_END = 2**40
 TIME = Integer(0, TIME_END)
@@ -15,6 +15,7 @@ PAYER = Octets(0, 33)
 COIN = Integer(0, INTEGER_MAX)
 POINTS = Integer(0, INTEGER_MAX)
 NO_POINTS = Points(0)
+NO_COIN = Amount(0)
 DAY_ZERO = Day(0)
 NOT_ANNOUNCED = Timestamp(0)
 
@@ -23,7 +24,7 @@ Lot = tuple[int, int, int, int]
 
 LOT_POINTS = Integer(1, INTEGER_MAX)
 LOT = Row(Integer(1, 2**31 - 1), DAY, DAY, LOT_POINTS)
-REVERSED = ListOf(Row(Integer(0, EARN_ENTRIES_MAX - 1), LOT_POINTS), 0, EARN_ENTRIES_MAX)
+POINTS_OF_ENTRIES = ListOf(Row(Integer(0, EARN_ENTRIES_MAX - 1), LOT_POINTS), 0, EARN_ENTRIES_MAX)
 """What was taken back of a batch's entries: (index, points), by index (spec LOY-19)."""
 
 Span = tuple[int, int, int, int]

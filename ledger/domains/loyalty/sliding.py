@@ -28,7 +28,7 @@ def extend_lots(book: PointsBook, lots: tuple[Lot, ...], days_of: dict[int, int]
             days = days_of[version] = sliding_days(book, version)
         until = Day(book.today + days)
         if days and until > expiry_day:
-            book.move_expiry(amount, Day(expiry_day), until)
+            book.move_expiry((version, activation_day, expiry_day, amount), until)
             moved = True
         else:
             until = Day(expiry_day)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from ledger.domains.loyalty.books import Books, DayTotals
 from ledger.domains.loyalty.price_floor import NO_FLOOR, Floor
 from ledger.domains.loyalty.referral_bonus import NO_BONUS, ReferralBonus
 from ledger.domains.loyalty.rules import (
@@ -26,12 +27,13 @@ from ledger.domains.loyalty.shapes import (
     DAY_ZERO,
     EARNED_ITEM,
     LOT,
+    NO_COIN,
     NO_POINTS,
     NOT_ANNOUNCED,
     PAYER,
     PERIOD_CREDIT,
     POINTS,
-    REVERSED,
+    POINTS_OF_ENTRIES,
     TIER,
     TIME,
     TIME_END,
@@ -41,6 +43,7 @@ from ledger.domains.loyalty.shapes import (
 )
 from ledger.errors import Code, RuleViolation
 from ledger.params import (
+    COLLATERAL_MAX,
     CONTEST_DAYS_MAX,
     GRANT_SPANS_MAX,
     LOTS_MAX,
@@ -84,22 +87,22 @@ NO_SCOPE = Code(
     "The owner grants the issuer again, with all the scopes that it shall have.",
 )
 
-# Scopes of an issuer's grant (spec LOY-4).
 SCOPE_TILL = 1
 SCOPE_SETTLE = 2
 SCOPE_ENROL = 4
 SCOPE_FULFIL = 8
 SCOPE_ADJUST = 16
-SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL | SCOPE_ADJUST
+SCOPE_OFFER = 32
+SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL | SCOPE_ADJUST | SCOPE_OFFER
 SCOPE_NAMES = {
     SCOPE_TILL: "till",
     SCOPE_SETTLE: "settle",
     SCOPE_ENROL: "enrol",
     SCOPE_FULFIL: "fulfil",
     SCOPE_ADJUST: "adjust",
+    SCOPE_OFFER: "offer",
 }
-"""How people write the scopes."""
-
+"""How people write the scopes of an issuer's grant (spec LOY-4)."""
 
 EarnRule = (
     RatePerAmount | MinimumBasket | ReceiptCap | RatePerCode | PerVisit | BonusWindow | TierMultiplier | PeriodCap
@@ -130,7 +133,8 @@ class Terms:
     what may be carried from one entry to the next. `hold_seconds` is how long a redemption may stay open, `refund_days` how long
     a fulfilled one can be refunded (0: not at all). `tiers` are (name, threshold in points), ascending; a tier period has
     `tier_period_days` (spec TIER-1). `adjust_day_max` bounds `adjust` per program and day, `transfer_day_max` `points.transfer`
-    per member and day (0: not allowed).
+    per member and day (0: not allowed), `offer_day_max` what personal offers promise in a day. `collateral` or `burn` is coin
+    per 1,000 points (spec COL-1).
     """
 
     rules: Annotated[tuple[EarnRule, ...], ListOf(EARN_RULE, 1, 16)]
@@ -155,6 +159,9 @@ class Terms:
     referral: Annotated[ReferralBonus, Struct(ReferralBonus)] = NO_BONUS
     floor: Annotated[Floor, Struct(Floor)] = NO_FLOOR
     refund_days: Annotated[int, Integer(0, 92)] = 0
+    offer_day_max: Annotated[Points, POINTS] = NO_POINTS
+    collateral: Annotated[Amount, Integer(0, COLLATERAL_MAX)] = NO_COIN
+    burn: Annotated[Amount, Integer(0, COLLATERAL_MAX)] = NO_COIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,66 +216,6 @@ class Program:
     def has_closed(self, time: Timestamp) -> bool:
         """Whether the wind-down is over at `time`."""
         return 0 < self.closes_at <= time
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """A program's fee pool and its points: `issued + restored` = the sum of the seven that follow (spec INV-4).
-
-    `contest_points` of the `contest_points_locked` are not yet promised to an open contest nor credited by one (spec INV-9);
-    `contest_coin` repays contests that are upheld. `adjusted` is what `adjust` ever credited, `adjust_day_used` on `adjust_day`.
-    """
-
-    pool: Annotated[Amount, COIN]
-    issued: Annotated[Points, POINTS]
-    restored: Annotated[Points, POINTS]
-    pending: Annotated[Points, POINTS]
-    available: Annotated[Points, POINTS]
-    held: Annotated[Points, POINTS]
-    escrowed: Annotated[Points, POINTS]
-    redeemed: Annotated[Points, POINTS]
-    expired: Annotated[Points, POINTS]
-    reversed: Annotated[Points, POINTS]
-    members: Annotated[int, Integer(0, INTEGER_MAX)]
-    sponsor_day: Annotated[Day, DAY]
-    sponsor_day_spent: Annotated[Amount, COIN]
-    sponsor_height: Annotated[int, Integer(0, 2**32 - 1)]
-    sponsor_height_spent: Annotated[Amount, COIN]
-    contest_points: Annotated[Points, POINTS]
-    contest_points_locked: Annotated[Points, POINTS]
-    contest_points_credited: Annotated[Points, POINTS]
-    contest_coin: Annotated[Amount, COIN]
-    contests_open: Annotated[int, Integer(0, INTEGER_MAX)]
-    adjusted: Annotated[Points, POINTS]
-    adjust_day: Annotated[Day, DAY]
-    adjust_day_used: Annotated[Points, POINTS]
-
-
-EMPTY_BOOKS = Books(
-    pool=Amount(0),
-    issued=NO_POINTS,
-    restored=NO_POINTS,
-    pending=NO_POINTS,
-    available=NO_POINTS,
-    held=NO_POINTS,
-    escrowed=NO_POINTS,
-    redeemed=NO_POINTS,
-    expired=NO_POINTS,
-    reversed=NO_POINTS,
-    members=0,
-    sponsor_day=Day(0),
-    sponsor_day_spent=Amount(0),
-    sponsor_height=0,
-    sponsor_height_spent=Amount(0),
-    contest_points=NO_POINTS,
-    contest_points_locked=NO_POINTS,
-    contest_points_credited=NO_POINTS,
-    contest_coin=Amount(0),
-    contests_open=0,
-    adjusted=NO_POINTS,
-    adjust_day=Day(0),
-    adjust_day_used=NO_POINTS,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +284,7 @@ class Member:
 class Batch:
     """A settled batch: the RFC 9162 root over its entries, kept until nothing can be contested any more (spec LOY-12).
 
-    `reversed` are the points that were taken back of its entries: (index, points), by index (spec LOY-19).
+    (index, points), by index: `reversed` is what was taken back of entries (spec LOY-19), `reduced` what those gave that a cap cut.
     """
 
     payer: Annotated[bytes, PAYER]
@@ -347,7 +294,8 @@ class Batch:
     count: Annotated[int, Integer(1, INTEGER_MAX)]
     settled_at: Annotated[Timestamp, TIME]
     keep_until: Annotated[Timestamp, TIME]
-    reversed: Annotated[tuple[tuple[int, int], ...], REVERSED] = ()
+    reversed: Annotated[tuple[tuple[int, int], ...], POINTS_OF_ENTRIES] = ()
+    reduced: Annotated[tuple[tuple[int, int], ...], POINTS_OF_ENTRIES] = ()
 
 
 # Outcomes of a contest (spec LOY-17).
@@ -395,14 +343,6 @@ class Contest:
     keep_until: Annotated[Timestamp, TIME]
     outcome: Annotated[int, OUTCOME]
     credited: Annotated[Points, POINTS]
-
-
-@dataclass(frozen=True, slots=True)
-class DayTotals:
-    """What a program's books will move when a day begins: `activating` to available, `expiring` to expired (spec LOY-10)."""
-
-    activating: Annotated[Points, POINTS]
-    expiring: Annotated[Points, POINTS]
 
 
 PROGRAMS = Table(b"B", Program)

@@ -66,6 +66,7 @@ def check_terms(terms: Terms) -> None:
     _refuse_unless(
         bool(terms.floor.points) == bool(terms.floor.cents), "a price floor needs both points and cents, or neither"
     )
+    _refuse_unless(not (terms.collateral and terms.burn), "coin for a point is put aside or burned, not both")
 
 
 def _refuse_unless(holds: bool, reason: str) -> None:
@@ -171,6 +172,8 @@ def find_worse(old: Terms, new: Terms, *, today: Day = FIRST_DAY) -> tuple[str, 
         "floor": _floor_is_worse(old.floor, new.floor),
         "refund_days": new.refund_days < old.refund_days,
         "sponsor": _sponsor_is_worse(old.sponsor, new.sponsor),
+        "collateral": new.collateral < old.collateral,
+        "burn": new.burn < old.burn,
     }
     return tuple(name for name, worse in found.items() if worse)
 

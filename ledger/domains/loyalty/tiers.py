@@ -44,15 +44,31 @@ def count_towards_tiers(
     history: tuple[EarnedItem, ...], earned: Earned, program: Program, now: Timestamp
 ) -> tuple[tuple[EarnedItem, ...], TierReached | None]:
     """Count what was earned towards its tier period; returns the history and the event, if a tier was reached (spec TIER-1)."""
+    period = _period_of(earned)
+    counted = _count(history, period, earned, today=program.day_at(now), now=now)
+    tier = tier_at(counted, earned.terms, program, now)
+    if tier <= tier_at(history, earned.terms, program, now):
+        return counted, None
+    return counted, TierReached(earned.program_id, earned.member, tier, period[1])
+
+
+def take_off_tiers(history: tuple[EarnedItem, ...], earned: Earned) -> tuple[EarnedItem, ...]:
+    """The history without points that a return takes back out of their tier period (spec TIER-1)."""
+    if not earned.terms.tiers:
+        return history
+    period = _period_of(earned)
+    held = next((item[3] for item in reversed(history) if item[:2] == period), 0)
+    left = max(held - earned.points, 0)
+    lowered = [(*item[:3], min(item[3], left)) if item[:2] == period else item for item in history]
+    return tuple([item for item in lowered if item[3]])
+
+
+def _period_of(earned: Earned) -> tuple[Day, Day]:
+    """The first day of the tier period for which points count, and the day before which they do."""
     terms = earned.terms
     begin = (earned.base - terms.tier_anchor_day) // terms.tier_period_days * terms.tier_period_days
     first = Day(max(begin + terms.tier_anchor_day, 0))
-    until = Day(begin + terms.tier_anchor_day + 2 * terms.tier_period_days + terms.tier_grace_days)
-    counted = _count(history, (first, until), earned, today=program.day_at(now), now=now)
-    tier = tier_at(counted, terms, program, now)
-    if tier <= tier_at(history, terms, program, now):
-        return counted, None
-    return counted, TierReached(earned.program_id, earned.member, tier, until)
+    return first, Day(begin + terms.tier_anchor_day + 2 * terms.tier_period_days + terms.tier_grace_days)
 
 
 def _count(

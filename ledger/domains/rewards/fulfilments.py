@@ -1,7 +1,8 @@
 """What a fulfilled redemption leaves behind, so that the shop can take it back for some time (spec RWD-4, RWD-8)."""
 
 from ledger.coin import give_to, lock_deposit
-from ledger.domains.loyalty.state import Lot
+from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.state import Lot, load_program
 from ledger.domains.rewards.holds import HOLD_BLOCKS_MIN
 from ledger.domains.rewards.state import Fulfilment, Hold, fulfilment_key
 from ledger.due import schedule
@@ -78,12 +79,17 @@ def drop_fulfilment(view: RuleView, fulfilment_id: FulfilmentId, fulfilment: Ful
 
 
 def forget(view: RuleView, subject: bytes, number: int, context: Context) -> None:
-    """Due work: drop a fulfilment that can no longer be refunded; too early by height, it comes again."""
+    """Due work: drop a fulfilment that can no longer be refunded, and what stands behind its points; too early by height, it comes
+    again.
+    """
     fulfilment_id = FulfilmentId(subject)
     found: Fulfilment | None = view.get(fulfilment_key(fulfilment_id))
     if found is None:
         return
     if refunds_are_over(found, context):
+        book = PointsBook.open(view, found.program, load_program(view, found.program), context)
+        book.release(found.lots)
+        book.save()
         drop_fulfilment(view, fulfilment_id, found)
     else:
         schedule(view, kind=FORGET_DUE, subject=subject, number=0, due=Timestamp(context.time + 1))

@@ -82,6 +82,9 @@ def apply(view: RuleView, call: Call, payload: RedeemFulfil, context: Context) -
     book = PointsBook.open(view, hold.program, program, context)
     book.move("held", -points)
     book.move("redeemed", points)
+    refund_days = load_terms(view, hold.program, program.version_at(context.time)).refund_days
+    if not refund_days:
+        book.release(spent)
     book.save()
     fulfilment = keep_fulfilment(
         view,
@@ -92,7 +95,7 @@ def apply(view: RuleView, call: Call, payload: RedeemFulfil, context: Context) -
         quantity=payload.quantity,
         points=points,
         lots=spent,
-        refund_days=load_terms(view, hold.program, program.version_at(context.time)).refund_days,
+        refund_days=refund_days,
     )
     if left:
         view.put(hold_key(payload.hold), replace(hold, quantity=left, points=Points(hold.points - points), lots=held))

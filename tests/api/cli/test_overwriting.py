@@ -63,6 +63,9 @@ def test_requests_invitations_and_receipts(node: WalletNode, terminal_of: Opens,
         invitation, request = till.home / "invitation.json", fan.home / "request.json"
         assert "fansumer-invitation" in fan.fail("wallet", "join", invitation, "--request", invitation, expect=2)
         assert "cli.other_file" in till.fail("brand", "invite", program, "--out", request, expect=2)
+        assert "cli.other_file" in till.fail("brand", "invite", program, "--out", notes, expect=2)
+        till.run("brand", "invite", program, "--out", notes, "--force")
+        assert b"fansumer-invitation" in notes.read_bytes()
         till.run("brand", "invite", program, "--out", invitation)
         fan.run("wallet", "join", invitation, "--request", request)
         fan.run("wallet", "join", invitation, "--request", notes, "--force")

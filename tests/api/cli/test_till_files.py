@@ -73,6 +73,12 @@ def test_a_bad_file_is_named_and_the_others_are_settled(node: WalletNode, shop: 
     assert till.read("brand", "settle", program, receipts, "--last")["bad_files"] == []
 
 
+def lose_counter(till: Terminal) -> None:
+    """As on another computer, or after a restored backup: nothing there knows which numbers are used."""
+    (counter,) = till.home.rglob("*.sequence")
+    counter.unlink()
+
+
 def test_a_number_used_twice_is_noticed_when_the_first_receipt_is_long_gone(
     node: WalletNode, shop: Shop, tmp_path: Path
 ) -> None:
@@ -81,6 +87,9 @@ def test_a_number_used_twice_is_noticed_when_the_first_receipt_is_long_gone(
     till.run(*sign_words(shop, node, folder / "a.bin"), "--sequence", 7)
     assert till.read("brand", "settle", program, folder, "--last")["points"] == 100
     (folder / "a.bin").rename(tmp_path / "archive.bin")
+    assert "sequence.taken" in till.fail(*sign_words(shop, node, folder / "b.bin", 2_000), "--sequence", 7)
+    assert not (folder / "b.bin").exists()
+    lose_counter(till)
     till.run(*sign_words(shop, node, folder / "b.bin", 2_000), "--sequence", 7)
     till.run(*sign_words(shop, node, folder / "c.bin", 3_000), "--sequence", 8)
     heard = till.fail("brand", "settle", program, folder, "--last")
@@ -89,6 +98,7 @@ def test_a_number_used_twice_is_noticed_when_the_first_receipt_is_long_gone(
     heard = till.fail("brand", "settle", program, folder, "--last")
     assert "a.bin" not in heard and "b.bin" in heard
     till.run(*sign_words(shop, node, folder / "d.bin", 4_000), "--sequence", 9)
+    lose_counter(till)
     till.run(*sign_words(shop, node, folder / "e.bin", 5_000), "--sequence", 9)
     heard = till.fail("brand", "settle", program, folder, "--last")
     assert "d.bin" in heard and "e.bin" in heard, "nobody knows yet which of them counts"
@@ -115,3 +125,18 @@ def test_what_till_serve_and_export_refuse(terminal_of: Opens, tmp_path: Path) -
     assert "--settle" in till.fail(*serve, "5f" * 32, "--settle-account", 1, expect=2)
     assert "till.not_loopback" in till.fail(*serve, "5f" * 32, "--host", "0.0.0.0")
     assert "cli.file_failed" in till.fail("till", "export", tmp_path, "--data-dir", tmp_path, expect=2)
+
+
+def test_a_visit_that_the_fans_receipts_contradict(node: WalletNode, shop: Shop, tmp_path: Path) -> None:
+    till, fan, _, _ = shop
+    folder = tmp_path / "mine"
+    now = int(node.client.chain()["time"])
+    till.run(*sign_words(shop, node, folder / "a.bin"))
+    till.run(*sign_words(shop, node, folder / "b.bin", 2_000), "--previous-visit", now)
+    check = ("wallet", "receipts", "check", folder / "b.bin", "--receipts", folder)
+    assert fan.read(*check)["visit_contradicted"] is False
+    (folder / "note.txt").write_text("lines of Monday")
+    till.run(*sign_words(shop, node, folder / "c.bin", 3_000), "--previous-visit", now - 60)
+    answer = fan.run("wallet", "receipts", "check", folder / "c.bin", "--receipts", folder, "--json")
+    assert json.loads(answer)["visit_contradicted"] is True
+    assert "cli.file_failed" in fan.fail(*check[:-1], tmp_path / "nowhere", expect=2)

@@ -56,9 +56,9 @@ def test_a_rule_that_needs_a_time_sees_it_one_block_later() -> None:
 
 
 def test_campaigns_begin_after_a_settlement_and_end_before_the_closing_blocks() -> None:
-    times = PLAN.plan_campaigns([Height(20), Height(60)])
+    times = PLAN.plan_campaigns([Height(10), Height(20), Height(60)])
     assert times is not None
-    assert times.created == 21
+    assert times.created == 21, "after the second week, when points of the first can be spent"
     assert times.pledged == 22
     open_s = times.deadline - PLAN.times[times.created]
     assert open_s >= CAMPAIGN_SECONDS_MIN and open_s % HOUR_SECONDS == 0
@@ -67,4 +67,5 @@ def test_campaigns_begin_after_a_settlement_and_end_before_the_closing_blocks() 
 
 @pytest.mark.parametrize("settled", [PLAN.closing, PLAN.closing - 2, PLAN.closing - 10])
 def test_without_room_there_are_no_campaigns(settled: Height) -> None:
-    assert PLAN.plan_campaigns([settled]) is None
+    assert PLAN.plan_campaigns([Height(10), settled]) is None
+    assert PLAN.plan_campaigns([Height(10)]) is None, "nothing can be spent yet"

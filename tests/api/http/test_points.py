@@ -132,6 +132,11 @@ async def test_refund_farming(shop: LiveShop, counter: Counter) -> None:
         counter.client, f"/v1/accounts/{address}/history", HistoryAnswer, event="points.reversed", limit=10
     )
     assert [item["data"]["points"] for item in history["items"]] == [40, 30]
+    shop.chain.advance(days=2, blocks=2)
+    assert (await counter.standing(FAN))["available"] == 10
+    await counter.reverse(
+        settled, signed, 1, expect="reverse.points_gone"
+    )  # what another purchase gave is the fan's by now
 
 
 async def test_double_refund(shop: LiveShop, counter: Counter) -> None:

@@ -168,7 +168,7 @@ async def test_program_with_terms_and_books(story: Story, client: httpx2.AsyncCl
     assert found["terms"]["expiry"] == {"type": "rolling_expiry", "days": 30}
     assert found["announced"] is None
     books = story.shop.books
-    computed = {"reversed_ppm": 0}
+    computed = {"reversed_ppm": 0, "security": 0, "collateral": 0}
     assert all(found["books"][name] == computed.get(name, getattr(books, name, None)) for name in found["books"])
     assert (books.issued, books.redeemed, books.held) == (570, 150, 100)
 

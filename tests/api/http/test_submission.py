@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -228,6 +229,57 @@ async def test_nothing_is_taken_after_a_broken_invariant() -> None:
     with pytest.raises(RequestFault, match=r"http\.not_ready"):
         await queue.submit(b"x")
     queue.close()
+
+
+async def test_a_writer_that_answers_too_few_leaves_nobody_waiting() -> None:
+    writer = SlowWriter()
+    queue = make_queue(writer)
+    writer.submit_batch = lambda batch: []  # pyright: ignore[reportAttributeAccessIssue]  # a writer that forgets
+    waiting = [asyncio.ensure_future(queue.submit(b"x")) for _ in range(5)]
+    results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+    assert {type(result) for result in results} == {AssertionError} and queue.broken
+    queue.close()
+
+
+async def test_a_fault_while_answering_reaches_all_and_the_next_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, faults = make_queue(SlowWriter()), list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    calls: list[str] = []
+
+    def count(name: str) -> None:
+        calls.append(name)
+        if len(calls) == 2:
+            raise OSError("the metrics broke")
+
+    labels = queue._metrics.submissions.labels
+    monkeypatch.setattr(queue._metrics.submissions, "labels", lambda name: count(name) or labels(name))
+    waiting = [asyncio.ensure_future(queue.submit(b"x")) for _ in range(6)]
+    results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+    assert [type(result) for result in results] == [RuleViolation, *[OSError] * 4, RuleViolation]
+    assert [type(context["exception"]) for context in faults] == [OSError], "it is in the log of the event loop"
+    queue.close()
+
+
+async def test_who_waits_when_the_service_ends_is_told() -> None:
+    writer, begun, go_on = SlowWriter(), threading.Event(), threading.Event()
+    inner = writer.submit_batch
+
+    def wait(batch: Sequence[bytes]) -> list[Transaction | LedgerError]:
+        begun.set()
+        go_on.wait(5)
+        return inner(batch)
+
+    writer.submit_batch = wait  # pyright: ignore[reportAttributeAccessIssue]  # one that takes its time
+    queue = make_queue(writer)
+    waiting = [asyncio.ensure_future(queue.submit(b"x")) for _ in range(3)]
+    await asyncio.to_thread(begun.wait, 5)
+    go_on.set()
+    queue.close()
+    results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+    codes = [result.code.name for result in results if isinstance(result, LedgerError)]
+    assert codes == ["test.refused", "http.not_ready", "http.not_ready"]
+    with pytest.raises(RequestFault, match=r"http\.not_ready"):
+        await asyncio.wait_for(queue.submit(b"x"), 5)
 
 
 async def test_a_broken_node_is_not_ready(shop: LiveShop, live_app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,14 @@ from dataclasses import replace
 import pytest
 
 from api.wallet.errors import WalletError
-from api.wallet.receipts import CLOCK_SECONDS_MAX, check_receipt, describe_receipt, explain_entry, find_in_opening
+from api.wallet.receipts import (
+    CLOCK_SECONDS_MAX,
+    check_receipt,
+    contradicts_visit,
+    describe_receipt,
+    explain_entry,
+    find_in_opening,
+)
 from api.wallet.sealing import Carried, Opening, opening_to_mapping, seal_entry
 from ledger import keys
 from ledger.address import decode_address
@@ -102,3 +109,31 @@ def test_other_files_are_no_openings(text: str) -> None:
     with pytest.raises(WalletError) as fault:
         find_in_opening(make_receipt(), text)
     assert code_of(fault) == "sealing.bad_opening"
+
+
+@pytest.mark.parametrize(
+    ("named", "own", "expected"),
+    [
+        (0, (), None),
+        (NOW - 100, (NOW - 100,), None),
+        (NOW - 100, (NOW - 500, NOW - 100, NOW + 50), None),
+        (NOW - 100, (NOW - 500,), "none of your receipts"),
+        (NOW - 100, (), "none of your receipts"),
+        (NOW - 500, (NOW - 500, NOW - 100), "costs you no points"),
+        (0, (NOW - 100,), "names no visit"),
+        (0, (NOW + 1,), None),
+    ],
+)
+def test_a_fans_own_receipts_speak_against_the_visit_that_a_till_names(
+    named: int, own: tuple[int, ...], expected: str | None
+) -> None:
+    receipt = replace(make_receipt().receipt, previous_visit=named)
+    others = [make_receipt(time).receipt for time in own]
+    foreign = [
+        replace(make_receipt(NOW - 7).receipt, program=ProgramId(b"q" * 32)),
+        replace(make_receipt(NOW - 7).receipt, member=Address(b"n" * 32)),
+        replace(make_receipt(NOW - 7).receipt, net_cents=-5),
+        receipt,
+    ]
+    found = contradicts_visit(receipt, [*others, *foreign])
+    assert (found is None) == (expected is None) and (expected or "") in (found or "")

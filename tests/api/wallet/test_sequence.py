@@ -3,8 +3,17 @@ from pathlib import Path
 import pytest
 
 from api.wallet.errors import WalletError
-from api.wallet.sequence import BAD_SEQUENCE, hand_numbers_to, kept_receipt, sign_numbered, take_sequence
+from api.wallet.sequence import (
+    BAD_SEQUENCE,
+    NUMBER_TAKEN,
+    SERVED_ELSEWHERE,
+    hand_numbers_to,
+    kept_receipt,
+    sign_numbered,
+    take_sequence,
+)
 from ledger.types import INTEGER_MAX, Address, ProgramId
+from tests.support.refusal import refused
 
 PROGRAM, TILL = ProgramId(b"p" * 32), Address(b"t" * 32)
 
@@ -71,3 +80,33 @@ def test_numbers_are_given_by_one(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(WalletError):
             hand_numbers_to(tmp_path, PROGRAM, TILL, "aa")
+
+
+def test_a_number_that_is_named_is_not_a_taken_one_and_the_count_goes_on_from_it(tmp_path: Path) -> None:
+    def sign(number: int) -> bytes:
+        return b"%d" % number
+
+    assert sign_numbered(tmp_path, PROGRAM, TILL, sign, 7)[:2] == (7, b"7")
+    for taken in (0, 7):
+        with refused(NUMBER_TAKEN, WalletError, number=taken, next=8):
+            sign_numbered(tmp_path, PROGRAM, TILL, sign, taken)
+    assert sign_numbered(tmp_path, PROGRAM, TILL, sign, 8)[0] == 8
+    kept_receipt(tmp_path, PROGRAM, TILL, 20).write_bytes(b"signed before a crash")
+    with refused(NUMBER_TAKEN, WalletError, number=20):
+        sign_numbered(tmp_path, PROGRAM, TILL, sign, 20)
+    assert sign_numbered(tmp_path, PROGRAM, TILL, sign)[0] == 9
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"\xff"])
+def test_a_number_that_is_named_mends_a_counter_that_says_nothing(tmp_path: Path, content: bytes) -> None:
+    take_sequence(tmp_path, PROGRAM, TILL)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(content)
+    assert sign_numbered(tmp_path, PROGRAM, TILL, lambda number: b"", 12)[0] == 12
+    assert take_sequence(tmp_path, PROGRAM, TILL) == 13
+
+
+def test_no_number_is_named_where_a_service_gives_them(tmp_path: Path) -> None:
+    hand_numbers_to(tmp_path, PROGRAM, TILL, "aa")
+    with refused(SERVED_ELSEWHERE, WalletError):
+        sign_numbered(tmp_path, PROGRAM, TILL, lambda number: b"", 100)

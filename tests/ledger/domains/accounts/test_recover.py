@@ -16,7 +16,7 @@ from ledger.domains.accounts.recover import (
     RecoveryApproved,
     RecoveryStarted,
 )
-from ledger.domains.accounts.recovery import RECOVERING, AccountRecovered
+from ledger.domains.accounts.recovery import RECOVERING, AccountRecovered, check_not_recovering
 from ledger.domains.accounts.set_guardians import NO_GUARDIANS
 from ledger.domains.accounts.set_policy import SetPolicy
 from ledger.domains.accounts.state import Recovery, account_key, guardianship_key
@@ -33,6 +33,7 @@ from ledger.params import (
     RECOVERY_COMPLETE_SECONDS,
     RECOVERY_COOL_DOWN_SECONDS,
 )
+from ledger.state import Overlay
 from ledger.transaction import Prepaid
 from ledger.transition import WRONG_POLICY
 from ledger.types import Amount, Hash, Height, Timestamp
@@ -124,6 +125,41 @@ def test_an_outage_does_not_eat_the_blocks(chain: Scenario) -> None:
     assert guardianship_of(chain).failures == 1
 
 
+def test_the_blocks_of_an_outage_are_counted_to_the_last_one(chain: Scenario) -> None:
+    guard(chain)
+    start(chain)
+    recovery = guardianship_of(chain).recovery[0]
+    chain.block(time=recovery.expires_at)
+    chain.mine(recovery.effective_height - chain.height)
+    chain.execute(chain.sign("transfer", PAYMENT, author=RECOVERED))
+    chain.mine(recovery.expires_height - 1 - chain.height)
+    chain.execute(chain.sign("transfer", PAYMENT, author=RECOVERED))
+    with refused(WRONG_POLICY, signer=FAN.address):
+        chain.execute(chain.sign("transfer", PAYMENT, author=FAN))
+    chain.mine()
+    assert chain.height == recovery.expires_height
+    with refused(WRONG_POLICY, signer=FAN.address):
+        chain.execute(chain.sign("transfer", PAYMENT, author=RECOVERED))
+    chain.send("transfer", PAYMENT, author=FAN)
+
+
+def test_a_recovery_that_is_completed_forgives_earlier_failures(chain: Scenario) -> None:
+    guard(chain)
+    start(chain)
+    cancel(chain)
+    chain.block(time=guardianship_of(chain).not_before)
+    start(chain)
+    assert guardianship_of(chain).failures == 1
+    pass_delay(chain)
+    chain.send("transfer", PAYMENT, author=RECOVERED)
+    found = guardianship_of(chain)
+    assert (found.failures, found.not_before) == (0, 0)
+
+
+def test_an_account_without_guardians_is_not_being_recovered(chain: Scenario) -> None:
+    check_not_recovering(Overlay(chain.state), FAN.address)
+
+
 def test_a_cosigner_completes_a_recovery_too(shop: Shop) -> None:
     chain = shop.chain
     set_guardians(chain, FRIEND, STRANGER, author=TILL)
@@ -179,6 +215,16 @@ def test_words_that_differ_start_nothing_and_a_later_word_replaces_the_earlier(c
         approve(chain, SECOND, to=OTHER_KEYS)
     approve(chain, SECOND)
     assert guardianship_of(chain).recovery[0].policy_hash == WANTED
+
+
+def test_who_changes_its_mind_and_back_again_has_one_word(chain: Scenario) -> None:
+    guard(chain)
+    for keys in (NEW_KEYS, OTHER_KEYS, NEW_KEYS):
+        approve(chain, SECOND, to=keys)
+    found = guardianship_of(chain)
+    assert (found.recovery, found.approvals) == ((), ((1, WANTED, chain.mined[-1].context.time),))
+    approve(chain, FIRST)
+    assert guardianship_of(chain).recovery
 
 
 def test_a_word_counts_for_thirty_days(chain: Scenario) -> None:

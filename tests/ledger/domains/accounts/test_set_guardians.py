@@ -10,11 +10,11 @@ from ledger.domains.accounts.set_guardians import (
     SetGuardians,
 )
 from ledger.domains.accounts.set_policy import SetPolicy
-from ledger.domains.accounts.state import BAD_GUARDIANS, Guardians, account_key, guardianship_key
+from ledger.domains.accounts.state import BAD_GUARDIANS, Guardians, Guardianship, account_key, guardianship_key
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.errors import Malformed
 from ledger.transaction import OwnFee
-from ledger.types import Amount
+from ledger.types import Amount, Timestamp
 from tests.support.guarded import (
     DELAY_DAYS,
     GUARDIANS,
@@ -22,6 +22,7 @@ from tests.support.guarded import (
     RECOVERED,
     account_of,
     approve,
+    cancel,
     guard,
     guardians_of,
     guardianship_of,
@@ -38,8 +39,8 @@ ADDRESSES = tuple(signer.address for signer in GUARDIANS)
 def test_guardians_stand_in_a_record_of_their_own(chain: Scenario) -> None:
     guard(chain)
     found, deposit = guardianship_of(chain), chain.params.record_deposit
-    assert (found.guardians, found.approvals, found.recovery) == (guardians_of(*GUARDIANS), (), ())
-    assert (found.payer, found.deposit, found.prepaid) == (b"A" + FAN.address, deposit, 0)
+    payer, guardians = b"A" + FAN.address, guardians_of(*GUARDIANS)
+    assert found == Guardianship(payer, deposit, Amount(0), guardians, (), 0, Timestamp(0), ())
     account = account_of(chain)
     assert (account.is_guarded, account.deposit, account.policy_hash) == (True, deposit, b"")
     assert chain.state.chain.locked == 2 * deposit
@@ -49,11 +50,15 @@ def test_guardians_stand_in_a_record_of_their_own(chain: Scenario) -> None:
 
 def test_others_take_their_place_and_lock_nothing_more(chain: Scenario) -> None:
     guard(chain)
+    start(chain)
+    cancel(chain)
+    assert guardianship_of(chain).failures == 1
+    chain.block(time=guardianship_of(chain).not_before)
     approve(chain, FRIEND)
+    first = guardianship_of(chain)
     set_guardians(chain, STRANGER, TILL)
-    found = guardianship_of(chain)
-    assert found.guardians == guardians_of(STRANGER, TILL)
-    assert found.approvals == ()
+    named = guardians_of(STRANGER, TILL)
+    assert guardianship_of(chain) == Guardianship(first.payer, first.deposit, Amount(0), named, (), 0, Timestamp(0), ())
     assert chain.state.chain.locked == 2 * chain.params.record_deposit
 
 
@@ -103,8 +108,9 @@ def test_guardians_that_contradict_themselves_are_malformed(chain: Scenario) -> 
     backwards = Guardians(1, tuple(reversed(ADDRESSES)), 1)
     twice = Guardians(1, (FRIEND.address, FRIEND.address), 1)
     too_many = Guardians(2, (FRIEND.address,), 1)
-    for guardians in (backwards, twice, too_many):
-        with refused(BAD_GUARDIANS, Malformed):
+    disorder, more = "their addresses are not strictly ascending", "more are needed than are named"
+    for guardians, reason in ((backwards, disorder), (twice, disorder), (too_many, more)):
+        with refused(BAD_GUARDIANS, Malformed, reason=reason):
             chain.send("account.set_guardians", SetGuardians((guardians,)), author=FAN)
 
 

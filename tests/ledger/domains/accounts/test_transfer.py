@@ -63,9 +63,9 @@ def test_failures_come_in_the_documented_order(shop: Shop) -> None:
     fee = chain.sign("transfer", transfer(POOR, available), author=FAN).weight * chain.params.fee_rate_min
     with refused(INSUFFICIENT, needed=available, available=available - fee):
         chain.send("transfer", transfer(POOR, available), author=FAN)
-    left = available - fee - 999
-    with refused(BELOW_MINIMUM, account=FAN.address, balance=999, minimum=1_000):
-        chain.send("transfer", transfer(POOR, left), author=FAN)
+    for left in (1, 999):
+        with refused(BELOW_MINIMUM, account=FAN.address, balance=left, minimum=1_000):
+            chain.send("transfer", transfer(POOR, available - fee - left), author=FAN)
     with refused(BELOW_MINIMUM, account=POOR.address, balance=999):
         chain.send("transfer", transfer(POOR, 999), author=FAN)
 

@@ -1,5 +1,7 @@
 """`consent.grant` and `consent.revoke`: a purpose, a scope, an end, and a tombstone."""
 
+from dataclasses import replace
+
 import pytest
 
 from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
@@ -38,6 +40,14 @@ def test_a_consent_holds_for_its_purpose_and_scope_only(chain: Scenario) -> None
     assert not holds(chain, scope="email", purpose=PUBLISH)
 
 
+def test_a_consent_to_all_of_it_is_what_is_asked_for_where_no_scope_is_named(chain: Scenario) -> None:
+    chain.send("consent.grant", grant(), author=FAN)
+    assert has_consent(Overlay(chain.state), FAN.address, FRIEND.address, PERSONALISE, chain.time)
+    chain.send("consent.revoke", revoke(), author=FAN)
+    chain.send("consent.grant", grant(scope="email"), author=FAN)
+    assert not has_consent(Overlay(chain.state), FAN.address, FRIEND.address, PERSONALISE, chain.time)
+
+
 def test_a_consent_ends_at_its_time(chain: Scenario) -> None:
     end = chain.time + 3_600
     chain.send("consent.grant", grant(expires_at=end), author=FAN)
@@ -62,9 +72,16 @@ def test_revoking_is_free_and_leaves_a_tombstone(chain: Scenario) -> None:
 
 
 def test_granting_again_renews_and_prepays_again_only_after_a_revocation(chain: Scenario) -> None:
+    key = consent_key(FAN.address, FRIEND.address, PERSONALISE, "")
+    granted_at = chain.time
     chain.send("consent.grant", grant(), author=FAN)
     locked = chain.state.chain.locked
-    chain.send("consent.grant", grant(expires_at=chain.time + 10_000), author=FAN)
+    first: Consent = chain.record(key)
+    prepaid = Amount(EXIT_WEIGHT * chain.params.fee_rate_min)
+    assert first == Consent(b"A" + FAN.address, Amount(10_000), prepaid, granted_at, Timestamp(0), Timestamp(0))
+    granted_at, end = chain.time, Timestamp(chain.time + 10_000)
+    chain.send("consent.grant", grant(expires_at=end), author=FAN)
+    assert chain.record(key) == replace(first, granted_at=granted_at, expires_at=end)
     assert chain.state.chain.locked == locked
     chain.send("consent.revoke", revoke(), author=FAN)
     assert chain.state.chain.locked < locked
@@ -80,7 +97,7 @@ def test_an_expired_consent_can_be_revoked(chain: Scenario) -> None:
 
 @pytest.mark.parametrize("early", [0, 1])
 def test_an_end_that_has_passed_is_refused(chain: Scenario, early: int) -> None:
-    with refused(EXPIRY_PASSED, time=chain.time):
+    with refused(EXPIRY_PASSED, time=chain.time, expires_at=chain.time - early):
         chain.send("consent.grant", grant(expires_at=chain.time - early), author=FAN)
     chain.send("consent.grant", grant(expires_at=chain.time + 1), author=FAN)
 

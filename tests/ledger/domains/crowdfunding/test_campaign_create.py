@@ -13,11 +13,12 @@ from ledger.domains.crowdfunding.campaign_create import (
     CampaignCreate,
     CampaignCreated,
 )
-from ledger.domains.crowdfunding.settlement import DEADLINE_BLOCKS_MIN
+from ledger.domains.crowdfunding.settlement import DEADLINE_BLOCKS_MIN, SETTLE_DUE
 from ledger.domains.crowdfunding.state import OPEN, CoinUnit, PointsUnit
 from ledger.domains.loyalty.program_update import NOT_OWNER
 from ledger.domains.loyalty.state import NO_PROGRAM, program_key
 from ledger.types import Amount, ProgramId, Timestamp
+from tests.support.due_queue import queued
 from tests.support.memory_chain import DAY_SECONDS, Scenario
 from tests.support.refusal import refused
 from tests.support.shop import FAN, NOWHERE, OWNER, POOR, Shop
@@ -34,11 +35,14 @@ def test_a_campaign_opens(shop: Shop) -> None:
     assert shop.chain.events[0].subjects() == (campaign_id, FAN.address)
     record = shop.campaign(campaign_id)
     assert (record.status, record.taken, record.deadline_height) == (OPEN, (0, 0), height + DEADLINE_BLOCKS_MIN)
+    assert (record.pledged, record.pledges, record.refunded, record.escrowed) == (0, 0, 0, 0)
+    assert queued(shop.chain, SETTLE_DUE) == [(deadline, campaign_id, 0)]
 
 
 @pytest.mark.parametrize("seconds", [0, -1, DURATION_DAYS_MAX * DAY_SECONDS + 1])
 def test_a_deadline_that_has_passed_or_is_too_far_is_refused(chain: Scenario, seconds: int) -> None:
-    with refused(BAD_DEADLINE, time=chain.time, deadline=chain.time + seconds):
+    deadline = chain.time + seconds
+    with refused(BAD_DEADLINE, time=chain.time, deadline=deadline, days_max=DURATION_DAYS_MAX):
         chain.send("campaign.create", campaign(chain, seconds=seconds), author=FAN)
 
 

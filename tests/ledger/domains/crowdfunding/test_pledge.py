@@ -18,12 +18,13 @@ from ledger.domains.crowdfunding.pledge import (
     PledgeMake,
 )
 from ledger.domains.crowdfunding.settlement import DEADLINE_BLOCKS_MIN
-from ledger.domains.crowdfunding.state import NO_CAMPAIGN, Pledge, campaign_key, pledge_key
+from ledger.domains.crowdfunding.state import NO_CAMPAIGN, OPEN, Pledge, campaign_key, pledge_key
 from ledger.domains.loyalty.points import POINTS_INSUFFICIENT
 from ledger.domains.loyalty.state import NO_MEMBER
 from ledger.types import INTEGER_MAX, Amount, CampaignId
+from tests.support.memory_chain import sim_params
 from tests.support.refusal import refused
-from tests.support.shop import FAN, FRIEND, NOWHERE, POOR, STRANGER, Shop
+from tests.support.shop import FAN, FRIEND, FUNDED, NOWHERE, POOR, STRANGER, Shop
 
 
 def test_coin_is_in_escrow_from_now_on(shop: Shop) -> None:
@@ -68,6 +69,10 @@ def test_failures_come_in_the_documented_order(shop: Shop) -> None:
         send("pledge", replace(payload, tier=1), author=STRANGER)
     with refused(TOO_MUCH):
         send("pledge", replace(payload, tier=2), author=STRANGER)
+    with refused(NO_MEMBER, member=STRANGER.address):
+        send("pledge", replace(payload, quantity=INTEGER_MAX - 10, tier=2), author=STRANGER)
+    with refused(TOO_MUCH):
+        send("pledge", replace(payload, quantity=INTEGER_MAX - 9, tier=2), author=STRANGER)
     payload = replace(payload, quantity=991, tier=2)
     with refused(NO_MEMBER, member=STRANGER.address):
         send("pledge", payload, author=STRANGER)
@@ -127,6 +132,26 @@ def test_a_campaign_ends_at_its_deadline_to_the_second(shop: Shop) -> None:
     shop.chain.block(transaction, time=deadline)
     with refused(CAMPAIGN_OVER):
         shop.pledge(FAN, campaign_id, 5)
+
+
+def test_a_campaign_that_is_over_takes_no_pledge_even_where_due_work_is_late() -> None:
+    """Campaigns that end together fill the due work of the block in which their time is over."""
+    shop = Shop(params=sim_params(*(signer.address for signer in FUNDED), due_weight_max=10_000))
+    campaigns = [shop.create_campaign(days=1) for _ in range(30)]
+    last = campaigns[-1]
+    shop.chain.mine(DEADLINE_BLOCKS_MIN)
+    shop.chain.block(time=shop.campaign(last).deadline)
+    with refused(CAMPAIGN_OVER):
+        shop.pledge(FAN, last, 5)
+    shop.chain.mine()
+    assert shop.campaign(last).status == OPEN, "its settlement still waits"
+    with refused(CAMPAIGN_OVER):
+        shop.pledge(FAN, last, 5)
+
+
+def test_a_pledge_has_a_key_by_its_number() -> None:
+    campaign_id = CampaignId(NOWHERE)
+    assert pledge_key(campaign_id, 0x0102) == b"P" + NOWHERE + bytes((0, 0, 1, 2))
 
 
 @pytest.mark.parametrize("goal", [5, 6])

@@ -3,13 +3,14 @@
 import pytest
 
 from ledger.domains.crowdfunding.pledge import PledgeMake
-from ledger.domains.crowdfunding.settlement import CampaignSettled, PledgeRefunded
+from ledger.domains.crowdfunding.settlement import SETTLE_DUE, CampaignSettled, PledgeRefunded
 from ledger.domains.crowdfunding.state import FAILED, FUNDED, OPEN, PLEDGES, pledge_key
 from ledger.params import DUE_CHUNK, EXIT_WEIGHT
 from ledger.state import Overlay
 from ledger.transaction import OwnFee, Transaction
 from ledger.transition import run_due_work
 from ledger.types import Amount, CampaignId
+from tests.support.due_queue import queued
 from tests.support.memory_chain import DAY_SECONDS, Scenario, sim_params
 from tests.support.shop import FAN, FRIEND, OWNER, POOR, STRANGER, Shop
 from tests.support.shop import FUNDED as RICH
@@ -96,6 +97,8 @@ def test_a_deadline_in_an_outage_waits_for_its_blocks(shop: Shop) -> None:
     while shop.chain.height < record.deadline_height:
         shop.chain.mine()
         assert shop.campaign(campaign_id).status == OPEN
+        now = shop.chain.mined[-1].context.time
+        assert queued(shop.chain, SETTLE_DUE) == [(now + 1, campaign_id, 0)]
     shop.chain.mine()
     assert shop.campaign(campaign_id).status == FUNDED
 

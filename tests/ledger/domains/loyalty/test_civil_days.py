@@ -19,6 +19,15 @@ def test_days_are_those_of_the_gregorian_calendar(when: date) -> None:
     assert date_of_day(day) == (when.year, when.month, when.day)
 
 
+def test_the_ends_of_months_and_years_of_an_era() -> None:
+    """From a 1 March to the end of February 400 years later the calendar does all that it ever does."""
+    firsts = [date(year, month, 1) for year in range(1600, 2001) for month in range(1, 13)]
+    for when in (when + timedelta(days) for when in firsts for days in (-1, 0)):
+        day = Day((when - EPOCH).days)
+        assert date_of_day(day) == (when.year, when.month, when.day)
+        assert day_of_date(when.year, when.month, when.day) == day
+
+
 @given(st.integers(-(10**9), 2**31 - 1))
 def test_a_day_beyond_any_calendar_comes_back(day: int) -> None:
     assert day_of_date(*date_of_day(Day(day))) == day

@@ -141,6 +141,18 @@ def test_a_period_in_the_far_future_does_not_keep_the_batch(shop: Shop) -> None:
     assert batch.keep_until == shop.chain.mined[-1].context.time + 3 * DAY_SECONDS + CONTEST_KEEP_SECONDS
 
 
+def test_who_joins_and_leaves_at_midnight_is_a_member_of_the_day_that_begins_then(shop: Shop) -> None:
+    shop.chain.block(time=shop.midnight(days=1))
+    first = shop.today
+    shop.join(FAN)
+    assert shop.member(FAN).joined_at == shop.terms_of_program.day_start(first)
+    assert shop.settle(shop.entry(FAN, 5, period=first - 1)) == (ENTRY_EARLY.name,)
+    shop.chain.block(time=shop.midnight(days=1))
+    shop.chain.send("member.leave", MemberLeave(shop.program), author=FAN, payment=Prepaid())
+    assert shop.member(FAN).left_at == shop.terms_of_program.day_start(Day(first + 1))
+    assert shop.settle(shop.entry(FAN, 5, period=first + 1)) == ("",)
+
+
 def test_faults_of_a_sealed_entry_come_in_the_documented_order() -> None:
     shop = Shop(period_days=7, issuance_cap=Points(100))
     shop.grant(TILL, daily_cap=99)

@@ -59,6 +59,7 @@ from tests.support.contests import (
 )
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, STRANGER, TILL, Shop, some_hash
+from tests.support.spec_costs import cost_in_spec
 
 
 def contested(shop: Shop, **how: Any) -> tuple[Any, Settled]:
@@ -238,7 +239,7 @@ def test_failures_come_in_the_documented_order(shop: Shop) -> None:
     signed, settled = contested(shop)
     good = settled.answer(signed)
     send = shop.chain.send
-    with refused(NO_CONTEST):
+    with refused(NO_CONTEST, contest=NOWHERE):
         send("earn.answer_contest", replace(good, contest=ContestId(NOWHERE), batch=Hash(NOWHERE)), author=STRANGER)
     with refused(NOT_GRANTED):
         send("earn.answer_contest", replace(good, batch=Hash(NOWHERE)), author=STRANGER)
@@ -360,6 +361,7 @@ def test_fast_blocks_do_not_shorten_the_days(shop: Shop) -> None:
 
 def test_reads_names_what_the_rule_reads(shop: Shop) -> None:
     found = EarnAnswerContest(ContestId(NOWHERE), some_hash("batch"), 0, (), OpenAnswer(0, Points(0), Hash(b"")))
+    assert EARN_ANSWER_CONTEST.cost(found) == cost_in_spec(EARN_ANSWER_CONTEST)
     assert EARN_ANSWER_CONTEST.reads(FAN.address, found) == (
         contest_key(ContestId(NOWHERE)),
         batch_key(some_hash("batch")),

@@ -7,7 +7,7 @@ import pytest
 
 from ledger import keys
 from ledger.coin import INSUFFICIENT, contest_fee, exit_fee
-from ledger.domains.loyalty.contests import NONE_PREPAID, PERIOD_LIMIT
+from ledger.domains.loyalty.contests import CONTEST_DUE, NONE_PREPAID, PERIOD_LIMIT
 from ledger.domains.loyalty.earn_contest import (
     AFTER_LEAVING,
     ALREADY,
@@ -66,6 +66,7 @@ from tests.support.contests import (
     settle_by,
     sign,
 )
+from tests.support.due_queue import queued
 from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, POOR, TILL, Shop, make_terms
@@ -334,6 +335,19 @@ def test_what_came_before_joining_or_after_leaving_earns_nothing(shop: Shop) -> 
         contest(shop, late)
     contest(shop, same_day)
     contest(shop, left_day)
+
+
+def test_who_leaves_at_midnight_may_contest_the_day_that_begins_then(shop: Shop) -> None:
+    shop.chain.block(time=shop.midnight(days=1))
+    shop.join(FAN)
+    shop.chain.block(time=shop.midnight(days=1))
+    bought = sign(shop)
+    leave(shop)
+    assert shop.member(FAN).left_at == shop.midnight(days=0)
+    pass_grace(shop)
+    contest(shop, bought)
+    found = contest_of(shop, contest_id(bought))
+    assert queued(shop.chain, CONTEST_DUE) == [(found.answer_by, contest_id(bought), 0)]
 
 
 def test_a_till_counts_only_between_grant_and_revocation(shop: Shop) -> None:

@@ -57,6 +57,7 @@ def points(rules: tuple[EarnRule, ...], purchase: Purchase, offset: int = 0) -> 
 @pytest.mark.parametrize(
     ("rules", "net", "with_points", "expected"),
     [
+        ((rate(1, 1),), 1, 0, 1),
         ((rate(1, 10),), 99, 0, 9),
         ((rate(1, 10),), 100, 0, 10),
         ((rate(1, 10),), 100, 1, 9),
@@ -95,6 +96,8 @@ def test_points_of_a_receipt(rules: tuple[EarnRule, ...], net: int, with_points:
         (5_000, 4_300, 0, 860),  # more than the net, beside a return: the net counts
         (-5, 4_300, 0, 0),
         (0, 4_300, 0, 0),
+        (2**53, 2**53, 1, (2**53 - 1) // 5),
+        (2**53 - 1, 2**53, 2**52 + 1, 900_719_925_474_098),  # 53 bits and more: no float
     ],
 )
 def test_points_of_a_code_are_less_its_share_of_what_points_paid(

@@ -175,6 +175,7 @@ def test_a_contest_that_credits_extends_too() -> None:
 def test_lots_that_become_alike_are_one_and_keep_their_order(shop: Shop) -> None:
     view = Overlay(shop.chain.state)
     book = PointsBook.open(view, shop.program, shop.terms_of_program, shop.chain.context)
+    book.rates.update({1: (3, 0), 2: (5, 0)})
     today = shop.today
     lots = (
         (1, today - 9, today, 1),  # expired
@@ -195,6 +196,8 @@ def test_lots_that_become_alike_are_one_and_keep_their_order(shop: Shop) -> None
     )
     expected = {today + 2: 0, today + 3: 5, today + 4: 0, today + 6: 0, today + 30: 33, today + 90: 40}
     assert {day: totals.expiring for day, totals in book.days.items()} == expected
+    behind = {day: 3 * points for day, points in expected.items()} | {today + 3: 25}
+    assert {day: totals.backing for day, totals in book.days.items()} == behind
     assert extend_lots(book, lots[:1] + found, {1: 30, 2: 0}) == lots[:1] + found
 
 

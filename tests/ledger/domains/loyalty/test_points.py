@@ -25,6 +25,7 @@ from ledger.domains.loyalty.state import (
     Program,
     RollingExpiry,
     days_key,
+    load_books,
     program_key,
 )
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
@@ -294,9 +295,13 @@ def test_lots_and_totals_agree_through_every_move(found: list[Lot], data: st.Dat
     view = Overlay(shop.chain.state)
     book = PointsBook.open(view, shop.program, shop.terms_of_program, shop.chain.context)
     today = book.today
+    collateral = {1: 0, 2: 300, 3: 700}
+    book.rates.update({version: (rate, 0) for version, rate in collateral.items()})
     member: tuple[Lot, ...] = ()
     for version, activation, expiry, amount in found:
-        member = book.add_lot(member, (version, today + activation - 6, today + expiry, amount))
+        lot = (version, today + activation - 6, today + expiry, amount)
+        member = book.add_lot(member, lot)
+        book.secure(lot)
     usable = usable_points(member, today)
     assert sum(lot[3] for lot in member) == sum(lot[3] for lot in found)
     if usable:
@@ -310,11 +315,13 @@ def test_lots_and_totals_agree_through_every_move(found: list[Lot], data: st.Dat
     assert book.total("pending") + book.total("available") == sum(lot[3] for lot in member)
     assert book.total("available") == usable
     book.save()
+    assert load_books(view, shop.program).backing == sum(lot[3] * collateral[lot[0]] for lot in member)
     by_day: dict[int, list[int]] = {}
-    for _, activation, expiry, amount in member:
+    for version, activation, expiry, amount in member:
         if activation > today:
-            by_day.setdefault(activation, [0, 0])[0] += amount
-        by_day.setdefault(expiry, [0, 0])[1] += amount
+            by_day.setdefault(activation, [0, 0, 0])[0] += amount
+        by_day.setdefault(expiry, [0, 0, 0])[1] += amount
+        by_day[expiry][2] += amount * collateral[version]
     for day, record in book.days.items():
-        assert [record.activating, record.expiring] == by_day.pop(day, [0, 0])
+        assert [record.activating, record.expiring, record.backing] == by_day.pop(day, [0, 0, 0])
     assert not by_day

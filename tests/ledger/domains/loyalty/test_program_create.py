@@ -7,10 +7,11 @@ import pytest
 
 from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
 from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.domains.loyalty.books import EMPTY_BOOKS
 from ledger.domains.loyalty.events import ProgramCreated
+from ledger.domains.loyalty.price_floor import Floor
 from ledger.domains.loyalty.program_create import PROGRAM_CREATE, ProgramCreate
 from ledger.domains.loyalty.state import (
-    EMPTY_BOOKS,
     NEVER,
     BonusWindow,
     CalendarExpiry,
@@ -97,6 +98,8 @@ def test_a_program_begins_with_its_terms_and_empty_books(shop: Shop) -> None:
         ({"activation_delay_days": 6, "return_window_days": 7}, "before the return window"),
         ({"period_days": 7, "period_anchor_day": 7}, "outside the period"),
         ({"period_days": 0, "period_anchor_day": 1}, "outside the period"),
+        ({"floor": Floor(Points(1), 0)}, "both points and cents"),
+        ({"floor": Floor(Points(0), 1)}, "both points and cents"),
     ],
 )
 def test_terms_that_contradict_themselves_are_malformed(chain: Scenario, terms: dict[str, Any], reason: str) -> None:
@@ -119,6 +122,7 @@ def test_terms_that_contradict_themselves_are_malformed(chain: Scenario, terms: 
         {"expiry": RollingExpiry(6), "activation_delay_days": 5, "return_window_days": 5},
         {"expiry": NeverExpires(), "activation_delay_days": 366},
         {"period_days": 7, "period_anchor_day": 6},
+        {"floor": Floor(Points(1), 1)},
     ],
 )
 def test_terms_at_their_limits_are_valid(chain: Scenario, terms: dict[str, Any]) -> None:

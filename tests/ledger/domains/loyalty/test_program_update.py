@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ledger.domains.loyalty.events import ProgramUpdated
+from ledger.domains.loyalty.price_floor import Floor
 from ledger.domains.loyalty.program_update import (
     CAP_BELOW_ISSUED,
     NOT_OWNER,
@@ -16,6 +17,7 @@ from ledger.domains.loyalty.program_update import (
     VERSION_KEEP_SECONDS,
     ProgramUpdate,
 )
+from ledger.domains.loyalty.referral_bonus import NO_BONUS, ReferralBonus
 from ledger.domains.loyalty.state import (
     NEVER,
     NO_PROGRAM,
@@ -324,6 +326,52 @@ def test_anything_that_could_cost_a_fan_is_worse(worse: dict[str, Any]) -> None:
 )
 def test_what_costs_no_fan_anything_is_not_worse(better: dict[str, Any]) -> None:
     assert not is_worse(OLD, replace(OLD, **better))
+
+
+PLAIN = (RatePerAmount(Points(1), 10),)
+TIERED: dict[str, Any] = {"tiers": (("silver", 10),), "tier_period_days": 100}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("rate", {}, WORSE),
+        ("minimum_basket", {"rules": PLAIN}, {"rules": (*PLAIN, MinimumBasket(1))}),
+        ("receipt_cap", {"rules": PLAIN}, {"rules": (*PLAIN, ReceiptCap(Points(1)))}),
+        ("tiers", TIERED, {"tiers": (("silver", 11),)}),
+        ("expiry", {}, {"expiry": RollingExpiry(29)}),
+        ("activation_delay_days", {"expiry": NeverExpires()}, {"activation_delay_days": 1}),
+        ("return_window_days", {"activation_delay_days": 2}, {"return_window_days": 1}),
+        ("period_days", {"period_days": 7}, {"period_days": 8}),
+        ("period_anchor_day", {"period_days": 7}, {"period_anchor_day": 1}),
+        ("settle_grace_days", {}, {"settle_grace_days": 4}),
+        ("remainder_max", {}, {"remainder_max": Points(101)}),
+        ("issuance_cap", {}, {"issuance_cap": Points(999_999_999)}),
+        ("hold_seconds", {}, {"hold_seconds": 3_599}),
+        ("notice_days", {}, {"notice_days": 9}),
+        ("transfer_day_max", {"transfer_day_max": Points(5)}, {"transfer_day_max": Points(4)}),
+        ("wind_down_days", {"wind_down_days": 31}, {"wind_down_days": 30}),
+        ("referral", {"referral": ReferralBonus(Points(1), Points(1))}, {"referral": NO_BONUS}),
+        (
+            "referral",
+            {"referral": ReferralBonus(Points(1), Points(1))},
+            {"referral": ReferralBonus(Points(2), Points(0))},
+        ),
+        (
+            "referral",
+            {"referral": ReferralBonus(Points(1), Points(1))},
+            {"referral": ReferralBonus(Points(0), Points(2))},
+        ),
+        ("floor", {"floor": Floor(Points(1), 2)}, {"floor": Floor(Points(1), 1)}),
+        ("refund_days", {"refund_days": 2}, {"refund_days": 1}),
+        ("sponsor", {}, {"sponsor": replace(SPONSOR, day_max=Amount(SPONSOR.day_max - 1))}),
+    ],
+)
+def test_each_term_that_is_worse_is_called_by_its_name(name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+    before = make_terms(**old)
+    after = replace(before, **new)
+    assert find_worse(before, after) == (name,)
+    assert find_worse(before, before) == ()
 
 
 def test_from_points_that_never_expire_any_expiry_is_worse() -> None:

@@ -124,6 +124,7 @@ def test_every_field_and_the_salt_change_the_hash() -> None:
         "points": Points(1),
         "tier": 1,
         "previous_visit": 4,
+        "offer": Hash(bytes(32)),
     }
     assert {"version", *changes} == set(RECEIPT.names)
     found = {receipt_hash(replace(RECEIPT_GIVEN, **{name: value}), SALT) for name, value in changes.items()}

@@ -15,6 +15,7 @@ from ledger.domains.loyalty.referral import (
     LIMIT_REACHED,
     NO_REFERRAL,
     PAID,
+    POOL_EMPTY,
     PURCHASE_RETURNED,
     REFERRER_LEFT,
     ReferralEnded,
@@ -28,6 +29,7 @@ from ledger.kinds import Cost
 from ledger.params import REFERRALS_PERIOD_MAX
 from ledger.transaction import Prepaid
 from ledger.types import Address, Amount, Points
+from tests.support.backing import check_backing
 from tests.support.contests import settle, sign
 from tests.support.memory_chain import Signer
 from tests.support.refusal import refused
@@ -216,6 +218,22 @@ def test_the_issuance_cap_counts_and_a_bonus_of_nothing_makes_no_lot() -> None:
     assert len(shop.member(FRIEND).lots) == 1
     assert shop.books.issued == 150
     shop.chain.replay()
+
+
+@pytest.mark.parametrize(("room", "outcome"), [(28, POOL_EMPTY), (29, PAID)])
+def test_a_pool_that_cannot_pay_what_stands_behind_the_points_pays_nobody(room: int, outcome: int) -> None:
+    terms = {**TERMS, "referral": ReferralBonus(Points(20), Points(10)), "issuance_cap": Points(10_000)}
+    shop = Shop(**terms, collateral=Amount(10_000_000))
+    shop.fill_pool(10_000_000)
+    shop.join(FAN)
+    join(shop, FRIEND)
+    shop.earn(FRIEND, 40)
+    left = shop.books.pool // 10_000 - room  # the referral's own deposit comes back first: a point's worth more
+    assert shop.earn(FAN, left) == ("",)
+    shop.pass_days(4)
+    assert ended(shop)[-1].outcome == outcome
+    assert shop.books.issued == 40 + left + (30 if outcome == PAID else 0)
+    check_backing(shop.chain.state)
 
 
 def test_the_promise_is_that_of_joining() -> None:

@@ -1,38 +1,25 @@
-"""`reverse` and returns as answers: what a fan signed is taken back once, where it came from, and nothing else ever is."""
+"""`reverse`: what a fan signed is taken back once, where it came from, and nothing else ever is."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ledger.coin import INSUFFICIENT
-from ledger.domains.accounts.set_policy import SetPolicy
 from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.state import PUBLISH
-from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
-from ledger.domains.loyalty.earn_answer_contest import (
-    BAD_PLACE,
-    EARN_ANSWER_CONTEST,
-    OTHER_RETURN,
-    ReturnAnswer,
-)
-from ledger.domains.loyalty.events import ContestDecided, PointsReversed
+from ledger.domains.loyalty.earn import ENTRY_REDUCED, Earn, OpenEntry, SealedEntry
+from ledger.domains.loyalty.events import PointsReversed
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.loyalty.member_leave import MemberLeave
-from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash
+from ledger.domains.loyalty.receipts import receipt_hash
 from ledger.domains.loyalty.returns import (
-    BAD_CONSENT,
     FUTURE,
     NOT_A_TILL,
     TOO_LATE,
     USED,
-    WRONG_POLICY,
     SignedReturn,
-    decode_return,
-    encode_return,
     return_id_of,
-    return_is_signed,
     return_key,
 )
 from ledger.domains.loyalty.reverse import (
@@ -46,41 +33,31 @@ from ledger.domains.loyalty.reverse import (
     Reverse,
 )
 from ledger.domains.loyalty.state import (
-    NO_SCOPE,
-    NOT_GRANTED,
-    RETURNED,
     SCOPE_FULFIL,
-    SCOPE_SETTLE,
-    SETTLED_SHORT,
+    PeriodCap,
+    RatePerAmount,
     RollingExpiry,
     batch_key,
     member_key,
     program_key,
 )
-from ledger.errors import Malformed
 from ledger.hashing import object_id
-from ledger.kinds import Cost
-from ledger.params import RETURN_KEEP_SECONDS
-from ledger.policy import BAD_POLICY
-from ledger.transaction import BAD_ATTESTATION, Prepaid
-from ledger.types import Amount, Day, Hash, Points, ReceiptHash, Timestamp
+from ledger.params import RETURN_KEEP_SECONDS, RETURN_POST_SECONDS
+from ledger.transaction import Prepaid
+from ledger.types import Day, Hash, Points, Timestamp
+from tests.ledger.domains.loyalty.test_tiers import LENGTH, TIERED, tier_of
 from tests.support.contests import (
     NOTHING,
     Settled,
     carried,
-    contest,
-    contest_id,
-    contest_of,
-    pass_grace,
     place_in_batch,
     settle,
     sign,
 )
-from tests.support.guarded import RECOVERED, account_of, guard, pass_delay, start
-from tests.support.memory_chain import Signer
+from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.refusal import refused
-from tests.support.returns import answer_by_return, returned_of, reversal, reverse, take_return
-from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, POOR, STRANGER, TILL, Shop, some_hash
+from tests.support.returns import buy, returned_of, reversal, reverse, take_return
+from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, STRANGER, TILL, Shop, some_hash
 
 
 @pytest.fixture
@@ -89,12 +66,6 @@ def shop() -> Shop:
     found = Shop(return_window_days=3, activation_delay_days=3)
     found.join(FAN)
     return found
-
-
-def buy(shop: Shop, *, sequence: int = 1, points: int = 500, fan: Signer = FAN) -> tuple[SignedReceipt, Settled]:
-    """A purchase that was settled at once."""
-    bought = sign(shop, fan, sequence=sequence, points=points)
-    return bought, settle(shop, [bought], fan=fan)
 
 
 # --- what is taken ------------------------------------------------------------------------------------------------------
@@ -238,93 +209,6 @@ def test_expired_points_are_not_there() -> None:
     shop.chain.replay()
 
 
-# --- who signs ----------------------------------------------------------------------------------------------------------
-
-
-def test_without_the_fan_nothing_is_taken(shop: Shop) -> None:
-    bought, settled = buy(shop)
-    with refused(WRONG_POLICY, member=FAN.address):
-        reverse(shop, settled, take_return(shop, bought, signers=(TILL, FRIEND)))
-    good = take_return(shop, bought)
-    with refused(BAD_ATTESTATION):
-        reverse(shop, settled, replace(good, returned=replace(good.returned, points=Points(501))))
-    with refused(BAD_ATTESTATION):
-        reverse(shop, settled, replace(good, signature=good.consent.signatures[0][1]))
-    swapped = replace(good.consent, signatures=((0, good.signature),))
-    with refused(BAD_ATTESTATION):
-        reverse(shop, settled, replace(good, consent=swapped))
-    assert shop.books.reversed == 0
-    shop.chain.replay()
-
-
-def test_a_till_that_is_the_fan_signs_twice(shop: Shop) -> None:
-    """One key for both: still two signatures, under two tags."""
-    shop.join(TILL)
-    bought, settled = buy(shop, fan=TILL)
-    both = take_return(shop, bought, fan=TILL)
-    with refused(BAD_ATTESTATION):
-        reverse(shop, settled, replace(both, consent=replace(both.consent, signatures=((0, both.signature),))))
-    reverse(shop, settled, both)
-    shop.chain.replay()
-
-
-def test_the_keys_of_a_recovery_in_force_sign_and_the_former_ones_do_not(shop: Shop) -> None:
-    guard(shop.chain)
-    start(shop.chain)
-    pass_delay(shop.chain)
-    assert account_of(shop.chain).policy_hash == b"", "nothing is written until the account signs"
-    bought, settled = buy(shop)
-    with refused(WRONG_POLICY, member=FAN.address):
-        reverse(shop, settled, take_return(shop, bought))
-    reverse(shop, settled, take_return(shop, bought, signers=(TILL, RECOVERED)))
-    assert shop.books.reversed == bought.receipt.points
-    shop.chain.replay()
-
-
-def test_an_account_of_several_keys_signs_with_its_threshold(shop: Shop) -> None:
-    keys = Signer.named("both parents", threshold=2, keys_count=3)
-    bought, settled = buy(shop)
-    by_one = take_return(shop, bought)
-    shop.chain.send("account.set_policy", SetPolicy(keys.policy), author=FAN)
-    with refused(WRONG_POLICY, member=FAN.address):
-        reverse(shop, settled, by_one)
-    signed = take_return(shop, bought, signers=(TILL, keys))
-    assert len(signed.consent.signatures) == 2
-    for spoiled in (signed.consent.signatures[:1], signed.consent.signatures[::-1], ((0, bought.signature),) * 2):
-        with refused(BAD_CONSENT, Malformed, expected=2):
-            reverse(shop, settled, replace(signed, consent=replace(signed.consent, signatures=spoiled)))
-    beyond = (signed.consent.signatures[0], (3, signed.consent.signatures[1][1]))
-    with refused(BAD_CONSENT, Malformed):
-        reverse(shop, settled, replace(signed, consent=replace(signed.consent, signatures=beyond)))
-    unsorted = replace(keys.policy, keys=keys.policy.keys[::-1])
-    with refused(BAD_POLICY, Malformed):
-        reverse(shop, settled, replace(signed, consent=replace(signed.consent, policy=unsorted)))
-    payload = reversal(settled, signed)
-    assert REVERSE.cost(payload) == Cost(records=8, slots=1, due=1, signatures=3)
-    reverse(shop, settled, signed)
-    shop.chain.replay()
-
-
-def test_who_may_post_it(shop: Shop) -> None:
-    bought, settled = buy(shop)
-    signed = take_return(shop, bought)
-    with refused(NOT_GRANTED, issuer=STRANGER.address):
-        reverse(shop, settled, signed, author=STRANGER)
-    shop.grant(STRANGER, scopes=SCOPE_FULFIL)
-    with refused(NO_SCOPE, issuer=STRANGER.address, scope="settle"):
-        reverse(shop, settled, signed, author=STRANGER)
-    shop.grant(STRANGER, scopes=SCOPE_SETTLE)
-    reverse(shop, settled, signed, 1, author=STRANGER)
-    shop.grant(POOR, scopes=SCOPE_SETTLE)
-    other = take_return(shop, bought, number=2)
-    payload = reversal(settled, other)
-    shop.fill_pool(10**6)
-    with refused(INSUFFICIENT):
-        shop.chain.send("reverse", payload, author=POOR)
-    shop.chain.send("reverse", reversal(settled, other, 1), author=POOR, payment=shop.sponsored)
-    shop.chain.replay()
-
-
 # --- which entry, which return ------------------------------------------------------------------------------------------
 
 
@@ -422,6 +306,108 @@ def test_the_window_of_the_terms(shop: Shop) -> None:
     shop.chain.replay()
 
 
+def test_a_batch_is_kept_until_its_last_return_is_posted() -> None:
+    """A window of 60 days: what comes back on its last day is taken back within two weeks, when no contest is possible any more."""
+    shop = Shop(return_window_days=60, activation_delay_days=60, expiry=RollingExpiry(365))
+    shop.join(FAN)
+    bought, settled = buy(shop)
+    last = shop.terms_of_program.day_start(Day(shop.today + 61)) - 1
+    keep_until = last + 1 + RETURN_POST_SECONDS
+    assert shop.chain.record(batch_key(settled.batch)).keep_until == keep_until
+    late, later = (take_return(shop, bought, time=Timestamp(last), number=number, points=200) for number in (1, 2))
+    shop.chain.advance(seconds=keep_until - 60 - shop.now, blocks=2)
+    reverse(shop, settled, late)
+    assert shop.books.reversed == 200
+    shop.chain.advance(seconds=120, blocks=2)
+    with refused(NO_BATCH):
+        reverse(shop, settled, later)
+    shop.chain.replay()
+
+
+def test_an_entry_of_a_period_to_come_keeps_no_batch() -> None:
+    shop = Shop(period_days=7, return_window_days=60, activation_delay_days=60, expiry=RollingExpiry(365))
+    shop.join(FAN)
+    now, week = shop.now, shop.today // 7
+    shop.settle(shop.entry(FAN, 5, period=week), shop.entry(FAN, 5, period=week + 1_000))
+    kept = shop.chain.record(batch_key(object_id("earn", shop.chain.last_txid, 0))).keep_until
+    first_day = (week + 1) * 7
+    assert kept == shop.terms_of_program.day_start(Day(first_day + 61)) + RETURN_POST_SECONDS
+    assert now < kept < now + 100 * DAY_SECONDS
+    shop.chain.replay()
+
+
+# --- what a cap of the period left, and tiers ---------------------------------------------------------------------------
+
+
+def test_of_an_entry_that_a_cap_reduced_so_much_goes_back_as_it_gave() -> None:
+    cap = PeriodCap(Points(700), rejects=False)
+    shop = Shop(rules=(RatePerAmount(Points(1), 10), cap), return_window_days=3, activation_delay_days=3)
+    shop.join(FAN)
+    first, whole = buy(shop, points=600)
+    second, cut = buy(shop, points=500, sequence=2)
+    third, nothing = buy(shop, points=500, sequence=3)
+    assert (whole.code, cut.code, nothing.code) == ("", ENTRY_REDUCED.name, ENTRY_REDUCED.name)
+    assert [shop.chain.record(batch_key(found.batch)).reduced for found in (whole, cut, nothing)] == [
+        (),
+        ((0, 100),),
+        (),
+    ]
+    signed = take_return(shop, second)
+    with refused(ABOVE_ENTRY, given=100, left=100, wanted=101):
+        reverse(shop, cut, signed, 101)
+    reverse(shop, cut, signed, 60)
+    with refused(ABOVE_ENTRY, given=100, left=40, wanted=41):
+        reverse(shop, cut, signed, 41)
+    reverse(shop, cut, signed, 40)
+    with refused(NOT_IN_BATCH):
+        reverse(shop, nothing, take_return(shop, third, number=2), 1)
+    reverse(shop, whole, take_return(shop, first, number=3))
+    assert (shop.books.issued, shop.books.reversed, shop.books.pending) == (700, 700, 0)
+    shop.chain.replay()
+
+
+def test_what_goes_back_counts_towards_no_tier() -> None:
+    """Buy much, reach gold, bring it back: gold goes with it, and what stays bought still counts."""
+    shop = Shop(**TIERED, return_window_days=3, activation_delay_days=3)
+    shop.join(FAN)
+    buy(shop, points=1_500)
+    big, settled = buy(shop, points=4_000, sequence=2)
+    assert [points for *_, points in shop.member(FAN).tier_history] == [1_500, 5_500]
+    reverse(shop, settled, take_return(shop, big), 500)
+    assert [points for *_, points in shop.member(FAN).tier_history] == [1_500, 5_000], "the threshold itself is enough"
+    reverse(shop, settled, take_return(shop, big, number=2), 1)
+    assert ([points for *_, points in shop.member(FAN).tier_history], tier_of(shop)) == ([1_500, 4_999], 1)
+    reverse(shop, settled, take_return(shop, big, number=3), 3_499)
+    assert ([points for *_, points in shop.member(FAN).tier_history], tier_of(shop)) == ([1_500, 1_500], 1)
+    small, third = buy(shop, points=100, sequence=3)
+    reverse(shop, third, take_return(shop, small))
+    assert tier_of(shop) == 1
+    shop.chain.replay()
+
+
+def test_nothing_of_a_tier_is_left_where_all_goes_back() -> None:
+    shop = Shop(**TIERED, return_window_days=3, activation_delay_days=3)
+    shop.join(FAN)
+    bought, settled = buy(shop, points=1_000)
+    assert tier_of(shop) == 1
+    reverse(shop, settled, take_return(shop, bought))
+    assert (shop.member(FAN).tier_history, tier_of(shop)) == ((), 0)
+    shop.chain.replay()
+
+
+def test_other_tier_periods_keep_what_was_earned_in_them() -> None:
+    shop = Shop(**TIERED, return_window_days=3, activation_delay_days=3)
+    shop.join(FAN)
+    buy(shop, points=1_200)
+    shop.chain.advance(days=LENGTH)
+    bought, settled = buy(shop, points=5_000, sequence=2)
+    assert tier_of(shop) == 2
+    before = shop.member(FAN).tier_history
+    reverse(shop, settled, take_return(shop, bought))
+    assert (shop.member(FAN).tier_history, tier_of(shop)) == (before[:1], 1)
+    shop.chain.replay()
+
+
 def test_a_batch_that_is_gone_and_a_return_that_is_too_old(shop: Shop) -> None:
     bought, settled = buy(shop)
     used = take_return(shop, bought, points=10)
@@ -458,135 +444,6 @@ def test_the_till_counts_by_its_grant_of_the_time(shop: Shop) -> None:
     with refused(NOT_A_TILL):
         reverse(shop, settled, take_return(shop, bought, number=2))
     reverse(shop, settled, signed)
-    shop.chain.replay()
-
-
-# --- bytes --------------------------------------------------------------------------------------------------------------
-
-
-def test_signed_returns_survive_their_bytes(shop: Shop) -> None:
-    signed = take_return(shop, sign(shop))
-    assert decode_return(encode_return(signed)) == signed
-    assert return_is_signed(signed, shop.chain.chain_id)
-    assert not return_is_signed(
-        replace(signed, returned=replace(signed.returned, time=Timestamp(1))), shop.chain.chain_id
-    )
-    broken = replace(signed, consent=replace(signed.consent, signatures=signed.consent.signatures * 2))
-    with refused(BAD_CONSENT, Malformed):
-        decode_return(encode_return(broken))
-    twin = replace(signed.returned, salt=some_hash("another"))
-    assert return_id_of(twin) != return_id_of(signed.returned)
-
-
-# --- a return as an answer ----------------------------------------------------------------------------------------------
-
-
-def test_already_returned(shop: Shop) -> None:
-    """Bought, returned before anybody settled it, contested all the same: the fan's own signature answers."""
-    bought = sign(shop)
-    signed = take_return(shop, bought)
-    pass_grace(shop)
-    contest(shop, bought)
-    prepaid, coin = shop.member(FAN).prepaid, shop.books.contest_coin
-    payload = answer_by_return(bought, signed)
-    assert EARN_ANSWER_CONTEST.cost(payload) == Cost(records=7, slots=3, due=3, signatures=2)
-    shop.chain.send("earn.answer_contest", payload, author=TILL)
-    found = contest_of(shop, contest_id(bought))
-    assert (found.outcome, found.credited) == (RETURNED, 0)
-    decided = ContestDecided(
-        shop.program, FAN.address, contest_id(bought), RETURNED, Points(0), Amount(0), Day(0), Day(0)
-    )
-    assert shop.chain.events == (decided,)
-    assert (shop.member(FAN).prepaid, shop.books.contest_coin) == (prepaid, coin), "it is not upheld, so not repaid"
-    assert shop.books.contest_points == shop.books.contest_points_locked
-    assert (shop.books.issued, shop.books.reversed) == (0, 0)
-    assert returned_of(shop, signed).used == 500
-    shop.chain.replay()
-
-
-def test_a_part_that_was_kept_is_owed(shop: Shop) -> None:
-    bought = sign(shop)
-    signed = take_return(shop, bought, points=120)
-    pass_grace(shop)
-    contest(shop, bought)
-    shop.chain.send("earn.answer_contest", answer_by_return(bought, signed), author=OWNER)
-    found = contest_of(shop, contest_id(bought))
-    assert (found.outcome, found.credited) == (SETTLED_SHORT, 380)
-    assert shop.books.issued == 380
-    shop.chain.replay()
-
-
-def test_a_return_does_not_count_in_both_places(shop: Shop) -> None:
-    """The shop did not settle the purchase, and took the return out of another entry: then that is what the return was for."""
-    bought = sign(shop)
-    _, other = buy(shop, sequence=2)
-    signed = take_return(shop, bought)
-    reverse(shop, other, signed, 499)
-    pass_grace(shop)
-    contest(shop, bought)
-    shop.chain.send("earn.answer_contest", answer_by_return(bought, signed), author=OWNER)
-    found = contest_of(shop, contest_id(bought))
-    assert (found.outcome, found.credited) == (SETTLED_SHORT, 499)
-    with refused(USED, left=0, wanted=1):
-        reverse(shop, other, signed, 1)
-    again = sign(shop, sequence=3)
-    gone = take_return(shop, again)
-    pass_grace(shop)
-    contest(shop, again)
-    _, third = buy(shop, sequence=4)
-    reverse(shop, third, take_return(shop, sign(shop, sequence=5)))
-    shop.chain.send("earn.answer_contest", answer_by_return(again, gone), author=OWNER)
-    shop.chain.replay()
-
-
-def test_used_up_returns_answer_nothing(shop: Shop) -> None:
-    bought = sign(shop)
-    _, other = buy(shop, sequence=2)
-    signed = take_return(shop, bought)
-    reverse(shop, other, signed)
-    pass_grace(shop)
-    contest(shop, bought)
-    with refused(USED, left=0, wanted=500):
-        shop.chain.send("earn.answer_contest", answer_by_return(bought, signed), author=OWNER)
-    shop.chain.replay()
-
-
-def test_what_is_no_answer(shop: Shop) -> None:
-    bought, other = sign(shop), sign(shop, sequence=2)
-    time = shop.now
-    end = shop.terms_of_program.day_start(Day(shop.today + 1 + 3 + 1))
-    shop.pass_days(7)
-    contest(shop, bought)
-    wrong: list[dict[str, Any]] = [
-        {"program": shop.create_program(OWNER)},
-        {"receipt": ReceiptHash(some_hash("other"))},
-        {"time": Timestamp(time - 1)},
-        {"time": end},
-    ]
-    for number, changes in enumerate(wrong):
-        spoiled = take_return(shop, bought, number=number, **{"time": time, **changes})
-        with refused(OTHER_RETURN):
-            shop.chain.send("earn.answer_contest", answer_by_return(bought, spoiled), author=OWNER)
-    with refused(OTHER_RETURN):
-        theirs = take_return(shop, bought, fan=FRIEND, time=time)
-        shop.chain.send("earn.answer_contest", answer_by_return(bought, theirs), author=OWNER)
-    with refused(NOT_A_TILL):
-        stranger = take_return(shop, bought, till=STRANGER, time=time)
-        shop.chain.send("earn.answer_contest", answer_by_return(bought, stranger), author=OWNER)
-    good = take_return(shop, bought, time=Timestamp(end - 1))
-    with refused(BAD_ATTESTATION):
-        forged = replace(good, signature=other.signature)
-        shop.chain.send("earn.answer_contest", answer_by_return(bought, forged), author=OWNER)
-    payload = answer_by_return(bought, good)
-    for changes in ({"batch": Hash(some_hash("batch"))}, {"index": 1}, {"path": (Hash(NOWHERE),)}):
-        with refused(BAD_PLACE, Malformed):
-            shop.chain.send("earn.answer_contest", replace(payload, **changes), author=OWNER)
-    assert isinstance(payload.entry, ReturnAnswer)
-    twice = replace(good.consent, signatures=good.consent.signatures * 2)
-    with refused(BAD_CONSENT, Malformed):
-        spoiled_entry = replace(payload, entry=replace(payload.entry, consent=twice))
-        shop.chain.send("earn.answer_contest", spoiled_entry, author=OWNER)
-    shop.chain.send("earn.answer_contest", payload, author=OWNER)
     shop.chain.replay()
 
 

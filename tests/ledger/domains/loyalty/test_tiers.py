@@ -64,6 +64,14 @@ def test_a_tier_is_reached_as_soon_as_its_threshold_is() -> None:
     shop.chain.replay()
 
 
+def test_who_has_earned_nothing_has_no_tier_even_where_one_point_gives_it() -> None:
+    shop = Shop(**{**TIERED, "tiers": (("guest", 1),)})
+    shop.join(FAN)
+    assert tier_of(shop) == 0
+    shop.earn(FAN, 1)
+    assert tier_of(shop) == 1
+
+
 def test_tiers_by_balance() -> None:
     """Who spends its points keeps its tier: it is by what was earned, never by what is left."""
     shop = tiered()

@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-import pytest
-
-from ledger.codec import pack
+from ledger.codec import TOO_LONG, pack
 from ledger.domains.rewards.acceptance import (
     ACCEPTANCE_BYTES_MAX,
     BAD_ACCEPTANCE,
@@ -17,6 +15,7 @@ from ledger.domains.rewards.acceptance import (
 from ledger.domains.rewards.voucher_codes import BAD_VOUCHER, commit_to_code
 from ledger.errors import Malformed
 from ledger.hashing import VOUCHER_CODE, object_id
+from ledger.schema import WRONG_TYPE
 from ledger.types import ChainId, HoldId, ProgramId, Timestamp, TxId
 from tests.support.refusal import refused
 from tests.support.shop import FAN, TILL
@@ -54,17 +53,23 @@ def test_an_acceptance_is_read_back_and_binds_every_field_and_the_chain() -> Non
 
 def test_an_acceptance_names_the_hold_that_its_transaction_opens() -> None:
     signed = sign_acceptance(replace(STATEMENT, hold=HoldId(bytes(32))), CHAIN, TILL.seeds[0])
-    with refused(BAD_ACCEPTANCE, Malformed):
+    with refused(BAD_ACCEPTANCE, Malformed, reason="its transaction does not open its hold"):
         decode_acceptance(encode_acceptance(signed))
-    with pytest.raises(Malformed):
+
+
+def test_what_is_no_acceptance_at_all_is_malformed() -> None:
+    with refused(WRONG_TYPE, Malformed, field="acceptance"):
+        decode_acceptance(pack(1))
+    with refused(WRONG_TYPE, Malformed, field="statement"):
         decode_acceptance(pack((1, 2)))
-    with pytest.raises(Malformed):
+    with refused(TOO_LONG, Malformed, bytes_max=ACCEPTANCE_BYTES_MAX):
         decode_acceptance(bytes(ACCEPTANCE_BYTES_MAX + 1))
 
 
 def test_a_code_is_committed_to_with_its_salt() -> None:
     salt = bytes(range(32))
     assert commit_to_code(salt, "Gru\u00df") == VOUCHER_CODE(salt + b"Gru\xc3\x9f")
+    assert commit_to_code(salt, "A") == VOUCHER_CODE(salt + b"A")
     assert commit_to_code(salt, "A" * 256) != commit_to_code(bytes(32), "A" * 256)
     for wrong_salt, code in ((salt, ""), (salt, "\u00df" * 129), (salt[:31], "A"), (salt + b"\x00", "A")):
         with refused(BAD_VOUCHER, Malformed, code_bytes=len(code.encode()), salt_bytes=len(wrong_salt)):

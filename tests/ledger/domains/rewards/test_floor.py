@@ -75,6 +75,8 @@ def test_the_greatest_price_is_rounded_down_and_at_least_one_point(value: int, g
 def test_a_reward_below_the_floor_is_not_listed(shop: Shop) -> None:
     with refused(BELOW_FLOOR, price=126, value_cents=100, greatest=125):
         shop.list_reward(price=126, value_cents=100)
+    with refused(BELOW_FLOOR, price=124, value_cents=99, greatest=123):
+        shop.list_reward(price=124, value_cents=99)
     with refused(BELOW_FLOOR, value_cents=0, greatest=0):
         shop.list_reward(price=1)
     assert shop.reward(shop.list_reward(price=125, value_cents=100)).value_cents == 100
@@ -153,6 +155,16 @@ def test_what_a_floor_lowered_is_the_present_price_of_an_update(shop: Shop) -> N
     update(shop, reward, price=100)
     assert shop.reward(reward).price == 100
     assert shop.chain.record(reward_key(shop.program, reward)).announced == ()
+
+
+def test_a_price_that_does_not_rise_meets_the_floor_of_now_and_not_the_one_announced(shop: Shop) -> None:
+    publish(shop, latest=1)
+    shop.chain.block(time=shop.now + NOTICE)
+    reward = shop.list_reward(price=5, value_cents=0)
+    publish(shop, latest=2, floor=FLOOR)
+    publish(shop, latest=3)
+    with refused(BELOW_FLOOR, price=1, greatest=0):
+        update(shop, reward, price=1, stock=1)
 
 
 @pytest.mark.parametrize("floor", [Floor(Points(1), 0), Floor(Points(0), 1)])

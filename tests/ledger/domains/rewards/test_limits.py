@@ -6,16 +6,17 @@ import pytest
 
 from ledger.coin import INSUFFICIENT
 from ledger.domains.accounts.transfer import ToAccount, Transfer
-from ledger.domains.rewards.counts import BAD_LIMIT, BAD_WINDOW, LIMIT_REACHED
+from ledger.domains.rewards.counts import BAD_LIMIT, BAD_WINDOW, COUNT_DUE, LIMIT_REACHED
 from ledger.domains.rewards.redeem import OUTSIDE_WINDOW, Redeem
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.reward_list import RewardList
 from ledger.domains.rewards.reward_update import RewardUpdate
-from ledger.domains.rewards.state import ALWAYS, NO_LIMIT, Count, Limit, Window
+from ledger.domains.rewards.state import ALWAYS, NO_LIMIT, Count, Limit, Window, count_id_of, reward_key
 from ledger.errors import Malformed
 from ledger.params import COUNT_CHECK_SECONDS
 from ledger.transaction import Prepaid
 from ledger.types import Amount, HoldId, Points, RewardId, Timestamp
+from tests.support.due_queue import queued
 from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, OWNER, POOR, STRANGER, Shop
@@ -130,6 +131,22 @@ def test_what_comes_back_after_its_days_is_not_taken_off_the_present_ones(shop: 
         shop.redeem(FAN, reward)
 
 
+def test_a_new_span_of_days_begins_once_in_a_count_that_stays(shop: Shop) -> None:
+    reward = offer(shop, 9, 2, 1)
+    old = shop.redeem(FAN, reward, quantity=2)
+    shop.chain.block(time=shop.midnight(days=1) + 60)
+    shop.redeem(FAN, reward, quantity=2)
+    count = shop.count(FAN, reward)
+    assert count is not None
+    assert (count.total, count.count, count.since) == (4, 2, shop.today)
+    with refused(LIMIT_REACHED, wanted=1, left=0):
+        shop.redeem(FAN, reward)
+    cancel(shop, old)
+    assert taken(shop, reward) == (2, 2), "it was of an earlier span"
+    with refused(LIMIT_REACHED, wanted=1, left=0):
+        shop.redeem(FAN, reward)
+
+
 def test_a_hold_that_was_not_counted_gives_nothing_back(shop: Shop) -> None:
     reward = offer(shop, 0, 0, 0)
     uncounted = shop.redeem(FAN, reward, quantity=5)
@@ -186,11 +203,15 @@ def test_the_counts_deposit_must_be_there(shop: Shop) -> None:
 
 def test_a_count_of_days_is_forgotten_after_as_many_days_as_the_limit_then_says(shop: Shop) -> None:
     reward = offer(shop, 0, 2, 2)
+    count_id = count_id_of(shop.program, reward, FAN.address)
+    first_look, second_look = shop.midnight(days=2), shop.midnight(days=4)
     shop.redeem(FAN, reward, quantity=2)
+    assert queued(shop.chain, COUNT_DUE) == [(first_look, count_id, 0)]
     change(shop, reward, Limit(0, 2, 4))
     shop.chain.block(time=shop.midnight(days=2))
     shop.chain.mine()
     assert taken(shop, reward) == (2, 2)
+    assert queued(shop.chain, COUNT_DUE) == [(second_look, count_id, 0)]
     with refused(LIMIT_REACHED):
         shop.redeem(FAN, reward)
     shop.chain.block(time=shop.midnight(days=2) - 1)
@@ -210,6 +231,27 @@ def test_a_count_in_all_stays_while_the_reward_is_on_offer(shop: Shop) -> None:
     shop.chain.block(time=shop.now + COUNT_CHECK_SECONDS)
     shop.chain.mine()
     assert shop.count(FAN, reward) is None, "delisted when the work came"
+
+
+def test_a_count_is_forgotten_by_the_reward_as_it_is_when_the_work_comes() -> None:
+    """A delisting that was announced and has come true is in no record until somebody writes it."""
+    shop = Shop(notice_days=10)
+    shop.join(FAN)
+    shop.earn(FAN, 1_000)
+    reward = offer(shop, 1, 0, 0)
+    shop.chain.block(time=shop.now + 10 * DAY_SECONDS)
+    shop.fulfil(shop.redeem(FAN, reward))
+    change(shop, reward, Limit(1, 0, 0), listed=False)
+    delisted_at = shop.chain.record(reward_key(shop.program, reward)).announced[0].effective_from
+    for look in range(1, 20):
+        ((due, _, _),) = queued(shop.chain, COUNT_DUE)
+        shop.chain.block(time=due)
+        shop.chain.mine()
+        if due >= delisted_at:
+            break
+        assert shop.count(FAN, reward) is not None, look
+    assert shop.chain.record(reward_key(shop.program, reward)).announced
+    assert shop.count(FAN, reward) is None
 
 
 def test_a_count_of_which_all_came_back_is_forgotten(shop: Shop) -> None:
@@ -267,7 +309,9 @@ def test_a_limit_or_a_window_that_contradicts_itself_is_malformed(
     shop: Shop, limit: Limit, window: Window, code: Any
 ) -> None:
     reward = shop.list_reward()
-    with refused(code, Malformed):
+    limit_said = {"count": limit.count, "days": limit.days}
+    window_said = {"opens_at": window.opens_at, "closes_at": window.closes_at}
+    with refused(code, Malformed, **(limit_said if code is BAD_LIMIT else window_said)):
         shop.list_reward(limit=limit, window=window)
     with refused(code, Malformed):
         change(shop, reward, limit, window=window)

@@ -8,7 +8,7 @@ from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.points import GRACE_GIVEN, RESTORE_GRACE_DAYS
 from ledger.domains.loyalty.state import NO_SCOPE, NOT_GRANTED, SCOPE_FULFIL, SCOPES_ALL
-from ledger.domains.rewards.fulfilments import split_lots
+from ledger.domains.rewards.fulfilments import FORGET_DUE, split_lots
 from ledger.domains.rewards.holds import HOLD_BLOCKS_MIN, HoldReleased
 from ledger.domains.rewards.redeem_cancel import RedeemCancel
 from ledger.domains.rewards.redeem_fulfil import BAD_CODES, RedeemFulfil, RedemptionFulfilled
@@ -17,6 +17,8 @@ from ledger.domains.rewards.state import NO_HOLD, QUANTITY_ABOVE, UNLIMITED, ful
 from ledger.errors import Malformed
 from ledger.transaction import Prepaid
 from ledger.types import Amount, FulfilmentId, HoldId, Points, RewardId
+from tests.support.due_queue import queued
+from tests.support.memory_chain import DAY_SECONDS
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, POOR, STRANGER, TILL, Shop, some_hash
 
@@ -227,10 +229,24 @@ def test_an_outage_does_not_eat_the_time_to_refund(shop: Shop, reward: RewardId)
     while shop.chain.height < kept.keep_height:
         shop.chain.mine()
         assert shop.fulfilment(fulfilment) is not None
+        now = shop.chain.mined[-1].context.time
+        assert queued(shop.chain, FORGET_DUE) == [(now + 1, fulfilment, 0)]
     with refused(NOT_REFUNDABLE):
         shop.refund(fulfilment)
     shop.chain.mine()
     assert shop.fulfilment(fulfilment) is None
+
+
+def test_refunds_are_over_on_the_second(shop: Shop, reward: RewardId) -> None:
+    fulfilment = shop.fulfil(shop.redeem(FAN, reward), 1)
+    kept = shop.fulfilment(fulfilment)
+    assert kept is not None
+    assert kept.keep_until == shop.chain.mined[-1].context.time + REFUND_DAYS * DAY_SECONDS
+    assert queued(shop.chain, FORGET_DUE) == [(kept.keep_until, fulfilment, 0)]
+    shop.chain.mine(HOLD_BLOCKS_MIN)
+    shop.chain.block(time=kept.keep_until)
+    with refused(NOT_REFUNDABLE):
+        shop.refund(fulfilment)
 
 
 def test_forgetting_what_was_refunded_changes_nothing(shop: Shop, reward: RewardId) -> None:

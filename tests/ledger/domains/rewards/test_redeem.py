@@ -10,6 +10,7 @@ from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.state import CoinUnit
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.points import POINTS_INSUFFICIENT
+from ledger.domains.loyalty.program_sunset import PROGRAM_CLOSED, ProgramSunset
 from ledger.domains.loyalty.state import (
     NO_MEMBER,
     NO_PROGRAM,
@@ -21,7 +22,7 @@ from ledger.domains.loyalty.state import (
     member_key,
     program_key,
 )
-from ledger.domains.rewards.holds import HOLD_BLOCKS_MIN, HoldReleased
+from ledger.domains.rewards.holds import HOLD_BLOCKS_MIN, HOLD_TIMEOUT_DUE, HoldReleased
 from ledger.domains.rewards.redeem import (
     NOT_LISTED,
     OUT_OF_STOCK,
@@ -37,6 +38,7 @@ from ledger.domains.rewards.state import NO_HOLD, NO_REWARD, UNLIMITED, count_id
 from ledger.params import EXIT_WEIGHT
 from ledger.transaction import NO_PREPAID_EXIT, OwnFee, Prepaid
 from ledger.types import Amount, FulfilmentId, Hash, HoldId, Points, ProgramId, RewardId, Timestamp
+from tests.support.due_queue import queued
 from tests.support.memory_chain import DAY_SECONDS, Signer, sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, FUNDED, NOWHERE, OWNER, POOR, STRANGER, TILL, Shop
@@ -63,6 +65,7 @@ def test_asking_for_a_reward_holds_points_and_stock(shop: Shop, reward: RewardId
     assert hold is not None
     assert (hold.points, hold.quantity, hold.lots[0][3]) == (300, 3, 300)
     assert (hold.expires_at, hold.expires_height) == (now + 3_600, height + HOLD_BLOCKS_MIN)
+    assert queued(shop.chain, HOLD_TIMEOUT_DUE) == [(hold.expires_at, hold_id, 0)]
     assert (shop.books.held, shop.books.available) == (300, 700)
     assert shop.reward(reward).stock == 7
 
@@ -159,6 +162,19 @@ def test_failures_of_redeeming_come_in_the_documented_order(shop: Shop, reward: 
     )
 
 
+def test_a_program_that_has_closed_gives_nothing(shop: Shop, reward: RewardId) -> None:
+    sunset = ProgramSunset(shop.program, Timestamp(shop.now + 10 * DAY_SECONDS))
+    shop.chain.send("program.sunset", sunset, author=OWNER)
+    closes = shop.terms_of_program.closes_at
+    payload = Redeem(shop.program, RewardId(NOWHERE), 1, Points(100))
+    shop.chain.block(time=closes - 1)
+    with refused(NO_REWARD):
+        shop.chain.send("redeem", payload, author=FAN)
+    shop.chain.block(time=closes)
+    with refused(PROGRAM_CLOSED, closes_at=closes):
+        shop.chain.send("redeem", payload, author=FAN)
+
+
 def test_the_pools_deposit_must_be_there() -> None:
     shop = Shop(pool=11_000)
     shop.join_alone(FAN)
@@ -220,6 +236,8 @@ def test_a_hold_ends_by_itself_when_time_and_height_have_passed(shop: Shop, rewa
     while shop.chain.height < hold.expires_height:
         shop.chain.mine()
         assert shop.hold(hold_id) is not None, "an outage must not eat it"
+        now = shop.chain.mined[-1].context.time
+        assert queued(shop.chain, HOLD_TIMEOUT_DUE) == [(now + 1, hold_id, 0)]
     shop.chain.mine()
     assert shop.chain.events == (HoldReleased(shop.program, FAN.address, hold_id, reward, Points(100), True, 1),)
     assert shop.hold(hold_id) is None

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
 from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.domains.loyalty.program_sunset import PROGRAM_ENDING, ProgramSunset
 from ledger.domains.loyalty.program_update import NOT_OWNER
 from ledger.domains.loyalty.state import NO_PROGRAM, program_key
 from ledger.domains.rewards.redeem import NOT_LISTED, PRICE_ABOVE
@@ -138,6 +139,27 @@ def test_what_gets_better_does_not_wait_for_what_gets_worse(shop: Shop) -> None:
     assert facts(shop, reward) == (70, 11, True)
 
 
+def test_what_is_added_is_added_once_and_at_once(shop: Shop) -> None:
+    reward = shop.list_reward()
+    since = shop.now + NOTICE
+    update(shop, reward, price=120, stock=1)
+    assert facts(shop, reward) == (100, 11, True)
+    shop.chain.block(time=since)
+    assert facts(shop, reward) == (120, 11, True)
+
+
+def test_an_end_that_is_announced_forbids_what_is_worse_until_the_program_has_closed(shop: Shop) -> None:
+    reward = shop.list_reward()
+    sunset = ProgramSunset(shop.program, Timestamp(shop.now + NOTICE))
+    shop.chain.send("program.sunset", sunset, author=OWNER)
+    closes = shop.terms_of_program.closes_at
+    shop.chain.block(time=closes - 1)
+    with refused(PROGRAM_ENDING, sunset_at=sunset.sunset_at):
+        update(shop, reward, price=101)
+    shop.chain.block(time=closes)
+    update(shop, reward, price=101)
+
+
 def test_delisting_waits_and_listing_again_does_not(shop: Shop) -> None:
     shop.join(FAN)
     shop.earn(FAN, 1_000)
@@ -186,13 +208,22 @@ def test_an_announced_rise_stays_where_the_price_does(shop: Shop) -> None:
     assert facts(shop, reward) == (200, 13, True)
 
 
+def announced_stock(shop: Shop, reward: RewardId) -> int:
+    record: Reward = shop.chain.record(reward_key(shop.program, reward))
+    return record.announced[0].stock_change
+
+
 def test_stock_that_was_added_is_not_taken_away_with_what_was_announced(shop: Shop) -> None:
     reward = shop.list_reward(stock=10)
     since = shop.now + NOTICE
     update(shop, reward, stock=-1_000)
-    update(shop, reward, stock=7)
+    update(shop, reward, price=90)
+    assert announced_stock(shop, reward) == -1_000, "no stock was added"
+    update(shop, reward, price=90, stock=1)
+    assert announced_stock(shop, reward) == -10
+    update(shop, reward, price=90, stock=6)
     shop.chain.block(time=since)
-    assert facts(shop, reward) == (100, 7, True)
+    assert facts(shop, reward) == (90, 7, True)
     update(shop, reward, stock=-7)
     shop.chain.block(time=shop.now + NOTICE)
     assert facts(shop, reward)[1] == 0

@@ -63,6 +63,7 @@ def test_a_higher_tier_waits_and_a_lower_one_does_not(shop: Shop) -> None:
     assert (event.tier_min, event.effective_from) == (2, since)
     assert shop.reward(reward).tier_min == 1
     assert update(shop, reward, 0).tier_min == 0, "better at once, and no longer announced"
+    assert shop.reward(reward).tier_min == 0
     shop.chain.block(time=since)
     assert shop.reward(reward).tier_min == 0
 

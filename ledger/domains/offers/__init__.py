@@ -1,0 +1,1 @@
+"""Personal offers: promised to one member, cited by one receipt."""
