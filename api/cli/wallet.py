@@ -8,7 +8,6 @@ import typer
 from api.cli import (
     consent,
     contests,
-    guardians,
     join_vouchers,
     keys,
     offers,
@@ -18,7 +17,6 @@ from api.cli import (
     receipt,
     redemptions,
     together,
-    vote,
 )
 from api.cli.options import (
     AMOUNT_MAX,
@@ -41,9 +39,6 @@ from api.cli.options import (
 
 app = typer.Typer(no_args_is_help=True, help="A fan's wallet: keys, memberships, points, coin.")
 app.add_typer(consent.app, name="consent")
-app.add_typer(vote.app, name="vote")
-app.add_typer(guardians.app, name="guardians")
-app.add_typer(guardians.recover_app, name="recover")
 app.add_typer(together.treasury_app, name="treasury")
 app.add_typer(together.app, name="together")
 app.add_typer(own_challenges.app, name="challenges")
