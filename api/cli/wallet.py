@@ -44,9 +44,7 @@ app.add_typer(together.app, name="together")
 app.add_typer(own_challenges.app, name="challenges")
 app.add_typer(receipt.app, name="receipts")
 app.add_typer(offers.wallet_app, name="offers")
-app.add_typer(receipt.app, name="receipt", hidden=True)  # as one receipt was checked before there were several
 
-PROGRAM_ID_DIGITS = 64
 HISTORY_COLUMNS = {
     "height": "height",
     "date": "date",
@@ -289,7 +287,7 @@ def join(
         )
         return
     assert invitation is not None, "one of them is named"
-    if len(invitation) == PROGRAM_ID_DIGITS and not Path(invitation).exists():
+    if len(invitation) == consent.ID_DIGITS and not Path(invitation).exists():
         with open_wallet(url, wallet) as opened:
             by = NOBODY if referrer is None else read_account(opened, referrer)
             of_program = ProgramId(read_id(invitation, "PROGRAM"))

@@ -35,8 +35,8 @@ def test_a_key_without_the_scope_is_warned(node: WalletNode, terminal_of: Opens)
     sign = ("brand", "sign-receipt", program, "--member", member, "--net-cents", 1_999, "--out", receipt)
     heard = fan.hear(*sign, "--time", node.client.chain()["time"])
     assert "holds no live grant" in heard and "scope till" in heard
-    assert "nobody has to settle" in fan.hear("wallet", "receipt", "check", receipt)
-    shown = fan.read("wallet", "receipt", "check", receipt)
+    assert "nobody has to settle" in fan.hear("wallet", "receipts", "check", receipt)
+    shown = fan.read("wallet", "receipts", "check", receipt)
     assert shown["till_granted"] is False
     assert (shown["member"], shown["till"]) == (member, main_address(fan))
 
@@ -46,14 +46,14 @@ def test_a_granted_till_is_not_warned_and_a_revoked_one_is(node: WalletNode, ter
     program = open_shop(owner, till)
     member = enrol(till, fan, program)
     receipt = buy(till, program, member, 1_999, node)
-    assert fan.read("wallet", "receipt", "check", receipt)["till_granted"] is True
-    assert "warning" not in fan.hear("wallet", "receipt", "check", receipt)
+    assert fan.read("wallet", "receipts", "check", receipt)["till_granted"] is True
+    assert "warning" not in fan.hear("wallet", "receipts", "check", receipt)
     owner.run("brand", "revoke-issuer", program, main_address(till))
     node.mine(3)
     assert "holds no live grant" in till.hear("brand", "invite", program)
-    assert fan.read("wallet", "receipt", "check", receipt)["till_granted"] is True, "it held the grant when it signed"
+    assert fan.read("wallet", "receipts", "check", receipt)["till_granted"] is True, "it held the grant when it signed"
     later = buy(till, program, member, 1_999, node)
-    assert fan.read("wallet", "receipt", "check", later)["till_granted"] is False
+    assert fan.read("wallet", "receipts", "check", later)["till_granted"] is False
 
 
 def test_what_could_not_be_checked_is_said(
@@ -63,7 +63,7 @@ def test_what_could_not_be_checked_is_said(
     program = open_shop(owner, till)
     receipt = buy(till, program, enrol(till, fan, program), 1_999, node)
     chain_id = make_genesis(node.chain.params).chain_id.hex()
-    offline = ("wallet", "receipt", "check", receipt, "--chain-id", chain_id)
+    offline = ("wallet", "receipts", "check", receipt, "--chain-id", chain_id)
     assert "Not checked: whether the program lets this till sign" in fan.hear(*offline)
     assert fan.read(*offline)["till_granted"] is None
     assert len(fan.read(*offline)["member"]) == 64
@@ -75,8 +75,8 @@ def test_what_could_not_be_checked_is_said(
     monkeypatch.setattr(Client, "issuers", fail)
     heard = till.hear("brand", "invite", program)
     assert "could not be checked: no node answers" in heard
-    assert "could not be checked: no node answers" in fan.hear("wallet", "receipt", "check", receipt)
-    assert fan.read("wallet", "receipt", "check", receipt)["till_granted"] is None
+    assert "could not be checked: no node answers" in fan.hear("wallet", "receipts", "check", receipt)
+    assert fan.read("wallet", "receipts", "check", receipt)["till_granted"] is None
 
 
 def test_carried_points_are_explained_where_they_are_missed(node: WalletNode, terminal_of: Opens) -> None:
@@ -85,13 +85,13 @@ def test_carried_points_are_explained_where_they_are_missed(node: WalletNode, te
     assert "carried" not in fan.hear("wallet", "balance")
     member = enrol(till, fan, program)
     receipt = buy(till, program, member, 1_999, node)
-    assert "carried to a later entry" in fan.hear("wallet", "receipt", "check", receipt)
+    assert "carried to a later entry" in fan.hear("wallet", "receipts", "check", receipt)
     settled = till.read("brand", "settle", program, till.home / "receipts")
     (opening,) = Path(settled["openings"]).iterdir()
-    shown = fan.read("wallet", "receipt", "check", receipt, "--opening", opening)
+    shown = fan.read("wallet", "receipts", "check", receipt, "--opening", opening)
     assert shown["points"] == shown["entry_receipt_points"] == shown["entry_points"] + shown["carried_after"]
     assert f"= {settled['points']};" in shown["explanation"]
-    assert "explanation" in fan.run("wallet", "receipt", "check", receipt, "--opening", opening)
+    assert "explanation" in fan.run("wallet", "receipts", "check", receipt, "--opening", opening)
     assert "Nothing is lost" in fan.hear("wallet", "balance")
     assert "Nothing is lost" in fan.hear("wallet", "history", "--program", program)
     assert "Nothing is lost" not in fan.hear("wallet", "history")

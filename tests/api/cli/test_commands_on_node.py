@@ -50,14 +50,14 @@ def test_brand_and_fan(node: WalletNode, terminal_of: Opens) -> None:
     member = enrol(till, fan, program)
     receipt = buy(till, program, member, 4_260, node)
     buy(till, program, member, 1_000, node)
-    assert fan.read("wallet", "receipt", "check", receipt)["points"] == 426
+    assert fan.read("wallet", "receipts", "check", receipt)["points"] == 426
     again = ("--member", member, "--net-cents", 1, "--out", receipt)
     assert "never overwritten" in till.fail("brand", "sign-receipt", program, *again, expect=2)
     settled = till.read("brand", "settle", program, till.home / "receipts", "--last")
     assert settled["points"] == 526 and settled["entries"] == 1 and settled["skipped"] == []
     assert till.read("brand", "settle", program, till.home / "receipts", "--last")["entries"] == 0
     (opening,) = Path(settled["openings"]).iterdir()
-    assert fan.read("wallet", "receipt", "check", receipt, "--opening", opening)["entry_points"] == 526
+    assert fan.read("wallet", "receipts", "check", receipt, "--opening", opening)["entry_points"] == 526
     reward = owner.read("brand", "list-reward", program, "Bread", "--price", 100)["reward"]
     hold = fan.read("wallet", "redeem", program, reward)["hold"]
     other = fan.read("wallet", "redeem", program, reward, "--price-max", 100)["hold"]

@@ -41,7 +41,7 @@ def test_groups_of_the_issue_are_there() -> None:
         "wallet consent revoke",
         "wallet consent list",
         "wallet history",
-        "wallet receipt check",
+        "wallet receipts check",
         "brand create-program",
         "brand example-terms",
         "brand update",

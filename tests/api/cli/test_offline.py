@@ -55,11 +55,11 @@ def test_receipt_is_checked_offline(terminal: Terminal, tmp_path: Path) -> None:
     item = (receipt_hash(signed.receipt, signed.salt), signed.receipt.points)
     _, opening = seal_entry(signed.receipt.member, 7, [item])
     opening_file.write_text(json.dumps(opening_to_mapping(opening)))
-    check = ("wallet", "receipt", "check", receipt, "--chain-id", CHAIN.hex())
+    check = ("wallet", "receipts", "check", receipt, "--chain-id", CHAIN.hex())
     assert terminal.read(*check)["points"] == 199
     shown = terminal.run(*check, "--opening", opening_file)
     assert "settled_in_period" in shown
-    assert "receipt.not_signed" in terminal.fail("wallet", "receipt", "check", receipt, "--chain-id", "0d" * 32)
+    assert "receipt.not_signed" in terminal.fail("wallet", "receipts", "check", receipt, "--chain-id", "0d" * 32)
     assert "receipt.wrong_time" in terminal.fail(*check, "--fresh")
     receipt.write_bytes(encode_receipt(signed)[:-1])
     error = terminal.fail(*check)

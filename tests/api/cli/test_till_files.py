@@ -67,7 +67,7 @@ def test_a_bad_file_is_named_and_the_others_are_settled(node: WalletNode, shop: 
         "fans-own.bin": "settlement.foreign_receipt",
     }
     heard = till.fail("brand", "settle", program, receipts, "--last")
-    assert "not settled: fans-own.bin: " in heard and "(settlement.foreign_receipt)" in heard
+    assert "left out: fans-own.bin: " in heard and "(settlement.foreign_receipt)" in heard
     for name in ("9.bin", "note.txt", "0-forged.bin", "fans-own.bin"):
         (receipts / name).unlink()
     assert till.read("brand", "settle", program, receipts, "--last")["bad_files"] == []
@@ -93,7 +93,7 @@ def test_a_number_used_twice_is_noticed_when_the_first_receipt_is_long_gone(
     till.run(*sign_words(shop, node, folder / "b.bin", 2_000), "--sequence", 7)
     till.run(*sign_words(shop, node, folder / "c.bin", 3_000), "--sequence", 8)
     heard = till.fail("brand", "settle", program, folder, "--last")
-    assert "not settled: b.bin" in heard and "settlement.number_used" in heard
+    assert "left out: b.bin" in heard and "settlement.number_used" in heard
     (tmp_path / "archive.bin").rename(folder / "a.bin")
     heard = till.fail("brand", "settle", program, folder, "--last")
     assert "a.bin" not in heard and "b.bin" in heard
