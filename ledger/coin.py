@@ -4,11 +4,10 @@ Buckets: `accounts`, `pools` (programs' fee pools), `locked` (deposits and prepa
 rewards), and within a block `fees`. A payer is 33 bytes: `A` + address, or `P` + program.
 """
 
-from dataclasses import replace
-
 from ledger.domains.accounts.state import Account, load_account, save_account
 from ledger.domains.loyalty.state import books_key, load_books
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import Call, Context
 from ledger.params import CHALLENGE_CONTEST_WEIGHT, CONTEST_WEIGHT, EXIT_WEIGHT, Params
 from ledger.state import RuleView
@@ -22,7 +21,7 @@ INSUFFICIENT = Code(
 POOL_INSUFFICIENT = Code(
     "coin.pool_insufficient",
     "{needed} coin is needed and the program's fee pool holds {available}",
-    "Tell the brand to fill its fee pool by a transfer, or pay the fee yourself.",
+    "Tell the brand to fill its fee pool: `fansumer brand fill-pool PROGRAM AMOUNT`. Or pay the fee yourself: --pay-own.",
 )
 
 ACCOUNT_PAYER = b"A"

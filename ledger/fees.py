@@ -1,6 +1,6 @@
 """Who pays for a transaction, and how much (spec FEE)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ledger.coin import account_payer, pool_payer, take_from
 from ledger.domains.loyalty.books import held_coin
@@ -18,6 +18,7 @@ from ledger.domains.loyalty.state import (
     member_key,
 )
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import Context
 from ledger.state import RuleView
 from ledger.transaction import OwnFee, Sponsored, Transaction
@@ -32,7 +33,7 @@ EXIT_TOO_HEAVY = Code(
 NOT_SPONSORED = Code(
     "fee.not_sponsored",
     "the program's pool pays for members, issuers and the owner only",
-    "Join the program with a till's counter-signature, or pay the fee yourself.",
+    "Sign with the owner's wallet (--wallet), join with a till's counter-signature, or pay the fee yourself: --pay-own.",
 )
 SPONSOR_LIMIT = Code(
     "fee.sponsor_limit",

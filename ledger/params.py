@@ -104,6 +104,10 @@ CHALLENGE_GRACE_DAYS_MAX = 31
 """Longest time to complete an occurrence after its end, as for settling a period."""
 CHALLENGE_CONTESTS_RESERVED = 8
 """Contests whose costs a challenge locks when it is made; the program's pool pays for more."""
+CHALLENGE_AGAIN_SECONDS = 7 * 86_400
+"""How much longer an occurrence can be contested whose completion was taken back: in the 8 days after that a return is shown."""
+CHALLENGE_PENDING_DAYS = 16
+"""A contested reward is pending at least so long, as a contested bonus is: what an issuer has to show a return."""
 COMPLETIONS_MAX = 128
 """Completions in one member's record: a challenge of every day has at most 78 that can still be contested or reversed."""
 COMPLETIONS_RETURNED_MAX = 192

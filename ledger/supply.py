@@ -3,9 +3,10 @@
 `emitted = accounts + pools + locked + escrow + maturing + burned` after every block (spec INV-2).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
+from ledger.evolve import replace
 from ledger.schema import Integer
 from ledger.state import RuleView, Table
 from ledger.types import INTEGER_MAX, Amount, RecordKey, Slot

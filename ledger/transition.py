@@ -5,7 +5,7 @@ Mempool, template, validation and dry run all go through `apply_transaction`, on
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ledger.codec import pack_shaped, unpack
@@ -14,6 +14,7 @@ from ledger.domains.accounts.state import load_account
 from ledger.due import QUEUE_START, DueItem, due_time
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event
+from ledger.evolve import replace
 from ledger.fees import charge_fee, count_sponsored
 from ledger.invariants import check_block, check_postings
 from ledger.kinds import Call, Context

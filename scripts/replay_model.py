@@ -6,7 +6,8 @@ hide a remainder of up to 500 points), who pledged how much, and the moments of 
 
 The promises. Ten cents are a point, rounded down for each basket, then times 5/4 with silver and 3/2 with gold, rounded down again.
 A tier is by the points of entries in a quarter of 13 weeks, 3,000 or 8,000, from the entry that reaches it on until the end of the
-next quarter and 14 days more. An entry settles a week; its points can be spent seven days after that, for half a year, the first to
+next quarter and 14 days more; what goes back is taken off.
+An entry settles a week; its points can be spent seven days after that, for half a year, the first to
 expire first. A coupon is to be had while its campaign runs, 8 for each fan and 4 in seven days, as long as there are some. Who got
 a campaign and lets the program personalise gets an offer on the next Monday: points for one basket of 20 dollars.
 """
@@ -162,6 +163,7 @@ class Model:
         self.bonus_lots: dict[int, Lot] = {}
         self.joined: dict[int, int] = {}
         self.known_at: dict[int, int] = {}
+        self.taken_back: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
         self.tier_cache: dict[tuple[int, int], int] = {}
         for basket in self.baskets:
             height = max(bisect_right(self.times, basket.time) - 1, FIRST_HEIGHT)
@@ -189,12 +191,16 @@ class Model:
             self.known_at[week] = self.times[self.settled(week) - 1]
         return self.known_at[week]
 
-    def tier(self, household: int, time: int) -> int:
-        """The tier that the chain knew."""
+    def tier(self, household: int, time: int, *, after_returns: bool = False) -> int:
+        """The tier by the entries that were known; on the chain what went back does not count, the shop's tills leave that be."""
         quarters: Counter[int] = Counter()
-        for week, points in self.given.entries.get(household, ()):
+        back = self.taken_back[household] if after_returns else ()
+        for week, points in (*self.given.entries.get(household, ()), *((week, -taken) for week, taken, _ in back)):
             if self.known(week) <= time:
-                quarters[(day_of(end_of(week)) - MONDAY) // QUARTER_DAYS] += points
+                quarters[quarter_of(week)] += points
+        for week, taken, post in back:
+            if self.known(week) <= time < self.known(post):
+                quarters[quarter_of(week)] += taken
         until = {quarter: (quarter + 2) * QUARTER_DAYS + MONDAY + TIER_GRACE_DAYS for quarter in quarters}
         most = max((points for quarter, points in quarters.items() if day_of(time) < until[quarter]), default=0)
         return sum(1 for threshold, _, _ in TIERS if threshold <= most)
@@ -315,6 +321,7 @@ class Model:
                 taken = min(lots[found].points, points)
                 lots[found].points -= taken
                 points -= taken
+                self.taken_back[basket.household].append((found, taken, post))
                 self.figures.returned[basket.household] += taken
                 self.figures.returns["points_taken"] += taken
                 self.figures.returns["reversals"] += taken > 0
@@ -372,7 +379,7 @@ class Model:
             code = "fee.not_sponsored"
         elif not coupon.opens <= clock < coupon.closes:
             code = "redeem.outside_window"
-        elif coupon.kind == "Type C" and not self.tier(wish.household, clock):
+        elif coupon.kind == "Type C" and not self.tier(wish.household, clock, after_returns=True):
             code = "redeem.tier_too_low"
         elif self.figures.coupons[wish.campaign] >= coupon.stock:
             code = "redeem.out_of_stock"
@@ -414,11 +421,16 @@ class Model:
         """Where everybody stands at the end."""
         today, booked = day_of(self.given.as_of), day_of(self.times[-2])
         for household in self.joined:
-            self.figures.tiers[household] = self.tier(household, self.given.as_of)
+            self.figures.tiers[household] = self.tier(household, self.given.as_of, after_returns=True)
             self.figures.available[household] = sum(lot.points for lot in self.usable(household, today))
             for lot in (*self.lots[household].values(), *self.more[household]):
                 name = "expired" if lot.expires <= booked else "available" if lot.begins <= booked else "pending"
                 self.figures.books[name] += lot.points
+
+
+def quarter_of(week: int) -> int:
+    """For which quarter the points of a week's entry count."""
+    return (day_of(end_of(week)) - MONDAY) // QUARTER_DAYS
 
 
 def count_in_span(days: list[int], today: int) -> int:

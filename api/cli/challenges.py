@@ -212,7 +212,8 @@ def complete(
 ) -> None:
     """Find in the tills' receipts who has reached which goal, and give the rewards. Running it again gives nothing twice.
 
-    A file that is no receipt of this program is left out and named with its code; the exit code is 1 then.
+    A purchase that was returned on the chain does not count. A file that is no receipt of this program is left out and named with
+    its code; the exit code is 1 then.
 
     \b
     Example:
@@ -235,13 +236,15 @@ def complete(
         book = SettlementBook.load(settlement_book(data_folder(), of_program, opened.main.address), of_program)
         terms = SettlementTerms(facts.periods, facts.terms.remainder_max)
         good, refused = examine_files(Settler(brand, book, terms), readable)
+        counting = leave_out_returned(opened, of_program, good)
         rows: list[dict[str, Any]] = []
         for challenge in going_on(opened, of_program, wanted):
-            rows += _complete_one(brand, challenge, good, folder, dry_run=dry_run)
+            rows += _complete_one(brand, challenge, counting, folder, dry_run=dry_run)
     shown = {
         "completed": sum(row["code"] == "" for row in rows),
         "points": sum(row["points"] for row in rows if row["code"] == ""),
         "evidence": str(folder),
+        "returned": len(good) - len(counting),
         "entries": [row | {"code": row["code"] or "completed"} for row in rows],
         "bad_files": bad + refused,
     }
@@ -310,6 +313,16 @@ def returned_of(opened: "Wallet", done: "Iterable[Any]") -> "frozenset[tuple[Add
         for item in done
         for receipt in item["returned"]
     )
+
+
+def leave_out_returned(
+    opened: "Wallet", program: "ProgramId", receipts: "Iterable[SignedReceipt]"
+) -> "list[SignedReceipt]":
+    """Receipts but those of which the chain has taken points back: the reward for such a purchase could be taken back, too."""
+    from api.wallet.challenges import hash_of
+
+    gone = {item["receipt"] for item in opened.client.every(opened.client.returns, program)}
+    return [signed for signed in receipts if hash_of(signed).hex() not in gone]
 
 
 def _keep_evidence(folder: Path, reached: "Progress") -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.options import DEFAULT_URL, Account, AsJson, Force, PayOwn, Program, Url, Wait, WalletFile
+from api.cli.output import UsageFault
+from ledger.errors import Code
 
 if TYPE_CHECKING:
     from api.wallet.printed_vouchers import PrintedVoucher
@@ -18,6 +20,11 @@ SHEET_HEAD = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Vouchers for joining</title>'
     "<style>figure{display:inline-block;margin:1em;width:16em;break-inside:avoid}"
     "svg{width:100%;height:auto}figcaption{font:9pt sans-serif}</style>\n"
+)
+PRINTED_ALREADY = Code(
+    "cli.file_exists",
+    "the file {path} is there already, and vouchers in it would stay valid though nobody had them written down any more",
+    "Name another file, or add --force. Revoking the key's scope to enrol ends every voucher that it printed.",
 )
 FOREVER = 253_402_300_799
 """The last second that a date can show."""
@@ -51,7 +58,8 @@ def print_vouchers(
     as_json: AsJson = False,
 ) -> None:
     """Print vouchers: each lets one fan join, and your pool pays. This account must hold the scope to enrol when they are used;
-    revoking it ends them all. Whoever holds a line can use it, so keep the file as you would keep the paper.
+    revoking it ends them all. Whoever holds a line can use it, so keep the file as you would keep the paper: a file that is there
+    is left alone without --force.
 
     \b
     Examples:
@@ -74,6 +82,9 @@ def print_vouchers(
     else:
         chain = ChainId(read_id(chain_id, "--chain-id"))
         seed = Keystore.open(wallet).keys.key_at(Place(account), 0).seed
+    for path in (out, sheet):
+        if path is not None and not force:
+            _refuse_existing(path)
     made = [print_voucher(chain, of_program, seed, ends) for _ in range(count)]
     write_file(out, "".join(voucher.to_text() + "\n" for voucher in made).encode(), force=force)
     answer: dict[str, Any] = {"program": of_program.hex(), "vouchers": count, "until": show_end(ends), "file": str(out)}
@@ -81,6 +92,12 @@ def print_vouchers(
         write_file(sheet, draw_sheet(made).encode(), force=force)
         answer["sheet"] = str(sheet)
     print_answer(answer, as_json=as_json)
+
+
+def _refuse_existing(path: Path) -> None:
+    """Raise UsageFault cli.file_exists where something is written already; a terminal or a pipe is nothing."""
+    if path.is_file() and path.stat().st_size:
+        raise UsageFault(PRINTED_ALREADY, path=str(path))
 
 
 def draw_sheet(vouchers: "list[PrintedVoucher]") -> str:

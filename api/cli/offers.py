@@ -11,17 +11,15 @@ from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Pr
 from api.cli.purchase_options import MONEY_MAX
 
 if TYPE_CHECKING:
-    from api.wallet.brand import Brand
     from api.wallet.wallet import Wallet
     from ledger.domains.offers.terms import PersonalOffer
-    from ledger.types import Address, ProgramId, Timestamp
+    from ledger.types import Address, Timestamp
 
 brand_app = typer.Typer(no_args_is_help=True, help="Personal offers to members who agreed to be profiled.")
 wallet_app = typer.Typer(no_args_is_help=True, help="Personal offers that were made to you.")
 
 OfferFile = Annotated[Path, typer.Argument(metavar="OFFER_FILE", help="The offer, as the shop gave it.")]
 Moment = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]
-SUFFIX = ".offer"
 COLUMNS = {
     "id": "id",
     "points": "points",
@@ -62,17 +60,18 @@ def issue(
     as_json: AsJson = False,
 ) -> None:
     """Promise members a bonus for a purchase. The chain holds who, how many and until when; what they must buy stays in the
-    files, sealed on the chain. Who has not agreed to be profiled (consent personalise) is skipped. offer_day_max of your terms
-    bounds what is promised in a day.
+    files, sealed on the chain. Who has not agreed to be profiled (consent personalise) is skipped, and the exit code is 1 then.
+    offer_day_max of your terms bounds what is promised in a day.
 
     \b
     Example:
       fansumer brand offers issue 5f5f...5f --member dfan1p... --points 20 --until 2026-12-24 --code bread --out offers
     """
-    from api.cli.output import print_answer
-    from api.cli.session import open_wallet, payment_choice, read_id, write_file
+    from api.cli.offer_issue import issue_all
+    from api.cli.output import EXIT_REFUSED, print_answer, warn
+    from api.cli.session import open_wallet, payment_choice, read_id
     from api.wallet.brand import Brand
-    from api.wallet.offers import make_offer, offer_text
+    from api.wallet.offers import make_offer
     from ledger.types import Points, ProgramId
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
@@ -92,35 +91,13 @@ def issue(
             )
             for fan in fans
         ]
-        places = [out / f"{opened.address_text(offer.member)}-{offer.offer_id.hex()[:8]}{SUFFIX}" for offer in offers]
-        for place, offer in zip(places, offers, strict=True):
-            write_file(
-                place, offer_text(offer).encode()
-            )  # before it is promised: without its salt nobody could show it
-        rows = _issue_all(Brand(opened, payment=payment_choice(pay_own=pay_own)), of_program, offers)
-    skipped = [row for row in rows if row["code"] != "applied"]
-    for place, row in zip(places, rows, strict=True):
-        if row["code"] != "applied":
-            place.unlink(missing_ok=True)
-    issued = [row["offer"] for row in rows if row["code"] == "applied"]
+        rows = issue_all(Brand(opened, payment=payment_choice(pay_own=pay_own)), of_program, offers, out)
+    skipped = [row for row in rows if "reason" in row]
+    issued = [row["offer"] for row in rows if "reason" not in row]
     print_answer({"issued": len(issued), "offers": issued, "folder": str(out), "skipped": skipped}, as_json=as_json)
-
-
-def _issue_all(brand: "Brand", program: "ProgramId", offers: "Sequence[PersonalOffer]") -> list[dict[str, str]]:
-    """Batch after batch: for each offer its member, its id, and the ledger's code."""
-    from api.cli.output import say
-    from ledger.params import OFFER_ENTRIES_MAX
-
-    rows: list[dict[str, str]] = []
-    for start in range(0, len(offers), OFFER_ENTRIES_MAX):
-        batch = offers[start : start + OFFER_ENTRIES_MAX]
-        sent = brand.issue_offers(program, batch)
-        say(f"sent {sent.txid.hex()}; waiting for its block")
-        rows.extend(
-            {"member": brand.wallet.address_text(offer.member), "offer": offer.offer_id.hex(), "code": str(code)}
-            for offer, code in zip(batch, brand.wallet.wait_for(sent)["codes"], strict=True)
-        )
-    return rows
+    if skipped:
+        warn(f"{len(skipped)} of {len(rows)} offers were not issued, and have no file; each says why")
+        raise typer.Exit(EXIT_REFUSED)
 
 
 @brand_app.command("list")
@@ -167,7 +144,7 @@ def take_back(
     from api.cli.points import read_return
     from api.cli.session import finish, open_wallet, payment_choice, read_id
     from api.wallet.brand import Brand
-    from api.wallet.returns import check_signed, offer_reversal_of
+    from api.wallet.returns import bonus_left, check_signed, offer_reversal_of
     from ledger.types import Hash, Points, ProgramId
 
     of_program, offer_id = ProgramId(read_id(program, "PROGRAM")), Hash(read_id(offer, "--offer"))
@@ -177,10 +154,8 @@ def take_back(
     with open_wallet(url, wallet, account) as opened:
         check_signed(signed, opened.facts.chain_id)
         shown = opened.client.offers.one(offer_id)
-        left = int(shown["credited"]) - int(shown["reversed"])
+        left = bonus_left(shown)
         wanted = min(left, signed.returned.points) if points is None else points
-        if wanted < 1:
-            raise typer.BadParameter("the offer brought nothing that could be taken back")
         reversal = offer_reversal_of(signed, offer_id, Points(wanted))
         sent = Brand(opened, payment=payment_choice(pay_own=pay_own)).reverse_offer(reversal)
         finish(opened, sent, wait=wait, as_json=as_json)
@@ -310,6 +285,7 @@ def read_offer(file: Path) -> "PersonalOffer":
 
 def _read_offers(folder: Path | None) -> "Iterator[PersonalOffer]":
     """Every offer in a folder; other files are left alone."""
+    from api.cli.offer_issue import SUFFIX
     from api.cli.till import files_in
 
     for path in () if folder is None else files_in(folder):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.challenges import going_on, returned_of
+from api.cli.challenges import going_on, leave_out_returned, returned_of
 from api.cli.options import DEFAULT_URL, AsJson, Url, Wait, WalletFile
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def show_progress(
 ) -> None:
     """Show how far your receipts lead in each challenge, what is missing, and what the chain says. No receipt leaves this computer.
 
+    A purchase that you returned counts no more, once the shop took its points back; with --offline that is not known.
+
     \b
     Examples:
       fansumer wallet challenges
@@ -106,7 +108,7 @@ def _rows_of_program(opened: "Wallet", program: "ProgramId", folder: Path | None
 
     opened.client.program(program)  # raises program.unknown: an empty list would say that it exists
     member = opened.program_signer(program).address
-    mine = [signed for signed in _own_receipts(opened, program, folder) if signed.receipt.member == member]
+    mine = _counting_receipts(opened, program, folder)
     done = list(opened.client.every(opened.client.challenges.completed_by, opened.address_text(member)))
     returned = returned_of(opened, done)
     now = Timestamp(int(opened.client.chain()["time"]))
@@ -169,8 +171,13 @@ def _row(
         "state": _state(challenge, reached, known, now),
         "available_on": known["available_on"]["date"] if known is not None and known["state"] == "credited" else None,
         "contest_from": challenge.due_by(number),
-        "contest_until": challenge.contest_until(number),
+        "contest_until": challenge.contest_until(number, taken_back=_was_taken_back(known)),
     }
+
+
+def _was_taken_back(known: Any) -> bool:
+    """Whether the chain credited an occurrence and took it back."""
+    return known is not None and known["state"] != "credited"
 
 
 def _state(challenge: "ShownChallenge", reached: "Progress", known: Any, now: "Timestamp | None") -> str:
@@ -182,7 +189,7 @@ def _state(challenge: "ShownChallenge", reached: "Progress", known: Any, now: "T
         return "reached" if reached.chosen else "not reached"
     if now < challenge.begins(reached.occurrence):
         return "has not begun"
-    if now > challenge.contest_until(reached.occurrence):
+    if now > challenge.contest_until(reached.occurrence, taken_back=known is not None):
         return f"{begun}over"
     if not reached.chosen:
         return f"{begun}under way" if now < challenge.begins(reached.occurrence + 1) else f"{begun}not reached"
@@ -193,6 +200,13 @@ def _state(challenge: "ShownChallenge", reached: "Progress", known: Any, now: "T
         if now >= challenge.due_by(reached.occurrence)
         else f"{begun}reached: the shop completes it"
     )
+
+
+def _counting_receipts(opened: "Wallet", program: "ProgramId", folder: Path | None) -> "list[SignedReceipt]":
+    """The fan's own receipts but those that it returned on the chain."""
+    member = opened.program_signer(program).address
+    mine = [signed for signed in _own_receipts(opened, program, folder) if signed.receipt.member == member]
+    return leave_out_returned(opened, program, mine)
 
 
 def _own_receipts(opened: "Wallet", program: "ProgramId", folder: Path | None) -> "list[SignedReceipt]":
@@ -273,19 +287,21 @@ def _choose_contest(
     from ledger.domains.challenges.completions import COMPLETED
 
     member = opened.program_signer(challenge.program).address
-    mine = [one for one in _own_receipts(opened, challenge.program, folder) if one.receipt.member == member]
+    mine = _counting_receipts(opened, challenge.program, folder)
     done = [
         item
         for item in opened.client.every(opened.client.challenges.completed_by, opened.address_text(member))
         if item["challenge"] == challenge.id.hex()
     ]
     credited = {int(item["occurrence"]) for item in done if item["state"] == "credited"}
+    taken_back = {int(item["occurrence"]) for item in done} - credited
     found = {item.occurrence: item for item in progress_of(challenge, mine, returned_of(opened, done))}
     now = int(opened.client.chain()["time"])
     open_now = [
         item
         for number, item in sorted(found.items())
-        if item.chosen and number not in credited and challenge.due_by(number) <= now <= challenge.contest_until(number)
+        if item.chosen and number not in credited
+        if challenge.due_by(number) <= now <= challenge.contest_until(number, taken_back=number in taken_back)
     ]
     number = occurrence if occurrence is not None else open_now[0].occurrence if open_now else max(found, default=0)
     if number in credited:

@@ -23,6 +23,7 @@ from api.cli.options import (
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
+    from api.wallet.wallet import Wallet
     from ledger.domains.loyalty.receipts import SignedReceipt
     from ledger.domains.loyalty.returns import SignedReturn
 
@@ -258,7 +259,7 @@ def post_return(
     as_json: AsJson = False,
 ) -> None:
     """Take points back for a return that the fan signed: of the purchase's entry, or of what is pending. What the fan has spent
-    stays spent.
+    stays spent. The bonus of an offer that the purchase cited goes back by `brand offers take-back`.
 
     \b
     Example:
@@ -282,6 +283,24 @@ def post_return(
         check_signed(signed, opened.facts.chain_id)
         sent = Brand(opened, payment=payment_choice(pay_own=pay_own)).reverse(reversal)
         finish(opened, sent, wait=wait, as_json=as_json)
+        _tell_bonus(opened, signed, signed.returned.points - reversal.points, file)
+
+
+def _tell_bonus(opened: "Wallet", signed: "SignedReturn", left: int, file: Path) -> None:
+    """Where the purchase cited an offer: how much of the return is left for its bonus, and the command that takes it back."""
+    from api.cli.output import say
+
+    returned = signed.returned
+    if left < 1:
+        return
+    member = opened.address_text(returned.member)
+    for shown in opened.client.every(opened.client.offers.of_account, member):
+        bonus = int(shown["credited"]) - int(shown["reversed"])
+        if shown["receipt"] == returned.receipt.hex() and bonus > 0:
+            say(
+                f"{min(left, bonus)} points of this return are left for the bonus that the purchase brought. Take them back, too: "
+                f"fansumer brand offers take-back {returned.program.hex()} {file} --offer {shown['id']}"
+            )
 
 
 @returns_app.command("list")

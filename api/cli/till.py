@@ -22,7 +22,7 @@ from ledger.errors import Code, LedgerError
 if TYPE_CHECKING:
     from api.wallet.brand import Brand
     from api.wallet.sealing import Opening
-    from api.wallet.settlement import Settler
+    from api.wallet.settlement import SettlementBook, Settler
     from api.wallet.shown_terms import ProgramFacts
     from api.wallet.wallet import Wallet
     from ledger.codec import Value
@@ -44,6 +44,13 @@ Tier = Annotated[
 Lines = Annotated[
     Path | None,
     typer.Option("--lines", help='What was bought, as a JSON list: [["Bread", 2, 498]]; only the fan ever sees it.'),
+]
+NewBook = Annotated[
+    bool,
+    typer.Option(
+        "--new-book",
+        help="Begin anew though this account has settled before: receipts settled then are credited again.",
+    ),
 ]
 Number = Annotated[
     int | None,
@@ -273,6 +280,7 @@ def settle(
     book: Annotated[
         Path | None, typer.Option("--book", help="The settlement book; by default in your data folder. Back it up.")
     ] = None,
+    new_book: NewBook = False,
     last: Annotated[bool, typer.Option("--last", help="Carry nothing on: every remainder is brought to zero.")] = False,
     confirmations: Confirmations = 1,
     pay_own: PayOwn = False,
@@ -281,7 +289,8 @@ def settle(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Settle receipts: fans get their points, sealed. Running it again settles nothing twice.
+    """Settle receipts: fans get their points, sealed. Running it again settles nothing twice: the settlement book remembers. Where
+    the account has settled for the program before and the book is lost, nothing is settled, unless by --new-book.
 
     A file that is no receipt of this program is left out and named with its code; the others are settled, and the exit code is 1.
 
@@ -292,7 +301,7 @@ def settle(
     from api.cli.output import print_answer
     from api.cli.session import data_folder, open_wallet, payment_choice, read_id
     from api.wallet.brand import Brand
-    from api.wallet.settlement import SettlementBook, SettlementTerms, Settler
+    from api.wallet.settlement import SettlementTerms, Settler
     from ledger.types import ProgramId, Timestamp
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
@@ -301,15 +310,14 @@ def settle(
     with open_wallet(url, wallet, account) as opened:
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
         facts, now = brand.read_program(of_program), Timestamp(int(opened.client.chain()["time"]))
-        path = book or settlement_book(data_folder(), of_program, opened.main.address)
+        remembered = _open_book(opened, of_program, book, begins_anew=new_book)
         settler = Settler(
             brand,
-            SettlementBook.load(path, of_program),
+            remembered,
             SettlementTerms(facts.periods, facts.terms.remainder_max),
             confirmations=confirmations,
             keep=lambda found: write_openings(kept, found),
         )
-        now = Timestamp(int(opened.client.chain()["time"]))
         good, refused = examine_files(settler, readable)
         has_ended = 0 < facts.sunset_at < now
         cited = _settle_offers(brand, of_program, good, facts, until=now, confirmations=confirmations)
@@ -325,7 +333,7 @@ def settle(
             "entries": len(outcome.openings),
             "points": outcome.points,
             "openings": str(kept),
-            "book": str(path),
+            "book": str(remembered.path),
             "skipped": skipped,
             "bad_files": bad + refused,
             **cited,
@@ -333,6 +341,18 @@ def settle(
         as_json=as_json,
     )
     warn_of_files([*bad, *refused])
+
+
+def _open_book(opened: "Wallet", program: "ProgramId", path: Path | None, *, begins_anew: bool) -> "SettlementBook":
+    """The book at `path` or in the data folder; one that stands for a lost one only where somebody `begins_anew`."""
+    from api.cli.session import data_folder
+    from api.wallet.lost_book import refuse_lost_book
+    from api.wallet.settlement import SettlementBook
+
+    book = SettlementBook.load(path or settlement_book(data_folder(), program, opened.main.address), program)
+    if not begins_anew:
+        refuse_lost_book(opened, book)
+    return book
 
 
 def _settle_offers(

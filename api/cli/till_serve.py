@@ -46,6 +46,13 @@ SettleAccount = Annotated[
     int | None,
     typer.Option("--settle-account", min=0, max=2**31 - 1, help="Which of its main accounts; by default --account."),
 ]
+NewBook = Annotated[
+    bool,
+    typer.Option(
+        "--new-book",
+        help="Settle with an empty store though this key has settled before; what it settled may be credited again.",
+    ),
+]
 SettleDelay = Annotated[
     int,
     typer.Option("--settle-delay-seconds", min=0, max=31 * 86_400, help="How long after a period's end it is settled."),
@@ -66,13 +73,15 @@ def serve(
     settle_wallet: SettleWallet = None,
     settle_account: SettleAccount = None,
     settle_delay_seconds: SettleDelay = 3_600,
+    new_book: NewBook = False,
     confirmations: Confirmations = 1,
 ) -> None:
     """Serve a POS on this computer. Ctrl-C stops it; a kill at any moment loses no sale and no number.
 
     The POS sends each sale with an id of its own, and sends it again until it is answered: it is signed once. The token is in the
     file `token` of the till's folder. Without the node it signs for 72 hours, and hands the receipts over when it is back. It
-    forgets a sale once nobody can contest it or bring it back: 169 days and the program's return window after it.
+    forgets a sale once nobody can contest it or bring it back: 169 days and the program's return window after it. With --settle its
+    store holds the settlement book: where that is lost, nothing is settled, and GET /status says so.
 
     \b
     Examples:
@@ -92,8 +101,8 @@ def serve(
     from ledger.types import ProgramId
 
     of_program = ProgramId(read_id(program, "--program"))
-    if not settle and (settle_wallet is not None or settle_account is not None):
-        raise typer.BadParameter("--settle-wallet and --settle-account belong to --settle")
+    if not settle and (settle_wallet is not None or settle_account is not None or new_book):
+        raise typer.BadParameter("--settle-wallet, --settle-account and --new-book belong to --settle")
     master = open_master(wallet)
     settling = None
     if settle:
@@ -103,6 +112,7 @@ def serve(
             of_program,
             delay_seconds=settle_delay_seconds,
             confirmations=confirmations,
+            new_book=new_book,
         )
     options = TillOptions(
         program=of_program,
@@ -120,7 +130,7 @@ def serve(
 
 
 def _settling(
-    master: "MasterSeed", account: int, program: "ProgramId", *, delay_seconds: int, confirmations: int
+    master: "MasterSeed", account: int, program: "ProgramId", *, delay_seconds: int, confirmations: int, new_book: bool
 ) -> "Settling":
     """Who settles, with openings where `brand settle` and `brand contests` look for them."""
     from api.cli.session import data_folder
@@ -136,7 +146,7 @@ def _settling(
     return Settling(
         master,
         account,
-        ScheduleOptions(delay_seconds=delay_seconds, confirmations=confirmations, book_file=book),
+        ScheduleOptions(delay_seconds=delay_seconds, confirmations=confirmations, book_file=book, begins_anew=new_book),
         lambda found: write_openings(openings, found),
     )
 

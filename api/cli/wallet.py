@@ -272,7 +272,7 @@ def join(
         read_text,
         write_file,
     )
-    from api.wallet.enrolment import Invitation, request_join
+    from api.wallet.enrolment import Invitation, request_join, take_invitation
     from api.wallet.key_book import Place
     from ledger.domains.loyalty.events import NOBODY
     from ledger.types import ProgramId
@@ -295,7 +295,7 @@ def join(
             finish(opened, sent, wait=wait, as_json=as_json)
         return
     text = invitation if invitation.lstrip().startswith("{") else read_text(Path(invitation))
-    invited = Invitation.from_json(text)
+    invited = Invitation.from_json(take_invitation(text))
     fan = Keystore.open(wallet).keys.signer(Place(program=invited.program))
     by = NOBODY if referrer is None else parse_address(invited.facts.address_prefix, referrer)
     answer = request_join(invited, fan, referrer=by, gives_back_from_all=give_back).to_json()

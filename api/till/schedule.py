@@ -1,7 +1,9 @@
 """Settling on schedule: when a period has ended and its delay has passed, its receipts become entries, with the carried remainder.
 
 The settlement book lies in the till's store. A batch is written there before it is sent, so that a crash between posts nothing
-twice (see `api.wallet.settlement`). One key settles for a program: what each member carries is in its book alone.
+twice (see `api.wallet.settlement`). One key settles for a program: what each member carries is in its book alone. With an empty
+store, a key that has settled before settles nothing (see `api.wallet.lost_book`), and the status says so: until the store or the
+book is back, or somebody wants to begin anew.
 
 Once the program has ended nothing is carried on: what is left of its purchases is settled, and then every remainder is brought to
 zero, each once. One that the chain skips is tried again a day later where that may help (a cap), in the period in which its member
@@ -23,6 +25,7 @@ from api.till.store import KeptSale, TillStore
 from api.wallet.brand import Brand
 from api.wallet.errors import ClientProblem
 from api.wallet.grants import find_grant, held_scope_at
+from api.wallet.lost_book import refuse_lost_book
 from api.wallet.offer_settlement import CitedOffer, settle_cited
 from api.wallet.settlement import Keep, Outcome, SettlementBook, SettlementTerms, Settler
 from api.wallet.shown_terms import ProgramFacts
@@ -53,6 +56,8 @@ class ScheduleOptions:
     seconds_max: float = 300.0
     book_file: Path | None = None
     """Where `brand settle` keeps this key's book: it is taken over, once, and says so from then on."""
+    begins_anew: bool = False
+    """Whether a new book may stand for a key that has settled before."""
 
 
 class SettlementSchedule:
@@ -110,6 +115,7 @@ class SettlementSchedule:
         is_over = has_ended and len(due) == len(unsettled)
         if not due and book.pending is None and not is_over:
             return True
+        self._refuse_lost(book)
         self._check_scope(now)
         settler = Settler(
             self._brand,
@@ -168,6 +174,7 @@ class SettlementSchedule:
             if file is not None:
                 book = SettlementBook.load(file, self._program)
                 book.path = self._store.path
+            self._refuse_lost(book)
         else:
             book = SettlementBook.read(data, self._store.path, self._program)
         book.write = lambda changed: self._store.keep_bytes(BOOK, changed)
@@ -175,6 +182,11 @@ class SettlementSchedule:
             book.save()
         self._mark_moved()
         return book
+
+    def _refuse_lost(self, book: SettlementBook) -> None:
+        """At the first run, so that the status says it early; and before settling, as the node may have been behind then."""
+        if not self._options.begins_anew:
+            refuse_lost_book(self._brand.wallet, book)
 
     def _mark_moved(self) -> None:
         """Let `brand settle` with this key refuse; once in a run of the service, after the book is in the store."""

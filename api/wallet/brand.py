@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from api.wallet.acceptances import accept_redemption
 from api.wallet.client import Answer
 from api.wallet.enrolment import Invitation, JoinRequest, counter_sign, make_invitation
-from api.wallet.offers import check_offer
+from api.wallet.offers import APPLIED_SHOWN, check_offer
 from api.wallet.returns import DraftReturn, draft_return
 from api.wallet.shown_terms import ProgramFacts, read_program_answer
 from api.wallet.wallet import POOL, Sent, Wallet
@@ -216,9 +216,15 @@ class Brand:
 
     def issue_offers(self, program: ProgramId, offers: Sequence[PersonalOffer]) -> Sent:
         """Promise members their offers, at most 1,000 at once; what each asks for stays with whoever has it."""
-        entries = [OfferEntry(offer.member, offer.commitment, offer.points, offer.expires_at) for offer in offers]
-        payload = OfferIssue(program, tuple(entries))
-        return self.wallet.send("offer.issue", payload, self.wallet.main, payment=self.pay(program))
+        return self.wallet.send("offer.issue", _issue_of(program, offers), self.wallet.main, payment=self.pay(program))
+
+    def foresee_offers(self, program: ProgramId, offers: Sequence[PersonalOffer]) -> list[str]:
+        """What the next block would say to each of these offers, as the API shows codes; nothing is sent. Where several people
+        have to sign, nobody can ask before: all are taken for applied.
+        """
+        payload = _issue_of(program, offers)
+        found = self.wallet.dry_run("offer.issue", payload, self.wallet.main, payment=self.pay(program))
+        return [APPLIED_SHOWN] * len(offers) if found is None else [str(code) for code in found["codes"]]
 
     def settle_offers(self, program: ProgramId, citations: Sequence[Citation]) -> Sent:
         """Credit the offers that receipts cite, at most 1,000 at once."""
@@ -277,3 +283,8 @@ class Brand:
     def cancel(self, program: ProgramId, hold: HoldId) -> Sent:
         """Give a redemption back that cannot be delivered."""
         return self.wallet.send("redeem.cancel", RedeemCancel(hold), self.wallet.main, payment=self.pay(program))
+
+
+def _issue_of(program: ProgramId, offers: Sequence[PersonalOffer]) -> OfferIssue:
+    entries = [OfferEntry(offer.member, offer.commitment, offer.points, offer.expires_at) for offer in offers]
+    return OfferIssue(program, tuple(entries))

@@ -24,7 +24,7 @@ from ledger.domains.loyalty.receipts import SignedReceipt, blind_fields, receipt
 from ledger.domains.loyalty.returns import SignedReturn
 from ledger.errors import Code, show_moment
 from ledger.merkle import inclusion_path
-from ledger.params import CHALLENGE_RECEIPTS_MAX, CONTEST_SECONDS
+from ledger.params import CHALLENGE_AGAIN_SECONDS, CHALLENGE_RECEIPTS_MAX, CONTEST_SECONDS
 from ledger.policy import address_of_key
 from ledger.types import Address, ChallengeId, Points, ProgramId, ReceiptHash, Timestamp
 
@@ -73,9 +73,9 @@ class ShownChallenge:
         """Until when the shop completes an occurrence in time; from then on it can be contested."""
         return Timestamp(self.begins(number + 1) + self.grace_days * DAY_SECONDS)
 
-    def contest_until(self, number: int) -> Timestamp:
-        """Until when an occurrence can be completed and contested."""
-        return Timestamp(self.due_by(number) + CONTEST_SECONDS)
+    def contest_until(self, number: int, *, taken_back: bool = False) -> Timestamp:
+        """Until when an occurrence can be completed and contested; one that was taken back can be contested for a week more."""
+        return Timestamp(self.due_by(number) + CONTEST_SECONDS + (CHALLENGE_AGAIN_SECONDS if taken_back else 0))
 
     def occurrence_at(self, time: Timestamp) -> int | None:
         """The occurrence that holds a time, or None."""

@@ -173,9 +173,12 @@ class Client(OwnDataRequests):
         """`GET /v1/accounts/{address}`: coin, and per program pending, available, held, next expiry."""
         return self._json("GET", f"/v1/accounts/{segment(address)}")
 
-    def account_history(self, address: str, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
-        """`GET /v1/accounts/{address}/history`: a page of what happened, the newest first."""
-        return self._page(f"/v1/accounts/{segment(address)}/history", cursor, limit)
+    def account_history(
+        self, address: str, *, event: str | None = None, cursor: str | None = None, limit: int = PAGE_LIMIT
+    ) -> Answer:
+        """`GET /v1/accounts/{address}/history`: a page of what happened, the newest first; `event` keeps those of one name."""
+        parameters = given(event=event, limit=limit, cursor=cursor)
+        return self._json("GET", f"/v1/accounts/{segment(address)}/history", parameters=parameters)
 
     def account_proof(self, address: str, *, trust: str | None = None) -> bytes:
         """`GET /v1/accounts/{address}/proof`: of its coin."""

@@ -97,6 +97,16 @@ class Invitation:
         return found
 
 
+def take_invitation(text: str) -> str:
+    """The invitation in a till's whole answer to `GET /invitation` (its field `invitation`); any other text stays as it is."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    found = document.get("invitation") if isinstance(document, dict) else None
+    return json.dumps(found) if isinstance(found, dict) else text
+
+
 def make_invitation(
     facts: ChainFacts, program: ProgramId, issuer: Address, *, valid_from: Height, blocks: int | None = None
 ) -> Invitation:

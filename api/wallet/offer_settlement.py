@@ -9,16 +9,13 @@ from dataclasses import dataclass
 
 from api.wallet.brand import Brand
 from api.wallet.client import ClientProblem
-from api.wallet.offers import citation_of
+from api.wallet.offers import APPLIED_SHOWN, citation_of
 from api.wallet.sealing import PeriodRule
 from ledger.domains.loyalty.receipts import SignedReceipt, receipt_hash
 from ledger.domains.offers.offer_settle import ENTRY_WRONG_PERIOD
 from ledger.domains.offers.state import CITED, ENTRY_EXPIRED, NO_OFFER
 from ledger.params import OFFER_ENTRIES_MAX
 from ledger.types import Hash, ProgramId, ReceiptHash, Timestamp
-
-APPLIED_SHOWN = "applied"
-"""How the API shows the ledger's empty result code."""
 
 REASONS = {
     NO_OFFER.name: "The program made no such offer to this member",

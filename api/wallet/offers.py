@@ -32,6 +32,8 @@ OFFER_TEXT: Final = "fansumer-offer:1:"
 OFFER_TEXT_MAX: Final = len(OFFER_TEXT) + (OFFER_BYTES_MAX * 4 + 2) // 3
 """The longest text of an offer."""
 SALT_BYTES: Final = 32
+APPLIED_SHOWN: Final = "applied"
+"""How the API shows the ledger's empty result code."""
 
 BAD_TEXT = Code(
     "offer.text",

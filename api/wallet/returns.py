@@ -6,7 +6,7 @@ brand  reversal_of            cites the entry that settled the purchase (its ope
        answer_with_return     where nobody settled it, and it was contested all the same
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -33,7 +33,7 @@ from ledger.domains.loyalty.returns import (
     till_message,
 )
 from ledger.domains.loyalty.reverse import Reverse, SealedPlace
-from ledger.domains.offers.offer_reverse import OfferReverse
+from ledger.domains.offers.offer_reverse import NOT_CITED, OfferReverse
 from ledger.errors import Code
 from ledger.policy import address_of_key
 from ledger.schema import Octets, Struct
@@ -60,6 +60,11 @@ NOT_BY_FAN = Code(
     "returns.not_by_fan",
     "the fan did not sign this return",
     "Let the fan sign it with `fansumer wallet sign-return`: without that nothing is taken.",
+)
+BONUS_GONE = Code(
+    "returns.bonus_gone",
+    "the bonus of {credited} points of the offer {offer} was taken back already",
+    "Nothing: `fansumer brand returns list PROGRAM` shows by which return.",
 )
 
 
@@ -167,6 +172,20 @@ def reversal_of(signed: SignedReturn, opening: Opening, points: Points | None = 
 def offer_reversal_of(signed: SignedReturn, offer: Hash, points: Points) -> OfferReverse:
     """What a brand sends to take the bonus of an offer back that the returned purchase had brought."""
     return OfferReverse(offer, points, signed.returned, signed.signature, signed.consent)
+
+
+def bonus_left(shown: Mapping[str, Any]) -> int:
+    """What can still be taken back of the bonus of an offer, as a node shows it.
+
+    Raises WalletError offer.not_cited where it brought nothing, returns.bonus_gone where all of it was taken back.
+    """
+    credited = int(shown["credited"])
+    left = credited - int(shown["reversed"])
+    if not credited:
+        raise WalletError(NOT_CITED)
+    if left < 1:
+        raise WalletError(BONUS_GONE, credited=credited, offer=shown["id"])
+    return left
 
 
 def answer_with_return(contest: ContestId, signed: SignedReturn) -> EarnAnswerContest:

@@ -182,6 +182,11 @@ class SettlementBook:
         if len(self.numbers) > count:
             self.save()
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it has settled nothing, and nothing is on its way. A member who was settled stays in `carried`, be it at zero."""
+        return not self.settled and not self.carried and self.pending is None
+
     def carrying(self) -> list[Address]:
         """Members for whom something is carried on."""
         return [member for member, carried in self.carried.items() if carried.salt]

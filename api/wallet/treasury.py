@@ -173,6 +173,10 @@ class TreasuryWallet(Wallet):
         write_whole(self.written, found.to_json().encode(), replace=False, mode=PUBLIC)
         return Sent(txid, b"")
 
+    def dry_run(self, kind: str, payload: Any, author: Signer, *, payment: Payment | None = None) -> Answer | None:
+        """None: a node looks at what is signed, and that takes several people."""
+        return None
+
     def check_in_force(self) -> None:
         """Raise WalletError treasury.stale unless the keys in the file govern the account now."""
         text = self.address_text(self.treasury.address)

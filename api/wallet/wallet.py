@@ -5,10 +5,10 @@ paid for in advance; coin moves from a main account, which pays its own fees. As
 shows that node which accounts belong together: ask your own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from api.wallet.builder import ChainFacts, Signer, build
 from api.wallet.challenges import ShownChallenge, contest_of_challenge
@@ -83,6 +83,8 @@ class Sent:
         """The id of the first object that it makes: "program", "reward", "hold", "campaign"."""
         return object_id(noun, self.txid, 0)
 
+
+Found = TypeVar("Found")
 
 OWN_FEE: Final = "own"
 """Choice of payment: the author's account pays the exact fee."""
@@ -160,14 +162,28 @@ class Wallet:
         If the author's keys were changed meanwhile, the present one is looked for among the keys of this wallet. Raises
         WalletError wallet.keys_changed where it is none of them.
         """
-        options: dict[str, Any] = {"valid_from": self.next_height(), "cosigners": cosigners, "payment": payment}
+        options = {"cosigners": cosigners, "payment": payment}
+        return self._with_present_key(kind, payload, author, self.send_raw, **options)
+
+    def dry_run(self, kind: str, payload: Any, author: Signer, *, payment: Payment | None = None) -> Answer | None:
+        """What one transaction would do in the next block, with its codes; nothing is sent. None where one key alone can't sign it.
+
+        Raises as `send`.
+        """
+        return self._with_present_key(kind, payload, author, self.client.dry_run, payment=payment)
+
+    def _with_present_key(
+        self, kind: str, payload: Any, author: Signer, use: Callable[[bytes], Found], **options: Any
+    ) -> Found:
+        """What `use` makes of a signed transaction; once more with the account's present key where the first is its no more."""
+        options["valid_from"] = self.next_height()
         try:
-            return self.send_raw(build(self.facts, kind, payload, author, **options))
+            return use(build(self.facts, kind, payload, author, **options))
         except ClientProblem as problem:
             if problem.code != WRONG_POLICY.name:
                 raise
         present = self.find_present(author)
-        return self.send_raw(build(self.facts, kind, payload, present, **options))
+        return use(build(self.facts, kind, payload, present, **options))
 
     def find_present(self, signer: Signer) -> Signer:
         """An account of this wallet with the key that governs it now, as the node says. Raises WalletError wallet.keys_changed."""

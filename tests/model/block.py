@@ -1,6 +1,8 @@
 """A block: due work, transactions, reward (BLK-3, DUE-2, EMI-1, EMI-2)."""
 
-from tests.model import contests, crowdfunding, earn, gifts, points, redemptions, returns
+from collections.abc import Callable
+
+from tests.model import challenges, contests, crowdfunding, earn, gifts, offers, points, redemptions, returns, vouchers
 from tests.model.envelope import apply
 from tests.model.records import DueItem, Refused, Tx
 from tests.model.state import Model
@@ -8,14 +10,32 @@ from tests.model.state import Model
 DUE_WEIGHTS = {
     "campaign.refund": 600,
     "campaign.settle": 400,
+    "challenge.end": 300,
+    "challenge.forget": 200,
     "earn.contest": 900,
     "earn.drop": 200,
     "member.referral": 900,
+    "offer.end": 400,
     "program.day": 200,
     "redeem.count": 400,
     "redeem.forget": 300,
     "redeem.timeout": 600,
     "return.drop": 200,
+    "voucher.forget": 200,
+}
+OF_A_SUBJECT: dict[str, Callable[[Model, bytes], None]] = {
+    "campaign.settle": crowdfunding.settle,
+    "challenge.end": challenges.end,
+    "challenge.forget": challenges.forget,
+    "earn.contest": contests.end_contest,
+    "earn.drop": earn.drop_batch,
+    "member.referral": gifts.end_referral,
+    "offer.end": offers.end,
+    "redeem.count": redemptions.look_at_count,
+    "redeem.forget": redemptions.forget,
+    "redeem.timeout": redemptions.time_out,
+    "return.drop": returns.drop_return,
+    "voucher.forget": vouchers.forget,
 }
 
 
@@ -29,25 +49,10 @@ def _weight_of(model: Model, item: DueItem) -> int:
 def _do(model: Model, item: DueItem) -> None:
     if item.kind == "campaign.refund":
         crowdfunding.refund(model, item.subject, item.number)
-    elif item.kind == "campaign.settle":
-        crowdfunding.settle(model, item.subject)
-    elif item.kind == "earn.contest":
-        contests.end_contest(model, item.subject)
-    elif item.kind == "earn.drop":
-        earn.drop_batch(model, item.subject)
-    elif item.kind == "member.referral":
-        gifts.end_referral(model, item.subject)
-    elif item.kind == "redeem.count":
-        redemptions.look_at_count(model, item.subject)
-    elif item.kind == "redeem.forget":
-        redemptions.forget(model, item.subject)
-    elif item.kind == "return.drop":
-        returns.drop_return(model, item.subject)
     elif item.kind == "program.day":
         points.begin_day(model, item.subject, item.number)
     else:
-        assert item.kind == "redeem.timeout"
-        redemptions.time_out(model, item.subject)
+        OF_A_SUBJECT[item.kind](model, item.subject)
 
 
 def begin_block(model: Model) -> None:

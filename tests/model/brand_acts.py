@@ -1,6 +1,7 @@
 """What brands do: programs, terms, issuers, rewards, fulfilling."""
 
 from tests.model.life import ANNA, BRAND, KIOSK, NOWHERE, OWNER, STRANGER, TILL, Idle, Life
+from tests.model.loyalty import given_or_promised
 from tests.model.points import usable_points
 from tests.model.records import DAY, FULFIL, UNLIMITED, M, array_of_terms
 from tests.model.rewards import Limit, Window, price_now
@@ -43,8 +44,7 @@ def update_program(life: Life) -> None:
         latest = max(version for version, _ in found.versions)
         base = life.choose.choice((life.model.terms_now(program), life.model.terms[program, latest]))
         terms = changed_terms(life.choose, base, life.world.params.fee_rate_min)
-        books = life.model.books[program]
-        least = books.issued - books.contest_points_credited
+        least = given_or_promised(life.model.books[program])
         if life.chance(5):
             terms = terms._replace(issuance_cap=max(least + life.choose.choice((-1, 0)), 0))
     latest += life.choose.choice((1, -1)) if life.chance(3) and latest > 1 else 0
@@ -55,7 +55,7 @@ def grant_issuer(life: Life) -> None:
     """A first grant, or another one."""
     program = life.any_program()
     issuer = life.choose.choice((TILL, TILL, KIOSK, OWNER, ANNA)).address
-    scopes = life.choose.choice((31, 31, 31, 15, 1, 2, 3, 4, 8, 16, 30))
+    scopes = life.choose.choice((63, 63, 63, 31, 15, 1, 2, 3, 4, 8, 16, 30, 32, 34))
     cap = life.choose.choice((0, 500, 5_000, 10**6, 10**6, M))
     promised = [found.points for found in life.receipts if found.program == program]
     if promised and life.chance(40):

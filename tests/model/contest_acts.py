@@ -61,7 +61,7 @@ def _contest(life: Life, receipt: Receipt) -> None:
     """One contest; now and then of a receipt that was tampered with."""
     claim = _claim(life, receipt)
     opened = OPENED_WRONG if claim[0] else OPENED
-    blinding = tuple(field_salt(receipt.salt, i) if i in opened else receipt.leaves[i] for i in range(14))
+    blinding = tuple(field_salt(receipt.salt, i) if i in opened else receipt.leaves[i] for i in range(15))
     program, version, member, till, sequence, time = receipt.fields[1:7]
     payload = [program, version, till, sequence, time, receipt.points, claim, blinding, receipt.signature]
     if life.chance(5):

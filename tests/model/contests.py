@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from ledger.codec import pack
 from tests.model.accounts import address_of_key
+from tests.model.collateral import issue
 from tests.model.earn import KEEP_SECONDS
 from tests.model.loyalty import CONTESTS_PREPAID, grant_at
 from tests.model.points import Purchase, better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
@@ -80,7 +81,7 @@ def receipt_hash_of(author: bytes, payload: tuple) -> bytes:
     return opened_hash(opened, list(blinding))
 
 
-def _count_contested(model: Model, program: bytes, issuer: bytes, day: int, points: int) -> None:
+def count_contested(model: Model, program: bytes, issuer: bytes, day: int, points: int) -> None:
     """LOY-15, 9: add points to a day of a till's contested ones."""
     oldest = model.today(program) - DAYS_KEPT
     grant = model.grants[program, issuer]
@@ -91,13 +92,13 @@ def _count_contested(model: Model, program: bytes, issuer: bytes, day: int, poin
     model.grants[program, issuer] = grant._replace(contested=contested)
 
 
-def _pay(model: Model, call: Call, program: bytes) -> tuple[bytes, int]:
-    """LOY-14: payer and repaid of the contest."""
+def pay(model: Model, call: Call, program: bytes, deposit: int) -> tuple[bytes, int]:
+    """LOY-14: payer and repaid of a contest, for which such a deposit is locked."""
     if call.payer != NOBODY:
-        model.take(call.payer, model.record_deposit)
+        model.take(call.payer, deposit)
         return call.payer, min(call.fee, model.contest_fee) if call.payer[:1] == b"A" else 0
     member = model.members[program, call.author]
-    price = model.contest_fee + model.record_deposit
+    price = model.contest_fee + deposit
     free = member.prepaid - (model.prepaid_exit if member.left_at == 0 else 0)
     refuse_unless(free >= price, "contest.none_prepaid")
     begins = model.begin_of_period(program)
@@ -139,8 +140,8 @@ def contest(model: Model, call: Call, payload: tuple) -> list[str]:
     refuse_unless(dict(grant.contested).get(day, 0) + owed <= then[1], "contest.till_cap")
     refuse_unless(owed <= model.books[program].contest_points, "contest.reserve_empty")
     model.change_books(program, contest_points=-owed, contests_open=1)
-    _count_contested(model, program, till, day, owed)
-    payer, repaid = _pay(model, call, program)
+    count_contested(model, program, till, day, owed)
+    payer, repaid = pay(model, call, program, model.record_deposit)
     model.contests[which] = Contest(
         payer=payer,
         deposit=model.record_deposit,
@@ -250,12 +251,21 @@ def _answer_with_return(model: Model, call: Call, which: bytes, entry: tuple) ->
     return [""]
 
 
-def _give_to_payer(model: Model, found: Contest, amount: int) -> None:
-    if found.payer != NOBODY:
-        model.give(found.payer, amount)
+def _give_to_payer(model: Model, payer: bytes, member_key: tuple[bytes, bytes], amount: int) -> None:
+    if payer != NOBODY:
+        model.give(payer, amount)
         return
-    member = model.members[found.program, found.member]
-    model.members[found.program, found.member] = member._replace(prepaid=member.prepaid + amount)
+    member = model.members[member_key]
+    model.members[member_key] = member._replace(prepaid=member.prepaid + amount)
+
+
+def repay(model: Model, payer: bytes, member_key: tuple[bytes, bytes], repaid: int) -> None:
+    """LOY-14, repaying."""
+    program = member_key[0]
+    reserved = min(repaid, model.books[program].contest_coin)
+    pooled = min(repaid - reserved, model.books[program].pool)
+    model.change_books(program, contest_coin=-reserved, pool=-pooled)
+    _give_to_payer(model, payer, member_key, reserved + pooled)
 
 
 def decide(model: Model, which: bytes, outcome: int, credited: int) -> None:
@@ -263,7 +273,7 @@ def decide(model: Model, which: bytes, outcome: int, credited: int) -> None:
     found = model.contests[which]
     program = found.program
     credited = min(credited, M - model.books[program].issued)
-    _count_contested(model, program, found.till, model.day_at(program, found.time), credited - found.points)
+    count_contested(model, program, found.till, model.day_at(program, found.time), credited - found.points)
     model.change_books(
         program,
         contest_points=found.points - credited,
@@ -277,16 +287,13 @@ def decide(model: Model, which: bytes, outcome: int, credited: int) -> None:
         activation_day = max(today, period.end_day + t.activation_delay_days)
         expiry_day = expiry_of(t, max(today, period.end_day), activation_day)
         extend_sliding_lots(model, program, found.member)
+        issue(model, program, period.version, credited)
         give_lot(model, program, found.member, Lot(period.version, activation_day, expiry_day, credited))
         count_towards_tiers(model, program, found.member, t, max(today, period.end_day), credited)
         member = model.members[program, found.member]
         model.members[program, found.member] = member._replace(earned=member.earned + credited)
-        model.change_books(program, issued=credited)
     if outcome not in (IN_TIME, RETURNED):
-        reserved = min(found.repaid, model.books[program].contest_coin)
-        pooled = min(found.repaid - reserved, model.books[program].pool)
-        model.change_books(program, contest_coin=-reserved, pool=-pooled)
-        _give_to_payer(model, found, reserved + pooled)
+        repay(model, found.payer, (program, found.member), found.repaid)
     model.contests[which] = found._replace(outcome=outcome, credited=credited)
 
 
@@ -302,4 +309,4 @@ def end_contest(model: Model, which: bytes) -> None:
         model.queue("earn.contest", which, 0, found.keep_until)
     else:
         del model.contests[which]
-        _give_to_payer(model, found, found.deposit)
+        _give_to_payer(model, found.payer, (found.program, found.member), found.deposit)

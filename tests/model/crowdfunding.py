@@ -1,5 +1,6 @@
 """CRF-1 to CRF-4."""
 
+from tests.model.collateral import backing_of
 from tests.model.points import give_points_back, take_points
 from tests.model.records import DAY, FAILED, FUNDED, OPEN, Call, Campaign, M, Pledge, refuse_unless
 from tests.model.state import Model
@@ -41,6 +42,7 @@ def create(model: Model, call: Call, payload: tuple) -> list[str]:
         pledges=0,
         refunded=0,
         escrowed=0,
+        backing=0,
     )
     model.queue("campaign.settle", campaign, 0, deadline)
     return [""]
@@ -61,13 +63,14 @@ def pledge(model: Model, call: Call, payload: tuple) -> list[str]:
         refuse_unless(limit == 0 or taken[tier - 1] < limit, "pledge.tier_taken")
         taken[tier - 1] += 1
     refuse_unless(campaign.pledged + quantity <= M, "pledge.too_much")
-    lots = ()
+    lots, backing = (), 0
     if campaign.unit == COIN:
         model.take(b"A" + call.author, quantity)
     else:
         program = campaign.unit[1]
         refuse_unless((program, call.author) in model.members, "member.unknown")
         lots = take_points(model, program, call.author, quantity, "escrowed")
+        backing = backing_of(model, program, lots)
     model.take(call.payer, model.record_deposit)
     model.take(call.payer, model.prepaid_exit)
     model.pledges[wanted, campaign.pledges] = Pledge(
@@ -78,6 +81,7 @@ def pledge(model: Model, call: Call, payload: tuple) -> list[str]:
         pledged=campaign.pledged + quantity,
         pledges=campaign.pledges + 1,
         escrowed=campaign.escrowed + quantity,
+        backing=campaign.backing + backing,
     )
     return [""]
 
@@ -91,7 +95,8 @@ def settle(model: Model, subject: bytes) -> None:
         if campaign.unit == COIN:
             model.give(b"A" + campaign.creator, campaign.pledged)
         else:
-            model.change_books(campaign.unit[1], escrowed=-campaign.pledged, redeemed=campaign.pledged)
+            program, pledged = campaign.unit[1], campaign.pledged
+            model.change_books(program, escrowed=-pledged, redeemed=pledged, backing=-campaign.backing)
         model.campaigns[subject] = campaign._replace(status=FUNDED, escrowed=0)
     else:
         model.campaigns[subject] = campaign._replace(status=FAILED)

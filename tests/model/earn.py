@@ -3,9 +3,11 @@
 from typing import NamedTuple
 
 from ledger.codec import pack
+from tests.model.collateral import can_issue, issue
 from tests.model.consent import is_active
+from tests.model.loyalty import room_under_cap
 from tests.model.points import Purchase, better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
-from tests.model.records import PUBLISH, SETTLE, Batch, Call, Lot, M, refuse_unless
+from tests.model.records import PUBLISH, SETTLE, Batch, Call, Lot, refuse_unless
 from tests.model.referrals import start_referral
 from tests.model.state import Model
 from tests.model.tiers import (
@@ -35,7 +37,7 @@ class Dates(NamedTuple):
     returnable_until: int
 
 
-def _settle_by(model: Model, program: bytes, version: int, time: int) -> int:
+def settle_by_of(model: Model, program: bytes, version: int, time: int) -> int:
     """Until when a purchase of a time is to be settled by some terms (LOY-15)."""
     t = model.terms[program, version]
     length = max(t.period_days, 1)
@@ -63,9 +65,8 @@ def dates_of(model: Model, program: bytes, period: int, settled_at: int | None =
     settle_by = (ends if begins <= now < ends else now) + days_in_seconds(t.settle_grace_days)
     if begins <= now:
         time = min(ends - 1, now)
-        seconds = {begins, *(since for _, since in model.programs[program].versions if begins < since <= time)}
-        for version_then in {model.version_at(program, second) for second in seconds}:
-            settle_by = max(settle_by, _settle_by(model, program, version_then, time))
+        for version_then in model.versions_in_force(program, begins, time):
+            settle_by = max(settle_by, settle_by_of(model, program, version_then, time))
     return Dates(
         begins,
         ends,
@@ -111,9 +112,7 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
     refuse_unless(program in model.programs, "program.unknown")
     model.require_live_grant(program, call.author, SETTLE)
     model.take(call.payer, model.record_deposit)
-    books = model.books[program]
-    cap = min(model.terms_now(program).issuance_cap + books.contest_points_credited, M)
-    room_of_program = max(cap - books.issued, 0)
+    room_of_program = room_under_cap(model, program)
     today = model.today(program)
     grant = model.grants[program, call.author]
     used = grant.day_used if grant.day == today else 0
@@ -147,6 +146,8 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
             given = min(points, left)
         if not code and given > room_of_program - credited:
             code = "earn.issuance_cap"
+        if not code and not can_issue(model, program, dates.version, given):
+            code = "earn.pool_insufficient"
         if not code and given > room_of_issuer - credited:
             code = "earn.daily_cap"
         is_credited = code == ""
@@ -161,6 +162,7 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
             credited += given
             extend_sliding_lots(model, program, fan)
             if given:
+                issue(model, program, dates.version, given)
                 give_lot(model, program, fan, Lot(dates.version, dates.activation_day, dates.expiry_day, given))
                 count_towards_tiers(model, program, fan, t, dates.base, given)
                 count_in_period(model, program, fan, t, dates.begins, given)
@@ -169,7 +171,6 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
             model.members[program, fan] = member._replace(
                 entries=member.entries + 1, remainder=remainder, earned=member.earned + given
             )
-    model.change_books(program, issued=credited)
     model.grants[program, call.author] = grant._replace(day=today, day_used=used + credited)
     root = tree_root([leaf_hash(pack(row)) for row in rows])
     kept = (call.payer, model.record_deposit, program, root, len(rows), model.now, keep_until)

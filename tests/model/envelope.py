@@ -4,6 +4,8 @@ from itertools import pairwise
 
 from tests.model import (
     accounts,
+    challenges,
+    claims,
     consent,
     contests,
     crowdfunding,
@@ -11,10 +13,12 @@ from tests.model import (
     gifts,
     guardians,
     loyalty,
+    offers,
     redemptions,
     returns,
     rewards,
 )
+from tests.model.accounts import address_of_key
 from tests.model.records import ENROL, NOBODY, Call, Refused, Sponsor, Tx, refuse_unless, terms_of_array
 from tests.model.state import Model
 
@@ -49,6 +53,15 @@ RULES = {
     "reverse": returns.reverse,
     "points.transfer": gifts.transfer_points,
     "program.sunset": gifts.announce_sunset,
+    "challenge.create": challenges.create,
+    "challenge.complete": challenges.complete,
+    "challenge.contest": challenges.contest,
+    "challenge.reverse": challenges.reverse,
+    "offer.issue": offers.issue_offers,
+    "offer.settle": offers.settle,
+    "offer.contest": offers.contest,
+    "offer.reverse": offers.reverse,
+    "points.claim_collateral": claims.claim,
 }
 
 # Records, slots, due items, attestations: the table "Kinds".
@@ -59,6 +72,10 @@ COSTS = {
     "account.set_policy": (1, 1, 0, 0),
     "adjust": (5, 2, 2, 0),
     "campaign.create": (3, 2, 1, 0),
+    "challenge.complete": (4, 4, 4, 0),
+    "challenge.contest": (7, 3, 3, 0),
+    "challenge.create": (3, 2, 1, 0),
+    "challenge.reverse": (6, 0, 0, 1),
     "consent.grant": (2, 1, 0, 0),
     "consent.revoke": (1, 0, 0, 0),
     "earn": (4, 10, 5, 0),
@@ -68,7 +85,12 @@ COSTS = {
     "issuer.revoke": (1, 0, 0, 0),
     "member.join": (3, 1, 0, 0),
     "member.leave": (4, 0, 0, 0),
+    "offer.contest": (6, 2, 2, 1),
+    "offer.issue": (4, 0, 0, 0),
+    "offer.reverse": (7, 1, 1, 1),
+    "offer.settle": (4, 10, 5, 0),
     "pledge": (6, 1, 1, 0),
+    "points.claim_collateral": (6, 0, 0, 0),
     "points.transfer": (2, 0, 0, 0),
     "program.sunset": (1, 0, 0, 0),
     "program.create": (3, 3, 0, 0),
@@ -87,21 +109,32 @@ PREPAID_WEIGHTS = {
     "member.leave": 1_200,
     "consent.revoke": 1_200,
     "redeem.cancel": 1_200,
+    "points.claim_collateral": 1_200,
     "earn.contest": 5_000,
+    "challenge.contest": 20_000,
+    "offer.contest": 5_000,
 }
 
 
 def weight_of(kind: str, payload: tuple, size: int, signatures: int) -> int:
     """ENV-7."""
     records, slots, due, attestations = COSTS[kind]
-    if kind == "earn":
+    if kind in ("earn", "offer.issue", "offer.settle"):
         records += 2 * len(payload[1])
+    if kind == "offer.issue":
+        slots, due = len(payload[1]), len(payload[1])
+    if kind == "challenge.complete":
+        records, slots, due = records + 4 * len(payload[1]), slots + len(payload[1]), due + len(payload[1])
+    if kind == "challenge.contest":
+        attestations = len(payload[3])
     if kind == "earn.answer_contest" and payload[4][0] == 2:
         records, slots, due, attestations = 7, 3, 3, 1 + len(payload[4][3][1])
-    if kind == "reverse":
-        attestations += len(payload[7][1])
+    if kind in ("reverse", "offer.reverse", "challenge.reverse"):
+        attestations += len(payload[-1][1])
     if kind == "member.join" and payload[2]:
         records, slots, due = 4, 2, 1
+    if kind == "member.join" and payload[4]:
+        records, slots, due, attestations = records + 2, slots + 1, due + 1, 2
     return size + 200 * (signatures + attestations) + 60 * (records + 1) + 300 * slots + 150 * due
 
 
@@ -109,6 +142,19 @@ def signers_of(tx: Tx) -> list[bytes]:
     """The author, then the co-signers that the kind names (ENV-3)."""
     cosigners = [tx.payload[1]] if tx.kind == "member.join" and tx.payload[1] else []
     return [tx.author, *cosigners]
+
+
+def _ascends(items: list) -> bool:
+    return all(left < right for left, right in pairwise(items))
+
+
+def _check_offer(payload: tuple) -> None:
+    """OFR-5, the check."""
+    terms, net, paid, codes = payload[3], *payload[6:9]
+    refuse_unless(_ascends(list(terms[3])), "offer.shape")
+    refuse_unless(_ascends([code for code, _ in codes]), "receipt.shape")
+    refuse_unless(terms[2] != 0 or (net, paid) == (0, 0), "offer.opening")
+    refuse_unless(bool(terms[3]) or not codes, "offer.opening")
 
 
 def check_structure(tx: Tx) -> None:
@@ -126,19 +172,30 @@ def check_structure(tx: Tx) -> None:
         refuse_unless(accounts.policy_is_valid(tx.payload[0]), "witness.policy")
     if tx.kind == "earn.contest" and tx.payload[6][0] == 1:
         codes = [code for code, _ in tx.payload[6][3]]
-        refuse_unless(all(left < right for left, right in pairwise(codes)), "receipt.shape")
+        refuse_unless(_ascends(codes), "receipt.shape")
     if tx.kind == "earn":
         for entry in tx.payload[1]:
             names = [code for code, _ in entry[8]] if entry[0] == 1 else []
-            refuse_unless(all(left < right for left, right in pairwise(names)), "receipt.shape")
+            refuse_unless(_ascends(names), "receipt.shape")
     if tx.kind == "earn.answer_contest" and tx.payload[4][0] == 0:
         for salt, points in tx.payload[4][-2:]:
             refuse_unless(salt != b"" or points == 0, "contest.opening")
     if tx.kind == "earn.answer_contest" and tx.payload[4][0] == 2:
         refuse_unless(tx.payload[1:4] == (bytes(32), 0, ()), "contest.place")
         returns.check_consent(tx.payload[4][3])
-    if tx.kind == "reverse":
-        returns.check_consent(tx.payload[7])
+    if tx.kind in ("reverse", "offer.reverse", "challenge.reverse"):
+        returns.check_consent(tx.payload[-1])
+    if tx.kind == "member.join":
+        refuse_unless(not (tx.payload[1] and tx.payload[4]), "voucher.with_issuer")
+    if tx.kind == "challenge.create":
+        refuse_unless(challenges.terms_are_sound(tx.payload), "challenge.terms")
+    if tx.kind == "challenge.contest":
+        places = [shown[:2] for shown in tx.payload[3]]
+        refuse_unless(_ascends(places), "challenge.order")
+        for shown in tx.payload[3]:
+            refuse_unless(_ascends([code for code, _ in shown[5]]), "receipt.shape")
+    if tx.kind == "offer.contest":
+        _check_offer(tx.payload)
     if tx.payment[0] == PREPAID:
         refuse_unless(tx.kind in PREPAID_WEIGHTS, "envelope.not_prepaid")
     refuse_unless(len(tx.shown) == len(signers_of(tx)), "witness.count")
@@ -185,9 +242,10 @@ def pool_pays_for(model: Model, program: bytes, tx: Tx) -> bool:
     grant = model.grants.get((program, tx.author))
     if grant is not None and grant.revoked_at == 0:
         return True
-    if tx.kind != "member.join" or tx.payload[0] != program or not tx.payload[1]:
+    if tx.kind != "member.join" or tx.payload[0] != program:
         return False
-    inviting = model.grants.get((program, tx.payload[1]))
+    issuers = [tx.payload[1], *(address_of_key(voucher[2]) for voucher in tx.payload[4])]
+    inviting = next((model.grants.get((program, issuer)) for issuer in issuers if issuer), None)
     return inviting is not None and inviting.revoked_at == 0 and bool(inviting.scopes & ENROL)
 
 
@@ -213,6 +271,12 @@ def _count_sponsored(model: Model, tx: Tx, program: bytes, sponsor: Sponsor, spe
         model.members[program, tx.author] = member._replace(sponsor_day=today, sponsor_spent=of_member)
 
 
+def held_by(model: Model, program: bytes) -> int:
+    """What FEE-2 counts from."""
+    books = model.books[program]
+    return books.pool + books.security + books.burned + books.collateral_paid
+
+
 def apply(model: Model, tx: Tx) -> list[str]:
     """Apply a transaction to the block being built; its result codes. Raises `Refused`, and then `model` is of no more use."""
     check_structure(tx)
@@ -235,11 +299,11 @@ def apply(model: Model, tx: Tx) -> list[str]:
         if not pool_pays_for(model, program, tx):
             raise Refused("fee.not_sponsored")
         payer = b"P" + program
-        before = model.books[program].pool
+        before = held_by(model, program)
         model.take(payer, fee)
         model.fees += fee
         codes = rule(model, Call(tx.txid, tx.author, payer, fee), tx.payload)
-        _count_sponsored(model, tx, program, sponsor, max(fee, before - model.books[program].pool))
+        _count_sponsored(model, tx, program, sponsor, max(fee, before - held_by(model, program)))
     else:
         refuse_unless(weight <= PREPAID_WEIGHTS[tx.kind], "fee.exit_weight")
         codes = rule(model, Call(tx.txid, tx.author, NOBODY, 0), tx.payload)

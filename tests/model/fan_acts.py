@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from ledger import keys
 from tests.model.accounts import policy_hash
 from tests.model.brand_acts import affordable
 from tests.model.crowdfunding import is_over
-from tests.model.life import FANS, NOWHERE, PEOPLE, STRANGER, Life
+from tests.model.life import ANNA, BY_ADDRESS, FANS, KIOSK, NOWHERE, PEOPLE, STRANGER, TILL, Life
 from tests.model.records import DAY, ENROL, OPEN, M
 from tests.model.redemptions import left_of_limit
 from tests.model.rewards import price_now, reward_at
+from tests.model.vouchers import VALID_SECONDS_MAX, voucher_id
+from tests.model.world import person
+from tests.second_decoder.hashing import tagged
 
 
 def join(life: Life) -> None:
@@ -17,12 +21,34 @@ def join(life: Life) -> None:
     outside = [fan.address for fan in FANS if not life.model.is_present_member(program, fan.address)]
     fan = life.some(outside, [someone.address for someone in PEOPLE], 92)
     alone = life.model.balance(fan) > 100_000 and life.chance(40)
-    issuer = b"" if alone else life.issuer_of(program, ENROL)
+    vouchers = _voucher(life, program, fan) if life.chance(50) else ()
+    issuer = b"" if alone or (vouchers and life.chance(97)) else life.issuer_of(program, ENROL)
     referrer = b""
     if life.chance(5 if (program, fan) in life.model.members else 60):
         members = life.members_of(program)
         referrer = life.some(members, [someone.address for someone in PEOPLE], 96)
-    life.send("member.join", (program, issuer, referrer, life.chance(50)), fan, program)
+    attested = all(is_right for *_, is_right in vouchers)
+    shown = tuple(tuple(voucher[:-1]) for voucher in vouchers)
+    life.send("member.join", (program, issuer, referrer, life.chance(50), shown), fan, program, attested=attested)
+
+
+def _voucher(life: Life, program: bytes, fan: bytes) -> tuple[tuple[Any, ...], ...]:
+    """A voucher (JOIN-1), new or one that was shown before, with the holder's proof; last of all whether it is right."""
+    choose, now, chain_id = life.choose, life.world.now, life.world.chain_id
+    if life.vouchers and life.chance(45):
+        used = [item for item in life.vouchers if voucher_id(program, (item[0].key, item[1])) in life.model.vouchers]
+        holder, valid_until, till = life.choose.choice(used or life.vouchers)
+    else:
+        holder = person(f"voucher {len(life.vouchers)}")
+        valid_until = now + choose.choice((0, 1, 3_600, 3_600, 30 * DAY, VALID_SECONDS_MAX, VALID_SECONDS_MAX))
+        valid_until += choose.choice((-1, 1)) if life.chance(20) else 0
+        till = BY_ADDRESS[life.some(life.issuers_of(program, ENROL), [TILL.address, KIOSK.address, ANNA.address], 93)]
+        life.vouchers.append((holder, valid_until, till))
+    which = voucher_id(program, (holder.key, valid_until))
+    signature = keys.sign(till.seed, tagged("JOIN_VOUCHER_SIGNATURE", chain_id + which))
+    whose = fan if life.chance(97) else choose.choice(FANS).address
+    proof = keys.sign(holder.seed, tagged("JOIN_VOUCHER_PROOF", chain_id + which + whose))
+    return ((holder.key, valid_until, till.key, signature, proof, whose == fan),)
 
 
 def leave(life: Life) -> None:
@@ -111,7 +137,7 @@ def grant_consent(life: Life) -> None:
     """Mostly to a program, to publish."""
     choose = life.choose
     program = life.any_program()
-    purpose, scope = choose.choice((2, 2, 2, 0, 1, 3)), choose.choice(("", "", "", "mail"))
+    purpose, scope = choose.choice((2, 2, 2, 0, 0, 1, 3)), choose.choice(("", "", "", "mail"))
     now = life.world.now
     expires_at = choose.choice((0, 0, now + 1, now + 3_600, now + 3 * DAY, now if life.chance(30) else 0))
     life.send("consent.grant", (program, purpose, scope, expires_at), life.fan_of(program), program)

@@ -1,18 +1,14 @@
 """Points without a purchase, points of somebody else, and a program's end: LOY-18, LOY-20 to LOY-22."""
 
+from tests.model.collateral import can_issue, issue
 from tests.model.earn import dates_of
+from tests.model.loyalty import room_under_cap
 from tests.model.points import give_lot, split_lots, usable_points
-from tests.model.records import ADJUST, DAY, Call, Lot, M, refuse_unless
+from tests.model.records import ADJUST, DAY, Call, Lot, refuse_unless
 from tests.model.state import Model
 
 REFERRALS_MAX = 12
 LOTS_MAX = 128
-
-
-def room_under_cap(model: Model, program: bytes) -> int:
-    """What the issuance cap leaves (LOY-11, LOY-18)."""
-    books = model.books[program]
-    return max(min(model.terms_now(program).issuance_cap + books.contest_points_credited, M) - books.issued, 0)
 
 
 def _give(model: Model, program: bytes, fan: bytes, points: int) -> None:
@@ -21,8 +17,8 @@ def _give(model: Model, program: bytes, fan: bytes, points: int) -> None:
     period = (model.today(program) - f.period_anchor_day) // max(f.period_days, 1)
     dates = dates_of(model, program, period)
     version = model.version_at(program, model.now)
+    issue(model, program, version, points)
     give_lot(model, program, fan, Lot(version, dates.activation_day, dates.expiry_day, points))
-    model.change_books(program, issued=points)
 
 
 def adjust(model: Model, call: Call, payload: tuple) -> list[str]:
@@ -38,6 +34,8 @@ def adjust(model: Model, call: Call, payload: tuple) -> list[str]:
     used = books.adjust_day_used if books.adjust_day == today else 0
     refuse_unless(points <= max(model.terms_now(program).adjust_day_max - used, 0), "adjust.day_cap")
     refuse_unless(points <= room_under_cap(model, program), "earn.issuance_cap")
+    version = model.version_at(program, model.now)
+    refuse_unless(can_issue(model, program, version, points), "earn.pool_insufficient")
     model.books[program] = books._replace(
         adjusted=books.adjusted + points, adjust_day=today, adjust_day_used=used + points
     )
@@ -106,6 +104,7 @@ def end_referral(model: Model, which: bytes) -> None:
         or referrer.left_at
         or referred >= REFERRALS_MAX
         or for_referrer + for_joiner > room_under_cap(model, program)
+        or not can_issue(model, program, model.version_at(program, model.now), for_referrer + for_joiner)
     ):
         return
     for fan, points in ((found.referrer, for_referrer), (found.member, for_joiner)):

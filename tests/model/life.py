@@ -96,6 +96,22 @@ class Receipt:
     def points(self) -> int:
         return self.fields[11]
 
+    @property
+    def offer(self) -> bytes:
+        return self.fields[14]
+
+
+@dataclass(frozen=True)
+class PersonalOffer:
+    """What a brand hands to a fan (OFR-1)."""
+
+    program: bytes
+    member: bytes
+    points: int
+    expires_at: int
+    salt: bytes
+    terms: tuple[Any, ...]
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -121,6 +137,9 @@ class Life:
     openings: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
     settled: list[Settled] = field(default_factory=list)
     returns: list[Return] = field(default_factory=list)
+    evidences: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    offers: dict[bytes, PersonalOffer] = field(default_factory=dict)
+    vouchers: list[tuple[Person, int, Person]] = field(default_factory=list)
     drawn: int = 0
 
     def __post_init__(self) -> None:
@@ -232,7 +251,7 @@ class Life:
 def draw_params(choose: Chooser) -> Params:
     """A chain's params: small limits, so that lives come to them."""
     allocations = tuple(Allocation(Address(someone.address), Amount(10_000 * COIN)) for someone in FUNDED)
-    late = choose.choice(("", "", "", "pledge", "redeem.cancel", "earn.contest"))
+    late = choose.choice(("", "", "", "pledge", "redeem.cancel", "earn.contest", "challenge.contest", "offer.settle"))
     return Params(
         name="model",
         address_prefix="fmodel",

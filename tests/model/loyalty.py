@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from tests.model import referrals
+from tests.model import referrals, vouchers
 from tests.model.records import (
     DAY,
     ENROL,
@@ -27,7 +27,10 @@ VERSIONS_MAX = 32
 SPANS_MAX = 16
 CONTESTS_PREPAID = 2
 CONTESTS_RESERVED = 16
-LOWER_IS_WORSE = ("issuance_cap", "hold_seconds", "notice_days", "transfer_day_max", "wind_down_days", "refund_days")
+LOWER_IS_WORSE = (
+    *("issuance_cap", "hold_seconds", "notice_days", "transfer_day_max", "wind_down_days", "refund_days"),
+    *("collateral", "burn"),
+)
 
 
 def terms_are_sound(terms: Terms) -> bool:
@@ -56,6 +59,7 @@ def terms_are_sound(terms: Terms) -> bool:
         and terms.activation_delay_days >= terms.return_window_days
         and (terms.period_anchor_day == 0 or terms.period_anchor_day < terms.period_days)
         and (terms.floor[0] == 0) == (terms.floor[1] == 0)
+        and 0 in (terms.collateral, terms.burn)
     )
 
 
@@ -63,22 +67,42 @@ def _reserve(terms: Terms) -> int:
     return -(-terms.issuance_cap // 10)
 
 
+def given_or_promised(books: Books) -> int:
+    """What an issuance cap has to leave room for (LOY-3)."""
+    beside_caps = books.contest_points_credited + books.challenge_points_reversed
+    return books.issued + books.challenge_points + books.offered - beside_caps
+
+
+def room_under_cap(model: Model, program: bytes) -> int:
+    """The room (LOY-11)."""
+    books = model.books[program]
+    beside_caps = books.contest_points_credited + books.challenge_points_reversed
+    cap = min(model.terms_now(program).issuance_cap + beside_caps, M)
+    return max(cap - books.issued - books.challenge_points - books.offered, 0)
+
+
 def create_program(model: Model, call: Call, payload: tuple) -> list[str]:
     """LOY-1."""
     name, unit, decimals, offset_minutes, array = payload
     terms = terms_of_array(array)
     refuse_unless(terms.sponsor.rate >= model.params.fee_rate_min, "program.sponsor_rate")
-    model.take(call.payer, model.record_deposit)
     contest_coin = CONTESTS_RESERVED * model.contest_fee
+    books = Books(
+        contest_points=_reserve(terms),
+        contest_points_locked=_reserve(terms),
+        contest_coin=contest_coin,
+        contest_backing=max(terms.collateral, terms.burn),
+    )
+    refuse_unless(books.thousandths <= M, "program.collateral_too_large")
+    model.take(call.payer, model.record_deposit)
     model.take(call.payer, contest_coin)
+    model.take(call.payer, books.security)
     program = object_id("program", call.txid)
     model.programs[program] = Program(
         call.author, call.payer, model.record_deposit, name, unit, decimals, offset_minutes, ((1, model.now),)
     )
     model.terms[program, 1] = terms
-    model.books[program] = Books(
-        contest_points=_reserve(terms), contest_points_locked=_reserve(terms), contest_coin=contest_coin
-    )
+    model.books[program] = books
     return [""]
 
 
@@ -217,7 +241,7 @@ def update_program(model: Model, call: Call, payload: tuple) -> list[str]:
     books = model.books[program]
     refuse_unless(latest_named == latest, "program.stale_version")
     refuse_unless(terms.sponsor.rate >= model.params.fee_rate_min, "program.sponsor_rate")
-    refuse_unless(terms.issuance_cap >= books.issued - books.contest_points_credited, "program.cap_below_issued")
+    refuse_unless(terms.issuance_cap >= given_or_promised(books), "program.cap_below_issued")
     old = model.terms_now(program)
     if is_worse(terms, old, model.today(program)):
         refuse_unless(not model.programs[program].sunset_at, "program.ending")
@@ -238,7 +262,14 @@ def update_program(model: Model, call: Call, payload: tuple) -> list[str]:
     model.programs[program] = model.programs[program]._replace(versions=tuple(versions))
     model.terms[program, latest + 1] = terms
     more = max(_reserve(terms) - books.contest_points_locked, 0)
-    model.change_books(program, contest_points=more, contest_points_locked=more)
+    changed = books._replace(
+        contest_points=books.contest_points + more,
+        contest_points_locked=books.contest_points_locked + more,
+        contest_backing=max(books.contest_backing, terms.collateral, terms.burn),
+    )
+    refuse_unless(changed.thousandths <= M, "program.collateral_too_large")
+    model.take(call.payer, changed.security - books.security)
+    model.books[program] = changed._replace(pool=model.books[program].pool)
     return [""]
 
 
@@ -285,11 +316,13 @@ def grant_at(grant: Grant, time: int) -> tuple[int, int] | None:
 
 def join(model: Model, call: Call, payload: tuple) -> list[str]:
     """LOY-7."""
-    program, issuer, referrer, gives_back_from_all = payload
+    program, issuer, referrer, gives_back_from_all, shown = payload
     refuse_unless(program in model.programs, "program.unknown")
     refuse_unless(not model.has_ended(program, model.now), "program.ended")
     if issuer:
         model.require_live_grant(program, issuer, ENROL)
+    for voucher in shown:
+        vouchers.check(model, program, voucher)
     contests = CONTESTS_PREPAID * (model.contest_fee + model.record_deposit)
     member = model.members.get((program, call.author))
     if member is None:
@@ -309,6 +342,8 @@ def join(model: Model, call: Call, payload: tuple) -> list[str]:
         model.take(call.payer, missing)
         member = member._replace(prepaid=member.prepaid + model.prepaid_exit + missing, left_at=0)
     model.members[program, call.author] = member._replace(gives_back_from_all=gives_back_from_all)
+    for voucher in shown:
+        vouchers.use(model, call, program, voucher)
     model.change_books(program, members=1)
     return [""]
 

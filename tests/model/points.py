@@ -5,6 +5,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from tests.model.collateral import backing_of, release
 from tests.model.records import DAY, NEVER, DayTotals, Lot, M, Refused, Terms
 from tests.model.state import Model
 from tests.model.tiers import CALENDAR, calendar_expiry, tier_at
@@ -58,19 +59,8 @@ def points_of(terms: Terms, offset_minutes: int, bought: Purchase) -> int:
 
 
 def versions_nameable(model: Model, program: bytes, time: int) -> set[int]:
-    """The versions that were in force at some second of the 72 hours up to a time (LOY-6).
-
-    One that was replaced in the second in which it came counts, too, but not where that second is the first of the 72 hours.
-    """
-    begins = max(time - RECEIPT_AGE_MAX, 0)
-    versions = model.programs[program].versions
-    replaced_in_its_second = {
-        version
-        for (version, since), (_, next_since) in pairwise(versions)
-        if since == next_since and begins < since <= time
-    }
-    seconds = {begins, *(since for _, since in versions if begins < since <= time)}
-    return {model.version_at(program, second) for second in seconds} | replaced_in_its_second
+    """The versions that a receipt of a time may name (LOY-6)."""
+    return model.versions_in_force(program, max(time - RECEIPT_AGE_MAX, 0), time)
 
 
 def better_of_two(model: Model, program: bytes, fan: bytes, named: int, bought: Purchase) -> int:
@@ -83,36 +73,38 @@ def better_of_two(model: Model, program: bytes, fan: bytes, named: int, bought: 
     return max(found)
 
 
-def _add_to_day(model: Model, program: bytes, day: int, activating: int, expiring: int) -> None:
+def _add_to_day(model: Model, program: bytes, day: int, activating: int, expiring: int, backing: int) -> None:
     found = model.days.get((program, day))
     if found is None:
         assert day > model.today(program), "totals are made for days to come"
         model.queue("program.day", program, day, model.day_start(program, day))
-        found = DayTotals(0, 0)
-    model.days[program, day] = DayTotals(found.activating + activating, found.expiring + expiring)
+        found = DayTotals(0, 0, 0)
+    model.days[program, day] = DayTotals(
+        found.activating + activating, found.expiring + expiring, found.backing + backing
+    )
     assert min(model.days[program, day]) >= 0
 
 
 def book_in(model: Model, program: bytes, lot: Lot) -> None:
     """LOY-10."""
     if lot.activation_day > model.today(program) or (program, lot.activation_day) in model.days:
-        _add_to_day(model, program, lot.activation_day, lot.points, 0)
+        _add_to_day(model, program, lot.activation_day, lot.points, 0, 0)
         model.change_books(program, pending=lot.points)
     else:
         model.change_books(program, available=lot.points)
     if lot.expiry_day != NEVER:
-        _add_to_day(model, program, lot.expiry_day, 0, lot.points)
+        _add_to_day(model, program, lot.expiry_day, 0, lot.points, backing_of(model, program, (lot,)))
 
 
 def book_out(model: Model, program: bytes, lot: Lot) -> None:
     """LOY-10."""
     if (program, lot.activation_day) in model.days:
-        _add_to_day(model, program, lot.activation_day, -lot.points, 0)
+        _add_to_day(model, program, lot.activation_day, -lot.points, 0, 0)
         model.change_books(program, pending=-lot.points)
     else:
         model.change_books(program, available=-lot.points)
     if lot.expiry_day != NEVER:
-        _add_to_day(model, program, lot.expiry_day, 0, -lot.points)
+        _add_to_day(model, program, lot.expiry_day, 0, -lot.points, -backing_of(model, program, (lot,)))
 
 
 def add_lot(model: Model, program: bytes, lots: Iterable[Lot], new: Lot) -> tuple[Lot, ...]:
@@ -128,12 +120,17 @@ def add_lot(model: Model, program: bytes, lots: Iterable[Lot], new: Lot) -> tupl
     kept.append(new)
     kept.sort(key=lambda lot: (lot.expiry_day, lot.activation_day, lot.version))
     while len(kept) > LOTS_MAX:
-        a, b, *rest = kept
-        merged = Lot(b.version, min(a.activation_day, b.activation_day), b.expiry_day, a.points + b.points)
+        behind = [model.terms[program, lot.version].collateral for lot in kept]
+        place = next((at for at, two in enumerate(pairwise(behind)) if two[0] == two[1]), 0)
+        a, b = kept[place : place + 2]
+        version = a.version if behind[place] < behind[place + 1] else b.version
+        merged = Lot(version, min(a.activation_day, b.activation_day), b.expiry_day, a.points + b.points)
         book_out(model, program, a)
         book_out(model, program, b)
         book_in(model, program, merged)
-        kept = [merged, *rest]
+        more = backing_of(model, program, (merged,)) - backing_of(model, program, (a, b))
+        model.change_books(program, backing=more)
+        kept[place : place + 2] = [merged]
     return tuple(kept)
 
 
@@ -191,6 +188,7 @@ def give_points_back(model: Model, program: bytes, fan: bytes, lots: Iterable[Lo
             back.append(lot._replace(expiry_day=today + GRACE_DAYS, activation_day=GRACE_GIVEN))
         elif lot.expiry_day <= today:
             model.change_books(program, expired=lot.points)
+            release(model, program, (lot,))
         else:
             back.append(lot)
     member = model.members[program, fan]
@@ -207,6 +205,7 @@ def begin_day(model: Model, program: bytes, day: int) -> None:
         pending=-totals.activating,
         available=totals.activating - totals.expiring,
         expired=totals.expiring,
+        backing=-totals.backing,
     )
 
 

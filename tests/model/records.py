@@ -8,8 +8,8 @@ NEVER = 2**31 - 1
 UNLIMITED = 2**53
 NOBODY = b""
 
-ENROL, SIGN, SETTLE, FULFIL, ADJUST = 4, 1, 2, 8, 16
-PUBLISH = 2
+ENROL, SIGN, SETTLE, FULFIL, ADJUST, OFFER = 4, 1, 2, 8, 16, 32
+PERSONALISE, PUBLISH = 0, 2
 OPEN, FUNDED, FAILED = 0, 1, 2
 UNDECIDED, IN_TIME, LATE, SHORT, UNSETTLED, RETURNED = range(6)
 
@@ -110,6 +110,9 @@ class Terms(NamedTuple):
     referral: tuple[int, int] = (0, 0)
     floor: tuple[int, int] = (0, 0)
     refund_days: int = 0
+    offer_day_max: int = 0
+    collateral: int = 0
+    burn: int = 0
 
 
 def terms_of_array(array: Any) -> Terms:
@@ -151,6 +154,25 @@ class Books(NamedTuple):
     adjust_day_used: int = 0
     challenge_points: int = 0
     challenge_points_reversed: int = 0
+    offered: int = 0
+    offer_day: int = 0
+    offer_day_used: int = 0
+    backing: int = 0
+    contest_backing: int = 0
+    burn_carry: int = 0
+    burned: int = 0
+    collateral_paid: int = 0
+
+    @property
+    def thousandths(self) -> int:
+        """COL-2."""
+        credits = self.contest_points_locked - self.contest_points_credited + self.challenge_points + self.offered
+        return self.backing + credits * self.contest_backing + self.burn_carry
+
+    @property
+    def security(self) -> int:
+        """COL-2."""
+        return -(-self.thousandths // 1_000)
 
 
 class Grant(NamedTuple):
@@ -223,6 +245,7 @@ class DayTotals(NamedTuple):
 
     activating: int
     expiring: int
+    backing: int
 
 
 class Batch(NamedTuple):
@@ -367,6 +390,7 @@ class Campaign(NamedTuple):
     pledges: int
     refunded: int
     escrowed: int
+    backing: int
 
 
 class Pledge(NamedTuple):
@@ -379,6 +403,80 @@ class Pledge(NamedTuple):
     quantity: int
     tier: int
     lots: tuple[Lot, ...]
+
+
+class Challenge(NamedTuple):
+    """CHL-1."""
+
+    payer: bytes
+    deposit: int
+    prepaid: int
+    program: bytes
+    name: str
+    goal: tuple[Any, ...]
+    basket_min_cents: int
+    from_day: int
+    days: int
+    occurrences: int
+    times_max: int
+    grace_days: int
+    reward: int
+    budget: int
+    given: int
+    has_ended: bool
+
+
+class Completion(NamedTuple):
+    """CHL-1."""
+
+    occurrence: int
+    evidence: bytes
+    receipts: int
+    version: int
+    activation_day: int
+    base: int
+    contested: bool
+
+
+class Achievement(NamedTuple):
+    """CHL-1."""
+
+    payer: bytes
+    deposit: int
+    challenge: bytes
+    member: bytes
+    times: int
+    completions: tuple[Completion, ...]
+    returned: tuple[tuple[int, bytes], ...]
+
+
+class Offer(NamedTuple):
+    """OFR-2."""
+
+    payer: bytes
+    deposit: int
+    program: bytes
+    member: bytes
+    terms: bytes
+    points: int
+    issued_at: int
+    expires_at: int
+    receipt: bytes
+    version: int
+    activation_day: int
+    returnable_until: int
+    keep_until: int
+    reversed: int
+
+
+class UsedVoucher(NamedTuple):
+    """JOIN-2."""
+
+    payer: bytes
+    deposit: int
+    program: bytes
+    member: bytes
+    valid_until: int
 
 
 class DueItem(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tests.model.collateral import release
 from tests.model.points import give_points_back, take_points
 from tests.model.records import DAY, FULFIL, UNLIMITED, Call, Count, Fulfilment, Hold, Lot, refuse_unless
 from tests.model.rewards import changed, price_now, reward_at
@@ -203,6 +204,8 @@ def fulfil(model: Model, call: Call, payload: tuple) -> list[str]:
             counted=hold.counted,
         )
         model.queue("redeem.forget", fulfilment, 0, model.now + refund_days * DAY)
+    else:
+        release(model, hold.program, front)
     left = hold.quantity - quantity
     model.holds[which] = hold._replace(quantity=left, points=hold.points - points, lots=rest)
     if left == 0:
@@ -217,6 +220,7 @@ def forget(model: Model, which: bytes) -> None:
         return
     if _is_forgotten(model, found):
         del model.fulfilments[which]
+        release(model, found.program, found.lots)
         model.give(found.payer, found.deposit)
     else:
         model.queue("redeem.forget", which, 0, model.now + 1)

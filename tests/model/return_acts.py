@@ -93,6 +93,19 @@ def _return_of(life: Life, batch: bytes, index: int) -> Return:
     return returned
 
 
+def sign_new_return(life: Life, of: tuple[bytes, bytes, bytes], time: int, points: int) -> Signed:
+    """A return of a receipt (program, member, receipt hash), mostly one that nobody saw before."""
+    program, member, receipt = of
+    known = [found for found in life.returns if found[1:4] == of and left_of_return(life.model, found)]
+    if known and life.chance(50):
+        return sign_return(life, life.choose.choice(known))
+    key = _till_key(life, program)
+    returned = Return(1, program, member, receipt, key, max(time, 0), points, life.fresh())
+    life.returns.append(returned)
+    del life.returns[:-RETURNS_KEPT]
+    return sign_return(life, returned)
+
+
 def reverse(life: Life, wanted: tuple[bytes, int] | None = None) -> None:
     """Take points back for what went back."""
     choose, model = life.choose, life.model

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from ledger.codec import pack
 from tests.model.accounts import address_of_key, policy_hash, policy_is_valid
+from tests.model.collateral import release
 from tests.model.earn import dates_of
 from tests.model.guardians import policy_in_force
 from tests.model.loyalty import KEPT_SECONDS, grant_at
@@ -89,8 +90,8 @@ def row_of_place(returned: Return, place: tuple[Any, ...], code: str) -> tuple[A
     return (1, returned.member, period, points, returned.receipt, remainder, remainder, code)
 
 
-def _take(model: Model, returned: Return, of: tuple[int, int], wanted: int) -> None:
-    """LOY-19, 7; `of` are version and activation day of the entry's lot."""
+def take_back(model: Model, returned: Return, of: tuple[int, int], wanted: int) -> None:
+    """LOY-19, 7; `of` are version and activation day of what gave the points."""
     program, today = returned.program, model.today(returned.program)
     member = model.members[program, returned.member]
     ranks: tuple[list[Lot], ...] = ([], [], [])
@@ -108,6 +109,7 @@ def _take(model: Model, returned: Return, of: tuple[int, int], wanted: int) -> N
         wanted -= gives
         left[lot[:3]] -= gives
         book_out(model, program, lot._replace(points=gives))
+        release(model, program, (lot._replace(points=gives),))
     lots = tuple(lot._replace(points=left[lot[:3]]) for lot in alive if left[lot[:3]])
     model.members[program, returned.member] = member._replace(lots=lots, earned=earned)
 
@@ -120,6 +122,12 @@ def _write_reversed(batch: Batch, index: int, points: int, most: int) -> Batch:
     return batch._replace(reversed=tuple(sorted(before.items())))
 
 
+def require_reverser(model: Model, program: bytes, author: bytes) -> None:
+    """LOY-19, who may."""
+    if author != model.programs[program].owner:
+        model.require_live_grant(program, author, SETTLE)
+
+
 def reverse(model: Model, call: Call, payload: tuple) -> list[str]:
     """LOY-19."""
     batch_id, index, path, place, points, array, _, consent = payload
@@ -128,8 +136,7 @@ def reverse(model: Model, call: Call, payload: tuple) -> list[str]:
     batch = model.batches.get(batch_id)
     if batch is None or batch.program != program:
         raise Refused("reverse.no_batch")
-    if call.author != model.programs[program].owner:
-        model.require_live_grant(program, call.author, SETTLE)
+    require_reverser(model, program, call.author)
     reduced = dict(batch.reduced).get(index)
     row = row_of_place(returned, place, "" if reduced is None else "earn.period_cap_reduced")
     included = is_included(leaf_hash(pack(row)), index, batch.entries, list(path), batch.entries_root)
@@ -139,7 +146,7 @@ def reverse(model: Model, call: Call, payload: tuple) -> list[str]:
     refuse_unless(dates.begins <= returned.time < dates.returnable_until, "reverse.outside_window")
     model.batches[batch_id] = _write_reversed(batch, index, points, row[3] if reduced is None else reduced)
     count_return(model, call, returned, points)
-    _take(model, returned, (dates.version, dates.activation_day), points)
+    take_back(model, returned, (dates.version, dates.activation_day), points)
     take_back_of_tiers(model, program, returned.member, model.terms[program, dates.version], dates.base, points)
     which = referral_id(program, returned.member)
     referral = model.referrals.get(which)

@@ -7,9 +7,11 @@ from ledger.params import Params
 from tests.model.records import (
     DAY,
     Account,
+    Achievement,
     Batch,
     Books,
     Campaign,
+    Challenge,
     Consent,
     Contest,
     Count,
@@ -20,6 +22,7 @@ from tests.model.records import (
     Guardianship,
     Hold,
     Member,
+    Offer,
     Pledge,
     Program,
     Referral,
@@ -27,6 +30,7 @@ from tests.model.records import (
     Returned,
     Reward,
     Terms,
+    UsedVoucher,
 )
 from tests.second_decoder.hashing import be4, be8
 
@@ -51,6 +55,10 @@ TABLES = (
     "counts",
     "fulfilments",
     "returned",
+    "challenges",
+    "achievements",
+    "offers",
+    "vouchers",
     "due",
     "maturing",
     "once",
@@ -88,6 +96,10 @@ class Model:
         self.fulfilments: dict[bytes, Fulfilment] = {}
         self.guardianships: dict[bytes, Guardianship] = {}
         self.returned: dict[bytes, Returned] = {}
+        self.challenges: dict[bytes, Challenge] = {}
+        self.achievements: dict[bytes, Achievement] = {}
+        self.offers: dict[bytes, Offer] = {}
+        self.vouchers: dict[bytes, UsedVoucher] = {}
         self.due: dict[tuple[int, int], DueItem] = {}
         self.maturing: dict[int, tuple[tuple[bytes, int], ...]] = {}
         self.once: dict[tuple[bytes, bytes], tuple[bytes, int]] = {}
@@ -159,17 +171,27 @@ class Model:
     # --- programs ---
 
     def change_books(self, program: bytes, **changes: int) -> None:
-        """Add to totals of a program; none may become negative."""
-        books = self.books[program]
-        changed = {name: getattr(books, name) + by for name, by in changes.items()}
-        assert min(changed.values()) >= 0, f"{changes} makes a total negative: {books}"
-        self.books[program] = books._replace(**changed)
+        """Add to totals of a program; none may become negative.
+
+        What is put aside or burned by it comes out of the pool, and what is no longer put aside goes there (COL-2).
+        """
+        before = self.books[program]
+        after = before._replace(**{name: getattr(before, name) + by for name, by in changes.items()})
+        taken = after.security - before.security + after.burned - before.burned
+        self.books[program] = after._replace(pool=after.pool - taken)
+        assert min(self.books[program]) >= 0, f"{changes} makes a total negative: {before}"
 
     def version_at(self, program: bytes, time: int) -> int:
         """The version in force at a time (LOY-1)."""
         versions = self.programs[program].versions
         begun = [version for version, since in versions if since <= time]
         return begun[-1] if begun else versions[0][0]
+
+    def versions_in_force(self, program: bytes, begins: int, ends: int) -> set[int]:
+        """The versions in force at some time from one to another (LOY-1)."""
+        versions = self.programs[program].versions
+        found = {self.version_at(program, begins)}
+        return found | {version for version, since in versions if begins < since <= ends}
 
     def terms_at(self, program: bytes, time: int) -> Terms:
         """The terms in force at a time."""
@@ -228,8 +250,8 @@ class Model:
 
     # --- what others see ---
 
-    def buckets(self) -> tuple[int, int, int, int, int]:
-        """Accounts, pools, locked, escrow, maturing: each the sum over its records (INV-3)."""
+    def buckets(self) -> tuple[int, int, int, int, int, int]:
+        """Accounts, pools, locked, escrow, maturing, burned: each the sum over its records (INV-3)."""
         holders = (
             self.accounts,
             self.programs,
@@ -247,16 +269,24 @@ class Model:
             self.guardianships,
             self.fulfilments,
             self.returned,
+            self.challenges,
+            self.achievements,
+            self.offers,
+            self.vouchers,
         )
-        prepaying = (self.guardianships, self.members, self.holds, self.consents, self.pledges)
+        prepaying = (
+            *(self.guardianships, self.members, self.holds, self.consents, self.pledges),
+            self.challenges,
+        )
         return (
             sum(account.balance for account in self.accounts.values()),
             sum(books.pool for books in self.books.values()),
             sum(record.deposit for table in holders for record in table.values())
             + sum(record.prepaid for table in prepaying for record in table.values())
-            + sum(books.contest_coin for books in self.books.values()),
+            + sum(books.contest_coin + books.security for books in self.books.values()),
             sum(campaign.escrowed for campaign in self.campaigns.values() if campaign.unit == (0,)),
             sum(amount for payees in self.maturing.values() for _, amount in payees),
+            sum(books.burned for books in self.books.values()),
         )
 
     def chain_record(self) -> tuple[int, ...]:
@@ -276,9 +306,11 @@ class Model:
         found.update((b"F" + campaign, record) for campaign, record in self.campaigns.items())
         found.update((b"G" + program + issuer, record) for (program, issuer), record in self.grants.items())
         found.update((b"H" + hold, record) for hold, record in self.holds.items())
+        found.update((b"J" + voucher, record) for voucher, record in self.vouchers.items())
         found.update((b"K" + program, record) for program, record in self.books.items())
         found.update((b"L" + referral, record) for referral, record in self.referrals.items())
         found.update((b"M" + program + fan, record) for (program, fan), record in self.members.items())
+        found.update((b"O" + offer, record) for offer, record in self.offers.items())
         found.update((b"P" + campaign + be4(number), record) for (campaign, number), record in self.pledges.items())
         found.update((b"Q" + be8(time) + be8(sequence), record) for (time, sequence), record in self.due.items())
         found.update((b"R" + be4(height), (payees,)) for height, payees in self.maturing.items())
@@ -288,5 +320,7 @@ class Model:
         found.update((b"h" + fulfilment, record) for fulfilment, record in self.fulfilments.items())
         found.update((b"w" + count, record) for count, record in self.counts.items())
         found.update((b"W" + program + reward, record) for (program, reward), record in self.rewards.items())
+        found.update((b"Y" + challenge, record) for challenge, record in self.challenges.items())
+        found.update((b"y" + achievement, record) for achievement, record in self.achievements.items())
         found.update((b"X" + contest, record) for contest, record in self.contests.items())
         return found

@@ -86,7 +86,9 @@ def draw_terms(choose: Chooser, fee_rate_min: int) -> Terms:
     """Terms of a new program, nearly always sound."""
     delay = choose.choice((0, 0, 0, 1, 14))
     period = choose.choice((0, 0, 1, 7, 30))
-    life_is_odd = choose.number(1, 12) == 12
+    odd = choose.number(1, 12) == 12
+    behind = choose.choice((0, 0, 7, 333, 1_000, 1_000, 10**5, 10**6, 10**7, 10**12))
+    collateral, burn = choose.choice(((0, 0), (behind, 0), (behind, 0), (0, behind), (behind, behind if odd else 0)))
     terms = Terms(
         rules=_rules(choose),
         expiry=_expiry(choose),
@@ -104,8 +106,11 @@ def draw_terms(choose: Chooser, fee_rate_min: int) -> Terms:
         transfer_day_max=choose.choice((0, 100, 10**6, M)),
         wind_down_days=choose.choice((30, 30, 60, 366)),
         referral=choose.choice(((0, 0), (0, 30), (50, 0), (100, 50), (100, 50))),
-        floor=choose.choice(((0, 0), (0, 0), (1, 1), (100, 40), (100, 50), (3, 7), (0, 5) if life_is_odd else (1, 2))),
+        floor=choose.choice(((0, 0), (0, 0), (1, 1), (100, 40), (100, 50), (3, 7), (0, 5) if odd else (1, 2))),
         refund_days=choose.choice((0, 1, 14, 14, 92)),
+        offer_day_max=choose.choice((0, 100, 10**6, 10**6, M)),
+        collateral=collateral,
+        burn=burn,
     )
     return _with_tiers(choose, terms) if choose.number(1, 2) == 2 else terms
 
@@ -118,6 +123,7 @@ def friendly_terms(choose: Chooser, fee_rate_min: int) -> Terms:
             rules=((0, 1, 1),),
             return_window_days=0,
             floor=(0, 0),
+            burn=0,
             period_anchor_day=0,
             expiry=(0,),
             tiers=(),
@@ -130,6 +136,9 @@ def friendly_terms(choose: Chooser, fee_rate_min: int) -> Terms:
     terms = terms._replace(
         expiry=expiry if expiry[0] in (0, 2) or expiry[-1] > terms.activation_delay_days else (0,),
         issuance_cap=choose.choice((3_000, 10**6, 10**9)),
+        offer_day_max=choose.choice((150, 10**6, 10**6)),
+        collateral=min(terms.collateral, 10**6),
+        burn=min(terms.burn, 10**6),
         sponsor=Sponsor(fee_rate_min, 10**8, 10**9, 10**10),
     )
     assert terms_are_sound(terms)

@@ -13,7 +13,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, guardian_acts, return_acts, till_acts, time_acts
+from tests.model import (
+    brand_acts,
+    challenge_acts,
+    contest_acts,
+    fan_acts,
+    gift_acts,
+    guardian_acts,
+    offer_acts,
+    return_acts,
+    till_acts,
+    time_acts,
+)
 from tests.model.life import Life
 from tests.model.replay import live
 from tests.model.walk import Act, act, begin
@@ -30,6 +41,7 @@ BRAND_ACTS: tuple[Act, ...] = (
     brand_acts.create_program,
     gift_acts.adjust,
     gift_acts.announce_sunset,
+    gift_acts.claim,
 )
 FAN_ACTS: tuple[Act, ...] = (
     fan_acts.redeem,
@@ -45,6 +57,22 @@ FAN_ACTS: tuple[Act, ...] = (
     guardian_acts.recover,
     guardian_acts.cancel_recovery,
     fan_acts.send_again,
+)
+
+
+PROMISES: tuple[Act, ...] = (
+    challenge_acts.create,
+    challenge_acts.visit,
+    challenge_acts.complete,
+    challenge_acts.contest,
+    challenge_acts.reverse,
+    challenge_acts.live_through,
+    offer_acts.issue,
+    offer_acts.cite,
+    offer_acts.settle,
+    offer_acts.contest,
+    offer_acts.reverse,
+    offer_acts.live_through,
 )
 
 
@@ -96,6 +124,10 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(data=st.data(), what=st.sampled_from((contest_acts.contest, contest_acts.answer, return_acts.reverse)))
     def receipt_is_contested(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
+    @rule(data=st.data(), what=st.sampled_from(PROMISES))
+    def promise_is_made_or_kept(self, data: st.DataObject, what: Act) -> None:
         self._let(data, what)
 
     @rule(data=st.data())

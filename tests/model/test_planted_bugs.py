@@ -43,6 +43,10 @@ def _never(_: Any) -> Any:
     return lambda *_: None
 
 
+def _the_first_only(release: Any) -> Any:
+    return lambda book, lots: release(book, tuple(lots)[:1])
+
+
 def _one_more(constant: int) -> int:
     return constant + 1
 
@@ -75,6 +79,13 @@ BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
         "DEADLINE_BLOCKS_MIN",
         _one_more,
     ),
+    "challenges: an occurrence is over a second late": (("challenges.state",), "CONTEST_SECONDS", _one_more),
+    "offers: a contested bonus waits for a day more": (("offers.offer_contest",), "OFFER_PENDING_DAYS", _one_more),
+    "collateral: of lots that leave together only the first one's coin comes free": (
+        ("loyalty.points",),
+        "PointsBook.release",
+        _the_first_only,
+    ),
     "accounts: dust may be left": (("accounts.transfer",), "_check_minimum", _never),
 }
 
@@ -83,8 +94,11 @@ BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
 def test_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     modules, name, plant = BUGS[bug]
     for module in modules:
-        found = import_module(f"ledger.domains.{module}")
-        monkeypatch.setattr(found, name, plant(getattr(found, name)))
+        found: Any = import_module(f"ledger.domains.{module}")
+        *classes, last = name.split(".")
+        for of_class in classes:
+            found = getattr(found, of_class)
+        monkeypatch.setattr(found, last, plant(getattr(found, last)))
     steps = 0
     for seed in range(LIVES_MAX):
         run = live(f"planted/{seed}", range(ACTS))

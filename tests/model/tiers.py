@@ -110,9 +110,10 @@ def extend_sliding_lots(model: Model, program: bytes, fan: bytes) -> None:
     for lot in member.lots:
         terms = model.terms[program, lot.version]
         if lot.expiry_day > today and terms.expiry[0] == SLIDING and today + terms.expiry[1] > lot.expiry_day:
-            _move(model, program, lot.expiry_day, -lot.points)
+            backing = lot.points * terms.collateral
+            _move(model, program, lot.expiry_day, -lot.points, -backing)
             extended = lot._replace(expiry_day=today + terms.expiry[1])
-            _move(model, program, extended.expiry_day, lot.points)
+            _move(model, program, extended.expiry_day, lot.points, backing)
             lots.append(extended)
         else:
             lots.append(lot)
@@ -127,9 +128,9 @@ def extend_sliding_lots(model: Model, program: bytes, fan: bytes) -> None:
     model.members[program, fan] = member._replace(lots=kept)
 
 
-def _move(model: Model, program: bytes, day: int, expiring: int) -> None:
+def _move(model: Model, program: bytes, day: int, expiring: int, backing: int) -> None:
     found = model.days.get((program, day))
     if found is None:
         model.queue("program.day", program, day, model.day_start(program, day))
-        found = DayTotals(0, 0)
-    model.days[program, day] = DayTotals(found.activating, found.expiring + expiring)
+        found = DayTotals(0, 0, 0)
+    model.days[program, day] = DayTotals(found.activating, found.expiring + expiring, found.backing + backing)

@@ -6,6 +6,7 @@ from typing import Any
 from ledger import keys
 from ledger.codec import pack
 from tests.model.life import ANNA, BY_ADDRESS, KIOSK, STRANGER, TILL, Idle, Life, Receipt, Settled
+from tests.model.loyalty import room_under_cap
 from tests.model.points import Purchase, points_of, versions_nameable
 from tests.model.records import SETTLE, SIGN, M
 from tests.model.world import Person
@@ -49,7 +50,12 @@ def _sell(life: Life, program: bytes, till: Person) -> None:
         points = _rest_of_cap(life, program, till, time) or points
     sequence = choose.number(1, SEQUENCES)
     sums = (net, paid, codes, tier, visited)
-    life.receipts.append(sign_receipt(life, till, (program, version, member), sequence, time, sums, points))
+    keep_receipt(life, sign_receipt(life, till, (program, version, member), sequence, time, sums, points))
+
+
+def keep_receipt(life: Life, receipt: Receipt) -> None:
+    """The last ones are known."""
+    life.receipts.append(receipt)
     del life.receipts[:-RECEIPTS_MAX]
 
 
@@ -67,11 +73,18 @@ def _rest_of_cap(life: Life, program: bytes, till: Person, time: int) -> int:
 
 
 def sign_receipt(
-    life: Life, till: Person, of: tuple[bytes, int, bytes], sequence: int, time: int, sums: tuple[Any, ...], points: int
+    life: Life,
+    till: Person,
+    of: tuple[bytes, int, bytes],
+    sequence: int,
+    time: int,
+    sums: tuple[Any, ...],
+    points: int,
+    offer: bytes = b"",
 ) -> Receipt:
     """RCP-1 to RCP-4."""
     program, version, member = of
-    fields = (1, program, version, member, till.key, sequence, time, *sums[:3], life.fresh(), points, *sums[3:])
+    fields = (1, program, version, member, till.key, sequence, time, *sums[:3], life.fresh(), points, *sums[3:], offer)
     salt = life.fresh()
     leaves = tuple(leaf_hash(pack((index, field_salt(salt, index), value))) for index, value in enumerate(fields))
     hashed = tree_root(list(leaves))
@@ -88,7 +101,7 @@ def _settled_hashes(life: Life) -> set[bytes]:
     return found
 
 
-def _period(life: Life, program: bytes, time: int) -> int:
+def period_near(life: Life, program: bytes, time: int) -> int:
     """The period of a time by the terms in force now, or one beside it."""
     f = life.model.terms_now(program)
     length = max(f.period_days, 1)
@@ -151,7 +164,7 @@ def _open_entry(life: Life, program: bytes, fan: bytes, receipts: list[Receipt])
     if receipts and life.chance(70):
         found = choose.choice(receipts)
         rest = (*found.fields[7:10], *found.fields[12:14])
-        return (1, fan, _period(life, program, found.time), found.hash, found.version, found.time, *rest)
+        return (1, fan, period_near(life, program, found.time), found.hash, found.version, found.time, *rest)
     time = max(model.now + choose.choice((0, 0, -1, 1, -86_400)), 0)
     known = sorted(version for of, version in model.terms if of == program)
     version = life.some(sorted(versions_nameable(model, program, time)), [*known, known[-1] + 1], 92)
@@ -159,7 +172,7 @@ def _open_entry(life: Life, program: bytes, fan: bytes, receipts: list[Receipt])
     codes = choose.choice(((), (("bread", net),), (("bread", 1), ("milk", 2))))
     codes = (("milk", 2), ("bread", 1)) if life.chance(2) else codes
     rest = (codes, choose.choice((0, 0, 1, 2)), max(time - choose.choice((time, 60, 3_600)), 0))
-    return (1, fan, _period(life, program, time), life.fresh(), version, time, net, paid, *rest)
+    return (1, fan, period_near(life, program, time), life.fresh(), version, time, net, paid, *rest)
 
 
 def _sealed_entry(
@@ -186,7 +199,7 @@ def _sealed_entry(
     k = earn_remainder(*after) if after[0] else b""
     life.openings[k] = after
     remainders[fan] = after
-    period = _period(life, program, time)
+    period = period_near(life, program, time)
     entry = (0, fan, period, points, earn_sum(salt, root), k)
     return entry, Settled(b"", 0, period, points, leaves, salt, before, after)
 
@@ -194,8 +207,7 @@ def _sealed_entry(
 def _at_a_cap(life: Life, program: bytes, author: bytes, entry: tuple[Any, ...]) -> tuple[Any, ...]:
     """The entry with exactly as many points as a cap leaves, or one more."""
     model = life.model
-    books = model.books[program]
-    room = min(model.terms_now(program).issuance_cap + books.contest_points_credited, M) - books.issued
+    room = room_under_cap(model, program)
     grant = model.grants.get((program, author))
     if grant is not None and life.chance(50):
         room = grant.daily_cap - (grant.day_used if grant.day == model.today(program) else 0)
@@ -214,7 +226,7 @@ def keep_coming(life: Life) -> None:
         raise Idle
     issuer, fan = choose.choice(issuers), choose.choice(members)
     for _ in range(choose.choice((4, 4, 4, 4, 10, 10, 40, 170))):
-        period = _period(life, program, life.world.now)
+        period = period_near(life, program, life.world.now)
         entry = (0, fan, period, choose.number(1, 20), life.fresh(), b"")
         life.send("earn", (program, (entry,)), issuer, program)
         life.world.mine(life.world.now + 86_400, [STRANGER.address])

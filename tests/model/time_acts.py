@@ -3,10 +3,21 @@
 from collections.abc import Callable
 from functools import partial
 
-from tests.model import brand_acts, contest_acts, fan_acts, guardian_acts, return_acts, till_acts
+from tests.model import (
+    brand_acts,
+    challenge_acts,
+    contest_acts,
+    fan_acts,
+    guardian_acts,
+    offer_acts,
+    return_acts,
+    till_acts,
+)
+from tests.model.challenges import occurrence_of
 from tests.model.contests import CONTEST_SECONDS, period_of
 from tests.model.earn import dates_of
 from tests.model.life import PEOPLE, Idle, Life
+from tests.model.offers import last_day_to_ask
 from tests.model.points import RECEIPT_AGE_MAX
 from tests.model.records import DAY, OPEN, PUBLISH, UNDECIDED
 from tests.model.world import HEADER_TIME_MAX
@@ -37,11 +48,28 @@ def deadlines(life: Life) -> list[int]:
         length = max(terms.period_days, 1)
         first = (model.today(program) - terms.period_anchor_day) // length * length + terms.period_anchor_day
         found.add(model.day_start(program, first + length))
+    found.update(time for when in _occurrences(life) for time in when[1])
+    for offer in model.offers.values():
+        found.update((offer.expires_at, offer.returnable_until, offer.keep_until))
     found.update(time for program in model.programs.values() for time in program[-2:])
     found.update(reward.announced[0][0] for reward in model.rewards.values() if reward.announced)
     found.update(time for reward in model.rewards.values() for time in reward.window)
     found.update(consent.expires_at for consent in model.consents.values())
     return sorted(time for time in found if model.now < time < model.now + FAR)
+
+
+def _occurrences(life: Life) -> list[tuple[tuple[bytes, int], tuple[int, ...]]]:
+    """Occurrences of about now, by challenge and number, and their times."""
+    model = life.model
+    found = []
+    for name, challenge in model.challenges.items():
+        now = max((model.today(challenge.program) - challenge.from_day) // challenge.days, 0)
+        for number in {min(max(now - back, 0), challenge.occurrences - 1) for back in (0, 1, 3)}:
+            when = occurrence_of(model, challenge, number)
+            times = (when.begins, when.ends, when.due_by, when.contest_until, when.again_until, when.keep_until)
+            if not challenge.has_ended:
+                found.append(((name, number), times))
+    return found
 
 
 def mine(life: Life) -> None:
@@ -122,7 +150,45 @@ def _subjects(life: Life) -> list[list[Subject]]:
         for day in (lot.activation_day, lot.expiry_day)
     ]
     kept = [holds, fulfilments, campaigns, contests, consents, rewards, entries, windows, recoveries, lots]
-    return [*kept, _receipts(life)]
+    return [*kept, _receipts(life), *_challenges(life), *_offers(life)]
+
+
+def _challenges(life: Life) -> list[list[Subject]]:
+    contests: list[Subject] = []
+    others: list[Subject] = []
+    for wanted, (begins, ends, due_by, contest_until, again_until, keep_until) in _occurrences(life):
+        contested = partial(challenge_acts.contest, wanted=wanted)
+        contests.extend(((due_by, 0, contested), (contest_until, 0, contested), (again_until, 0, contested)))
+        others.extend((time, 0, partial(challenge_acts.complete, wanted=wanted)) for time in (begins, contest_until))
+        others.extend((time, 0, challenge_acts.visit) for time in (begins, ends))
+        goes_back = partial(challenge_acts.reverse, wanted=wanted)
+        others.extend((time, 0, goes_back) for time in (contest_until, keep_until))
+    for achieved in life.model.achievements.values():
+        program = life.model.challenges[achieved.challenge].program
+        for done in achieved.completions[-4:]:
+            window = life.model.terms[program, done.version].return_window_days
+            until = life.model.day_start(program, done.base + window + 1)
+            wanted = (achieved.challenge, done.occurrence)
+            others.append((until, 0, partial(challenge_acts.reverse, wanted=wanted)))
+    return [contests, others]
+
+
+def _offers(life: Life) -> list[list[Subject]]:
+    ends: list[Subject] = []
+    for name, found in life.model.offers.items():
+        if found.receipt:
+            ends.append((found.returnable_until, 0, partial(offer_acts.reverse, which=name)))
+        else:
+            last = last_day_to_ask(life.model, found)
+            settles = partial(offer_acts.settle, which=name)
+            ends.extend(((last, 0, settles), (found.expires_at, 0, offer_acts.cite)))
+    contests: list[Subject] = []
+    for receipt in life.receipts[-40:]:
+        if receipt.offer in life.model.offers and receipt.program in life.model.programs:
+            settle_by = period_of(life.model, receipt.program, receipt.time).settle_by
+            contested = partial(offer_acts.contest, receipt=receipt)
+            contests.extend(((settle_by, 0, contested), (settle_by + CONTEST_SECONDS, 0, contested)))
+    return [ends, contests]
 
 
 def _receipts(life: Life) -> list[Subject]:

@@ -2,7 +2,18 @@
 
 from collections.abc import Callable
 
-from tests.model import brand_acts, contest_acts, fan_acts, gift_acts, guardian_acts, return_acts, till_acts, time_acts
+from tests.model import (
+    brand_acts,
+    challenge_acts,
+    contest_acts,
+    fan_acts,
+    gift_acts,
+    guardian_acts,
+    offer_acts,
+    return_acts,
+    till_acts,
+    time_acts,
+)
 from tests.model.life import ANNA, BEN, CARL, DORA, OWNER, TILL, Chooser, Idle, Life, draw_params
 from tests.model.records import array_of_terms
 from tests.model.terms import friendly_terms
@@ -42,8 +53,21 @@ ACTS: dict[Act, int] = {
     gift_acts.adjust: 6,
     gift_acts.give_on: 7,
     gift_acts.announce_sunset: 1,
+    gift_acts.claim: 6,
     contest_acts.contest: 12,
     contest_acts.answer: 12,
+    challenge_acts.create: 6,
+    challenge_acts.visit: 8,
+    challenge_acts.complete: 7,
+    challenge_acts.contest: 9,
+    challenge_acts.reverse: 7,
+    challenge_acts.live_through: 9,
+    offer_acts.issue: 7,
+    offer_acts.cite: 7,
+    offer_acts.settle: 6,
+    offer_acts.contest: 8,
+    offer_acts.reverse: 6,
+    offer_acts.live_through: 6,
     time_acts.mine: 34,
     time_acts.come_to_a_deadline: 14,
     time_acts.lend_a_consent: 2,
@@ -63,10 +87,11 @@ def open_shop(life: Life) -> None:
     assert world.offer(tx, raw) == ""
     program = object_id("program", tx.txid)
     for kind, rest, author in (
-        ("transfer", ((1, program), 10**9), OWNER),
-        ("issuer.grant", (program, TILL.address, 31, choose.choice((10**6, 10**6, 3_000))), OWNER),
+        ("transfer", ((1, program), choose.choice((10**9, 10**9, 10**9, 2 * 10**6))), OWNER),
+        ("issuer.grant", (program, TILL.address, 63, choose.choice((10**6, 10**6, 3_000))), OWNER),
         ("reward.list", (program, "Bread", 20, 50, 1_000, (0, 0, 0), (0, 2**40), 0), OWNER),
-        *(("member.join", (program, TILL.address, b"", False), fan) for fan in (ANNA, BEN, CARL, DORA)),
+        *(("consent.grant", (program, 0, "", 0), fan) for fan in (ANNA, BEN)),
+        *(("member.join", (program, TILL.address, b"", False, ()), fan) for fan in (ANNA, BEN, CARL, DORA)),
     ):
         payment = (1, program) if kind == "member.join" else None
         tx, raw = world.make(kind, rest, author.address, payment)

@@ -11,10 +11,11 @@ from ledger.transition import Undo
 from ledger.types import PrivateSeed, TxId
 from tests.model import block
 from tests.model.accounts import policy_hash
+from tests.model.collateral import backing_of
 from tests.model.envelope import signers_of, weight_of
 from tests.model.guardians import policy_in_force
 from tests.model.ledger_chain import LedgerChain, encode
-from tests.model.records import NEVER, Tx
+from tests.model.records import FUNDED, NEVER, M, Tx
 from tests.model.state import Model
 from tests.second_decoder.hashing import tagged
 
@@ -274,6 +275,34 @@ def check_liabilities(model: Model) -> None:
         days = {day: totals for (of, day), totals in model.days.items() if of == program}
         today = model.today(program)
         for day in {day for day in (*days, *expiring, *activating) if day > today}:
-            totals = days.get(day, (0, 0))
+            totals = days.get(day, (0, 0, 0))
             assert totals[1] == expiring.get(day, 0), f"the books say {totals[1]} points expire on {day}"
             assert totals[0] == activating.get(day, 0), f"the books say {totals[0]} points begin on {day}"
+        _check_promises(model, program)
+
+
+def _check_promises(model: Model, program: bytes) -> None:
+    """What is set aside, and what stands behind points."""
+    books, today = model.books[program], model.today(program)
+    going_on = [found for found in model.challenges.values() if found.program == program and not found.has_ended]
+    assert books.challenge_points == sum(found.budget - found.given for found in going_on), "INV-11"
+    assert all(0 <= found.given <= found.budget for found in model.challenges.values()), "INV-11"
+    promised = [found.points for found in model.offers.values() if found.program == program and not found.receipt]
+    assert books.offered == sum(promised), "INV-12"
+    lots = [
+        lot
+        for (of, _), member in model.members.items()
+        for lot in member.lots
+        if of == program and lot.expiry_day > today
+    ]
+    kept = (*model.holds.values(), *model.fulfilments.values())
+    lots.extend(lot for found in kept if found.program == program for lot in found.lots)
+    lots.extend(
+        lot
+        for (of, _), found in model.pledges.items()
+        if model.campaigns[of].unit == (1, program) and model.campaigns[of].status != FUNDED
+        for lot in found.lots
+    )
+    waiting = [totals.backing for (of, day), totals in model.days.items() if of == program and day <= today]
+    assert books.backing == backing_of(model, program, lots) + sum(waiting), "INV-13"
+    assert books.burn_carry < 1_000 and books.thousandths <= M, "INV-13"

@@ -1,6 +1,6 @@
 """`account.recover`: a guardian's word that another policy shall govern an account; enough start a recovery (spec ACC-7)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import prepay_exit
@@ -15,6 +15,7 @@ from ledger.domains.accounts.set_guardians import NO_GUARDIANS
 from ledger.domains.accounts.state import Guardianship, account_key, guardianship_key, load_account
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import GUARDIANS_MAX
 from ledger.schema import Integer, Struct, identifier

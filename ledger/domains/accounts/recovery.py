@@ -5,7 +5,7 @@ under its policy in time. Nobody has to do anything at these moments: every read
 for the account, or starts the next recovery, writes down what has become of it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import lock_deposit, spend_prepaid
@@ -20,6 +20,7 @@ from ledger.domains.accounts.state import (
 )
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import Call, Context
 from ledger.params import (
     GUARDIAN_APPROVAL_SECONDS,

@@ -1,6 +1,6 @@
 """`account.set_guardians`: who may recover the account, and how long that takes; or nobody any more (spec ACC-6)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import give_to, lock_deposit
@@ -16,6 +16,7 @@ from ledger.domains.accounts.state import (
 )
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import GUARDIAN_DELAY_DAYS_MAX, GUARDIANS_MAX
 from ledger.schema import Integer, ListOf, Struct, identifier

@@ -1,11 +1,12 @@
 """`account.set_policy`: other keys sign for the account from now on; its address stays (spec ACC-4)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.domains.accounts.recovery import keep_account, subjects_of
 from ledger.domains.accounts.state import account_key, save_account
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.policy import Policy
 from ledger.schema import Struct, identifier

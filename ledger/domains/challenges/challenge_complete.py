@@ -3,7 +3,7 @@
 Of the receipts only a root over their hashes is on the chain. A fault of one entry's state skips it and records its code.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.coin import lock_deposit
@@ -32,6 +32,7 @@ from ledger.domains.loyalty.state import (
     require_grant,
 )
 from ledger.errors import Code
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import CHALLENGE_ENTRIES_MAX
 from ledger.schema import ListOf, Struct, identifier
@@ -101,7 +102,7 @@ def _complete(
         return NO_MEMBER.name, Points(0)
     now = issuance.context.time
     achievement = find_achievement(view, entry.challenge, entry.member, challenge, program, now)
-    fault = find_fault(challenge, entry.occurrence, program, member, achievement, issuance)
+    fault = find_fault(challenge, entry.occurrence, program, member, achievement, issuance, contested=False)
     if fault is not None:
         return fault.code.name, Points(0)
     if challenge.reward > day_left:

@@ -4,7 +4,7 @@ What it opens is public for ever: of each receipt its till, number, time, net an
 goal asks for codes. Never the lines. Every node sees that the goal was reached, so nothing is answered: it is credited at once.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -39,6 +39,7 @@ from ledger.domains.loyalty.state import (
     program_key,
 )
 from ledger.errors import Code, Malformed, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Attestation, Call, Context, Cost, Kind
 from ledger.params import CHALLENGE_CONTEST_WEIGHT, CHALLENGE_RECEIPTS_MAX
 from ledger.policy import address_of_key
@@ -181,7 +182,7 @@ def apply(view: RuleView, call: Call, payload: ChallengeContest, context: Contex
         raise RuleViolation(TOO_EARLY, due_by=due_by)
     achievement = find_achievement(view, payload.challenge, call.author, challenge, program, context.time)
     issuance = Issuance.open(view, payload.program, program, context)
-    fault = find_fault(challenge, number, program, member, achievement, issuance)
+    fault = find_fault(challenge, number, program, member, achievement, issuance, contested=True)
     if fault is not None:
         raise fault
     hashes = payload.receipt_hashes(call.author)

@@ -1,6 +1,6 @@
 """`challenge.reverse`: a receipt with which a goal was reached has gone back, and the fan signed that (spec CHL-6)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.challenges.events import ChallengeReversed
@@ -37,6 +37,7 @@ from ledger.domains.loyalty.state import (
     require_grant,
 )
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Attestation, Call, Context, Cost, Kind
 from ledger.merkle import leaf_hash, verify_inclusion
 from ledger.params import CHALLENGE_EVIDENCE_PATH_MAX, CHALLENGE_RECEIPTS_MAX
@@ -48,6 +49,11 @@ NOT_COMPLETED = Code(
     "challenge.not_completed",
     "no completion of this occurrence by this member stands",
     "Nothing was given, or it was taken back already, or it is too old.",
+)
+STANDS = Code(
+    "challenge.stands",
+    "what the program completed itself could be taken back until {until:time}",
+    "Nothing can be done: the member could not contest the occurrence any more.",
 )
 NOT_IN_EVIDENCE = Code(
     "challenge.not_in_evidence",
@@ -86,8 +92,8 @@ def attestations(author: Address, payload: ChallengeReverse, chain_id: ChainId) 
 
 def apply(view: RuleView, call: Call, payload: ChallengeReverse, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `challenge.unknown`, `issuer.not_granted`, `issuer.no_scope`,
-    `challenge.not_completed`, `challenge.not_in_evidence`, `return.wrong_policy`, `return.future`, `return.too_late`,
-    `return.not_a_till`, `challenge.outside_window`, `reverse.points_gone`, `earn.pool_insufficient`.
+    `challenge.not_completed`, `challenge.stands`, `challenge.not_in_evidence`, `return.wrong_policy`, `return.future`,
+    `return.too_late`, `return.not_a_till`, `challenge.outside_window`, `reverse.points_gone`, `earn.pool_insufficient`.
 
     The program's owner needs no grant.
     """
@@ -100,6 +106,9 @@ def apply(view: RuleView, call: Call, payload: ChallengeReverse, context: Contex
     completion = None if achievement is None else achievement.completion_of(payload.occurrence)
     if achievement is None or completion is None:
         raise RuleViolation(NOT_COMPLETED)
+    until = challenge.occurrence(payload.occurrence, program).contest_until
+    if not completion.contested and context.time > until:
+        raise RuleViolation(STANDS, until=until)
     leaf = leaf_hash(returned.receipt)
     if not verify_inclusion(completion.evidence, leaf, payload.index, completion.count, payload.path):
         raise RuleViolation(NOT_IN_EVIDENCE)

@@ -1,6 +1,5 @@
 """Crediting an occurrence to a member, whoever asked for it, and what ends a challenge (spec CHL-2, CHL-3)."""
 
-from dataclasses import replace
 from operator import attrgetter
 
 from ledger.coin import give_to
@@ -18,8 +17,9 @@ from ledger.domains.loyalty.periods import expiry_day
 from ledger.domains.loyalty.state import Member, Program, load_terms, member_key
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import Context, DueKind
-from ledger.params import COMPLETIONS_RETURNED_MAX
+from ledger.params import CHALLENGE_PENDING_DAYS, COMPLETIONS_RETURNED_MAX
 from ledger.state import RuleView
 from ledger.types import (
     INTEGER_MAX,
@@ -90,10 +90,12 @@ def find_fault(
     member: Member,
     achievement: Achievement | None,
     issuance: Issuance,
+    *,
+    contested: bool,
 ) -> RuleViolation | None:
     """The first reason not to credit occurrence `number` now, in the order of CHL-3, or None.
 
-    `achievement` is the member's without what is too old, or None.
+    `achievement` is the member's without what is too old, or None. `contested`: the member shows receipts itself.
     """
     now = issuance.context.time
     if number >= challenge.occurrences:
@@ -101,8 +103,10 @@ def find_fault(
     dates = challenge.occurrence(number, program)
     if dates.begins > now:
         return RuleViolation(NOT_BEGUN, begins=dates.begins)
-    if now > dates.contest_until:
-        return RuleViolation(OVER, until=dates.contest_until)
+    again = contested and achievement is not None and any(found == number for found, _ in achievement.returned)
+    until = dates.again_until if again else dates.contest_until
+    if now > until:
+        return RuleViolation(OVER, until=until)
     if dates.ends <= member.joined_at:
         return RuleViolation(BEFORE_JOINING)
     if member.left_at and dates.begins > member.left_at:
@@ -141,15 +145,17 @@ def credit(
 ) -> None:
     """Give the reward of occurrence `number` out of the room that was set aside for it; nothing was at fault (spec CHL-3).
 
-    `shown` are the receipts of a contest.
+    `shown` are the receipts of a contest: what it credits is pending so long that the shop can show a return.
     """
     context, program = issuance.context, issuance.book.program
     dates, today = challenge.occurrence(number, program), issuance.book.today
     version = program.version_at(Timestamp(min(dates.ends - 1, context.time)))
     terms = load_terms(view, challenge.program, version)
     base = Day(min(today, dates.end_day))
-    activation_day = Day(max(today, base + terms.activation_delay_days))
-    expires_on = expiry_day(terms.expiry, base=today, activation_day=activation_day)
+    usable_from = Day(today + CHALLENGE_PENDING_DAYS) if shown else today
+    activation_day = Day(max(usable_from, base + terms.activation_delay_days))
+    counted_from = Day(max(today, activation_day - terms.activation_delay_days))
+    expires_on = expiry_day(terms.expiry, base=counted_from, activation_day=activation_day)
     key = member_key(challenge.program, achievement.member)
     member: Member = view.get(key)
     award = Award(achievement.member, challenge.reward, version, terms, activation_day, expires_on)
@@ -158,7 +164,8 @@ def credit(
     view.put(key, replace(member, lots=issued.lots))
     given = Points(challenge.given + challenge.reward)
     view.put(challenge_key(achievement.challenge), replace(challenge, given=given))
-    _keep(view, challenge, achievement, Completion(number, evidence, count, version, activation_day, base), program)
+    completion = Completion(number, evidence, count, version, activation_day, base, contested=bool(shown))
+    _keep(view, challenge, achievement, completion, program)
     view.emit(
         ChallengeCompleted(
             program=challenge.program,

@@ -1,12 +1,14 @@
 """Records of the challenges domain: challenges, and what one member has reached in one of them (spec CHL-1)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
 from ledger.domains.loyalty.state import COIN, DAY, PAYER, Program, Terms
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.hashing import ACHIEVEMENT
 from ledger.params import (
+    CHALLENGE_AGAIN_SECONDS,
     CHALLENGE_DAYS_MAX,
     CHALLENGE_GRACE_DAYS_MAX,
     CHALLENGE_OCCURRENCES_MAX,
@@ -81,7 +83,8 @@ GOAL = OneOf(Visits, Spend, Codes)
 
 class Occurrence(NamedTuple):
     """One of a challenge's occurrences: its first second, the first one after it, the first day after it; until when the program
-    completes it in time, until when it can be contested, and until when its completions can be reversed.
+    completes it in time, until when it can be contested, or again once its completion was taken back, and until when what was
+    contested can be reversed.
     """
 
     begins: Timestamp
@@ -89,6 +92,7 @@ class Occurrence(NamedTuple):
     end_day: Day
     due_by: Timestamp
     contest_until: Timestamp
+    again_until: Timestamp
     keep_until: Timestamp
 
 
@@ -134,6 +138,7 @@ class Challenge:
             end_day=end_day,
             due_by=due_by,
             contest_until=Timestamp(due_by + CONTEST_SECONDS),
+            again_until=Timestamp(due_by + CONTEST_SECONDS + CHALLENGE_AGAIN_SECONDS),
             keep_until=Timestamp(due_by + CONTEST_KEEP_SECONDS),
         )
 
@@ -146,7 +151,7 @@ class Challenge:
 class Completion:
     """An occurrence that was credited: the root over its `count` receipts, and the lot's terms version and activation day.
 
-    `base` is the day from which its return window counts.
+    `base` is the day from which its return window counts. `contested`: the member showed the receipts itself.
     """
 
     occurrence: Annotated[int, OCCURRENCE]
@@ -155,6 +160,7 @@ class Completion:
     version: Annotated[int, Integer(1, 2**31 - 1)]
     activation_day: Annotated[Day, DAY]
     base: Annotated[Day, DAY]
+    contested: Annotated[bool, Boolean()]
 
     def returnable_until(self, program: Program, terms: Terms) -> Timestamp:
         """Before when a receipt of it had to be returned, by the terms of its version."""

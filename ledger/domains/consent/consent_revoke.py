@@ -1,12 +1,13 @@
 """`consent.revoke`: a fan takes a consent back, without a fee; the record stays as a tombstone (spec CON-3)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import spend_prepaid
 from ledger.domains.consent.state import PURPOSE, Consent, consent_key
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import EXIT_WEIGHT
 from ledger.schema import Struct, Text, identifier

@@ -1,6 +1,6 @@
 """`pledge`: a fan backs a campaign; what it gives is in escrow from now on (spec CRF-2)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import account_payer, lock_deposit, prepay_exit, take_from
@@ -19,6 +19,7 @@ from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.state import Lot, load_member, load_program, member_key
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import CAMPAIGN_TIERS_MAX
 from ledger.schema import Integer, Struct, identifier

@@ -1,6 +1,6 @@
 """What happens at a campaign's deadline, with nobody's signature: release, or refunds (spec CRF-3, CRF-4)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import account_payer, give_to, spend_prepaid
@@ -18,6 +18,7 @@ from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.state import load_member, load_program, member_key
 from ledger.due import schedule
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import Context, DueKind
 from ledger.params import DUE_CHUNK
 from ledger.schema import Integer, identifier

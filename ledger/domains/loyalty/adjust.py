@@ -3,7 +3,7 @@
 It only ever gives. What it gives counts to the issuance cap, and is a lot like that of an entry settled now.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP
@@ -23,6 +23,7 @@ from ledger.domains.loyalty.state import (
     require_grant,
 )
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Integer, Struct, Text, identifier
 from ledger.state import RuleView

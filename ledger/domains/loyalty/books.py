@@ -3,10 +3,11 @@
 The coin is not stored: it follows from the points. So whoever changes what it follows from moves the difference (`move_security`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.loyalty.shapes import COIN, DAY, DAY_ZERO, NO_COIN, NO_POINTS, POINTS
+from ledger.evolve import replace
 from ledger.params import COLLATERAL_MAX
 from ledger.schema import Integer
 from ledger.state import RuleView

@@ -1,12 +1,11 @@
 """The coin that is put aside in advance for what contests may credit (spec COL-2, LOY-14)."""
 
-from dataclasses import replace
-
 from ledger.coin import take_from
 from ledger.domains.loyalty.books import Books, security, thousandths
 from ledger.domains.loyalty.state import Terms
 from ledger.domains.loyalty.terms import contest_reserve
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import Call
 from ledger.state import RuleView
 from ledger.types import INTEGER_MAX, Amount, Points

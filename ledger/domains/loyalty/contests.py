@@ -1,7 +1,5 @@
 """What `earn.contest`, its answer and its deadline share: reserve, till's days, credit and repayment (spec LOY-14 to LOY-17)."""
 
-from dataclasses import replace
-
 from ledger.coin import contest_fee, exit_fee, give_to, lock_deposit, spend_prepaid, take_from
 from ledger.domains.loyalty.events import ContestDecided, TierReached
 from ledger.domains.loyalty.issuance import Award, Issuance, room_for_contests
@@ -27,6 +25,7 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.hashing import CONTEST
 from ledger.kinds import Call, Context, DueKind
 from ledger.params import CONTEST_DAYS_KEPT, CONTESTS_PREPAID

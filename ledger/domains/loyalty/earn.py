@@ -4,7 +4,7 @@ A structural fault, or an issuer that may not settle, rejects the batch; a fault
 its code. The state keeps one root over the batch's entries, as long as anything about them can be contested.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
 from ledger.codec import pack
@@ -39,6 +39,7 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.due import schedule
 from ledger.errors import Code
+from ledger.evolve import replace
 from ledger.hashing import object_id
 from ledger.kinds import APPLIED, Call, Context, Cost, DueKind, Kind
 from ledger.merkle import leaf_hash, root

@@ -4,7 +4,7 @@ What it opens is public for ever: of an unsettled receipt its till, number, time
 points also the sums and codes that the rule reads. Never the lines.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from ledger.domains.loyalty.contests import (
@@ -40,6 +40,7 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Attestation, Call, Context, Cost, Kind
 from ledger.params import (
     CONTEST_ANSWER_BLOCKS_MIN,

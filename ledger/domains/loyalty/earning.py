@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from ledger.domains.loyalty.state import (
     load_terms,
 )
 from ledger.domains.loyalty.tiers import tier_at
+from ledger.evolve import replace
 from ledger.params import RECEIPT_AGE_SECONDS_MAX
 from ledger.state import RuleView
 from ledger.types import INTEGER_MAX, Points, ProgramId, Timestamp

@@ -12,7 +12,7 @@ Where the lot is another one (of a settled period, of earlier terms) or it count
 and returns what changes in the member's record, which the caller writes.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ledger.domains.loyalty.books import move_security
@@ -34,6 +34,7 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.domains.loyalty.tiers import Earned, count_towards_tiers
 from ledger.errors import Code
+from ledger.evolve import replace
 from ledger.kinds import Context
 from ledger.state import RuleView
 from ledger.types import INTEGER_MAX, Address, Day, Points, ProgramId

@@ -1,6 +1,6 @@
 """`issuer.grant`: a key may act for a program within scopes and a daily cap (spec LOY-4)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.coin import lock_deposit
@@ -8,6 +8,7 @@ from ledger.domains.loyalty.events import IssuerGranted
 from ledger.domains.loyalty.program_update import NOT_OWNER, VERSION_KEEP_SECONDS
 from ledger.domains.loyalty.state import POINTS, SCOPES_ALL, Grant, grant_key, load_program, program_key
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import GRANT_SPANS_MAX
 from ledger.schema import Integer, Struct, identifier

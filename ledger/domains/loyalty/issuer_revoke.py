@@ -1,12 +1,13 @@
 """`issuer.revoke`: a key may no longer act for a program; the grant stays as a tombstone (spec LOY-5)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.loyalty.events import IssuerRevoked
 from ledger.domains.loyalty.program_update import NOT_OWNER
 from ledger.domains.loyalty.state import NOT_GRANTED, Grant, grant_key, load_program, program_key
 from ledger.errors import RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Struct, identifier
 from ledger.state import RuleView

@@ -1,6 +1,6 @@
 """`member.join`: a fan joins a program, from a till's QR code or alone (spec LOY-7)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.coin import lock_deposit, prepay_exit
@@ -29,6 +29,7 @@ from ledger.domains.loyalty.state import (
     require_grant,
 )
 from ledger.errors import Code, Malformed, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Attestation, Call, Context, Cost, Kind
 from ledger.schema import Boolean, ListOf, OptionalIdentifier, Struct, identifier
 from ledger.state import RuleView

@@ -1,6 +1,6 @@
 """`member.leave`: a fan leaves a program, without a fee and without losing what it earned (spec LOY-7)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.coin import exit_fee, spend_prepaid
@@ -16,6 +16,7 @@ from ledger.domains.loyalty.state import (
     program_key,
 )
 from ledger.errors import RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import EXIT_WEIGHT
 from ledger.schema import Struct, identifier

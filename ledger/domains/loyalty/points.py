@@ -5,7 +5,7 @@ its expiry day's totals were moved. Whether a lot can be used is decided by its 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +24,7 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import Context, DueKind
 from ledger.params import LOTS_MAX
 from ledger.state import RuleView

@@ -3,16 +3,17 @@
 The points are given up for it, so it can't be done twice; and it needs no coin: what it costs comes out of what is claimed.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import account_payer, exit_fee, give_to, pool_payer, spend_prepaid, take_from
 from ledger.domains.loyalty.books import security
-from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.points import PointsBook, usable_points
 from ledger.domains.loyalty.shapes import COIN, LOT_POINTS
-from ledger.domains.loyalty.state import Lot, books_key, load_books, load_member, load_program, member_key, program_key
+from ledger.domains.loyalty.state import books_key, load_books, load_member, load_program, member_key, program_key
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import EXIT_WEIGHT
 from ledger.schema import Struct, identifier
@@ -59,11 +60,6 @@ class CollateralClaimed(Event):
         return (self.program, self.member)
 
 
-def claimable_lots(lots: tuple[Lot, ...], today: int) -> tuple[Lot, ...]:
-    """What has not expired, whether it is usable yet or not."""
-    return tuple(lot for lot in lots if lot[2] > today)
-
-
 def apply(view: RuleView, call: Call, payload: PointsClaimCollateral, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `collateral.not_closed`, `member.unknown`, `collateral.nothing`, `collateral.below_fee`.
 
@@ -75,16 +71,13 @@ def apply(view: RuleView, call: Call, payload: PointsClaimCollateral, context: C
     member = load_member(view, payload.program, call.author)
     before = load_books(view, payload.program)
     book = PointsBook.open(view, payload.program, program, context)
-    lots = claimable_lots(member.lots, book.today)
+    points = Points(usable_points(member.lots, book.today))
+    left, lots = book.take(member.lots, points, "redeemed")
     if not book.backing_of(lots):
         raise RuleViolation(NOTHING)
-    for lot in lots:
-        book.book_out(lot)
-    points = Points(sum(lot[3] for lot in lots))
-    book.move("redeemed", points)
     book.release(lots)
     book.save()
-    view.put(member_key(payload.program, call.author), replace(member, lots=()))
+    view.put(member_key(payload.program, call.author), replace(member, lots=left))
     share = Amount(security(before) - security(load_books(view, payload.program)))
     fee = Amount(0) if call.payer else exit_fee(context.params)
     if share < fee:

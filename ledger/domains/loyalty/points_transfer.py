@@ -3,7 +3,7 @@
 The points keep their version and their days, so that giving them away makes none of them live longer.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.loyalty.events import PointsTransferred
@@ -19,6 +19,7 @@ from ledger.domains.loyalty.state import (
     program_key,
 )
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import LOTS_MAX
 from ledger.schema import Struct, identifier

@@ -1,6 +1,6 @@
 """`program.create`: a brand, an artist or an influencer publishes a program and its terms (spec LOY-1)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.coin import contest_fee, lock_deposit, take_from
@@ -9,6 +9,7 @@ from ledger.domains.loyalty.contest_security import lock_growth, reserve_for_con
 from ledger.domains.loyalty.events import ProgramCreated
 from ledger.domains.loyalty.state import Program, Terms, books_key, program_key, terms_key
 from ledger.domains.loyalty.terms import check_sponsor_rate, check_terms
+from ledger.evolve import replace
 from ledger.hashing import object_id
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import CONTESTS_RESERVED

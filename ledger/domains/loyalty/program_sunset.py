@@ -4,12 +4,13 @@ Earning ends at the date, redeeming only after the wind-down. From the announcem
 back. Contests ask for none of this.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.loyalty.events import SunsetAnnounced
 from ledger.domains.loyalty.state import TIME_END, Program, load_program, load_terms, program_key
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Integer, Struct, identifier
 from ledger.state import RuleView

@@ -1,6 +1,6 @@
 """`program.update`: new terms; what could worsen a fan's position waits for the notice (spec LOY-3)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.loyalty.contest_security import lock_growth, reserve_for_contests
@@ -18,6 +18,7 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.domains.loyalty.terms import check_sponsor_rate, check_terms, is_worse
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import CONTEST_KEEP_SECONDS, TERMS_VERSIONS_MAX
 from ledger.schema import Integer, Struct, identifier

@@ -3,7 +3,7 @@
 A referral is paid whole or not at all, by due work: nobody signs for it, and nobody can hold it back.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import give_to, lock_deposit
@@ -24,6 +24,7 @@ from ledger.domains.loyalty.state import (
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.hashing import REFERRAL
 from ledger.kinds import Call, Context, DueKind
 from ledger.params import REFERRALS_PERIOD_MAX

@@ -4,7 +4,7 @@ A return receipt counts once: for as many points as it names, be it that they ar
 it rebuts a contest of a receipt that was not. It names the purchase's receipt by its salted hash, and nothing of what was bought.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from ledger.domains.loyalty.shapes import LOT_POINTS
 from ledger.domains.loyalty.state import COIN, PAYER, POINTS, SCOPE_TILL, TIME, Grant, grant_key
 from ledger.due import schedule
 from ledger.errors import Code, Malformed, RuleViolation
+from ledger.evolve import replace
 from ledger.hashing import RETURN, RETURN_CONSENT, RETURN_SIGNATURE
 from ledger.kinds import Attestation, Call, Context, DueKind
 from ledger.params import POLICY_KEYS_MAX, RETURN_KEEP_SECONDS

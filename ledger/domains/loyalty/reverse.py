@@ -6,7 +6,7 @@ towards no tier.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.codec import pack
@@ -39,6 +39,7 @@ from ledger.domains.loyalty.state import (
 )
 from ledger.domains.loyalty.tiers import Earned, take_off_tiers
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Attestation, Call, Context, Cost, Kind
 from ledger.merkle import leaf_hash, verify_inclusion
 from ledger.params import ENTRY_PATH_MAX

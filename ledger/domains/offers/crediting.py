@@ -1,12 +1,12 @@
 """How an offer's bonus reaches its member, be it settled or contested: from what was set aside, once (spec OFR-4, OFR-5)."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from ledger.domains.loyalty.issuance import Award, Issuance
 from ledger.domains.loyalty.state import Terms, load_member, member_key
 from ledger.domains.offers.events import OfferCredited
 from ledger.domains.offers.state import Offer, offer_key
+from ledger.evolve import replace
 from ledger.params import OFFER_KEEP_SECONDS
 from ledger.state import RuleView
 from ledger.types import INTEGER_MAX, Day, Hash, Points, ReceiptHash, Timestamp

@@ -28,6 +28,7 @@ from ledger.domains.loyalty.state import (
     program_key,
 )
 from ledger.domains.offers.crediting import BonusDates, credit_bonus
+from ledger.domains.offers.offer_settle import ENTRY_WRONG_PERIOD
 from ledger.domains.offers.state import CITED, NO_OFFER, Offer, load_offer, offer_key
 from ledger.domains.offers.terms import OFFER_TERMS_SHAPE, OfferTerms, seal_terms
 from ledger.errors import Code, Malformed, RuleViolation
@@ -119,7 +120,8 @@ def attestations(author: Address, payload: OfferContest, chain_id: ChainId) -> t
 
 def apply(view: RuleView, call: Call, payload: OfferContest, context: Context) -> tuple[str, ...]:
     """Codes in order: `program.unknown`, `offer.unknown`, `offer.cited`, `offer.other_terms`, `contest.future`,
-    `contest.too_early`, `contest.too_late`, `contest.not_a_till`, `offer.not_met`, `contest.till_cap`; then of the payment
+    `contest.too_early`, `contest.too_late`, `contest.not_a_till`, `offer.not_met`, `offer.wrong_period`,
+    `contest.till_cap`; then of the payment
     `contest.none_prepaid` and `contest.period_limit`.
     """
     program = load_program(view, payload.program)
@@ -133,6 +135,7 @@ def apply(view: RuleView, call: Call, payload: OfferContest, context: Context) -
     _check_window(view, payload, program, context)
     span = _check_till(view, payload)
     _check_terms(payload, offer)
+    _check_period(view, payload, program, offer)
     _claim(view, payload, program, offer.points, span[3], context)
     member = load_member(view, payload.program, call.author)
     repaid = pay_for_offer_contest(view, call, payload.program, member, context)
@@ -175,6 +178,13 @@ def _check_terms(payload: OfferContest, offer: Offer) -> None:
     )
     if not met:
         raise RuleViolation(NOT_MET)
+
+
+def _check_period(view: RuleView, payload: OfferContest, program: Program, offer: Offer) -> None:
+    """A period that had ended when the offer was made: its issuer could not settle that either (spec OFR-4)."""
+    terms = load_terms(view, payload.program, program.version_at(payload.time))
+    if program.day_start(period_at(program, terms, payload.time).end_day) <= offer.issued_at:
+        raise RuleViolation(ENTRY_WRONG_PERIOD)
 
 
 def _claim(view: RuleView, payload: OfferContest, program: Program, points: Points, cap: int, context: Context) -> None:

@@ -3,7 +3,7 @@
 What is promised is set aside at once: it counts to the day's budget, to the issuer's daily cap and to the issuance cap.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.coin import lock_deposit
@@ -31,6 +31,7 @@ from ledger.domains.offers.state import Offer, offer_key
 from ledger.domains.offers.terms import offer_id_of
 from ledger.due import schedule
 from ledger.errors import Code
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import OFFER_ENTRIES_MAX, OFFER_SECONDS_MAX
 from ledger.schema import Integer, ListOf, Struct, identifier

@@ -1,6 +1,6 @@
 """`offer.reverse`: the purchase that brought a bonus was returned; the bonus goes back, with the fan's signature (spec OFR-6)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.loyalty.points import PointsBook
@@ -27,6 +27,7 @@ from ledger.domains.loyalty.state import (
 from ledger.domains.offers.events import OfferReversed
 from ledger.domains.offers.state import Offer, load_offer, offer_key
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Attestation, Call, Context, Cost, Kind
 from ledger.schema import Octets, Struct, identifier
 from ledger.state import RuleView

@@ -1,7 +1,5 @@
 """What one member may get of a reward, and what it has had (spec RWD-6)."""
 
-from dataclasses import replace
-
 from ledger.coin import give_to, lock_deposit
 from ledger.domains.loyalty.state import Program, Terms, load_program
 from ledger.domains.rewards.state import (
@@ -16,6 +14,7 @@ from ledger.domains.rewards.state import (
 )
 from ledger.due import schedule
 from ledger.errors import Code, Malformed, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import Call, Context, DueKind
 from ledger.params import COUNT_CHECK_SECONDS
 from ledger.state import RuleView

@@ -1,6 +1,6 @@
 """How a hold ends without being fulfilled: by cancelling or by itself (spec RWD-5)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import give_to, spend_prepaid
@@ -10,6 +10,7 @@ from ledger.domains.rewards.counts import give_count_back
 from ledger.domains.rewards.state import QUANTITY, UNLIMITED, Hold, changed_stock, hold_key, reward_key
 from ledger.due import schedule
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import Context, DueKind
 from ledger.schema import Boolean, identifier
 from ledger.state import RuleView

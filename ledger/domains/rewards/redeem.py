@@ -1,6 +1,6 @@
 """`redeem`: a fan asks for a reward; its points are held until the shop hands it out (spec RWD-3)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import lock_deposit, prepay_exit
@@ -34,6 +34,7 @@ from ledger.domains.rewards.state import (
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.hashing import object_id
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Struct, identifier

@@ -1,6 +1,6 @@
 """`redeem.fulfil`: the shop hands out what was redeemed, or some of it; the held points are spent (spec RWD-4)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.domains.loyalty.points import PointsBook
@@ -10,6 +10,7 @@ from ledger.domains.rewards.holds import end_hold, hold_is_over
 from ledger.domains.rewards.state import LEFT, NO_HOLD, QUANTITY, QUANTITY_ABOVE, hold_key, load_hold
 from ledger.errors import Code, Malformed, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import VOUCHER_CODES_MAX
 from ledger.schema import ListOf, OptionalIdentifier, Struct, identifier

@@ -1,6 +1,6 @@
 """`redeem.refund`: the shop takes a fulfilled reward back; the original lots come back with a short grace (spec RWD-8)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.domains.loyalty.points import PointsBook
@@ -17,6 +17,7 @@ from ledger.domains.rewards.fulfilments import drop_fulfilment, refunds_are_over
 from ledger.domains.rewards.state import LEFT, QUANTITY, QUANTITY_ABOVE, Fulfilment, fulfilment_key
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Struct, identifier
 from ledger.state import RuleView

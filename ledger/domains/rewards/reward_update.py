@@ -1,6 +1,6 @@
 """`reward.update`: price, stock, listing, limit and window; what gets worse waits for the program's notice (spec RWD-2)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
 from ledger.domains.loyalty.program_sunset import NOT_OWNER, refuse_worse
@@ -24,6 +24,7 @@ from ledger.domains.rewards.state import (
 )
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event, declare_event
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Boolean, Struct, identifier
 from ledger.state import RuleView

@@ -1,10 +1,11 @@
 """Records of the rewards domain: rewards, the holds of open redemptions, what fulfilled ones leave, and members' counts."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.loyalty.state import COIN, DAY, LOT, PAYER, POINTS, TIME, TIME_END, Lot
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.hashing import COUNT
 from ledger.params import LOTS_MAX, TIERS_MAX
 from ledger.schema import Boolean, Integer, ListOf, Row, Struct, Text, identifier

@@ -1,6 +1,6 @@
 """`ballot.commit`: a sealed ballot, to be opened when voting is over (spec VOI-3)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.coin import lock_deposit, prepay_exit
@@ -8,6 +8,7 @@ from ledger.domains.voice.ballots import require_mode
 from ledger.domains.voice.events import BallotCommitted
 from ledger.domains.voice.power import PROOFS, PowerProof, check_power
 from ledger.domains.voice.state import SEALED, Ballot, ballot_key, load_tally, proposal_key, tally_key
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Struct, identifier
 from ledger.state import RuleView

@@ -1,6 +1,6 @@
 """`ballot.reveal`: a sealed ballot is opened, by anybody who knows its opening; its commitment has paid for that (spec VOI-4)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.coin import spend_prepaid
@@ -17,6 +17,7 @@ from ledger.domains.voice.state import (
 )
 from ledger.domains.voice.tally import check_choice, count_ballot
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import EXIT_WEIGHT
 from ledger.schema import Octets, Struct, identifier

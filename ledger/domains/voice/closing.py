@@ -1,7 +1,5 @@
 """What blocks do for a proposal by themselves: end voting and revealing, note silence, and what was not kept (spec VOI-5)."""
 
-from dataclasses import replace
-
 from ledger.domains.voice.events import ObligationBroken, ProposalEnded, ProposalRevealing, ProposalUnanswered
 from ledger.domains.voice.state import (
     BROKEN,
@@ -20,6 +18,7 @@ from ledger.domains.voice.state import (
 )
 from ledger.domains.voice.tally import leaders_of
 from ledger.due import schedule
+from ledger.evolve import replace
 from ledger.kinds import Context, DueKind
 from ledger.params import PROPOSAL_ANSWER_SECONDS, PROPOSAL_BLOCKS_MIN
 from ledger.state import RuleView

@@ -1,6 +1,6 @@
 """`obligation.fulfil`: the owner says that it did what it had adopted: kept, late, or broken all the same (spec VOI-7)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from ledger.domains.loyalty.program_update import NOT_OWNER
@@ -8,6 +8,7 @@ from ledger.domains.loyalty.state import load_program
 from ledger.domains.voice.events import ObligationFulfilled
 from ledger.domains.voice.state import BROKEN, KEPT, LATE, load_obligation, obligation_key
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.schema import Struct, identifier
 from ledger.state import RuleView

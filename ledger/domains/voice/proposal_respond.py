@@ -1,6 +1,6 @@
 """`proposal.respond`: the owner adopts, which is an obligation, or declines; either with its reason (spec VOI-6)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.coin import lock_deposit
@@ -27,6 +27,7 @@ from ledger.domains.voice.state import (
 )
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
+from ledger.evolve import replace
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
 from ledger.params import OBLIGATION_DAYS_MAX, OBLIGATION_GRACE_SECONDS, PROPOSAL_BLOCKS_MIN
 from ledger.schema import OneOf, OptionalIdentifier, Struct, identifier

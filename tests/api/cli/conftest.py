@@ -33,9 +33,9 @@ class Terminal:
         assert result.exit_code == expect, result.output
         return result.stdout
 
-    def read(self, *arguments: object) -> Any:
+    def read(self, *arguments: object, expect: int = 0) -> Any:
         """What a command prints with --json."""
-        return json.loads(self.run(*arguments, "--json"))
+        return json.loads(self.run(*arguments, "--json", expect=expect))
 
     def fail(self, *arguments: object, expect: int = 1, **options: Any) -> str:
         """Standard error of a command that must fail with the exit code `expect`."""

@@ -119,6 +119,32 @@ def test_goods_that_went_back(node: WalletNode, people: tuple[Terminal, Terminal
     assert first.exists()
 
 
+def test_a_purchase_that_was_returned_on_the_chain_counts_no_more(
+    node: WalletNode, people: tuple[Terminal, Terminal, Terminal], tmp_path: Path
+) -> None:
+    owner, till, fan = people
+    program = open_shop(owner, till)
+    member = enrol(till, fan, program)
+    which = create(owner, node, program, "--visits", 2)
+    second = [buy(till, program, member, cents, node) for cents in (1_000, 2_000)][1]
+    receipts = till.home / "receipts"
+    till.run("brand", "settle", program, receipts, "--last")
+    draft, back = till.home / "draft.bin", tmp_path / "return.bin"
+    till.run("brand", "returns", "draft", second, "--out", draft)
+    fan.run("wallet", "sign-return", draft, "--out", back, "--yes")
+    (row,) = fan.read("wallet", "challenges", "--receipts", receipts)
+    assert row["progress"] == "2 of 2", "a return that was not posted is not known to others"
+    till.run("brand", "returns", "post", program, back)
+    (row,) = fan.read("wallet", "challenges", "--receipts", receipts)
+    assert (row["progress"], row["missing"], row["state"]) == ("1 of 2", "1", "under way")
+    done = till.read("brand", "challenge", "complete", program, receipts)
+    assert (done["completed"], done["entries"], done["returned"]) == (0, [], 1)
+    contest = fan.fail("wallet", "challenges", "contest", which, "--receipts", receipts, "--yes")
+    assert "challenge.not_reached_yet" in contest and "1 of 2" in contest
+    buy(till, program, member, 900, node)
+    assert till.read("brand", "challenge", "complete", program, receipts)["completed"] == 1
+
+
 def test_a_challenge_that_has_not_begun(node: WalletNode, people: tuple[Terminal, Terminal, Terminal]) -> None:
     owner, till, fan = people
     program = open_shop(owner, till)

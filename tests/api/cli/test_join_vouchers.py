@@ -52,12 +52,32 @@ def test_a_batch_is_printed_and_each_counts_once(node: WalletNode, terminal_of: 
 
 
 @pytest.mark.usefixtures("no_node")
+def test_vouchers_are_not_lost_under_others(terminal_of: Opens) -> None:
+    till = terminal_of("till")
+    file, sheet = till.home / "vouchers.txt", till.home / "vouchers.html"
+    offline = ("brand", "vouchers", "5f" * 32, "--chain-id", "00" * 32, "--until", UNTIL)
+    till.run(*offline, "--out", file)
+    before = file.read_text()
+    refused = till.fail(*offline, "--out", file, expect=2)
+    assert "cli.file_exists" in refused and "stay valid" in refused and "--force" in refused
+    sheet.write_text("something that was printed")
+    other = till.home / "other.txt"
+    assert "cli.file_exists" in till.fail(*offline, "--out", other, "--sheet", sheet, expect=2)
+    assert (file.read_text(), sheet.read_text(), other.exists()) == (before, "something that was printed", False)
+    till.run(*offline, "--out", file, "--sheet", sheet, "--force")
+    assert file.read_text() != before and "<svg" in sheet.read_text()
+    wallet = till.home / "wallet.json"
+    assert "never overwritten" in till.fail(*offline, "--out", wallet, "--force", expect=2)
+
+
+@pytest.mark.usefixtures("no_node")
 def test_vouchers_need_no_node(terminal_of: Opens) -> None:
     till = terminal_of("till")
     program, chain = "5f" * 32, "00" * 32
     file = till.home / "vouchers.txt"
     offline = ("brand", "vouchers", program, "--out", file, "--chain-id", chain)
     made = till.read(*offline, "--until", UNTIL)
+    file.unlink()
     assert (made["vouchers"], made["program"]) == (1, program)
     assert "must lie ahead" in till.fail(*offline, "--until", "1999-12-31", expect=2)
     assert till.fail(*offline, "--until", UNTIL, "--count", 0, expect=2)

@@ -3,6 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from api.cli.offer_issue import UNISSUED, explain_skip
+from api.wallet.errors import ClientProblem, Unreachable, WalletError
+from api.wallet.treasury import SIGN_FIRST, STALE
+from api.wallet.wallet import Wallet
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_commands_on_node import enrol, open_shop
 from tests.support.market import TERMS_FILE
@@ -83,11 +89,12 @@ def test_an_offer_is_made_shown_cited_and_taken_back(node: WalletNode, terminal_
     drafted = till.read("brand", "returns", "draft", held[str(cited["receipt"])], "--out", draft)
     assert drafted["points"] == 320, "the purchase's points, and the bonus"
     fan.run("wallet", "sign-return", draft, "--out", back, "--yes")
-    till.run("brand", "returns", "post", program, back)
+    left = till.hear("brand", "returns", "post", program, back)
+    command = f"fansumer brand offers take-back {program} {back} --offer {listed['id']}"
+    assert "20 points of this return are left for the bonus" in left and command in left
     till.run("brand", "offers", "take-back", program, back, "--offer", listed["id"])
-    assert "brought nothing" in till.fail(
-        "brand", "offers", "take-back", program, back, "--offer", listed["id"], expect=2
-    )
+    gone = till.fail("brand", "offers", "take-back", program, back, "--offer", listed["id"])
+    assert "bonus of 20 points" in gone and "taken back already" in gone and "returns.bonus_gone" in gone
     assert node.client.account(member)["programs"][0]["available"] == 300
     (row,) = owner.read("brand", "offer", "list", program)
     assert (row["credited"], row["reversed"]) == (20, 20)
@@ -122,15 +129,20 @@ def test_what_is_wrong_is_said(node: WalletNode, terminal_of: Opens, tmp_path: P
     common = ("--until", "2026-06-30", "--out", folder)
     assert "at least one fan" in owner.fail(*begin, *common, expect=2)
     assert "address" in owner.fail(*begin, *common, "--member", "nobody", expect=2)
-    ends = owner.read(*begin, "--until", "2020-01-01", "--out", folder, "--member", member)
+    before = _transactions_of(owner)
+    ends = owner.read(*begin, "--until", "2020-01-01", "--out", folder, "--member", member, expect=1)
     assert [row["code"] for row in ends["skipped"]] == ["offer.expiry"]
-    assert list(folder.iterdir()) == [], "what was not promised has no file"
+    assert "too early or too late. Name a time after now" in ends["skipped"][0]["reason"]
+    assert not folder.exists(), "what was not promised has no file"
+    assert _transactions_of(owner) == before, "what would do nothing is not sent"
     fans = tmp_path / "fans.txt"
     fans.write_text(f"{member}\n{member}\n")
     assert owner.read(*begin, *common, "--members", fans)["issued"] == 1
     fan.run("wallet", "consent", "revoke", program, "--purpose", "personalise")
-    (skipped,) = owner.read(*begin, *common, "--member", member)["skipped"]
+    (skipped,) = owner.read(*begin, *common, "--member", member, expect=1)["skipped"]
     assert (skipped["member"], skipped["code"]) == (member, "offer.no_consent")
+    assert "has not agreed" in owner.run(*begin, *common, "--member", member, expect=1)
+    assert "1 of 1 offers were not issued" in owner.fail(*begin, *common, "--member", member)
     (file,) = folder.iterdir()
     stray = folder / "stray.offer"
     stray.write_text("fansumer-offer:1:AAAA")
@@ -142,6 +154,77 @@ def test_what_is_wrong_is_said(node: WalletNode, terminal_of: Opens, tmp_path: P
     assert "offer.unknown" in till.fail(
         "brand", "offers", "take-back", program, _signed_return(till, fan, program, member, node), "--offer", "11" * 32
     )
+
+
+def _transactions_of(owner: Terminal) -> int:
+    return len(owner.read("wallet", "history", "--limit", 200)["items"])
+
+
+def test_an_offer_that_was_refused_leaves_no_file(node: WalletNode, terminal_of: Opens, tmp_path: Path) -> None:
+    owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
+    program, member = open_with_budget(owner, till, fan)
+    folder = tmp_path / "offers"
+    begin = ("brand", "offers", "issue", program, "--points", 20, "--until", "2026-06-30", "--out", folder)
+    refused = till.fail(*begin, "--member", member)
+    assert "issuer.no_scope" in refused or "issuer.not_granted" in refused
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("fault", "endings"),
+    [
+        (ClientProblem("offer.no_member", "refused", status=422), []),
+        (ClientProblem("client.dropped", "dropped"), []),
+        (WalletError(STALE, address="a", policy_hash="b"), []),
+        (ClientProblem("client.waited_too_long", "no block yet"), [UNISSUED]),
+        (Unreachable("client.unreachable", "gone"), [UNISSUED]),
+        (ClientProblem("store.full", "full", status=507), [UNISSUED]),
+        (ClientProblem("transaction.unknown", "it forgot", status=404), [UNISSUED]),
+        (WalletError(SIGN_FIRST, threshold=2, path="file"), [UNISSUED]),
+    ],
+)
+def test_a_file_has_its_name_only_once_the_offer_stands(
+    node: WalletNode,
+    terminal_of: Opens,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Exception,
+    endings: list[str],
+) -> None:
+    owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
+    program, member = open_with_budget(owner, till, fan)
+    folder = tmp_path / "offers"
+
+    def fail(*_: object, **__: object) -> None:
+        assert [path.suffix for path in folder.iterdir()] == [UNISSUED], "on disk before the promise"
+        raise fault
+
+    monkeypatch.setattr(Wallet, "wait_for", fail)
+    said = owner.fail(
+        *("brand", "offers", "issue", program, "--points", 20, "--until", "2026-06-30", "--out", folder),
+        *("--member", member),
+        expect=2 if isinstance(fault, Unreachable) else 1,
+    )
+    assert [path.suffix for path in folder.iterdir()] == endings
+    assert ("is not known yet" in said) == bool(endings)
+
+
+def test_what_the_block_skips_after_all_has_no_file(
+    node: WalletNode, terminal_of: Opens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
+    program = open_shop(owner, till)
+    member = enrol(till, fan, program)
+    folder = tmp_path / "offers"
+    monkeypatch.setattr(Wallet, "dry_run", lambda *_, **__: None)  # as where several people must sign
+    made = owner.read(
+        *("brand", "offers", "issue", program, "--points", 20, "--until", "2026-06-30", "--out", folder),
+        *("--member", member),
+        expect=1,
+    )
+    assert (made["issued"], [row["code"] for row in made["skipped"]]) == (0, ["offer.no_consent"])
+    assert list(folder.iterdir()) == []
+    assert explain_skip("offer.of_tomorrow") == "offer.of_tomorrow"
 
 
 def _signed_return(till: Terminal, fan: Terminal, program: str, member: str, node: WalletNode) -> Path:

@@ -1,5 +1,6 @@
 """What a command writes never takes the place of somebody's other file, unless --force says so; of a wallet never."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,15 @@ def test_requests_invitations_and_receipts(node: WalletNode, terminal_of: Opens,
         assert b"fansumer-invitation" in notes.read_bytes()
         till.run("brand", "invite", program, "--out", invitation)
         fan.run("wallet", "join", invitation, "--request", request)
+        answer = fan.home / "answer.json"
+        answer.write_text(
+            json.dumps({"invitation": json.loads(invitation.read_text()), "qr": {"svg": "<svg>" + "x" * 20_000}})
+        )
+        of_answer = fan.home / "request_of_answer.json"
+        fan.run("wallet", "join", answer, "--request", of_answer)
+        assert b"fansumer-join-request" in of_answer.read_bytes(), "the till's whole answer is an invitation, too"
+        answer.write_text(json.dumps({"invitation": "none"}))
+        assert "enrolment.bad_invitation" in fan.fail("wallet", "join", answer)
         fan.run("wallet", "join", invitation, "--request", notes, "--force")
         now = node.client.chain()["time"]
         node.chain.clock.set(now)

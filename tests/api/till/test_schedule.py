@@ -1,5 +1,8 @@
 """Settling on schedule: when a period and its delay are over, once, with the carried remainder, also across a crash."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from api.till.schedule import BOOK, LEFT_SECONDS, LOOK_SECONDS, TROUBLE_SECONDS_FIRST, SettlementSchedule
@@ -178,3 +181,29 @@ def test_a_book_that_another_till_keeps_is_not_taken(world: TillWorld) -> None:
     SettlementBook.mark_moved(world.folder / "book.json", world.market.program, "another till")
     assert world.schedule.work() == TROUBLE_SECONDS_FIRST
     assert "another till" in world.schedule.show()["problem"]
+
+
+def test_an_empty_store_of_a_key_that_has_settled_settles_nothing(world: TillWorld, tmp_path: Path) -> None:
+    world.sell("a", 3_000)
+    pass_a_day(world)
+    world.schedule.work()
+    assert entries(world) == 1
+    other = TillWorld(world.market, tmp_path / "other")
+    try:
+        other.visit()
+        assert other.schedule.work() == TROUBLE_SECONDS_FIRST, "before the first sale, so that somebody sees it early"
+        assert "settlement.no_book" in other.schedule.show()["problem"]
+        assert other.store.read_bytes(BOOK) is None
+        other.schedule._options = replace(other.schedule._options, begins_anew=True)
+        assert other.schedule.work() == LOOK_SECONDS and other.schedule.show()["problem"] is None
+        other.sell("b", 2_000)
+        pass_a_day(other)
+        other.restart()
+        assert other.schedule.work() == TROUBLE_SECONDS_FIRST, "a new book was kept, and nothing is settled by it yet"
+        other.schedule._options = replace(other.schedule._options, begins_anew=True)
+        other.schedule.work()
+        assert entries(other) == 2
+        other.restart()
+        assert other.schedule.work() == LOOK_SECONDS, "from then on it is this key's book"
+    finally:
+        other.close()

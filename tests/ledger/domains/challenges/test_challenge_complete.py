@@ -76,7 +76,7 @@ def test_a_completion_is_a_pending_lot(shop: Shop) -> None:
     found = achievement_of(shop, which)
     assert found is not None
     assert (found.challenge, found.member, found.times, found.returned) == (which, FAN.address, 1, ())
-    assert found.completions == (Completion(0, entry.evidence, 2, 1, Day(today + 3), today),)
+    assert found.completions == (Completion(0, entry.evidence, 2, 1, Day(today + 3), today, contested=False),)
     assert (found.payer, found.deposit) == (b"A" + TILL.address, shop.chain.params.record_deposit)
     event = ChallengeCompleted(
         shop.program, which, FAN.address, 0, entry.evidence, 2, Points(100), Day(today + 3), Day(today + 30)
@@ -266,11 +266,11 @@ def test_too_many_returns_and_no_room_at_all(shop: Shop) -> None:
     program, challenge = shop.terms_of_program, challenge_of(shop, which)
     issuance = Issuance.open(view, shop.program, program, shop.chain.context)
     gone = tuple((3, ReceiptHash(number.to_bytes(32, "big"))) for number in range(190))
-    kept = (Completion(1, Hash(bytes(32)), 1, 1, shop.today, shop.today),)
+    kept = (Completion(1, Hash(bytes(32)), 1, 1, shop.today, shop.today, contested=False),)
     found = Achievement(b"", Amount(0), which, FAN.address, 1, kept, gone)
 
     def fault(achievement: Achievement) -> Any:
-        violation = find_fault(challenge, 0, program, shop.member(FAN), achievement, issuance)
+        violation = find_fault(challenge, 0, program, shop.member(FAN), achievement, issuance, contested=False)
         return None if violation is None else violation.code
 
     assert fault(found) is None

@@ -39,6 +39,7 @@ from ledger.domains.loyalty.state import NO_MEMBER, NO_PROGRAM, SCOPE_SETTLE
 from ledger.errors import Malformed
 from ledger.fees import EXIT_TOO_HEAVY
 from ledger.kinds import APPLIED, Cost
+from ledger.params import CHALLENGE_PENDING_DAYS as PENDING
 from ledger.params import CHALLENGE_RECEIPTS_MAX, CONTEST_SECONDS
 from ledger.transaction import BAD_ATTESTATION, OwnFee, Prepaid
 from ledger.types import Amount, ChallengeId, Day, Points, ProgramId, Signature, Timestamp
@@ -95,7 +96,7 @@ def test_a_reward_that_the_brand_forgot(shop: Shop) -> None:
     assert shop.chain.mined[-1].payees[0][1] == 5_000_000 + fee
     evidence = evidence_of(hash_of(signed) for signed in bought)
     assert found.completions[0].evidence == evidence
-    assert shop.member(POOR).lots == ((1, max(begins + 10, shop.today), shop.today + 30, 100),)
+    assert shop.member(POOR).lots == ((1, shop.today + PENDING, shop.today + PENDING - 3 + 30, 100),)
     assert shop.books.challenge_points == 900
     event = ChallengeCompleted(
         program=shop.program,
@@ -105,8 +106,8 @@ def test_a_reward_that_the_brand_forgot(shop: Shop) -> None:
         evidence=evidence,
         count=2,
         points=Points(100),
-        available_on=shop.today,
-        expires_on=Day(shop.today + 30),
+        available_on=Day(shop.today + PENDING),
+        expires_on=Day(shop.today + PENDING - 3 + 30),
         receipts=tuple(hash_of(signed) for signed in bought),
     )
     assert shop.chain.events == (event,)

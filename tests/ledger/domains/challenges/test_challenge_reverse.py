@@ -11,21 +11,27 @@ from ledger.domains.challenges.challenge_reverse import (
     NOT_COMPLETED,
     NOT_IN_EVIDENCE,
     OUTSIDE_WINDOW,
+    STANDS,
     ChallengeReverse,
 )
+from ledger.domains.challenges.completions import COMPLETED, OVER
 from ledger.domains.challenges.events import ChallengeReversed
 from ledger.domains.challenges.state import NO_CHALLENGE, achievement_id_of
+from ledger.domains.loyalty.issuance import POOL_TOO_SMALL
 from ledger.domains.loyalty.issuer_revoke import IssuerRevoke
 from ledger.domains.loyalty.member_join import MemberJoin
+from ledger.domains.loyalty.points import POINTS_INSUFFICIENT
+from ledger.domains.loyalty.program_update import ProgramUpdate
 from ledger.domains.loyalty.receipts import SignedReceipt
 from ledger.domains.loyalty.returns import BAD_CONSENT, FUTURE, NOT_A_TILL, TOO_LATE, WRONG_POLICY, return_id_of
 from ledger.domains.loyalty.reverse import GONE
-from ledger.domains.loyalty.state import NO_PROGRAM, NO_SCOPE, NOT_GRANTED, SCOPE_FULFIL, SCOPE_SETTLE
+from ledger.domains.loyalty.state import NO_PROGRAM, NO_SCOPE, NOT_GRANTED, SCOPE_FULFIL, SCOPE_SETTLE, NeverExpires
 from ledger.errors import Malformed
 from ledger.kinds import APPLIED, Cost
-from ledger.params import RETURN_KEEP_SECONDS
+from ledger.params import CHALLENGE_AGAIN_SECONDS, CHALLENGE_PENDING_DAYS, RETURN_KEEP_SECONDS
 from ledger.transaction import BAD_ATTESTATION
-from ledger.types import Address, ChallengeId, Points, ProgramId, Timestamp
+from ledger.types import Address, Amount, ChallengeId, Points, ProgramId, Timestamp
+from tests.support.backing import check_backing
 from tests.support.challenges import (
     achievement_of,
     challenge_of,
@@ -38,10 +44,10 @@ from tests.support.challenges import (
     reverse_challenge,
 )
 from tests.support.contests import sign
-from tests.support.memory_chain import Signer
+from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.refusal import refused
 from tests.support.returns import take_return
-from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, STRANGER, TILL, Shop
+from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, STRANGER, TILL, Shop, make_terms
 
 
 @pytest.fixture
@@ -100,7 +106,7 @@ def test_the_occurrence_can_be_completed_again_with_other_receipts(shop: Shop) -
     with refused(RETURNED):
         contest_challenge(shop, which, bought)
     contest_challenge(shop, which, [bought[1], other])
-    assert shop.points_of(FAN) == 100
+    assert sum(lot[3] for lot in shop.member(FAN).lots) == 100
     assert challenge_of(shop, which).given == 100
 
 
@@ -126,6 +132,25 @@ def test_a_reversal_leaves_the_room_of_others_alone() -> None:
     assert (shop.books.issued, shop.books.challenge_points) == (200, 900)
 
 
+def test_what_goes_back_into_the_budget_has_coin_behind_it_as_the_program_promises_now() -> None:
+    """The reward was issued with little coin behind it; the budget has it back only with as much as it would need now."""
+    promise = {"return_window_days": 3, "activation_delay_days": 3, "issuance_cap": Points(10_000)}
+    shop = Shop(collateral=Amount(1_000), **promise)
+    shop.join(FAN)
+    which, bought = completed(shop)
+    terms = make_terms(collateral=Amount(50_000_000), **promise)
+    shop.chain.send("program.update", ProgramUpdate(shop.program, 1, terms), author=OWNER)
+    back = take_return(shop, bought[0])
+    with refused(POOL_TOO_SMALL):
+        reverse_challenge(shop, which, bought, back)
+    shop.fill_pool(5_000_000)
+    before = shop.books.pool
+    reverse_challenge(shop, which, bought, back)
+    assert before - shop.books.pool == 100 * 50_000 - 100
+    check_backing(shop.chain.state)
+    shop.chain.replay()
+
+
 def test_a_contested_reward_is_taken_back_by_a_return(shop: Shop) -> None:
     """The goods went back before the contest: the only thing that can be said against it, and the fan signed it."""
     which, bought = create_challenge(shop), visits(shop)
@@ -137,6 +162,30 @@ def test_a_contested_reward_is_taken_back_by_a_return(shop: Shop) -> None:
     assert shop.member(FAN).lots == ()
     with refused(RETURNED):
         contest_challenge(shop, which, bought)
+
+
+def test_a_contested_reward_cannot_be_spent_before_the_shop_shows_the_return(shop: Shop) -> None:
+    """Both receipts went back weeks before the contest: what it credits stays pending until the shop has had 16 days."""
+    reward = shop.list_reward(price=100)
+    which, bought = create_challenge(shop), visits(shop)
+    back = take_return(shop, bought[0])
+    shop.pass_days(25)
+    contest_challenge(shop, which, bought)
+    shop.pass_days(CHALLENGE_PENDING_DAYS - 1)
+    with refused(POINTS_INSUFFICIENT):
+        shop.redeem(FAN, reward)
+    reverse_challenge(shop, which, bought, back)
+    assert shop.member(FAN).lots == ()
+
+
+def test_a_contested_reward_becomes_usable_and_lives_as_long(shop: Shop) -> None:
+    which, bought = create_challenge(shop), visits(shop)
+    shop.pass_days(25)
+    contest_challenge(shop, which, bought)
+    lots = shop.member(FAN).lots
+    assert lots == ((1, shop.today + 16, shop.today + 16 - 3 + 30, 100),)
+    shop.pass_days(CHALLENGE_PENDING_DAYS)
+    assert shop.points_of(FAN) == 100
 
 
 def test_who_may_reverse(shop: Shop) -> None:
@@ -170,6 +219,44 @@ def test_only_what_stands_is_reversed(shop: Shop) -> None:
     reverse_challenge(shop, which, bought, back)
     with refused(NOT_COMPLETED):
         reverse_challenge(shop, which, bought, back)
+
+
+def test_evidence_that_the_program_chose_takes_nothing_from_who_can_show_others() -> None:
+    """The program names a receipt that does not count and went back: while it can use that, the fan can contest."""
+    shop = Shop(return_window_days=3, activation_delay_days=3, expiry=NeverExpires())
+    shop.join(FAN)
+    which, good = create_challenge(shop), visits(shop)
+    other = sign(shop, sequence=3, net_cents=100)
+    back, too = take_return(shop, other, points=1), take_return(shop, good[0], number=2)
+    assert complete(shop, entry_of(which, [other])) == (APPLIED,)
+    contest_until = challenge_of(shop, which).occurrence(0, shop.terms_of_program).contest_until
+    shop.chain.advance(seconds=contest_until - shop.now, blocks=8)
+    with refused(COMPLETED):
+        contest_challenge(shop, which, good)
+    reverse_challenge(shop, which, [other], back)
+    shop.chain.advance(seconds=contest_until + CHALLENGE_AGAIN_SECONDS - DAY_SECONDS - shop.now)
+    assert complete(shop, entry_of(which, [other])) == (OVER.name,)
+    contest_challenge(shop, which, good)
+    found = achievement_of(shop, which)
+    assert found is not None
+    assert found.completions[0].contested
+    shop.pass_days(7)
+    reverse_challenge(shop, which, good, too)
+    with refused(OVER, until=contest_until + CHALLENGE_AGAIN_SECONDS):
+        contest_challenge(shop, which, good)
+    shop.chain.replay()
+
+
+def test_what_the_program_completed_stands_once_it_cannot_be_contested_again() -> None:
+    shop = Shop(return_window_days=3, activation_delay_days=3, expiry=NeverExpires())
+    shop.join(FAN)
+    which, bought = completed(shop)
+    back = take_return(shop, bought[0])
+    contest_until = challenge_of(shop, which).occurrence(0, shop.terms_of_program).contest_until
+    shop.chain.advance(seconds=contest_until + 1 - shop.now, blocks=8)
+    with refused(STANDS, until=contest_until):
+        reverse_challenge(shop, which, bought, back)
+    assert shop.points_of(FAN) == 100
 
 
 def test_after_the_last_deadline_nothing_is_reversed(shop: Shop) -> None:

@@ -415,7 +415,7 @@ def test_lots_with_the_same_collateral_merge_first() -> None:
     day = shop.today
     # 1 and 2 in turn, and once 2 beside 3.
     versions = [1 + number % 2 for number in range(LOTS_MAX - 1)] + [2, 3]
-    lots: tuple[Lot, ...] = ()
+    lots = tuple[Lot, ...]()
     for number, version in enumerate(versions):
         lot = (version, day, day + 10 + number, 1)
         lots = book.add_lot(lots, lot)
@@ -432,7 +432,7 @@ def test_lots_with_different_collateral_merge_last_and_at_the_lower(versions: tu
     book = PointsBook.open(view, shop.program, shop.terms_of_program, shop.chain.context)
     book.rates.update({1: (1_000, 0), 2: (2_000, 0)})
     day = shop.today
-    lots: tuple[tuple[int, int, int, int], ...] = ()
+    lots = tuple[Lot, ...]()
     for number in range(LOTS_MAX + 1):
         lot = (versions[number % 2], day, day + 10 + number, 1)
         lots = book.add_lot(lots, lot)

@@ -32,7 +32,9 @@ from ledger.transaction import OwnFee, Payment, Prepaid
 from ledger.types import Amount, Points, ProgramId, Timestamp
 from tests.support.backing import check_backing
 from tests.support.memory_chain import DAY_SECONDS, Signer
+from tests.support.offers import ANYTHING, cite, consent, contest_offer, issue, make_offer, reverse_offer
 from tests.support.refusal import refused
+from tests.support.returns import take_return
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, POOR, STRANGER, Shop
 
 PREPAID = Prepaid()
@@ -158,8 +160,12 @@ def test_points_that_were_held_are_claimed_when_they_come_back() -> None:
 
 
 @pytest.mark.parametrize("delay", [0, 60])
-def test_what_is_not_usable_yet_counts_and_what_has_expired_does_not(delay: int) -> None:
+def test_what_is_not_usable_yet_waits_and_what_has_expired_is_gone(delay: int) -> None:
     shop = close(make_shop(activation_delay_days=delay, expiry=RollingExpiry(90)))
+    if delay > WIND_DOWN_DAYS_MIN:
+        with refused(NOTHING):
+            claim(shop, POOR)
+        shop.pass_days(delay - WIND_DOWN_DAYS_MIN)
     assert claim(shop, POOR) == 10_005 - FEE
     check_backing(shop.chain.state)
     shop.pass_days(60)
@@ -183,3 +189,23 @@ def test_all_shares_together_are_what_stood_behind_all_points(order: tuple[Signe
     assert sum(shares) == total == 13_517  # 13,516.503 rounded up
     assert sorted(shares) == [4_505, 4_506, 4_506]  # 4,505.501 each
     assert security(shop.books) == reserved == 45_010
+
+
+def test_nobody_claims_what_a_return_may_still_take_back() -> None:
+    terms: dict[str, Any] = {"notice_days": 0, "offer_day_max": Points(1_000), "expiry": RollingExpiry(365)}
+    shop = Shop(collateral=Amount(50_000), issuance_cap=Points(100_000), **terms)
+    shop.fill_pool(100_000)
+    shop.join(FAN)
+    consent(shop, FAN)
+    offer = make_offer(shop, points=200, terms=ANYTHING)
+    assert issue(shop, offer) == ("",)
+    bought = cite(shop, offer)
+    back = take_return(shop, bought, points=bought.receipt.points + 200)
+    shop.chain.send("program.sunset", ProgramSunset(shop.program, Timestamp(shop.now + DAY_SECONDS)), author=OWNER)
+    shop.pass_days(31)
+    contest_offer(shop, offer, bought)
+    with refused(NOTHING):
+        claim(shop, FAN)
+    reverse_offer(shop, offer, back, 200)
+    assert shop.member(FAN).lots == ()
+    check_backing(shop.chain.state)

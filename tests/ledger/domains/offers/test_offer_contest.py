@@ -26,6 +26,7 @@ from ledger.domains.offers.offer_contest import (
     OfferContest,
     fields_to_open,
 )
+from ledger.domains.offers.offer_settle import ENTRY_WRONG_PERIOD
 from ledger.domains.offers.state import CITED, NO_OFFER
 from ledger.domains.offers.terms import BAD_OFFER
 from ledger.errors import Malformed
@@ -343,3 +344,17 @@ def test_cost_and_reads(shop: Shop) -> None:
     reads = OFFER_CONTEST.reads(FAN.address, payload)
     assert {books_key(shop.program), member_key(shop.program, FAN.address)} < set(reads)
     assert grant_key(shop.program, TILL.address) in reads
+
+
+def test_a_receipt_of_a_period_that_ended_before_the_offer_is_no_citation_of_it() -> None:
+    shop = Shop(offer_day_max=Points(1_000))
+    shop.join(FAN)
+    consent(shop, FAN)
+    offer = make_offer(shop, terms=ANYTHING)
+    bought = cite(shop, offer)
+    shop.pass_days(1)
+    assert issue(shop, offer) == ("",)
+    assert settle_offers(shop, citation(shop, bought, period=shop.today - 1)) == (ENTRY_WRONG_PERIOD.name,)
+    shop.pass_days(4)
+    with refused(ENTRY_WRONG_PERIOD):
+        contest_offer(shop, offer, bought)
