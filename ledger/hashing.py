@@ -53,6 +53,9 @@ REFERRAL: Final = tagged_hash("fansumer/referral")
 COUNT: Final = tagged_hash("fansumer/count")
 VOUCHER_CODE: Final = tagged_hash("fansumer/voucher-code")
 ACCEPTANCE: Final = tagged_hash("fansumer/acceptance")
+TEXT: Final = tagged_hash("fansumer/text")
+CONTRIBUTION: Final = tagged_hash("fansumer/contribution")
+CONTRIBUTION_SIGNATURE: Final = tagged_hash("fansumer/contribution-signature")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

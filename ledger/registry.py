@@ -41,6 +41,11 @@ from ledger.domains.rewards.redeem_fulfil import REDEEM_FULFIL
 from ledger.domains.rewards.redeem_refund import REDEEM_REFUND
 from ledger.domains.rewards.reward_list import REWARD_LIST
 from ledger.domains.rewards.reward_update import REWARD_UPDATE
+from ledger.domains.voice.contribution_credit import CONTRIBUTION_CREDIT
+from ledger.domains.voice.contribution_record import CONTRIBUTION_RECORD
+from ledger.domains.voice.mission_create import MISSION_CREATE
+from ledger.domains.voice.review import REVIEW
+from ledger.domains.voice.review_reply import REVIEW_REPLY
 from ledger.errors import Code, Malformed
 from ledger.kinds import DueKind, Kind
 from ledger.params import Params
@@ -86,6 +91,7 @@ register(PROGRAM_SUNSET, ADJUST, REVERSE, POINTS_TRANSFER)
 register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL, REDEEM_REFUND)
 register(CONSENT_GRANT, CONSENT_REVOKE)
 register(CAMPAIGN_CREATE, PLEDGE)
+register(MISSION_CREATE, CONTRIBUTION_RECORD, CONTRIBUTION_CREDIT, REVIEW, REVIEW_REPLY)
 
 register_due(
     BEGIN_DAY, DROP_BATCH, END_CONTEST, HOLD_TIMEOUT, FORGET, COUNT_END, SETTLE, REFUND, END_REFERRAL, DROP_RETURN

@@ -1,0 +1,1 @@
+"""What fans say and do for what they are fans of: missions, contributions, reviews."""
