@@ -36,7 +36,7 @@ def _consent_lasts_longer(has_consent: Any) -> Any:
 
 
 def _a_point_more(left_of_cap: Any) -> Any:
-    return lambda terms, books: left_of_cap(terms, books) + 1
+    return lambda terms, books, issued: left_of_cap(terms, books, issued) + 1
 
 
 def _never(_: Any) -> Any:
@@ -50,7 +50,7 @@ def _one_more(constant: int) -> int:
 BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
     "loyalty: the grace is a day longer": (("loyalty.points",), "RESTORE_GRACE_DAYS", _one_more),
     "loyalty: the issuance cap gives way by a point": (
-        ("loyalty.earn", "loyalty.adjust"),
+        ("loyalty.issuance",),
         "left_of_cap",
         _a_point_more,
     ),

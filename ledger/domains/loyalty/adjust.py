@@ -6,23 +6,18 @@ It only ever gives. What it gives counts to the issuance cap, and is a lot like 
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP, ENTRY_ISSUANCE_CAP
-from ledger.domains.loyalty.earning_cap import left_of_cap
+from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP
 from ledger.domains.loyalty.events import PointsAdjusted
-from ledger.domains.loyalty.periods import lot_days_now
-from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.issuance import Issuance
 from ledger.domains.loyalty.program_sunset import refuse_ended
 from ledger.domains.loyalty.state import (
     NO_MEMBER,
     SCOPE_ADJUST,
     Grant,
-    Terms,
     books_key,
     grant_key,
-    load_books,
     load_member,
     load_program,
-    load_terms,
     member_key,
     program_key,
     require_grant,
@@ -64,18 +59,12 @@ def apply(view: RuleView, call: Call, payload: Adjust, context: Context) -> tupl
     if member.left_at:
         raise RuleViolation(NO_MEMBER, member=payload.member)
     refuse_ended(program, context.time)
-    version = program.version_at(context.time)
-    terms = load_terms(view, payload.program, version)
-    today = program.day_at(context.time)
-    _count(view, payload, terms, today)
+    issuance = Issuance.open(view, payload.program, program, context)
+    _count(view, payload, issuance)
     if by_issuer:
-        _count_issuer(view, call, payload, today)
-    activation_day, expiry_day = lot_days_now(program, terms, context.time)
-    book = PointsBook.open(view, payload.program, program, context)
-    lots = book.add_lot(member.lots, (version, activation_day, expiry_day, payload.points))
-    book.move("issued", payload.points)
-    book.save()
-    view.put(member_key(payload.program, payload.member), replace(member, lots=lots))
+        _count_issuer(view, call, payload, issuance.book.today)
+    activation_day, expiry_day = issuance.give_now(payload.member, payload.points)
+    issuance.save()
     view.emit(
         PointsAdjusted(
             payload.program, payload.member, call.author, payload.points, payload.reason, activation_day, expiry_day
@@ -84,15 +73,16 @@ def apply(view: RuleView, call: Call, payload: Adjust, context: Context) -> tupl
     return (APPLIED,)
 
 
-def _count(view: RuleView, payload: Adjust, terms: Terms, today: Day) -> None:
-    """Count the points against the program's day, within the cap of the day and that of everything ever issued."""
-    books = load_books(view, payload.program)
+def _count(view: RuleView, payload: Adjust, issuance: Issuance) -> None:
+    """Count the points against the program's day, within the cap of the day and what the program can issue at all."""
+    books, today, cap = issuance.book.books, issuance.book.today, issuance.terms.adjust_day_max
     used = books.adjust_day_used if books.adjust_day == today else 0
-    left = max(terms.adjust_day_max - used, 0)
+    left = max(cap - used, 0)
     if payload.points > left:
-        raise RuleViolation(DAY_CAP, left=left, cap=terms.adjust_day_max)
-    if payload.points > left_of_cap(terms, books):
-        raise RuleViolation(ENTRY_ISSUANCE_CAP)
+        raise RuleViolation(DAY_CAP, left=left, cap=cap)
+    refused = issuance.refusal(payload.points)
+    if refused is not None:
+        raise RuleViolation(refused)
     counted = replace(
         books,
         adjusted=Points(books.adjusted + payload.points),

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from ledger.coin import contest_fee, exit_fee, give_to, lock_deposit, spend_prepaid, take_from
 from ledger.domains.loyalty.events import ContestDecided, TierReached
+from ledger.domains.loyalty.issuance import Award, Issuance, room_for_contests
 from ledger.domains.loyalty.periods import Period, expiry_day, period_at
-from ledger.domains.loyalty.points import PointsBook
-from ledger.domains.loyalty.sliding import extend_lots
 from ledger.domains.loyalty.state import (
     OPEN,
     RETURNED,
@@ -26,14 +25,13 @@ from ledger.domains.loyalty.state import (
     load_terms,
     member_key,
 )
-from ledger.domains.loyalty.tiers import Earned, count_towards_tiers
 from ledger.due import schedule
 from ledger.errors import Code, RuleViolation
 from ledger.hashing import CONTEST
 from ledger.kinds import Call, Context, DueKind
 from ledger.params import CONTEST_DAYS_KEPT, CONTESTS_PREPAID
 from ledger.state import RuleView
-from ledger.types import INTEGER_MAX, Amount, ContestId, Day, Points, ProgramId, PublicKey, Timestamp
+from ledger.types import Amount, ContestId, Day, Points, ProgramId, PublicKey, Timestamp
 
 NONE_PREPAID = Code(
     "contest.none_prepaid",
@@ -188,17 +186,12 @@ def _credit(
     today = program.day_at(context.time)
     period = period_at(program, terms, contest.time)
     activation_day, expiry_day = lot_days(terms, period, today)
-    book = PointsBook.open(view, contest.program, program, context)
+    base = Day(max(today, period.end_day))
+    award = Award(contest.member, points, version, terms, activation_day, expiry_day, base)
     member = load_member(view, contest.program, contest.member)
-    lots = extend_lots(book, member.lots, {})
-    lots = book.add_lot(lots, (version, activation_day, expiry_day, points))
-    book.move("issued", points)
-    book.save()
-    history, reached = member.tier_history, None
-    if terms.tiers:
-        base = Day(max(today, period.end_day))
-        earned = Earned(contest.program, contest.member, terms, base, points)
-        history, reached = count_towards_tiers(history, earned, program, context.time)
+    issuance = Issuance.open(view, contest.program, program, context)
+    lots, history, reached = issuance.issue_points(issuance.slide(member.lots), member.tier_history, award)
+    issuance.save()
     view.put(member_key(contest.program, contest.member), replace(member, lots=lots, tier_history=history))
     return activation_day, expiry_day, reached
 
@@ -222,7 +215,7 @@ def end_contest(view: RuleView, subject: bytes, number: int, context: Context) -
         if not is_over(contest, context):
             _look_again(view, contest_id, Timestamp(context.time + RETRY_SECONDS))
             return
-        room = INTEGER_MAX - load_books(view, contest.program).issued
+        room = room_for_contests(view, contest.program)
         decide(view, contest_id, contest, UNSETTLED, Points(min(contest.points, room)), context)
         contest = view.get(key)
     if context.time < contest.keep_until:

@@ -11,16 +11,14 @@ from ledger.codec import pack
 from ledger.coin import give_to, lock_deposit
 from ledger.domains.consent.state import PUBLISH, has_consent
 from ledger.domains.loyalty.earning import better_points, versions_named_at
-from ledger.domains.loyalty.earning_cap import left_of_cap
 from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned, TierReached
+from ledger.domains.loyalty.issuance import Award, Issuance
 from ledger.domains.loyalty.period_caps import cap_points, count_credited
 from ledger.domains.loyalty.periods import expiry_day, settle_by
-from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.program_sunset import ENTRY_CARRIES, ENTRY_ENDED
 from ledger.domains.loyalty.purchases import Purchase
 from ledger.domains.loyalty.receipts import MONEY, check_codes
 from ledger.domains.loyalty.referral import start_referral
-from ledger.domains.loyalty.sliding import extend_lots
 from ledger.domains.loyalty.state import (
     POINTS,
     SCOPE_SETTLE,
@@ -39,7 +37,6 @@ from ledger.domains.loyalty.state import (
     program_key,
     require_grant,
 )
-from ledger.domains.loyalty.tiers import Earned, count_towards_tiers
 from ledger.due import schedule
 from ledger.errors import Code
 from ledger.hashing import object_id
@@ -66,9 +63,6 @@ ENTRY_EARLY = Code(
     "earn.before_joining", "the period ended before the member joined", "Settle what came after joining."
 )
 ENTRY_FUTURE = Code("earn.future_period", "the period has not begun", "Settle it when it has.")
-ENTRY_ISSUANCE_CAP = Code(
-    "earn.issuance_cap", "the program's issuance cap would be passed", "Raise the cap by `program.update`."
-)
 ENTRY_DAILY_CAP = Code(
     "earn.daily_cap", "the issuer's daily cap would be passed", "Settle the rest tomorrow, or raise the cap."
 )
@@ -195,14 +189,11 @@ class Settlement:
     view: RuleView
     program_id: ProgramId
     program: Program
-    terms: Terms
     batch_id: Hash
-    book: PointsBook
+    issuance: Issuance
     context: Context
-    cap_left: int
     day_left: int
     dates: dict[int, PeriodDates]
-    sliding_days: dict[int, int]
     settled: int = 0
 
     def dates_of(self, period: int) -> PeriodDates:
@@ -258,8 +249,9 @@ class Settlement:
         capped = cap_points(member.period_credits, dates.terms, dates.begins, points)
         if capped.is_rejected:
             return ENTRY_PERIOD_CAP, points, points
-        if capped.points > self.cap_left:
-            return ENTRY_ISSUANCE_CAP, points, points
+        refused = self.issuance.refusal(capped.points)
+        if refused is not None:
+            return refused, points, points
         if capped.points > self.day_left:
             return ENTRY_DAILY_CAP, points, points
         return None, points, capped.points
@@ -294,22 +286,18 @@ class Settlement:
         remainder: Hash,
         dates: PeriodDates,
     ) -> None:
-        lots = extend_lots(self.book, member.lots, self.sliding_days)
+        lots = self.issuance.slide(member.lots)
         history, credits = member.tier_history, member.period_credits
         reached: TierReached | None = None
         if points:
-            lot = (dates.version, dates.activation_day, dates.expiry_day, points)
-            lots = self.book.add_lot(lots, lot)
-            self.book.move("issued", points)
-            self.cap_left -= points
+            days = (dates.activation_day, dates.expiry_day, dates.base)
+            award = Award(entry.member, points, dates.version, dates.terms, *days)
+            lots, history, reached = self.issuance.issue_points(lots, history, award)
             self.day_left -= points
             self.settled += points
             if member.is_referred:
                 self._start_referral(entry, index, points, dates)
             credits = count_credited(credits, dates.terms, dates.begins, points)
-            if dates.terms.tiers:
-                earned = Earned(self.program_id, entry.member, dates.terms, dates.base, points)
-                history, reached = count_towards_tiers(history, earned, self.program, self.context.time)
         self.view.put(
             key,
             Member(
@@ -376,26 +364,23 @@ def apply(view: RuleView, call: Call, payload: Earn, context: Context) -> tuple[
     require_grant(view, payload.program, call.author, SCOPE_SETTLE)
     deposit = lock_deposit(view, call, context)
     grant: Grant = view.get(grant_key(payload.program, call.author))
-    book = PointsBook.open(view, payload.program, program, context)
-    terms = load_terms(view, payload.program, program.version_at(context.time))
-    used_today = grant.day_used if grant.day == book.today else 0
+    issuance = Issuance.open(view, payload.program, program, context)
+    today = issuance.book.today
+    used_today = grant.day_used if grant.day == today else 0
     settlement = Settlement(
         view=view,
         program_id=payload.program,
         program=program,
-        terms=terms,
         batch_id=Hash(object_id("earn", call.txid, 0)),
-        book=book,
+        issuance=issuance,
         context=context,
-        cap_left=left_of_cap(terms, book.books),
         day_left=max(grant.daily_cap - used_today, 0),
         dates={},
-        sliding_days={},
     )
     results = [settlement.settle(entry, index) for index, entry in enumerate(payload.entries)]
-    book.save()
+    issuance.save()
     used = Points(used_today + settlement.settled)
-    view.put(grant_key(payload.program, call.author), replace(grant, day=book.today, day_used=used))
+    view.put(grant_key(payload.program, call.author), replace(grant, day=today, day_used=used))
     codes = tuple([code for code, _ in results])
     _keep_batch(view, call, payload, settlement, [leaf for _, leaf in results], codes, deposit)
     return codes

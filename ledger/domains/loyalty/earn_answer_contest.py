@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 from ledger.codec import pack
 from ledger.domains.loyalty.contests import decide, is_over
 from ledger.domains.loyalty.earn import CREDITED
+from ledger.domains.loyalty.issuance import room_for_contests
 from ledger.domains.loyalty.periods import period_at
 from ledger.domains.loyalty.receipts import SumNode, climb, seal_remainder, seal_sum, sum_leaf
 from ledger.domains.loyalty.returns import (
@@ -35,7 +36,6 @@ from ledger.domains.loyalty.state import (
     Program,
     batch_key,
     contest_key,
-    load_books,
     load_member,
     load_program,
     load_terms,
@@ -191,7 +191,7 @@ def apply(view: RuleView, call: Call, payload: EarnAnswerContest, context: Conte
     else:
         given, full = _check_settled(view, payload, contest)
     outcome = SETTLED_SHORT if given < contest.points else full
-    room = INTEGER_MAX - load_books(view, contest.program).issued
+    room = room_for_contests(view, contest.program)
     credited = Points(min(max(contest.points - given, 0), room))
     decide(view, payload.contest, contest, outcome, credited, context)
     return (APPLIED,)

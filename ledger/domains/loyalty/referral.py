@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from ledger.coin import give_to, lock_deposit
-from ledger.domains.loyalty.earning_cap import left_of_cap
-from ledger.domains.loyalty.periods import lot_days_now, period_at
-from ledger.domains.loyalty.points import PointsBook
+from ledger.domains.loyalty.issuance import Issuance
+from ledger.domains.loyalty.periods import period_at
 from ledger.domains.loyalty.referral_bonus import NO_BONUS
 from ledger.domains.loyalty.state import (
     COIN,
@@ -17,7 +16,6 @@ from ledger.domains.loyalty.state import (
     POINTS,
     Member,
     Program,
-    load_books,
     load_member,
     load_program,
     load_terms,
@@ -31,7 +29,7 @@ from ledger.kinds import Call, Context, DueKind
 from ledger.params import REFERRALS_PERIOD_MAX
 from ledger.schema import Integer, OptionalIdentifier, identifier
 from ledger.state import RuleView, Table
-from ledger.types import INTEGER_MAX, Address, Amount, Day, Hash, Points, ProgramId, RecordKey, Timestamp
+from ledger.types import INTEGER_MAX, Address, Amount, Hash, Points, ProgramId, RecordKey, Timestamp
 
 NO_REFERRAL = Code(
     "member.no_referral",
@@ -171,20 +169,17 @@ def end_referral(view: RuleView, subject: bytes, number: int, context: Context) 
     give_to(view, referral.payer, referral.deposit, "locked")
     program = load_program(view, referral.program)
     bonus = load_terms(view, referral.program, referral.version).referral
-    terms = load_terms(view, referral.program, program.version_at(context.time))
-    begins = Timestamp(max(period_at(program, terms, context.time).begins, 0))
-    room = left_of_cap(terms, load_books(view, referral.program))
-    outcome = _outcome(view, referral, begins, has_room=bonus.referrer + bonus.joiner <= room)
+    issuance = Issuance.open(view, referral.program, program, context)
+    begins = Timestamp(max(period_at(program, issuance.terms, context.time).begins, 0))
+    refused = issuance.refusal(bonus.referrer + bonus.joiner)
+    outcome = _outcome(view, referral, begins, has_room=refused is None)
     if outcome != PAID:
         nothing = Points(0)
         view.emit(ReferralEnded(referral.program, referral.referrer, referral.member, outcome, nothing, nothing))
         return
-    days = lot_days_now(program, terms, context.time)
-    version = program.version_at(context.time)
-    book = PointsBook.open(view, referral.program, program, context)
-    for account, points in ((referral.referrer, bonus.referrer), (referral.member, bonus.joiner)):
-        _pay(view, book, account, points, version, days)
-    book.save()
+    issuance.give_now(referral.referrer, bonus.referrer)
+    issuance.give_now(referral.member, bonus.joiner)
+    issuance.save()
     referrer = load_member(view, referral.program, referral.referrer)
     count = referrer.referrals if referrer.referral_period == begins else 0
     counted = replace(referrer, referral_period=begins, referrals=count + 1)
@@ -204,17 +199,6 @@ def _outcome(view: RuleView, referral: Referral, begins: Timestamp, *, has_room:
     if referrer.referral_period == begins and referrer.referrals >= REFERRALS_PERIOD_MAX:
         return LIMIT_REACHED
     return PAID if has_room else CAP_REACHED
-
-
-def _pay(
-    view: RuleView, book: PointsBook, account: Address, points: Points, version: int, days: tuple[Day, Day]
-) -> None:
-    """Add a lot to a member's, where there is something to add."""
-    if points:
-        member = load_member(view, book.program_id, account)
-        lots = book.add_lot(member.lots, (version, *days, points))
-        book.move("issued", points)
-        view.put(member_key(book.program_id, account), replace(member, lots=lots))
 
 
 END_REFERRAL = DueKind(name=REFERRAL_DUE, anchor="LOY-22", weight=900, apply=end_referral)

@@ -3,8 +3,9 @@
 import pytest
 
 from ledger.domains.loyalty.adjust import ADJUST, DAY_CAP, Adjust
-from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP, ENTRY_ISSUANCE_CAP
+from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP
 from ledger.domains.loyalty.events import PointsAdjusted
+from ledger.domains.loyalty.issuance import ISSUANCE_CAP
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.program_sunset import PROGRAM_ENDED, ProgramSunset
 from ledger.domains.loyalty.state import (
@@ -97,10 +98,10 @@ def test_what_is_given_counts_to_the_issuance_cap() -> None:
     shop = Shop(adjust_day_max=Points(1_000), issuance_cap=Points(100))
     shop.join(FAN)
     shop.earn(FAN, 60)
-    with refused(ENTRY_ISSUANCE_CAP):
+    with refused(ISSUANCE_CAP):
         adjust(shop, 41)
     adjust(shop, 40)
-    assert shop.earn(FAN, 1) == (ENTRY_ISSUANCE_CAP.name,)
+    assert shop.earn(FAN, 1) == (ISSUANCE_CAP.name,)
     shop.chain.replay()
 
 

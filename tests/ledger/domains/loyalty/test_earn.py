@@ -16,7 +16,6 @@ from ledger.domains.loyalty.earn import (
     ENTRY_DAILY_CAP,
     ENTRY_EARLY,
     ENTRY_FUTURE,
-    ENTRY_ISSUANCE_CAP,
     ENTRY_LEFT,
     ENTRY_NO_CONSENT,
     ENTRY_NO_MEMBER,
@@ -27,6 +26,7 @@ from ledger.domains.loyalty.earn import (
     SealedEntry,
 )
 from ledger.domains.loyalty.events import BatchSettled, EntrySkipped, PointsEarned
+from ledger.domains.loyalty.issuance import ISSUANCE_CAP
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.program_update import ProgramUpdate
 from ledger.domains.loyalty.receipts import BAD_RECEIPT
@@ -155,10 +155,10 @@ def test_faults_of_a_sealed_entry_come_in_the_documented_order() -> None:
     shop.chain.advance(days=7)
     assert shop.settle(shop.entry(FAN, 101, period=WEEK + 2)) == (ENTRY_EARLY.name,)
     assert shop.settle(shop.entry(FAN, 101, period=WEEK + 4)) == (ENTRY_LEFT.name,)
-    assert shop.settle(shop.entry(FAN, 101, period=WEEK + 3)) == (ENTRY_ISSUANCE_CAP.name,)
+    assert shop.settle(shop.entry(FAN, 101, period=WEEK + 3)) == (ISSUANCE_CAP.name,)
     assert shop.settle(shop.entry(FAN, 100, period=WEEK + 3)) == (ENTRY_DAILY_CAP.name,)
     assert shop.settle(shop.entry(FAN, 99, period=WEEK + 3)) == ("",)
-    assert shop.settle(shop.entry(FAN, 2, period=WEEK + 3)) == (ENTRY_ISSUANCE_CAP.name,)
+    assert shop.settle(shop.entry(FAN, 2, period=WEEK + 3)) == (ISSUANCE_CAP.name,)
     assert shop.settle(shop.entry(FAN, 1, period=WEEK + 3)) == (ENTRY_DAILY_CAP.name,)
     shop.chain.advance(days=1)
     assert shop.settle(shop.entry(FAN, 1, period=WEEK + 3)) == ("",)
@@ -320,7 +320,7 @@ def test_faults_of_an_open_entry_come_in_the_documented_order(shop: Shop) -> Non
     assert codes == [ENTRY_WRONG_TIME.name, ENTRY_NO_VERSION.name, ENTRY_WRONG_TIME.name]
     codes = [shop.settle(replace(wrong, time=Timestamp(shop.now + ahead)))[0] for ahead in (1, 0)]
     assert codes == [ENTRY_WRONG_TIME.name, ENTRY_NO_VERSION.name]
-    assert shop.settle(replace(wrong, time=Timestamp(now), terms_version=1)) == (ENTRY_ISSUANCE_CAP.name,)
+    assert shop.settle(replace(wrong, time=Timestamp(now), terms_version=1)) == (ISSUANCE_CAP.name,)
 
 
 def test_a_till_may_name_a_version_that_was_in_force_within_three_days(shop: Shop) -> None:

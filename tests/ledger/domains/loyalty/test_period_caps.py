@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.codec import pack
-from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP, ENTRY_ISSUANCE_CAP, ENTRY_PERIOD_CAP, ENTRY_REDUCED
+from ledger.domains.loyalty.earn import ENTRY_DAILY_CAP, ENTRY_PERIOD_CAP, ENTRY_REDUCED
 from ledger.domains.loyalty.earn_answer_contest import NOT_IN_BATCH
 from ledger.domains.loyalty.events import BatchSettled, PointsEarned
+from ledger.domains.loyalty.issuance import ISSUANCE_CAP
 from ledger.domains.loyalty.period_caps import cap_points, count_credited
 from ledger.domains.loyalty.state import SETTLED_IN_TIME, PeriodCap, RatePerAmount, batch_key
 from ledger.hashing import object_id
@@ -77,11 +78,11 @@ def test_the_cap_comes_before_the_others_which_read_what_it_leaves() -> None:
     shop.grant(TILL, daily_cap=10_000)
     assert shop.earn(FRIEND, 10_000) == (ENTRY_REDUCED.name,)
     shop.pass_days(1)
-    assert shop.earn(FAN, 10_000) == (ENTRY_ISSUANCE_CAP.name,)
+    assert shop.earn(FAN, 10_000) == (ISSUANCE_CAP.name,)
     shop.chain.replay()
     rejecting = capped(100, rejects=True, issuance_cap=Points(50))
     assert rejecting.earn(FAN, 101) == (ENTRY_PERIOD_CAP.name,)
-    assert rejecting.earn(FAN, 100) == (ENTRY_ISSUANCE_CAP.name,)
+    assert rejecting.earn(FAN, 100) == (ISSUANCE_CAP.name,)
     rejecting.chain.replay()
 
 
