@@ -26,6 +26,7 @@ from api.http.routers import (
     campaigns,
     chain,
     contests,
+    contributions,
     events,
     own_data,
     partner,
@@ -33,7 +34,9 @@ from api.http.routers import (
     receipts,
     redemptions,
     returns,
+    reviews,
     service,
+    texts,
     transactions,
 )
 from api.http.settings import HttpSettings
@@ -58,6 +61,9 @@ ROUTERS = (
     returns,
     contests,
     campaigns,
+    reviews,
+    contributions,
+    texts,
     receipts,
     own_data,
     partner,

@@ -37,6 +37,10 @@ TAGS: Final = [
     {"name": "redemptions", "description": "What fans redeem: held, handed out, taken back, accepted by the shop."},
     {"name": "contests", "description": "Receipts that fans say were not settled, and what became of it."},
     {"name": "campaigns", "description": "Campaigns and pledges."},
+    {
+        "name": "reviews",
+        "description": "What fans say and did: reviews, replies, missions, contributions, and their texts.",
+    },
     {"name": "receipts", "description": "Purchases, off chain: kept for the fan alone, who may erase them."},
     {"name": "own data", "description": "All that a node holds on the account that asks: a copy, and deletion."},
     {"name": "partner", "description": "What fans have granted to the partner that asks, and nothing else."},
@@ -138,6 +142,12 @@ def signed_body(text: str, model: type[Answer]) -> dict[str, Any]:
             },
         }
     }
+
+
+def json_body(text: str, model: type[Answer]) -> dict[str, Any]:
+    """A body that is `model` in JSON."""
+    content = {"application/json": {"schema": model.model_json_schema(), "example": model.EXAMPLE}}
+    return {"requestBody": {"required": True, "description": text, "content": content}}
 
 
 def answers(model: type[Answer], status: int = 200, *, other: str | None = None) -> Responses:

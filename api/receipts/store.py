@@ -23,7 +23,8 @@ from api.receipts.acceptances import Acceptances
 from api.receipts.access_log import AccessLog
 from api.receipts.gifts import Gifts
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
-from api.receipts.tables import acceptances, erased, gifts, nonces, reads, receipts, scrubs
+from api.receipts.tables import acceptances, erased, gifts, nonces, reads, receipts, scrubs, texts
+from api.receipts.texts import Texts, erase_texts
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
     RECEIPT_BYTES_MAX,
@@ -110,6 +111,7 @@ class Deleted:
     reads: int
     revocations: int
     acceptances: int
+    texts: int
 
 
 class ReceiptStore:
@@ -124,6 +126,7 @@ class ReceiptStore:
         self.gifts = Gifts(self._transaction)
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)
+        self.texts = Texts(self._transaction)
 
     # --- opening ---
 
@@ -257,6 +260,7 @@ class ReceiptStore:
             }
             assert all(note.fan == member for note in ended), "nobody's notes but the account's own"
             forgotten = delete_notes(connection, ended)
+            written = erase_texts(connection, texts.c.author == member, now)
             if (any(counts.values()) or forgotten) and connection.execute(select(scrubs.c.due_since)).first() is None:
                 connection.execute(insert(scrubs), [{"due_since": now}])
         assert counts["receipts"] == len(found), "what was deleted is what was found"
@@ -267,6 +271,7 @@ class ReceiptStore:
             reads=counts["reads"],
             revocations=forgotten,
             acceptances=counts["acceptances"],
+            texts=written,
         )
 
     def was_erased(self, wanted: ReceiptHash) -> bool:

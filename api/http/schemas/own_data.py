@@ -136,6 +136,22 @@ class KeptAcceptance(Answer):
     EXAMPLE: ClassVar[Example] = {"redemption": "b2" * 32, "acceptance": "lNoAIA=="}
 
 
+class KeptText(Answer):
+    """What the account wrote: its hash stands on the chain."""
+
+    text: str
+    salt: str
+    content: str
+    kept_at: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "text": "e3" * 32,
+        "salt": "5a" * 32,
+        "content": "The lamp flickers.",
+        "kept_at": EXAMPLE_TIME,
+    }
+
+
 class ExportAnswer(Answer):
     """Everything that this node holds on the account (`ledger/spec/fan_data.md`). `complete` true is its last word."""
 
@@ -158,6 +174,7 @@ class ExportAnswer(Answer):
     gifts: list[GiftMark]
     reads: list[ReadItem]
     reads_of_others: list[ReadItem]
+    texts: list[KeptText]
     receipts: list[ReceiptAnswer]
     left_out: list[LeftOut]
     complete: Literal[True]
@@ -182,6 +199,7 @@ class ExportAnswer(Answer):
         "gifts": [GiftMark.EXAMPLE],
         "reads": [ReadItem.EXAMPLE],
         "reads_of_others": [],
+        "texts": [KeptText.EXAMPLE],
         "receipts": [ReceiptAnswer.EXAMPLE],
         "left_out": [LeftOut.EXAMPLE],
         "complete": True,

@@ -42,6 +42,7 @@ class MissionCreated(Event):
     text: Annotated[Hash, identifier()]
     until: Annotated[Timestamp, TIME]
     places: Annotated[int, PLACES]
+    owner: Annotated[Address, identifier()]
 
     def subjects(self) -> tuple[bytes, ...]:
         return (self.mission, self.program)
@@ -63,7 +64,11 @@ def apply(view: RuleView, call: Call, payload: MissionCreate, context: Context) 
         call.payer, deposit, payload.program, payload.title, payload.text, payload.until, payload.places, 0
     )
     view.put(mission_key(mission_id), mission)
-    view.emit(MissionCreated(mission_id, payload.program, payload.title, payload.text, payload.until, payload.places))
+    view.emit(
+        MissionCreated(
+            mission_id, payload.program, payload.title, payload.text, payload.until, payload.places, call.author
+        )
+    )
     return (APPLIED,)
 
 

@@ -43,16 +43,17 @@ class ReviewReply:
 @declare_event
 @dataclass(frozen=True, slots=True)
 class ReviewReplied(Event):
-    """A subject answered a review."""
+    """A subject answered a review, as it was in that revision."""
 
     name: ClassVar[str] = "review.replied"
     subject: Annotated[Hash, identifier()]
     author: Annotated[Address, identifier()]
     revision: Annotated[int, REVISIONS]
     text: Annotated[Hash, identifier()]
+    replier: Annotated[Address, identifier()]
 
     def subjects(self) -> tuple[bytes, ...]:
-        return (self.subject, self.author)
+        return (self.subject, self.author, self.replier)
 
 
 def apply(view: RuleView, call: Call, payload: ReviewReply, context: Context) -> tuple[str, ...]:
@@ -68,7 +69,7 @@ def apply(view: RuleView, call: Call, payload: ReviewReply, context: Context) ->
     view.put(key, replied)
     scores: Scores = view.get(scores_key(subject))
     view.put(scores_key(subject), replace(scores, replies=scores.replies + 1))
-    view.emit(ReviewReplied(subject, payload.author, review.revisions, payload.text))
+    view.emit(ReviewReplied(subject, payload.author, review.revisions, payload.text, call.author))
     return (APPLIED,)
 
 

@@ -97,7 +97,7 @@ def test_a_mission_is_on_record(shop: Shop) -> None:
     mission = ask(shop, places=3)
     until = Timestamp(shop.now - 60 + 10 * DAY_SECONDS)
     assert shop.chain.events == (
-        MissionCreated(mission, shop.program, "Translate the label", some_hash("text"), until, 3),
+        MissionCreated(mission, shop.program, "Translate the label", some_hash("text"), until, 3, OWNER.address),
     )
     assert shop.chain.events[0].subjects() == (mission, shop.program)
     found: Mission = shop.chain.record(mission_key(mission))

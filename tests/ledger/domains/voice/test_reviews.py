@@ -193,8 +193,8 @@ def test_a_subject_answers_and_that_is_all(customer: Shop) -> None:
     now = customer.now
     reply(customer)
     text = some_hash("we are sorry")
-    assert customer.chain.events == (ReviewReplied(Hash(customer.program), FAN.address, 1, text),)
-    assert customer.chain.events[0].subjects() == (customer.program, FAN.address)
+    assert customer.chain.events == (ReviewReplied(Hash(customer.program), FAN.address, 1, text, OWNER.address),)
+    assert customer.chain.events[0].subjects() == (customer.program, FAN.address, OWNER.address)
     found = review_of(customer)
     assert (found.reply, found.replied_at, found.replies) == (text, now, 1)
     reply(customer)
