@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from api.cli import contests, earning, exports, points, rewards, till
+from api.cli import contests, contributions, earning, exports, points, reviews, rewards, till
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
 
 app.add_typer(contests.brand_app, name="contests")
 app.add_typer(points.returns_app, name="returns")
+app.add_typer(contributions.app, name="mission")
 
 TermsFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="Terms in TOML or JSON; `brand example-terms` prints some.")
@@ -19,8 +20,8 @@ TermsFile = Annotated[
 IssuerAddress = Annotated[str, typer.Argument(metavar="ADDRESS", help="The issuer's address.")]
 
 
-SCOPES = ("till", "settle", "enrol", "fulfil", "adjust")
-"""What an issuer may do; the ledger's bits in their order."""
+SCOPES = {"till": 1, "settle": 2, "enrol": 4, "fulfil": 8, "adjust": 16, "record": 64}
+"""What an issuer may do, and the ledger's bit for it."""
 
 
 @app.command("example-terms")
@@ -93,7 +94,7 @@ def update(
 def grant_issuer(
     program: Program,
     issuer: IssuerAddress,
-    scopes: Annotated[str, typer.Option("--scopes", help="With commas: till, settle, enrol, fulfil, adjust.")],
+    scopes: Annotated[str, typer.Option("--scopes", help="With commas: till, settle, enrol, fulfil, adjust, record.")],
     daily_cap: Annotated[
         int,
         typer.Option(
@@ -199,7 +200,7 @@ def _read_scopes(text: str) -> int:
     for name in names:
         if name not in SCOPES:
             raise typer.BadParameter(f"{name[:40]!r} is no scope; there are {', '.join(SCOPES)}")
-    return sum(1 << SCOPES.index(name) for name in set(names))
+    return sum(SCOPES[name] for name in set(names))
 
 
 app.command("adjust")(points.adjust)
@@ -217,4 +218,5 @@ app.command("enrol")(till.enrol)
 app.command("sign-receipt")(till.sign_receipt)
 app.command("hand-over")(till.hand_over)
 app.command("settle")(till.settle)
+app.command("reply")(reviews.reply)
 app.command("export-receipts")(exports.export_receipts)

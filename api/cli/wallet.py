@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from api.cli import consent, contests, guardians, keys, own_data, points, receipt, redemptions, together
+from api.cli import (
+    consent,
+    contests,
+    contributions,
+    guardians,
+    keys,
+    own_data,
+    points,
+    receipt,
+    redemptions,
+    reviews,
+    together,
+)
 from api.cli.options import (
     AMOUNT_MAX,
     CARRIED_NOTE,
@@ -28,6 +40,7 @@ app.add_typer(guardians.recover_app, name="recover")
 app.add_typer(together.treasury_app, name="treasury")
 app.add_typer(together.app, name="together")
 app.add_typer(receipt.app, name="receipts")
+app.add_typer(reviews.app, name="review")
 app.add_typer(receipt.app, name="receipt", hidden=True)  # as one receipt was checked before there were several
 
 PROGRAM_ID_DIGITS = 64
@@ -447,6 +460,7 @@ app.command("redemptions")(redemptions.list_own)
 app.command("redemption")(redemptions.show)
 app.command("check-acceptance")(redemptions.check)
 app.command("prove-code")(redemptions.prove_code)
+app.command("contribute")(contributions.contribute)
 app.command("contest")(contests.contest)
 app.command("contests")(contests.list_own)
 app.command("public-key")(keys.public_key)

@@ -144,12 +144,6 @@ def signed_body(text: str, model: type[Answer]) -> dict[str, Any]:
     }
 
 
-def json_body(text: str, model: type[Answer]) -> dict[str, Any]:
-    """A body that is `model` in JSON."""
-    content = {"application/json": {"schema": model.model_json_schema(), "example": model.EXAMPLE}}
-    return {"requestBody": {"required": True, "description": text, "content": content}}
-
-
 def answers(model: type[Answer], status: int = 200, *, other: str | None = None) -> Responses:
     """The success of an operation that answers with `model`; `other` says what it answers instead in canonical bytes."""
     text = (model.__doc__ or "").strip().splitlines()[0]

@@ -34,7 +34,7 @@ from api.wallet.request_signing import AccountSigner
 from ledger.codec import pack
 from ledger.domains.loyalty.receipts import encode_receipt
 from ledger.domains.rewards.acceptance import encode_acceptance
-from ledger.domains.voice.texts import text_hash
+from ledger.domains.voice.texts import encode_text, text_hash
 from ledger.types import Timestamp
 from tests.support.http_world import PARTNER, HttpWorld
 from tests.support.memory_chain import Signer
@@ -148,6 +148,9 @@ def bring_a_text(case: schemathesis.Case, world: HttpWorld, random: Random) -> N
     """A text that the chain names, with the salt that it was hashed with."""
     document = random.choice(world.said.texts)
     case.path_parameters["text"] = text_hash(document).hex()
+    if case.media_type == MSGPACK:
+        case.body = as_binary(encode_text(document))
+        return
     case.media_type = "application/json"
     case.body = {"salt": document.salt.hex(), "content": document.text}
 

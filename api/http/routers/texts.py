@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.deps import IdText, parse_id, services_of
-from api.http.openapi import SIGNED, answers, json_body, refuses
+from api.http.openapi import SIGNED, answers, refuses, signed_body
 from api.http.problems import BAD_BODY, MEDIA, RequestFault
 from api.http.rendering import json_response
 from api.http.schemas.voice import TextAnswer, TextBody, TextErased, TextKept
 from api.http.signatures import authenticate, read_bounded
 from api.receipts.texts import ERASED, TextRefused
-from ledger.domains.voice.texts import DOCUMENT, TEXT_BYTES_MAX, TextDocument, text_hash
+from ledger.domains.voice.texts import DOCUMENT, TEXT_BYTES_MAX, TextDocument, decode_text, text_hash
 from ledger.errors import Code
 from ledger.types import Address, Hash
 
@@ -57,7 +57,7 @@ async def read_text(request: Request, text: IdText) -> Response:
     "/{text}",
     summary="Bring a text",
     responses=answers(TextKept) | refuses(409, 410, 413, 415),
-    openapi_extra=json_body("The text and its salt.", TextBody),
+    openapi_extra=signed_body("The text and its salt, as it was hashed.", TextBody),
 )
 async def keep_text(request: Request, text: IdText) -> Response:
     """Anybody may bring a text that the chain names, as it was hashed: it is its author's, whoever brings it. Twice is harmless."""
@@ -79,10 +79,16 @@ async def keep_text(request: Request, text: IdText) -> Response:
 async def _read_document(request: Request) -> TextDocument:
     """The body. Raises `http.media_type`, `http.body`, `http.body_too_large`, and what is malformed."""
     announced = request.headers.get("content-type", "")
-    if announced.partition(";")[0].strip().lower() != "application/json":
+    media_type = announced.partition(";")[0].strip().lower()
+    if media_type not in ("application/msgpack", "application/json"):
         raise RequestFault(MEDIA, found=announced[:100] or "none")
+    body = await read_bounded(request, BODY_BYTES_MAX)
+    return decode_text(body) if media_type == "application/msgpack" else _read_json(body)
+
+
+def _read_json(body: bytes) -> TextDocument:
     try:
-        found = json.loads(await read_bounded(request, BODY_BYTES_MAX))
+        found = json.loads(body)
         salt = bytes.fromhex(found.pop("salt"))
         content = found.pop("content")
         is_whole = not found
