@@ -40,6 +40,9 @@ TAGS = (
     "COUNT",
     "VOUCHER_CODE",
     "ACCEPTANCE",
+    "TEXT",
+    "CONTRIBUTION",
+    "CONTRIBUTION_SIGNATURE",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

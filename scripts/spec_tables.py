@@ -59,6 +59,9 @@ TAG_USES = {
     "COUNT": "RWD-6: key of what a member took of a reward",
     "VOUCHER_CODE": "RWD-9: commitment to a voucher code",
     "ACCEPTANCE": "RWD-10: what a till signs to accept a redemption",
+    "TEXT": "TXT-1: text hash",
+    "CONTRIBUTION": "MIS-2: contribution id",
+    "CONTRIBUTION_SIGNATURE": "MIS-2: what an issuer signs of a contribution",
 }
 """Where each tag is used."""
 
