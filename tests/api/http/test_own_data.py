@@ -21,6 +21,7 @@ from ledger.block import Block
 from ledger.codec import unpack
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.rewards.acceptance import AcceptanceStatement, encode_acceptance, sign_acceptance
+from ledger.domains.voice.texts import TextDocument, encode_text, text_hash
 from ledger.transaction import decode_transaction
 from ledger.transition import Undo
 from ledger.types import Address, Amount, ProgramId, ReceiptHash, Timestamp, TxId
@@ -32,12 +33,14 @@ from tests.support.live_shop import MINER, LiveShop
 from tests.support.partner_shop import PARTNER, PartnerShop
 from tests.support.receipt_shop import LINES, json_body
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, TILL
+from tests.support.spoken import CRITICISM, speak
 
 HOLD_NOTHING_OF_A_FAN = {
     "meta": "facts of the store",
     "headers": "80 bytes of a block, which name nobody",
     "active": "which block is at which height",
     "erased": "hashes of erased receipts; whose each was, is not kept",
+    "erased_texts": "hashes of erased texts, which stand on the chain, too",
     "scrubs": "whether files must be written anew",
     "nonces": "hashes that name nobody, for two minutes",
 }
@@ -103,6 +106,7 @@ PLANTED = {
         holds_fan, has("gifts", receipt=lambda row: row.receipt.hex(), marked_at=lambda row: row.marked_at)
     ),
     "acceptances": Planted(holds_fan, has("acceptances", redemption=lambda row: row.hold.hex())),
+    "texts": Planted(holds_fan, has("texts", text=lambda row: row.text.hex(), kept_at=lambda row: row.kept_at)),
     "reads": Planted(
         holds_fan,
         lambda export, row: any(
@@ -131,6 +135,7 @@ def desk(tmp_path: Path) -> Iterator[PartnerShop]:
     shop.chain.mine(2)
     contest(shop, bought)
     shop.redeem(FAN, shop.list_reward(price=1))
+    speak(shop)
     found.grant("receipts", "history")
     found.grant("standing", fan=FRIEND, to=FAN.address)
     yield found
@@ -147,9 +152,18 @@ def plant(desk: PartnerShop) -> list[ReceiptHash]:
     assert desk.is_let_in("standing", by=FAN, fan=FRIEND)
     desk.revoke("history")
     accept_redemption(desk)
+    bring_text(desk, CRITICISM)
     transfer = desk.shop.chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(20_000)), author=OWNER)
     assert desk.post(transfer).status_code == 202
     return mine
+
+
+def bring_text(desk: PartnerShop, document: TextDocument) -> None:
+    """Somebody brings a text that FAN wrote."""
+    headers = {"content-type": "application/msgpack"}
+    path = f"/v1/texts/{text_hash(document).hex()}"
+    answer = desk.http.put(path, content=encode_text(document), headers=headers)
+    assert answer.status_code == 200, answer.text
 
 
 def accept_redemption(desk: PartnerShop) -> None:
@@ -270,6 +284,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
         "rows of the log of reads": 2,
         "notes of revocations that are in a block": 0,
         "shops' acceptances of redemptions": 1,
+        "texts that you wrote": 1,
     }
     remains = {item["what"]: item["count"] for item in report["remains"]}
     assert remains["records on the chain"] > 3 and remains["blocks that name the account"] > 3
@@ -283,7 +298,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
     assert found_in(folder, [b"Friend's own tea"]), "nobody else's is touched"
     desk.shop.chain.mine()
     again = desk.ask("/v1/me", method="DELETE")
-    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0], "the revocation is in a block now"
+    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0, 0], "the revocation is in a block now"
     assert not desk.is_let_in("history"), "what was taken back stays so"
     assert desk.shop.points_of(FAN) == points and desk.shop.node.chain.state_root != before
     for receipt in mine:
