@@ -12,6 +12,7 @@ from api.wallet.contests import contest_of
 from api.wallet.offers import contest_offer_of
 from golden_challenges import complete_challenges, contest_challenge, create_challenges, reverse_challenge
 from golden_receipts import FAN, OWNER, TILL, sign_purchase, sign_return
+from golden_reviews import add_reviews
 from golden_stand import end_stand, open_stand
 from golden_voice import add_proposals
 from ledger import coinbase as coinbase_format
@@ -274,6 +275,7 @@ def make_golden_chain() -> GoldenChain:
     stand, opening = open_stand(chain.scenario, TERMS)
     chain.add(opening)
     chain.add(end_stand(chain.scenario, stand))
+    add_reviews(chain, program, RewardId(reward[0]), [CampaignId(campaign) for campaign in campaigns])
     for _ in range(3):
         chain.add()
     chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
