@@ -5,9 +5,11 @@ from ledger.domains.accounts.state import account_key, guardianship_key
 from ledger.domains.crowdfunding.state import campaign_key, campaign_terms_key, load_campaign, pledge_key
 from ledger.domains.crowdfunding.terms import PointsUnit
 from ledger.domains.loyalty.state import books_key, load_member, load_program, member_key, program_key
+from ledger.domains.rewards.state import reward_key
 from ledger.domains.voice.contributions import contribution_key, load_contribution
 from ledger.domains.voice.review_reply import NO_REVIEW
 from ledger.domains.voice.reviews import review_key
+from ledger.domains.voice.state import ballot_key, load_proposal, obligation_key, proposal_key
 from ledger.errors import Code, RuleViolation
 from ledger.hashing import WTX
 from ledger.merkle import inclusion_path
@@ -22,7 +24,9 @@ from ledger.types import (
     Hash,
     Height,
     ProgramId,
+    ProposalId,
     RecordKey,
+    RewardId,
     TxId,
     WtxId,
 )
@@ -100,9 +104,25 @@ def make_review_proof(chain: Chain, subject: Hash, author: Address, trust: Block
 def make_contribution_proof(chain: Chain, contribution: ContributionId, trust: BlockHash | None = None) -> Proof:
     """What a fan did for a program, and what came of it. Raises `contribution.unknown`."""
     found = load_contribution(Overlay(chain.state), contribution)
-    product = _campaign_keys(chain, CampaignId(found.product)) if found.product else []
-    naming = dict.fromkeys((program_key(found.program), *product))
+    product: list[RecordKey] = []
+    if found.product:
+        reward = reward_key(found.program, RewardId(found.product))
+        is_reward = chain.state.stored(reward) is not None
+        product = [reward] if is_reward else _campaign_keys(chain, CampaignId(found.product))
+    naming = list(dict.fromkeys((program_key(found.program), *product)))[: CLAIMS_MAX - 1]
     return make_record_proof(chain, contribution_key(contribution), *naming, trust=trust)
+
+
+def make_ballot_proof(chain: Chain, proposal: ProposalId, voter: Address, trust: BlockHash | None = None) -> Proof:
+    """A ballot, the proposal with its outcome and answer, its program, and what became of an answer that binds.
+
+    Raises `proposal.unknown`; `proof.no_record` for an account that did not vote.
+    """
+    found = load_proposal(Overlay(chain.state), proposal)
+    obligation = obligation_key(proposal)
+    adopted = (obligation,) if chain.state.stored(obligation) is not None else ()
+    naming = (proposal_key(proposal), program_key(found.program), *adopted)
+    return make_record_proof(chain, ballot_key(proposal, voter), *naming, trust=trust)
 
 
 def make_record_proof(chain: Chain, key: RecordKey, *naming: RecordKey, trust: BlockHash | None = None) -> Proof:
