@@ -51,6 +51,7 @@ def back_ovens(node: WalletNode, creator: Terminal, backer: Terminal) -> list[st
     for campaign in made:
         backer.run("wallet", "pledge", campaign, 500)
     backer.run("wallet", "cancel-pledge", made[2], 0)
+    backer.run("wallet", "pledge", made[2], 600)
     pass_decision(node, made[0])
     node.chain.advance(seconds=4 * 86_400, blocks=2)
     creator.run("creator", "submit", made[0], written(creator, "photo", "An oven."))
@@ -83,8 +84,9 @@ def test_a_fan_proves_what_it_raised(node: WalletNode, terminal_of: Opens, tmp_p
 def test_what_became_of_pledges(node: WalletNode, terminal_of: Opens) -> None:
     creator, backer = terminal_of("owner"), terminal_of("till")
     campaigns = back_ovens(node, creator, backer)
-    by_id = {fact["campaign"]: fact for fact in backer.read("wallet", "raised")}
-    late, failed, ended = (by_id[campaign] for campaign in campaigns)
+    facts = backer.read("wallet", "raised")
+    assert [fact["campaign"] for fact in facts] == [*campaigns, campaigns[2]]
+    late, failed, ended, _ = facts
     assert (late["status"], late["late_days"], late["quantity"]) == ("done", [late["late_days"][0]], 500)
     assert late["late_days"][0] >= 1 and f"{late['late_days'][0]} day" in late["led_to"]
     assert (failed["status"], failed["led_to"]) == ("failed", "The goal was not reached: everything went back.")
