@@ -66,13 +66,13 @@ def collect_proofs(client: Client, addresses: Sequence[str], *, trust: str | Non
 
 
 def _proofs_of(client: Client, address: str, trust: str | None) -> Iterator[bytes]:
-    """A pledge that ended is proved by the transaction that made it, with how its campaign stands."""
+    """A pledge that left no record is proved by the transaction that made it, with how its campaign stands."""
     made: dict[tuple[str, int], str] = {}
     for row in client.every(partial(client.account_history, event="pledge.made"), address):
         made[row["data"]["campaign"], row["data"]["number"]] = row["txid"]
     for pledge in client.every(client.backing.pledges_of, address):
         campaign, number = pledge["campaign"], pledge["number"]
-        if pledge["ended"]:
+        if not pledge["on_record"]:
             if (campaign, number) not in made:
                 raise WalletError(NOT_TOLD, number=number, campaign=campaign)
             yield client.transaction_proof(TxId(bytes.fromhex(made[campaign, number])), trust=trust)

@@ -10,6 +10,7 @@ from ledger.domains.crowdfunding.state import (
     OPEN,
     STATUS_NAMES,
     Campaign,
+    FormerPledge,
     Pledge,
     campaign_key,
     campaign_terms_key,
@@ -65,7 +66,7 @@ def tell_fact(report: ProofReport) -> Fact | None:
     if isinstance(first, ShownTransaction):
         return _of_transaction(first, report, records)
     key, record = first.key[1:], first.record
-    if isinstance(record, Pledge):
+    if isinstance(record, Pledge | FormerPledge):
         return _of_pledge(record, CampaignId(key[:32]), int.from_bytes(key[32:], "big"), records)
     if isinstance(record, Ballot):
         return _of_ballot(record, ProposalId(key[:32]), Address(key[32:]), records)
@@ -76,19 +77,26 @@ def tell_fact(report: ProofReport) -> Fact | None:
     return None
 
 
-def _of_pledge(pledge: Pledge, campaign_id: CampaignId, number: int, records: dict[bytes, Any]) -> Fact | None:
+def _of_pledge(
+    pledge: Pledge | FormerPledge, campaign_id: CampaignId, number: int, records: dict[bytes, Any]
+) -> Fact | None:
+    """A pledge, or what one left that came back in part."""
     campaign: Campaign | None = records.get(campaign_key(campaign_id))
     terms: CampaignTerms | None = records.get(campaign_terms_key(campaign_id))
     if campaign is None or terms is None:
         return None
-    details = {"campaign": campaign_id.hex(), "number": number, "quantity": pledge.quantity}
+    details: dict[str, Any] = {"campaign": campaign_id.hex(), "number": number, "quantity": pledge.quantity}
+    came_back = ""
+    if isinstance(pledge, FormerPledge):
+        details["came_back"] = pledge.returned
+        came_back = f" Of the pledge {_quantity(pledge.returned, terms, records)} came back."
     return Fact(
         PLEDGE,
         pledge.backer,
         campaign_id,
         terms.title,
         f"pledged {_quantity(pledge.quantity, terms, records)}",
-        _tell_campaign(campaign, terms),
+        _tell_campaign(campaign, terms) + came_back,
         details | _describe(campaign, terms),
     )
 

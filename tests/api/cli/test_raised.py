@@ -94,6 +94,22 @@ def test_what_became_of_pledges(node: WalletNode, terminal_of: Opens) -> None:
     assert "An oven" in backer.run("wallet", "raised")
 
 
+def test_who_lost_a_part_can_show_it(node: WalletNode, terminal_of: Opens) -> None:
+    creator, backer = terminal_of("owner"), terminal_of("till")
+    steps = ("--milestone", "30:now:Start", "--milestone", f"70:{date(node, 20)}:Rest")
+    ends = ("--goal", 500, "--deadline", date(node, 2))
+    campaign = creator.read("creator", "create-campaign", "A lamp", *ends, *steps)["campaign"]
+    backer.run("wallet", "pledge", campaign, 500)
+    pass_decision(node, campaign)
+    creator.run("creator", "cancel-campaign", campaign)
+    node.mine()
+    (fact,) = backer.read("wallet", "raised")
+    assert (fact["status"], fact["quantity"], fact["came_back"]) == ("cancelled", 500, 350)
+    assert "The creator gave up: of 500 pledged 350 went back. Of the pledge 350 coin came back." in fact["led_to"]
+    backer.run("wallet", "review", "write", campaign, "--criticise", "--score", 1, "--pledge", 0)
+    assert [found["what"] for found in backer.read("wallet", "raised")] == ["pledge", "review"]
+
+
 def test_a_file_that_was_changed_does_not_hold(node: WalletNode, terminal_of: Opens, tmp_path: Path) -> None:
     owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
     program = open_shop(owner, till)
