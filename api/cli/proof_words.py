@@ -8,11 +8,13 @@ from typing import Any, Final, get_type_hints
 from api.words import counted
 from ledger.address import encode_address
 from ledger.domains.accounts.state import Account, Guardianship
-from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, Pledge
+from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, FormerPledge, Pledge
 from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUnit, Unit
 from ledger.domains.loyalty.books import THOUSAND, security
 from ledger.domains.loyalty.points import usable_points
 from ledger.domains.loyalty.state import NEVER, Books, Lot, Member, Program
+from ledger.domains.voice.contributions import ROLE_NAMES, Contribution
+from ledger.domains.voice.reviews import STANCE_NAMES, STANDING_NAMES, Review
 from ledger.errors import LedgerError
 from ledger.genesis import make_genesis
 from ledger.invariants import POINT_TOTALS
@@ -154,6 +156,8 @@ def tell_record(shown: ShownRecord, names: Names) -> Lines:
         yield from _tell_campaign(record, identifier, names)
     elif isinstance(record, CampaignTerms):
         yield from _tell_terms(record, identifier, names)
+    elif isinstance(record, FormerPledge):
+        yield from _tell_former(record, identifier, names)
     elif isinstance(record, Pledge):
         yield from _tell_pledge(record, identifier, names)
     elif isinstance(record, Program):
@@ -162,6 +166,10 @@ def tell_record(shown: ShownRecord, names: Names) -> Lines:
         yield f"owner         {names.address(record.owner)}"
         if record.sunset_at:
             yield f"ends          {time_text(record.sunset_at)}, redeeming {time_text(record.closes_at)}"
+    elif isinstance(record, Contribution):
+        yield from _tell_contribution(record, identifier, names)
+    elif isinstance(record, Review):
+        yield from _tell_review(record, identifier, names)
     elif record is None:
         yield f"a record that this version can not read, under the key {shown.key.hex()}"
     else:
@@ -264,6 +272,40 @@ def _tell_pledge(pledge: Pledge, identifier: bytes, names: Names) -> Lines:
     if pledge.tier:
         tiers = () if terms is None else terms.tiers[pledge.tier - 1 : pledge.tier]
         yield f"tier          {pledge.tier}{''.join(f', {clean(tier[0])}' for tier in tiers)}"
+
+
+def _tell_former(former: FormerPledge, identifier: bytes, names: Names) -> Lines:
+    campaign_id, number = identifier[:32], int.from_bytes(identifier[32:], "big")
+    unit = None if campaign_id not in names.campaigns else names.campaigns[campaign_id].unit
+    yield f"pledge {number} to the {names.campaign_text(campaign_id)}, which left it"
+    yield f"pledged       {names.quantity_text(former.quantity, unit)}"
+    yield f"came back     {names.quantity_text(former.returned, unit)}"
+    yield f"backer        {names.address(former.backer)}"
+
+
+def _tell_contribution(record: Contribution, identifier: bytes, names: Names) -> Lines:
+    yield f"contribution {identifier.hex()}"
+    yield f"fan           {names.address(record.fan)}"
+    yield f"for           {names.program_text(record.program)}"
+    yield f"what          {ROLE_NAMES[record.role]}, {time_text(record.worked_at)}; hash of the work {record.work.hex()}"
+    yield f"signed by     {names.address(record.issuer)} for the brand, and by the fan"
+    if record.credited_at:
+        terms = names.terms.get(record.product)
+        title = "" if terms is None else f'"{clean(terms.title)}" '
+        yield f"led to        {title}{record.product.hex()}, as the brand said on {time_text(record.credited_at)}"
+
+
+def _tell_review(record: Review, identifier: bytes, names: Names) -> Lines:
+    subject, author = identifier[:32], identifier[32:]
+    shown = names.campaign_text(subject) if subject in names.campaigns else names.program_text(subject)
+    yield f"review of {shown}"
+    yield f"author        {names.address(author)}, who has {STANDING_NAMES[record.standing.tag]} there"
+    yield f"says          {STANCE_NAMES[record.stance]}, {record.score} of 5"
+    yield f"since         {time_text(record.first_at)}, in revision {record.revisions} of {time_text(record.latest_at)}"
+    if record.text:
+        yield f"text          hash {record.text.hex()}"
+    if record.replies:
+        yield f"answered      {time_text(record.replied_at)}, hash {record.reply.hex()}"
 
 
 def tell_transaction(shown: ShownTransaction, transaction: Transaction | None, names: Names) -> Lines:
