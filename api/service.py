@@ -73,7 +73,9 @@ class Service:
         if not settings.origins and host in LOOPBACK_HOSTS:
             named = tuple(f"http://{name}:{port}" for name in LOOPBACK_NAMES)
             settings = settings.model_copy(update={"origins": named})
-        self._app = create_app(node, settings, registry=registry, operator=operator)
+        self._app = create_app(node, settings, registry=registry)
+        if operator is not None:
+            self._app.router.routes.extend(operator.routes)
         config = uvicorn.Config(
             self._app,
             log_level="warning",

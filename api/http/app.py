@@ -17,7 +17,6 @@ from api.http.export_desk import ExportDesk
 from api.http.limits import BodyLimit, RateLimit
 from api.http.metrics import CountRequests, HttpMetrics
 from api.http.openapi import DESCRIPTION, SUMMARY, TITLE, make_document
-from api.http.operator import OperatorDesk
 from api.http.private_answers import PrivateAnswers
 from api.http.problems import add_handlers
 from api.http.receipt_desk import ReceiptDesk
@@ -84,16 +83,9 @@ ROUTERS = (
 
 
 def create_app(
-    node: Node,
-    settings: HttpSettings | None = None,
-    *,
-    registry: CollectorRegistry | None = None,
-    operator: OperatorDesk | None = None,
+    node: Node, settings: HttpSettings | None = None, *, registry: CollectorRegistry | None = None
 ) -> FastAPI:
-    """The HTTP edge of an open node, which stays its caller's to close. `registry` takes the figures of /metrics.
-
-    `operator`: who answers the node's operator; without it nobody does.
-    """
+    """The HTTP edge of an open node, which stays its caller's to close. `registry` takes the figures of /metrics."""
     chosen = settings or HttpSettings()
     metrics = HttpMetrics(registry or CollectorRegistry())
     ChainMetrics(node, metrics.registry)
@@ -151,8 +143,6 @@ def create_app(
     app.router.routes[:0] = accounts.PLAIN_ROUTES
     for module in ROUTERS:
         app.router.routes.extend(module.router.routes)  # flat: an included router is searched far more slowly
-    if operator is not None:
-        app.router.routes.extend(operator.routes)
     app.openapi = partial(make_document, app, node.chain.params.address_prefix)
     return app
 

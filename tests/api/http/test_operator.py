@@ -59,7 +59,8 @@ def network() -> FakeNetwork:
 async def client(tmp_path: Path, network: FakeNetwork) -> AsyncIterator[httpx2.AsyncClient]:
     node = Node(NodeConfig(tmp_path / "data", NETWORKS["sim"]))
     desk = OperatorDesk(node, network, "cookie")  # type: ignore[arg-type] - it has what the desk uses
-    app = create_app(node, operator=desk)
+    app = create_app(node)
+    app.router.routes.extend(desk.routes)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://node", headers=COOKIE) as made:
         yield made
