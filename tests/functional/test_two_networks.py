@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from ledger.block import Block
 from ledger.domains.accounts.transfer import ToAccount, Transfer
@@ -34,6 +34,7 @@ LONG_AGO = PARAMS.genesis_time
 
 def mine(node: Node, blocks: int = 1) -> Block:
     """Mine blocks; the last one."""
+    made: list[Block] = []
     with node.lock:
         for _ in range(blocks):
             transactions = node.mempool.select(PARAMS.block_weight_max)
@@ -42,7 +43,8 @@ def mine(node: Node, blocks: int = 1) -> Block:
             assert nonce is not None
             block = with_nonce(template, nonce)
             node.chain.accept_block(block)
-    return block
+            made.append(block)
+    return made[-1]
 
 
 @contextmanager
@@ -108,7 +110,7 @@ def test_strangers_are_heard_within_limits(tmp_path: Path) -> None:
     with running(tmp_path / "one") as (node, first):
         url = f"ws://{LOOPBACK}:{port_of(first)}/"
         with connect(url, proxy=None, compression=None) as socket:
-            hello = decode_message(bytes(socket.recv(10)))
+            hello = decode_message(frame_of(socket))
             assert isinstance(hello, Hello) and hello.chain_id == node.chain.chain_id
             socket.send(bytes(70_000))
             ended(socket.recv)
@@ -119,11 +121,17 @@ def test_strangers_are_heard_within_limits(tmp_path: Path) -> None:
         with connect(url, proxy=None, compression=None) as socket:
             socket.recv(10)
             socket.send(b"garbage")
-            assert decode_message(bytes(socket.recv(10))).tag == 2
+            assert decode_message(frame_of(socket)).tag == 2
             ended(socket.recv)
         with pytest.raises(WebSocketException):
             connect(url, proxy=None, origin="https://page.example").close()  # type: ignore[arg-type] - a plain text is an origin
         wait_until(lambda: first.report().peers == ())
+
+
+def frame_of(socket: ClientConnection) -> bytes:
+    found = socket.recv(10)
+    assert isinstance(found, bytes)
+    return found
 
 
 def ended(receive: Callable[[float], object]) -> None:

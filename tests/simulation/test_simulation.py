@@ -97,14 +97,19 @@ def plant_lossy_store(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plant", [plant_lost_requests, plant_forgetful_pool, plant_stubborn_choice, plant_lossy_store])
-def test_a_planted_bug_is_found(plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("plant", "first"),
+    [(plant_lost_requests, 6), (plant_forgetful_pool, 8), (plant_stubborn_choice, 47), (plant_lossy_store, 0)],
+)
+def test_a_planted_bug_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From seed 0 on they were found by the seeds 8, 10, 49 and 2: `first` only saves time."""
     plant(monkeypatch)
-    for seed in range(PLANTED_SEEDS_MAX):
+    for seed in range(first, PLANTED_SEEDS_MAX):
         try:
             World(seed).run()
-        except (Broken, AssertionError, LedgerError, LookupError) as fault:
-            print(f"{plant.__name__}: found by seed {seed}: {type(fault).__name__} {fault}")
+        except (Broken, AssertionError, LedgerError, LookupError):
             return
     raise AssertionError(f"{plant.__doc__} was not found by {PLANTED_SEEDS_MAX} networks")
 

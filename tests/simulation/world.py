@@ -13,7 +13,7 @@ from ledger.fork_choice import TieKey
 from ledger.params import Params
 from ledger.supply import BUCKETS, CHAIN_KEY
 from ledger.transaction import Transaction, decode_transaction
-from ledger.types import Address, TxId
+from ledger.types import Address, Height, TxId
 from node.chain import Chain
 from node.clock import ManualClock
 from node.p2p.address import PeerAddress, make_address
@@ -365,7 +365,7 @@ class World:
         found: dict[TxId, None] = {}
         try:
             for height in range(1, node.chain.tip.height + 1):
-                block = node.chain.block_at(type(node.chain.tip.height)(height))
+                block = node.chain.block_at(Height(height))
                 if block is None:
                     raise Broken(f"{node.name} lacks its block {height}")
                 chain.accept_block(block)
@@ -386,7 +386,7 @@ class World:
             raise Broken("the chain record is gone")
         record = stored.record
         emission = self.params.emission
-        emitted = self.params.allocated + sum(emission.subsidy(height) for height in range(1, chain.tip.height + 1))
+        emitted = self.params.allocated + sum(emission.subsidy(Height(height)) for height in range(1, chain.tip.height + 1))
         if record.emitted != emitted or sum(getattr(record, bucket) for bucket in BUCKETS) != emitted:
             raise Broken(f"coin is not conserved: {record}, emitted {emitted}")
 

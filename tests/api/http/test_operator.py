@@ -76,8 +76,8 @@ async def test_only_the_operator_is_answered(client: httpx2.AsyncClient) -> None
         ("POST", "bans"),
         ("DELETE", "bans/203.0.113.7"),
     ):
-        for shown in ("", "Bearer wrong", "cookie", b"Bearer \xff"):
-            answer = await client.request(method, f"/operator/{path}", headers={"Authorization": shown})
+        for shown in (b"", b"Bearer wrong", b"cookie", b"Bearer \xff"):
+            answer = await client.request(method, f"/operator/{path}", headers={b"Authorization": shown})
             assert (answer.status_code, answer.json()["code"]) == (401, "operator.cookie")
 
 

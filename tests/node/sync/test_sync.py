@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ledger.block import Block
-from ledger.types import BlockHash, Hash, Work
+from ledger.types import BlockHash, Hash, Height, Work
 from node.p2p import host, messages
 from node.p2p.messages import BlockBody, GetBlocks, GetCompact, GetHeaders, Headers, Missing
 from node.p2p.peers import PeerSettings
@@ -68,7 +68,7 @@ def test_who_was_switched_off_in_the_middle_goes_on_where_it_was(two: Quiet) -> 
     sent = two.network.bytes
     two.wait(60)
     assert other.chain.tip.hash == one.chain.tip.hash
-    whole = sum(len(block.encode()) for height in range(1, 201) if (block := one.chain.block_at(height)) is not None)
+    whole = sum(len(block.encode()) for height in range(1, 201) if (block := one.chain.block_at(Height(height))) is not None)
     assert two.network.bytes - sent < whole, "not everything was fetched again"
 
 
