@@ -36,7 +36,7 @@ from node.audit import AuditReport, audit_store
 from node.errors import NodeError
 from node.node import Node, NodeConfig
 from node.p2p.network import Network, NetworkMetrics, NetworkSettings
-from node.store.engine import StoreLock
+from node.store.engine import STORE_FOLDER, StoreLock
 
 PARAMS_FILE = "params.json"
 BEGUN_FILE = "replay.begun"
@@ -111,10 +111,14 @@ class Running:
             undone_on_failure.callback(listener.close)
             undone_on_failure.callback(self.node.close)
             registry = CollectorRegistry()
-            if options.network_settings is not None:
-                self.network = Network(self.node, options.network_settings)
-                NetworkMetrics(self.network, registry)
-            cookie = make_cookie(folder, url_of(listener))
+            try:
+                if options.network_settings is not None:
+                    self.network = Network(self.node, options.network_settings)
+                    NetworkMetrics(self.network, registry)
+                cookie = make_cookie(folder, url_of(listener))
+            except OSError as fault:
+                raise NodeError(STORE_FOLDER, path=str(folder), reason=fault.strerror or str(fault)) from fault
+            undone_on_failure.callback(remove_cookie, folder)
             desk = OperatorDesk(self.node, self.network, cookie.secret)
             settings = HttpSettings(tip_age_seconds_max=None, origins=options.origins)
             self.service = Service(self.node, listener, settings, registry=registry, operator=desk)

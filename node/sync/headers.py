@@ -18,6 +18,8 @@ from node.store.blocks import KnownHeader
 from node.sync.header_tree import NO_WORK, HeaderTree
 
 ANSWER_SECONDS = 30
+AHEAD_SECONDS_MAX = 7_200
+"""As far ahead of the clock as a block may wait here (`WaitingLimits`); a chain that goes further is not followed now."""
 ASK_AGAIN_SECONDS = 90
 """So often one peer is asked for news, whatever happens: an announcement may have been lost."""
 
@@ -152,7 +154,7 @@ class HeaderSync:
         if state.asked_at is None:
             raise Offence(UNASKED, "headers that nobody asked for")
         state.asked_at = None
-        if not count:
+        if not count or self._is_far_ahead(message.raw):
             state.measure = None
         elif state.measure is None:
             self._take_answer(peer, state, message.raw)
@@ -161,6 +163,8 @@ class HeaderSync:
 
     def _hear_news(self, peer: Connection, state: PeerHeaders, raw: bytes) -> None:
         parent = self._tree.find(_parent_of(raw))
+        if self._is_far_ahead(raw):
+            return
         if parent is None:
             self.ask(peer)
         elif not parent.invalid_code:
@@ -224,6 +228,10 @@ class HeaderSync:
             self._ask_on(peer, state, state.best)
         else:
             state.measure = None
+
+    def _is_far_ahead(self, raw: bytes) -> bool:
+        """Whether a chain has times to which it can't have come honestly; this clock may be the wrong one, so nobody is blamed."""
+        return Header.decode(raw[-HEADER_BYTES:]).time > self._host.clock.now() + AHEAD_SECONDS_MAX
 
     def _check(self, parent: KnownHeader, raw: bytes) -> CheckedHeaders:
         """Check headers by POW-5. Raises `Offence`."""

@@ -386,7 +386,9 @@ class World:
             raise Broken("the chain record is gone")
         record = stored.record
         emission = self.params.emission
-        emitted = self.params.allocated + sum(emission.subsidy(Height(height)) for height in range(1, chain.tip.height + 1))
+        emitted = self.params.allocated + sum(
+            emission.subsidy(Height(height)) for height in range(1, chain.tip.height + 1)
+        )
         if record.emitted != emitted or sum(getattr(record, bucket) for bucket in BUCKETS) != emitted:
             raise Broken(f"coin is not conserved: {record}, emitted {emitted}")
 

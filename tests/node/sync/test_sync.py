@@ -68,7 +68,9 @@ def test_who_was_switched_off_in_the_middle_goes_on_where_it_was(two: Quiet) -> 
     sent = two.network.bytes
     two.wait(60)
     assert other.chain.tip.hash == one.chain.tip.hash
-    whole = sum(len(block.encode()) for height in range(1, 201) if (block := one.chain.block_at(Height(height))) is not None)
+    whole = sum(
+        len(block.encode()) for height in range(1, 201) if (block := one.chain.block_at(Height(height))) is not None
+    )
     assert two.network.bytes - sent < whole, "not everything was fetched again"
 
 
@@ -152,6 +154,21 @@ def test_headers_that_break_a_rule_end_the_connection(two: Quiet, flaw: str) -> 
     assert len(other.peers.tree) == 0
     puppet = two.puppet(other, seed=b"q" * 32)
     assert puppet.goodbye is None, "another host is welcome"
+
+
+def test_headers_far_ahead_of_the_clock_are_left_aside(two: Quiet) -> None:
+    two.start()
+    one, other = two.nodes
+    (first,) = two.mine(one, 1)
+    puppet = two.puppet(other)
+    now = other.clock.now()
+    for ahead, is_kept in ((headers.AHEAD_SECONDS_MAX + 60, False), (headers.AHEAD_SECONDS_MAX - 60, True)):
+        header = work_on(first.header, time=now + ahead)
+        puppet.say(Headers(True, header.encode())) if not is_kept else puppet.say(Headers(False, header.encode()))
+        two.wait(1)
+        assert (header.hash in other.peers.tree) == is_kept
+    assert puppet.all_heard(GetBlocks) == [] == puppet.all_heard(GetCompact), "its time has not come"
+    assert puppet.goodbye is None
 
 
 def test_unasked_answers_and_half_headers_cost_points(two: Quiet) -> None:
