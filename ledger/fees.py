@@ -1,6 +1,6 @@
 """Who pays for a transaction, and how much (spec FEE)."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ledger.coin import account_payer, pool_payer, take_from
 from ledger.domains.loyalty.books import held_coin
@@ -42,8 +42,7 @@ SPONSOR_LIMIT = Code(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """Who paid a fee: the payer that also locks deposits, empty when the fee was prepaid.
 
     For a sponsored fee, `fee` is what was computed and `held_before` what the program held before it was taken (`held_coin`).

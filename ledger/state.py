@@ -11,7 +11,7 @@ can roll a transaction back: `mark()` before, `roll_back(mark)` on a violation.
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from ledger.codec import pack, pack_shaped
 from ledger.events import Event
@@ -122,8 +122,7 @@ class RuleView(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A point to which an overlay can be rolled back."""
 
     journal: int
