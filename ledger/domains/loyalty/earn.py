@@ -304,31 +304,16 @@ class Settlement:
             if member.is_referred:
                 self._start_referral(entry, index, points, dates)
             credits = count_credited(credits, dates.terms, dates.begins, points)
-        self.view.put(
-            key,
-            Member(
-                member.payer,
-                member.deposit,
-                member.prepaid,
-                member.joined_at,
-                member.left_at,
-                remainder,
-                member.entries + 1,
-                member.sponsor_day,
-                member.sponsor_spent,
-                lots,
-                member.contest_period,
-                member.contest_count,
-                history,
-                credits,
-                member.gives_back_from_all,
-                member.transfer_day,
-                member.transferred,
-                member.is_referred and not points,
-                member.referral_period,
-                member.referrals,
-            ),
+        after = replace(
+            member,
+            remainder=remainder,
+            entries=member.entries + 1,
+            lots=lots,
+            tier_history=history,
+            period_credits=credits,
+            is_referred=member.is_referred and not points,
         )
+        self.view.put(key, after)
         self.view.emit(
             PointsEarned(
                 self.program_id,

@@ -220,10 +220,10 @@ class PointsBook:
 
     def _merge_two(self, lots: list[Lot]) -> list[Lot]:
         """Merge the first two neighbours with the same collateral; where there are none, the first two, at the lower of theirs."""
-        rates = [self.rate_of(lot[0])[0] for lot in lots]
-        place = next((index for index, (one, other) in enumerate(pairwise(rates)) if one == other), 0)
+        pairs = enumerate(pairwise(lots))
+        place = next((at for at, (one, other) in pairs if self.rate_of(one[0])[0] == self.rate_of(other[0])[0]), 0)
         first, second = lots[place], lots[place + 1]
-        version = first[0] if rates[place] < rates[place + 1] else second[0]
+        version = first[0] if self.rate_of(first[0])[0] < self.rate_of(second[0])[0] else second[0]
         merged = (version, min(first[1], second[1]), second[2], first[3] + second[3])
         self.book_out(first)
         self.book_out(second)
