@@ -103,9 +103,10 @@ def count_sponsored(view: RuleView, transaction: Transaction, charge: Charge, co
     program_id = transaction.body.payment.program
     program = load_program(view, program_id)
     policy = load_terms(view, program_id, program.version_at(context.time)).sponsor
-    spent = Amount(max(charge.fee, charge.held_before - held_coin(load_books(view, program_id))))
+    books = load_books(view, program_id)
+    spent = Amount(max(charge.fee, charge.held_before - held_coin(books)))
     if transaction.author != program.owner:
-        _count_totals(view, program_id, program, policy, spent, context)
+        _count_totals(view, program_id, program, books, policy, spent, context)
     member: Member | None = view.get(member_key(program_id, transaction.author))
     if member is not None and not member.left_at:
         _count_member(view, transaction, program_id, program, member, policy, spent, context)
@@ -123,9 +124,14 @@ def _check_eligible(view: RuleView, transaction: Transaction, program: ProgramId
 
 
 def _count_totals(
-    view: RuleView, program_id: ProgramId, program: Program, policy: SponsorPolicy, spent_now: Amount, context: Context
+    view: RuleView,
+    program_id: ProgramId,
+    program: Program,
+    books: Books,
+    policy: SponsorPolicy,
+    spent_now: Amount,
+    context: Context,
 ) -> None:
-    books: Books = load_books(view, program_id)
     today = program.day_at(context.time)
     day_spent = spent_now + (books.sponsor_day_spent if books.sponsor_day == today else 0)
     height_spent = spent_now + (books.sponsor_height_spent if books.sponsor_height == context.height else 0)

@@ -7,7 +7,7 @@ its code. The state keeps one root over the batch's entries, as long as anything
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
-from ledger.codec import pack
+from ledger.codec import pack_shaped
 from ledger.coin import give_to, lock_deposit
 from ledger.domains.consent.state import PUBLISH, has_consent
 from ledger.domains.loyalty.earning import better_points, versions_named_at
@@ -230,7 +230,7 @@ class Settlement:
         else:
             code = fault.name
             self.view.emit(EntrySkipped(self.program_id, entry.member, index, entry.period, code))
-        leaf = pack((entry.tag, entry.member, entry.period, given, commitment, remainder, before, code))
+        leaf = pack_shaped((entry.tag, entry.member, entry.period, given, commitment, remainder, before, code))
         return code, leaf_hash(leaf)
 
     def _check(self, entry: Entry, member: Member | None, dates: PeriodDates) -> tuple[Code | None, Points, Points]:
