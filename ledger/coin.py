@@ -4,7 +4,7 @@ Buckets: `accounts`, `pools` (programs' fee pools), `locked` (deposits and prepa
 rewards), and within a block `fees`. A payer is 33 bytes: `A` + address, which is the account's key too, or `P` + program.
 """
 
-from ledger.domains.accounts.state import NO_ACCOUNT, Account, account_key
+from ledger.domains.accounts.state import NO_ACCOUNT, Account, account_key, put_account
 from ledger.domains.loyalty.state import Books, books_key
 from ledger.errors import Code, RuleViolation
 from ledger.evolve import maker_of, replace
@@ -47,7 +47,7 @@ def take_from(view: RuleView, payer: bytes, amount: Amount, bucket: str) -> None
         account: Account = view.get(key) or NO_ACCOUNT
         if account.balance < amount:
             raise RuleViolation(INSUFFICIENT, needed=amount, available=account.balance)
-        _put_balance(view, key, account, account.balance - amount)
+        put_account(view, key, _with_balance(account, account.balance - amount))
         view.post("accounts", -amount)
     else:
         key = books_key(ProgramId(payer[1:]))
@@ -66,7 +66,7 @@ def give_to(view: RuleView, payer: bytes, amount: Amount, bucket: str) -> None:
     if payer[:1] == ACCOUNT_PAYER:
         key = RecordKey(payer)
         account: Account = view.get(key) or NO_ACCOUNT
-        _put_balance(view, key, account, account.balance + amount)
+        put_account(view, key, _with_balance(account, account.balance + amount))
         view.post("accounts", amount)
     else:
         key = books_key(ProgramId(payer[1:]))
@@ -76,12 +76,8 @@ def give_to(view: RuleView, payer: bytes, amount: Amount, bucket: str) -> None:
     view.post(bucket, -amount)
 
 
-def _put_balance(view: RuleView, key: RecordKey, account: Account, balance: int) -> None:
-    """Write the account with another balance; one that is empty then is deleted."""
-    if balance or account.policy_hash or account.deposit or account.is_guarded:
-        view.put(key, _make_account(balance, account.policy_hash, account.deposit, account.is_guarded))
-    elif account is not NO_ACCOUNT:
-        view.delete(key)
+def _with_balance(account: Account, balance: int) -> Account:
+    return _make_account(balance, account.policy_hash, account.deposit, account.is_guarded)
 
 
 def lock_deposit(view: RuleView, call: Call, context: Context) -> Amount:

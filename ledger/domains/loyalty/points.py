@@ -195,13 +195,15 @@ class PointsBook:
         """Book a lot in and put it among `lots`: same days and version merge; expired ones are dropped (spec LOY-9)."""
         self.book_in(lot)
         version, activation_day, expiry_day, amount = lot
-        kept = list(lots[bisect_right(lots, self.today, key=EXPIRY_DAY) :])
-        same_day = bisect_left(lots, expiry_day, key=EXPIRY_DAY), bisect_right(lots, expiry_day, key=EXPIRY_DAY)
-        for other in lots[slice(*same_day)]:
-            if other[0] == version and other[1] == activation_day:
-                amount += other[3]
-                if expiry_day > self.today:
-                    kept.remove(other)
+        kept = list(lots)
+        place = bisect_left(kept, expiry_day, key=EXPIRY_DAY)
+        while place < len(kept) and kept[place][2] == expiry_day:
+            if kept[place][:2] == (version, activation_day):
+                amount += kept.pop(place)[3]
+            else:
+                place += 1
+        if kept and kept[0][2] <= self.today:
+            del kept[: bisect_right(kept, self.today, key=EXPIRY_DAY)]
         kept.append((version, activation_day, expiry_day, amount))
         kept.sort(key=BY_EXPIRY)
         while len(kept) > LOTS_MAX:

@@ -18,10 +18,13 @@ def extend_lots(book: PointsBook, lots: tuple[Lot, ...], days_of: dict[int, int]
 
     `days_of` remembers `sliding_days` by version: a batch asks once for each.
     """
-    versions = {lot[0] for lot in lots}
-    for version in versions - days_of.keys():
-        days_of[version] = sliding_days(book, version)
-    if not any(days_of[version] for version in versions):
+    slides = False
+    for version in {lot[0] for lot in lots}:
+        days = days_of.get(version)
+        if days is None:
+            days = days_of[version] = sliding_days(book, version)
+        slides = slides or days != NOT_SLIDING
+    if not slides:
         return lots
     moved = False
     extended: dict[tuple[int, int, int], int] = {}
