@@ -2,7 +2,7 @@
 
 The constructor of a frozen dataclass asks `object.__setattr__` to store each field, one call after the other: 6 us for a program's
 books. Here a record is made as its *twin*, a class of the same slots that is not frozen, whose constructor stores them at a
-seventh of that; then the twin is told to be of the record's class, which CPython allows for classes of the same layout. Nobody
+sixth of that; then the twin is told to be of the record's class, which CPython allows for classes of the same layout. Nobody
 ever sees a twin, and what comes out is as frozen as if its own constructor had made it.
 """
 
