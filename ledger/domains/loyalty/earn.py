@@ -312,6 +312,7 @@ class Settlement:
             tier_history=history,
             period_credits=credits,
             is_referred=member.is_referred and not points,
+            earned=Points(member.earned + points),
         )
         self.view.put(key, after)
         self.view.emit(
