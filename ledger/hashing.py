@@ -60,6 +60,9 @@ OFFER: Final = tagged_hash("fansumer/offer")
 JOIN_VOUCHER: Final = tagged_hash("fansumer/join-voucher")
 JOIN_VOUCHER_SIGNATURE: Final = tagged_hash("fansumer/join-voucher-signature")
 JOIN_VOUCHER_PROOF: Final = tagged_hash("fansumer/join-voucher-proof")
+TEXT: Final = tagged_hash("fansumer/text")
+CONTRIBUTION: Final = tagged_hash("fansumer/contribution")
+CONTRIBUTION_SIGNATURE: Final = tagged_hash("fansumer/contribution-signature")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

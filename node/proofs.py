@@ -4,13 +4,27 @@ from ledger.block import transaction_leaf
 from ledger.domains.accounts.state import account_key, guardianship_key
 from ledger.domains.crowdfunding.state import PointsUnit, campaign_key, load_campaign, pledge_key
 from ledger.domains.loyalty.state import books_key, load_member, load_program, member_key, program_key
-from ledger.errors import Code
+from ledger.domains.voice.contributions import contribution_key, load_contribution
+from ledger.domains.voice.review_reply import NO_REVIEW
+from ledger.domains.voice.reviews import review_key
+from ledger.errors import Code, RuleViolation
 from ledger.hashing import WTX
 from ledger.merkle import inclusion_path
 from ledger.proofs import CLAIMS_MAX, Anchor, Home, Proof, RecordClaim, TransactionClaim, Trusted
 from ledger.state import Overlay
 from ledger.transaction import Transaction, decode_transaction
-from ledger.types import Address, BlockHash, CampaignId, Height, ProgramId, RecordKey, TxId, WtxId
+from ledger.types import (
+    Address,
+    BlockHash,
+    CampaignId,
+    ContributionId,
+    Hash,
+    Height,
+    ProgramId,
+    RecordKey,
+    TxId,
+    WtxId,
+)
 from node.chain import Chain
 from node.errors import NodeError
 
@@ -71,6 +85,23 @@ def make_pledge_proof(chain: Chain, campaign: CampaignId, number: int, trust: Bl
     if not 0 <= number < 2**32:
         raise NodeError(NO_RECORD)
     return make_record_proof(chain, pledge_key(campaign, number), *_campaign_keys(chain, campaign), trust=trust)
+
+
+def make_review_proof(chain: Chain, subject: Hash, author: Address, trust: BlockHash | None = None) -> Proof:
+    """What an account says of a subject, and the subject's own record. Raises `review.unknown`."""
+    key = review_key(subject, author)
+    if chain.state.stored(key) is None:
+        raise RuleViolation(NO_REVIEW, author=author)
+    named = [program_key(ProgramId(subject)), *_campaign_keys(chain, CampaignId(subject))]
+    return make_record_proof(chain, key, *(found for found in named if chain.state.stored(found)), trust=trust)
+
+
+def make_contribution_proof(chain: Chain, contribution: ContributionId, trust: BlockHash | None = None) -> Proof:
+    """What a fan did for a program, and what came of it. Raises `contribution.unknown`."""
+    found = load_contribution(Overlay(chain.state), contribution)
+    product = _campaign_keys(chain, CampaignId(found.product)) if found.product else []
+    naming = dict.fromkeys((program_key(found.program), *product))
+    return make_record_proof(chain, contribution_key(contribution), *naming, trust=trust)
 
 
 def make_record_proof(chain: Chain, key: RecordKey, *naming: RecordKey, trust: BlockHash | None = None) -> Proof:

@@ -49,6 +49,9 @@ TAGS = (
     "JOIN_VOUCHER",
     "JOIN_VOUCHER_SIGNATURE",
     "JOIN_VOUCHER_PROOF",
+    "TEXT",
+    "CONTRIBUTION",
+    "CONTRIBUTION_SIGNATURE",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

@@ -66,6 +66,12 @@ FACES = {
     ),
     "consent.grant": Faces("GET /v1/accounts/{address}", "wallet.Wallet.grant_consent", "wallet consent grant"),
     "consent.revoke": Faces("GET /v1/accounts/{address}", "wallet.Wallet.revoke_consent", "wallet consent revoke"),
+    "contribution.credit": Faces(
+        "GET /v1/contributions/{contribution}", "contributions.Missions.credit", "brand mission credit"
+    ),
+    "contribution.record": Faces(
+        "GET /v1/contributions/{contribution}", "contributions.record_contribution", "wallet contribute"
+    ),
     "earn": Faces("GET /v1/accounts/{address}/history", "settlement.Settler.settle", "brand settle"),
     "earn.answer_contest": Faces("GET /v1/contests/{contest}", "brand.Brand.answer_contest", "brand contests answer"),
     "earn.contest": Faces("GET /v1/contests/{contest}", "wallet.Wallet.contest", "wallet contest"),
@@ -73,6 +79,9 @@ FACES = {
     "issuer.revoke": Faces("GET /v1/programs/{program}/issuers", "brand.Brand.revoke_issuer", "brand revoke-issuer"),
     "member.join": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.join", "wallet join"),
     "member.leave": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.leave", "wallet leave"),
+    "mission.create": Faces(
+        "GET /v1/programs/{program}/missions", "contributions.Missions.create", "brand mission create"
+    ),
     "offer.contest": Faces("GET /v1/offers/{offer}", "wallet.Wallet.contest_offer", "wallet offers contest"),
     "offer.issue": Faces("GET /v1/programs/{program}/offers", "brand.Brand.issue_offers", "brand offers issue"),
     "offer.reverse": Faces("GET /v1/programs/{program}/returns", "brand.Brand.reverse_offer", "brand offers take-back"),
@@ -96,6 +105,8 @@ FACES = {
     "redeem.fulfil": Faces("GET /v1/accounts/{address}/history", "brand.Brand.fulfil", "brand fulfil"),
     "reverse": Faces("GET /v1/programs/{program}/returns", "brand.Brand.reverse", "brand returns post"),
     "redeem.refund": Faces("GET /v1/redemptions/{redemption}", "brand.Brand.refund", "brand refund"),
+    "review": Faces("GET /v1/reviews/{subject}", "reviews.Reviewer.write", "wallet review write"),
+    "review.reply": Faces("GET /v1/reviews/{subject}", "reviews.Reviewer.reply", "brand reply"),
     "reward.list": Faces("GET /v1/programs/{program}/rewards", "brand.Brand.list_reward", "brand list-reward"),
     "reward.update": Faces("GET /v1/programs/{program}/rewards", "brand.Brand.update_reward", "brand update-reward"),
     "transfer": Faces("GET /v1/accounts/{address}", "wallet.Wallet.transfer", "wallet send"),

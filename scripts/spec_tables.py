@@ -67,6 +67,9 @@ TAG_USES = {
     "JOIN_VOUCHER": "JOIN-1: voucher id",
     "JOIN_VOUCHER_SIGNATURE": "JOIN-1: what an issuer signs of a voucher",
     "JOIN_VOUCHER_PROOF": "JOIN-1: what the holder of a voucher signs for an account",
+    "TEXT": "TXT-1: text hash",
+    "CONTRIBUTION": "MIS-2: contribution id",
+    "CONTRIBUTION_SIGNATURE": "MIS-2: what an issuer signs of a contribution",
 }
 """Where each tag is used."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli import proposals
+from api.cli import contributions, proposals, reviews
 from api.cli.node import DataDir, ParamsFile
 from api.cli.options import (
     DEFAULT_URL,
@@ -351,3 +351,7 @@ def _print_page(page: Mapping[str, Any], columns: Sequence[str] | Mapping[str, s
         print_json(page)
     else:
         print_rows(page["items"], columns)
+
+
+app.command("reviews")(reviews.list_reviews)
+app.command("contributions")(contributions.list_contributions)

@@ -8,6 +8,7 @@ import typer
 from api.cli import (
     consent,
     contests,
+    contributions,
     join_vouchers,
     keys,
     offers,
@@ -16,6 +17,7 @@ from api.cli import (
     points,
     receipt,
     redemptions,
+    reviews,
     together,
 )
 from api.cli.options import (
@@ -44,6 +46,7 @@ app.add_typer(together.app, name="together")
 app.add_typer(own_challenges.app, name="challenges")
 app.add_typer(receipt.app, name="receipts")
 app.add_typer(offers.wallet_app, name="offers")
+app.add_typer(reviews.app, name="review")
 
 HISTORY_COLUMNS = {
     "height": "height",
@@ -486,6 +489,7 @@ app.command("redemptions")(redemptions.list_own)
 app.command("redemption")(redemptions.show)
 app.command("check-acceptance")(redemptions.check)
 app.command("prove-code")(redemptions.prove_code)
+app.command("contribute")(contributions.contribute)
 app.command("contest")(contests.contest)
 app.command("contests")(contests.list_own)
 app.command("public-key")(keys.public_key)

@@ -27,6 +27,7 @@ from api.http.routers import (
     chain,
     challenges,
     contests,
+    contributions,
     events,
     offers,
     own_data,
@@ -36,7 +37,9 @@ from api.http.routers import (
     receipts,
     redemptions,
     returns,
+    reviews,
     service,
+    texts,
     transactions,
 )
 from api.http.settings import HttpSettings
@@ -65,6 +68,9 @@ ROUTERS = (
     offers,
     campaigns,
     proposals,
+    reviews,
+    contributions,
+    texts,
     receipts,
     own_data,
     partner,

@@ -24,7 +24,8 @@ from api.receipts.access_log import AccessLog
 from api.receipts.gifts import Gifts
 from api.receipts.openings import Openings
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
-from api.receipts.tables import acceptances, erased, gifts, nonces, openings, reads, receipts, scrubs
+from api.receipts.tables import acceptances, erased, gifts, nonces, openings, reads, receipts, scrubs, texts
+from api.receipts.texts import Texts, erase_texts
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
     RECEIPT_BYTES_MAX,
@@ -112,6 +113,7 @@ class Deleted:
     revocations: int
     acceptances: int
     openings: int
+    texts: int
 
 
 class ReceiptStore:
@@ -127,6 +129,7 @@ class ReceiptStore:
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)
         self.openings = Openings(self._transaction)
+        self.texts = Texts(self._transaction)
 
     # --- opening ---
 
@@ -260,6 +263,7 @@ class ReceiptStore:
             }
             assert all(note.fan == member for note in ended), "nobody's notes but the account's own"
             forgotten = delete_notes(connection, ended)
+            written = erase_texts(connection, texts.c.author == member, now)
             if (any(counts.values()) or forgotten) and connection.execute(select(scrubs.c.due_since)).first() is None:
                 connection.execute(insert(scrubs), [{"due_since": now}])
         assert counts["receipts"] == len(found), "what was deleted is what was found"
@@ -271,6 +275,7 @@ class ReceiptStore:
             revocations=forgotten,
             acceptances=counts["acceptances"],
             openings=counts["openings"],
+            texts=written,
         )
 
     def was_erased(self, wanted: ReceiptHash) -> bool:

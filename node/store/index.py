@@ -26,8 +26,12 @@ from ledger.domains.loyalty.events import (
 from ledger.domains.offers.events import OfferIssued, OfferReversed
 from ledger.domains.rewards.redeem import RedemptionOpened
 from ledger.domains.rewards.reward_list import RewardListed
+from ledger.domains.voice.contribution_record import ContributionRecorded
 from ledger.domains.voice.events import BallotCast, BallotCommitted
+from ledger.domains.voice.mission_create import MissionCreated
 from ledger.domains.voice.proposal_create import ProposalCreated
+from ledger.domains.voice.review import ReviewWritten
+from ledger.domains.voice.review_reply import ReviewReplied
 from ledger.events import Event, event_shape
 from ledger.transaction import Transaction
 from ledger.types import Height
@@ -68,6 +72,17 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
         (e.challenge, "completion", e.member + e.occurrence.to_bytes(4, "big")),
         (e.member, "own_completion", e.challenge + e.occurrence.to_bytes(4, "big")),
     ),
+    MissionCreated: lambda e: ((e.program, "mission", e.mission), (e.text, "text", e.owner)),
+    ContributionRecorded: lambda e: (
+        (e.program, "contribution", e.contribution),
+        (e.fan, "account_contribution", e.contribution),
+    ),
+    ReviewWritten: lambda e: (
+        (e.subject, "review", e.author),
+        (e.author, "account_review", e.subject),
+        *(((e.text, "text", e.author),) if e.text else ()),
+    ),
+    ReviewReplied: lambda e: ((e.text, "text", e.replier),),
     Pledged: lambda e: (
         (e.campaign, "pledge", e.number.to_bytes(4, "big")),
         (e.backer, "account_pledge", e.campaign + e.number.to_bytes(4, "big")),

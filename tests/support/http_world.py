@@ -56,6 +56,7 @@ from tests.support.memory_chain import Signer
 from tests.support.offers import citation, cite, consent, issue, make_offer, settle_offers
 from tests.support.random_payloads import Ids, values_of
 from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL, some_hash
+from tests.support.spoken import Spoken, speak
 
 PAYLOADS_DRAWN: Final = 60
 """Payloads of any shape that are signed and sent."""
@@ -85,6 +86,7 @@ class HttpWorld:
     proposals: list[ProposalId] = field(default_factory=list)
     """An open one on which FAN voted, and a sealed one to which it committed."""
     offers: list[Hash] = field(default_factory=list)
+    spoken: Spoken | None = None
     nonces: Iterator[int] = field(default_factory=count)
     """No request is signed with the nonce of another one, even if everything else is the same."""
     _last: Transaction | None = None
@@ -97,6 +99,12 @@ class HttpWorld:
     def addresses(self) -> list[str]:
         """Of everybody who takes part."""
         return [self.text(signer.address) for signer in (*PEOPLE, MINER)]
+
+    @property
+    def said(self) -> Spoken:
+        """What fans said and did."""
+        assert self.spoken is not None, "the world is whole"
+        return self.spoken
 
     @property
     def blocks(self) -> list[str]:
@@ -248,6 +256,7 @@ def open_http_world(folder: Path) -> HttpWorld:
     txids.append(chain.last_txid)
     fulfilment = shop.fulfil(hold, 1, (some_hash("code"),))
     still_open = shop.create_campaign(author=OWNER, goal=10**6, days=30)
+    spoken = speak(shop)
     waiting = chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(10_000)), author=STRANGER)
     chain.submit(waiting)
     txids.append(waiting.txid)
@@ -261,6 +270,7 @@ def open_http_world(folder: Path) -> HttpWorld:
     live_votes.commit(shop, world.proposals[1], FAN, 1)
     world.challenges += challenges
     world.offers.extend(offer.offer_id for offer in offers)
+    world.spoken = spoken
     world.payloads = _draw_payloads(world)
     return world
 

@@ -15,9 +15,11 @@ sign the request are computed last, from `case.formatted_path` and the body set 
 makes `tests/api/http/test_every_operation.py` fail and say its name. A stream that never ends is cut off by Schemathesis itself.
 """
 
+import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any, Final
 
@@ -26,6 +28,7 @@ import schemathesis
 from schemathesis.transport.serialization import Binary
 
 from api.http.routers.partner import PREFIX as PARTNER_PREFIX
+from api.receipts.texts import TextRefused
 from api.voice.opening import encode_opening
 from api.wallet.builder import Signer as WalletSigner
 from api.wallet.request_signing import AccountSigner
@@ -33,6 +36,8 @@ from ledger.codec import pack
 from ledger.domains.loyalty.receipts import encode_receipt
 from ledger.domains.rewards.acceptance import encode_acceptance
 from ledger.domains.voice.ballot_reveal import RevealBallot
+from ledger.domains.voice.texts import encode_text, text_hash
+from ledger.types import Timestamp
 from tests.support.http_world import PARTNER, HttpWorld
 from tests.support.live_votes import SALT
 from tests.support.memory_chain import Signer
@@ -61,6 +66,9 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "receipt": lambda world: [receipt.hex() for receipt in world.receipts] or ["5f" * 32],
     "account": lambda world: world.addresses,
     "member": lambda world: world.addresses,
+    "contribution": lambda world: [world.said.contribution.hex()],
+    "subject": lambda world: [world.shop.program.hex()],
+    "text": lambda world: [text_hash(document).hex() for document in world.said.texts],
     "kind": lambda _: ["points.earned", "coin.moved"],
 }
 
@@ -154,6 +162,31 @@ def name_a_member(case: schemathesis.Case, world: HttpWorld, random: Random) -> 
     case.path_parameters.update(program=world.shop.program.hex(), address=world.text(FAN.address))
 
 
+def name_a_review(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A subject and somebody who reviewed it."""
+    case.path_parameters.update(subject=world.shop.program.hex(), address=world.text(FAN.address))
+
+
+def bring_a_text(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A text that the chain names, with the salt that it was hashed with."""
+    document = random.choice(world.said.texts)
+    case.path_parameters["text"] = text_hash(document).hex()
+    if case.media_type == MSGPACK:
+        case.body = as_binary(encode_text(document))
+        return
+    case.media_type = "application/json"
+    case.body = {"salt": document.salt.hex(), "content": document.text}
+
+
+def read_a_text(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A text that is here, unless its author erased it."""
+    document, texts = random.choice(world.said.texts), world.app.state.services.receipts
+    found = text_hash(document)
+    case.path_parameters["text"] = found.hex()
+    with suppress(TextRefused):
+        asyncio.run(texts.run(lambda store: store.texts.add(found, FAN.address, document, Timestamp(world.shop.now))))
+
+
 def _prepared(case: schemathesis.Case) -> dict[str, Any]:
     sent = case.as_transport_kwargs(base_url="http://testserver")
     return {"method": sent["method"], "url": sent["url"], "params": sent.get("params") or None}
@@ -179,6 +212,12 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     f"GET {PARTNER_PREFIX}/campaigns": sign_as_partner,
     "GET /v1/programs/{program}/members/{address}/proof": name_a_member,
     "GET /v1/proposals/{proposal}/power/{address}": name_a_voter,
+    "GET /v1/reviews/{subject}/{address}": name_a_review,
+    "GET /v1/reviews/{subject}/{address}/revisions": name_a_review,
+    "GET /v1/reviews/{subject}/{address}/proof": name_a_review,
+    "GET /v1/texts/{text}": read_a_text,
+    "PUT /v1/texts/{text}": bring_a_text,
+    "DELETE /v1/texts/{text}": sign_as_fan,
     "POST /v1/transactions": send_signed_transaction,
     "POST /v1/transactions/dry-run": send_signed_transaction,
 }

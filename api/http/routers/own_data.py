@@ -36,6 +36,7 @@ GONE: Final = (
     ("revocations", "notes of revocations that are in a block"),
     ("acceptances", "shops' acceptances of redemptions"),
     ("openings", "openings of sealed ballots, which this node will not send any more"),
+    ("texts", "texts that you wrote"),
 )
 """Fields of `Deleted`, in words."""
 REMAINS: Final = (
@@ -52,6 +53,7 @@ REMAINS: Final = (
     ),
     ("reads_of_others", "rows that say what you read of others", "They belong to those whose data you read."),
     ("", "hashes of erased receipts", "So that nobody can hand them over again; whose each was is not kept."),
+    ("", "hashes of erased texts", "They stand on the chain; kept so that nobody can hand the texts over again."),
     ("", "hashes of the nonces of your signed requests", "So that nobody can send them again; gone in two minutes."),
     ("", "the shop's own copies of receipts", "A till keeps what it signed; ask the shop."),
     ("", "backups, snapshots and logs of the operator", "No program reaches copies that were made; ask the operator."),
@@ -194,7 +196,19 @@ async def _write_export(services: Services, account: Address, head: dict[str, An
     ]
     sealed = await services.receipts.run(lambda store: store.openings.all_of(account))
     opened = [{"proposal": found.proposal.hex(), "choice": found.choice, "salt": found.salt.hex()} for found in sealed]
-    kept_here = {"acceptances": accepted, "openings": opened, "gifts": gifts, "reads": own, "reads_of_others": others}
+    written = await services.receipts.run(lambda store: store.texts.all_of(account))
+    texts = [
+        {"text": found.hex(), "salt": document.salt.hex(), "content": document.text, "kept_at": kept_at}
+        for found, document, kept_at in written
+    ]
+    kept_here = {
+        "acceptances": accepted,
+        "openings": opened,
+        "gifts": gifts,
+        "reads": own,
+        "reads_of_others": others,
+        "texts": texts,
+    }
     yield ANSWER.dump_json({**head, **kept_here})[:-1]
     yield b',"receipts":['
     before: int | None = None
@@ -238,7 +252,8 @@ async def _read_log(services: Services, account: Address) -> tuple[list[dict[str
 )
 async def delete_all(request: Request) -> Response:
     """Receipts with their lines, gift marks, the log of reads, shops' acceptances, openings of sealed ballots, notes of revocations
-    that a block holds: once this answers, no file of this node has them any more. The answer says what remains, and why. Points are
+    that a block holds, texts that it wrote: once this answers, no file of this node has them any more. The answer says what
+    remains, and why. Points are
     not touched. Harmless a second time.
     """
     services = services_of(request)

@@ -146,6 +146,22 @@ class KeptOpening(Answer):
     EXAMPLE: ClassVar[Example] = {"proposal": EXAMPLE_ID, "choice": [1], "salt": "5a" * 32}
 
 
+class KeptText(Answer):
+    """What the account wrote: its hash stands on the chain."""
+
+    text: str
+    salt: str
+    content: str
+    kept_at: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "text": "e3" * 32,
+        "salt": "5a" * 32,
+        "content": "The lamp flickers.",
+        "kept_at": EXAMPLE_TIME,
+    }
+
+
 class ExportAnswer(Answer):
     """Everything that this node holds on the account (`ledger/spec/fan_data.md`). `complete` true is its last word."""
 
@@ -169,6 +185,7 @@ class ExportAnswer(Answer):
     gifts: list[GiftMark]
     reads: list[ReadItem]
     reads_of_others: list[ReadItem]
+    texts: list[KeptText]
     receipts: list[ReceiptAnswer]
     left_out: list[LeftOut]
     complete: Literal[True]
@@ -194,6 +211,7 @@ class ExportAnswer(Answer):
         "gifts": [GiftMark.EXAMPLE],
         "reads": [ReadItem.EXAMPLE],
         "reads_of_others": [],
+        "texts": [KeptText.EXAMPLE],
         "receipts": [ReceiptAnswer.EXAMPLE],
         "left_out": [LeftOut.EXAMPLE],
         "complete": True,

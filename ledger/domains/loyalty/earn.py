@@ -328,6 +328,7 @@ class Settlement:
                 member.referral_period,
                 member.referrals,
                 Points(member.earned + points),
+                member.redemptions,
             ),
         )
         self.view.emit(

@@ -1,1 +1,1 @@
-"""What members ask, how they vote, what is answered, and what becomes of it."""
+"""What fans ask, decide, do and say: proposals, ballots and answers; missions and contributions; reviews."""

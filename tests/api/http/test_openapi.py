@@ -61,6 +61,17 @@ PATHS = {
     "/v1/programs/{program}/proposals",
     "/v1/programs/{program}/promises",
     "/v1/accounts/{address}/promises",
+    "/v1/accounts/{address}/contributions",
+    "/v1/accounts/{address}/reviews",
+    "/v1/contributions/{contribution}",
+    "/v1/contributions/{contribution}/proof",
+    "/v1/programs/{program}/contributions",
+    "/v1/programs/{program}/missions",
+    "/v1/reviews/{subject}",
+    "/v1/reviews/{subject}/{address}",
+    "/v1/reviews/{subject}/{address}/proof",
+    "/v1/reviews/{subject}/{address}/revisions",
+    "/v1/texts/{text}",
     "/v1/receipts",
     "/v1/receipts/{receipt}",
     "/v1/receipts/{receipt}/gift",
@@ -79,8 +90,9 @@ PATHS = {
     "/readyz",
     "/metrics",
 }
-OPERATIONS_MORE = 4
-"""Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off."""
+OPERATIONS_MORE = 6
+"""Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off,
+a text read, brought and erased."""
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
