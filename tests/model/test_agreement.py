@@ -14,16 +14,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.model import (
+    ballot_acts,
     brand_acts,
     challenge_acts,
     contest_acts,
     fan_acts,
     gift_acts,
     guardian_acts,
+    mission_acts,
     offer_acts,
+    proposal_acts,
     return_acts,
+    review_acts,
     till_acts,
     time_acts,
+    voice_acts,
 )
 from tests.model.life import Life
 from tests.model.replay import live
@@ -73,6 +78,22 @@ PROMISES: tuple[Act, ...] = (
     offer_acts.contest,
     offer_acts.reverse,
     offer_acts.live_through,
+)
+
+
+VOICE: tuple[Act, ...] = (
+    proposal_acts.propose,
+    ballot_acts.vote,
+    ballot_acts.reveal,
+    proposal_acts.respond,
+    proposal_acts.fulfil,
+    voice_acts.live_through,
+    voice_acts.ask_backers,
+    mission_acts.create,
+    mission_acts.record,
+    mission_acts.credit,
+    review_acts.write,
+    review_acts.reply,
 )
 
 
@@ -128,6 +149,10 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(data=st.data(), what=st.sampled_from(PROMISES))
     def promise_is_made_or_kept(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
+    @rule(data=st.data(), what=st.sampled_from(VOICE))
+    def somebody_is_heard(self, data: st.DataObject, what: Act) -> None:
         self._let(data, what)
 
     @rule(data=st.data())

@@ -3,16 +3,21 @@
 from collections.abc import Callable
 
 from tests.model import (
+    ballot_acts,
     brand_acts,
     challenge_acts,
     contest_acts,
     fan_acts,
     gift_acts,
     guardian_acts,
+    mission_acts,
     offer_acts,
+    proposal_acts,
     return_acts,
+    review_acts,
     till_acts,
     time_acts,
+    voice_acts,
 )
 from tests.model.life import ANNA, BEN, CARL, DORA, OWNER, TILL, Chooser, Idle, Life, draw_params
 from tests.model.records import array_of_terms
@@ -68,6 +73,19 @@ ACTS: dict[Act, int] = {
     offer_acts.contest: 8,
     offer_acts.reverse: 6,
     offer_acts.live_through: 6,
+    proposal_acts.propose: 6,
+    proposal_acts.respond: 5,
+    proposal_acts.fulfil: 4,
+    ballot_acts.vote: 14,
+    ballot_acts.reveal: 7,
+    voice_acts.live_through: 7,
+    voice_acts.ask_backers: 4,
+    mission_acts.create: 2,
+    mission_acts.record: 6,
+    mission_acts.credit: 4,
+    mission_acts.live_through: 2,
+    review_acts.write: 9,
+    review_acts.reply: 4,
     time_acts.mine: 34,
     time_acts.come_to_a_deadline: 14,
     time_acts.lend_a_consent: 2,
@@ -88,7 +106,7 @@ def open_shop(life: Life) -> None:
     program = object_id("program", tx.txid)
     for kind, rest, author in (
         ("transfer", ((1, program), choose.choice((10**9, 10**9, 10**9, 2 * 10**6))), OWNER),
-        ("issuer.grant", (program, TILL.address, 63, choose.choice((10**6, 10**6, 3_000))), OWNER),
+        ("issuer.grant", (program, TILL.address, 127, choose.choice((10**6, 10**6, 3_000))), OWNER),
         ("reward.list", (program, "Bread", 20, 50, 1_000, (0, 0, 0), (0, 2**40), 0), OWNER),
         *(("consent.grant", (program, 0, "", 0), fan) for fan in (ANNA, BEN)),
         *(("member.join", (program, TILL.address, b"", False, ()), fan) for fan in (ANNA, BEN, CARL, DORA)),

@@ -32,6 +32,8 @@ TAGS = {
     "VOUCHER_CODE": "fansumer/voucher-code",
     "ACCEPTANCE": "fansumer/acceptance",
     "BALLOT": "fansumer/ballot",
+    "CONTRIBUTION": "fansumer/contribution",
+    "CONTRIBUTION_SIGNATURE": "fansumer/contribution-signature",
     "OFFER_TERMS": "fansumer/offer-terms",
     "OFFER": "fansumer/offer",
     "JOIN_VOUCHER": "fansumer/join-voucher",
