@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
-from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.pledge import PledgeMake
-from ledger.domains.crowdfunding.state import CoinUnit, pledge_key
+from ledger.domains.crowdfunding.state import pledge_key
+from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit
 from ledger.domains.loyalty.state import member_key
 from ledger.domains.voice.ballot_cast import CastBallot
 from ledger.domains.voice.ballot_commit import CommitBallot
@@ -82,7 +82,7 @@ def add_proposals(chain: "GoldenChain", program: ProgramId) -> None:
     """Ask, vote, reveal, answer, and fulfil one of two obligations."""
     sign, pool = chain.scenario.sign, Sponsored(program)
     deadline = Timestamp(chain.scenario.time + 300 * DAY_SECONDS)
-    create = sign("campaign.create", CampaignCreate("Roastery", CoinUnit(), 2_000, deadline, ()), author=OWNER)
+    create = sign("campaign.create", CampaignTerms("Roastery", CoinUnit(), 2_000, deadline), author=OWNER)
     _add_alone(chain, create)
     campaign = CampaignId(object_id("campaign", create.txid, 0))
     _add_alone(chain, sign("pledge", PledgeMake(campaign, 300, 0), author=FAN), is_first=False)

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
+from api.http.campaigns import describe_state
 from api.http.deps import Services
 from api.http.rendering import show_time
 from api.http.voice_words import words_of_answer
-from ledger.domains.crowdfunding.campaign_create import CampaignCreated
-from ledger.domains.crowdfunding.state import STATUS_NAMES, load_campaign
-from ledger.domains.voice.obligation_fulfil import days_late
+from ledger.domains.crowdfunding.decisions import days_late
+from ledger.domains.crowdfunding.state import FUNDED, STATUS_NAMES, load_campaign, load_campaign_terms
+from ledger.domains.voice.obligation_fulfil import days_late as days_late_of
 from ledger.domains.voice.state import (
     OBLIGATION_STATUS_NAMES,
     PROPOSAL_STATUS_NAMES,
@@ -34,7 +35,7 @@ def collect_promises(services: Services, view: Snapshot, programs: list[ProgramI
             for program in programs
             for row in _rows(view, program, "proposal")
         ),
-        *(_of_campaign(view, CampaignId(row.id), creator, row) for row in _rows(view, creator, "account_campaign")),
+        *(_of_campaign(view, CampaignId(row.id), row) for row in _rows(view, creator, "account_campaign")),
     ]
     items.sort(key=lambda item: item["height"])
     return {
@@ -84,24 +85,38 @@ def obligation_days_late(obligation: Obligation | None, view: Snapshot) -> int:
     if obligation is None:
         return 0
     until = obligation.fulfilled_at or view.tip().header.time
-    return days_late(obligation.due_at, Timestamp(until))
+    return days_late_of(obligation.due_at, Timestamp(until))
 
 
-def _of_campaign(view: Snapshot, campaign_id: CampaignId, creator: Address, row: ListedRow) -> dict[str, Any]:
-    """From the event that made it, which says what was promised, and the record, which says how that stands."""
-    made = view.event_at(creator, row.position)
-    assert isinstance(made, CampaignCreated), "a listed campaign was made by this event"
-    campaign = load_campaign(Overlay(view), campaign_id)
+def _of_campaign(view: Snapshot, campaign_id: CampaignId, row: ListedRow) -> dict[str, Any]:
+    """What its terms promised, and how that stands: lateness of the last step that was accepted, or of the present one by now."""
+    state = Overlay(view)
+    campaign, terms = load_campaign(state, campaign_id), load_campaign_terms(state, campaign_id)
+    due_at = terms.due_time(min(campaign.step, terms.steps - 1)) or terms.deadline
+    if campaign.status == FUNDED and campaign.step < terms.steps:
+        shown_at = campaign.submitted_at or view.tip().header.time
+        days = days_late(Timestamp(shown_at), terms.due_time(campaign.step))
+    else:
+        days = sum(campaign.late_days[-1:])
     return {
         "kind": "campaign",
         "id": campaign_id.hex(),
         "program": None,
-        "title": made.title,
+        "title": terms.title,
         "height": row.position[0],
         "state": STATUS_NAMES[campaign.status],
-        "due_at": made.deadline,
-        "due_date": show_time(made.deadline),
-        "days_late": 0,
-        "in_words": f"{campaign.pledged} of {made.goal} pledged until {show_time(made.deadline)}.",
-        "details": {"goal": made.goal, "pledged": campaign.pledged, "pledges": campaign.pledges},
+        "due_at": due_at,
+        "due_date": show_time(due_at),
+        "days_late": days,
+        "in_words": describe_state(campaign, terms),
+        "details": {
+            "goal": terms.goal,
+            "pledged": campaign.pledged,
+            "pledges": campaign.pledges,
+            "released": campaign.released,
+            "returned": campaign.returned,
+            "late_days": list(campaign.late_days),
+            "delivered_at": campaign.delivered_at or None,
+            "updates": campaign.updates,
+        },
     }

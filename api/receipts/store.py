@@ -21,10 +21,22 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from api.receipts.acceptances import Acceptances
 from api.receipts.access_log import AccessLog
+from api.receipts.delivery_forms import DeliveryForms
 from api.receipts.gifts import Gifts
 from api.receipts.openings import Openings
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
-from api.receipts.tables import acceptances, erased, gifts, nonces, openings, reads, receipts, scrubs, texts
+from api.receipts.tables import (
+    acceptances,
+    delivery_forms,
+    erased,
+    gifts,
+    nonces,
+    openings,
+    reads,
+    receipts,
+    scrubs,
+    texts,
+)
 from api.receipts.texts import Texts, erase_texts
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
@@ -114,6 +126,7 @@ class Deleted:
     acceptances: int
     openings: int
     texts: int
+    delivery_forms: int
 
 
 class ReceiptStore:
@@ -125,6 +138,7 @@ class ReceiptStore:
         self._url = url
         self._engine: Engine | None = None
         self.acceptances = Acceptances(self._transaction)
+        self.delivery_forms = DeliveryForms(self._transaction)
         self.gifts = Gifts(self._transaction)
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)
@@ -259,7 +273,7 @@ class ReceiptStore:
                 connection.execute(insert(erased), rows)
             counts = {
                 table.name: connection.execute(delete(table).where(table.c.member == member)).rowcount
-                for table in (receipts, gifts, reads, acceptances, openings)
+                for table in (receipts, gifts, reads, acceptances, delivery_forms, openings)
             }
             assert all(note.fan == member for note in ended), "nobody's notes but the account's own"
             forgotten = delete_notes(connection, ended)
@@ -276,6 +290,7 @@ class ReceiptStore:
             acceptances=counts["acceptances"],
             openings=counts["openings"],
             texts=written,
+            delivery_forms=counts["delivery_forms"],
         )
 
     def was_erased(self, wanted: ReceiptHash) -> bool:

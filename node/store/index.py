@@ -13,8 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from ledger.codec import pack_shaped
 from ledger.domains.challenges.events import ChallengeCompleted, ChallengeCreated
 from ledger.domains.consent.consent_grant import ConsentGranted
-from ledger.domains.crowdfunding.campaign_create import CampaignCreated
-from ledger.domains.crowdfunding.pledge import Pledged
+from ledger.domains.crowdfunding.events import CampaignCreated, Pledged
 from ledger.domains.loyalty.events import (
     BatchSettled,
     ContestOpened,

@@ -20,8 +20,8 @@ from tests.model.records import DueItem, Refused, Tx
 from tests.model.state import Model
 
 DUE_WEIGHTS = {
+    "campaign.decide": 400,
     "campaign.refund": 600,
-    "campaign.settle": 400,
     "challenge.end": 300,
     "challenge.forget": 200,
     "earn.contest": 900,
@@ -37,7 +37,6 @@ DUE_WEIGHTS = {
     "voucher.forget": 200,
 }
 OF_A_SUBJECT: dict[str, Callable[[Model, bytes], None]] = {
-    "campaign.settle": crowdfunding.settle,
     "challenge.end": challenges.end,
     "challenge.forget": challenges.forget,
     "earn.contest": contests.end_contest,
@@ -64,6 +63,8 @@ def _do(model: Model, item: DueItem) -> None:
         crowdfunding.refund(model, item.subject, item.number)
     elif item.kind == "proposal.step":
         proposals.do_step(model, item.subject, item.number)
+    elif item.kind == "campaign.decide":
+        crowdfunding.decide(model, item.subject, item.number)
     elif item.kind == "program.day":
         points.begin_day(model, item.subject, item.number)
     else:

@@ -89,7 +89,7 @@ COSTS = {
     "ballot.cast": (3, 1, 0, 0),
     "ballot.commit": (3, 1, 0, 0),
     "ballot.reveal": (2, 0, 0, 0),
-    "campaign.create": (3, 2, 1, 0),
+    "campaign.create": (4, 3, 14, 0),
     "challenge.complete": (4, 4, 4, 0),
     "challenge.contest": (7, 3, 3, 0),
     "challenge.create": (3, 2, 1, 0),

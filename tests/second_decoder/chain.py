@@ -5,7 +5,7 @@ The rules of the kinds are not done again here; what a block writes is given, an
 
 from copy import deepcopy
 
-from tests.second_decoder import challenges, contests, guardians, offers, voice
+from tests.second_decoder import challenges, contests, guardians, offers, reviews, voice
 from tests.second_decoder.block import (
     check_payees,
     genesis_block,
@@ -39,6 +39,7 @@ MADE = {
     "earn": ("earn", b"E"),
     "proposal.create": ("proposal", b"p"),
     "challenge.create": ("challenge", b"Y"),
+    "mission.create": ("mission", b"m"),
 }
 
 # LOY-11.
@@ -317,6 +318,7 @@ class Chain:
         batches = self.check_batches(block, after)
         self.check_contests(block, after)
         voice.check_ballots(block, self.state(), after, self.slots)
+        reviews.check_said(block, self.state(), after, self.clock.time)
         before, undo = deepcopy(self.slots), undo_of(self.slots, list(changed))
         head = read_value(b"0", self.state()[b"0"])["free_head"]
         for phase in self.phases(block, after):

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from tests.second_decoder import offers
+from tests.second_decoder import campaigns, offers
 from tests.second_decoder.collateral import voucher_attestations
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
@@ -12,6 +12,7 @@ from tests.second_decoder.layouts import BODY, COSTS, EXITS, KNOWN, PAYLOADS
 from tests.second_decoder.receipts import opened_hash, return_id
 from tests.second_decoder.receipts import signing_hash as receipt_signing_hash
 from tests.second_decoder.shapes import Listing
+from tests.second_decoder.slips import slip_attestation
 
 TRANSACTION_BYTES_MAX = 262_144
 EXIT_WEIGHT = 1_200
@@ -113,7 +114,7 @@ def check_challenge(payload: dict) -> None:
 def check_payload(kind: str, payload: dict) -> None:
     """The kinds' own checks of what shapes cannot say.
 
-    ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19, CHL-2, CHL-5, CHL-6, OFR-5.
+    ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19, CHL-2, CHL-5, CHL-6, OFR-5, CRF-1, CRF-2.
     """
     if kind == "account.set_policy":
         check_policy(payload["policy"])
@@ -133,6 +134,10 @@ def check_payload(kind: str, payload: dict) -> None:
         for name in ("before", "after"):
             if payload["entry"][name]["points"] and not payload["entry"][name]["salt"]:
                 raise Fault("contest.opening", name)
+    if kind == "campaign.create":
+        campaigns.check_terms(payload)
+    if kind in ("pledge", "pledge.change", "pledge.late"):
+        campaigns.check_add_ons(payload["add_ons"])
     if kind == "offer.contest":
         offers.check_terms(payload["terms"])
         check_codes(payload["codes"])
@@ -154,9 +159,13 @@ def check_payload(kind: str, payload: dict) -> None:
 
 
 def signers_of(body: dict) -> list[bytes]:
-    """The author, then the co-signers (ENV-3); only member.join has one, the issuer where one is named (LOY-7)."""
-    named = body["kind"] == "member.join" and body["payload"]["issuer"]
-    return [body["author"], body["payload"]["issuer"]] if named else [body["author"]]
+    """The author, then the co-signers (ENV-3); the issuer or the licensor, where one is named (LOY-7, CRF-1)."""
+    named = b""
+    if body["kind"] == "member.join":
+        named = body["payload"]["issuer"]
+    if body["kind"] == "campaign.create":
+        named = campaigns.licensor_of(body["payload"])
+    return [body["author"], named] if named else [body["author"]]
 
 
 def read_body(data: bytes, chain_id: bytes | None = None) -> dict:
@@ -276,11 +285,13 @@ def shown_return(body: dict) -> dict | None:
 def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]]:
     """Key, message and signature of those who signed in the payload.
 
-    LOY-15 and OFR-5 a till, CHL-5 tills, RCP-9 a till and the fan, JOIN-2 a voucher.
+    LOY-15 and OFR-5 a till, CHL-5 tills, RCP-9 a till and the fan, JOIN-2 a voucher, MIS-2 an issuer.
     """
     payload = body["payload"]
     if body["kind"] == "member.join":
         return voucher_attestations(body, chain_id)
+    if body["kind"] == "contribution.record":
+        return [slip_attestation(payload, chain_id)]
     if body["kind"] == "earn.contest":
         return [(payload["till"], receipt_signing_hash(chain_id, contested_receipt(body)), payload["signature"])]
     if body["kind"] == "challenge.contest":
@@ -316,7 +327,7 @@ def cost_of(body: dict) -> tuple[int, int, int, int]:
         records, slots, due = records + 4 * entries, slots + entries, due + entries
     if body["kind"] == "challenge.contest":
         return records, slots, due, len(body["payload"]["receipts"])
-    contested = int(body["kind"] in ("earn.contest", "offer.contest"))
+    contested = int(body["kind"] in ("earn.contest", "offer.contest", "contribution.record"))
     signatures = 1 + len(shown["consent"]["signatures"]) if shown else contested
     if body["kind"] == "member.join" and body["payload"]["voucher"]:
         records, slots, due, signatures = records + 2, slots + 1, due + 1, 2

@@ -32,6 +32,7 @@ TAGS = {
     "VOUCHER_CODE": "fansumer/voucher-code",
     "ACCEPTANCE": "fansumer/acceptance",
     "BALLOT": "fansumer/ballot",
+    "TEXT": "fansumer/text",
     "CONTRIBUTION": "fansumer/contribution",
     "CONTRIBUTION_SIGNATURE": "fansumer/contribution-signature",
     "OFFER_TERMS": "fansumer/offer-terms",

@@ -5,8 +5,10 @@ Fields that the prose names without a shape have here the one that stands for th
 
 from typing import Any
 
+from tests.second_decoder import campaigns
 from tests.second_decoder.named_shapes import NAMED, SHAPES
 from tests.second_decoder.shapes import shape_of
+from tests.second_decoder.voice_shapes import VOICE_KINDS, VOICE_RECORDS
 
 # Fields 0..7 of a body (ENV-2); field 8 is the payload of the kind.
 BODY_SHAPE = """[version: int 0..255, chain_tag: bytes 4, kind: text 1..32, salt: bytes 8, author: id,
@@ -36,7 +38,7 @@ KIND_SHAPES = {
         False,
     ),
     "program.update": ("[program: id, latest_version: int 1..2^31-2, terms: terms]", 3, 1, 0, False),
-    "issuer.grant": ("[program: id, issuer: id, scopes: int 1..63, daily_cap: int 0..M]", 2, 1, 0, False),
+    "issuer.grant": ("[program: id, issuer: id, scopes: int 1..127, daily_cap: int 0..M]", 2, 1, 0, False),
     "issuer.revoke": ("[program: id, issuer: id]", 1, 0, 0, False),
     "member.join": (
         "[program: id, issuer: id?, referrer: id?, gives_back_from_all: bool, voucher: list 0..1 of shown_voucher]",
@@ -106,7 +108,7 @@ KIND_SHAPES = {
         False,
     ),
     "redeem": ("[program: id, reward: id, quantity: int 1..1000, price_accepted: int 1..2^53]", 7, 3, 2, False),
-    "redeem.fulfil": ("[hold: id, quantity: int 1..1000, codes: list 0..100 of id]", 5, 1, 1, False),
+    "redeem.fulfil": ("[hold: id, quantity: int 1..1000, codes: list 0..100 of id]", 6, 1, 1, False),
     "redeem.cancel": ("[hold: id]", 7, 0, 0, True),
     "redeem.refund": ("[fulfilment: id, quantity: int 1..1000]", 7, 1, 1, False),
     # CHL-2, CHL-4, CHL-5, CHL-6; entries and receipts add to what stands here
@@ -170,35 +172,8 @@ KIND_SHAPES = {
     # CON-2, CON-3
     "consent.grant": ("[grantee: id, purpose: int 0..3, scope: text 0..32, expires_at: int 0..2^40]", 2, 1, 0, False),
     "consent.revoke": ("[grantee: id, purpose: int 0..3, scope: text 0..32]", 1, 0, 0, True),
-    # CRF-1, CRF-2
-    "campaign.create": ("[title: text 1..128, unit, goal: int 1..M, deadline: int 0..2^40, tiers]", 3, 2, 1, False),
-    "pledge": ("[campaign: id, quantity: int 1..M, tier: int 0..32]", 6, 1, 1, False),
-    # VOI-1, VOI-3, VOI-4, VOI-6, VOI-7
-    "proposal.create": (
-        """[program: id, title: text 1..128, text: id, options: list 2..16 of text 1..64, method: int 0..2, mode: int 0..1,
-            weight: ballot_weight, quorum: int 1..2^32-1, voting_until: int 0..2^40, reveal_until: int 0..2^40]""",
-        4,
-        3,
-        3,
-        False,
-    ),
-    "ballot.cast": (
-        "[proposal: id, choice: list 1..16 of int 0..15, proofs: list 1..8 of power_proof]",
-        3,
-        1,
-        0,
-        False,
-    ),
-    "ballot.commit": ("[proposal: id, commitment: id, proofs: list 1..8 of power_proof]", 3, 1, 0, False),
-    "ballot.reveal": ("[proposal: id, voter: id, choice: list 1..16 of int 0..15, salt: bytes 32]", 2, 0, 0, True),
-    "proposal.respond": (
-        "[proposal: id, answer: one of: 0 Adopt[due_at: int 0..2^40, product: id?], 1 Decline[], why: id]",
-        3,
-        2,
-        1,
-        False,
-    ),
-    "obligation.fulfil": ("[proposal: id, evidence: id]", 1, 0, 0, False),
+    **campaigns.KIND_SHAPES,
+    **VOICE_KINDS,
 }
 
 # First byte of the key -> (table, parts of the key after it, value). Anchors as in STA-1.
@@ -231,20 +206,12 @@ RECORD_SHAPES = {
             keep_until: int 0..2^40, reversed: list 0..1000 of [index: int 0..999, points: int 1..M],
             reduced: list 0..1000 of [index: int 0..999, points: int 1..M]]""",
     ),
-    "F": (
-        "Campaign",
-        "campaign:id",
-        """[creator: id, payer: bytes 0..33, deposit: int 0..M, title: text 1..128, unit, goal: int 1..M,
-            deadline: int 0..2^40, deadline_height: int 0..2^32-1, tiers, taken: list 0..32 of int 0..M,
-            status: int 0..2, pledged: int 0..M, pledges: int 0..2^32-1, refunded: int 0..2^32-1, escrowed: int 0..M,
-            backing: int 0..M]""",
-    ),
     "G": (
         "Grant",
         "program:id issuer:id",
-        """[payer, deposit, scopes: int 1..63, daily_cap: int 0..M, granted_at: int 0..2^40, revoked_at: int 0..2^40,
+        """[payer, deposit, scopes: int 1..127, daily_cap: int 0..M, granted_at: int 0..2^40, revoked_at: int 0..2^40,
             day: int 0..2^31-1, day_used: int 0..M,
-            earlier: list 0..16 of [from: int 0..2^40, until: int 0..2^40, scopes: int 1..63, daily_cap: int 0..M],
+            earlier: list 0..16 of [from: int 0..2^40, until: int 0..2^40, scopes: int 1..127, daily_cap: int 0..M],
             contested: list 0..256 of [day: int 0..2^31-1, points: int 1..M]]""",
     ),
     "H": (
@@ -286,7 +253,8 @@ RECORD_SHAPES = {
             tier_history: list 0..16 of [first_day: int 0..2^31-1, until_day: int 0..2^31-1, since: int 0..2^40, points: int 1..M],
             period_credits: list 0..4 of [begins: int 0..2^40, points: int 1..M],
             gives_back_from_all: bool, transfer_day: int 0..2^31-1, transferred: int 0..M,
-            is_referred: bool, referral_period: int 0..2^40, referrals: int 0..M, earned: int 0..M]""",
+            is_referred: bool, referral_period: int 0..2^40, referrals: int 0..M, earned: int 0..M,
+            redemptions: int 0..M]""",
     ),
     "O": (
         "Offer",
@@ -294,11 +262,6 @@ RECORD_SHAPES = {
         """[payer, deposit, program: id, member: id, terms: id, points: int 0..M, issued_at: int 0..2^40,
             expires_at: int 0..2^40, receipt: id?, version: int 0..2^31-1, activation_day: int 0..2^31-1,
             returnable_until: int 0..2^40, keep_until: int 0..2^40, reversed: int 0..M]""",
-    ),
-    "P": (
-        "Pledge",
-        "campaign:id number:be4",
-        "[payer, deposit, prepaid, backer: id, quantity: int 0..M, tier: int 0..32, lots: list 0..128 of lot]",
     ),
     "Q": ("DueItem", "due_time:be8 sequence:be8", "[kind: text 1..32, subject: id, number: int 0..M]"),
     "R": ("Maturing", "height:be4", "[payees]"),
@@ -331,34 +294,6 @@ RECORD_SHAPES = {
             answer_by: int 0..2^40, answer_height: int 0..2^32-1, keep_until: int 0..2^40, outcome: int 0..5,
             credited: int 0..M]""",
     ),
-    "o": (
-        "Obligation",
-        "proposal:id",
-        """[payer, deposit, program: id, due_at: int 0..2^40, grace_until: int 0..2^40, grace_height: int 0..2^32-1, product: id?,
-            status: int 0..3, fulfilled_at: int 0..2^40, evidence: id?]""",
-    ),
-    "p": (
-        "Proposal",
-        "proposal:id",
-        """[payer, deposit, program: id, proposer: id, title: text 1..128, text: id, options: list 2..16 of text 1..64,
-            method: int 0..2, mode: int 0..1, weight: ballot_weight, quorum: int 1..2^32-1, snapshot_height: int 0..2^32-1,
-            snapshot_at: int 0..2^40, snapshot_root: id, snapshot_slots: int 1..M, electorate: int 0..M,
-            voting_until: int 0..2^40, voting_height: int 0..2^32-1, reveal_until: int 0..2^40, reveal_height: int 0..2^32-1,
-            status: int 0..6, leaders: list 0..16 of int 0..15, answer_by: int 0..2^40, answer_height: int 0..2^32-1,
-            answered_at: int 0..2^40, why: id?]""",
-    ),
-    "t": (
-        "Tally",
-        "proposal:id",
-        """[counted: int 0..2^32-1, committed: int 0..2^32-1, power: int 0..M, largest: int 0..M, squares: bytes 32,
-            counts: list 2..144 of int 0..M, ages: list 6..6 of [voters: int 0..2^32-1, power: int 0..M]]""",
-    ),
-    "v": (
-        "Ballot",
-        "proposal:id voter:id",
-        """[payer, deposit, prepaid, power: int 1..M, age: int 0..5, commitment: id?, choice: list 0..16 of int 0..15,
-            cast_at: int 0..2^40]""",
-    ),
     "Y": (
         "Challenge",
         "challenge:id",
@@ -384,6 +319,8 @@ RECORD_SHAPES = {
         """[payer, deposit, challenge: id, member: id, times: int 0..366, completions: list 0..128 of completion,
             returned: list 0..192 of [occurrence: int 0..365, receipt: id]]""",
     ),
+    **VOICE_RECORDS,
+    **campaigns.RECORD_SHAPES,
 }
 
 KNOWN: dict[str, Any] = {}
@@ -393,7 +330,7 @@ BODY: Any = shape_of(BODY_SHAPE, KNOWN, "Body")
 PAYLOADS: dict[str, Any] = {kind: shape_of(parts[0], KNOWN) for kind, parts in KIND_SHAPES.items()}
 COSTS = {kind: parts[1:4] for kind, parts in KIND_SHAPES.items()}
 # ACC-5: the kinds that wait while guardians recover their author.
-WAITS = {"transfer", "pledge", "points.transfer", "account.set_policy", "account.set_guardians"}
+WAITS = {"transfer", *campaigns.WAITS, "points.transfer", "account.set_policy", "account.set_guardians"}
 EXITS = {kind for kind, parts in KIND_SHAPES.items() if parts[4]}
 RECORDS: dict[str, tuple[str, Any]] = {
     first: (table, shape_of(value, KNOWN)) for first, (table, _, value) in RECORD_SHAPES.items()

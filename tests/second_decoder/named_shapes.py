@@ -1,5 +1,7 @@
 """Shapes of the text that have a name of their own, copied from its prose, with the anchor that each stands under."""
 
+from tests.second_decoder import campaigns
+
 # In an order in which each stands before it is used. tables.md writes those in NAMED by name.
 SHAPES = {
     # Fields that every record names without repeating the shape: FEE-5, FEE-4.
@@ -35,6 +37,15 @@ SHAPES = {
     # VOI-1, VOI-2
     "ballot_weight": "one of: 0 EachMember[], 1 EarnedPoints[cap: int 1..2^31-1], 2 PledgedTo[campaign: id]",
     "power_proof": "[number: int 0..2^32-1, value: bytes 1..16384, slot: int 0..M, path: list 0..64 of id]",
+    # MIS-2
+    "slip": """[version: int 1..1, program: id, fan: id, mission: id?, role: int 0..3, work: id, issuer: bytes 32,
+                time: int 0..2^40, salt: bytes 32]""",
+    # TXT-1
+    "text_document": "[salt: bytes 32, text: text 1..65536]",
+    # REV-1, REV-2
+    "subject": "one of: 0 ProgramSubject[program: id], 1 CampaignSubject[campaign: id]",
+    "standing": """one of: 0 Earned[], 1 Redeemed[], 2 PledgeStanding[campaign: id, number: int 0..2^32-1],
+                           3 Contributed[contribution: id]""",
     # LOY-2
     "rule": """one of: 0 RatePerAmount[points: int 1..2^31-1, per_cents: int 1..2^31-1],
                        1 MinimumBasket[cents: int 1..2^31-1], 2 ReceiptCap[points: int 1..M],
@@ -86,9 +97,6 @@ SHAPES = {
     "counted": "list 0..1 of [made: int 0..2^32-1, since: int 0..2^31-1]",
     # LOY-16
     "opened": "[salt: id?, points: int 0..M]",
-    # CRF-1
-    "unit": "one of: 0 CoinUnit[], 1 PointsUnit[program: id]",
-    "tiers": "list 0..32 of [title: text 1..128, least: int 1..M, limit: int 0..2^31-1]",
     # RCP-1
     "receipt": """[version: int 1..1, program: id, terms_version: int 1..2^31-1, member: id, till: bytes 32,
                    sequence: int 0..M, time: int 0..2^40, net_cents: int -2^53..2^53,
@@ -126,6 +134,8 @@ SHAPES = {
                                            index: int 0..2^32-1, path: path, home: list 0..1 of home],
                         1 RecordClaim[key: bytes 1..128, value: bytes 1..262144, slot: int 0..M, path: path]""",
     "proof": "[version: int 1..1, chain_id: id, rests_on: id, anchor, trusted, claims: list 1..4 of claim]",
+    # CRF-1, CRF-2
+    **campaigns.SHAPES,
 }
 
 # The names under which tables.md keeps a structure apart; all others it writes out where they stand.
@@ -160,6 +170,7 @@ NAMED = {
     "personal_offer": "PersonalOffer",
     "offer_entry": "OfferEntry",
     "citation": "Citation",
+    "slip": "ContributionSlip",
     "shown_voucher": "ShownVoucher",
     "anchor": "Anchor",
     "trusted": "Trusted",

@@ -37,6 +37,7 @@ GONE: Final = (
     ("acceptances", "shops' acceptances of redemptions"),
     ("openings", "openings of sealed ballots, which this node will not send any more"),
     ("texts", "texts that you wrote"),
+    ("delivery_forms", "delivery forms for campaigns"),
 )
 """Fields of `Deleted`, in words."""
 REMAINS: Final = (
@@ -201,8 +202,18 @@ async def _write_export(services: Services, account: Address, head: dict[str, An
         {"text": found.hex(), "salt": document.salt.hex(), "content": document.text, "kept_at": kept_at}
         for found, document, kept_at in written
     ]
+    forms = [
+        {
+            "campaign": form.campaign.hex(),
+            "number": form.number,
+            "kept_at": form.kept_at,
+            "form": b64encode(form.form).decode(),
+        }
+        for form in await services.receipts.run(lambda store: store.delivery_forms.all_of(account))
+    ]
     kept_here = {
         "acceptances": accepted,
+        "delivery_forms": forms,
         "openings": opened,
         "gifts": gifts,
         "reads": own,
@@ -251,10 +262,10 @@ async def _read_log(services: Services, account: Address) -> tuple[list[dict[str
     openapi_extra=SIGNED,
 )
 async def delete_all(request: Request) -> Response:
-    """Receipts with their lines, gift marks, the log of reads, shops' acceptances, openings of sealed ballots, notes of revocations
-    that a block holds, texts that it wrote: once this answers, no file of this node has them any more. The answer says what
-    remains, and why. Points are
-    not touched. Harmless a second time.
+    """Receipts with their lines, gift marks, the log of reads, shops' acceptances, delivery forms, openings of sealed ballots,
+    texts that it wrote, and notes of revocations that a block holds: once this answers, no file of this node has them any more.
+
+    The answer says what remains, and why. Points are not touched. Harmless a second time.
     """
     services = services_of(request)
     account = await authenticate(request)

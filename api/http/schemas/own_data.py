@@ -162,6 +162,17 @@ class KeptText(Answer):
     }
 
 
+class KeptDeliveryForm(Answer):
+    """The delivery form of a pledge as the account sent it, in base64: only the campaign's creator can read it."""
+
+    campaign: str
+    number: int
+    kept_at: int
+    form: str
+
+    EXAMPLE: ClassVar[Example] = {"campaign": "c3" * 32, "number": 0, "kept_at": EXAMPLE_TIME, "form": "AQID"}
+
+
 class ExportAnswer(Answer):
     """Everything that this node holds on the account (`ledger/spec/fan_data.md`). `complete` true is its last word."""
 
@@ -182,6 +193,7 @@ class ExportAnswer(Answer):
     revocations: list[NotedRevocation]
     acceptances: list[KeptAcceptance]
     openings: list[KeptOpening]
+    delivery_forms: list[KeptDeliveryForm]
     gifts: list[GiftMark]
     reads: list[ReadItem]
     reads_of_others: list[ReadItem]
@@ -208,6 +220,7 @@ class ExportAnswer(Answer):
         "revocations": [NotedRevocation.EXAMPLE],
         "acceptances": [KeptAcceptance.EXAMPLE],
         "openings": [KeptOpening.EXAMPLE],
+        "delivery_forms": [KeptDeliveryForm.EXAMPLE],
         "gifts": [GiftMark.EXAMPLE],
         "reads": [ReadItem.EXAMPLE],
         "reads_of_others": [],

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from ledger.domains.crowdfunding.state import Campaign, PointsUnit, campaign_key
+from ledger.domains.crowdfunding.state import Campaign, campaign_key
+from ledger.domains.crowdfunding.terms import collects_points_of
 from ledger.domains.loyalty.program_sunset import NOT_OWNER
 from ledger.domains.loyalty.state import load_program
 from ledger.domains.rewards.state import reward_key
@@ -84,7 +85,7 @@ def _product(view: RuleView, call: Call, program: ProgramId, product: CampaignPr
             raise RuleViolation(NO_PRODUCT, product=product.reward)
         return Hash(product.reward)
     campaign: Campaign | None = view.get(campaign_key(product.campaign))
-    if campaign is None or (campaign.creator != call.author and campaign.unit != PointsUnit(program)):
+    if campaign is None or (campaign.creator != call.author and not collects_points_of(campaign.unit, program)):
         raise RuleViolation(NO_PRODUCT, product=product.campaign)
     return Hash(product.campaign)
 

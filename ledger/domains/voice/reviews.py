@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from ledger.domains.crowdfunding.state import Campaign, Pledge, PointsUnit, campaign_key, load_campaign, pledge_key
+from ledger.domains.crowdfunding.state import Campaign, Pledge, campaign_key, load_campaign, pledge_key
+from ledger.domains.crowdfunding.terms import collects_points_of
 from ledger.domains.loyalty.shapes import COIN, PAYER, TIME
 from ledger.domains.loyalty.state import Member, Program, load_program, member_key, program_key
 from ledger.domains.voice.contributions import Contribution, contribution_key
@@ -184,7 +185,7 @@ def _has_pledged(view: RuleView, author: Address, subject: Subject, standing: Pl
         return standing.campaign == subject.campaign
     campaign: Campaign = view.get(campaign_key(standing.campaign))
     program: Program = view.get(program_key(subject.program))
-    return campaign.creator == program.owner or campaign.unit == PointsUnit(subject.program)
+    return campaign.creator == program.owner or collects_points_of(campaign.unit, subject.program)
 
 
 def _has_contributed(view: RuleView, author: Address, subject: Subject, standing: Contributed) -> bool:

@@ -72,6 +72,11 @@ PATHS = {
     "/v1/reviews/{subject}/{address}/proof",
     "/v1/reviews/{subject}/{address}/revisions",
     "/v1/texts/{text}",
+    "/v1/campaigns/{campaign}/history",
+    "/v1/campaigns/{campaign}/delivery-forms",
+    "/v1/campaigns/{campaign}/pledges/{number}/delivery-form",
+    "/v1/accounts/{address}/campaigns",
+    "/v1/accounts/{address}/pledges",
     "/v1/receipts",
     "/v1/receipts/{receipt}",
     "/v1/receipts/{receipt}/gift",
@@ -90,9 +95,10 @@ PATHS = {
     "/readyz",
     "/metrics",
 }
-OPERATIONS_MORE = 6
-"""Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off,
-a text read, brought and erased."""
+OPERATIONS_MORE = 7
+"""Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off, a
+delivery form sent and deleted, a text read, brought and erased.
+"""
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

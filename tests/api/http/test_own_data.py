@@ -18,6 +18,7 @@ from api.receipts import tables as receipt_tables
 from api.receipts.access_log import Read
 from api.receipts.store import ReceiptStore
 from api.voice.opening import encode_opening
+from api.wallet.delivery_forms import seal_form
 from ledger.block import Block
 from ledger.codec import unpack
 from ledger.domains.accounts.transfer import ToAccount, Transfer
@@ -33,6 +34,7 @@ from tests.api.receipts.test_store import found_in, secrets_of
 from tests.support import live_votes
 from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
+from tests.support.memory_chain import DAY_SECONDS
 from tests.support.partner_shop import PARTNER, PartnerShop
 from tests.support.receipt_shop import LINES, json_body
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, TILL
@@ -108,6 +110,9 @@ PLANTED = {
     "gifts": Planted(
         holds_fan, has("gifts", receipt=lambda row: row.receipt.hex(), marked_at=lambda row: row.marked_at)
     ),
+    "delivery_forms": Planted(
+        holds_fan, has("delivery_forms", campaign=lambda row: row.campaign.hex(), number=lambda row: row.number)
+    ),
     "acceptances": Planted(holds_fan, has("acceptances", redemption=lambda row: row.hold.hex())),
     "openings": Planted(holds_fan, has("openings", proposal=lambda row: row.proposal.hex())),
     "texts": Planted(holds_fan, has("texts", text=lambda row: row.text.hex(), kept_at=lambda row: row.kept_at)),
@@ -155,6 +160,7 @@ def plant(desk: PartnerShop) -> list[ReceiptHash]:
     desk.ask(f"/v1/receipts/{mine[0].hex()}/gift", method="PUT")
     assert desk.is_let_in("receipts") and not desk.is_let_in("standing")
     assert desk.is_let_in("standing", by=FAN, fan=FRIEND)
+    send_delivery_form(desk)
     desk.revoke("history")
     accept_redemption(desk)
     hand_opening_over(desk)
@@ -178,6 +184,17 @@ def bring_text(desk: PartnerShop, document: TextDocument) -> None:
     path = f"/v1/texts/{text_hash(document).hex()}"
     answer = desk.http.put(path, content=encode_text(document), headers=headers)
     assert answer.status_code == 200, answer.text
+
+
+def send_delivery_form(desk: PartnerShop) -> None:
+    """FAN tells a creator where to send things."""
+    key = bytes(range(32))
+    due = Timestamp(desk.shop.now + 40 * DAY_SECONDS)
+    campaign = desk.shop.create_campaign(days=30, delivery_due=due, delivery_key=key)
+    desk.shop.pledge(FAN, campaign, 5)
+    path = f"/v1/campaigns/{campaign.hex()}/pledges/0/delivery-form"
+    headers = {"content-type": "application/msgpack"}
+    desk.ask(path, method="PUT", content=seal_form(key, campaign, 0, "1 Street"), headers=headers)
 
 
 def accept_redemption(desk: PartnerShop) -> None:
@@ -300,6 +317,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
         "shops' acceptances of redemptions": 1,
         "openings of sealed ballots, which this node will not send any more": 1,
         "texts that you wrote": 1,
+        "delivery forms for campaigns": 1,
     }
     remains = {item["what"]: item["count"] for item in report["remains"]}
     assert remains["records on the chain"] > 3 and remains["blocks that name the account"] > 3
