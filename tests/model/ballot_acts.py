@@ -1,9 +1,10 @@
 """What voters do: showing what their power rests on, voting, opening what was sealed."""
 
+from ledger.codec import unpack
 from tests.model.ballots import commitment_of, power_and_age
 from tests.model.life import FANS, NOWHERE, PEOPLE, STRANGER, Idle, Life
 from tests.model.proposals import voting_is_over
-from tests.model.records import M, Refused
+from tests.model.records import M, Pledge, Refused
 from tests.model.snapshots import Proof, Snapshot
 from tests.model.voice_records import (
     APPROVAL,
@@ -13,30 +14,24 @@ from tests.model.voice_records import (
     SINGLE,
     Proposal,
 )
-from tests.second_decoder.hashing import be4
 
 PROOFS_MAX = 8
 EVERYBODY = [someone.address for someone in (*FANS, STRANGER)]
 
 
-def _keys(life: Life, proposal: Proposal, snapshot: Snapshot, voter: bytes) -> list[tuple[int, bytes]]:
+def _keys(proposal: Proposal, snapshot: Snapshot, voter: bytes) -> list[tuple[int, bytes]]:
     """Numbers and keys of the records of a voter in a snapshot."""
     if proposal.weight[0] != PLEDGED_TO:
         key = b"M" + proposal.program + voter
         return [(0, key)] if key in snapshot.records else []
-    campaign = proposal.weight[1]
-    of_campaign = [number for (of, number) in life.model.pledges if of == campaign]
-    keys = [(number, b"P" + campaign + be4(number)) for number in sorted(of_campaign)]
-    return [
-        (number, key)
-        for number, key in keys
-        if key in snapshot.records and life.model.pledges[campaign, number].backer == voter
-    ]
+    prefix = b"P" + proposal.weight[1]
+    pledges = {key: Pledge(*unpack(value)) for key, (_, value) in snapshot.records.items() if key.startswith(prefix)}
+    return [(int.from_bytes(key[-4:], "big"), key) for key in sorted(pledges) if pledges[key].backer == voter]
 
 
 def _has_power(life: Life, proposal: Proposal, snapshot: Snapshot, voter: bytes) -> bool:
     """Whether what somebody can show gives power; now and then not asked."""
-    keys = _keys(life, proposal, snapshot, voter)
+    keys = _keys(proposal, snapshot, voter)
     if not keys or life.chance(4):
         return bool(keys)
     proofs = tuple(proof for number, key in keys[:1] if (proof := snapshot.prove(number, key)))
@@ -87,7 +82,7 @@ def proofs_of(life: Life, wanted: bytes, voter: bytes) -> tuple[Proof, ...]:
     if life.chance(3):
         snapshot = life.world.snapshot
     whose = voter if life.chance(96) else choose.choice(EVERYBODY)
-    keys = _keys(life, proposal, snapshot, whose)
+    keys = _keys(proposal, snapshot, whose)
     if not keys:
         keys = [(0, key) for key in sorted(snapshot.records)[:1]]
     if life.chance(40):

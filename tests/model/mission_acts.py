@@ -88,7 +88,7 @@ def credit(life: Life) -> None:
         owner = model.programs[program].owner
         likely += [(1, reward) for of, reward in model.rewards if of == program]
         for name, campaign in model.campaigns.items():
-            if campaign.creator == owner or campaign.unit == (1, program):
+            if campaign.creator == owner or campaign.unit[:2] == (1, program):
                 likely += [(0, name)] * 3
     anything: list[tuple[int, bytes]] = [(0, NOWHERE), (1, NOWHERE)]
     anything += [(tag, name) for tag in (0, 1) for name in (*model.campaigns, *(of[1] for of in model.rewards))]

@@ -76,7 +76,7 @@ def _is_product(model: Model, program: bytes, owner: bytes, product: tuple) -> b
     if tag != CAMPAIGN_PRODUCT:
         return (program, which) in model.rewards
     campaign = model.campaigns.get(which)
-    return campaign is not None and (campaign.creator == owner or campaign.unit == (1, program))
+    return campaign is not None and (campaign.creator == owner or campaign.unit[:2] == (1, program))
 
 
 def credit(model: Model, call: Call, payload: tuple) -> list[str]:

@@ -36,9 +36,9 @@ def _weight(life: Life, program: bytes) -> tuple[Any, ...]:
     if life.chance(6):
         others = [name for name in life.model.campaigns if name not in theirs]
         return (PLEDGED_TO, choose.choice([*others * 4, NOWHERE]))
-    if life.chance(50):
+    if life.chance(30):
         return (EACH_MEMBER,)
-    return (EARNED_POINTS, choose.choice((1, 20, 100, 1_000, 2**31 - 1)))
+    return (EARNED_POINTS, choose.choice((1, 20, 100, 1_000, 2**31 - 1, 2**31 - 1)))
 
 
 def _options(life: Life, method: int) -> tuple[str, ...]:

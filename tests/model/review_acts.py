@@ -38,7 +38,8 @@ def write(life: Life) -> None:
     somebody = choose.choice(PEOPLE).address if life.chance(60) else OWNER.address
     pledges = [(2, *name) for name in model.pledges] or [(2, NOWHERE, 0)]
     done = [(3, name) for name in model.contributions] or [(3, NOWHERE)]
-    anything = [*_standings(life, somebody), choose.choice(pledges), choose.choice(done), (2, NOWHERE, 0)]
+    others = [*pledges[-3:], *done[-3:], (2, NOWHERE, 0)]
+    anything = [*_standings(life, somebody), *others, choose.choice(others), choose.choice(pledges)]
     author, standing = life.some(
         [found for found in likely if found[1][0] == kind], [(somebody, choose.choice(anything))], 88
     )

@@ -34,7 +34,7 @@ def has_standing(model: Model, subject: tuple, author: bytes, standing: tuple) -
             return False
         campaign = model.campaigns[standing[1]]
         if is_program:
-            return campaign.creator == model.programs[which].owner or campaign.unit == (1, which)
+            return campaign.creator == model.programs[which].owner or campaign.unit[:2] == (1, which)
         return standing[1] == which
     found = model.contributions.get(standing[1])
     if found is None or found.fan != author:

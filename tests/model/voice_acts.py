@@ -8,8 +8,10 @@ from tests.model.ballots import AGE_BOUNDS
 from tests.model.life import PEOPLE, Idle, Life
 from tests.model.proposals import voting_is_over
 from tests.model.records import OPEN
-from tests.model.voice_records import ENDED, PLEDGED_TO, REVEALING, SEALED_BALLOTS, STANDS, VOTING
+from tests.model.voice_records import EARNED_POINTS, ENDED, PLEDGED_TO, REVEALING, SEALED_BALLOTS, STANDS, VOTING
 from tests.model.world import HEADER_TIME_MAX
+
+BY_POINTS = (EARNED_POINTS, 2**31 - 1)
 
 Subject = tuple[int, int, Callable[[Life], None]]
 
@@ -84,9 +86,10 @@ def ask_backers(life: Life) -> None:
         _try(life, partial(ballot_acts.vote, wanted=wanted), 4)
 
 
-def ask_and_vote(life: Life, program: bytes, author: bytes) -> None:
+def ask_and_vote(life: Life, program: bytes, author: bytes, weight: tuple[int, ...] = ()) -> None:
     """Somebody asks, and votes at once."""
-    wanted = proposal_acts.propose_as(life, program, author)
+    asks = author if not weight or program not in life.model.programs else life.model.programs[program].owner
+    wanted = proposal_acts.propose_as(life, program, asks, weight)
     if wanted:
         ballot_acts.vote(life, wanted, author)
 
@@ -144,4 +147,9 @@ def subjects_of_voice(life: Life) -> list[list[Subject]]:
         for bound in AGE_BOUNDS
         if not member.left_at
     ]
-    return [proposals, promises, missions, tenures]
+    lots: list[Subject] = [
+        (model.day_start(program, day), 0, partial(ask_and_vote, program=program, author=fan, weight=BY_POINTS))
+        for (program, fan), member in model.members.items()
+        for day in sorted({lot.activation_day for lot in member.lots})[:6]
+    ]
+    return [proposals, promises, missions, tenures, lots]
