@@ -1,10 +1,13 @@
 """What voters do: showing what their power rests on, voting, opening what was sealed."""
 
+from typing import Any
+
 from ledger.codec import unpack
 from tests.model.ballots import commitment_of, power_and_age
-from tests.model.life import FANS, NOWHERE, PEOPLE, STRANGER, Idle, Life
+from tests.model.campaign_records import Pledge
+from tests.model.life import BRAND, FANS, NOWHERE, OWNER, PEOPLE, STRANGER, Idle, Life
 from tests.model.proposals import voting_is_over
-from tests.model.records import M, Pledge, Refused
+from tests.model.records import M, Refused
 from tests.model.snapshots import Proof, Snapshot
 from tests.model.voice_records import (
     APPROVAL,
@@ -16,7 +19,7 @@ from tests.model.voice_records import (
 )
 
 PROOFS_MAX = 8
-EVERYBODY = [someone.address for someone in (*FANS, STRANGER)]
+EVERYBODY = [someone.address for someone in (*FANS, STRANGER, OWNER, BRAND)]
 
 
 def _keys(proposal: Proposal, snapshot: Snapshot, voter: bytes) -> list[tuple[int, bytes]]:
@@ -25,7 +28,10 @@ def _keys(proposal: Proposal, snapshot: Snapshot, voter: bytes) -> list[tuple[in
         key = b"M" + proposal.program + voter
         return [(0, key)] if key in snapshot.records else []
     prefix = b"P" + proposal.weight[1]
-    pledges = {key: Pledge(*unpack(value)) for key, (_, value) in snapshot.records.items() if key.startswith(prefix)}
+    shown: dict[bytes, Any] = {
+        key: unpack(value) for key, (_, value) in snapshot.records.items() if key.startswith(prefix)
+    }
+    pledges = {key: Pledge(*value) for key, value in shown.items()}
     return [(int.from_bytes(key[-4:], "big"), key) for key in sorted(pledges) if pledges[key].backer == voter]
 
 

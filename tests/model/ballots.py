@@ -3,10 +3,12 @@
 from typing import Any
 
 from ledger.codec import pack, unpack
+from tests.model.campaign_records import Pledge
 from tests.model.proposals import proposal_of, voting_is_over
-from tests.model.records import DAY, Call, Member, Pledge, Refused, refuse_unless
+from tests.model.records import DAY, Member, Refused, refuse_unless
 from tests.model.state import Model
 from tests.model.tallies import count, is_allowed
+from tests.model.transaction import Call
 from tests.model.voice_records import (
     EACH_MEMBER,
     OPEN_BALLOTS,

@@ -4,8 +4,9 @@ from ledger.codec import pack
 from tests.model.accounts import address_of_key
 from tests.model.loyalty import grant_at
 from tests.model.participation_records import Contribution, Mission, Slip
-from tests.model.records import RECORD, Call, refuse_unless
+from tests.model.records import RECORD, refuse_unless
 from tests.model.state import Model
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import object_id, tagged
 
 CAMPAIGN_PRODUCT = 0

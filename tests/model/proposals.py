@@ -1,8 +1,9 @@
 """Proposals from the question to the answer, and what an answer obliges to: VOI-1, VOI-5 (due work), VOI-6, VOI-7."""
 
-from tests.model.records import DAY, Call, refuse_unless
+from tests.model.records import DAY, refuse_unless
 from tests.model.state import Model
 from tests.model.tallies import empty_tally, leaders, quorum_is_met
+from tests.model.transaction import Call
 from tests.model.voice_records import (
     ADOPTED,
     BROKEN,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.model.life import Life, SeededChooser
-from tests.model.records import Tx
+from tests.model.transaction import Tx
 from tests.model.walk import act_of, begin
 from tests.model.world import Disagreement
 

@@ -1,8 +1,9 @@
 """Reviews, their revisions, the scores, and replies: REV-1 to REV-4."""
 
 from tests.model.participation_records import Review, Scores
-from tests.model.records import Call, refuse_unless
+from tests.model.records import refuse_unless
 from tests.model.state import Model
+from tests.model.transaction import Call
 
 PROGRAM_SUBJECT, CAMPAIGN_SUBJECT = 0, 1
 EARNED, REDEEMED, PLEDGED, CONTRIBUTED = range(4)

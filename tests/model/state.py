@@ -4,6 +4,7 @@ from copy import copy
 from typing import Any
 
 from ledger.params import Params
+from tests.model.campaign_records import Campaign, CampaignTerms, Pledge
 from tests.model.participation_records import Contribution, Mission, Review, Scores
 from tests.model.records import (
     DAY,
@@ -11,8 +12,6 @@ from tests.model.records import (
     Achievement,
     Batch,
     Books,
-    Campaign,
-    CampaignTerms,
     Challenge,
     Consent,
     Contest,
@@ -25,7 +24,6 @@ from tests.model.records import (
     Hold,
     Member,
     Offer,
-    Pledge,
     Program,
     Referral,
     Refused,

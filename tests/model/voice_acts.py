@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-from tests.model import ballot_acts, fan_acts, mission_acts, proposal_acts
+from tests.model import ballot_acts, mission_acts, pledge_acts, proposal_acts
 from tests.model.ballots import AGE_BOUNDS
+from tests.model.campaign_records import OPEN
 from tests.model.life import PEOPLE, Idle, Life
 from tests.model.proposals import voting_is_over
-from tests.model.records import OPEN
 from tests.model.voice_records import EARNED_POINTS, ENDED, PLEDGED_TO, REVEALING, SEALED_BALLOTS, STANDS, VOTING
 from tests.model.world import HEADER_TIME_MAX
 
@@ -77,7 +77,7 @@ def ask_backers(life: Life) -> None:
     campaign = life.some(going_on, [b""], 99)
     if not campaign:
         raise Idle
-    _try(life, partial(fan_acts.pledge, campaign=campaign), life.choose.choice((1, 2, 3, 5)))
+    _try(life, partial(pledge_acts.pledge, which=campaign), life.choose.choice((1, 2, 3, 5)))
     life.world.mine(life.world.now + 1, [PEOPLE[0].address])
     program = owners[model.campaigns[campaign].creator]
     author = model.campaigns[campaign].creator if life.chance(70) else life.fan_of(program)

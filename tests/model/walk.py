@@ -1,10 +1,9 @@
 """A life by chance: which acts there are, how often each comes, and runs that any seed repeats."""
 
-from collections.abc import Callable
-
 from tests.model import (
     ballot_acts,
     brand_acts,
+    campaign_acts,
     challenge_acts,
     contest_acts,
     fan_acts,
@@ -12,6 +11,7 @@ from tests.model import (
     guardian_acts,
     mission_acts,
     offer_acts,
+    pledge_acts,
     proposal_acts,
     return_acts,
     review_acts,
@@ -19,13 +19,11 @@ from tests.model import (
     time_acts,
     voice_acts,
 )
-from tests.model.life import ANNA, BEN, CARL, DORA, OWNER, TILL, Chooser, Idle, Life, draw_params
+from tests.model.life import ANNA, BEN, CARL, DORA, OWNER, TILL, Act, Chooser, Idle, Life, draw_params
 from tests.model.records import array_of_terms
 from tests.model.terms import friendly_terms
 from tests.model.world import World
 from tests.second_decoder.hashing import object_id
-
-Act = Callable[[Life], None]
 
 ACTS: dict[Act, int] = {
     brand_acts.create_program: 1,
@@ -38,11 +36,9 @@ ACTS: dict[Act, int] = {
     brand_acts.fulfil: 5,
     brand_acts.cancel: 4,
     brand_acts.refund: 4,
-    brand_acts.create_campaign: 5,
     fan_acts.join: 7,
     fan_acts.leave: 3,
     fan_acts.redeem: 11,
-    fan_acts.pledge: 10,
     fan_acts.grant_consent: 5,
     fan_acts.revoke_consent: 3,
     fan_acts.transfer: 4,
@@ -73,12 +69,12 @@ ACTS: dict[Act, int] = {
     offer_acts.contest: 8,
     offer_acts.reverse: 6,
     offer_acts.live_through: 6,
-    proposal_acts.propose: 6,
+    proposal_acts.propose: 3,
     proposal_acts.respond: 5,
     proposal_acts.fulfil: 4,
-    ballot_acts.vote: 14,
+    ballot_acts.vote: 18,
     ballot_acts.reveal: 7,
-    voice_acts.live_through: 7,
+    voice_acts.live_through: 12,
     voice_acts.ask_backers: 4,
     mission_acts.create: 2,
     mission_acts.record: 6,
@@ -86,6 +82,18 @@ ACTS: dict[Act, int] = {
     mission_acts.live_through: 2,
     review_acts.write: 9,
     review_acts.reply: 4,
+    campaign_acts.create: 4,
+    campaign_acts.submit: 4,
+    campaign_acts.cancel: 1,
+    campaign_acts.post_update: 2,
+    campaign_acts.live_through: 12,
+    campaign_acts.crowd: 1,
+    pledge_acts.pledge: 9,
+    pledge_acts.pledge_late: 3,
+    pledge_acts.change: 5,
+    pledge_acts.cancel: 3,
+    pledge_acts.vote: 6,
+    pledge_acts.withdraw: 3,
     time_acts.mine: 34,
     time_acts.come_to_a_deadline: 14,
     time_acts.lend_a_consent: 2,
