@@ -7,11 +7,20 @@ from tests.model import ballot_acts, mission_acts, pledge_acts, proposal_acts
 from tests.model.ballots import AGE_BOUNDS
 from tests.model.campaign_records import OPEN
 from tests.model.life import PEOPLE, Idle, Life
-from tests.model.proposals import voting_is_over
-from tests.model.voice_records import EARNED_POINTS, ENDED, PLEDGED_TO, REVEALING, SEALED_BALLOTS, STANDS, VOTING
+from tests.model.proposals import TENURE, voting_is_over
+from tests.model.voice_records import (
+    EACH_MEMBER,
+    EARNED_POINTS,
+    ENDED,
+    PLEDGED_TO,
+    REVEALING,
+    SEALED_BALLOTS,
+    STANDS,
+    VOTING,
+)
 from tests.model.world import HEADER_TIME_MAX
 
-BY_POINTS = (EARNED_POINTS, 2**31 - 1)
+EACH, BY_POINTS = (EACH_MEMBER,), (EARNED_POINTS, 2**31 - 1)
 
 Subject = tuple[int, int, Callable[[Life], None]]
 
@@ -142,9 +151,9 @@ def subjects_of_voice(life: Life) -> list[list[Subject]]:
         (found.until, 0, partial(mission_acts.record, wanted=name)) for name, found in model.missions.items()
     ]
     tenures: list[Subject] = [
-        (member.joined_at + bound, 0, partial(ask_and_vote, program=program, author=fan))
+        (member.joined_at + bound, 0, partial(ask_and_vote, program=program, author=fan, weight=weight))
         for (program, fan), member in model.members.items()
-        for bound in AGE_BOUNDS
+        for bound, weight in ((TENURE, ()), *((bound, EACH) for bound in AGE_BOUNDS))
         if not member.left_at
     ]
     lots: list[Subject] = [
