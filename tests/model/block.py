@@ -55,7 +55,7 @@ OF_A_SUBJECT: dict[str, Callable[[Model, bytes], None]] = {
 def _weight_of(model: Model, item: DueItem) -> int:
     pieces = 1
     if item.kind == "campaign.refund":
-        pieces = decisions.pledges_in_piece(model, item.subject, item.number)
+        pieces = decisions.numbers_in_piece(model, item.subject, item.number)
     return DUE_WEIGHTS[item.kind] * pieces
 
 

@@ -5,13 +5,14 @@ from functools import partial
 from itertools import pairwise
 
 from tests.model import pledge_acts
+from tests.model.brand_acts import affordable
 from tests.model.campaign_records import COIN, FUNDED, OPEN, SHARES, Campaign, CampaignTerms
 from tests.model.life import ANNA, BEN, NOWHERE, OWNER, PEOPLE, STRANGER, Act, Idle, Life
 from tests.model.records import DAY, M
 from tests.second_decoder.hashing import object_id
 
 LIVE_MAX = 6
-LONG = 40 * DAY
+LONG = 12 * DAY
 STEP_TIMES = (1, 60, 3_600, DAY, 3 * DAY, 10 * DAY)
 
 Milestones = tuple[tuple[str, int, int], ...]
@@ -60,7 +61,7 @@ def _draw_terms(life: Life, unit: tuple, now: int) -> CampaignTerms:
     """A campaign whose times come within a life."""
     choose = life.choose
     deadline = now + choose.choice((1, 300, 3_600, DAY, 2 * DAY, 2 * DAY, 10 * DAY, 30 * DAY, 400 * DAY))
-    goal = choose.choice((1, 40, 100, 100, 400, 10_000 if unit == COIN else 30))
+    goal = choose.choice((1, 40, 100, 100, 400, 10_000) if unit == COIN else (1, 1, 5, 20, 40, 300))
     stretch = ((goal + 1, "More"), (2 * goal + 1, "Most")) if life.chance(30) else ()
     milestones, reserve, delivery_due = _draw_steps(life, deadline)
     last_due = delivery_due or milestones[-1][2]
@@ -87,16 +88,28 @@ def _draw_terms(life: Life, unit: tuple, now: int) -> CampaignTerms:
     )
 
 
+def _moved(terms: CampaignTerms, seconds: int) -> CampaignTerms:
+    """The same campaign at another time."""
+    return terms._replace(
+        deadline=terms.deadline + seconds,
+        milestones=tuple((title, share, due + seconds if due else 0) for title, share, due in terms.milestones),
+        delivery_due=terms.delivery_due + seconds if terms.delivery_due else 0,
+        late_until=terms.late_until + seconds if terms.late_until else 0,
+    )
+
+
 def _spoil(life: Life, terms: CampaignTerms, now: int) -> CampaignTerms:
     """One promise that does not fit, or only just does."""
     last_due = terms.due_times[-1]
     longest = now + 1_826 * DAY
     choices = [
-        terms._replace(deadline=now + life.choose.choice((0, -1, 400 * DAY, 400 * DAY + 1))),
+        *(_moved(terms, now + later - terms.deadline) for later in (0, -1, 400 * DAY, 400 * DAY + 1)),
         terms._replace(reserve=max(terms.reserve - 1, 0)),
         terms._replace(stretch=((terms.goal, "As much"),)),
         terms._replace(stretch=((terms.goal + 5, "More"), (terms.goal + 5, "Most"))),
-        terms._replace(late_until=life.choose.choice((terms.deadline, last_due + 1, max(last_due, 1)))),
+        terms._replace(late_until=terms.deadline),
+        terms._replace(late_until=last_due + 1),
+        terms._replace(late_until=max(last_due, 1)),
         terms._replace(delivery_due=0),
         terms._replace(delivery_due=terms.deadline),
         terms._replace(delivery_due=longest, late_until=0),
@@ -127,7 +140,9 @@ def create(life: Life) -> None:
     going_on = [found for found in life.model.campaigns.values() if found.until]
     if len(going_on) >= LIVE_MAX:
         raise Idle
-    start(life)
+    which = start(life)
+    if which and life.chance(75):
+        _gather(life, which)
 
 
 def start(life: Life) -> bytes:
@@ -136,7 +151,10 @@ def start(life: Life) -> bytes:
     unit, author = _draw_unit(life, program)
     now = life.world.now
     terms = _draw_terms(life, unit, now)
-    if life.chance(12):
+    closes_at = life.model.programs[unit[1]].closes_at if unit != COIN and unit[1] in life.model.programs else 0
+    if now < closes_at < now + 390 * DAY and life.chance(70):
+        terms = _moved(terms, closes_at + life.choose.choice((1, 60, DAY)) - terms.deadline)
+    if life.chance(14):
         terms = _spoil(life, terms, now)
     return _create(life, terms, author, program)
 
@@ -237,12 +255,17 @@ def _gather(life: Life, which: bytes) -> None:
     """Pledges, mostly until the goal is reached; then some that change, and the last day."""
     choose, terms = life.choose, life.model.campaign_terms[which]
     reaches = life.chance(75)
+    if terms.unit != COIN and life.chance(90):
+        pledge_acts.endow(life, terms.unit[1])
     for _ in range(choose.choice((1, 2, 3, 5))):
         with suppress(Idle):
             pledge_acts.pledge(life, which)
     if reaches:
         with suppress(Idle):
             pledge_acts.pledge(life, which, fills=True)
+    for _ in range(choose.choice((0, 0, 1, 3))):
+        with suppress(Idle):
+            choose.choice((pledge_acts.change, pledge_acts.change, pledge_acts.cancel))(life, which)
     last_day = terms.deadline - DAY
     if life.world.now < last_day and life.chance(50):
         _wait(life, last_day + choose.choice((-1, 0, 0, 1)), 0)
@@ -255,7 +278,7 @@ def _work(life: Life, which: bytes) -> None:
     """Between votes: late pledges, then the step is submitted in time or late, or forgotten."""
     choose, terms = life.choose, life.model.campaign_terms[which]
     found = life.model.campaigns[which]
-    if life.chance(50):
+    for _ in range(choose.choice((0, 1, 2))):
         with suppress(Idle):
             pledge_acts.pledge_late(life, which)
     if life.chance(12):
@@ -265,21 +288,25 @@ def _work(life: Life, which: bytes) -> None:
     if life.chance(60):
         _wait(life, min(max(choose.choice(times), life.world.now), found.until - 1), 0)
     submit(life, which)
+    if life.model.campaigns[which].submitted_at and life.chance(70):
+        _judge(life, which)
 
 
 def _judge(life: Life, which: bytes) -> None:
     """Backers vote with one mind, or not; who said no may take out its share."""
-    percent = life.choose.choice((0, 30, 80, 100, 100))
-    for _ in range(life.choose.choice((0, 1, 2, 4, 8))):
+    percent = life.choose.choice((0, 0, 40, 70, 100, 100))
+    for _ in range(life.choose.choice((0, 2, 4, 8))):
         with suppress(Idle):
             pledge_acts.vote(life, which, percent)
     if percent < 100:
-        for _ in range(life.choose.choice((0, 0, 1, 3))):
+        for _ in range(life.choose.choice((0, 1, 2, 4))):
             with suppress(Idle):
                 pledge_acts.withdraw(life, which)
 
 
 def _stage(life: Life, which: bytes, found: Campaign) -> None:
+    if life.chance(25):
+        try_something(life, which)
     if found.status == OPEN:
         _gather(life, which)
     elif found.submitted_at:
@@ -308,10 +335,34 @@ def live_through(life: Life) -> None:
                 pledge_acts.cancel(life, which)
 
 
+def save_up(life: Life) -> None:
+    """Rarely: a few points a day for months, all of them pledged, until a pledge can hold no more lots."""
+    if life.chance(85):
+        return
+    program = life.any_program()
+    fans = life.members_of(program)
+    if not fans:
+        raise Idle
+    unit, owner = (1, program, b""), life.model.programs[program].owner
+    now = life.world.now
+    terms = _draw_terms(life, unit, now)
+    which = _create(life, _moved(terms, now + 150 * DAY - terms.deadline), owner, program)
+    fan, own = life.choose.choice(fans), (which, 0)
+    for _ in range(140 if which else 0):
+        life.send("adjust", (program, fan, life.choose.number(1, 3), "daily"), owner, program)
+        life.world.mine(life.world.now + DAY, [STRANGER.address])
+        has, found = affordable(life, program, fan), life.model.pledges.get(own)
+        if has and found is None:
+            own = (which, life.model.campaigns[which].pledges)
+            life.send("pledge", (which, has, 0, ()), fan, program)
+        elif has and found is not None:
+            life.send("pledge.change", (*own, found.quantity + has, found.tier, found.add_ons), fan, program)
+
+
 def crowd(life: Life) -> None:
     """Two campaigns with many small pledges fail just before a third one is decided, which so has to wait for a block."""
     going_on = [name for name, found in life.model.campaigns.items() if found.until > life.world.now + 60]
-    if not going_on:
+    if not going_on or (life.world.params.due_weight_max > 10_000 and life.chance(80)):
         raise Idle
     which = life.choose.choice(going_on)
     deadline = life.model.campaigns[which].until - life.choose.choice((1, 1, 2, 30))
@@ -347,5 +398,5 @@ def crowd(life: Life) -> None:
     _wait(life, deadline, life.model.height + 6)
     found = life.model.campaigns[which]
     _wait(life, max(found.until, life.world.now + 1), 0)
-    for _ in range(4):
+    for _ in range(8):
         try_something(life, which)

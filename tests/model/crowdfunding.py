@@ -164,6 +164,11 @@ def pledge(model: Model, call: Call, payload: tuple) -> list[str]:
     return [""]
 
 
+def kept_of_late(found: Campaign, quantity: int) -> int:
+    """What of a late pledge stays in escrow (CRF-7)."""
+    return -(-quantity * found.shares_left // SHARES)
+
+
 def pledge_late(model: Model, call: Call, payload: tuple) -> list[str]:
     """CRF-7."""
     which, quantity = payload[:2]
@@ -174,8 +179,7 @@ def pledge_late(model: Model, call: Call, payload: tuple) -> list[str]:
     refuse_unless(found.submitted_at == 0, "milestone.vote_open")
     refuse_unless(model.now < model.campaign_terms[which].late_until, "pledge.not_late")
     _make(model, call, payload)
-    kept = -(-quantity * found.shares_left // SHARES)
-    pay_out(model, which, quantity - kept)
+    pay_out(model, which, quantity - kept_of_late(found, quantity))
     return [""]
 
 
@@ -185,11 +189,15 @@ def _own_pledge(model: Model, call: Call, which: bytes, number: int) -> Pledge:
     return model.pledges[which, number]
 
 
+def is_last_day(terms: CampaignTerms, now: int) -> bool:
+    """CRF-6."""
+    return terms.all_or_nothing and now >= terms.deadline - DAY
+
+
 def _keep_goal(model: Model, which: bytes, pledged: int) -> None:
     """CRF-6, the last day."""
     terms, found = model.campaign_terms[which], model.campaigns[which]
-    is_last_day = terms.all_or_nothing and model.now >= terms.deadline - DAY
-    broken = is_last_day and found.pledged >= terms.goal and pledged < terms.goal
+    broken = is_last_day(terms, model.now) and found.pledged >= terms.goal and pledged < terms.goal
     refuse_unless(not broken, "pledge.goal_reached")
 
 
@@ -245,6 +253,11 @@ def cancel_pledge(model: Model, call: Call, payload: tuple) -> list[str]:
     return [""]
 
 
+def share_of(found: Campaign, quantity: int) -> int:
+    """What of the escrow is that of a pledge (CRF-9)."""
+    return found.escrowed * quantity // found.weight
+
+
 def withdraw(model: Model, call: Call, payload: tuple) -> list[str]:
     """CRF-9."""
     which, number = payload
@@ -254,7 +267,7 @@ def withdraw(model: Model, call: Call, payload: tuple) -> list[str]:
     refuse_unless(not is_over(model, found), "campaign.waiting")
     refused = found.round > 0 and own.voted_round == found.round and not own.approves
     refuse_unless(refused, "pledge.not_refused")
-    share = found.escrowed * own.quantity // found.weight
+    share = share_of(found, own.quantity)
     end_pledge(model, which, number, share)
     _leave_places(model, which, own)
     change_weight(model, which, call.author, -own.quantity)

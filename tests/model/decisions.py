@@ -1,6 +1,6 @@
 """What a campaign comes to: settlement, steps and their votes, stopping, refunds (CRF-3, CRF-4, CRF-8)."""
 
-from tests.model.campaign_records import DONE, FAILED, FUNDED, OPEN, OVERDUE, REJECTED, Campaign
+from tests.model.campaign_records import DONE, FAILED, FUNDED, OPEN, OVERDUE, REJECTED, Campaign, CampaignTerms
 from tests.model.escrow import change_campaign, end_pledge, release
 from tests.model.records import DAY, refuse_unless
 from tests.model.state import Model
@@ -65,15 +65,25 @@ def _begin_step(model: Model, which: bytes) -> None:
         next_decision(model, which, max(terms.due_times[found.step], model.now) + terms.grace_seconds)
 
 
-def _count(model: Model, which: bytes) -> None:
-    """CRF-8: the vote is counted."""
-    terms, found = model.campaign_terms[which], model.campaigns[which]
+def is_approved(terms: CampaignTerms, found: Campaign) -> bool:
+    """CRF-8: what the vote comes to."""
     silent = found.basis - found.yes - found.no
     assert silent >= 0
     for_it, against = (found.yes + silent, found.no) if terms.silence_approves else (found.yes, found.no + silent)
-    if for_it > against:
-        late_seconds = max(found.submitted_at - terms.due_times[found.step], 0)
-        change_campaign(model, which, late_days=(*found.late_days, -(-late_seconds // DAY)))
+    return for_it > against
+
+
+def days_late(due: int, submitted_at: int) -> int:
+    """CRF-8: days that have begun since a step's due time."""
+    return -(-max(submitted_at - due, 0) // DAY)
+
+
+def _count(model: Model, which: bytes) -> None:
+    """CRF-8: the vote is counted."""
+    terms, found = model.campaign_terms[which], model.campaigns[which]
+    if is_approved(terms, found):
+        late = days_late(terms.due_times[found.step], found.submitted_at)
+        change_campaign(model, which, late_days=(*found.late_days, late))
         if terms.shares[found.step]:
             release(model, which, terms.shares[found.step])
         if found.step == len(terms.milestones):
@@ -91,27 +101,32 @@ def stop(model: Model, which: bytes, status: int) -> None:
     """CRF-4."""
     found = change_campaign(model, which, status=status, submitted_at=0)
     _no_decision(model, which)
+    change_campaign(model, which, refund_total=found.escrowed, refund_weight=found.weight)
     if found.escrowed > 0:
-        change_campaign(model, which, refund_total=found.escrowed, refund_weight=found.weight)
         model.queue("campaign.refund", which, 0, model.now)
 
 
-def _piece(model: Model, which: bytes, number: int) -> list[int]:
-    end = min(number + PIECE, model.campaigns[which].pledges)
-    return [each for each in range(number, end) if (which, each) in model.pledges]
+def _piece(model: Model, which: bytes, number: int) -> range:
+    return range(number, min(number + PIECE, model.campaigns[which].pledges))
 
 
-def pledges_in_piece(model: Model, which: bytes, number: int) -> int:
-    """How many pledges one piece of refunds holds (CRF-4, DUE-2)."""
+def numbers_in_piece(model: Model, which: bytes, number: int) -> int:
+    """How many pledges one piece of refunds looks at, whether they are still there or not (CRF-4, DUE-2)."""
     return len(_piece(model, which, number))
+
+
+def refund_share(found: Campaign, q: int) -> int:
+    """What a pledge of q gets back when its turn comes (CRF-4)."""
+    s, whole = found.refund_weight - found.weight, found.refund_weight
+    return found.refund_total * (s + q) // whole - found.refund_total * s // whole
 
 
 def refund(model: Model, which: bytes, number: int) -> None:
     """Due work `campaign.refund` (CRF-4)."""
-    for each in _piece(model, which, number):
+    for each in (each for each in _piece(model, which, number) if (which, each) in model.pledges):
         found, pledge = model.campaigns[which], model.pledges[which, each]
-        q, s = pledge.quantity, found.refund_weight - found.weight
-        share = found.refund_total * (s + q) // found.refund_weight - found.refund_total * s // found.refund_weight
+        q = pledge.quantity
+        share = refund_share(found, q)
         end_pledge(model, which, each, share)
         own = q if pledge.backer == found.creator else 0
         change_campaign(
@@ -151,6 +166,12 @@ def submit(model: Model, call: Call, payload: tuple) -> list[str]:
     return [""]
 
 
+def _put_into_urn(model: Model, which: bytes, quantity: int, *, approves: bool) -> None:
+    found = model.campaigns[which]
+    yes, no = (quantity, 0) if approves else (0, quantity)
+    change_campaign(model, which, yes=found.yes + yes, no=found.no + no)
+
+
 def _vote(model: Model, call: Call, payload: tuple, *, on_delivery: bool) -> list[str]:
     which, number, approves = payload
     refuse_unless(which in model.campaigns, "campaign.unknown")
@@ -167,11 +188,9 @@ def _vote(model: Model, call: Call, payload: tuple, *, on_delivery: bool) -> lis
     pledge = model.pledges[which, number]
     refuse_unless(pledge.backer == call.author, "pledge.not_backer")
     refuse_unless(pledge.backer != found.creator, "milestone.own_pledge")
-    yes, no = found.yes, found.no
     if pledge.voted_round == found.round:
-        yes, no = (yes - pledge.quantity, no) if pledge.approves else (yes, no - pledge.quantity)
-    yes, no = (yes + pledge.quantity, no) if approves else (yes, no + pledge.quantity)
-    change_campaign(model, which, yes=yes, no=no)
+        _put_into_urn(model, which, -pledge.quantity, approves=pledge.approves)
+    _put_into_urn(model, which, pledge.quantity, approves=approves)
     model.pledges[which, number] = pledge._replace(voted_round=found.round, approves=approves)
     return [""]
 

@@ -59,11 +59,15 @@ def pay_out(model: Model, which: bytes, x: int) -> None:
     change_campaign(model, which, escrowed=escrowed, released=found.released + x)
 
 
+def part_of_escrow(found: Campaign, share: int) -> int:
+    """What a share of the whole is of what is left (CRF-5)."""
+    return found.escrowed if share == found.shares_left else found.escrowed * share // found.shares_left
+
+
 def release(model: Model, which: bytes, share: int) -> None:
     """CRF-5: a share of what is left."""
     found = model.campaigns[which]
-    x = found.escrowed if share == found.shares_left else found.escrowed * share // found.shares_left
-    pay_out(model, which, x)
+    pay_out(model, which, part_of_escrow(found, share))
     change_campaign(model, which, shares_left=found.shares_left - share)
 
 

@@ -72,7 +72,7 @@ def _offer(life: Life, which: bytes, most: int, *, before: int = 0, fills: bool 
     if life.chance(96):
         quantity = max(min(quantity, most, QUANTITY_MAX), least)
     else:
-        quantity = choose.choice((most + 1, least - 1))
+        quantity = choose.choice((most + 1, least - 1, M))
     return min(max(quantity, 1), M), tier, add_ons
 
 
@@ -94,6 +94,14 @@ def pledge_late(life: Life, which: bytes = b"") -> None:
     if which and which not in live and life.chance(70):
         return
     _pledge(life, "pledge.late", [which] if which else live)
+
+
+def endow(life: Life, program: bytes) -> None:
+    """Points for some members, so that there is something to pledge."""
+    found = life.model.programs.get(program)
+    for fan in life.members_of(program)[: life.choose.choice((1, 2, 4))] if found else []:
+        points = life.choose.choice((3, 20, 50, 101))
+        life.send("adjust", (program, fan, points, "festival"), life.owner_of(program), program)
 
 
 def _pledge(life: Life, kind: str, live: list[bytes], *, fills: bool = False) -> None:

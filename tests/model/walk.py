@@ -1,5 +1,7 @@
 """A life by chance: which acts there are, how often each comes, and runs that any seed repeats."""
 
+from collections.abc import Sequence
+
 from tests.model import (
     ballot_acts,
     brand_acts,
@@ -50,7 +52,7 @@ ACTS: dict[Act, int] = {
     till_acts.purchase: 10,
     till_acts.settle: 16,
     till_acts.keep_coming: 1,
-    return_acts.reverse: 8,
+    return_acts.reverse: 10,
     gift_acts.adjust: 6,
     gift_acts.give_on: 7,
     gift_acts.announce_sunset: 1,
@@ -82,18 +84,19 @@ ACTS: dict[Act, int] = {
     mission_acts.live_through: 2,
     review_acts.write: 9,
     review_acts.reply: 4,
-    campaign_acts.create: 4,
+    campaign_acts.create: 3,
     campaign_acts.submit: 4,
     campaign_acts.cancel: 1,
     campaign_acts.post_update: 2,
-    campaign_acts.live_through: 12,
+    campaign_acts.live_through: 11,
     campaign_acts.crowd: 1,
+    campaign_acts.save_up: 1,
     pledge_acts.pledge: 9,
     pledge_acts.pledge_late: 3,
-    pledge_acts.change: 5,
+    pledge_acts.change: 6,
     pledge_acts.cancel: 3,
     pledge_acts.vote: 6,
-    pledge_acts.withdraw: 3,
+    pledge_acts.withdraw: 5,
     time_acts.mine: 34,
     time_acts.come_to_a_deadline: 14,
     time_acts.lend_a_consent: 2,
@@ -101,6 +104,13 @@ ACTS: dict[Act, int] = {
     time_acts.reorganise: 2,
 }
 DECK = [act for act, weight in ACTS.items() for _ in range(weight)]
+CAMPAIGN_DECK = [
+    act
+    for act in DECK
+    if act.__module__ in (campaign_acts.__name__, pledge_acts.__name__, time_acts.__name__)
+    or act in (till_acts.settle, gift_acts.adjust, brand_acts.fill_pool, fan_acts.leave, fan_acts.join)
+]
+"""Campaigns, and what they need: time, members, points, coin."""
 
 
 def open_shop(life: Life) -> None:
@@ -140,6 +150,6 @@ def act(life: Life, what: Act) -> None:
         return
 
 
-def act_of(life: Life) -> None:
+def act_of(life: Life, deck: Sequence[Act] = DECK) -> None:
     """Whatever comes next in a life."""
-    act(life, life.choose.choice(DECK))
+    act(life, life.choose.choice(deck))
