@@ -221,7 +221,7 @@ def _read_scopes(text: str) -> int:
     for name in names:
         if name not in SCOPES:
             raise typer.BadParameter(f"{name[:40]!r} is no scope; there are {', '.join(SCOPES)}")
-    return sum(SCOPES[name] for name in set(names))
+    return sum(1 << SCOPES.index(name) for name in set(names))
 
 
 app.command("adjust")(points.adjust)

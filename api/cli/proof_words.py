@@ -279,15 +279,14 @@ def _tell_contribution(record: Contribution, identifier: bytes, names: Names) ->
     yield f"what          {ROLE_NAMES[record.role]}, {time_text(record.worked_at)}; hash of the work {record.work.hex()}"
     yield f"signed by     {names.address(record.issuer)} for the brand, and by the fan"
     if record.credited_at:
-        campaign = names.campaigns.get(record.product)
-        title = "" if campaign is None else f'"{clean(campaign.title)}" '
+        terms = names.terms.get(record.product)
+        title = "" if terms is None else f'"{clean(terms.title)}" '
         yield f"led to        {title}{record.product.hex()}, as the brand said on {time_text(record.credited_at)}"
 
 
 def _tell_review(record: Review, identifier: bytes, names: Names) -> Lines:
     subject, author = identifier[:32], identifier[32:]
-    campaign = names.campaigns.get(subject)
-    shown = names.program_text(subject) if campaign is None else f'campaign "{clean(campaign.title)}" ({subject.hex()})'
+    shown = names.campaign_text(subject) if subject in names.campaigns else names.program_text(subject)
     yield f"review of {shown}"
     yield f"author        {names.address(author)}, who has {STANDING_NAMES[record.standing.tag]} there"
     yield f"says          {STANCE_NAMES[record.stance]}, {record.score} of 5"

@@ -72,11 +72,12 @@ def apply(view: RuleView, call: Call, payload: ReviewWrite, context: Context) ->
     """
     if load_own_account(view, payload.subject) == call.author:
         raise RuleViolation(OWN_SUBJECT)
-    if not has_standing(view, call.author, payload.subject, payload.standing):
-        raise RuleViolation(NO_STANDING)
     subject = payload.subject.id
     key = review_key(subject, call.author)
     earlier: Review | None = view.get(key)
+    keeps_standing = earlier is not None and earlier.standing == payload.standing
+    if not keeps_standing and not has_standing(view, call.author, payload.subject, payload.standing):
+        raise RuleViolation(NO_STANDING)
     scores: Scores = view.get(scores_key(subject)) or NO_SCORES
     if earlier is None:
         review = _first(view, call, payload, context)

@@ -21,9 +21,10 @@ from api.wallet.remote_chain import RemoteChain
 from api.wallet.voice import BAD_POWER, Asker, Voter, hash_text
 from api.wallet.wallet import Wallet
 from ledger.block import Block
+from ledger.domains.loyalty.state import member_key
 from ledger.domains.voice.proposal_create import ProposalCreate
 from ledger.domains.voice.state import APPROVAL, OPENLY, RANKED, SEALED, SINGLE, EachMember, EarnedPoints, PledgedTo
-from ledger.types import BlockHash, CampaignId, Hash, Height, ProposalId, Timestamp
+from ledger.types import Address, BlockHash, CampaignId, Hash, Height, ProgramId, ProposalId, Timestamp
 from node.recount import Recount, recount
 from tests.support.market import Market
 from tests.support.memory_chain import DAY_SECONDS
@@ -340,7 +341,7 @@ def test_points_vote_with_a_cap(town: Town, tmp_path: Path) -> None:
     town.pass_days(40)
     proposal = town.ask(weight=EarnedPoints(30))
     power = fan.power(proposal)
-    earned = town.node.chain.record(b"M" + town.program + town.member).earned
+    earned = town.node.chain.record(member_key(ProgramId(town.program), Address(town.member))).earned
     assert power["power"] == min(30, earned) > 0
     town.cast(fan, proposal, "rye")
     shown = town.read(proposal)["tally"]

@@ -1,6 +1,7 @@
 """What blocks do by themselves: ending, silence, lapse, broken obligations; and the owner's answers."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -46,12 +47,12 @@ from ledger.domains.voice.state import (
 )
 from ledger.types import Amount, Hash, ProposalId, Timestamp
 from tests.support.assembly import EVIDENCE, WHY, Assembly
-from tests.support.memory_chain import DAY_SECONDS
+from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, some_hash
 
 
-def _ended(assembly: Assembly, **changes: object) -> ProposalId:
+def _ended(assembly: Assembly, **changes: Any) -> ProposalId:
     """A proposal on which `FAN` voted and which was counted."""
     proposal = assembly.propose(**changes)
     assembly.cast(proposal, FAN, 1)
@@ -171,7 +172,7 @@ def test_failures_of_answering_come_in_the_documented_order(assembly: Assembly) 
     proposal = assembly.propose(weight=PledgedTo(campaign))
     payload = ProposalRespond(ProposalId(NOWHERE), Decline(), WHY)
 
-    def send(changed: ProposalRespond, author: object = OWNER) -> None:
+    def send(changed: ProposalRespond, author: Signer = OWNER) -> None:
         chain.send("proposal.respond", changed, author=author)
 
     with refused(NO_PROPOSAL, proposal=NOWHERE):
@@ -252,7 +253,8 @@ def test_what_is_not_done_is_broken_and_stays_so(assembly: Assembly) -> None:
     assembly.chain.send("obligation.fulfil", ObligationFulfil(proposal, EVIDENCE), author=OWNER)
     obligation = assembly.obligation(proposal)
     assert (obligation.status, obligation.evidence) == (BROKEN, EVIDENCE)
-    assert assembly.chain.events[0].days_late == 32
+    done = assembly.chain.events[0]
+    assert isinstance(done, ObligationFulfilled) and done.days_late == 32
 
 
 def test_the_grace_has_six_blocks_too(assembly: Assembly) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from ledger.coin import INSUFFICIENT
-from ledger.domains.crowdfunding.state import NO_CAMPAIGN
+from ledger.domains.crowdfunding.pledge_cancel import PledgeCancel
+from ledger.domains.crowdfunding.state import DONE, FAILED, NO_CAMPAIGN
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.state import NO_PROGRAM
 from ledger.domains.voice.contribution_credit import CampaignProduct, ContributionCredit
@@ -28,6 +29,7 @@ from ledger.domains.voice.reviews import (
     scores_key,
 )
 from ledger.kinds import Cost
+from ledger.transaction import Prepaid
 from ledger.types import CampaignId, ContributionId, Hash, MissionId, ProgramId
 from tests.support.memory_chain import Signer
 from tests.support.refusal import refused
@@ -165,6 +167,38 @@ def test_standing_by_a_pledge(customer: Shop) -> None:
         say(customer, subject=CampaignSubject(own), standing=PledgeStanding(points, 0))
     with refused(OWN_SUBJECT):
         say(customer, author=STRANGER, subject=CampaignSubject(others), standing=PledgeStanding(others, 0))
+
+
+def test_what_was_said_before_a_refund_may_be_said_again(customer: Shop) -> None:
+    campaign = customer.create_campaign(goal=1_000)
+    customer.join(FRIEND)
+    for fan in (FAN, FRIEND):
+        customer.pledge(fan, campaign, 10)
+    subject = CampaignSubject(campaign)
+    say(customer, subject=subject, standing=PledgeStanding(campaign, 0))
+    customer.pass_days(8)
+    customer.chain.mine(8)
+    assert customer.campaign(campaign).status == FAILED
+    assert customer.pledge_of(campaign, 0) is None
+    say(customer, subject=subject, standing=PledgeStanding(campaign, 0), score=2)
+    assert review_of(customer, subject=campaign).revisions == 2
+    with refused(NO_STANDING):
+        say(customer, subject=subject, standing=PledgeStanding(campaign, 1))
+    with refused(NO_STANDING):
+        say(customer, author=FRIEND, subject=subject, standing=PledgeStanding(campaign, 1))
+
+
+def test_a_pledge_to_a_campaign_that_is_done_stands_until_its_backer_ends_it(customer: Shop) -> None:
+    campaign = customer.create_campaign(goal=10)
+    customer.pledge(FAN, campaign, 10)
+    customer.pass_days(8)
+    customer.chain.mine(8)
+    assert customer.campaign(campaign).status == DONE
+    subject = CampaignSubject(campaign)
+    say(customer, standing=PledgeStanding(campaign, 0))
+    customer.chain.send("pledge.cancel", PledgeCancel(campaign, 0), author=FAN, payment=Prepaid())
+    with refused(NO_STANDING):
+        say(customer, subject=subject, standing=PledgeStanding(campaign, 0))
 
 
 def test_standing_by_a_contribution(customer: Shop) -> None:
