@@ -98,6 +98,8 @@ def proofs_of(life: Life, wanted: bytes, voter: bytes) -> tuple[Proof, ...]:
     proofs = [proof for number, key in keys[:PROOFS_MAX] if (proof := snapshot.prove(number, key))]
     if not proofs:
         return ((0, b"\x90", 0, ()),)
+    if len(proofs) > 1 and life.chance(6):
+        proofs.reverse()
     return tuple(_spoil(life, proofs, snapshot) if life.chance(9) else proofs)
 
 

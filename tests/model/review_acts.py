@@ -33,6 +33,7 @@ def write(life: Life) -> None:
         for standing in (_standings(life, author) if subject in subjects else ())
         if has_standing(model, subject, author, standing) and author != own_account(model, subject)
     ]
+    likely += [(author, found.standing) for (of, author), found in model.reviews.items() if of == subject[1]]
     kinds = sorted({standing[0] for _, standing in likely})
     kind = choose.choice(kinds) if kinds else 0
     somebody = choose.choice(PEOPLE).address if life.chance(60) else OWNER.address

@@ -55,9 +55,11 @@ def write(model: Model, call: Call, payload: tuple) -> list[str]:
     subject, standing, stance, score, text = payload
     which = subject[1]
     refuse_unless(call.author != own_account(model, subject), "review.own_subject")
-    refuse_unless(has_standing(model, subject, call.author, standing), "review.no_standing")
-    scores = model.scores.get(which, Scores((0,) * 5, (0,) * 5, 0))
     before = model.reviews.get((which, call.author))
+    keeps_its_word = before is not None and before.standing == standing
+    has_one = keeps_its_word or has_standing(model, subject, call.author, standing)
+    refuse_unless(has_one, "review.no_standing")
+    scores = model.scores.get(which, Scores((0,) * 5, (0,) * 5, 0))
     if before is None:
         model.take(call.payer, model.record_deposit)
         kept = (call.payer, model.record_deposit)
