@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.model import (
     ballot_acts,
     brand_acts,
+    campaign_acts,
     challenge_acts,
     contest_acts,
     fan_acts,
@@ -23,6 +24,7 @@ from tests.model import (
     guardian_acts,
     mission_acts,
     offer_acts,
+    pledge_acts,
     proposal_acts,
     return_acts,
     review_acts,
@@ -41,7 +43,7 @@ BRAND_ACTS: tuple[Act, ...] = (
     brand_acts.list_reward,
     brand_acts.grant_issuer,
     brand_acts.revoke_issuer,
-    brand_acts.create_campaign,
+    campaign_acts.create,
     brand_acts.fill_pool,
     brand_acts.create_program,
     gift_acts.adjust,
@@ -50,7 +52,7 @@ BRAND_ACTS: tuple[Act, ...] = (
 )
 FAN_ACTS: tuple[Act, ...] = (
     fan_acts.redeem,
-    fan_acts.pledge,
+    pledge_acts.pledge,
     fan_acts.join,
     fan_acts.leave,
     fan_acts.grant_consent,
