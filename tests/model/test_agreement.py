@@ -34,7 +34,7 @@ from tests.model import (
 )
 from tests.model.life import Life
 from tests.model.replay import live
-from tests.model.walk import Act, act, begin
+from tests.model.walk import VOICE_DECK, Act, act, begin
 
 NUMBERS_DRAWN_MAX = 2**16
 BRAND_ACTS: tuple[Act, ...] = (
@@ -183,3 +183,10 @@ def test_lives_from_seeds_agree(seed: int) -> None:
     run = live(f"ci/{seed}", range(250))
     assert run.fault is None, run.fault.text
     assert run.steps > 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lives_of_those_who_speak_agree(seed: int) -> None:
+    run = live(f"voice/{seed}", range(200), VOICE_DECK)
+    assert run.fault is None, run.fault.text
+    assert run.outcomes["ballot.cast "] + run.outcomes["ballot.commit "] > 10
