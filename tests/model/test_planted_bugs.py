@@ -14,9 +14,11 @@ import pytest
 from ledger.kinds import Context
 from tests.model.records import SIGN
 from tests.model.replay import live, shrink
+from tests.model.walk import DECK, VOICE_DECK
 
 LIVES_MAX = 60
 ACTS = 200
+OF_VOICE = ("proposals", "ballots", "tally", "obligations", "missions", "reviews")
 
 
 def _a_second_late(name: str) -> Callable[[Any], Any]:
@@ -131,13 +133,14 @@ def test_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None
         for of_class in classes:
             found = getattr(found, of_class)
         monkeypatch.setattr(found, last, plant(getattr(found, last)))
+    deck = VOICE_DECK if bug.split(":", maxsplit=1)[0] in OF_VOICE else DECK
     steps = 0
     for seed in range(LIVES_MAX):
-        run = live(f"planted/{seed}", range(ACTS))
+        run = live(f"planted/{seed}", range(ACTS), deck)
         steps += run.steps
         if run.fault is not None:
             monkeypatch.undo()
-            assert live(f"planted/{seed}", range(ACTS)).fault is None, "it was not the planted bug that was found"
+            assert live(f"planted/{seed}", range(ACTS), deck).fault is None, "it was not the planted bug that was found"
             return
     pytest.fail(f"{bug}: not found in {steps} steps")
 
