@@ -2,12 +2,20 @@
 
 from ledger.block import transaction_leaf
 from ledger.domains.accounts.state import account_key, guardianship_key
-from ledger.domains.crowdfunding.state import campaign_key, campaign_terms_key, load_campaign, pledge_key
+from ledger.domains.crowdfunding.state import (
+    campaign_key,
+    campaign_terms_key,
+    former_pledge_key,
+    load_campaign,
+    pledge_key,
+)
 from ledger.domains.crowdfunding.terms import PointsUnit
 from ledger.domains.loyalty.state import books_key, load_member, load_program, member_key, program_key
+from ledger.domains.rewards.state import reward_key
 from ledger.domains.voice.contributions import contribution_key, load_contribution
 from ledger.domains.voice.review_reply import NO_REVIEW
 from ledger.domains.voice.reviews import review_key
+from ledger.domains.voice.state import ballot_key, load_proposal, obligation_key, proposal_key
 from ledger.errors import Code, RuleViolation
 from ledger.hashing import WTX
 from ledger.merkle import inclusion_path
@@ -22,7 +30,9 @@ from ledger.types import (
     Hash,
     Height,
     ProgramId,
+    ProposalId,
     RecordKey,
+    RewardId,
     TxId,
     WtxId,
 )
@@ -81,11 +91,13 @@ def make_campaign_proof(chain: Chain, campaign: CampaignId, trust: BlockHash | N
 
 
 def make_pledge_proof(chain: Chain, campaign: CampaignId, number: int, trust: BlockHash | None = None) -> Proof:
-    """What one pledge put in. Raises `campaign.unknown`; `proof.no_record` for a pledge that never was or went back."""
+    """What one pledge put in, or what it left on record. Raises `campaign.unknown`; `proof.no_record` where neither is there."""
     load_campaign(Overlay(chain.state), campaign)
     if not 0 <= number < 2**32:
         raise NodeError(NO_RECORD)
-    return make_record_proof(chain, pledge_key(campaign, number), *_campaign_keys(chain, campaign), trust=trust)
+    former = former_pledge_key(campaign, number)
+    key = pledge_key(campaign, number) if chain.state.stored(former) is None else former
+    return make_record_proof(chain, key, *_campaign_keys(chain, campaign), trust=trust)
 
 
 def make_review_proof(chain: Chain, subject: Hash, author: Address, trust: BlockHash | None = None) -> Proof:
@@ -100,9 +112,25 @@ def make_review_proof(chain: Chain, subject: Hash, author: Address, trust: Block
 def make_contribution_proof(chain: Chain, contribution: ContributionId, trust: BlockHash | None = None) -> Proof:
     """What a fan did for a program, and what came of it. Raises `contribution.unknown`."""
     found = load_contribution(Overlay(chain.state), contribution)
-    product = _campaign_keys(chain, CampaignId(found.product)) if found.product else []
-    naming = dict.fromkeys((program_key(found.program), *product))
+    product: list[RecordKey] = []
+    if found.product:
+        reward = reward_key(found.program, RewardId(found.product))
+        is_reward = chain.state.stored(reward) is not None
+        product = [reward] if is_reward else _campaign_keys(chain, CampaignId(found.product))
+    naming = list(dict.fromkeys((program_key(found.program), *product)))[: CLAIMS_MAX - 1]
     return make_record_proof(chain, contribution_key(contribution), *naming, trust=trust)
+
+
+def make_ballot_proof(chain: Chain, proposal: ProposalId, voter: Address, trust: BlockHash | None = None) -> Proof:
+    """A ballot, the proposal with its outcome and answer, its program, and what became of an answer that binds.
+
+    Raises `proposal.unknown`; `proof.no_record` for an account that did not vote.
+    """
+    found = load_proposal(Overlay(chain.state), proposal)
+    obligation = obligation_key(proposal)
+    adopted = (obligation,) if chain.state.stored(obligation) is not None else ()
+    naming = (proposal_key(proposal), program_key(found.program), *adopted)
+    return make_record_proof(chain, ballot_key(proposal, voter), *naming, trust=trust)
 
 
 def make_record_proof(chain: Chain, key: RecordKey, *naming: RecordKey, trust: BlockHash | None = None) -> Proof:

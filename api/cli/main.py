@@ -16,6 +16,7 @@ from api.cli import (
     node,
     partner,
     proof,
+    raised,
     reviews,
     till_serve,
     vote,
@@ -57,6 +58,8 @@ wallet.app.add_typer(guardians.app, name="guardians")
 wallet.app.add_typer(guardians.recover_app, name="recover")
 wallet.app.add_typer(vote.app, name="vote")
 wallet.app.add_typer(reviews.app, name="review")
+wallet.app.command("raised")(raised.raised)
+proof.app.command("raised")(raised.check_raised)
 app.add_typer(brand.app, name="brand")
 app.add_typer(till_serve.app, name="till")
 app.add_typer(creator.app, name="creator")

@@ -102,7 +102,7 @@ class Client(OwnDataRequests):
         self._sleep = sleep
         self._clock = clock
         self.redemptions = RedemptionCalls(self._json, self._page)
-        self.proposals = ProposalCalls(self._json, self._page)
+        self.proposals = ProposalCalls(self._json, self._page, self._proof)
         self.backing = CampaignCalls(self._json)
         self.challenges = ChallengeCalls(self._json, self._page)
         self.offers = OfferCalls(self._json, self._page)

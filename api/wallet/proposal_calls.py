@@ -9,11 +9,18 @@ PAGE_LIMIT: Final = 100
 
 
 class ProposalCalls:
-    """One method for each endpoint. `read` sends a request and reads its JSON, `page` reads a page of a list."""
+    """One method for each endpoint. `read` sends a request and reads its JSON, `page` reads a page of a list, `prove` a proof
+    file."""
 
-    def __init__(self, read: Callable[..., Answer], page: Callable[[str, str | None, int], Answer]) -> None:
+    def __init__(
+        self,
+        read: Callable[..., Answer],
+        page: Callable[[str, str | None, int], Answer],
+        prove: Callable[[str, str | None], bytes],
+    ) -> None:
         self._read = read
         self._page = page
+        self._prove = prove
 
     def all(self, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
         """`GET /v1/proposals`: a page."""
@@ -30,6 +37,14 @@ class ProposalCalls:
     def ballots(self, proposal: bytes, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
         """`GET /v1/proposals/{id}/ballots`: a page."""
         return self._page(f"/v1/proposals/{proposal.hex()}/ballots", cursor, limit)
+
+    def ballots_of(self, address: str, *, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Answer:
+        """`GET /v1/accounts/{address}/ballots`: a page of how it voted, and what came of it."""
+        return self._page(f"/v1/accounts/{segment(address)}/ballots", cursor, limit)
+
+    def ballot_proof(self, proposal: bytes, address: str, *, trust: str | None = None) -> bytes:
+        """`GET /v1/proposals/{id}/ballots/{address}/proof`: a file that `fansumer proof check` reads offline."""
+        return self._prove(f"/v1/proposals/{proposal.hex()}/ballots/{segment(address)}/proof", trust)
 
     def power(self, proposal: bytes, address: str) -> Answer:
         """`GET /v1/proposals/{id}/power/{address}`: what the account may vote with, and the proofs that show it."""

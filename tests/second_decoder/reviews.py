@@ -97,7 +97,8 @@ def _stands(body: dict, state: State) -> bool:
         about = found["program"] == subject.get("program") if is_program else found["product"] == subject["campaign"]
         return found["fan"] == author and about
     if standing["is"] == "PledgeStanding":
-        pledge = state.need(b"P" + standing["campaign"] + be4(standing["number"]))
+        named = standing["campaign"] + be4(standing["number"])
+        pledge = state.get(b"P" + named) or state.need(b"b" + named)
         campaign = state.need(b"F" + standing["campaign"])
         about = standing["campaign"] == subject.get("campaign")
         if is_program:

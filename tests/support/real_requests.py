@@ -233,6 +233,7 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "GET /v1/campaigns/{campaign}/delivery-forms": sign_as_creator,
     "GET /v1/programs/{program}/members/{address}/proof": name_a_member,
     "GET /v1/proposals/{proposal}/power/{address}": name_a_voter,
+    "GET /v1/proposals/{proposal}/ballots/{address}/proof": name_a_voter,
     "GET /v1/reviews/{subject}/{address}": name_a_review,
     "GET /v1/reviews/{subject}/{address}/revisions": name_a_review,
     "GET /v1/reviews/{subject}/{address}/proof": name_a_review,

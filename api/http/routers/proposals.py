@@ -16,7 +16,9 @@ from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.problems import BAD_BODY, MEDIA, RequestFault
 from api.http.promises import collect_promises, obligation_days_late
 from api.http.rendering import json_response, show_time
+from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.proposals import (
+    AccountBallotsAnswer,
     BallotsAnswer,
     OpeningBody,
     OpeningKept,
@@ -59,6 +61,7 @@ from ledger.kinds import Context
 from ledger.params import BALLOT_PROOFS_MAX
 from ledger.state import Overlay
 from ledger.types import Address, Height, ProgramId, ProposalId
+from node.proofs import make_ballot_proof
 from node.store.reader import ListedRow, Snapshot
 
 BODY_BYTES_MAX: Final = OPENING_BYTES_MAX * 4 // 3 + 512
@@ -194,6 +197,49 @@ def _show_ballot(services: Services, view: Snapshot, proposal_id: ProposalId, ro
         "cast_at": ballot.cast_at,
         "height": row.position[0],
     }
+
+
+@router.get("/v1/accounts/{address}/ballots", summary="How an account voted", responses=answers(AccountBallotsAnswer))
+async def list_account_ballots(
+    request: Request, address: AddressText, cursor: Cursor = None, limit: Limit = PAGE_LIMIT
+) -> Response:
+    """Its ballots in the order in which they came, each with what was asked, what came out, and what became of the answer."""
+    services = services_of(request)
+    voter = services.renderer.parse_address(address)
+    page = Page("account.ballots", (voter,), cursor, limit, width=2)
+    with services.reader.snapshot() as view:
+        rows = view.listed(voter, "account_ballot", page.place, page.rows_wanted)
+        return json_response(
+            page.answer(rows, lambda row: row.position, lambda row: _show_own_ballot(services, view, voter, row))
+        )
+
+
+def _show_own_ballot(services: Services, view: Snapshot, voter: Address, row: ListedRow) -> dict[str, Any]:
+    asked = _show_proposal(services, view, ProposalId(row.id))
+    cast = _show_ballot(services, view, ProposalId(row.id), ListedRow(voter, row.position))
+    shown = {name: asked[name] for name in ("program", "title", "status", "answer_in_words")}
+    options, winner = asked["tally"]["options"], asked["tally"]["winner"]
+    return {
+        "proposal": asked["id"],
+        **shown,
+        "chosen": [options[number]["text"] for number in cast["choice"] or ()],
+        "winner": None if winner is None else options[winner]["text"],
+        **cast,
+    }
+
+
+@router.get(
+    "/v1/proposals/{proposal}/ballots/{address}/proof",
+    response_class=Response,
+    summary="Prove a ballot",
+    responses=PROOF_ANSWERS,
+)
+async def read_ballot_proof(request: Request, proposal: IdText, address: AddressText, trust: Trust = None) -> Response:
+    """The ballot in the latest state with its proposal and what became of the answer; `fansumer proof check` reads it."""
+    services = services_of(request)
+    voter = services.renderer.parse_address(address)
+    wanted = ProposalId(parse_id("proposal", proposal))
+    return await answer_proof(services, trust, lambda chain, known: make_ballot_proof(chain, wanted, voter, known))
 
 
 @router.get(

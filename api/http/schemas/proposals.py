@@ -237,6 +237,37 @@ class BallotsAnswer(PageAnswer):
     EXAMPLE: ClassVar[Example] = {"items": [BallotItem.EXAMPLE], "next_cursor": EXAMPLE_CURSOR}
 
 
+class AccountBallotItem(BallotItem):
+    """A ballot with what was asked, which option leads or won (null: none yet), and what became of the answer, in words."""
+
+    proposal: str
+    program: str
+    title: str
+    status: str
+    answer_in_words: str
+    chosen: list[str]
+    winner: str | None
+
+    EXAMPLE: ClassVar[Example] = {
+        **BallotItem.EXAMPLE,
+        "proposal": EXAMPLE_TXID,
+        "program": EXAMPLE_ID,
+        "title": "Which bread shall it be?",
+        "status": "adopted",
+        "answer_in_words": "Adopted, due by 2026-11-01T02:26:40Z; not yet fulfilled.",
+        "chosen": ["rye"],
+        "winner": "rye",
+    }
+
+
+class AccountBallotsAnswer(PageAnswer):
+    """The ballots of one account in the order in which they were cast."""
+
+    items: list[AccountBallotItem]
+
+    EXAMPLE: ClassVar[Example] = {"items": [AccountBallotItem.EXAMPLE], "next_cursor": EXAMPLE_CURSOR}
+
+
 class ProofItem(Answer):
     """A record at the snapshot: what a ballot shows. `number` is a pledge's; `path` has the lowest hash first."""
 

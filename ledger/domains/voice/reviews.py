@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from ledger.domains.crowdfunding.state import Campaign, Pledge, campaign_key, load_campaign, pledge_key
+from ledger.domains.crowdfunding.state import (
+    Campaign,
+    FormerPledge,
+    Pledge,
+    campaign_key,
+    former_pledge_key,
+    load_campaign,
+    pledge_key,
+)
 from ledger.domains.crowdfunding.terms import collects_points_of
 from ledger.domains.loyalty.shapes import COIN, PAYER, TIME
 from ledger.domains.loyalty.state import Member, Program, load_program, member_key, program_key
@@ -178,7 +186,8 @@ def has_standing(view: RuleView, author: Address, subject: Subject, standing: St
 
 
 def _has_pledged(view: RuleView, author: Address, subject: Subject, standing: PledgeStanding) -> bool:
-    pledge: Pledge | None = view.get(pledge_key(standing.campaign, standing.number))
+    named = standing.campaign, standing.number
+    pledge: Pledge | FormerPledge | None = view.get(pledge_key(*named)) or view.get(former_pledge_key(*named))
     if pledge is None or pledge.backer != author:
         return False
     if isinstance(subject, CampaignSubject):

@@ -56,6 +56,8 @@ PATHS = {
     "/v1/proposals",
     "/v1/proposals/{proposal}",
     "/v1/proposals/{proposal}/ballots",
+    "/v1/proposals/{proposal}/ballots/{address}/proof",
+    "/v1/accounts/{address}/ballots",
     "/v1/proposals/{proposal}/power/{address}",
     "/v1/openings",
     "/v1/programs/{program}/proposals",

@@ -3,8 +3,9 @@
 import pytest
 
 from ledger.coin import INSUFFICIENT
+from ledger.domains.crowdfunding.campaign_cancel import CampaignCancel
 from ledger.domains.crowdfunding.pledge_cancel import PledgeCancel
-from ledger.domains.crowdfunding.state import DONE, FAILED, NO_CAMPAIGN
+from ledger.domains.crowdfunding.state import DONE, FAILED, NO_CAMPAIGN, former_pledge_key
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.state import NO_PROGRAM
 from ledger.domains.voice.contribution_credit import CampaignProduct, ContributionCredit
@@ -31,6 +32,7 @@ from ledger.domains.voice.reviews import (
 from ledger.kinds import Cost
 from ledger.transaction import Prepaid
 from ledger.types import CampaignId, ContributionId, Hash, MissionId, ProgramId
+from tests.ledger.domains.crowdfunding.test_steps import begin
 from tests.support.memory_chain import Signer
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, POOR, STRANGER, TILL, Shop, some_hash
@@ -199,6 +201,22 @@ def test_a_pledge_to_a_campaign_that_is_done_stands_until_its_backer_ends_it(cus
     customer.chain.send("pledge.cancel", PledgeCancel(campaign, 0), author=FAN, payment=Prepaid())
     with refused(NO_STANDING):
         say(customer, subject=subject, standing=PledgeStanding(campaign, 0))
+
+
+def test_who_lost_something_to_a_campaign_may_say_so_afterwards(customer: Shop) -> None:
+    campaign = begin(customer, quantities=(500, 500))
+    customer.chain.send("campaign.cancel", CampaignCancel(campaign), author=OWNER)
+    customer.chain.mine()
+    assert customer.pledge_of(campaign, 0) is None
+    assert customer.chain.record(former_pledge_key(campaign, 0)).returned == 350
+    standing = PledgeStanding(campaign, 0)
+    for subject in (CampaignSubject(campaign), ProgramSubject(customer.program)):
+        say(customer, subject=subject, standing=standing)
+        with refused(NO_STANDING):
+            say(customer, author=FRIEND, subject=subject, standing=standing)
+    customer.chain.send("pledge.cancel", PledgeCancel(campaign, 1), author=FRIEND, payment=Prepaid())
+    with refused(NO_STANDING):
+        say(customer, author=FRIEND, subject=CampaignSubject(campaign), standing=PledgeStanding(campaign, 1))
 
 
 def test_standing_by_a_contribution(customer: Shop) -> None:
