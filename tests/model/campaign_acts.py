@@ -53,7 +53,7 @@ def _draw_places(life: Life) -> tuple[tuple[tuple[str, int, int], ...], tuple[tu
     """Tiers and add-ons."""
     choose = life.choose
     tiers = choose.choice(((), (("One", 5, 2),), (("One", 10, 0), ("Two", 1, 1)), (("Any", 1, 0), ("One", 20, 1))))
-    add_ons = choose.choice(((), (), (("Cup", 2, 3),), (("Cup", 1, 0), ("Bag", 7, 2))))
+    add_ons = choose.choice(((), (("Cup", 2, 3),), (("Cup", 1, 0), ("Bag", 7, 2))))
     return tiers, add_ons
 
 
@@ -154,7 +154,7 @@ def start(life: Life) -> bytes:
     closes_at = life.model.programs[unit[1]].closes_at if unit != COIN and unit[1] in life.model.programs else 0
     if now < closes_at < now + 390 * DAY and life.chance(70):
         terms = _moved(terms, closes_at + life.choose.choice((1, 60, DAY)) - terms.deadline)
-    if life.chance(14):
+    if life.chance(18):
         terms = _spoil(life, terms, now)
     return _create(life, terms, author, program)
 

@@ -92,3 +92,14 @@ class Pledge(NamedTuple):
     add_ons: tuple[tuple[int, int], ...]
     voted_round: int
     approves: bool
+
+
+class FormerPledge(NamedTuple):
+    """CRF-2."""
+
+    payer: bytes
+    deposit: int
+    prepaid: int
+    backer: bytes
+    quantity: int
+    returned: int

@@ -14,8 +14,17 @@ from tests.model.campaign_records import (
 )
 from tests.model.collateral import backing_of
 from tests.model.decisions import is_over, next_decision, own_campaign, stop
-from tests.model.escrow import change_backing, change_campaign, end_pledge, give_units_back, pay_out, put_in
-from tests.model.records import DAY, Lot, M, refuse_unless
+from tests.model.escrow import (
+    change_backing,
+    change_campaign,
+    end_pledge,
+    forget,
+    give_units_back,
+    leave,
+    pay_out,
+    put_in,
+)
+from tests.model.records import DAY, NOBODY, Lot, M, refuse_unless
 from tests.model.state import Model
 from tests.model.transaction import Call
 from tests.second_decoder.hashing import object_id
@@ -239,6 +248,12 @@ def cancel_pledge(model: Model, call: Call, payload: tuple) -> list[str]:
     """CRF-6."""
     which, number = payload
     refuse_unless(which in model.campaigns, "campaign.unknown")
+    former = model.former_pledges.get((which, number))
+    if former is not None:
+        refuse_unless(former.backer == call.author, "pledge.not_backer")
+        refuse_unless(call.payer != NOBODY or former.prepaid != 0, "pledge.not_prepaid")
+        forget(model, which, number)
+        return [""]
     own, found = _own_pledge(model, call, which, number), model.campaigns[which]
     if found.status == OPEN:
         refuse_unless(not is_over(model, found), "campaign.waiting")
@@ -268,7 +283,7 @@ def withdraw(model: Model, call: Call, payload: tuple) -> list[str]:
     refused = found.round > 0 and own.voted_round == found.round and not own.approves
     refuse_unless(refused, "pledge.not_refused")
     share = share_of(found, own.quantity)
-    end_pledge(model, which, number, share)
+    leave(model, which, number, share, by_refund=False)
     _leave_places(model, which, own)
     change_weight(model, which, call.author, -own.quantity)
     _add(model, which, pledged=0, escrowed=-share)

@@ -1,7 +1,7 @@
 """What a campaign comes to: settlement, steps and their votes, stopping, refunds (CRF-3, CRF-4, CRF-8)."""
 
 from tests.model.campaign_records import DONE, FAILED, FUNDED, OPEN, OVERDUE, REJECTED, Campaign, CampaignTerms
-from tests.model.escrow import change_campaign, end_pledge, release
+from tests.model.escrow import change_campaign, leave, release
 from tests.model.records import DAY, refuse_unless
 from tests.model.state import Model
 from tests.model.transaction import Call
@@ -127,7 +127,7 @@ def refund(model: Model, which: bytes, number: int) -> None:
         found, pledge = model.campaigns[which], model.pledges[which, each]
         q = pledge.quantity
         share = refund_share(found, q)
-        end_pledge(model, which, each, share)
+        leave(model, which, each, share, by_refund=True)
         own = q if pledge.backer == found.creator else 0
         change_campaign(
             model,

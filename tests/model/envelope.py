@@ -132,7 +132,7 @@ COSTS = {
     "pledge.cancel": (7, 0, 0, 0),
     "pledge.change": (7, 0, 0, 0),
     "pledge.late": (7, 1, 1, 0),
-    "pledge.withdraw": (7, 0, 0, 0),
+    "pledge.withdraw": (8, 0, 0, 0),
     "points.claim_collateral": (6, 0, 0, 0),
     "points.transfer": (2, 0, 0, 0),
     "program.sunset": (1, 0, 0, 0),

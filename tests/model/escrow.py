@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tests.model.campaign_records import COIN, Campaign, Pledge
+from tests.model.campaign_records import COIN, Campaign, FormerPledge, Pledge
 from tests.model.collateral import backing_of
 from tests.model.points import give_points_back, take_points
 from tests.model.records import Lot, refuse_unless
@@ -83,8 +83,8 @@ def give_units_back(model: Model, which: bytes, pledge: Pledge, n: int) -> tuple
     return front, back
 
 
-def end_pledge(model: Model, which: bytes, number: int, n: int) -> None:
-    """A pledge ends, and n of its units come back (CRF-4, CRF-5). What the campaign counts is the caller's, but for its backing.
+def _delete(model: Model, which: bytes, number: int, n: int) -> Pledge:
+    """A pledge is no more, and n of its units come back (CRF-5). What the campaign counts is the caller's, but for its backing.
 
     Called while `escrowed` still holds what comes back: where it is 0, nothing stands behind the campaign's points any more.
     """
@@ -93,5 +93,32 @@ def end_pledge(model: Model, which: bytes, number: int, n: int) -> None:
     if campaign.unit != COIN and campaign.escrowed:
         change_backing(model, which, -_backing(model, campaign, (*front, *back)))
         model.change_books(campaign.unit[1], backing=-_backing(model, campaign, front))
-    model.fees += pledge.prepaid
-    model.give(pledge.payer, pledge.deposit)
+    return pledge
+
+
+def _give_deposit_back(model: Model, found: Pledge | FormerPledge) -> None:
+    model.fees += found.prepaid
+    model.give(found.payer, found.deposit)
+
+
+def end_pledge(model: Model, which: bytes, number: int, n: int) -> None:
+    """CRF-2, CRF-6: nothing is left of it, not even a record."""
+    _give_deposit_back(model, _delete(model, which, number, n))
+
+
+def leave(model: Model, which: bytes, number: int, n: int, *, by_refund: bool) -> None:
+    """CRF-2: a pledge leaves; where part of it went to the creator, its backer stays on record."""
+    if model.campaigns[which].released == 0:
+        end_pledge(model, which, number, n)
+        return
+    pledge = _delete(model, which, number, n)
+    prepaid = pledge.prepaid if by_refund else 0
+    model.fees += pledge.prepaid - prepaid
+    model.former_pledges[which, number] = FormerPledge(
+        pledge.payer, pledge.deposit, prepaid, pledge.backer, pledge.quantity, n
+    )
+
+
+def forget(model: Model, which: bytes, number: int) -> None:
+    """CRF-6: a former pledge is ended."""
+    _give_deposit_back(model, model.former_pledges.pop((which, number)))

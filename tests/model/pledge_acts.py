@@ -42,13 +42,13 @@ def _places(life: Life, which: bytes, most: int) -> tuple[int, AddOns, int]:
         if least <= most and (limit == 0 or found.taken[number - 1] < limit)
     ]
     tier = choose.choice((0, *tiers))
-    if life.chance(4):
+    if life.chance(7):
         tier = choose.number(0, min(len(terms.tiers) + 1, 32))
     add_ons = []
     for number, (_, _, limit) in enumerate(terms.add_ons, 1):
         left = limit - found.added[number - 1] if limit else 5
         if left > 0 and life.chance(40):
-            add_ons.append((number, choose.number(1, left) + (1 if life.chance(5) else 0)))
+            add_ons.append((number, choose.number(1, left) + (1 if limit and life.chance(8) else 0)))
     if life.chance(2):
         add_ons.append((len(terms.add_ons) + 1, 1))
     if life.chance(2):
@@ -69,10 +69,10 @@ def _offer(life: Life, which: bytes, most: int, *, before: int = 0, fills: bool 
     quantity = choose.choice((1, 2, 3, 7, 10, 60, 333, left, left - 1, most, least, before, before - 1, before + 1))
     if fills:
         quantity = left + choose.choice((0, 0, 1, 50))
-    if life.chance(96):
+    if life.chance(96 if least <= 1 else 88):
         quantity = max(min(quantity, most, QUANTITY_MAX), least)
     else:
-        quantity = choose.choice((most + 1, least - 1, M))
+        quantity = choose.choice((most + 1, least - 1, least - 1, M))
     return min(max(quantity, 1), M), tier, add_ons
 
 
@@ -121,7 +121,7 @@ def _pledge(life: Life, kind: str, live: list[bytes], *, fills: bool = False) ->
 def _some_pledge(life: Life, likely: list[tuple[bytes, int]]) -> tuple[bytes, int, bytes, Pledge | None]:
     """A pledge, mostly a likely one, and who acts on it, mostly its backer."""
     choose, model = life.choose, life.model
-    known = [*model.pledges, (choose.choice([*model.campaigns, NOWHERE]), choose.number(0, 3))]
+    known = [*model.pledges, *model.former_pledges, (choose.choice([*model.campaigns, NOWHERE]), choose.number(0, 3))]
     which, number = life.some(sorted(likely), [choose.choice(known)], 94)
     found = model.pledges.get((which, number))
     fan = life.some([found.backer] if found else [], [someone.address for someone in FANS], 96)
@@ -146,8 +146,15 @@ def change(life: Life, which: bytes = b"") -> None:
 
 
 def cancel(life: Life, which: bytes = b"") -> None:
-    """While a campaign is open, or when nothing is left of it."""
+    """While a campaign is open, or when nothing is left of it; also what is kept of one that left."""
     if not which and life.chance(30):
+        return
+    former = [key for key in life.model.former_pledges if which in (b"", key[0])]
+    if former and life.chance(40):
+        which, number = life.choose.choice(former)
+        backer = life.model.former_pledges[which, number].backer
+        fan = life.some([backer], [someone.address for someone in FANS], 96)
+        life.send("pledge.cancel", (which, number), fan, _program_of(life, which))
         return
     which, number, fan, _ = _some_pledge(life, _of(life, which, OPEN, DONE))
     life.send("pledge.cancel", (which, number), fan, _program_of(life, which))

@@ -17,7 +17,8 @@ def _standings(life: Life, author: bytes) -> list[tuple[Any, ...]]:
     """What somebody may name."""
     model = life.model
     found: list[tuple[Any, ...]] = [(0,), (1,)]
-    found += [(2, campaign, number) for (campaign, number), pledge in model.pledges.items() if pledge.backer == author]
+    for pledges in (model.pledges, model.former_pledges):
+        found += [(2, campaign, number) for (campaign, number), pledge in pledges.items() if pledge.backer == author]
     found += [(3, name) for name, done in model.contributions.items() if done.fan == author]
     return found
 
@@ -34,16 +35,16 @@ def write(life: Life) -> None:
         if has_standing(model, subject, author, standing) and author != own_account(model, subject)
     ]
     likely += [(author, found.standing) for (of, author), found in model.reviews.items() if of == subject[1]]
-    kinds = sorted({standing[0] for _, standing in likely})
-    kind = choose.choice(kinds) if kinds else 0
+    groups: dict[tuple[int, bool], list[tuple[bytes, tuple[Any, ...]]]] = {}
+    for found in likely:
+        groups.setdefault((found[1][0], found[1][1:] in model.former_pledges), []).append(found)
+    group = choose.choice([groups[name] for name in sorted(groups)]) if groups else []
     somebody = choose.choice(PEOPLE).address if life.chance(60) else OWNER.address
     pledges = [(2, *name) for name in model.pledges] or [(2, NOWHERE, 0)]
     done = [(3, name) for name in model.contributions] or [(3, NOWHERE)]
     others = [*pledges[-3:], *done[-3:], (2, NOWHERE, 0)]
     anything = [*_standings(life, somebody), *others, choose.choice(others), choose.choice(pledges)]
-    author, standing = life.some(
-        [found for found in likely if found[1][0] == kind], [(somebody, choose.choice(anything))], 88
-    )
+    author, standing = life.some(group, [(somebody, choose.choice(anything))], 88)
     text = b"" if life.chance(20) else life.fresh()
     payload = (subject, standing, choose.number(0, 1), choose.number(1, 5), text)
     life.send("review", payload, author, subject[1] if subject[0] == 0 else life.any_program())

@@ -30,7 +30,7 @@ def has_standing(model: Model, subject: tuple, author: bytes, standing: tuple) -
             return False
         return (member.entries if standing[0] == EARNED else member.redemptions) > 0
     if standing[0] == PLEDGED:
-        pledge = model.pledges.get(standing[1:])
+        pledge = model.pledges.get(standing[1:]) or model.former_pledges.get(standing[1:])
         if pledge is None or pledge.backer != author:
             return False
         campaign = model.campaigns[standing[1]]

@@ -4,7 +4,7 @@ from copy import copy
 from typing import Any
 
 from ledger.params import Params
-from tests.model.campaign_records import Campaign, CampaignTerms, Pledge
+from tests.model.campaign_records import Campaign, CampaignTerms, FormerPledge, Pledge
 from tests.model.participation_records import Contribution, Mission, Review, Scores
 from tests.model.records import (
     DAY,
@@ -52,6 +52,7 @@ TABLES = (
     "campaigns",
     "campaign_terms",
     "pledges",
+    "former_pledges",
     "referrals",
     "guardianships",
     "counts",
@@ -103,6 +104,7 @@ class Model:
         self.campaigns: dict[bytes, Campaign] = {}
         self.campaign_terms: dict[bytes, CampaignTerms] = {}
         self.pledges: dict[tuple[bytes, int], Pledge] = {}
+        self.former_pledges: dict[tuple[bytes, int], FormerPledge] = {}
         self.referrals: dict[bytes, Referral] = {}
         self.counts: dict[bytes, Count] = {}
         self.fulfilments: dict[bytes, Fulfilment] = {}
@@ -286,6 +288,7 @@ class Model:
             self.consents,
             self.campaigns,
             self.pledges,
+            self.former_pledges,
             self.referrals,
             self.counts,
             self.guardianships,
@@ -300,7 +303,7 @@ class Model:
         )
         prepaying = (
             *(self.guardianships, self.members, self.holds, self.consents, self.pledges),
-            *(self.challenges, self.ballots),
+            *(self.challenges, self.former_pledges, self.ballots),
         )
         return (
             sum(account.balance for account in self.accounts.values()),
@@ -337,6 +340,7 @@ class Model:
         found.update((b"M" + program + fan, record) for (program, fan), record in self.members.items())
         found.update((b"O" + offer, record) for offer, record in self.offers.items())
         found.update((b"P" + campaign + be4(number), record) for (campaign, number), record in self.pledges.items())
+        found.update((b"b" + of + be4(number), record) for (of, number), record in self.former_pledges.items())
         found.update((b"Q" + be8(time) + be8(sequence), record) for (time, sequence), record in self.due.items())
         found.update((b"R" + be4(height), (payees,)) for height, payees in self.maturing.items())
         found.update((b"T" + program + be4(version), record) for (program, version), record in self.terms.items())

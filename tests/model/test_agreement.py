@@ -32,9 +32,9 @@ from tests.model import (
     time_acts,
     voice_acts,
 )
-from tests.model.life import Life
+from tests.model.life import Act, Life
 from tests.model.replay import live
-from tests.model.walk import VOICE_DECK, Act, act, begin
+from tests.model.walk import VOICE_DECK, act, begin
 
 NUMBERS_DRAWN_MAX = 2**16
 BRAND_ACTS: tuple[Act, ...] = (
@@ -43,7 +43,6 @@ BRAND_ACTS: tuple[Act, ...] = (
     brand_acts.list_reward,
     brand_acts.grant_issuer,
     brand_acts.revoke_issuer,
-    campaign_acts.create,
     brand_acts.fill_pool,
     brand_acts.create_program,
     gift_acts.adjust,
@@ -52,7 +51,6 @@ BRAND_ACTS: tuple[Act, ...] = (
 )
 FAN_ACTS: tuple[Act, ...] = (
     fan_acts.redeem,
-    pledge_acts.pledge,
     fan_acts.join,
     fan_acts.leave,
     fan_acts.grant_consent,
@@ -96,6 +94,21 @@ VOICE: tuple[Act, ...] = (
     mission_acts.credit,
     review_acts.write,
     review_acts.reply,
+)
+
+
+CAMPAIGNS: tuple[Act, ...] = (
+    pledge_acts.pledge,
+    campaign_acts.create,
+    campaign_acts.live_through,
+    campaign_acts.submit,
+    pledge_acts.vote,
+    pledge_acts.withdraw,
+    pledge_acts.change,
+    pledge_acts.cancel,
+    pledge_acts.pledge_late,
+    campaign_acts.cancel,
+    campaign_acts.post_update,
 )
 
 
@@ -155,6 +168,10 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(data=st.data(), what=st.sampled_from(VOICE))
     def somebody_is_heard(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
+    @rule(data=st.data(), what=st.sampled_from(CAMPAIGNS))
+    def campaign_goes_on(self, data: st.DataObject, what: Act) -> None:
         self._let(data, what)
 
     @rule(data=st.data())

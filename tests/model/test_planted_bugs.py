@@ -34,6 +34,13 @@ def _a_second_late(name: str) -> Callable[[Any], Any]:
     return plant
 
 
+def _a_unit_stays(pay_out: Any) -> Any:
+    """Of what is released, a unit is left in escrow."""
+    return lambda view, campaign_id, campaign, quantity, context: pay_out(
+        view, campaign_id, campaign, max(quantity - 1, 0), context
+    )
+
+
 def _consent_lasts_longer(has_consent: Any) -> Any:
     return lambda view, fan, grantee, purpose, time, scope="": has_consent(view, fan, grantee, purpose, time - 1, scope)
 
@@ -84,16 +91,8 @@ BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
         "has_consent",
         _consent_lasts_longer,
     ),
-    "crowdfunding: a campaign is over a second late": (
-        ("crowdfunding.settlement", "crowdfunding.pledge"),
-        "is_over",
-        _a_second_late("campaign"),
-    ),
-    "crowdfunding: it stays open for a block more": (
-        ("crowdfunding.campaign_create",),
-        "DEADLINE_BLOCKS_MIN",
-        _one_more,
-    ),
+    "crowdfunding: a unit stays in escrow": (("crowdfunding.decisions",), "pay_out", _a_unit_stays),
+    "crowdfunding: it stays open for a block more": (("crowdfunding.decisions",), "DEADLINE_BLOCKS_MIN", _one_more),
     "challenges: an occurrence is over a second late": (("challenges.state",), "CONTEST_SECONDS", _one_more),
     "offers: a contested bonus waits for a day more": (("offers.offer_contest",), "OFFER_PENDING_DAYS", _one_more),
     "collateral: of lots that leave together only the first one's coin comes free": (

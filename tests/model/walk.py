@@ -109,6 +109,7 @@ CAMPAIGN_DECK = [
     for act in DECK
     if act.__module__ in (campaign_acts.__name__, pledge_acts.__name__, time_acts.__name__)
     or act in (till_acts.settle, gift_acts.adjust, brand_acts.fill_pool, fan_acts.leave, fan_acts.join)
+    if act not in (campaign_acts.save_up, time_acts.lend_a_consent)
 ]
 """Campaigns, and what they need: time, members, points, coin."""
 VOICES = (ballot_acts, mission_acts, proposal_acts, review_acts, voice_acts)
