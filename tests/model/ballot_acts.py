@@ -113,7 +113,13 @@ def choice_of(life: Life, proposal: Proposal) -> tuple[int, ...]:
     if proposal.method == APPROVAL:
         picked.sort()
     if life.chance(5):
-        faults = ([count % 16], [*picked, picked[0]], [*picked, (picked[-1] + 1) % count], picked[::-1])
+        faults = (
+            [count % 16],
+            [picked[0], *picked],
+            [*picked, picked[0]],
+            [*picked, (picked[-1] + 1) % count],
+            picked[::-1],
+        )
         picked = list(choose.choice(faults))
         if proposal.method == RANKED and life.chance(50):
             picked = [*picked, picked[0]]

@@ -74,8 +74,9 @@ def ask(life: Life) -> bytes:
     if life.chance(45):
         settled = [
             fan
-            for fan in life.members_of(program)
-            if model.members[program, fan].joined_at + TENURE <= model.now or life.chance(8)
+            for (of, fan), member in model.members.items()
+            if of == program and (not member.left_at or life.chance(12))
+            if member.joined_at + TENURE <= model.now or life.chance(8)
         ]
         author = life.some(settled, [someone.address for someone in (*FANS, STRANGER)], 93)
     return propose_as(life, program, author)

@@ -82,7 +82,7 @@ ACTS: dict[Act, int] = {
     mission_acts.record: 6,
     mission_acts.credit: 4,
     mission_acts.live_through: 2,
-    review_acts.write: 9,
+    review_acts.write: 13,
     review_acts.reply: 4,
     campaign_acts.create: 3,
     campaign_acts.submit: 4,
