@@ -39,12 +39,12 @@ def write(life: Life) -> None:
     for found in likely:
         groups.setdefault((found[1][0], found[1][1:] in model.former_pledges), []).append(found)
     group = choose.choice([groups[name] for name in sorted(groups)]) if groups else []
-    somebody = choose.choice(PEOPLE).address if life.chance(60) else OWNER.address
-    pledges = [(2, *name) for name in model.pledges] or [(2, NOWHERE, 0)]
+    somebody = choose.choice(EVERYBODY) if life.chance(70) else choose.choice(PEOPLE).address
+    pledges = [(2, *name) for name in (*model.pledges, *model.former_pledges)] or [(2, NOWHERE, 0)]
     done = [(3, name) for name in model.contributions] or [(3, NOWHERE)]
-    others = [*pledges[-3:], *done[-3:], (2, NOWHERE, 0)]
-    anything = [*_standings(life, somebody), *others, choose.choice(others), choose.choice(pledges)]
-    author, standing = life.some(group, [(somebody, choose.choice(anything))], 88)
+    theirs = choose.choice(_standings(life, somebody))
+    anything = [(0,), (1,), theirs, theirs, choose.choice(pledges), choose.choice(done), (2, NOWHERE, 0)]
+    author, standing = life.some(group, [(somebody, choose.choice(anything))], 78)
     text = b"" if life.chance(20) else life.fresh()
     payload = (subject, standing, choose.number(0, 1), choose.number(1, 5), text)
     life.send("review", payload, author, subject[1] if subject[0] == 0 else life.any_program())

@@ -117,7 +117,8 @@ VOICE_DECK = [
     act
     for act in DECK
     if act.__module__ in [module.__name__ for module in (*VOICES, time_acts)]
-    or act in (till_acts.settle, brand_acts.fill_pool, brand_acts.grant_issuer, brand_acts.fulfil, fan_acts.redeem)
+    or act in (till_acts.settle, brand_acts.create_program, brand_acts.fill_pool, brand_acts.grant_issuer)
+    or act in (brand_acts.fulfil, fan_acts.redeem)
     or act in (campaign_acts.create, pledge_acts.pledge, pledge_acts.cancel, fan_acts.leave, fan_acts.join)
 ]
 """Who asks, votes, helps and reviews, and what they need: time, members, points, pledges."""
