@@ -106,7 +106,7 @@ def test_who_lost_a_part_can_show_it(node: WalletNode, terminal_of: Opens) -> No
     (fact,) = backer.read("wallet", "raised")
     assert (fact["status"], fact["quantity"], fact["came_back"]) == ("cancelled", 500, 350)
     assert "The creator gave up: of 500 pledged 350 went back. Of the pledge 350 coin came back." in fact["led_to"]
-    backer.run("wallet", "review", "write", campaign, "--criticise", "--score", 1, "--pledge", 0)
+    backer.run("wallet", "review", "write", campaign, "--criticise", "--score", 1)
     assert [found["what"] for found in backer.read("wallet", "raised")] == ["pledge", "review"]
 
 

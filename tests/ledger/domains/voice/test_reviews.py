@@ -173,7 +173,6 @@ def test_standing_by_a_pledge(customer: Shop) -> None:
 
 def test_what_was_said_before_a_refund_may_be_said_again(customer: Shop) -> None:
     campaign = customer.create_campaign(goal=1_000)
-    customer.join(FRIEND)
     for fan in (FAN, FRIEND):
         customer.pledge(fan, campaign, 10)
     subject = CampaignSubject(campaign)
