@@ -53,6 +53,8 @@ def _draw_places(life: Life) -> tuple[tuple[tuple[str, int, int], ...], tuple[tu
     """Tiers and add-ons."""
     choose = life.choose
     tiers = choose.choice(((), (("One", 5, 2),), (("One", 10, 0), ("Two", 1, 1)), (("Any", 1, 0), ("One", 20, 1))))
+    if life.chance(3):
+        return (("One", 1, 0), ("All", M, 1)), (("Cup", 1, 0), ("Star", M, 0))
     add_ons = choose.choice(((), (("Cup", 2, 3),), (("Cup", 1, 0), ("Bag", 7, 2))))
     return tiers, add_ons
 
@@ -278,6 +280,8 @@ def _work(life: Life, which: bytes) -> None:
     """Between votes: late pledges, then the step is submitted in time or late, or forgotten."""
     choose, terms = life.choose, life.model.campaign_terms[which]
     found = life.model.campaigns[which]
+    if life.world.now < terms.late_until < found.until and life.chance(30):
+        _wait(life, terms.late_until - choose.choice((0, 1)), 0)
     for _ in range(choose.choice((0, 1, 2))):
         with suppress(Idle):
             pledge_acts.pledge_late(life, which)
@@ -333,6 +337,28 @@ def live_through(life: Life) -> None:
             try_something(life, which)
             with suppress(Idle):
                 pledge_acts.cancel(life, which)
+
+
+def outlive(life: Life) -> None:
+    """A campaign in the points of a program that closes before the campaign's deadline."""
+    now = life.world.now
+    closing = [name for name, found in life.model.programs.items() if now < found.closes_at < now + 390 * DAY]
+    if not closing:
+        raise Idle
+    program = life.choose.choice(closing)
+    found = life.model.programs[program]
+    terms = _draw_terms(life, (1, program, b""), now)
+    later = life.choose.choice((-60, 1, 60, DAY))
+    which = _create(life, _moved(terms, max(found.closes_at + later, now + 1) - terms.deadline), found.owner, program)
+    if not which:
+        return
+    for _ in range(3):
+        with suppress(Idle):
+            pledge_acts.pledge(life, which)
+    _wait(life, found.closes_at - life.choose.choice((1, 0, 0, 0)), 0)
+    for _ in range(life.choose.choice((2, 4, 8))):
+        with suppress(Idle):
+            life.choose.choice((pledge_acts.pledge, pledge_acts.change, pledge_acts.pledge_late))(life, which)
 
 
 def save_up(life: Life) -> None:

@@ -91,7 +91,7 @@ def pledge_late(life: Life, which: bytes = b"") -> None:
         for name, found in model.campaigns.items()
         if found.status == FUNDED and not found.submitted_at and model.now < model.campaign_terms[name].late_until
     ]
-    if which and which not in live and life.chance(70):
+    if which and which not in live and life.chance(40):
         return
     _pledge(life, "pledge.late", [which] if which else live)
 

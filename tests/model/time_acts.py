@@ -15,7 +15,7 @@ from tests.model import (
     till_acts,
     voice_acts,
 )
-from tests.model.campaign_records import FUNDED, OPEN
+from tests.model.campaign_records import COIN, FUNDED, OPEN
 from tests.model.challenges import occurrence_of
 from tests.model.contests import CONTEST_SECONDS, period_of
 from tests.model.earn import dates_of
@@ -165,6 +165,7 @@ def _campaigns(life: Life) -> list[list[Subject]]:
     """What is decided about campaigns, and what may be done only until then."""
     decisions: list[Subject] = []
     others: list[Subject] = []
+    closing: list[Subject] = []
     for name, found in life.model.campaigns.items():
         terms = life.model.campaign_terms[name]
         if found.until:
@@ -172,12 +173,16 @@ def _campaigns(life: Life) -> list[list[Subject]]:
         if found.status == OPEN:
             changes = (pledge_acts.change, pledge_acts.cancel)
             others.extend((terms.deadline - DAY, 0, partial(what, which=name)) for what in changes)
+        if found.status in (OPEN, FUNDED) and terms.unit != COIN:
+            closes_at = life.model.programs[terms.unit[1]].closes_at
+            gives = (pledge_acts.pledge, pledge_acts.change) if found.status == OPEN else (pledge_acts.pledge_late,)
+            closing.extend((closes_at, 0, partial(what, which=name)) for what in gives)
         if found.status == FUNDED:
             others.append((terms.late_until, 0, partial(pledge_acts.pledge_late, which=name)))
             if not found.submitted_at:
                 due = terms.due_times[found.step]
                 others.extend((time, 0, partial(campaign_acts.submit, which=name)) for time in (due, due + DAY))
-    return [decisions, others]
+    return [decisions, others, closing]
 
 
 def _challenges(life: Life) -> list[list[Subject]]:

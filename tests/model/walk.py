@@ -91,6 +91,7 @@ ACTS: dict[Act, int] = {
     campaign_acts.live_through: 11,
     campaign_acts.crowd: 1,
     campaign_acts.save_up: 1,
+    campaign_acts.outlive: 2,
     pledge_acts.pledge: 9,
     pledge_acts.pledge_late: 3,
     pledge_acts.change: 6,
