@@ -12,9 +12,11 @@ from tests.model.voice_records import (
     EACH_MEMBER,
     EARNED_POINTS,
     ENDED,
+    OPEN_BALLOTS,
     PLEDGED_TO,
     REVEALING,
     SEALED_BALLOTS,
+    SINGLE,
     STANDS,
     VOTING,
 )
@@ -93,6 +95,38 @@ def ask_backers(life: Life) -> None:
     wanted = proposal_acts.propose_as(life, program, author, (PLEDGED_TO, campaign))
     if wanted:
         _try(life, partial(ballot_acts.vote, wanted=wanted), 4)
+
+
+def ask_at_once(life: Life) -> None:
+    """More questions that end at one time than a block has room for: what is over is over, counted or not."""
+    choose, model = life.choose, life.model
+    program = life.any_program()
+    if program not in model.programs:
+        raise Idle
+    mode, until = choose.choice((OPEN_BALLOTS, SEALED_BALLOTS, SEALED_BALLOTS)), life.world.now + 60
+    times = (until, until + 1 if mode == SEALED_BALLOTS else 0)
+    before = set(model.proposals)
+    for _ in range(36):
+        payload = (program, "Now?", life.fresh(), ("yes", "no"), SINGLE, mode, EACH, 1, *times)
+        life.send("proposal.create", payload, model.programs[program].owner, program)
+    made = [name for name in life.model.proposals if name not in before]
+    if not made:
+        raise Idle
+    last = [made[-1 - choose.number(0, min(len(made), 8) - 1)] for _ in range(3)]
+    for wanted in last:
+        _try(life, partial(ballot_acts.vote, wanted=wanted), 2)
+    for what in (ballot_acts.reveal, proposal_acts.respond, proposal_acts.respond):
+        found = [life.model.proposals[wanted] for wanted in last if wanted in life.model.proposals]
+        if not found:
+            return
+        bounds = {
+            VOTING: (found[0].voting_until, found[0].voting_height),
+            REVEALING: (found[0].reveal_until, found[0].reveal_height),
+            ENDED: (found[0].answer_by, found[0].answer_height),
+        }
+        _wait(life, *bounds.get(found[0].status, (life.world.now, 0)))
+        for wanted in last:
+            _try(life, partial(what, wanted=wanted))
 
 
 def ask_and_vote(life: Life, program: bytes, author: bytes, weight: tuple[int, ...] = ()) -> None:
