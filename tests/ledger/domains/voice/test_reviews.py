@@ -279,3 +279,9 @@ def test_the_pool_may_pay_and_criticism_costs_what_praise_costs(customer: Shop) 
     payload = ReviewWrite(ProgramSubject(customer.program), Earned(), ENDORSE, 1, TEXT)
     assert REVIEW.cost(payload) == Cost(records=4, slots=2)
     assert REVIEW_REPLY.cost(ReviewReply(payload.subject, FAN.address, TEXT)) == Cost(records=2)
+
+
+def test_who_was_never_a_member_has_earned_nothing(customer: Shop) -> None:
+    for standing in (Earned(), Redeemed()):
+        with refused(NO_STANDING):
+            say(customer, author=TILL, standing=standing)
