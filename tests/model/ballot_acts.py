@@ -89,7 +89,7 @@ def proofs_of(life: Life, wanted: bytes, voter: bytes) -> tuple[Proof, ...]:
         snapshot = life.world.snapshot
     whose = voter if life.chance(96) else choose.choice(EVERYBODY)
     keys = _keys(proposal, snapshot, whose)
-    if proposal.weight[0] == PLEDGED_TO and life.chance(7):
+    if proposal.weight[0] == PLEDGED_TO and life.chance(20):
         keys = sorted({*keys, *(found for someone in EVERYBODY for found in _keys(proposal, snapshot, someone)[:1])})
     if not keys:
         keys = [(0, key) for key in sorted(snapshot.records)[:1]]
