@@ -65,11 +65,12 @@ def list_warnings(knowledge: Knowledge, clock: TillClock) -> list[dict[str, str]
         left = (RECEIPT_AGE_SECONDS_MAX - age) // 3_600
         if TERMS_AGE_SECONDS_WARNED < age <= RECEIPT_AGE_SECONDS_MAX:
             text = f"No word from the node for {age // 3_600} hours; the till signs for {left} hours more."
-            warnings.append({"code": "till.terms_age", "text": text})
+            advice = "Connect the till to its node; `node.problem` in GET /status says what is wrong."
+            warnings.append({"code": "till.terms_age", "text": text, "advice": advice})
     offset = knowledge.clock_watch.offset()
     if abs(offset) > CLOCK_SECONDS_WARNED:
-        text = f"The computer's clock is off by {offset} seconds: set it, best by NTP."
-        warnings.append({"code": "till.clock_drifts", "text": text})
+        text = f"The computer's clock is off by {offset} seconds."
+        warnings.append({"code": "till.clock_drifts", "text": text, "advice": "Set it, best by NTP."})
     return warnings
 
 
