@@ -1,6 +1,6 @@
 """Who has joined, asked of the node when a sale comes: a receipt of anybody else gives no points, and the fan should hear it now.
 
-Without its node a till cannot know, and says so: a sale is signed all the same, for the fan may have joined elsewhere. What the till
+Without its node a till cannot know, and says so: the sale is signed, for the fan may have joined elsewhere. What the till
 learns later counts, too: from the node that refuses the receipt, and from the last settling.
 """
 
