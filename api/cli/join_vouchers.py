@@ -141,12 +141,14 @@ def join_with_voucher(
 ) -> None:
     """`wallet join --voucher`: the pool pays, and the voucher is used up."""
     from api.cli.session import finish, open_wallet, read_account
+    from api.cli.wallet_file import tell_own_address
     from ledger.domains.loyalty.events import NOBODY
 
     text = read_voucher(given)
     with open_wallet(url, wallet) as opened:
         by = NOBODY if referrer is None else read_account(opened, referrer)
-        _, sent = opened.join_with_voucher(text, referrer=by, gives_back_from_all=give_back)
+        of_program, sent = opened.join_with_voucher(text, referrer=by, gives_back_from_all=give_back)
+        tell_own_address(opened.facts.address_prefix, opened.program_signer(of_program).address)
         finish(opened, sent, wait=wait, as_json=as_json)
 
 
