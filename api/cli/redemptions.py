@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.options import DEFAULT_URL, AsJson, ChainIdOffline, Program, Url, WalletFile
-from api.cli.rewards import summarise
+from api.cli.rewards import name_fulfilments, summarise
 
 if TYPE_CHECKING:
     from api.wallet.wallet import Sent, Wallet
 
-COLUMNS = ("id", "reward", "quantity", "points", "held", "fulfilled", "refunded", "standing", "height")
+COLUMNS = ("id", "reward", "quantity", "points", "held", "fulfilled", "refunded", "standing", "height", "fulfilments")
 """What a table of one's own redemptions shows; --json shows all."""
 SETTLE_SECONDS_MAX = 86_400.0
 
@@ -58,7 +58,7 @@ def list_own(program: Program, wallet: WalletFile = None, url: Url = DEFAULT_URL
     if as_json:
         print_json(found)
     else:
-        print_rows(found, COLUMNS)
+        print_rows(map(name_fulfilments, found), COLUMNS)
 
 
 def show(

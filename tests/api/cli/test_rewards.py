@@ -59,6 +59,8 @@ def test_parts_codes_and_refunds(people: tuple[Terminal, Terminal, Terminal, str
     assert (mine["fulfilled"], mine["refunded"], mine["held"]) == (3, 2, 0)
     assert hold in fan.run("wallet", "redemptions", program)
     assert hold in till.run("brand", "redemptions", program)
+    for table in (till.run("brand", "redemptions", program), fan.run("wallet", "redemptions", program)):
+        assert first in table and second in table, "a refund needs the id of what was handed out"
     assert till.read("brand", "redemptions", program, "--open") == []
 
 
