@@ -79,9 +79,13 @@ def serve(
     """Serve a POS on this computer. Ctrl-C stops it; a kill at any moment loses no sale and no number.
 
     The POS sends each sale with an id of its own, and sends it again until it is answered: it is signed once. The token is in the
-    file `token` of the till's folder. Without the node it signs for 72 hours, and hands the receipts over when it is back. It
-    forgets a sale once nobody can contest it or bring it back: 169 days and the program's return window after it. With --settle its
-    store holds the settlement book: where that is lost, nothing is settled, and GET /status says so.
+    file `token` of the till's folder. A new till does not start for a program that its node does not know, or with a key that was
+    granted nothing; where no node answers it starts, and says that it could not check.
+
+    Without the node it signs for 72 hours, and hands the receipts over when it is back. The answer to a sale has `warnings`, each
+    with a code and what to do: till.no_member where the fan has not joined, so that the receipt gives no points. It forgets a sale
+    once nobody can contest it or bring it back: 169 days and the program's return window after it. With --settle its store holds
+    the settlement book: where that is lost, nothing is settled, and GET /status says so.
 
     \b
     Examples:
@@ -166,6 +170,7 @@ def _run(options: "TillOptions", console: "Console") -> None:
     import signal
     import threading
 
+    from api.cli.output import warn
     from api.till.service import TillService
 
     stop = threading.Event()
@@ -173,6 +178,8 @@ def _run(options: "TillOptions", console: "Console") -> None:
         signal.signal(number, lambda *_: stop.set())
     service = TillService(options)
     try:
+        for warning in service.make_first_visit():
+            warn(warning)
         service.start()
         console.print(
             f"The till is at [bold]{service.url}[/bold] (POST /sales, GET /status). Ctrl-C stops.", soft_wrap=True

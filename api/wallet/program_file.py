@@ -57,7 +57,7 @@ hold_seconds = 86400             # 60..7776000: how long a redemption may stay o
 notice_days = 30                 # 0..366: changes for the worse wait so many days
 refund_days = 14                 # 0..92: what was handed out can be taken back so many days; 0, or left out: not at all
 # collateral = 2500              # 0..1000000000000: coin per 1,000 points that the fee pool puts aside as long as they stand; fans
-                                 # take it if the program closes. What contests may credit (a tenth of the cap) is put aside when it is published
+                                 # take it if it closes. What contests may credit (a tenth of the cap) is put aside at once
 # burn = 2500                    # 0..1000000000000: or coin per 1,000 points that is burned when they are issued. One or the other
 
 [[terms.rules]]                  # 1..16 of them
