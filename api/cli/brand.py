@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import challenges, contests, earning, exports, join_vouchers, offers, points, rewards, till
+from api.cli import challenges, contests, earning, exports, join_vouchers, offers, points, program_end, rewards, till
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, CoinAmount, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
@@ -42,13 +42,17 @@ def example_terms() -> None:
 @app.command("create-program")
 def create_program(
     file: TermsFile,
+    another: Annotated[
+        bool, typer.Option("--another", help="Make it though a program of yours that goes on has the same name.")
+    ] = False,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Publish a program. Its owner is this account, which pays; fill its pool next.
+    """Publish a program. Its owner is this account, which pays; fill its pool next. Where this account has a program of that name
+    which has not closed, nothing is sent, unless by --another: fans could not tell the two apart.
 
     \b
     Example:
@@ -56,11 +60,15 @@ def create_program(
     """
     from api.cli.session import finish, open_wallet, read_text
     from api.wallet.brand import Brand
+    from api.wallet.namesake import refuse_namesake
     from api.wallet.program_file import read_program_file
 
     program = read_program_file(read_text(file))
     with open_wallet(url, wallet, account) as opened:
-        finish(opened, Brand(opened).create_program(program), wait=wait, as_json=as_json, noun="program")
+        brand = Brand(opened)
+        if not another:
+            refuse_namesake(opened, program.name)
+        finish(opened, brand.create_program(program), wait=wait, as_json=as_json, noun="program")
 
 
 @app.command()
@@ -208,7 +216,7 @@ def _read_scopes(text: str) -> int:
 
 
 app.command("adjust")(points.adjust)
-app.command("sunset")(points.sunset)
+app.command("sunset")(program_end.sunset)
 app.command("list-reward")(rewards.list_reward)
 app.command("update-reward")(rewards.update_reward)
 app.command("redemptions")(rewards.list_redemptions)

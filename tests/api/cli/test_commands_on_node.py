@@ -18,7 +18,7 @@ def open_shop(owner: Terminal, till: Terminal) -> str:
     """A program with a filled pool and a till; returns its id."""
     terms = owner.home / "terms.toml"
     terms.write_text(TERMS_FILE)
-    program = owner.read("brand", "create-program", terms)["program"]
+    program = owner.read("brand", "create-program", terms, "--another")["program"]
     owner.run("brand", "fill-pool", program, 5_000_000)
     (address,) = [row["address"] for row in till.read("wallet", "addresses") if row["account"] == "main 0"]
     owner.run("brand", "grant-issuer", program, address, "--scopes", "till,settle,enrol,fulfil", "--daily-cap", 10**6)

@@ -163,7 +163,7 @@ def test_explain_a_purchase_that_nobody_made(shop: Shop) -> None:
     assert "comes after" in shop.owner.fail(*explain, *late, expect=2)
     assert "program.unknown" in shop.owner.fail("brand", "explain-earn", "5f" * 32, "--net-cents", 1)
     file, _ = shop.sign(100)
-    other = shop.owner.read("brand", "create-program", shop.terms)["program"]
+    other = shop.owner.read("brand", "create-program", shop.terms, "--another")["program"]
     assert shop.program in shop.owner.fail("brand", "explain-earn", other, "--receipt", file, expect=2)
 
 

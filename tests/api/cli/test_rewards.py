@@ -148,7 +148,8 @@ def test_a_shop_accepts_at_once(people: tuple[Terminal, Terminal, Terminal, str]
     offline = (*check, "--chain-id", chain_id, "--prefix", "fsim")
     assert fan.read(*offline, "--till", addresses["till"])["redemption"] == sent["hold"]
     assert fan.read(*check)["till"] == addresses["till"]
-    assert "acceptance.wrong_till" in fan.fail(*offline, "--till", addresses["owner"])
+    said = fan.fail(*offline, "--till", addresses["owner"])
+    assert "acceptance.wrong_till" in said and f"signed by {addresses['till']}, not by {addresses['owner']}" in said
     assert "acceptance.wrong_signature" in fan.fail(*check, "--chain-id", "ab" * 32)
     assert "--prefix" in fan.fail(*check, "--chain-id", chain_id, "--till", addresses["till"], expect=2)
     spoiled = bytearray(copy.read_bytes())
