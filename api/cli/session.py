@@ -209,16 +209,23 @@ def read_text(path: Path) -> str:
     try:
         return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError:
-        raise UsageFault(FILE_FAILED, path=str(path), reason="it is not UTF-8 text") from None
+        from api.cli.file_kinds import describe_file
+
+        reason = f"it is {describe_file(path)}, and a text is wanted here"
+        raise UsageFault(FILE_FAILED, path=str(path), reason=reason) from None
 
 
 @contextmanager
 def naming_file(path: Path, what: str) -> Iterator[None]:
-    """Says of which file it is that its bytes are malformed. Raises WalletError cli.bad_file."""
+    """Says of which file it is that its bytes are malformed, and what it is instead. Raises WalletError cli.bad_file."""
+    from api.cli.file_kinds import UNKNOWN, describe_file
+
     try:
         yield
     except Malformed as fault:
-        raise WalletError(BAD_FILE, path=str(path), what=what, reason=str(fault)) from None
+        found = describe_file(path)
+        reason = f"it is {found}" if found != UNKNOWN else f"it is of no kind that is known here, or damaged ({fault})"
+        raise WalletError(BAD_FILE, path=str(path), what=what, reason=reason) from None
 
 
 def refuse_keystore(path: Path) -> None:
