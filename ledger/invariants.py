@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from ledger.domains.accounts.state import Account, Guardianship
 from ledger.domains.challenges.state import Challenge
-from ledger.domains.crowdfunding.state import Campaign, CoinUnit
+from ledger.domains.crowdfunding.state import Campaign, Pledge
+from ledger.domains.crowdfunding.terms import CoinUnit
 from ledger.domains.loyalty.books import THOUSAND, Books, security, thousandths
 from ledger.domains.loyalty.state import OPEN, Contest
 from ledger.domains.offers.state import Offer
@@ -21,7 +22,10 @@ from ledger.types import INTEGER_MAX, Amount
 POINT_TOTALS = ("pending", "available", "held", "escrowed", "redeemed", "expired", "reversed")
 
 
-HOLDING_MORE = frozenset((Guardianship, Books, Hold, Campaign, Contest, Challenge, Offer, Maturing))
+PLEDGE_NUMBER_BYTES = 4
+"""At the end of a pledge's key."""
+
+HOLDING_MORE = frozenset((Guardianship, Books, Hold, Campaign, Pledge, Contest, Challenge, Offer, Maturing))
 """Records of which more must hold than what their deposit and what is prepaid in them say."""
 
 
@@ -49,7 +53,7 @@ def check_block(overlay: Overlay, chain: ChainRecord, emitted: Amount) -> None:
         assert changes[bucket] == posted, f"records of {bucket} changed by {changes[bucket]}, postings by {posted}"
     differing = {place: amount for place, amount in changes.items() if place not in BUCKETS and amount}
     assert not differing, (
-        f"held, escrowed or contested points, points set aside, guardians, or offers do not match their records: {differing}"
+        f"held, escrowed or contested points, points set aside, pledges, guardians, or offers do not match: {differing}"
     )
 
 
@@ -68,6 +72,13 @@ def check_books(books: Books) -> None:
         f"what stands behind points is negative or too large: {books}"
     )
     assert 0 <= books.burn_carry < THOUSAND, f"a whole unit was not burned: {books}"
+
+
+def check_escrow(campaign: Campaign) -> None:
+    """INV-5: what was pledged is in escrow, was released or was returned; no more is in escrow than its pledges hold."""
+    put_in = campaign.escrowed + campaign.released + campaign.returned
+    assert campaign.pledged == put_in, f"the escrow of a campaign does not add up: {campaign}"
+    assert 0 <= campaign.escrowed <= campaign.weight, f"a campaign holds more than its pledges: {campaign}"
 
 
 def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> None:
@@ -114,10 +125,15 @@ def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> Non
     elif isinstance(record, Hold):
         changes["held", record.program] -= sign * record.points
     elif isinstance(record, Campaign):
+        check_escrow(record)
+        changes["backed", key[1:]] += sign * record.weight
         if isinstance(record.unit, CoinUnit):
             changes["escrow"] += sign * record.escrowed
         else:
             changes["escrowed", record.unit.program] -= sign * record.escrowed
+    elif isinstance(record, Pledge):
+        changes["backed", key[1:-PLEDGE_NUMBER_BYTES]] -= sign * record.quantity
+        assert not record.lots or sum(lot[3] for lot in record.lots) == record.quantity, "lots are not the pledge"
     else:
         assert isinstance(record, Maturing), "one of HOLDING_MORE"
         changes["maturing"] += sign * sum(amount for _, amount in record.payees)

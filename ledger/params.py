@@ -52,6 +52,26 @@ COUNT_CHECK_SECONDS = 90 * 86_400
 """How often a member's count of a reward without an end is looked at: rarely enough to cost nothing."""
 CAMPAIGN_TIERS_MAX = 32
 """Tiers of one campaign: what a page can show."""
+CAMPAIGN_ADD_ONS_MAX = 16
+"""Add-ons of one campaign, and of one pledge: each may be there once, with a count."""
+CAMPAIGN_STRETCH_MAX = 8
+"""Stretch goals of one campaign: what is far away is no plan."""
+CAMPAIGN_MILESTONES_MAX = 12
+"""Milestones of one campaign: one a month for a year."""
+CAMPAIGN_SECONDS_MAX = 400 * 86_400
+"""Longest time to collect. Longer than a year and a month, backers can't be said to wait for something."""
+CAMPAIGN_DUE_SECONDS_MAX = 1_826 * 86_400
+"""No step is due later than five years from now: escrow must come back to somebody within a life."""
+GRACE_SECONDS_MAX = 366 * 86_400
+"""Longest delay of a step until it is overdue: a year late is not delivered."""
+VOTE_SECONDS_MAX = 60 * 86_400
+"""Longest vote on a step."""
+RETRY_SECONDS_MAX = 90 * 86_400
+"""Longest time for the second attempt at a step that was rejected."""
+WINDOW_SECONDS_MIN = 60
+"""Shortest grace and vote; besides, each lasts at least DEADLINE_BLOCKS_MIN blocks."""
+SHARES = 10_000
+"""A whole, in the shares of milestones and reserve: a hundredth of a percent each."""
 DUE_CHUNK = 16
 """Refunds in one piece of due work; then the campaign goes to the back of the queue (spec DUE-3)."""
 RECEIPT_AGE_SECONDS_MAX = 72 * 3600

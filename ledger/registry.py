@@ -17,9 +17,19 @@ from ledger.domains.challenges.challenge_reverse import CHALLENGE_REVERSE
 from ledger.domains.challenges.completions import END_CHALLENGE, FORGET_ACHIEVEMENT
 from ledger.domains.consent.consent_grant import CONSENT_GRANT
 from ledger.domains.consent.consent_revoke import CONSENT_REVOKE
+from ledger.domains.crowdfunding.campaign_cancel import CAMPAIGN_CANCEL
 from ledger.domains.crowdfunding.campaign_create import CAMPAIGN_CREATE
+from ledger.domains.crowdfunding.campaign_post_update import CAMPAIGN_POST_UPDATE
+from ledger.domains.crowdfunding.decisions import DECIDE
+from ledger.domains.crowdfunding.delivery_confirm import DELIVERY_CONFIRM
+from ledger.domains.crowdfunding.milestone_submit import MILESTONE_SUBMIT
+from ledger.domains.crowdfunding.milestone_vote import MILESTONE_VOTE
 from ledger.domains.crowdfunding.pledge import PLEDGE
-from ledger.domains.crowdfunding.settlement import REFUND, SETTLE
+from ledger.domains.crowdfunding.pledge_cancel import PLEDGE_CANCEL
+from ledger.domains.crowdfunding.pledge_change import PLEDGE_CHANGE
+from ledger.domains.crowdfunding.pledge_late import PLEDGE_LATE
+from ledger.domains.crowdfunding.pledge_withdraw import PLEDGE_WITHDRAW
+from ledger.domains.crowdfunding.refunds import REFUND
 from ledger.domains.loyalty.adjust import ADJUST
 from ledger.domains.loyalty.contests import END_CONTEST
 from ledger.domains.loyalty.earn import DROP_BATCH, EARN
@@ -99,7 +109,9 @@ register(REWARD_LIST, REWARD_UPDATE, REDEEM, REDEEM_FULFIL, REDEEM_CANCEL, REDEE
 register(CHALLENGE_CREATE, CHALLENGE_COMPLETE, CHALLENGE_CONTEST, CHALLENGE_REVERSE)
 register(OFFER_ISSUE, OFFER_SETTLE, OFFER_CONTEST, OFFER_REVERSE)
 register(CONSENT_GRANT, CONSENT_REVOKE)
-register(CAMPAIGN_CREATE, PLEDGE)
+register(CAMPAIGN_CREATE, CAMPAIGN_CANCEL, CAMPAIGN_POST_UPDATE)
+register(PLEDGE, PLEDGE_CHANGE, PLEDGE_CANCEL, PLEDGE_LATE, PLEDGE_WITHDRAW)
+register(MILESTONE_SUBMIT, MILESTONE_VOTE, DELIVERY_CONFIRM)
 
 register_due(
     BEGIN_DAY,
@@ -108,7 +120,7 @@ register_due(
     HOLD_TIMEOUT,
     FORGET,
     COUNT_END,
-    SETTLE,
+    DECIDE,
     REFUND,
     END_REFERRAL,
     DROP_RETURN,

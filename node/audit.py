@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from ledger.domains.accounts.state import ACCOUNTS
-from ledger.domains.crowdfunding.state import CAMPAIGNS, Campaign
+from ledger.domains.crowdfunding.state import CAMPAIGN_TERMS, CAMPAIGNS, Campaign
+from ledger.domains.crowdfunding.terms import CampaignTerms
 from ledger.domains.loyalty.state import Books, Program
 from ledger.errors import Code
 from ledger.params import Params
@@ -85,6 +86,7 @@ class CampaignPosition:
 
     campaign_id: CampaignId
     campaign: Campaign
+    terms: CampaignTerms
 
 
 @dataclass(slots=True)
@@ -248,7 +250,9 @@ def _measure(fresh: Connection, report: AuditReport) -> None:
 
     report.positions = measure_programs(fresh, present_day)
     report.findings.extend(Finding.of(fault) for position in report.positions for fault in position.faults())
+    terms = {key[1:]: record for key, record in scan_records(fresh, CAMPAIGN_TERMS.prefix)}
     report.campaigns = [
-        CampaignPosition(CampaignId(key[1:]), record) for key, record in scan_records(fresh, CAMPAIGNS.prefix)
+        CampaignPosition(CampaignId(key[1:]), record, terms[key[1:]])
+        for key, record in scan_records(fresh, CAMPAIGNS.prefix)
     ]
     report.coin_shares = measure_shares(account.balance for _, account in scan_records(fresh, ACCOUNTS.prefix))

@@ -12,14 +12,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from ledger.domains.crowdfunding.state import (
-    CAMPAIGNS,
-    FUNDED,
-    PLEDGES,
-    Campaign,
-    Pledge,
-    PointsUnit,
-)
+from ledger.domains.crowdfunding.escrow import share_between
+from ledger.domains.crowdfunding.state import CAMPAIGNS, PLEDGES, Campaign, Pledge
+from ledger.domains.crowdfunding.terms import PointsUnit
 from ledger.domains.loyalty.state import (
     BOOKS,
     DAYS,
@@ -33,6 +28,7 @@ from ledger.domains.loyalty.state import (
     Program,
     Terms,
 )
+from ledger.domains.rewards.fulfilments import split_lots
 from ledger.domains.rewards.state import FULFILMENTS, HOLDS, Fulfilment, Hold
 from ledger.errors import Code
 from ledger.invariants import POINT_TOTALS
@@ -177,18 +173,23 @@ def measure_programs(
 
 
 def _count_pledges(connection: Connection, counts: Mapping[bytes, _Count]) -> None:
-    """Pledges of points in campaigns that are open, or failed and not yet given back; a funded one's are spent."""
-    programs: dict[bytes, bytes] = {}
+    """What each pledge of points would get back if its campaign stopped now: the end of its lots (spec CRF-4, CRF-5)."""
+    campaigns: dict[bytes, tuple[bytes, Campaign]] = {}
     campaign: Campaign
     for key, campaign in scan_records(connection, CAMPAIGNS.prefix):
-        if isinstance(campaign.unit, PointsUnit) and campaign.status != FUNDED and campaign.unit.program in counts:
-            programs[key[1:]] = campaign.unit.program
+        if isinstance(campaign.unit, PointsUnit) and campaign.escrowed and campaign.unit.program in counts:
+            campaigns[key[1:]] = (campaign.unit.program, campaign)
     pledge: Pledge
-    for campaign_id, program_id in programs.items():
+    for campaign_id, (program_id, campaign) in campaigns.items():
+        lines = counts[program_id].lines
+        total, weight = campaign.refund_total or campaign.escrowed, campaign.refund_weight or campaign.weight
+        before = weight - campaign.weight
         for _, pledge in scan_records(connection, PLEDGES.prefix + campaign_id):
+            share = share_between(total, weight, before, pledge.quantity)
+            before += pledge.quantity
             counts[program_id].back(pledge.lots)
-            for _, _, expiry, amount in pledge.lots:
-                counts[program_id].lines[Day(expiry)].escrowed += amount
+            for _, _, expiry, amount in split_lots(pledge.lots, pledge.quantity - share)[1]:
+                lines[Day(expiry)].escrowed += amount
 
 
 def _position(connection: Connection, program_id: ProgramId, count: _Count) -> ProgramPosition:

@@ -2,7 +2,8 @@
 
 from ledger.block import transaction_leaf
 from ledger.domains.accounts.state import account_key, guardianship_key
-from ledger.domains.crowdfunding.state import PointsUnit, campaign_key, load_campaign, pledge_key
+from ledger.domains.crowdfunding.state import campaign_key, campaign_terms_key, load_campaign, pledge_key
+from ledger.domains.crowdfunding.terms import PointsUnit
 from ledger.domains.loyalty.state import books_key, load_member, load_program, member_key, program_key
 from ledger.errors import Code
 from ledger.hashing import WTX
@@ -127,12 +128,13 @@ def _keys_named(chain: Chain, transaction: Transaction) -> list[RecordKey]:
 
 
 def _campaign_keys(chain: Chain, campaign: CampaignId) -> list[RecordKey]:
-    """A campaign's record, and that of the program whose points it collects; nothing for an unknown campaign."""
+    """A campaign's record, its terms, and the program whose points it collects; nothing for an unknown campaign."""
     stored = chain.state.stored(campaign_key(campaign))
     if stored is None:
         return []
     unit = stored.record.unit
-    return [campaign_key(campaign), *([program_key(unit.program)] if isinstance(unit, PointsUnit) else [])]
+    keys = [campaign_key(campaign), campaign_terms_key(campaign)]
+    return [*keys, *([program_key(unit.program)] if isinstance(unit, PointsUnit) else [])]
 
 
 def _claim_record(chain: Chain, key: RecordKey) -> RecordClaim:

@@ -110,6 +110,15 @@ def show_hashing(answer: Any) -> list[Figure]:
     return [Figure("mining with hashlib, 1 core", answer["hashes"] / answer["seconds"] / 1e6, "MH/s")]
 
 
+def show_refunds(answer: Any) -> list[Figure]:
+    """A block that gives every backer of a failed campaign its pledge back: the ledger's part of it."""
+    names = ("coin", "points")
+    return [
+        Figure(f"{answer['count']:,} refunds of {name}", answer[f"{name}_ms"], "ms", 100, is_limit=True)
+        for name in names
+    ]
+
+
 def show_kinds(answer: Any) -> list[Figure]:
     """What each kind's rule takes, besides signatures, root and SQL; half of them must be below the limit."""
     rows = [Figure(f"rule of {kind}", us, "us/entry") for kind, us in sorted(answer["us"].items(), key=lambda i: -i[1])]
@@ -139,6 +148,7 @@ SHOWN: dict[str, Callable[[Any], list[Figure]]] = {
     "transfers": show_transfers,
     "earn": show_earn,
     "http": show_http,
+    "refunds": show_refunds,
 }
 
 

@@ -24,6 +24,7 @@ from typing import Any
 from bench_chain import opened_chain
 from bench_growth import measure_growth
 from bench_http import measure_reads
+from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds
 from bench_world import (
     FULL,
@@ -257,6 +258,7 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "http": measure_http,
     "signatures": measure_signatures,
     "hashing": measure_hashing,
+    "refunds": lambda world: measure_refunds(world.sizes.refunds),
     "kinds": measure_kinds,
     "blocks": measure_blocks,
     "growth": lambda world: measure_growth(world, None),

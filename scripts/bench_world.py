@@ -82,6 +82,7 @@ class Sizes:
     changes: int
     headers: int
     signatures: int
+    refunds: int
     hashes: int
     http_seconds: float
 
@@ -99,6 +100,7 @@ FULL = Sizes(
     changes=4_000,
     headers=200_000,
     signatures=20_000,
+    refunds=1_000,
     hashes=3_000_000,
     http_seconds=8.0,
 )
@@ -115,6 +117,7 @@ QUICK = Sizes(
     changes=500,
     headers=5_000,
     signatures=1_000,
+    refunds=100,
     hashes=200_000,
     http_seconds=1.0,
 )

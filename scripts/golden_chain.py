@@ -10,6 +10,7 @@ from itertools import count
 import golden_offers
 from api.wallet.contests import contest_of
 from api.wallet.offers import contest_offer_of
+from golden_campaigns import tell_campaigns
 from golden_challenges import complete_challenges, contest_challenge, create_challenges, reverse_challenge
 from golden_receipts import FAN, OWNER, TILL, sign_purchase, sign_return
 from golden_stand import end_stand, open_stand
@@ -25,9 +26,8 @@ from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.consent_revoke import ConsentRevoke
 from ledger.domains.consent.state import CONTACT, PUBLISH
-from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.pledge import PledgeMake
-from ledger.domains.crowdfunding.state import CoinUnit, PointsUnit
+from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUnit
 from ledger.domains.loyalty.adjust import Adjust
 from ledger.domains.loyalty.contests import contest_id_of
 from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
@@ -282,6 +282,7 @@ def make_golden_chain() -> GoldenChain:
     claim = sign("points.claim_collateral", PointsClaimCollateral(stand), author=NEWCOMER, payment=Prepaid())
     chain.add(time=Timestamp(chain.scenario.time + 1))  # points expire, and the stand has closed
     chain.add((claim,))
+    tell_campaigns(chain, program, creator=FRIEND, owner=OWNER, backers=(FAN, TILL))
     chain.scenario.replay()
     return chain
 
@@ -356,8 +357,8 @@ def _points_and_offers(chain: GoldenChain, program: ProgramId) -> list[Transacti
     return [
         sign("earn", Earn(program, entries), author=TILL, payment=Sponsored(program)),
         sign("reward.list", RewardList(program, "Coffee", Points(100), 10, 250, limit, window), author=OWNER),
-        sign("campaign.create", CampaignCreate("Lamps", CoinUnit(), 2_000, deadline, tiers), author=FRIEND),
-        sign("campaign.create", CampaignCreate("Ovens", PointsUnit(program), 1_000, deadline, ()), author=OWNER),
+        sign("campaign.create", CampaignTerms("Lamps", CoinUnit(), 2_000, deadline, tiers), author=FRIEND),
+        sign("campaign.create", CampaignTerms("Ovens", PointsUnit(program), 1_000, deadline, ()), author=OWNER),
         sign("account.set_guardians", SetGuardians(()), author=FRIEND),
         sign("account.recover", RECOVER_OWNER, author=FAN),
     ]

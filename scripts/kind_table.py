@@ -49,8 +49,10 @@ FACES = {
     ),
     "account.set_policy": Faces("GET /v1/accounts/{address}", "custody.Custody.set_policy", "wallet set-policy"),
     "adjust": Faces("GET /v1/programs/{program}", "brand.Brand.adjust", "brand adjust"),
-    "campaign.create": Faces(
-        "GET /v1/campaigns/{campaign}", "creator.Creator.create_campaign", "creator create-campaign"
+    "campaign.cancel": Faces("GET /v1/campaigns/{campaign}", "creator.Creator.cancel", "creator cancel-campaign"),
+    "campaign.create": Faces("GET /v1/campaigns/{campaign}", "creator.Creator.publish", "creator create-campaign"),
+    "campaign.post_update": Faces(
+        "GET /v1/campaigns/{campaign}/history", "creator.Creator.post_update", "creator post-update"
     ),
     "challenge.complete": Faces(
         "GET /v1/challenges/{challenge}/completions", "brand.Brand.complete_challenges", "brand challenge complete"
@@ -66,6 +68,9 @@ FACES = {
     ),
     "consent.grant": Faces("GET /v1/accounts/{address}", "wallet.Wallet.grant_consent", "wallet consent grant"),
     "consent.revoke": Faces("GET /v1/accounts/{address}", "wallet.Wallet.revoke_consent", "wallet consent revoke"),
+    "delivery.confirm": Faces(
+        "GET /v1/campaigns/{campaign}", "backer.Backer.confirm_delivery", "wallet confirm-delivery"
+    ),
     "earn": Faces("GET /v1/accounts/{address}/history", "settlement.Settler.settle", "brand settle"),
     "earn.answer_contest": Faces("GET /v1/contests/{contest}", "brand.Brand.answer_contest", "brand contests answer"),
     "earn.contest": Faces("GET /v1/contests/{contest}", "wallet.Wallet.contest", "wallet contest"),
@@ -73,11 +78,19 @@ FACES = {
     "issuer.revoke": Faces("GET /v1/programs/{program}/issuers", "brand.Brand.revoke_issuer", "brand revoke-issuer"),
     "member.join": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.join", "wallet join"),
     "member.leave": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.leave", "wallet leave"),
+    "milestone.submit": Faces("GET /v1/campaigns/{campaign}", "creator.Creator.submit", "creator submit"),
+    "milestone.vote": Faces("GET /v1/campaigns/{campaign}", "backer.Backer.vote", "wallet vote-milestone"),
     "offer.contest": Faces("GET /v1/offers/{offer}", "wallet.Wallet.contest_offer", "wallet offers contest"),
     "offer.issue": Faces("GET /v1/programs/{program}/offers", "brand.Brand.issue_offers", "brand offers issue"),
     "offer.reverse": Faces("GET /v1/programs/{program}/returns", "brand.Brand.reverse_offer", "brand offers take-back"),
     "offer.settle": Faces("GET /v1/accounts/{address}/offers", "brand.Brand.settle_offers", "brand settle"),
-    "pledge": Faces("GET /v1/campaigns/{campaign}/pledges", "wallet.Wallet.pledge", "wallet pledge"),
+    "pledge": Faces("GET /v1/accounts/{address}/pledges", "backer.Backer.pledge", "wallet pledge"),
+    "pledge.cancel": Faces("GET /v1/campaigns/{campaign}/pledges", "backer.Backer.cancel", "wallet cancel-pledge"),
+    "pledge.change": Faces("GET /v1/campaigns/{campaign}/pledges", "backer.Backer.change", "wallet change-pledge"),
+    "pledge.late": Faces("GET /v1/campaigns/{campaign}/pledges", "backer.Backer.pledge", "wallet pledge"),
+    "pledge.withdraw": Faces(
+        "GET /v1/campaigns/{campaign}/pledges", "backer.Backer.withdraw", "wallet withdraw-pledge"
+    ),
     "points.claim_collateral": Faces(
         "GET /v1/accounts/{address}", "wallet.Wallet.claim_collateral", "wallet claim-collateral"
     ),

@@ -52,7 +52,7 @@ CAMPAIGN_COLUMNS = {
     "deadline_date": "deadline",
     "id": "id",
 }
-PLEDGE_COLUMNS = ("number", "backer", "quantity", "tier", "height", "refunded")
+PLEDGE_COLUMNS = ("number", "backer", "quantity", "tier", "height", "vote", "would_get_back", "ended")
 OF_BLOCKS = ("block.connected", "block.disconnected")
 
 

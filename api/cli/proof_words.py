@@ -8,7 +8,8 @@ from typing import Any, Final, get_type_hints
 from api.words import counted
 from ledger.address import encode_address
 from ledger.domains.accounts.state import Account, Guardianship
-from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, CoinUnit, Pledge, PointsUnit, Unit
+from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, Pledge
+from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUnit, Unit
 from ledger.domains.loyalty.books import THOUSAND, security
 from ledger.domains.loyalty.points import usable_points
 from ledger.domains.loyalty.state import NEVER, Books, Lot, Member, Program
@@ -100,6 +101,9 @@ class Names:
         self.campaigns: dict[bytes, Campaign] = {
             item.key[1:]: item.record for item in records if isinstance(item.record, Campaign)
         }
+        self.terms: dict[bytes, CampaignTerms] = {
+            item.key[1:]: item.record for item in records if isinstance(item.record, CampaignTerms)
+        }
 
     def address(self, address: bytes) -> str:
         """An account as text; in hex on a chain whose params are not known."""
@@ -113,6 +117,15 @@ class Names:
         """A program by its name, if the proof holds it, and its id."""
         found = self.program(program_id)
         return f"program {program_id.hex()}" if found is None else f'program "{clean(found.name)}" ({program_id.hex()})'
+
+    def campaign_text(self, campaign_id: bytes) -> str:
+        """A campaign by its title, if the proof holds its terms, and its id."""
+        terms = self.terms.get(campaign_id)
+        return (
+            f"campaign {campaign_id.hex()}"
+            if terms is None
+            else f'campaign "{clean(terms.title)}" ({campaign_id.hex()})'
+        )
 
     def quantity_text(self, amount: int, unit: Unit | None) -> str:
         """What a campaign counts in."""
@@ -139,6 +152,8 @@ def tell_record(shown: ShownRecord, names: Names) -> Lines:
         yield from _tell_member(record, identifier, names)
     elif isinstance(record, Campaign):
         yield from _tell_campaign(record, identifier, names)
+    elif isinstance(record, CampaignTerms):
+        yield from _tell_terms(record, identifier, names)
     elif isinstance(record, Pledge):
         yield from _tell_pledge(record, identifier, names)
     elif isinstance(record, Program):
@@ -209,28 +224,45 @@ def _lot_text(lot: Lot, today: Day, program: Program | None) -> str:
 
 
 def _tell_campaign(campaign: Campaign, campaign_id: bytes, names: Names) -> Lines:
-    yield f'campaign "{clean(campaign.title)}" ({campaign_id.hex()})'
+    yield names.campaign_text(campaign_id)
     yield f"status        {STATUS_NAMES[campaign.status]}"
-    yield f"goal          {names.quantity_text(campaign.goal, campaign.unit)}"
     yield f"pledged       {names.quantity_text(campaign.pledged, campaign.unit)} in {counted(campaign.pledges, 'pledge')}"
-    yield f"in escrow     {names.quantity_text(campaign.escrowed, campaign.unit)}, neither released nor refunded"
-    if campaign.refunded:
-        yield f"refunded      {counted(campaign.refunded, 'pledge')}"
-    yield f"deadline      {time_text(campaign.deadline)} and block {campaign.deadline_height}, whichever is later"
+    yield f"in escrow     {names.quantity_text(campaign.escrowed, campaign.unit)}, neither released nor given back"
+    if campaign.released or campaign.returned:
+        yield f"released      {names.quantity_text(campaign.released, campaign.unit)}"
+        yield f"given back    {names.quantity_text(campaign.returned, campaign.unit)}"
+    if campaign.late_days:
+        yield f"steps taken   {len(campaign.late_days)}, late by {', '.join(map(str, campaign.late_days))} days"
+    if campaign.delivered_at:
+        yield f"delivered     {time_text(campaign.delivered_at)}"
+    if campaign.until:
+        yield f"decided       {time_text(campaign.until)} and block {campaign.until_height}, whichever is later"
     yield f"creator       {names.address(campaign.creator)}"
     if isinstance(campaign.unit, PointsUnit):
         yield f"collects      points of {names.program_text(campaign.unit.program)}"
 
 
+def _tell_terms(terms: CampaignTerms, campaign_id: bytes, names: Names) -> Lines:
+    yield f"terms of the {names.campaign_text(campaign_id)}, which never change"
+    kept = "all or nothing" if terms.all_or_nothing else "kept in any case"
+    yield f"goal          {names.quantity_text(terms.goal, terms.unit)}, {kept}"
+    yield f"deadline      {time_text(terms.deadline)}"
+    for title, share, due in terms.milestones:
+        when = f"by {time_text(due)}" if due else "at the deadline"
+        yield f"milestone     {clean(title)}: {share / 100:g} % {when}"
+    if terms.delivery_due:
+        yield f"delivery      by {time_text(terms.delivery_due)}, {terms.reserve / 100:g} % until then"
+    yield f"silence       {'approves' if terms.silence_approves else 'rejects'}"
+
+
 def _tell_pledge(pledge: Pledge, identifier: bytes, names: Names) -> Lines:
     campaign_id, number = identifier[:32], int.from_bytes(identifier[32:], "big")
-    campaign = names.campaigns.get(campaign_id)
-    title = "" if campaign is None else f'"{clean(campaign.title)}" '
-    yield f"pledge {number} to the campaign {title}({campaign_id.hex()})"
+    campaign, terms = names.campaigns.get(campaign_id), names.terms.get(campaign_id)
+    yield f"pledge {number} to the {names.campaign_text(campaign_id)}"
     yield f"pledged       {names.quantity_text(pledge.quantity, None if campaign is None else campaign.unit)}"
     yield f"backer        {names.address(pledge.backer)}"
     if pledge.tier:
-        tiers = () if campaign is None else campaign.tiers[pledge.tier - 1 : pledge.tier]
+        tiers = () if terms is None else terms.tiers[pledge.tier - 1 : pledge.tier]
         yield f"tier          {pledge.tier}{''.join(f', {clean(tier[0])}' for tier in tiers)}"
 
 
@@ -265,8 +297,8 @@ def _payload_facts(payload: Any, names: Names) -> Iterator[tuple[str, str]]:
         value, declared = getattr(payload, field.name), hints[field.name]
         if field.name == "program":
             yield field.name, names.program_text(value)
-        elif field.name == "campaign" and campaign is not None:
-            yield field.name, f'"{clean(campaign.title)}" ({value.hex()})'
+        elif field.name == "campaign":
+            yield field.name, names.campaign_text(value).removeprefix("campaign ")
         elif field.name == "quantity" and campaign is not None:
             yield field.name, names.quantity_text(value, campaign.unit)
         elif declared is Points:

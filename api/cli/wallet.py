@@ -14,6 +14,7 @@ from api.cli import (
     offers,
     own_challenges,
     own_data,
+    pledges,
     points,
     receipt,
     redemptions,
@@ -21,12 +22,10 @@ from api.cli import (
     wallet_file,
 )
 from api.cli.options import (
-    AMOUNT_MAX,
     CARRIED_NOTE,
     DEFAULT_URL,
     Account,
     AsJson,
-    CampaignId,
     CoinAmount,
     Force,
     Limit,
@@ -283,44 +282,6 @@ def cancel(
 
 
 @app.command()
-def pledge(
-    campaign: CampaignId,
-    quantity: Annotated[
-        int, typer.Argument(min=1, max=AMOUNT_MAX, help="How much, in the smallest unit of what it collects.")
-    ],
-    tier: Annotated[int, typer.Option("--tier", min=0, max=32, help="The tier, counted from 1; 0 is none.")] = 0,
-    program: Annotated[
-        str | None, typer.Option("--program", help="Whose points it collects; by default the node is asked.")
-    ] = None,
-    pay_own: PayOwn = False,
-    wallet: WalletFile = None,
-    account: Account = 0,
-    url: Url = DEFAULT_URL,
-    wait: Wait = True,
-    as_json: AsJson = False,
-) -> None:
-    """Back a campaign. If its goal is not reached by the deadline, everything comes back by itself.
-
-    Shows the pledge's number, by which it is proved: `fansumer proof pledge CAMPAIGN NUMBER`.
-
-    \b
-    Example:
-      fansumer wallet pledge c3c3...c3 500 --tier 1
-    """
-    from api.cli.session import finish, open_wallet, read_id
-    from api.wallet.wallet import OWN_FEE, POOL
-    from ledger.types import CampaignId, ProgramId
-
-    wanted = CampaignId(read_id(campaign, "CAMPAIGN"))
-    of_program = None if program is None else ProgramId(read_id(program, "--program"))
-    with open_wallet(url, wallet, account) as opened:
-        unit_program = opened.program_of_campaign(wanted) if of_program is None else of_program
-        payment = OWN_FEE if pay_own else POOL
-        sent = opened.pledge(wanted, quantity, tier=tier, program=unit_program, payment=payment)
-        finish(opened, sent, wait=wait, as_json=as_json, number_in="pledge.made")
-
-
-@app.command()
 def send(
     recipient: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets it.")],
     amount: CoinAmount,
@@ -379,6 +340,15 @@ def history(
 app.command("give")(points.give)
 app.command("claim-collateral")(join_vouchers.claim_collateral)
 app.command("sign-return")(points.sign_return)
+app.command("pledge")(pledges.pledge)
+app.command("pledges")(pledges.list_own)
+app.command("change-pledge")(pledges.change)
+app.command("cancel-pledge")(pledges.cancel)
+app.command("withdraw-pledge")(pledges.withdraw)
+app.command("vote-milestone")(pledges.vote)
+app.command("confirm-delivery")(pledges.confirm)
+app.command("send-delivery-form")(pledges.send_form)
+app.command("delete-delivery-form")(pledges.drop_form)
 app.command("redemptions")(redemptions.list_own)
 app.command("redemption")(redemptions.show)
 app.command("check-acceptance")(redemptions.check)

@@ -14,9 +14,8 @@ from api.demo.journey import HouseholdId
 from api.demo.paperwork import BRAND, Signed
 from api.demo.plan import CampaignTimes
 from api.wallet.builder import ChainFacts, build
-from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.pledge import PledgeMake
-from ledger.domains.crowdfunding.state import PointsUnit
+from ledger.domains.crowdfunding.terms import CampaignTerms, PointsUnit
 from ledger.hashing import object_id
 from ledger.transaction import Sponsored, decode_transaction
 from ledger.types import CampaignId, Points, ProgramId
@@ -71,7 +70,7 @@ def sign_campaigns(
     for script in SCRIPTS:
         chosen = list(backers.items())[:: script.backer_stride]
         goal = max(sum(points for _, points in chosen) * script.goal_percent // 100, 1)
-        payload = CampaignCreate(script.title, PointsUnit(program), goal, times.deadline, ())
+        payload = CampaignTerms(script.title, PointsUnit(program), goal, times.deadline, ())
         salt = make_salt("campaign", script.title)
         raw = build(facts, "campaign.create", payload, brand.owner, valid_from=times.created, salt=salt)
         campaign = CampaignId(object_id("campaign", decode_transaction(raw, facts.chain_id).txid, 0))

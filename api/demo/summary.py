@@ -26,7 +26,7 @@ class CampaignResult:
     goal: int
     pledged: int
     pledges: int
-    refunded: int
+    returned: int
     backers: Mapping[str, int]
 
 
@@ -262,7 +262,7 @@ def _say_returns(summary: ReplaySummary) -> list[str]:
 def _say_campaigns(summary: ReplaySummary) -> list[str]:
     return [
         f"campaign {campaign.title}: {campaign.status}, {campaign.pledged} of {campaign.goal} points pledged by "
-        f"{campaign.pledges} fans, {campaign.refunded} pledges given back"
+        f"{campaign.pledges} fans, {campaign.returned} points given back"
         for campaign in summary.campaigns
     ]
 

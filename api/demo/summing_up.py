@@ -28,7 +28,7 @@ from api.demo.tally import Tally, Traffic
 from ledger.types import Timestamp
 
 STORE_FILE: Final = "chain.sqlite"
-CAMPAIGN_FIELDS: Final = ("id", "title", "status", "goal", "pledged", "pledges", "refunded")
+CAMPAIGN_FIELDS: Final = ("id", "title", "status", "goal", "pledged", "pledges", "returned")
 
 
 @dataclass(frozen=True, slots=True)

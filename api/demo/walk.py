@@ -139,7 +139,7 @@ class Walk:
         assert earned == NET_CENTS // 10, f"{earned} points for {NET_CENTS} cents"
         assert points["available"] == earned - COFFEE_PRICE - PLEDGE, f"the fan has {points}"
         assert totals["redeemed"] == COFFEE_PRICE + PLEDGE, f"the program has {totals}"
-        assert campaign_status == "funded", f"the campaign is {campaign_status}"
+        assert campaign_status == "done", f"the campaign is {campaign_status}"
         return WalkReport(
             program=program,
             fan=fan,

@@ -117,10 +117,15 @@ class AccountVerifier(HTTPMessageVerifier):
 
 async def authenticate(request: Request) -> Address:
     """The account whose keys signed this request. Raises RequestFault signature.*, in the order above."""
+    return (await authenticate_body(request, BODY_BYTES_MAX))[0]
+
+
+async def authenticate_body(request: Request, bytes_max: int) -> tuple[Address, bytes]:
+    """The account whose keys signed this request, and its body, which they signed, too. Raises as `authenticate`."""
     services, now = services_of(request), services_of(request).node.clock.now()
     if "signature-input" not in request.headers or "signature" not in request.headers:
         raise RequestFault(MISSING)
-    body = await read_bounded(request, BODY_BYTES_MAX)
+    body = await read_bounded(request, bytes_max)
     found = verify_message(SignedMessage(request.method, _url_of(request, services), request.headers), body, now)
     signers = tuple(dict.fromkeys(PublicKey(bytes.fromhex(str(one.parameters["keyid"]))) for one in found))
     account = _check_policy(request, services, signers)
@@ -130,7 +135,7 @@ async def authenticate(request: Request) -> Address:
         raise RequestFault(REPLAYED)
     if not await services.receipts.run(lambda store: store.use_nonces(nonces, now, expires_at)):
         raise RequestFault(REPLAYED)
-    return account
+    return account, body
 
 
 async def read_bounded(request: Request, bytes_max: int) -> bytes:

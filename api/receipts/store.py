@@ -21,9 +21,10 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from api.receipts.acceptances import Acceptances
 from api.receipts.access_log import AccessLog
+from api.receipts.delivery_forms import DeliveryForms
 from api.receipts.gifts import Gifts
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
-from api.receipts.tables import acceptances, erased, gifts, nonces, reads, receipts, scrubs
+from api.receipts.tables import acceptances, delivery_forms, erased, gifts, nonces, reads, receipts, scrubs
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
     RECEIPT_BYTES_MAX,
@@ -110,6 +111,7 @@ class Deleted:
     reads: int
     revocations: int
     acceptances: int
+    delivery_forms: int
 
 
 class ReceiptStore:
@@ -121,6 +123,7 @@ class ReceiptStore:
         self._url = url
         self._engine: Engine | None = None
         self.acceptances = Acceptances(self._transaction)
+        self.delivery_forms = DeliveryForms(self._transaction)
         self.gifts = Gifts(self._transaction)
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)
@@ -253,7 +256,7 @@ class ReceiptStore:
                 connection.execute(insert(erased), rows)
             counts = {
                 table.name: connection.execute(delete(table).where(table.c.member == member)).rowcount
-                for table in (receipts, gifts, reads, acceptances)
+                for table in (receipts, gifts, reads, acceptances, delivery_forms)
             }
             assert all(note.fan == member for note in ended), "nobody's notes but the account's own"
             forgotten = delete_notes(connection, ended)
@@ -267,6 +270,7 @@ class ReceiptStore:
             reads=counts["reads"],
             revocations=forgotten,
             acceptances=counts["acceptances"],
+            delivery_forms=counts["delivery_forms"],
         )
 
     def was_erased(self, wanted: ReceiptHash) -> bool:

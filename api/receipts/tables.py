@@ -119,3 +119,14 @@ acceptances = Table(
     Index("acceptances_by_program", "program", "accepted_at"),
     Index("acceptances_by_member", "member"),
 )
+
+delivery_forms = Table(
+    "delivery_forms",
+    metadata,
+    Column("campaign", LargeBinary(32), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False, comment="of the pledge"),
+    Column("member", LargeBinary(32), nullable=False, comment="the backer"),
+    Column("form", LargeBinary, nullable=False, comment="encrypted to the creator"),
+    Column("kept_at", BigInteger, nullable=False),
+    Index("delivery_forms_by_member", "member"),
+)

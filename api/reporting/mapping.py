@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from api.http.rendering import show_day, show_time
 from ledger.address import encode_address
-from ledger.domains.crowdfunding.state import STATUS_NAMES, PointsUnit
+from ledger.domains.crowdfunding.state import STATUS_NAMES
+from ledger.domains.crowdfunding.terms import PointsUnit
 from ledger.domains.loyalty.books import THOUSAND, security
 from ledger.domains.loyalty.state import Books
 from ledger.invariants import POINT_TOTALS
@@ -100,20 +101,21 @@ def _map_payees(report: AuditReport) -> list[dict[str, Any]]:
 
 
 def _map_campaign(position: CampaignPosition) -> dict[str, Any]:
-    campaign = position.campaign
+    campaign, terms = position.campaign, position.terms
     unit = campaign.unit
     return {
         "campaign": position.campaign_id.hex(),
-        "title": campaign.title,
+        "title": terms.title,
         "program": unit.program.hex() if isinstance(unit, PointsUnit) else None,
         "unit": "points" if isinstance(unit, PointsUnit) else "coin",
         "status": STATUS_NAMES[campaign.status],
-        "goal": campaign.goal,
+        "goal": terms.goal,
         "pledged": campaign.pledged,
         "escrowed": campaign.escrowed,
         "pledges": campaign.pledges,
-        "refunded": campaign.refunded,
-        "deadline": show_time(campaign.deadline),
+        "released": campaign.released,
+        "returned": campaign.returned,
+        "deadline": show_time(terms.deadline),
     }
 
 

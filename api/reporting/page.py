@@ -166,7 +166,19 @@ def _campaigns(shown: Mapping[str, Any]) -> Iterator[str]:
     if not shown["campaigns"]:
         yield "<p>There is no campaign.</p>"
         return
-    names = ("title", "status", "unit", "goal", "pledged", "escrowed", "pledges", "refunded", "deadline", "campaign")
+    names = (
+        "title",
+        "status",
+        "unit",
+        "goal",
+        "pledged",
+        "escrowed",
+        "pledges",
+        "released",
+        "returned",
+        "deadline",
+        "campaign",
+    )
     rows = [tuple(campaign[name] for name in names) for campaign in shown["campaigns"]]
     open_ones = [campaign for campaign in shown["campaigns"] if campaign["escrowed"]]
     if open_ones:

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 import httpx2
 import stamina
 
+from api.wallet.campaign_calls import CampaignCalls
 from api.wallet.challenge_calls import ChallengeCalls
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
@@ -99,6 +100,7 @@ class Client(OwnDataRequests):
         self._sleep = sleep
         self._clock = clock
         self.redemptions = RedemptionCalls(self._json, self._page)
+        self.backing = CampaignCalls(self._json)
         self.challenges = ChallengeCalls(self._json, self._page)
         self.offers = OfferCalls(self._json, self._page)
 

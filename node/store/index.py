@@ -13,8 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from ledger.codec import pack_shaped
 from ledger.domains.challenges.events import ChallengeCompleted, ChallengeCreated
 from ledger.domains.consent.consent_grant import ConsentGranted
-from ledger.domains.crowdfunding.campaign_create import CampaignCreated
-from ledger.domains.crowdfunding.pledge import Pledged
+from ledger.domains.crowdfunding.events import CampaignCreated, Pledged
 from ledger.domains.loyalty.events import (
     BatchSettled,
     ContestOpened,
@@ -58,7 +57,7 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
         (e.challenge, "completion", e.member + e.occurrence.to_bytes(4, "big")),
         (e.member, "own_completion", e.challenge + e.occurrence.to_bytes(4, "big")),
     ),
-    CampaignCreated: lambda e: ((b"", "campaign", e.campaign),),
+    CampaignCreated: lambda e: ((b"", "campaign", e.campaign), (e.creator, "account_campaign", e.campaign)),
     Pledged: lambda e: (
         (e.campaign, "pledge", e.number.to_bytes(4, "big")),
         (e.backer, "account_pledge", e.campaign + e.number.to_bytes(4, "big")),

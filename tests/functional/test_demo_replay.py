@@ -210,9 +210,9 @@ def test_who_refuses_every_consent_loses_no_points(replayed: ReplaySummary) -> N
 
 def test_one_scripted_campaign_is_funded_and_one_is_refunded(replayed: ReplaySummary) -> None:
     funded, failed = replayed.campaigns
-    assert (funded.status, failed.status) == ("funded", "failed")
-    assert funded.pledged >= funded.goal and funded.refunded == 0
-    assert failed.pledged < failed.goal and failed.refunded == failed.pledges > 0
+    assert (funded.status, failed.status) == ("done", "failed")
+    assert funded.pledged >= funded.goal and funded.returned == 0
+    assert failed.pledged < failed.goal and failed.returned == failed.pledged > 0
     assert "scripted" in funded.title and "scripted" in failed.title
     assert replayed.pledges_refused == 0
 
@@ -412,5 +412,5 @@ def test_four_weeks_of_the_real_purchases_agree(tmp_path: Path) -> None:
     assert summary.tiers == {"none": 1_618, "silver": 344, "gold": 52}
     assert (summary.returns.lines, summary.returns.points_taken) == (1_167, 36_553)
     assert check_replay.main([str(report)]) == 0
-    assert [campaign.status for campaign in summary.campaigns] == ["funded", "failed"]
+    assert [campaign.status for campaign in summary.campaigns] == ["done", "failed"]
     assert summary.points_issued == summary.pending + summary.available + summary.redeemed + summary.reversed

@@ -42,7 +42,7 @@ def test_a_fan_walks_through_a_node_on_postgresql(
         assert not (tmp_path / "node" / "chain.sqlite").exists()
         monkeypatch.setattr(walk, "time", MiningClock(node.chain.mine_block))
         report = Walk(node.client, master_of("owner"), steps.append).run()
-        assert (report.earned, report.redeemed, report.campaign_status) == (426, 250, "funded")
+        assert (report.earned, report.redeemed, report.campaign_status) == (426, 250, "done")
         chain = node.chain.node.chain
         blocks = [chain.block_at(Height(height)) for height in range(1, chain.tip.height + 1)]
         root, params = chain.state_root, chain.params

@@ -165,7 +165,7 @@ def test_transactions() -> None:
             assert keys.verify(key, message, signature)
             signatures += 1
     assert {case["kind"] for case in found["transactions"]} >= set(read("chain")["params"]["file"]["kinds"])
-    assert (len(found["transactions"]), signatures) == (66, 86)
+    assert (len(found["transactions"]), signatures) == (82, 103)
 
 
 def test_records() -> None:
@@ -178,8 +178,8 @@ def test_records() -> None:
         assert list(Table.catalogue[key[0]].shape.names) == case["names"]
     for case in found["free_slots"]:
         assert free_leaf(Slot(case["next"])).hex() == case["leaf"]
-    assert len({case["table"] for case in found["records"]}) == 26
-    assert (len(found["records"]), len(found["free_slots"])) == (90, 5)
+    assert len({case["table"] for case in found["records"]}) == 27
+    assert (len(found["records"]), len(found["free_slots"])) == (114, 5)
 
 
 def test_work() -> None:
@@ -212,7 +212,7 @@ def test_headers_and_coinbases() -> None:
         assert (coinbase.extranonce.hex(), coinbase.magic.hex()) == (fields["extranonce"], fields["magic"])
         committed = hashing.COMMITMENT(bytes.fromhex(case["commitment"])).hex()
         assert coinbase.commitment.hex() == fields["commitment"] == case["commitment_hash"] == committed
-    assert len(found) == 27
+    assert len(found) == 67
 
 
 def test_genesis() -> None:
@@ -259,7 +259,7 @@ def test_chain() -> None:
         assert difficulty.effective_time == case["effective_time"]
         history.append(history_leaf(tip, work, difficulty.effective_time))
         window |= {transaction.once_key: transaction.txid for transaction in transactions}
-    assert len(found["blocks"]) == 27
+    assert len(found["blocks"]) == 67
 
 
 def test_commitments() -> None:
@@ -278,7 +278,7 @@ def test_commitments() -> None:
         leaves = [transaction_leaf(WtxId(hashing.WTX(raw)), codes) for raw, codes in pairs]
         assert [leaf.hex() for leaf in leaves] == case.get("transaction_leaves", [])
         assert transaction_root(leaves) == commitment.transaction_root
-    assert len(blocks) == 28
+    assert len(blocks) == 68
 
 
 def test_receipt() -> None:

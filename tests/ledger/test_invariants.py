@@ -120,7 +120,21 @@ def test_escrow_is_what_campaigns_hold(busy: Shop) -> None:
     for key, record in busy.chain.state.table(b"F").items():
         match = "records of escrow" if record.unit.tag == 0 else "held, escrowed or contested points"
         with pytest.raises(AssertionError, match=match):
-            check(busy, lambda view, key=key: view.put(key, replace(view.get(key), escrowed=1)))
+            check(busy, lambda view, key=key: view.put(key, replace(view.get(key), escrowed=1, released=49)))
+
+
+def test_a_campaign_is_what_its_pledges_are(busy: Shop) -> None:
+    for fields in ({"escrowed": 1}, {"released": 1}, {"returned": 1}, {"pledged": 49}):
+        with pytest.raises(AssertionError, match="does not add up"):
+            check(busy, change(busy, b"F", **fields))
+    with pytest.raises(AssertionError, match="more than its pledges"):
+        check(busy, change(busy, b"F", weight=49))
+    with pytest.raises(AssertionError, match="pledges, guardians, or offers do not match"):
+        check(busy, change(busy, b"F", weight=51))
+    for key, record in busy.chain.state.table(b"P").items():
+        spoiled = {"lots": ((1, 1, 1, 49),)} if record.lots else {"quantity": 49}
+        with pytest.raises(AssertionError, match="lots are not the pledge" if record.lots else "do not match"):
+            check(busy, lambda view, key=key, spoiled=spoiled: view.put(key, replace(view.get(key), **spoiled)))
 
 
 def test_held_points_are_what_holds_hold(busy: Shop) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from ledger.block import history_leaf
 from ledger.domains.accounts.state import Account, account_key
-from ledger.domains.crowdfunding.state import Campaign, PointsUnit, campaign_key
+from ledger.domains.crowdfunding.state import Campaign, campaign_key, campaign_terms_key
+from ledger.domains.crowdfunding.terms import CampaignTerms, PointsUnit
 from ledger.domains.loyalty.books import EMPTY_BOOKS
 from ledger.domains.loyalty.state import Program, books_key, program_key
 from ledger.merkle import IncrementalTree, leaf_hash
@@ -53,24 +54,43 @@ RECORDS: dict[RecordKey, object] = {
         creator=Address(FAN.address),
         payer=PAYER,
         deposit=Amount(1_000),
-        title="A roastery of our own",
         unit=PointsUnit(PROGRAM),
-        goal=20_000,
-        deadline=Timestamp(1_801_000_000),
-        deadline_height=Height(100_000),
-        tiers=(),
-        taken=(),
         status=0,
         pledged=12_345,
-        pledges=321,
-        refunded=0,
+        weight=12_345,
+        own_weight=0,
         escrowed=12_345,
+        released=0,
+        returned=0,
+        pledges=321,
+        taken=(),
+        added=(),
+        stage=1,
+        until=Timestamp(1_801_000_000),
+        until_height=Height(100_000),
+        step=0,
+        shares_left=10_000,
+        attempt=1,
+        round=0,
+        submitted_at=Timestamp(0),
+        basis=0,
+        yes=0,
+        no=0,
+        late_days=(),
+        delivered_at=Timestamp(0),
+        updates=0,
+        refund_total=0,
+        refund_weight=0,
+        backing=0,
+    ),
+    campaign_terms_key(CAMPAIGN): CampaignTerms(
+        "A roastery of our own", PointsUnit(PROGRAM), 20_000, Timestamp(1_801_000_000)
     ),
 }
 ASKED = (
     (account_key(FAN.address),),
     (books_key(PROGRAM), program_key(PROGRAM)),
-    (campaign_key(CAMPAIGN), program_key(PROGRAM)),
+    (campaign_key(CAMPAIGN), campaign_terms_key(CAMPAIGN), program_key(PROGRAM)),
 )
 
 

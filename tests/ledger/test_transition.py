@@ -7,7 +7,7 @@ import pytest
 from ledger import transition as transition_module
 from ledger.codec import pack
 from ledger.domains.accounts.transfer import ToAccount, Transfer
-from ledger.domains.crowdfunding.settlement import CampaignSettled
+from ledger.domains.crowdfunding.events import CampaignSettled
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.domains.rewards.redeem import Redeem
 from ledger.domains.rewards.reward_update import RewardUpdate

@@ -8,8 +8,8 @@ from tests.model.records import DueItem, Refused, Tx
 from tests.model.state import Model
 
 DUE_WEIGHTS = {
+    "campaign.decide": 400,
     "campaign.refund": 600,
-    "campaign.settle": 400,
     "challenge.end": 300,
     "challenge.forget": 200,
     "earn.contest": 900,
@@ -24,7 +24,6 @@ DUE_WEIGHTS = {
     "voucher.forget": 200,
 }
 OF_A_SUBJECT: dict[str, Callable[[Model, bytes], None]] = {
-    "campaign.settle": crowdfunding.settle,
     "challenge.end": challenges.end,
     "challenge.forget": challenges.forget,
     "earn.contest": contests.end_contest,
@@ -49,6 +48,8 @@ def _weight_of(model: Model, item: DueItem) -> int:
 def _do(model: Model, item: DueItem) -> None:
     if item.kind == "campaign.refund":
         crowdfunding.refund(model, item.subject, item.number)
+    elif item.kind == "campaign.decide":
+        crowdfunding.decide(model, item.subject, item.number)
     elif item.kind == "program.day":
         points.begin_day(model, item.subject, item.number)
     else:

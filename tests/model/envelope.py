@@ -71,7 +71,7 @@ COSTS = {
     "account.set_guardians": (3, 2, 0, 0),
     "account.set_policy": (1, 1, 0, 0),
     "adjust": (5, 2, 2, 0),
-    "campaign.create": (3, 2, 1, 0),
+    "campaign.create": (4, 3, 14, 0),
     "challenge.complete": (4, 4, 4, 0),
     "challenge.contest": (7, 3, 3, 0),
     "challenge.create": (3, 2, 1, 0),

@@ -114,15 +114,16 @@ def pledge(life: Life, campaign: bytes = b"") -> None:
     tier, most, least, left = 0, model.balance(fan), 1, 1
     if found is not None:
         most = affordable(life, program, fan) if found.unit[0] else most
-        left = max(found.goal - found.pledged, 1)
+        terms = model.campaign_terms[which]
+        left = max(terms.goal - found.pledged, 1)
         tiers = [
             index
-            for index, (_, at_least, limit) in enumerate(found.tiers, 1)
+            for index, (_, at_least, limit) in enumerate(terms.tiers, 1)
             if at_least <= most and (limit == 0 or found.taken[index - 1] < limit)
         ]
         tier = choose.choice((0, *tiers))
-        tier = choose.number(0, len(found.tiers) + 1) if life.chance(4) else tier
-        least = found.tiers[tier - 1][1] if 0 < tier <= len(found.tiers) else 1
+        tier = choose.number(0, len(terms.tiers) + 1) if life.chance(4) else tier
+        least = terms.tiers[tier - 1][1] if 0 < tier <= len(terms.tiers) else 1
     quantity = choose.choice((1, 5, 10, 60, 400, left, max(left - 1, 1), max(most, 1), least))
     if life.chance(95):
         quantity = max(min(quantity, most), least)
@@ -130,7 +131,7 @@ def pledge(life: Life, campaign: bytes = b"") -> None:
         quantity = choose.choice((most + 1, max(least - 1, 1)))
     times = choose.choice((1,) * 11 + (20,))
     for _ in range(times):
-        life.send("pledge", (which, min(least if times > 1 else quantity, M), tier), fan, program)
+        life.send("pledge", (which, min(least if times > 1 else quantity, M), tier, ()), fan, program)
 
 
 def grant_consent(life: Life) -> None:

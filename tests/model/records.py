@@ -10,7 +10,7 @@ NOBODY = b""
 
 ENROL, SIGN, SETTLE, FULFIL, ADJUST, OFFER = 4, 1, 2, 8, 16, 32
 PERSONALISE, PUBLISH = 0, 2
-OPEN, FUNDED, FAILED = 0, 1, 2
+OPEN, FUNDED, FAILED, DONE = 0, 1, 2, 6
 UNDECIDED, IN_TIME, LATE, SHORT, UNSETTLED, RETURNED = range(6)
 
 
@@ -371,25 +371,62 @@ class Consent(NamedTuple):
     revoked_at: int
 
 
+class CampaignTerms(NamedTuple):
+    """CRF-1."""
+
+    title: str
+    unit: tuple[Any, ...]
+    goal: int
+    deadline: int
+    tiers: tuple[tuple[str, int, int], ...]
+    all_or_nothing: bool
+    add_ons: tuple[tuple[str, int, int], ...]
+    stretch: tuple[tuple[int, str], ...]
+    milestones: tuple[tuple[str, int, int], ...]
+    reserve: int
+    delivery_due: int
+    grace_seconds: int
+    vote_seconds: int
+    retry_seconds: int
+    silence_approves: bool
+    late_until: int
+    delivery_key: bytes
+
+
 class Campaign(NamedTuple):
     """CRF-1."""
 
     creator: bytes
     payer: bytes
     deposit: int
-    title: str
     unit: tuple[Any, ...]
-    goal: int
-    deadline: int
-    deadline_height: int
-    tiers: tuple[tuple[str, int, int], ...]
-    taken: tuple[int, ...]
     status: int
     pledged: int
-    pledges: int
-    refunded: int
+    weight: int
+    own_weight: int
     escrowed: int
-    backing: int
+    released: int
+    returned: int
+    pledges: int
+    taken: tuple[int, ...]
+    added: tuple[int, ...]
+    stage: int
+    until: int
+    until_height: int
+    step: int
+    shares_left: int
+    attempt: int
+    round: int
+    submitted_at: int
+    basis: int
+    yes: int
+    no: int
+    late_days: tuple[int, ...]
+    delivered_at: int
+    updates: int
+    refund_total: int
+    refund_weight: int
+    backing: int = 0
 
 
 class Pledge(NamedTuple):
@@ -402,6 +439,9 @@ class Pledge(NamedTuple):
     quantity: int
     tier: int
     lots: tuple[Lot, ...]
+    add_ons: tuple[tuple[int, int], ...]
+    voted_round: int
+    approves: bool
 
 
 class Challenge(NamedTuple):

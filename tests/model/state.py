@@ -11,6 +11,7 @@ from tests.model.records import (
     Batch,
     Books,
     Campaign,
+    CampaignTerms,
     Challenge,
     Consent,
     Contest,
@@ -49,6 +50,7 @@ TABLES = (
     "holds",
     "consents",
     "campaigns",
+    "campaign_terms",
     "pledges",
     "referrals",
     "guardianships",
@@ -90,6 +92,7 @@ class Model:
         self.holds: dict[bytes, Hold] = {}
         self.consents: dict[tuple[bytes, bytes, int, str], Consent] = {}
         self.campaigns: dict[bytes, Campaign] = {}
+        self.campaign_terms: dict[bytes, CampaignTerms] = {}
         self.pledges: dict[tuple[bytes, int], Pledge] = {}
         self.referrals: dict[bytes, Referral] = {}
         self.counts: dict[bytes, Count] = {}
@@ -304,6 +307,7 @@ class Model:
         found.update((b"D" + program + be4(day), record) for (program, day), record in self.days.items())
         found.update((b"E" + batch, record) for batch, record in self.batches.items())
         found.update((b"F" + campaign, record) for campaign, record in self.campaigns.items())
+        found.update((b"f" + campaign, record) for campaign, record in self.campaign_terms.items())
         found.update((b"G" + program + issuer, record) for (program, issuer), record in self.grants.items())
         found.update((b"H" + hold, record) for hold, record in self.holds.items())
         found.update((b"J" + voucher, record) for voucher, record in self.vouchers.items())

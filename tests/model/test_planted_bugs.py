@@ -31,6 +31,13 @@ def _a_second_late(name: str) -> Callable[[Any], Any]:
     return plant
 
 
+def _a_unit_stays(pay_out: Any) -> Any:
+    """Of what is released, a unit is left in escrow."""
+    return lambda view, campaign_id, campaign, quantity, context: pay_out(
+        view, campaign_id, campaign, max(quantity - 1, 0), context
+    )
+
+
 def _consent_lasts_longer(has_consent: Any) -> Any:
     return lambda view, fan, grantee, purpose, time, scope="": has_consent(view, fan, grantee, purpose, time - 1, scope)
 
@@ -69,13 +76,13 @@ BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
         "has_consent",
         _consent_lasts_longer,
     ),
-    "crowdfunding: a campaign is over a second late": (
-        ("crowdfunding.settlement", "crowdfunding.pledge"),
-        "is_over",
-        _a_second_late("campaign"),
+    "crowdfunding: a unit stays in escrow": (
+        ("crowdfunding.decisions",),
+        "pay_out",
+        _a_unit_stays,
     ),
     "crowdfunding: it stays open for a block more": (
-        ("crowdfunding.campaign_create",),
+        ("crowdfunding.decisions",),
         "DEADLINE_BLOCKS_MIN",
         _one_more,
     ),

@@ -33,7 +33,7 @@ def deadlines(life: Life) -> list[int]:
     model = life.model
     found = {time for time, _ in model.due}
     found.update(hold.expires_at for hold in model.holds.values())
-    found.update(campaign.deadline for campaign in model.campaigns.values())
+    found.update(campaign.until for campaign in model.campaigns.values() if campaign.until)
     for contest in model.contests.values():
         found.update((contest.answer_by, contest.keep_until))
     for receipt in life.receipts[-30:]:
@@ -102,7 +102,7 @@ def _subjects(life: Life) -> list[list[Subject]]:
         for name, found in model.fulfilments.items()
     ]
     campaigns = [
-        (found.deadline, found.deadline_height, partial(fan_acts.pledge, campaign=name))
+        (found.until, found.until_height, partial(fan_acts.pledge, campaign=name))
         for name, found in model.campaigns.items()
         if found.status == OPEN
     ]

@@ -257,7 +257,7 @@ def check_liabilities(model: Model) -> None:
         held = sum(hold.points for hold in model.holds.values() if hold.program == program)
         assert books.held == held, "INV-5"
         unit = (1, program)
-        escrowed = sum(campaign.escrowed for campaign in model.campaigns.values() if campaign.unit == unit)
+        escrowed = sum(campaign.escrowed for campaign in model.campaigns.values() if campaign.unit[:2] == unit)
         assert books.escrowed == escrowed, "INV-5"
         contests = [contest for contest in model.contests.values() if contest.program == program]
         open_points = [contest.points for contest in contests if contest.outcome == 0]

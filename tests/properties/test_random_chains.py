@@ -15,7 +15,8 @@ from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.consent_revoke import ConsentRevoke
 from ledger.domains.consent.state import PUBLISH
 from ledger.domains.crowdfunding.pledge import PledgeMake
-from ledger.domains.crowdfunding.state import CAMPAIGNS, PLEDGES, CoinUnit
+from ledger.domains.crowdfunding.state import CAMPAIGNS, DONE, PLEDGES
+from ledger.domains.crowdfunding.terms import CoinUnit
 from ledger.domains.loyalty.adjust import Adjust
 from ledger.domains.loyalty.books import Books, security
 from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
@@ -470,8 +471,9 @@ class RandomChain(RuleBasedStateMachine):
         for campaign_id in self.campaigns:
             campaign = shop.campaign(CampaignId(campaign_id))
             left = [p for key, p in state.table(PLEDGES.prefix).items() if key[1:33] == campaign_id]
-            if campaign.status != 1:
-                assert campaign.escrowed == sum(pledge.quantity for pledge in left)
+            assert campaign.weight == sum(pledge.quantity for pledge in left)
+            if campaign.status != DONE:
+                assert campaign.escrowed == campaign.weight
 
     @invariant()
     def slots_are_records_or_free(self) -> None:

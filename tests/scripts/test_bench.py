@@ -8,6 +8,7 @@ import bench_rules
 from bench import show_blocks, show_kinds
 from bench_growth import measure_growth
 from bench_measure import measure_earn, measure_headers, measure_transfers
+from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds
 from bench_world import SMALLEST, World
 from ledger.registry import KINDS
@@ -37,6 +38,11 @@ def test_growth_is_measured_on_a_copy(world: World) -> None:
 
 def test_headers_are_checked(world: World) -> None:
     assert measure_headers(world)["headers"] == SMALLEST.headers
+
+
+def test_refunds_are_measured_in_both_units() -> None:
+    answer = measure_refunds(40)
+    assert answer["count"] == 40 and answer["coin_ms"] > 0 and answer["points_ms"] > 0
 
 
 def test_rules_are_measured_by_kind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

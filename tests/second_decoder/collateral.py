@@ -24,7 +24,7 @@ def standing_backing(tables: dict, program: bytes) -> int:
     open_units = {
         parts["campaign"]
         for parts, item in tables.get("Campaign", [])
-        if item["unit"] == {"is": "PointsUnit", "program": program} and item["status"] != 1
+        if item["unit"]["is"] == "PointsUnit" and item["unit"]["program"] == program and item["escrowed"]
     }
     lots = [
         lot

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from tests.second_decoder import offers
+from tests.second_decoder import campaigns, offers
 from tests.second_decoder.collateral import voucher_attestations
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
@@ -113,7 +113,7 @@ def check_challenge(payload: dict) -> None:
 def check_payload(kind: str, payload: dict) -> None:
     """The kinds' own checks of what shapes cannot say.
 
-    ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19, CHL-2, CHL-5, CHL-6, OFR-5.
+    ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19, CHL-2, CHL-5, CHL-6, OFR-5, CRF-1, CRF-2.
     """
     if kind == "account.set_policy":
         check_policy(payload["policy"])
@@ -133,6 +133,10 @@ def check_payload(kind: str, payload: dict) -> None:
         for name in ("before", "after"):
             if payload["entry"][name]["points"] and not payload["entry"][name]["salt"]:
                 raise Fault("contest.opening", name)
+    if kind == "campaign.create":
+        campaigns.check_terms(payload)
+    if kind in ("pledge", "pledge.change", "pledge.late"):
+        campaigns.check_add_ons(payload["add_ons"])
     if kind == "offer.contest":
         offers.check_terms(payload["terms"])
         check_codes(payload["codes"])
@@ -154,9 +158,13 @@ def check_payload(kind: str, payload: dict) -> None:
 
 
 def signers_of(body: dict) -> list[bytes]:
-    """The author, then the co-signers (ENV-3); only member.join has one, the issuer where one is named (LOY-7)."""
-    named = body["kind"] == "member.join" and body["payload"]["issuer"]
-    return [body["author"], body["payload"]["issuer"]] if named else [body["author"]]
+    """The author, then the co-signers (ENV-3); the issuer or the licensor, where one is named (LOY-7, CRF-1)."""
+    named = b""
+    if body["kind"] == "member.join":
+        named = body["payload"]["issuer"]
+    if body["kind"] == "campaign.create":
+        named = campaigns.licensor_of(body["payload"])
+    return [body["author"], named] if named else [body["author"]]
 
 
 def read_body(data: bytes, chain_id: bytes | None = None) -> dict:

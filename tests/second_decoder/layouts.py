@@ -5,6 +5,7 @@ Fields that the prose names without a shape have here the one that stands for th
 
 from typing import Any
 
+from tests.second_decoder import campaigns
 from tests.second_decoder.named_shapes import NAMED, SHAPES
 from tests.second_decoder.shapes import shape_of
 
@@ -170,9 +171,7 @@ KIND_SHAPES = {
     # CON-2, CON-3
     "consent.grant": ("[grantee: id, purpose: int 0..3, scope: text 0..32, expires_at: int 0..2^40]", 2, 1, 0, False),
     "consent.revoke": ("[grantee: id, purpose: int 0..3, scope: text 0..32]", 1, 0, 0, True),
-    # CRF-1, CRF-2
-    "campaign.create": ("[title: text 1..128, unit, goal: int 1..M, deadline: int 0..2^40, tiers]", 3, 2, 1, False),
-    "pledge": ("[campaign: id, quantity: int 1..M, tier: int 0..32]", 6, 1, 1, False),
+    **campaigns.KIND_SHAPES,
 }
 
 # First byte of the key -> (table, parts of the key after it, value). Anchors as in STA-1.
@@ -204,14 +203,6 @@ RECORD_SHAPES = {
         """[payer, deposit, program: id, entries_root: id, count: int 1..M, settled_at: int 0..2^40,
             keep_until: int 0..2^40, reversed: list 0..1000 of [index: int 0..999, points: int 1..M],
             reduced: list 0..1000 of [index: int 0..999, points: int 1..M]]""",
-    ),
-    "F": (
-        "Campaign",
-        "campaign:id",
-        """[creator: id, payer: bytes 0..33, deposit: int 0..M, title: text 1..128, unit, goal: int 1..M,
-            deadline: int 0..2^40, deadline_height: int 0..2^32-1, tiers, taken: list 0..32 of int 0..M,
-            status: int 0..2, pledged: int 0..M, pledges: int 0..2^32-1, refunded: int 0..2^32-1, escrowed: int 0..M,
-            backing: int 0..M]""",
     ),
     "G": (
         "Grant",
@@ -269,11 +260,6 @@ RECORD_SHAPES = {
             expires_at: int 0..2^40, receipt: id?, version: int 0..2^31-1, activation_day: int 0..2^31-1,
             returnable_until: int 0..2^40, keep_until: int 0..2^40, reversed: int 0..M]""",
     ),
-    "P": (
-        "Pledge",
-        "campaign:id number:be4",
-        "[payer, deposit, prepaid, backer: id, quantity: int 0..M, tier: int 0..32, lots: list 0..128 of lot]",
-    ),
     "Q": ("DueItem", "due_time:be8 sequence:be8", "[kind: text 1..32, subject: id, number: int 0..M]"),
     "R": ("Maturing", "height:be4", "[payees]"),
     "T": ("Terms", "program:id version:be4", "terms"),
@@ -330,6 +316,7 @@ RECORD_SHAPES = {
         """[payer, deposit, challenge: id, member: id, times: int 0..366, completions: list 0..128 of completion,
             returned: list 0..192 of [occurrence: int 0..365, receipt: id]]""",
     ),
+    **campaigns.RECORD_SHAPES,
 }
 
 KNOWN: dict[str, Any] = {}
@@ -339,7 +326,7 @@ BODY: Any = shape_of(BODY_SHAPE, KNOWN, "Body")
 PAYLOADS: dict[str, Any] = {kind: shape_of(parts[0], KNOWN) for kind, parts in KIND_SHAPES.items()}
 COSTS = {kind: parts[1:4] for kind, parts in KIND_SHAPES.items()}
 # ACC-5: the kinds that wait while guardians recover their author.
-WAITS = {"transfer", "pledge", "points.transfer", "account.set_policy", "account.set_guardians"}
+WAITS = {"transfer", *campaigns.WAITS, "points.transfer", "account.set_policy", "account.set_guardians"}
 EXITS = {kind for kind, parts in KIND_SHAPES.items() if parts[4]}
 RECORDS: dict[str, tuple[str, Any]] = {
     first: (table, shape_of(value, KNOWN)) for first, (table, _, value) in RECORD_SHAPES.items()

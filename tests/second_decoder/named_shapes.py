@@ -1,5 +1,7 @@
 """Shapes of the text that have a name of their own, copied from its prose, with the anchor that each stands under."""
 
+from tests.second_decoder import campaigns
+
 # In an order in which each stands before it is used. tables.md writes those in NAMED by name.
 SHAPES = {
     # Fields that every record names without repeating the shape: FEE-5, FEE-4.
@@ -83,9 +85,6 @@ SHAPES = {
     "counted": "list 0..1 of [made: int 0..2^32-1, since: int 0..2^31-1]",
     # LOY-16
     "opened": "[salt: id?, points: int 0..M]",
-    # CRF-1
-    "unit": "one of: 0 CoinUnit[], 1 PointsUnit[program: id]",
-    "tiers": "list 0..32 of [title: text 1..128, least: int 1..M, limit: int 0..2^31-1]",
     # RCP-1
     "receipt": """[version: int 1..1, program: id, terms_version: int 1..2^31-1, member: id, till: bytes 32,
                    sequence: int 0..M, time: int 0..2^40, net_cents: int -2^53..2^53,
@@ -123,6 +122,8 @@ SHAPES = {
                                            index: int 0..2^32-1, path: path, home: list 0..1 of home],
                         1 RecordClaim[key: bytes 1..128, value: bytes 1..262144, slot: int 0..M, path: path]""",
     "proof": "[version: int 1..1, chain_id: id, rests_on: id, anchor, trusted, claims: list 1..4 of claim]",
+    # CRF-1, CRF-2
+    **campaigns.SHAPES,
 }
 
 # The names under which tables.md keeps a structure apart; all others it writes out where they stand.

@@ -86,13 +86,17 @@ def check_invariants(slots: Slots, emission: int) -> None:
     assert chain["emitted"] == emission == sum(chain[name] for name in BUCKETS)
     guarded = {parts["address"] for parts, account in tables["Account"] if account["is_guarded"]}
     assert guarded == {parts["address"] for parts, _ in tables.get("Guardianship", [])}
+    for parts, campaign in tables.get("Campaign", []):
+        check_campaign(
+            campaign, [item for place, item in tables.get("Pledge", []) if place["campaign"] == parts["campaign"]]
+        )
     for parts, books in tables.get("Books", []):
         program = parts["program"]
         places = ("pending", "available", "held", "escrowed", "redeemed", "expired", "reversed")
         assert books["issued"] + books["restored"] == sum(books[name] for name in places)
         held = [hold["points"] for _, hold in tables.get("Hold", []) if hold["program"] == program]
-        unit = {"is": "PointsUnit", "program": program}
-        escrowed = [item["escrowed"] for _, item in tables.get("Campaign", []) if item["unit"] == unit]
+        campaigns = [item for _, item in tables.get("Campaign", []) if item["unit"]["is"] == "PointsUnit"]
+        escrowed = [item["escrowed"] for item in campaigns if item["unit"]["program"] == program]
         assert (books["held"], books["escrowed"]) == (sum(held), sum(escrowed))
         contests = [item for _, item in tables.get("Contest", []) if item["program"] == program and not item["outcome"]]
         claimed = sum(item["points"] for item in contests)
@@ -104,3 +108,13 @@ def check_invariants(slots: Slots, emission: int) -> None:
         aside = [item["budget"] - item["given"] for item in challenges if not item["has_ended"]]
         assert books["challenge_points"] == sum(aside)
         check_backing(tables, program, books)
+
+
+def check_campaign(campaign: dict, pledges: list[dict]) -> None:
+    """INV-5 of one campaign and its pledges."""
+    assert campaign["pledged"] == campaign["escrowed"] + campaign["released"] + campaign["returned"]
+    assert campaign["escrowed"] <= campaign["weight"] == sum(pledge["quantity"] for pledge in pledges)
+    own = [pledge["quantity"] for pledge in pledges if pledge["backer"] == campaign["creator"]]
+    assert campaign["own_weight"] == sum(own)
+    for pledge in pledges:
+        assert sum(lot["points"] for lot in pledge["lots"]) in (0, pledge["quantity"])

@@ -1,6 +1,7 @@
 """What must stand behind a program's points, counted from every record that holds some (spec COL-4, INV-13)."""
 
-from ledger.domains.crowdfunding.state import FUNDED, PointsUnit, pledge_key
+from ledger.domains.crowdfunding.state import pledge_key
+from ledger.domains.crowdfunding.terms import PointsUnit
 from ledger.domains.loyalty.state import NEVER, Books, Lot, days_key, terms_key
 from ledger.types import CampaignId, Day, ProgramId
 from tests.support.memory_chain import MemoryState
@@ -18,7 +19,7 @@ def standing_lots(state: MemoryState, program: ProgramId) -> list[Lot]:
             if record.program == program:
                 found.extend(record.lots)
     for key, campaign in state.table(b"F").items():
-        if campaign.unit == PointsUnit(program) and campaign.status != FUNDED:
+        if isinstance(campaign.unit, PointsUnit) and campaign.unit.program == program and campaign.escrowed:
             pledges = (state.record(pledge_key(CampaignId(key[1:]), number)) for number in range(campaign.pledges))
             found.extend(lot for pledge in pledges if pledge is not None for lot in pledge.lots)
     return found

@@ -50,7 +50,7 @@ from ledger.types import (
 from tests.support.challenges import complete, create_challenge, entry_of
 from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
-from tests.support.memory_chain import Signer
+from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.offers import citation, cite, consent, issue, make_offer, settle_offers
 from tests.support.random_payloads import Ids, values_of
 from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL, some_hash
@@ -243,7 +243,11 @@ def open_http_world(folder: Path) -> HttpWorld:
     hold = shop.redeem(FAN, reward, quantity=2)
     txids.append(chain.last_txid)
     fulfilment = shop.fulfil(hold, 1, (some_hash("code"),))
-    still_open = shop.create_campaign(author=OWNER, goal=10**6, days=30)
+    due = Timestamp(shop.now + 60 * DAY_SECONDS)
+    still_open = shop.create_campaign(
+        author=OWNER, goal=10**6, days=30, delivery_due=due, delivery_key=bytes(range(32))
+    )
+    shop.pledge(FAN, still_open, 500)
     waiting = chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(10_000)), author=STRANGER)
     chain.submit(waiting)
     txids.append(waiting.txid)

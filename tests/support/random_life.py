@@ -18,9 +18,9 @@ from ledger.domains.accounts.transfer import ToAccount, ToPool, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
 from ledger.domains.consent.consent_revoke import ConsentRevoke
 from ledger.domains.consent.state import PERSONALISE, PUBLISH
-from ledger.domains.crowdfunding.campaign_create import CampaignCreate
 from ledger.domains.crowdfunding.pledge import PledgeMake
-from ledger.domains.crowdfunding.state import CAMPAIGNS, CoinUnit, PointsUnit
+from ledger.domains.crowdfunding.state import CAMPAIGNS, OPEN
+from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUnit
 from ledger.domains.loyalty.adjust import Adjust
 from ledger.domains.loyalty.earn import Earn, OpenEntry, SealedEntry
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
@@ -275,11 +275,11 @@ class RandomLife:
     def _create_campaign(self) -> None:
         unit = self.rng.choice((CoinUnit(), PointsUnit(self.shop.program)))
         deadline = Timestamp(self.shop.now + self.rng.choice((1, 2)) * DAY_SECONDS)
-        self._offer("campaign.create", CampaignCreate("Lamp", unit, self.rng.choice((40, 10**6)), deadline, ()), OWNER)
+        self._offer("campaign.create", CampaignTerms("Lamp", unit, self.rng.choice((40, 10**6)), deadline, ()), OWNER)
 
     def _pledge(self) -> None:
         campaigns = self.chain.state.table(CAMPAIGNS.prefix)
-        still_open = [key[1:] for key, campaign in sorted(campaigns.items()) if campaign.deadline > self.shop.now]
+        still_open = [key[1:] for key, campaign in sorted(campaigns.items()) if campaign.status == OPEN]
         if still_open:
             payload = PledgeMake(CampaignId(self.rng.choice(still_open)), self.rng.randrange(1, 60), 0)
             self._offer("pledge", payload, self._person(), self._sponsored())

@@ -33,7 +33,7 @@ from ledger.domains.loyalty.receipts import encode_receipt
 from ledger.domains.rewards.acceptance import encode_acceptance
 from tests.support.http_world import PARTNER, HttpWorld
 from tests.support.memory_chain import Signer
-from tests.support.shop import FAN
+from tests.support.shop import FAN, OWNER
 
 REAL_PARAMETERS_SHARE: Final = 0.66
 REAL_REQUESTS_SHARE: Final = 0.9
@@ -109,8 +109,10 @@ def sign_as_partner(case: schemathesis.Case, world: HttpWorld, random: Random) -
     sign_as(PARTNER, case, world, random)
 
 
-def sign_as(who: Signer, case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
-    """The headers of RFC 9421 by somebody's key, over method and target."""
+def sign_as(
+    who: Signer, case: schemathesis.Case, world: HttpWorld, random: Random, *, content: bytes | None = None
+) -> None:
+    """The headers of RFC 9421 by somebody's key, over method and target, and a body where there is one."""
     owner = WalletSigner.of_seed(who.seeds[0])
     clock = world.shop.chain.clock
     signer = AccountSigner(
@@ -119,13 +121,29 @@ def sign_as(who: Signer, case: schemathesis.Case, world: HttpWorld, random: Rand
         lambda: float(clock.now()),
         lambda: f"nonce-{next(world.nonces)}-{random.getrandbits(32):x}",
     )
-    prepared = httpx2.Request(**_prepared(case))
+    prepared = httpx2.Request(**_prepared(case), content=content)
     signer(prepared)
+    if content is not None:
+        case.headers["Content-Digest"] = prepared.headers["content-digest"]
     for name in ("fansumer-account", "fansumer-policy"):
         case.headers.pop(name.title(), None)
     case.headers.update(
         {"Signature": prepared.headers["signature"], "Signature-Input": prepared.headers["signature-input"]}
     )
+
+
+def send_delivery_form(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """An encrypted form of FAN's pledge, signed with its body."""
+    case.path_parameters.update(campaign=world.campaigns[-1].hex(), number=0)
+    form = b"\x01" + random.randbytes(random.choice((48, 200)))
+    case.media_type, case.body = MSGPACK, as_binary(form)
+    sign_as(FAN, case, world, random, content=form)
+
+
+def sign_as_creator(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """By the creator of the campaign that takes forms."""
+    case.path_parameters["campaign"] = world.campaigns[-1].hex()
+    sign_as(OWNER, case, world, random)
 
 
 def name_a_member(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
@@ -155,6 +173,9 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     f"GET {PARTNER_PREFIX}/history": sign_as_partner,
     f"GET {PARTNER_PREFIX}/receipts": sign_as_partner,
     f"GET {PARTNER_PREFIX}/campaigns": sign_as_partner,
+    "PUT /v1/campaigns/{campaign}/pledges/{number}/delivery-form": send_delivery_form,
+    "DELETE /v1/campaigns/{campaign}/pledges/{number}/delivery-form": sign_as_creator,
+    "GET /v1/campaigns/{campaign}/delivery-forms": sign_as_creator,
     "GET /v1/programs/{program}/members/{address}/proof": name_a_member,
     "POST /v1/transactions": send_signed_transaction,
     "POST /v1/transactions/dry-run": send_signed_transaction,

@@ -6,9 +6,12 @@ from typing import Any
 from ledger.codec import pack
 from ledger.domains.accounts.state import account_key
 from ledger.domains.accounts.transfer import ToPool, Transfer
-from ledger.domains.crowdfunding.campaign_create import CampaignCreate
+from ledger.domains.crowdfunding.delivery_confirm import DeliveryConfirm
+from ledger.domains.crowdfunding.milestone_submit import MilestoneSubmit
+from ledger.domains.crowdfunding.milestone_vote import MilestoneVote
 from ledger.domains.crowdfunding.pledge import PledgeMake
-from ledger.domains.crowdfunding.state import Campaign, CoinUnit, PointsUnit, Tier, campaign_key
+from ledger.domains.crowdfunding.state import Campaign, Pledge, campaign_key, pledge_key
+from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUnit, Tier
 from ledger.domains.loyalty.earn import Earn, Entry, SealedEntry
 from ledger.domains.loyalty.issuer_grant import IssuerGrant
 from ledger.domains.loyalty.member_join import MemberJoin
@@ -232,10 +235,11 @@ class Shop:
         goal: int = 1_000,
         days: int = 7,
         tiers: tuple[Tier, ...] = (),
+        **terms: Any,
     ) -> CampaignId:
-        """Open a campaign in coin, or in this program's points."""
+        """Open a campaign in coin, or in this program's points; `terms` are the rest of what it promises."""
         unit = PointsUnit(self.program) if in_points else CoinUnit()
-        payload = CampaignCreate("Lamp", unit, goal, Timestamp(self.now + days * DAY_SECONDS), tiers)
+        payload = CampaignTerms("Lamp", unit, goal, Timestamp(self.now + days * DAY_SECONDS), tiers, **terms)
         self.chain.send("campaign.create", payload, author=author)
         return CampaignId(object_id("campaign", self.chain.last_txid, 0))
 
@@ -243,9 +247,44 @@ class Shop:
         """A campaign's record."""
         return self.chain.record(campaign_key(campaign))
 
-    def pledge(self, fan: Signer, campaign: CampaignId, quantity: int, *, tier: int = 0, **options: Any) -> None:
-        """Back a campaign."""
-        self.chain.send("pledge", PledgeMake(campaign, quantity, tier), author=fan, **options)
+    def pledge(
+        self,
+        fan: Signer,
+        campaign: CampaignId,
+        quantity: int,
+        *,
+        tier: int = 0,
+        add_ons: tuple[tuple[int, int], ...] = (),
+        **options: Any,
+    ) -> int:
+        """Back a campaign; returns the pledge's number."""
+        number = self.campaign(campaign).pledges
+        self.chain.send("pledge", PledgeMake(campaign, quantity, tier, add_ons), author=fan, **options)
+        return number
+
+    def pledge_of(self, campaign: CampaignId, number: int) -> Pledge | None:
+        """A pledge's record, while there is one."""
+        return self.chain.record(pledge_key(campaign, number))
+
+    def submit(self, campaign: CampaignId, *, author: Signer = OWNER, step: int | None = None) -> None:
+        """Say that the present step is done."""
+        present = self.campaign(campaign).step if step is None else step
+        payload = MilestoneSubmit(campaign, present, some_hash("evidence", present))
+        self.chain.send("milestone.submit", payload, author=author)
+
+    def vote(self, fan: Signer, campaign: CampaignId, number: int, *, approves: bool) -> None:
+        """Vote on a milestone."""
+        self.chain.send("milestone.vote", MilestoneVote(campaign, number, approves), author=fan)
+
+    def confirm(self, fan: Signer, campaign: CampaignId, number: int, *, received: bool = True) -> None:
+        """Say whether it arrived."""
+        self.chain.send("delivery.confirm", DeliveryConfirm(campaign, number, received), author=fan)
+
+    def end_vote(self, campaign: CampaignId) -> None:
+        """Let the time of the campaign's next decision come, and let it be made."""
+        left = self.campaign(campaign).until - self.now
+        self.chain.advance(seconds=max(left, 1), blocks=8)
+        self.chain.mine()
 
     def pass_days(self, days: int) -> None:
         """Let days pass, and let what fell due be done: two blocks at least."""

@@ -35,6 +35,7 @@ GONE: Final = (
     ("reads", "rows of the log of reads"),
     ("revocations", "notes of revocations that are in a block"),
     ("acceptances", "shops' acceptances of redemptions"),
+    ("delivery_forms", "delivery forms for campaigns"),
 )
 """Fields of `Deleted`, in words."""
 REMAINS: Final = (
@@ -191,9 +192,25 @@ async def _write_export(services: Services, account: Address, head: dict[str, An
         {"redemption": found.statement.hold.hex(), "acceptance": b64encode(encode_acceptance(found)).decode()}
         for found in kept
     ]
-    yield ANSWER.dump_json({**head, "acceptances": accepted, "gifts": gifts, "reads": own, "reads_of_others": others})[
-        :-1
+    forms = [
+        {
+            "campaign": form.campaign.hex(),
+            "number": form.number,
+            "kept_at": form.kept_at,
+            "form": b64encode(form.form).decode(),
+        }
+        for form in await services.receipts.run(lambda store: store.delivery_forms.all_of(account))
     ]
+    yield ANSWER.dump_json(
+        {
+            **head,
+            "delivery_forms": forms,
+            "acceptances": accepted,
+            "gifts": gifts,
+            "reads": own,
+            "reads_of_others": others,
+        }
+    )[:-1]
     yield b',"receipts":['
     before: int | None = None
     is_first = True
@@ -235,9 +252,10 @@ async def _read_log(services: Services, account: Address) -> tuple[list[dict[str
     openapi_extra=SIGNED,
 )
 async def delete_all(request: Request) -> Response:
-    """Receipts with their lines, gift marks, the log of reads, shops' acceptances, notes of revocations that a block holds: once
-    this answers, no file of this node has them any more. The answer says what remains, and why. Points are not touched. Harmless
-    a second time.
+    """Receipts with their lines, gift marks, the log of reads, shops' acceptances, delivery forms, and notes of revocations that a
+    block holds: once this answers, no file of this node has them any more.
+
+    The answer says what remains, and why. Points are not touched. Harmless a second time.
     """
     services = services_of(request)
     account = await authenticate(request)

@@ -16,8 +16,9 @@ from api.http.schemas.answer import ADDRESS_PATTERN, EXAMPLE_ADDRESS
 from api.http.schemas.partner import PartnerCampaigns, PartnerHistory, PartnerReceipts, PartnerStanding
 from api.http.standing import show_standing
 from api.receipts.store import KeptReceipt
-from ledger.domains.crowdfunding.pledge import Pledged
-from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, PointsUnit, campaign_key
+from ledger.domains.crowdfunding.events import Pledged
+from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, campaign_key, campaign_terms_key
+from ledger.domains.crowdfunding.terms import CampaignTerms, PointsUnit
 from ledger.domains.loyalty.state import Member, Program, member_key, program_key
 from ledger.types import CampaignId
 from node.store.reader import HistoryRow, ListedRow, Position, Snapshot
@@ -218,9 +219,10 @@ def _show_pledge(view: Snapshot, campaign_id: CampaignId, campaign: Campaign, ro
     """From the event: the record of a pledge that went back is deleted."""
     event = view.event_at(campaign_id, row.position)
     assert isinstance(event, Pledged), "a listed pledge was made by this event"
+    terms: CampaignTerms = view.record(campaign_terms_key(campaign_id))
     return {
         "campaign": campaign_id.hex(),
-        "title": campaign.title,
+        "title": terms.title,
         "status": STATUS_NAMES[campaign.status],
         "number": event.number,
         "quantity": event.quantity,

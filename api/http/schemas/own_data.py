@@ -136,6 +136,17 @@ class KeptAcceptance(Answer):
     EXAMPLE: ClassVar[Example] = {"redemption": "b2" * 32, "acceptance": "lNoAIA=="}
 
 
+class KeptDeliveryForm(Answer):
+    """The delivery form of a pledge as the account sent it, in base64: only the campaign's creator can read it."""
+
+    campaign: str
+    number: int
+    kept_at: int
+    form: str
+
+    EXAMPLE: ClassVar[Example] = {"campaign": "c3" * 32, "number": 0, "kept_at": EXAMPLE_TIME, "form": "AQID"}
+
+
 class ExportAnswer(Answer):
     """Everything that this node holds on the account (`ledger/spec/fan_data.md`). `complete` true is its last word."""
 
@@ -155,6 +166,7 @@ class ExportAnswer(Answer):
     pending: list[dict[str, Any]]
     revocations: list[NotedRevocation]
     acceptances: list[KeptAcceptance]
+    delivery_forms: list[KeptDeliveryForm]
     gifts: list[GiftMark]
     reads: list[ReadItem]
     reads_of_others: list[ReadItem]
@@ -179,6 +191,7 @@ class ExportAnswer(Answer):
         "pending": [],
         "revocations": [NotedRevocation.EXAMPLE],
         "acceptances": [KeptAcceptance.EXAMPLE],
+        "delivery_forms": [KeptDeliveryForm.EXAMPLE],
         "gifts": [GiftMark.EXAMPLE],
         "reads": [ReadItem.EXAMPLE],
         "reads_of_others": [],

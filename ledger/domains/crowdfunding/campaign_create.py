@@ -1,115 +1,116 @@
 """`campaign.create`: a creator asks fans to back a product before it exists (spec CRF-1)."""
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
-
 from ledger.coin import lock_deposit
-from ledger.domains.crowdfunding.settlement import DEADLINE_BLOCKS_MIN, SETTLE_DUE
-from ledger.domains.crowdfunding.state import (
-    OPEN,
-    TIER,
-    UNIT,
-    Campaign,
-    PointsUnit,
-    Tier,
-    Unit,
-    campaign_key,
-)
+from ledger.domains.crowdfunding.decisions import decide_at
+from ledger.domains.crowdfunding.events import CampaignCreated
+from ledger.domains.crowdfunding.state import OPEN, Campaign, campaign_key, campaign_terms_key
+from ledger.domains.crowdfunding.terms import CampaignTerms, PointsUnit, check_terms
+from ledger.domains.loyalty.program_sunset import refuse_closed
 from ledger.domains.loyalty.program_update import NOT_OWNER
-from ledger.domains.loyalty.state import TIME, load_program, program_key
-from ledger.due import schedule
+from ledger.domains.loyalty.state import load_program, program_key
 from ledger.errors import Code, RuleViolation
-from ledger.events import Event, declare_event
 from ledger.hashing import object_id
 from ledger.kinds import APPLIED, Call, Context, Cost, Kind
-from ledger.params import CAMPAIGN_TIERS_MAX
-from ledger.schema import Integer, ListOf, Struct, Text, identifier
+from ledger.params import CAMPAIGN_DUE_SECONDS_MAX, CAMPAIGN_MILESTONES_MAX, CAMPAIGN_SECONDS_MAX, SHARES
+from ledger.schema import Struct
 from ledger.state import RuleView
-from ledger.types import INTEGER_MAX, Address, CampaignId, Height, RecordKey, Timestamp
+from ledger.types import Address, CampaignId, Height, ProgramId, RecordKey, Timestamp
 
 BAD_DEADLINE = Code(
     "campaign.deadline",
-    "the deadline {deadline:time} is not within the next {days_max} days of {time:time}",
+    "the deadline {deadline:time} is not within the next 400 days of {now:time}",
     "Choose a deadline in the future, at most 400 days away.",
 )
-DURATION_DAYS_MAX = 400
-"""Longer than a year and a month, backers can't be said to wait for something."""
+TOO_LONG = Code(
+    "campaign.too_long",
+    "the last step is due at {last:time}, later than {latest:time}, five years from now",
+    "Promise what can be held within five years.",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignCreate:
-    """All or nothing: at the deadline the goal is reached, or every pledge goes back by itself.
+def apply(view: RuleView, call: Call, payload: CampaignTerms, context: Context) -> tuple[str, ...]:
+    """Codes in order: `campaign.deadline`, `campaign.too_long`, `program.unknown`, `program.closed`, `program.not_owner`,
+    `coin.insufficient` or `coin.pool_insufficient`.
 
-    The id is `object_id("campaign", txid, 0)`. A campaign in a program's points is made by that program's owner.
+    The payload is the terms as they are kept. The campaign's id is `object_id("campaign", txid, 0)`.
     """
-
-    title: Annotated[str, Text(1, 128)]
-    unit: Annotated[Unit, UNIT]
-    goal: Annotated[int, Integer(1, INTEGER_MAX)]
-    deadline: Annotated[Timestamp, TIME]
-    tiers: Annotated[tuple[Tier, ...], ListOf(TIER, 0, CAMPAIGN_TIERS_MAX)]
-
-
-@declare_event
-@dataclass(frozen=True, slots=True)
-class CampaignCreated(Event):
-    """A campaign is open."""
-
-    name: ClassVar[str] = "campaign.created"
-    campaign: Annotated[CampaignId, identifier()]
-    creator: Annotated[Address, identifier()]
-    title: Annotated[str, Text(1, 128)]
-    goal: Annotated[int, Integer(1, INTEGER_MAX)]
-    deadline: Annotated[Timestamp, TIME]
-
-    def subjects(self) -> tuple[bytes, ...]:
-        return (self.campaign, self.creator)
-
-
-def apply(view: RuleView, call: Call, payload: CampaignCreate, context: Context) -> tuple[str, ...]:
-    """Codes in order: `campaign.deadline`, `program.unknown`, `program.not_owner`, `coin.insufficient` or
-    `coin.pool_insufficient`.
-    """
-    latest = context.time + DURATION_DAYS_MAX * 86_400
-    if not context.time < payload.deadline <= latest:
-        raise RuleViolation(BAD_DEADLINE, deadline=payload.deadline, days_max=DURATION_DAYS_MAX, time=context.time)
-    if isinstance(payload.unit, PointsUnit) and load_program(view, payload.unit.program).owner != call.author:
-        raise RuleViolation(NOT_OWNER)
+    if not context.time < payload.deadline <= context.time + CAMPAIGN_SECONDS_MAX:
+        raise RuleViolation(BAD_DEADLINE, deadline=payload.deadline, now=context.time)
+    latest = context.time + CAMPAIGN_DUE_SECONDS_MAX
+    if payload.last_due > latest:
+        raise RuleViolation(TOO_LONG, last=payload.last_due, latest=latest)
+    program_id = ProgramId(b"")
+    if isinstance(payload.unit, PointsUnit):
+        program_id = payload.unit.program
+        program = load_program(view, program_id)
+        refuse_closed(program, context.time)
+        if program.owner != (payload.unit.licensor or call.author):
+            raise RuleViolation(NOT_OWNER)
     deposit = lock_deposit(view, call, context)
     campaign_id = CampaignId(object_id("campaign", call.txid, 0))
     campaign = Campaign(
         creator=call.author,
         payer=call.payer,
         deposit=deposit,
-        title=payload.title,
         unit=payload.unit,
-        goal=payload.goal,
-        deadline=payload.deadline,
-        deadline_height=Height(context.height + DEADLINE_BLOCKS_MIN),
-        tiers=payload.tiers,
-        taken=(0,) * len(payload.tiers),
         status=OPEN,
         pledged=0,
-        pledges=0,
-        refunded=0,
+        weight=0,
+        own_weight=0,
         escrowed=0,
+        released=0,
+        returned=0,
+        pledges=0,
+        taken=(0,) * len(payload.tiers),
+        added=(0,) * len(payload.add_ons),
+        stage=0,
+        until=Timestamp(0),
+        until_height=Height(0),
+        step=0,
+        shares_left=SHARES,
+        attempt=1,
+        round=0,
+        submitted_at=Timestamp(0),
+        basis=0,
+        yes=0,
+        no=0,
+        late_days=(),
+        delivered_at=Timestamp(0),
+        updates=0,
+        refund_total=0,
+        refund_weight=0,
+        backing=0,
     )
-    view.put(campaign_key(campaign_id), campaign)
-    schedule(view, kind=SETTLE_DUE, subject=campaign_id, number=0, due=payload.deadline)
-    view.emit(CampaignCreated(campaign_id, call.author, payload.title, payload.goal, payload.deadline))
+    view.put(campaign_terms_key(campaign_id), payload)
+    view.put(campaign_key(campaign_id), decide_at(view, campaign_id, campaign, payload.deadline, context))
+    view.emit(
+        CampaignCreated(campaign_id, call.author, payload.title, payload.goal, payload.deadline, program_id),
+    )
     return (APPLIED,)
 
 
-def cost(payload: CampaignCreate) -> Cost:
-    """Campaign and due item are made, the payer touched."""
-    return Cost(records=3, slots=2, due=1)
+def cosigners(payload: CampaignTerms) -> tuple[Address, ...]:
+    """The owner of a program whose points another one collects."""
+    return (payload.unit.licensor,) if isinstance(payload.unit, PointsUnit) and payload.unit.licensor else ()
 
 
-def reads(author: Address, payload: CampaignCreate) -> tuple[RecordKey, ...]:
+def cost(payload: CampaignTerms) -> Cost:
+    """Campaign, terms and due item are made, the payer touched. Settlement and each step that there can be leave a decision."""
+    return Cost(records=4, slots=3, due=2 + CAMPAIGN_MILESTONES_MAX)
+
+
+def reads(author: Address, payload: CampaignTerms) -> tuple[RecordKey, ...]:
     """The program whose points are collected."""
     return (program_key(payload.unit.program),) if isinstance(payload.unit, PointsUnit) else ()
 
 
 CAMPAIGN_CREATE = Kind(
-    name="campaign.create", anchor="CRF-1", payload=Struct(CampaignCreate), apply=apply, cost=cost, reads=reads
+    name="campaign.create",
+    anchor="CRF-1",
+    payload=Struct(CampaignTerms),
+    apply=apply,
+    cost=cost,
+    reads=reads,
+    cosigners=cosigners,
+    check=check_terms,
 )

@@ -53,6 +53,11 @@ PATHS = {
     "/v1/campaigns",
     "/v1/campaigns/{campaign}",
     "/v1/campaigns/{campaign}/pledges",
+    "/v1/campaigns/{campaign}/history",
+    "/v1/campaigns/{campaign}/delivery-forms",
+    "/v1/campaigns/{campaign}/pledges/{number}/delivery-form",
+    "/v1/accounts/{address}/campaigns",
+    "/v1/accounts/{address}/pledges",
     "/v1/receipts",
     "/v1/receipts/{receipt}",
     "/v1/receipts/{receipt}/gift",
@@ -71,8 +76,10 @@ PATHS = {
     "/readyz",
     "/metrics",
 }
-OPERATIONS_MORE = 4
-"""Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off."""
+OPERATIONS_MORE = 5
+"""Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off, a
+delivery form sent and deleted.
+"""
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -17,6 +17,7 @@ from api.http.schemas.receipts import GiftAnswer
 from api.receipts import tables as receipt_tables
 from api.receipts.access_log import Read
 from api.receipts.store import ReceiptStore
+from api.wallet.delivery_forms import seal_form
 from ledger.block import Block
 from ledger.codec import unpack
 from ledger.domains.accounts.transfer import ToAccount, Transfer
@@ -29,6 +30,7 @@ from node.store.engine import open_engine
 from tests.api.receipts.test_store import found_in, secrets_of
 from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
+from tests.support.memory_chain import DAY_SECONDS
 from tests.support.partner_shop import PARTNER, PartnerShop
 from tests.support.receipt_shop import LINES, json_body
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, TILL
@@ -102,6 +104,9 @@ PLANTED = {
     "gifts": Planted(
         holds_fan, has("gifts", receipt=lambda row: row.receipt.hex(), marked_at=lambda row: row.marked_at)
     ),
+    "delivery_forms": Planted(
+        holds_fan, has("delivery_forms", campaign=lambda row: row.campaign.hex(), number=lambda row: row.number)
+    ),
     "acceptances": Planted(holds_fan, has("acceptances", redemption=lambda row: row.hold.hex())),
     "reads": Planted(
         holds_fan,
@@ -145,11 +150,23 @@ def plant(desk: PartnerShop) -> list[ReceiptHash]:
     desk.ask(f"/v1/receipts/{mine[0].hex()}/gift", method="PUT")
     assert desk.is_let_in("receipts") and not desk.is_let_in("standing")
     assert desk.is_let_in("standing", by=FAN, fan=FRIEND)
+    send_delivery_form(desk)
     desk.revoke("history")
     accept_redemption(desk)
     transfer = desk.shop.chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(20_000)), author=OWNER)
     assert desk.post(transfer).status_code == 202
     return mine
+
+
+def send_delivery_form(desk: PartnerShop) -> None:
+    """FAN tells a creator where to send things."""
+    key = bytes(range(32))
+    due = Timestamp(desk.shop.now + 40 * DAY_SECONDS)
+    campaign = desk.shop.create_campaign(days=30, delivery_due=due, delivery_key=key)
+    desk.shop.pledge(FAN, campaign, 5)
+    path = f"/v1/campaigns/{campaign.hex()}/pledges/0/delivery-form"
+    headers = {"content-type": "application/msgpack"}
+    desk.ask(path, method="PUT", content=seal_form(key, campaign, 0, "1 Street"), headers=headers)
 
 
 def accept_redemption(desk: PartnerShop) -> None:
@@ -270,6 +287,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
         "rows of the log of reads": 2,
         "notes of revocations that are in a block": 0,
         "shops' acceptances of redemptions": 1,
+        "delivery forms for campaigns": 1,
     }
     remains = {item["what"]: item["count"] for item in report["remains"]}
     assert remains["records on the chain"] > 3 and remains["blocks that name the account"] > 3
@@ -283,7 +301,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
     assert found_in(folder, [b"Friend's own tea"]), "nobody else's is touched"
     desk.shop.chain.mine()
     again = desk.ask("/v1/me", method="DELETE")
-    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0], "the revocation is in a block now"
+    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0, 0], "the revocation is in a block now"
     assert not desk.is_let_in("history"), "what was taken back stays so"
     assert desk.shop.points_of(FAN) == points and desk.shop.node.chain.state_root != before
     for receipt in mine:

@@ -8,7 +8,7 @@ import pytest
 
 from api.http.schemas.accounts import AccountAnswer, HistoryAnswer
 from api.http.schemas.answer import Answer
-from api.http.schemas.campaigns import CampaignAnswer, CampaignsAnswer, PledgesAnswer
+from api.http.schemas.campaigns import AccountPledgesAnswer, CampaignAnswer, CampaignsAnswer, PledgesAnswer
 from api.http.schemas.chain import BlockAnswer, BlocksAnswer, ChainAnswer
 from api.http.schemas.programs import (
     LiabilityAnswer,
@@ -217,24 +217,31 @@ async def test_liability(story: Story, client: httpx2.AsyncClient) -> None:
 async def test_campaigns(story: Story, client: httpx2.AsyncClient) -> None:
     items = await read_all(client, "/v1/campaigns", CampaignsAnswer, limit=1)
     assert [(item["id"], item["status"]) for item in items] == [
-        (story.funded.hex(), "funded"),
+        (story.funded.hex(), "done"),
         (story.failed.hex(), "failed"),
     ]
     funded = await read(client, f"/v1/campaigns/{story.funded.hex()}", CampaignAnswer)
     assert funded == items[0]
-    assert funded["unit"] == {"type": "points", "program": story.shop.program.hex()}
+    assert funded["unit"] == {"type": "points", "program": story.shop.program.hex(), "licensor": None}
     assert funded["tiers"] == [{"number": 1, "title": "Signed", "least": 50, "limit": 5, "taken": 1}]
-    assert items[1]["refunded"] == items[1]["pledges"] == 2
+    assert (items[1]["returned"], items[1]["pledges"], items[1]["weight"]) == (50_000, 2, 0)
+    owners = await read_all(client, f"/v1/accounts/{story.text(OWNER)}/campaigns", CampaignsAnswer, limit=1)
+    assert owners == [funded]
 
 
 async def test_pledges_are_shown_after_their_refund(story: Story, client: httpx2.AsyncClient) -> None:
     failed = await read_all(client, f"/v1/campaigns/{story.failed.hex()}/pledges", PledgesAnswer, limit=1)
-    assert [(item["number"], item["backer"], item["quantity"], item["refunded"]) for item in failed] == [
+    assert [(item["number"], item["backer"], item["quantity"], item["ended"]) for item in failed] == [
         (0, story.text(FAN), 20_000, True),
         (1, story.text(OWNER), 30_000, True),
     ]
     (funded,) = await read_all(client, f"/v1/campaigns/{story.funded.hex()}/pledges", PledgesAnswer, limit=1)
-    assert (funded["tier"], funded["refunded"]) == (1, False)
+    assert (funded["tier"], funded["ended"], funded["would_get_back"]) == (1, False, 0)
+    own = await read_all(client, f"/v1/accounts/{story.text(FAN)}/pledges", AccountPledgesAnswer, limit=1)
+    assert [(item["status"], item["quantity"], item["ended"]) for item in own] == [
+        ("done", 150, False),
+        ("failed", 20_000, True),
+    ]
 
 
 async def test_transaction_in_a_block(story: Story, client: httpx2.AsyncClient) -> None:

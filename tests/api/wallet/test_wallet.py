@@ -98,7 +98,7 @@ def test_campaigns_in_points_and_in_coin(market: Market, book: Path) -> None:
     market.done(market.fan.pledge(CampaignId(in_points), 150, program=market.program))
     market.done(market.owner.wallet.pledge(CampaignId(in_coin), 500, tier=1))
     market.node.chain.advance(seconds=3_600, blocks=20)
-    assert market.node.client.campaign(in_points)["status"] == "funded"
+    assert market.node.client.campaign(in_points)["status"] == "done"
     assert market.node.client.campaign(in_coin)["status"] == "failed"
 
 

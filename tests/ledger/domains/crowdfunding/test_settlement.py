@@ -2,18 +2,19 @@
 
 import pytest
 
+from ledger.domains.crowdfunding.events import CampaignDone, CampaignReleased, CampaignSettled, PledgeRefunded
 from ledger.domains.crowdfunding.pledge import PledgeMake
-from ledger.domains.crowdfunding.settlement import SETTLE_DUE, CampaignSettled, PledgeRefunded
-from ledger.domains.crowdfunding.state import FAILED, FUNDED, OPEN, PLEDGES, pledge_key
+from ledger.domains.crowdfunding.state import DONE, FAILED, FUNDED, OPEN, PLEDGES, pledge_key
 from ledger.params import DUE_CHUNK, EXIT_WEIGHT
 from ledger.state import Overlay
 from ledger.transaction import OwnFee, Transaction
 from ledger.transition import run_due_work
-from ledger.types import Amount, CampaignId
-from tests.support.due_queue import queued
+from ledger.types import Amount, CampaignId, ProgramId, Timestamp
 from tests.support.memory_chain import DAY_SECONDS, Scenario, sim_params
 from tests.support.shop import FAN, FRIEND, OWNER, POOR, STRANGER, Shop
 from tests.support.shop import FUNDED as RICH
+
+NO_PROGRAM = ProgramId(b"")
 
 
 def test_a_funded_campaign_pays_its_creator(shop: Shop) -> None:
@@ -21,11 +22,16 @@ def test_a_funded_campaign_pays_its_creator(shop: Shop) -> None:
     shop.pledge(FAN, campaign_id, 500)
     coin = shop.coin_of(OWNER)
     shop.pass_days(1)
-    assert shop.chain.events == (CampaignSettled(campaign_id, OWNER.address, FUNDED, 500),)
-    assert shop.chain.events[0].subjects() == (campaign_id, OWNER.address)
+    assert shop.chain.events == (
+        CampaignSettled(campaign_id, OWNER.address, FUNDED, 500, 0),
+        CampaignReleased(campaign_id, OWNER.address, NO_PROGRAM, 0, 500, False),
+        CampaignDone(campaign_id, OWNER.address, Timestamp(0), 0),
+    )
+    assert {event.subjects() for event in shop.chain.events} == {(campaign_id, OWNER.address)}
     assert shop.coin_of(OWNER) == coin + 500
     record = shop.campaign(campaign_id)
-    assert (record.status, record.pledged, record.escrowed) == (FUNDED, 500, 0)
+    assert (record.status, record.pledged, record.escrowed, record.released) == (DONE, 500, 0, 500)
+    assert (record.step, record.shares_left, record.late_days) == (1, 0, (0,))
     assert shop.chain.record(pledge_key(campaign_id, 0)) is not None, "the pledge shows what was backed"
 
 
@@ -36,21 +42,21 @@ def test_a_campaign_one_unit_short_refunds_everybody(shop: Shop) -> None:
     shop.pledge(FAN, campaign_id, 499)
     shop.pass_days(1)
     assert shop.chain.events == (
-        CampaignSettled(campaign_id, OWNER.address, FAILED, 499),
+        CampaignSettled(campaign_id, OWNER.address, FAILED, 499, 0),
         PledgeRefunded(campaign_id, FAN.address, 0, 499),
     )
     assert shop.chain.events[1].subjects() == (FAN.address, campaign_id)
     prepaid = EXIT_WEIGHT * shop.chain.params.fee_rate_min
     assert shop.coin_of(FAN) == before - transaction_fee - prepaid
     record = shop.campaign(campaign_id)
-    assert (record.status, record.pledged, record.escrowed, record.refunded) == (FAILED, 499, 0, 1)
+    assert (record.status, record.pledged, record.escrowed, record.returned) == (FAILED, 499, 0, 499)
     assert shop.chain.record(pledge_key(campaign_id, 0)) is None
 
 
 def test_a_campaign_without_pledges_just_ends(shop: Shop) -> None:
     campaign_id = shop.create_campaign(days=1)
     shop.pass_days(1)
-    assert shop.chain.events == (CampaignSettled(campaign_id, OWNER.address, FAILED, 0),)
+    assert shop.chain.events == (CampaignSettled(campaign_id, OWNER.address, FAILED, 0, 0),)
     assert shop.campaign(campaign_id).status == FAILED
 
 
@@ -61,6 +67,9 @@ def test_points_of_a_funded_campaign_count_as_redeemed(shop: Shop) -> None:
     shop.pledge(FAN, campaign_id, 300)
     shop.pass_days(1)
     assert (shop.books.escrowed, shop.books.redeemed, shop.books.available) == (0, 300, 200)
+    released = CampaignReleased(campaign_id, OWNER.address, shop.program, 0, 300, False)
+    assert released in shop.chain.events, "it names the creator, whom the program's owner owes"
+    assert released.subjects() == (campaign_id, OWNER.address, shop.program)
 
 
 def test_points_of_a_failed_campaign_go_back_to_their_lots(shop: Shop) -> None:
@@ -93,14 +102,12 @@ def test_a_deadline_in_an_outage_waits_for_its_blocks(shop: Shop) -> None:
     campaign_id = shop.create_campaign(days=1, goal=5)
     shop.pledge(FAN, campaign_id, 5)
     record = shop.campaign(campaign_id)
-    shop.chain.block(time=record.deadline)
-    while shop.chain.height < record.deadline_height:
+    shop.chain.block(time=record.until)
+    while shop.chain.height < record.until_height:
         shop.chain.mine()
         assert shop.campaign(campaign_id).status == OPEN
-        now = shop.chain.mined[-1].context.time
-        assert queued(shop.chain, SETTLE_DUE) == [(now + 1, campaign_id, 0)]
     shop.chain.mine()
-    assert shop.campaign(campaign_id).status == FUNDED
+    assert shop.campaign(campaign_id).status == DONE
 
 
 def make(campaign_id: CampaignId, quantity: int) -> PledgeMake:
@@ -136,9 +143,9 @@ def test_due_work_counts_the_pledges_that_a_piece_gives_back() -> None:
     for campaign_id in campaigns:
         shop.pledge(FAN, campaign_id, 1)
     shop.chain.mine(6)
-    shop.chain.block(time=shop.campaign(campaigns[-1]).deadline)
+    shop.chain.block(time=shop.campaign(campaigns[-1]).until)
     shop.chain.mine()
-    assert [shop.campaign(campaign_id).refunded for campaign_id in campaigns] == [1] * 15
+    assert [shop.campaign(campaign_id).returned for campaign_id in campaigns] == [1] * 15
 
 
 def test_a_thousand_pledges_of_one_unit_delay_nobody_elses_refund() -> None:
@@ -150,17 +157,17 @@ def test_a_thousand_pledges_of_one_unit_delay_nobody_elses_refund() -> None:
     small = shop.create_campaign(author=FRIEND, days=1, goal=10)
     shop.pledge(FAN, small, 9)
     shop.chain.mine(6)
-    later = shop.campaign(small).deadline
-    assert later < shop.campaign(crowded).deadline + DAY_SECONDS
+    later = shop.campaign(small).until
+    assert later < shop.campaign(crowded).until + DAY_SECONDS
     shop.chain.block(time=later)
     shop.chain.mine()
     assert (shop.campaign(crowded).status, shop.campaign(small).status) == (FAILED, FAILED)
     for _ in range(2):
         shop.chain.mine()
-    assert shop.campaign(small).refunded == 1
-    assert DUE_CHUNK <= shop.campaign(crowded).refunded <= 6 * DUE_CHUNK
-    refunded = shop.campaign(crowded).refunded
+    assert shop.campaign(small).returned == 9
+    assert DUE_CHUNK <= shop.campaign(crowded).returned <= 6 * DUE_CHUNK
+    refunded = shop.campaign(crowded).returned
     assert run_due_work(Overlay(shop.chain.state), shop.chain.context) == 2, "two chunks fit into a block"
     shop.chain.mine(-(-(1_000 - refunded) // (2 * DUE_CHUNK)))
-    assert shop.campaign(crowded).refunded == 1_000
+    assert shop.campaign(crowded).returned == 1_000
     assert shop.chain.state.chain.escrow == 0

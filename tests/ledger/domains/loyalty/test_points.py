@@ -100,7 +100,7 @@ def test_points_are_usable_by_their_days_even_where_due_work_is_late() -> None:
         shop.pledge(FRIEND, campaign, 1)
     shop.earn(FAN, 100)
     shop.chain.mine(6)
-    shop.chain.block(time=shop.campaign(campaigns[1]).deadline)
+    shop.chain.block(time=shop.campaign(campaigns[1]).until)
     shop.chain.block(time=shop.terms_of_program.day_start(Day(GENESIS_DAY + 2)))
     hold = shop.redeem(FAN, reward, quantity=3)
     assert totals(shop.books) == (97, 0, 3, 0), "usable by its day, counted as pending until the day is moved"

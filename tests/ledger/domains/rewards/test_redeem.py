@@ -6,8 +6,7 @@ import pytest
 
 from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
 from ledger.domains.accounts.transfer import ToAccount, Transfer
-from ledger.domains.crowdfunding.campaign_create import CampaignCreate
-from ledger.domains.crowdfunding.state import CoinUnit
+from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit
 from ledger.domains.loyalty.member_leave import MemberLeave
 from ledger.domains.loyalty.points import POINTS_INSUFFICIENT
 from ledger.domains.loyalty.program_sunset import PROGRAM_CLOSED, ProgramSunset
@@ -267,7 +266,7 @@ def test_a_hold_that_is_over_takes_no_points_even_where_due_work_is_late() -> No
     hold = shop.hold(hold_id)
     assert hold is not None
     deadline = Timestamp(hold.expires_at - 1)
-    payload = CampaignCreate("Lamp", CoinUnit(), 1_000, deadline, ())
+    payload = CampaignTerms("Lamp", CoinUnit(), 1_000, deadline, ())
     campaigns = [shop.chain.sign("campaign.create", payload, author=OWNER) for _ in range(30)]
     shop.chain.block(*campaigns)
     shop.chain.mine(HOLD_BLOCKS_MIN)
