@@ -131,7 +131,7 @@ def grant_issuer(
     """
     from api.cli.session import finish, open_wallet, payment_choice, read_account, read_id
     from api.wallet.brand import Brand
-    from ledger.domains.loyalty.state import SCOPE_ADJUST, SCOPE_OFFER, SCOPE_SETTLE, SCOPE_TILL
+    from ledger.domains.loyalty.state import SCOPE_ADJUST, SCOPE_ENROL, SCOPE_OFFER, SCOPE_SETTLE, SCOPE_TILL
     from ledger.types import Points, ProgramId
 
     of_program, bits = ProgramId(read_id(program, "PROGRAM")), _read_scopes(scopes)
@@ -145,13 +145,10 @@ def grant_issuer(
             "with 0 no fan could contest them"
         )
     with open_wallet(url, wallet, account) as opened:
-        brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
-        sent = brand.grant_issuer(
-            of_program,
-            read_account(opened, issuer),
-            scopes=bits,
-            daily_cap=Points(daily_cap),
-        )
+        brand, to = Brand(opened, payment=payment_choice(pay_own=pay_own)), read_account(opened, issuer)
+        if bits & SCOPE_ENROL:
+            join_vouchers.warn_of_revived(opened, of_program, issuer)
+        sent = brand.grant_issuer(of_program, to, scopes=bits, daily_cap=Points(daily_cap))
         finish(opened, sent, wait=wait, as_json=as_json)
 
 

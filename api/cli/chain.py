@@ -170,7 +170,9 @@ def program(program: Program, url: Url = DEFAULT_URL, as_json: AsJson = False) -
 
     wanted = read_id(program, "PROGRAM")
     with connect(url) as client:
-        print_answer({**client.program(wanted), "liability": client.liability(wanted)}, as_json=as_json)
+        shown, owed = client.program(wanted), client.liability(wanted)
+    liability = {name: value for name, value in owed.items() if name != "books"}  # they stand in the program's answer
+    print_answer({**shown, "liability": liability}, as_json=as_json)
 
 
 @app.command()

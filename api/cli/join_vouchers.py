@@ -12,6 +12,8 @@ from ledger.errors import Code
 
 if TYPE_CHECKING:
     from api.wallet.printed_vouchers import PrintedVoucher
+    from api.wallet.wallet import Wallet
+    from ledger.types import ProgramId
 
 COUNT_MAX = 10_000
 PREFIX = "fansumer-voucher:"
@@ -58,8 +60,8 @@ def print_vouchers(
     as_json: AsJson = False,
 ) -> None:
     """Print vouchers: each lets one fan join, and your pool pays. This account must hold the scope to enrol when they are used;
-    revoking it ends them all. Whoever holds a line can use it, so keep the file as you would keep the paper: a file that is there
-    is left alone without --force.
+    revoking it ends them all, until the same key is granted that scope again. Whoever holds a line can use it, so keep the file as
+    you would keep the paper: a file that is there is left alone without --force.
 
     \b
     Examples:
@@ -115,6 +117,21 @@ def draw_sheet(vouchers: "list[PrintedVoucher]") -> str:
 def show_end(time: int) -> str:
     """A voucher's last second as people write it."""
     return datetime.fromtimestamp(min(time, FOREVER), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def warn_of_revived(wallet: "Wallet", program: "ProgramId", issuer: str) -> None:
+    """Warn where a key held the scope to enrol and does not now: with it all its vouchers that are not used or over come back."""
+    from api.cli.output import warn
+    from api.wallet.grants import ever_held_scope, find_grant
+
+    grant = find_grant(wallet.client, program, issuer)
+    if grant is None or not ever_held_scope(grant, "enrol"):
+        return
+    if grant["revoked_at"] is not None or "enrol" not in grant["scopes"]:
+        warn(
+            f"{issuer} held the scope enrol before: vouchers that it printed then, or while it was revoked, are good again. If the "
+            "key was stolen, revoke it and grant another one."
+        )
 
 
 def read_voucher(given: str) -> str:

@@ -156,9 +156,13 @@ def warn_without_scope(wallet: Wallet, program: ProgramId, scope: str, consequen
         return None
     if grant is not None and scope in grant["scopes"] and grant["revoked_at"] is None:
         return True
+    scopes = [] if grant is None or grant["revoked_at"] is not None else list(grant["scopes"])
+    held = f"holds a grant of this program ({', '.join(scopes)}), without the scope {scope}"
+    missing = held if scopes else f"holds no live grant of this program, and so not the scope {scope}"
+    cap = "" if scope in ("enrol", "fulfil") else " --daily-cap POINTS"
     warn(
-        f"{address} holds no live grant of this program with the scope {scope}: {consequence}. Its owner grants it: "
-        f"fansumer brand grant-issuer {program.hex()} {address} --scopes {scope}"
+        f"{address} {missing}: {consequence}. Its owner grants it: "
+        f"fansumer brand grant-issuer {program.hex()} {address} --scopes {','.join([*scopes, scope])}{cap}"
     )
     return False
 
