@@ -10,7 +10,7 @@ from api.cli.node import DataDir, ParamsFile
 from api.cli.options import (
     DEFAULT_URL,
     AsJson,
-    CampaignId,
+    Campaign,
     DatabaseUrl,
     Force,
     Limit,
@@ -205,7 +205,7 @@ def campaigns(limit: Limit = 50, url: Url = DEFAULT_URL, as_json: AsJson = False
 
 @app.command()
 def pledges(
-    campaign: CampaignId,
+    campaign: Campaign,
     limit: Limit = 50,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
