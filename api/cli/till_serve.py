@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from api.till.service import Settling, TillOptions
     from api.wallet.mnemonic import MasterSeed
-    from ledger.types import ProgramId
+    from ledger.types import Address, ProgramId
 
 app = typer.Typer(
     no_args_is_help=True, help="Serve a shop's POS: sales in, signed receipts out, also without a network."
@@ -141,10 +141,8 @@ def _settling(
     from api.cli.till import settlement_book, write_openings
     from api.till.schedule import ScheduleOptions
     from api.till.service import Settling
-    from api.wallet.builder import Signer
-    from api.wallet.derivation import derive_main_seed
 
-    address = Signer.of_seed(derive_main_seed(master, account)).address
+    address = _address_of(master, account)
     openings = data_folder() / "openings" / program.hex()
     book = settlement_book(data_folder(), program, address)
     return Settling(
@@ -155,13 +153,32 @@ def _settling(
     )
 
 
-def _default_folder(program: "ProgramId", master: "MasterSeed", account: int) -> Path:
-    """Each key has a folder for each of its programs."""
-    from api.cli.session import data_folder
+def _address_of(master: "MasterSeed", account: int) -> "Address":
     from api.wallet.builder import Signer
     from api.wallet.derivation import derive_main_seed
 
-    address = Signer.of_seed(derive_main_seed(master, account)).address
+    return Signer.of_seed(derive_main_seed(master, account)).address
+
+
+def _check_first(options: "TillOptions") -> None:
+    """Before anything is made, and before the key's numbers are taken over: may this key sign for that program?"""
+    from api.cli.output import warn
+    from api.till.first_visit import make_first_visit
+    from api.till.store import STORE_FILE
+    from api.till.tier_book import quick_client
+
+    is_new = not (options.data_dir / STORE_FILE).exists()
+    with quick_client(options.node_url) as client:
+        address = _address_of(options.master, options.account)
+        for warning in make_first_visit(client, options.program, address, is_new=is_new):
+            warn(warning)
+
+
+def _default_folder(program: "ProgramId", master: "MasterSeed", account: int) -> Path:
+    """Each key has a folder for each of its programs."""
+    from api.cli.session import data_folder
+
+    address = _address_of(master, account)
     return data_folder() / "tills" / f"{program.hex()}-{address.hex()}"
 
 
@@ -170,16 +187,14 @@ def _run(options: "TillOptions", console: "Console") -> None:
     import signal
     import threading
 
-    from api.cli.output import warn
     from api.till.service import TillService
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    _check_first(options)
     service = TillService(options)
     try:
-        for warning in service.make_first_visit():
-            warn(warning)
         service.start()
         console.print(
             f"The till is at [bold]{service.url}[/bold] (POST /sales, GET /status). Ctrl-C stops.", soft_wrap=True

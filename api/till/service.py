@@ -16,7 +16,6 @@ from api.till.clock import SystemTillClock, TillClock
 from api.till.desk import Desk, Signing
 from api.till.enrolment import Counter
 from api.till.errors import NOT_LOOPBACK, WORKER_DIED, TillRefused
-from api.till.first_visit import make_first_visit
 from api.till.knowledge import Knowledge, visit_node
 from api.till.member_book import MemberBook
 from api.till.outbox import Outbox
@@ -198,10 +197,6 @@ class TillService:
         worker = Worker("settlement", schedule.work)
         self._workers.append(worker)
         return schedule
-
-    def make_first_visit(self) -> list[str]:
-        """Before `start`: what a person should know of program and grant, in sentences. Raises as `make_first_visit`."""
-        return make_first_visit(self.knowledge, self._clients[2], self.till.program, self.till.address)
 
     def start(self) -> None:
         """Serve and work; returns when requests are answered. Raises NodeError api.not_started."""

@@ -123,7 +123,8 @@ def test_what_till_serve_and_export_refuse(terminal_of: Opens, tmp_path: Path) -
     serve = ("till", "serve", "--program")
     assert "64" in till.fail(*serve, "abc", expect=2)
     assert "--settle" in till.fail(*serve, "5f" * 32, "--settle-account", 1, expect=2)
-    assert "till.not_loopback" in till.fail(*serve, "5f" * 32, "--host", "0.0.0.0")
+    said = till.fail(*serve, "5f" * 32, "--host", "0.0.0.0", "--node", "http://127.0.0.1:9")
+    assert "till.not_loopback" in said and "could not be checked" in said
     assert "cli.file_failed" in till.fail("till", "export", tmp_path, "--data-dir", tmp_path, expect=2)
 
 
