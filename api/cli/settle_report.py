@@ -55,9 +55,16 @@ def _advise(code: str, *, has_receipts: bool) -> str:
     return "" if known is None else known.advice
 
 
-def shorten(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> list[dict[str, Any]]:
-    """All of it for a program; for a table without what is said in sentences below it."""
-    return [{name: value for name, value in row.items() if as_json or name not in LONG_WORDS} for row in rows]
+def print_settled(
+    outcome: "Outcome", skipped: Sequence[Mapping[str, Any]], shown: Mapping[str, Any], *, as_json: bool
+) -> None:
+    """What was settled; of what was skipped all for a program, and for a table without what sentences say below it."""
+    from api.cli.output import print_answer
+
+    rows = [{name: value for name, value in row.items() if as_json or name not in LONG_WORDS} for row in skipped]
+    places = {name: shown[name] for name in ("openings", "book")}
+    counts = {"entries": len(outcome.openings), "points": outcome.points}
+    print_answer({**counts, **places, "skipped": rows, **shown}, as_json=as_json)
 
 
 def tell_idle(receipts: "Sequence[SignedReceipt]", book: "SettlementBook") -> None:
@@ -72,7 +79,7 @@ def tell_idle(receipts: "Sequence[SignedReceipt]", book: "SettlementBook") -> No
         say(f"Nothing was due: of {counted(len(receipts), 'receipt')} {settled} are settled already{rest}.")
 
 
-def finish_settling(bad_files: Sequence[Mapping[str, Any]], skipped: Sequence[Mapping[str, Any]]) -> None:
+def finish_settling(bad_files: Sequence[dict[str, Any]], skipped: Sequence[dict[str, Any]]) -> None:
     """Name what was left out and skipped, and what to do; where somebody must mend something, the exit code is 1."""
     from api.cli.output import EXIT_REFUSED, warn
     from api.cli.till import warn_of_files

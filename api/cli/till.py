@@ -299,9 +299,8 @@ def settle(
     Example:
       fansumer brand settle 5f5f...5f receipts --openings openings
     """
-    from api.cli.output import print_answer
     from api.cli.session import data_folder, open_wallet, payment_choice, read_id
-    from api.cli.settle_report import NO_RECEIPTS, finish_settling, list_skipped, shorten, tell_idle
+    from api.cli.settle_report import NO_RECEIPTS, finish_settling, list_skipped, print_settled, tell_idle
     from api.wallet.brand import Brand
     from api.wallet.errors import WalletError
     from api.wallet.settlement import SettlementTerms, Settler
@@ -330,18 +329,8 @@ def settle(
         if last or has_ended:
             outcome.add(settler.flush(facts.sunset_at if has_ended else now))
         skipped = list_skipped(opened, outcome, _names_of(readable))
-    print_answer(
-        {
-            "entries": len(outcome.openings),
-            "points": outcome.points,
-            "openings": str(kept),
-            "book": str(remembered.path),
-            "skipped": shorten(skipped, as_json=as_json),
-            "bad_files": bad + refused,
-            **cited,
-        },
-        as_json=as_json,
-    )
+    shown = {"openings": str(kept), "book": str(remembered.path), "bad_files": bad + refused, **cited}
+    print_settled(outcome, skipped, shown, as_json=as_json)
     if not outcome.openings and not skipped:
         tell_idle(good, remembered)
     finish_settling([*bad, *refused], skipped)

@@ -93,7 +93,6 @@ def serve(
       fansumer till serve --program 5f5f...5f --wallet till.json --settle --settle-wallet office.json
       curl -H "Authorization: Bearer $(cat token)" -H "Content-Type: application/json" http://127.0.0.1:8790/sales \\
         -d '{"id": "0017", "member": "dfan1p...", "net_cents": 1147, "codes": {"bakery": 498}, "lines": [["Bread", 2, 498]]}'
-      curl -H "Authorization: Bearer $(cat token)" 'http://127.0.0.1:8790/sales/0017?qr=png'
       curl -H "Authorization: Bearer $(cat token)" http://127.0.0.1:8790/status
       curl -H "Authorization: Bearer $(cat token)" 'http://127.0.0.1:8790/invitation?qr=text'
       curl -H "Authorization: Bearer $(cat token)" -d @request.json http://127.0.0.1:8790/enrolments

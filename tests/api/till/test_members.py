@@ -115,6 +115,8 @@ def test_what_settling_said_of_a_member_counts(world: TillWorld, pos: TestClient
     world.store.keep_document(LAST_RUN, {"skipped": [skipped | {"code": ENTRY_NO_MEMBER.name}]})
     assert codes(sell(pos, "1", address)) == ["till.no_member"]
     assert sell(pos, "2", other)["is_member"] is None
+    (shown,) = pos.get("/status").json()["settlement"]["last_run"]["skipped"]
+    assert shown["member"] == address, "people know accounts by their addresses"
 
 
 def test_an_account_of_more_programs_than_are_shown_is_no_stranger(
