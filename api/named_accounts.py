@@ -7,7 +7,9 @@ from ledger.address import PAYLOAD_BYTES
 from ledger.errors import LedgerError
 from ledger.types import Address
 
-ADDRESS_FIELDS: Final = frozenset({"account", "guardian", "issuer", "member", "signer", "till"})
+ADDRESS_FIELDS: Final = frozenset(
+    {"account", "author", "fan", "guardian", "issuer", "member", "signer", "till", "voter"}
+)
 """Fields of faults that hold an account's address, where they hold bytes."""
 
 

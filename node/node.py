@@ -21,6 +21,7 @@ from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mining.miner import Miner
+from node.snapshots import Snapshots
 from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
@@ -65,6 +66,7 @@ class Node:
             self.mempool = Mempool(self.chain, config.limits)
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
             self.reader = Reader(open_engine(url, read_only=True))
+            self.snapshots = Snapshots(self.chain, self.lock, open_engine(url, read_only=True))
             undone_on_failure.pop_all()
 
     def start_miner(self, payout: Address, workers: int) -> Miner:
@@ -111,6 +113,7 @@ class Node:
             self.miner.close()
         with self.lock:
             self.chain.close()
+        self.snapshots.close()
         self.reader.close()
         self._engine.dispose()
         self._locks.close()

@@ -18,7 +18,6 @@ from tests.model.records import (
     SIGN,
     UNDECIDED,
     UNSETTLED,
-    Call,
     Contest,
     Lot,
     M,
@@ -28,6 +27,7 @@ from tests.model.records import (
 from tests.model.returns import Return, check_usable, count_return, left_of_return
 from tests.model.state import Model
 from tests.model.tiers import count_towards_tiers, extend_sliding_lots
+from tests.model.transaction import Call
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import be8, is_included, leaf_hash, tagged
 from tests.second_decoder.receipts import earn_remainder, earn_sum, follow_sums, opened_hash, sum_leaf
@@ -290,6 +290,8 @@ def decide(model: Model, which: bytes, outcome: int, credited: int) -> None:
         issue(model, program, period.version, credited)
         give_lot(model, program, found.member, Lot(period.version, activation_day, expiry_day, credited))
         count_towards_tiers(model, program, found.member, t, max(today, period.end_day), credited)
+        member = model.members[program, found.member]
+        model.members[program, found.member] = member._replace(earned=member.earned + credited)
     if outcome not in (IN_TIME, RETURNED):
         repay(model, found.payer, (program, found.member), found.repaid)
     model.contests[which] = found._replace(outcome=outcome, credited=credited)

@@ -7,7 +7,7 @@ from tests.model.collateral import can_issue, issue
 from tests.model.consent import is_active
 from tests.model.loyalty import room_under_cap
 from tests.model.points import Purchase, better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
-from tests.model.records import PUBLISH, SETTLE, Batch, Call, Lot, refuse_unless
+from tests.model.records import PUBLISH, SETTLE, Batch, Lot, refuse_unless
 from tests.model.referrals import start_referral
 from tests.model.state import Model
 from tests.model.tiers import (
@@ -17,6 +17,7 @@ from tests.model.tiers import (
     left_of_period,
     period_cap,
 )
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import leaf_hash, object_id, tree_root
 
 KEEP_SECONDS = 3_888_000
@@ -168,7 +169,9 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
                 count_in_period(model, program, fan, t, dates.begins, given)
                 start_referral(model, program, fan, (batch, len(rows) - 1, given), dates.returnable_until)
             member = model.members[program, fan]
-            model.members[program, fan] = member._replace(entries=member.entries + 1, remainder=remainder)
+            model.members[program, fan] = member._replace(
+                entries=member.entries + 1, remainder=remainder, earned=member.earned + given
+            )
     model.grants[program, call.author] = grant._replace(day=today, day_used=used + credited)
     root = tree_root([leaf_hash(pack(row)) for row in rows])
     kept = (call.payer, model.record_deposit, program, root, len(rows), model.now, keep_until)
