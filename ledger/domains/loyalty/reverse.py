@@ -59,7 +59,7 @@ NOT_IN_BATCH = Code(
 )
 OUTSIDE_WINDOW = Code(
     "reverse.outside_window",
-    "the entry's purchases can be returned from {first} until before {end}, and this return is of {time}",
+    "the entry's purchases can be returned from {first:time} until before {end:time}, and this return is of {time:time}",
     "Nothing can be taken back: the return window that the terms promise is over, or the return is of another purchase.",
 )
 ABOVE_ENTRY = Code(
