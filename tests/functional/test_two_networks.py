@@ -10,6 +10,8 @@ import pytest
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from bench_network import measure_sync
+from bench_world import SMALLEST, World
 from ledger.block import Block
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.networks import NETWORKS
@@ -153,3 +155,9 @@ def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path) -> None:
             network.start()
         network.close()
         node.close()
+
+
+def test_sync_is_measured(tmp_path: Path) -> None:
+    world = World(tmp_path / "bench", SMALLEST, lambda _: None)
+    answer = measure_sync(world)
+    assert answer["transactions"] > 0 and answer["disk_s"] > 0 and answer["sync_s"] > 0
