@@ -84,7 +84,7 @@ QUORUM_LOW = Code(
 
 @dataclass(frozen=True, slots=True)
 class ProposalCreate:
-    """Ask which of the options it shall be. The id is `object_id("proposal", txid, 0)`. `text` is a hash of the whole text.
+    """Ask which of the options it shall be. The id is `object_id("proposal", txid, 0)`. `text` is the hash of what it says at length (TXT-1).
 
     Voting and revealing end at their times, and not before so many blocks; `reveal_until` is 0 where votes are open.
     """
@@ -112,6 +112,7 @@ class ProposalCreated(Event):
     proposer: Annotated[Address, identifier()]
     title: Annotated[str, TITLE]
     voting_until: Annotated[Timestamp, TIME]
+    text: Annotated[Hash, identifier()]
 
     def subjects(self) -> tuple[bytes, ...]:
         return (self.proposal, self.program, self.proposer)
@@ -159,7 +160,10 @@ def apply(view: RuleView, call: Call, payload: ProposalCreate, context: Context)
     view.put(proposal_key(proposal_id), proposal)
     view.put(tally_key(proposal_id), empty_tally(payload.method, len(payload.options)))
     schedule(view, kind=STEP_DUE, subject=proposal_id, number=END_OF_VOTING, due=payload.voting_until)
-    view.emit(ProposalCreated(proposal_id, payload.program, call.author, payload.title, payload.voting_until))
+    created = ProposalCreated(
+        proposal_id, payload.program, call.author, payload.title, payload.voting_until, payload.text
+    )
+    view.emit(created)
     return (APPLIED,)
 
 
