@@ -164,7 +164,7 @@ class Asker:
         return self.wallet.send("proposal.create", draft, self.wallet.main)
 
     def adopt(self, proposal: ProposalId, *, due_at: Timestamp, why: Hash, product: Hash = NO_HASH) -> Sent:
-        """Promise the winner by a time; `why` is a hash of the answer's text."""
+        """Promise the winner by a time; `why` is the hash of a text that says why (spec TXT-1)."""
         payload = ProposalRespond(proposal, Adopt(due_at, product), why)
         return self.wallet.send("proposal.respond", payload, self.wallet.main)
 
@@ -177,6 +177,6 @@ class Asker:
         return self.wallet.send("obligation.fulfil", ObligationFulfil(proposal, evidence), self.wallet.main)
 
 
-def hash_text(text: bytes) -> Hash:
-    """The hash under which a text off chain is named: SHA-256 of its bytes, as any tool computes it."""
-    return Hash(sha256(text).digest())
+def hash_evidence(file: bytes) -> Hash:
+    """The hash under which a file that shows what was done is named: SHA-256 of its bytes, as any tool computes it."""
+    return Hash(sha256(file).digest())

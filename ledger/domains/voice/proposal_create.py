@@ -84,7 +84,7 @@ QUORUM_LOW = Code(
 
 @dataclass(frozen=True, slots=True)
 class ProposalCreate:
-    """Ask which of the options it shall be. The id is `object_id("proposal", txid, 0)`. `text` is the hash of what it says at length (TXT-1).
+    """Ask which of the options it shall be. The id is `object_id("proposal", txid, 0)`. `text` is a text hash (TXT-1).
 
     Voting and revealing end at their times, and not before so many blocks; `reveal_until` is 0 where votes are open.
     """

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import time_machine
 
+from api.cli.texts import MISSING
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_commands_on_node import enrol, open_shop
 from tests.support.wallet_node import WalletNode
@@ -54,9 +55,23 @@ def test_a_campaign_from_promise_to_delivery(node: WalletNode, terminal_of: Open
     pass_decision(node, campaign)
     news = creator.home / "news.txt"
     news.write_text("The mould is ordered.")
-    assert creator.read("creator", "post-update", campaign, news)["number"] == 1
-    assert fan.read("creator", "check-update", campaign, news)["posted"] is True
+    assert "(none)" in fan.run("chain", "updates", campaign)
+    posted = creator.read("creator", "post-update", campaign, news)
+    assert (posted["number"], posted["text_at_node"]) == (1, True)
+    for file in (news, posted["text_file"]):
+        assert fan.read("creator", "check-update", campaign, file)["posted"] is True
     assert '"posted": false' in fan.run("creator", "check-update", campaign, letter, "--json", expect=1)
+    (update,) = fan.read("chain", "updates", campaign)
+    assert (update["number"], update["text"], update["says"]) == (1, posted["text"], "The mould is ordered.")
+    assert "The mould is ordered." in fan.run("chain", "updates", campaign)
+    assert fan.read("creator", "status", campaign)["latest_update"] == update
+    assert fan.read("wallet", "pledges")[0]["latest_update"] == update
+    assert "The mould is ordered." in fan.hear("wallet", "pledges")
+    with time_machine.travel(node.chain.clock.now(), tick=False):
+        assert creator.read("wallet", "review", "erase-text", campaign, posted["text"]) == {"erased": 1}
+    assert MISSING in fan.run("chain", "updates", campaign)
+    assert "texts of 1 update" in fan.fail("creator", "check-update", campaign, news)
+    assert fan.read("creator", "check-update", campaign, posted["text_file"])["number"] == 1
     late = fan.read("wallet", "pledge", campaign, 100, "--late")["number"]
     assert creator.read("creator", "submit", campaign, news)["status"] == "confirmed"
     fan.run("wallet", "vote-milestone", campaign, number, "--yes")
