@@ -1,5 +1,6 @@
 """Votes as people live them, over HTTP: recounted by a stranger, voted twice, too late, sealed, forgotten, met with silence."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -282,6 +283,11 @@ def test_a_stranger_reads_what_was_asked_and_why_it_was_answered_so(town: Town) 
             found = stranger.get(f"/v1/texts/{named}").json()
             read = TextDocument(bytes.fromhex(found["salt"]), found["content"])
             assert (text_hash(read).hex(), read.text) == (named, document.text)
+    with time_machine.travel(town.node.chain.clock.now(), tick=False):
+        own = json.loads(client.export_own(town.owner.wallet.main_owner()))["texts"]
+    assert {(row["text"], row["content"]) for row in own} == {
+        (text_hash(document).hex(), document.text) for document in (WHOLE, BECAUSE)
+    }
     for wallet, erased in ((town.fan, 0), (town.owner.wallet, 1)):
         with time_machine.travel(town.node.chain.clock.now(), tick=False):
             assert client.reviews.erase_text(wallet.main_owner(), WHY)["erased"] == erased
