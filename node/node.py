@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -25,6 +26,9 @@ from node.store.engine import StoreLock, faults_explained, folder_of_database, o
 from node.store.migrate import migrate
 from node.store.reader import Reader
 from node.waiting import Offered, Released, WaitingBlocks, WaitingLimits
+
+if TYPE_CHECKING:
+    from node.stratum.server import StratumServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Node:
         self.lock = threading.RLock()
         self.health = Health()
         self.miner: Miner | None = None
+        self.stratum: StratumServer | None = None
         url = config.database_url or f"sqlite:///{config.data_dir / 'chain.sqlite'}"
         with ExitStack() as undone_on_failure, faults_explained(url):
             self._locks = undone_on_failure.enter_context(ExitStack())
@@ -107,6 +112,8 @@ class Node:
 
     def close(self) -> None:
         """Stop everything in order; what was committed is safe. Harmless a second time."""
+        if self.stratum is not None:
+            self.stratum.close()
         if self.miner is not None:
             self.miner.close()
         with self.lock:

@@ -36,6 +36,7 @@ class Job:
     window: Window
     payees: tuple[Payee, ...]
     time_min: Timestamp
+    time_ahead_s_max: int
     is_complete: bool
     """Whether what waits was tried; else it holds no transactions because it had to be quick."""
 

@@ -73,15 +73,14 @@ class Session:
         *,
         extranonce1: bytes,
         now_ms: int,
-        time_ahead_s_max: int,
         read_address: Callable[[str], Address],
         name_job: Callable[[], str],
     ) -> None:
         self.extranonce1 = extranonce1
         self.fault: str | None = None
         self.users: dict[str, tuple[Address, str]] = {}
+        self.has_new_user = False
         self.refused: dict[Refusal, int] = {}
-        self._time_ahead_s_max = time_ahead_s_max
         self._read_address, self._name_job = read_address, name_job
         self._opened_ms = self._heard_ms = now_ms
         self._is_subscribed = False
@@ -219,6 +218,7 @@ class Session:
             raise Refused(Refusal.UNAUTHORIZED, f"the user name is the address to be paid: {fault}") from fault
         if user not in self.users and len(self.users) >= USERS_MAX:
             raise Refused(Refusal.UNAUTHORIZED, f"a connection has at most {USERS_MAX} users")
+        self.has_new_user = self.has_new_user or user not in self.users
         self.users[user] = (address, worker)
         return True
 
@@ -258,7 +258,7 @@ class Session:
         extranonce2, time, nonce, rolled = words
         if rolled & ~(self._mask or 0):
             raise Refused(Refusal.OTHER, "version bits outside of the mask that was agreed")
-        if not issued.job.time_min <= time <= wall + self._time_ahead_s_max:
+        if not issued.job.time_min <= time <= wall + issued.job.time_ahead_s_max:
             raise Refused(Refusal.OTHER, "time is not later than the parent's, or too far ahead")
         solution = Solution(
             self.extranonce1 + extranonce2.to_bytes(EXTRANONCE2_BYTES, "big"),

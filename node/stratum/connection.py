@@ -1,0 +1,129 @@
+"""One miner's socket: cuts lines, holds a flood back, drops who does not read (spec MINE-4)."""
+
+import asyncio
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING, Final
+
+from node.stratum.messages import LINE_BYTES_MAX
+from node.stratum.session import Session
+
+if TYPE_CHECKING:
+    from node.stratum.server import StratumServer
+
+UNREAD_BYTES_MAX: Final = 65_536
+"""What a miner may leave unread: a hundred jobs."""
+LINES_AT_ONCE: Final = 500
+LINES_A_SECOND: Final = 100
+MS: Final = 1_000
+
+
+def host_of(peer: object) -> str:
+    """For whom a connection is counted: an IPv4 address, or an IPv6 network of 64 bits."""
+    text = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return text
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, 64), strict=False))
+    return str(address)
+
+
+class Connection(asyncio.Protocol):
+    """Belongs to the server's thread."""
+
+    def __init__(self, server: "StratumServer") -> None:
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._lines_left = float(LINES_AT_ONCE)
+        self._counted_ms = 0
+        self._resuming: asyncio.TimerHandle | None = None
+        self.host = ""
+        self.session: Session | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, if there is room."""
+        assert isinstance(transport, asyncio.Transport), "a stream of bytes"
+        self._transport = transport
+        self.host = host_of(transport.get_extra_info("peername"))
+        self._counted_ms = self._server.now_ms()
+        self.session = self._server.open_session(self)
+        if self.session is None:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the room back."""
+        if self._resuming is not None:
+            self._resuming.cancel()
+        if self.session is not None:
+            self._server.close_session(self, self.session)
+        self._transport = self.session = None
+
+    def data_received(self, data: bytes) -> None:
+        """Answer each whole line."""
+        self._buffer += data
+        self._work()
+
+    def _work(self) -> None:
+        self._resuming = None
+        session, start = self.session, 0
+        if session is None:
+            return
+        self._refill()
+        wall = self._server.wall()
+        while session.fault is None:
+            end = self._buffer.find(b"\n", start)
+            if (len(self._buffer) if end < 0 else end) - start > LINE_BYTES_MAX:
+                session.fault = "a line is too long"
+                break
+            if end < 0:
+                break
+            if self._lines_left < 1:
+                self._hold_back()
+                break
+            self._lines_left -= 1
+            session.receive(bytes(self._buffer[start:end]).removesuffix(b"\r"), self._counted_ms, wall)
+            start = end + 1
+            self._server.after_line(self, session)
+        del self._buffer[:start]
+        self.flush()
+
+    def _refill(self) -> None:
+        now_ms = self._server.now_ms()
+        self._lines_left = min(self._lines_left + (now_ms - self._counted_ms) * LINES_A_SECOND / MS, LINES_AT_ONCE)
+        self._counted_ms = now_ms
+
+    def _hold_back(self) -> None:
+        """Read on when the miner may send lines again; until then they stay with the sender."""
+        assert self._transport is not None, "a session has a transport"
+        self._transport.pause_reading()
+        self._resuming = asyncio.get_running_loop().call_later(LINES_AT_ONCE / LINES_A_SECOND / 10, self._read_on)
+
+    def _read_on(self) -> None:
+        self._work()
+        if self._resuming is None and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def flush(self) -> None:
+        """Write what the session has to say; close it where it is at fault, or the other side takes nothing."""
+        session, transport = self.session, self._transport
+        if session is None or transport is None or transport.is_closing():
+            return
+        output = session.take_output()
+        if output:
+            transport.write(output)
+        unread = transport.get_write_buffer_size()
+        if unread > UNREAD_BYTES_MAX:
+            session.fault = session.fault or "it does not read"
+        if session.fault is not None:
+            self._server.note_drop(self, session.fault)
+            if unread:
+                transport.abort()
+            else:
+                transport.close()
+
+    def end(self) -> None:
+        """Close it at once."""
+        if self._transport is not None:
+            self._transport.abort()
