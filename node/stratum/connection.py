@@ -24,8 +24,8 @@ def host_of(peer: object) -> str:
         address = ip_address(text.partition("%")[0])
     except ValueError:
         return text
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(ip_network((address, 64), strict=False))
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
     return str(address)
 
 

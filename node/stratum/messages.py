@@ -57,7 +57,8 @@ def parse_request(line: bytes) -> Request | None:
         raise NotARequest("no object")
     if "method" not in found and ("result" in found or "error" in found):
         return None
-    asked_id, method, params = found.get("id"), found.get("method"), found.get("params") or []
+    asked_id, method, params = found.get("id"), found.get("method"), found.get("params")
+    params = [] if params is None else params
     if not isinstance(method, str) or not isinstance(params, list) or not _is_id(asked_id):
         raise NotARequest("it is not {id, method, params}")
     return Request(asked_id, method, params)
