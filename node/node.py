@@ -22,6 +22,7 @@ from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mining.miner import Miner
+from node.stall import StallWatch
 from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
@@ -43,7 +44,7 @@ class NodeConfig:
 
 
 class Node:
-    """An open node. `lock` is held around every use of `chain`, `mempool` and `waiting`; `reader` needs no lock."""
+    """An open node. `payout` is whom getblocktemplate pays where nobody else is named. `lock` is held around every use of `chain`, `mempool` and `waiting`; `reader` needs no lock."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class Node:
         self.health = Health()
         self.miner: Miner | None = None
         self.stratum: StratumServer | None = None
+        self.payout: Address | None = None
         url = config.database_url or f"sqlite:///{config.data_dir / 'chain.sqlite'}"
         with ExitStack() as undone_on_failure, faults_explained(url):
             self._locks = undone_on_failure.enter_context(ExitStack())
@@ -69,6 +71,7 @@ class Node:
             undone_on_failure.callback(self.chain.close)
             self.mempool = Mempool(self.chain, config.limits)
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
+            self.stall = StallWatch(self.chain, self.clock)
             self.reader = Reader(open_engine(url, read_only=True))
             undone_on_failure.pop_all()
 
@@ -101,7 +104,8 @@ class Node:
             return self.waiting.offer(block)
 
     def poll_waiting(self) -> tuple[Released, ...]:
-        """Take in the blocks whose time has come. To be called every second or so while the node runs."""
+        """Take in the blocks whose time has come, and look whether blocks come at all. To be called every second or so."""
+        self.stall.look()
         with self.lock:
             return self.waiting.poll()
 
