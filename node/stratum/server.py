@@ -49,6 +49,10 @@ NOT_STARTED = Code(
     "stratum.not_started", "the port for miners did not open within {seconds} s", "Read the log above, then try again."
 )
 
+STOPPED = Code(
+    "stratum.stopped", "the port for miners closed by itself", "Read the log, then start the node again. Nothing is lost."
+)
+
 FRESH_JOB_MS: Final = 25_000
 """A fresh job after so long: some miners idle without one, and it has to be made and sent within 30 s."""
 SENT_SECONDS_MAX: Final = 0.1

@@ -2,14 +2,23 @@
 
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from starlette.testclient import TestClient
 
+
+from api.cli import up
+from api.http.app import create_app
+from api.http.settings import HttpSettings
+from ledger.address import encode_address
 from ledger.block import Commitment
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.types import Amount, BlockHash, Height
+from node.cookie import COOKIE_FILE
 from node.errors import NodeError
 from node.node import Node, NodeConfig
 from node.stratum import server as serving
@@ -20,6 +29,7 @@ from tests.node.stored_chain import StoredChain
 from tests.node.watching import nothing_left_behind, wait_until
 from tests.support.memory_chain import Scenario
 from tests.support.shop import FAN, FRIEND
+from tests.support.stratum_client import StratumClient, sha256d
 from tests.support.stratum_world import ALICE, BOB, HARDER_PARAMS, PARAMS, START, StratumWorld, name_of, open_world
 
 
@@ -319,3 +329,79 @@ def test_a_node_without_a_port_closes_as_before(tmp_path: Path) -> None:
     node.close()
     node.close()
     assert not server.is_serving and replace(node.config) == node.config
+
+
+def test_everybody_can_do_the_arithmetic_of_a_payout_again_from_the_public_account(tmp_path: Path) -> None:
+    alice, bob = name_of(ALICE, "a"), name_of(BOB)
+    with open_world(tmp_path, HARDER_PARAMS) as world:
+        app = create_app(world.node, HttpSettings(rate_limited=False, tip_age_seconds_max=None))
+        with TestClient(app) as reader, world.connect(alice) as first, world.connect(bob) as second:
+            empty = reader.get("/v1/mining").json()
+            assert (empty["port"], empty["workers"], empty["first_share"]) == (world.server.port, 2, 0)
+            assert [claim["claim"] for claim in empty["claims"]] == ["1", "1"]
+            for _ in range(2):
+                world.mine(second, bob)
+            for _ in range(4):
+                world.mine(first, alice)
+            world.server.pool.flush()
+            items = reader.get("/v1/mining/blocks", params={"limit": 2}).json()
+            assert [item["height"] for item in items["items"]] == [6, 5]
+            more = reader.get("/v1/mining/blocks", params={"cursor": items["next_cursor"]}).json()
+            assert [item["height"] for item in more["items"]] == [4, 3, 2, 1]
+            last = reader.get(f"/v1/mining/blocks/{items['items'][0]['hash']}").json()
+            shares = reader.get("/v1/mining/shares", params={"from": last["last_share"]}).json()["items"]
+            counted = [share for share in shares if share["number"] >= last["first_share"]]
+            for claim in last["claims"]:
+                mine = [share for share in counted if share["address"] == claim["address"]]
+                assert len(mine) == claim["shares"] and sum(int(share["weight"]) for share in mine) == int(claim["weight"])
+            for share in counted:
+                found = int.from_bytes(sha256d(bytes.fromhex(share["header"])), "little")
+                assert found < 2**256 // int(share["weight"]) * 101 // 100 and f"{found:064x}" == share["hash"]
+            block = reader.get(f"/v1/blocks/{last['hash']}").json()
+            paid = [{"address": c["address"], "amount": c["amount"]} for c in last["claims"] if c["amount"]]
+            assert block["payees"] == paid and sum(payee["amount"] for payee in paid) == last["reward"]
+            missing = reader.get(f"/v1/mining/blocks/{'00' * 32}")
+            assert (missing.status_code, missing.json()["code"]) == (404, "mined_block.unknown")
+            metrics = reader.get("/metrics").text
+            assert "fansumer_stratum_connections 2.0" in metrics and "fansumer_stratum_blocks 6.0" in metrics
+
+
+def test_node_run_says_how_to_point_a_miner_and_ends_with_everything_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = up.UpOptions(data_dir=tmp_path, port=0, network="sim", stratum=("127.0.0.1", 0), miner_workers=0)
+    said: list[str] = []
+
+    def drive(running: up.Running, console: Console, hints: Callable[[up.Running], list[str]]) -> None:
+        running.start()
+        try:
+            said.extend([*hints(running), *up._hints_for_miners(running)])
+            running.check()
+            stratum = running.node.stratum
+            assert stratum is not None
+            user = encode_address("sfan", ALICE.address)
+            with StratumClient("127.0.0.1", stratum.port) as client:
+                client.log_in(user)
+                while running.node.chain.tip.height == 0:
+                    client.submit(client.mind.find(user))
+            stratum.close()
+            with pytest.raises(NodeError) as caught:
+                running.check()
+            assert caught.value.code.name == "stratum.stopped"
+        finally:
+            running.close()
+
+    monkeypatch.setattr(up, "_serve", drive)
+    with nothing_left_behind():
+        up.run_up(options, Console(quiet=True))
+    text = "\n".join(said)
+    assert "stratum+tcp://127.0.0.1:" in text and "-u sfan1..." in text and f"{tmp_path / COOKIE_FILE}" in text
+    assert not (tmp_path / COOKIE_FILE).exists()
+
+
+def test_a_port_for_miners_that_is_taken_leaves_nothing_open(tmp_path: Path) -> None:
+    taken = listen("127.0.0.1", 0)
+    options = up.UpOptions(data_dir=tmp_path, port=0, network="sim", stratum=taken.getsockname()[:2])
+    with nothing_left_behind(), pytest.raises(NodeError) as caught:
+        up.Running(options, tmp_path, PARAMS, None)
+    assert caught.value.code.name == "stratum.port_in_use" and not (tmp_path / COOKIE_FILE).exists()
+    up.Running(up.UpOptions(port=0), tmp_path, PARAMS, None).close()
+    taken.close()

@@ -52,6 +52,7 @@ from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
 from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.offers import citation, cite, consent, issue, make_offer, settle_offers
+from tests.support.pool_without_port import add_pool
 from tests.support.random_payloads import Ids, values_of
 from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL, some_hash
 
@@ -81,6 +82,8 @@ class HttpWorld:
     challenges: list[ChallengeId] = field(default_factory=list)
     fulfilments: list[FulfilmentId] = field(default_factory=list)
     offers: list[Hash] = field(default_factory=list)
+    mined: list[str] = field(default_factory=list)
+    """Blocks that the node's miners found, as they are shown."""
     nonces: Iterator[int] = field(default_factory=count)
     """No request is signed with the nonce of another one, even if everything else is the same."""
     _last: Transaction | None = None
@@ -258,6 +261,7 @@ def open_http_world(folder: Path) -> HttpWorld:
     world.fulfilments.append(fulfilment)
     world.challenges += challenges
     world.offers.extend(offer.offer_id for offer in offers)
+    world.mined.append(show_hash(add_pool(shop.node).hash))
     world.payloads = _draw_payloads(world)
     return world
 

@@ -51,9 +51,14 @@ class StratumWorld:
         """One block by a miner, at the next minute; it has its next job afterwards."""
         self.clock.set(self.clock.now() + 60)
         target = self.node.chain.build_template((), lambda _: ((ALICE.address, _),), Timestamp(0)).target
-        while client.submit(client.mind.find(user, target=target))["error"] is not None:
-            client.wait_for_job()  # a tip that came meanwhile
-        client.wait_for_job(clean=True)
+        while True:
+            job = client.mind.job
+            if client.submit(client.mind.find(user, job=job, target=target))["error"] is None:
+                break
+            while client.mind.job is job:  # a tip that came meanwhile
+                client.read_notice()
+        while client.mind.job.previous == job.previous:
+            client.read_notice()
 
     @property
     def height(self) -> int:

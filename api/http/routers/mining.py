@@ -81,14 +81,14 @@ async def read_blocks(request: Request, cursor: Cursor = None, limit: Limit = PA
     return json_response(page.answer(rows, lambda row: (row[0],), lambda row: _show_block(row[1])))
 
 
-@router.get("/blocks/{block}", summary="Who was paid by one block, for which shares", responses=answers(MinedBlockAnswer))
-async def read_block(request: Request, block: BlockHashText) -> Response:
+@router.get("/blocks/{mined_block}", summary="Who was paid by one block, for which shares", responses=answers(MinedBlockAnswer))
+async def read_block(request: Request, mined_block: BlockHashText) -> Response:
     """Which shares counted for a block, what each address had done, and what it was paid. The block's payees on the chain are the same."""
     services = services_of(request)
-    pool, found_hash = _pool(services), BlockHash(parse_id("block", block)[::-1])
+    pool, found_hash = _pool(services), BlockHash(parse_id("mined_block", mined_block)[::-1])
     found = None if pool is None else pool.shares.block(found_hash) or pool.book.block(found_hash)
     if found is None:
-        raise RequestFault(NO_POOL_BLOCK, block=block)
+        raise RequestFault(NO_POOL_BLOCK, block=mined_block)
     return json_response(_show_block(found) | {"claims": _show_claims(services, found.window, found.payees)})
 
 

@@ -74,7 +74,7 @@ PATHS = {
     "/v1/campaigns/{campaign}/proof",
     "/v1/mining",
     "/v1/mining/blocks",
-    "/v1/mining/blocks/{block}",
+    "/v1/mining/blocks/{mined_block}",
     "/v1/mining/shares",
     "/healthz",
     "/readyz",
