@@ -21,7 +21,9 @@ SECRET_BYTES: Final = 32
 PRIVATE: Final = 0o600
 
 NOT_WRITTEN = Code(
-    "cookie.not_written", "the cookie {path} can't be written: {reason}", "Look at the rights and the room of that folder."
+    "cookie.not_written",
+    "the cookie {path} can't be written: {reason}",
+    "Look at the rights and the room of that folder.",
 )
 
 

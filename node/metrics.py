@@ -64,7 +64,11 @@ def _watch_miners(node: Node, registry: CollectorRegistry) -> None:
 MINERS: tuple[tuple[str, str, Callable[[Figures], int]], ...] = (
     ("connections", "Open connections of miners.", lambda figures: figures.connections),
     ("shares", "Shares that counted since the start.", lambda figures: figures.shares),
-    ("refused", "Requests of miners that were refused; counted when their connection ends.", lambda f: sum(f.refused.values())),
+    (
+        "refused",
+        "Requests of miners that were refused; counted when their connection ends.",
+        lambda f: sum(f.refused.values()),
+    ),
     ("dropped", "Connections of miners that this side closed.", lambda figures: figures.dropped),
     ("blocks", "Blocks that miners found.", lambda figures: figures.blocks),
     ("late_blocks", "Blocks that miners found for a tip that was no longer one.", lambda figures: figures.late_blocks),

@@ -44,7 +44,10 @@ class NodeConfig:
 
 
 class Node:
-    """An open node. `payout` is whom getblocktemplate pays where nobody else is named. `lock` is held around every use of `chain`, `mempool` and `waiting`; `reader` needs no lock."""
+    """An open node. `lock` is held around every use of `chain`, `mempool` and `waiting`; `reader` needs no lock.
+
+    `payout` is whom getblocktemplate pays where nobody else is named.
+    """
 
     def __init__(
         self,

@@ -58,7 +58,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """Where and how to run. `data_dir` None: the user's data folder. Port 0 takes a free one. `stratum` None: no port for miners. `database_url` None: a file in it."""
+    """Where and how to run. `data_dir` None: the user's data folder. Port 0 takes a free one.
+
+    `stratum` None: no port for miners. `database_url` None: a file in the folder.
+    """
 
     data_dir: Path | None = None
     host: str = DEFAULT_HOST

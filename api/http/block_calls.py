@@ -149,7 +149,9 @@ def _payout(services: Services, request: Request) -> Address:
     text = request.query_params.get("payout")
     if text is None:
         if services.node.payout is None:
-            raise CallFault(NOT_TAKEN, f"nobody to pay: ask at {RPC_PATH}?payout=ADDRESS, or start the node with --payout ADDRESS")
+            raise CallFault(
+                NOT_TAKEN, f"nobody to pay: ask at {RPC_PATH}?payout=ADDRESS, or start the node with --payout ADDRESS"
+            )
         return services.node.payout
     try:
         return services.renderer.parse_address(text)
@@ -164,7 +166,10 @@ async def _wait_for_tip(services: Services, request: Request, waited_for: str) -
     listener = services.events.listen(host)
     deadline = time.monotonic() + LONG_POLL_SECONDS_MAX
     try:
-        while not services.events.is_closing and show_hash(await services.submissions.run(services.templates.tip)) == known:
+        while (
+            not services.events.is_closing
+            and show_hash(await services.submissions.run(services.templates.tip)) == known
+        ):
             left = deadline - time.monotonic()
             if left <= 0 or await request.is_disconnected():
                 return

@@ -114,9 +114,7 @@ def _share_row(share: Share) -> dict[str, Any]:
 
 def _read_share(row: Row[Any]) -> Share:
     weight = Work(int.from_bytes(row.weight, "big"))
-    return Share(
-        row.number, Timestamp(row.time), Address(row.address), row.worker, weight, Header.decode(row.header)
-    )
+    return Share(row.number, Timestamp(row.time), Address(row.address), row.worker, weight, Header.decode(row.header))
 
 
 def _block_row(block: PoolBlock) -> dict[str, Any]:
@@ -137,7 +135,12 @@ def _block_row(block: PoolBlock) -> dict[str, Any]:
 def _read_block(row: Row[Any]) -> PoolBlock:
     claims, payees = _read_account(row.account)
     return PoolBlock(
-        BlockHash(row.hash), Height(row.height), Timestamp(row.time), Window(row.first, row.last, claims), payees, row.is_active
+        BlockHash(row.hash),
+        Height(row.height),
+        Timestamp(row.time),
+        Window(row.first, row.last, claims),
+        payees,
+        row.is_active,
     )
 
 

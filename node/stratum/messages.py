@@ -67,7 +67,7 @@ def parse_request(line: bytes) -> Request | None:
 def _is_id(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) <= ID_CHARACTERS_MAX
-    return value is None or type(value) is int and abs(value) < ID_INTEGER_MAX
+    return value is None or (type(value) is int and abs(value) < ID_INTEGER_MAX)
 
 
 def _refuse_constant(name: str) -> NoReturn:

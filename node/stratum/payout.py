@@ -40,7 +40,9 @@ class Window:
 
 def rank(claims: Mapping[Address, int]) -> list[Address]:
     """Who has a claim, the largest first; between equals the smaller address first."""
-    return sorted((address for address, claim in claims.items() if claim), key=lambda address: (-claims[address], address))
+    return sorted(
+        (address for address, claim in claims.items() if claim), key=lambda address: (-claims[address], address)
+    )
 
 
 def share_reward(claims: Mapping[Address, int], reward: Amount, minimum: Amount) -> tuple[Payee, ...]:

@@ -92,9 +92,9 @@ class Pool:
         return share_reward(claims, reward, self._node.chain.params.account_minimum)
 
     def build(self, *, complete: bool) -> Job | None:
-        """A job on the tip: with all that waits, or quickly without. None while nobody can be paid, or the time is ahead of the clock.
+        """A job on the tip: with all that waits, or quickly without.
 
-        Raises `NodeError`.
+        None while nobody can be paid, or the time is ahead of the clock. Raises `NodeError`.
         """
         node = self._node
         with node.lock, node.health.writing():
@@ -115,7 +115,7 @@ class Pool:
             return Job(template, window, paid[0], time_min, ahead_s_max, complete)
 
     def follow(self, changed: TipChanged) -> None:
-        """A new tip: note what became of the pool's blocks, and give the miners a first job. In the chain's thread, under the lock."""
+        """A new tip: note what became of the pool's blocks, give the miners a first job. In the chain's thread, under the lock."""
         for block in changed.disconnected:
             known = self.shares.block(block.hash)
             if known is not None:
@@ -148,7 +148,7 @@ class Pool:
             del self._new_shares[:-UNWRITTEN_SHARES_MAX]
 
     def submit(self, counted: Counted) -> bool:
-        """Give the chain a block that was found; whether it is the tip, or will be in its time. Another block may have been faster."""
+        """Give the chain a block that was found; False if another block was faster, or it is refused."""
         node, job = self._node, counted.job
         block = job.block(counted.solution)
         with node.lock, node.health.writing():
@@ -164,7 +164,9 @@ class Pool:
                 result = node.accept_block(block).result
                 node.health.note_store(None)
             except LedgerError as fault:
-                log.error("stratum.block_refused", code=fault.code.name, reason=str(fault), hash=counted.hash[::-1].hex())
+                log.error(
+                    "stratum.block_refused", code=fault.code.name, reason=str(fault), hash=counted.hash[::-1].hex()
+                )
                 node.health.note_store(fault if isinstance(fault, NodeError) else None)
                 return False
             finally:
@@ -173,7 +175,9 @@ class Pool:
             if not is_tip:
                 self._put_block(found)  # it may join the chain later: then its account is known
         self.figures.blocks += 1
-        log.info("stratum.block", height=found.height, hash=found.hash[::-1].hex(), worker=counted.worker, is_tip=is_tip)
+        log.info(
+            "stratum.block", height=found.height, hash=found.hash[::-1].hex(), worker=counted.worker, is_tip=is_tip
+        )
         return True
 
     # --- the book ---

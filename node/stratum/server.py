@@ -50,7 +50,9 @@ NOT_STARTED = Code(
 )
 
 STOPPED = Code(
-    "stratum.stopped", "the port for miners closed by itself", "Read the log, then start the node again. Nothing is lost."
+    "stratum.stopped",
+    "the port for miners closed by itself",
+    "Read the log, then start the node again. Nothing is lost.",
 )
 
 FRESH_JOB_MS: Final = 25_000
@@ -214,7 +216,10 @@ class StratumServer:
     def open_session(self, connection: Connection) -> Session | None:
         """A session for a new connection; None where there is no room."""
         limits = self._limits
-        if len(self._connections) >= limits.connections_max or self._hosts[connection.host] >= limits.connections_of_host_max:
+        if (
+            len(self._connections) >= limits.connections_max
+            or self._hosts[connection.host] >= limits.connections_of_host_max
+        ):
             self.note_drop(connection, "too many connections")
             return None
         session = Session(

@@ -66,7 +66,7 @@ class _Issued:
 
 
 class Session:
-    """`name_job` gives a name that no job had before; `read_address` raises `Malformed` where a text is no address of this chain."""
+    """`name_job` gives a name that no job had; `read_address` raises `Malformed` where a text is no address of this chain."""
 
     def __init__(
         self,
@@ -289,7 +289,9 @@ class Session:
         if not params or not isinstance(params[0], str) or params[0] not in self.users:
             raise Refused(Refusal.UNAUTHORIZED, "unauthorized user")
         if not 5 <= len(params) <= 6 or not all(isinstance(found, str) for found in params):
-            raise Refused(Refusal.OTHER, "submit takes user, job, extranonce2, time, nonce, and with version rolling its bits")
+            raise Refused(
+                Refusal.OTHER, "submit takes user, job, extranonce2, time, nonce, and with version rolling its bits"
+            )
         if not all(HEX_WORD.fullmatch(found) for found in params[2:]):
             raise Refused(Refusal.OTHER, "extranonce2, time, nonce and version bits are 8 hex digits")
         words = [int(found, 16) for found in params[2:]]

@@ -66,7 +66,9 @@ class _Run:
 class ShareBook:
     """Thread-safe: shares come in the server's thread, windows are asked for in the chain's."""
 
-    def __init__(self, shares: Iterable[tuple[Address, Work]] = (), last: int = 0, blocks: Iterable[PoolBlock] = ()) -> None:
+    def __init__(
+        self, shares: Iterable[tuple[Address, Work]] = (), last: int = 0, blocks: Iterable[PoolBlock] = ()
+    ) -> None:
         """`shares` are the newest ones, of which `last` is the number of the last; `blocks` ascend by height."""
         self._lock = threading.Lock()
         self._runs: deque[_Run] = deque([_Run()])
@@ -100,7 +102,7 @@ class ShareBook:
         return self._last
 
     def window(self, wanted: int, present: Collection[Address]) -> Window:
-        """The newest shares whose weights sum to at least `wanted`, and what is carried; without any, a claim of 1 for each of `present`."""
+        """The newest shares whose weights sum to at least `wanted`, and what is carried; without any, 1 for each of `present`."""
         with self._lock:
             weights, counts, taken = self._newest(wanted)
             carried = self._carried()

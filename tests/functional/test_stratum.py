@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 from starlette.testclient import TestClient
 
-
 from api.cli import up
 from api.http.app import create_app
 from api.http.settings import HttpSettings
+from bench_stratum import measure_jobs
 from ledger.address import encode_address
 from ledger.block import Commitment
 from ledger.domains.accounts.transfer import ToAccount, Transfer
@@ -91,7 +91,10 @@ def test_workers_share_a_reward_by_their_shares(tmp_path: Path) -> None:
         first.wait_for_job()
         second.wait_for_job()  # both are here now, and nobody has a claim
         world.mine(second, bob)
-        assert payees_of(world, 1) == {ALICE.address: PARAMS.subsidy_initial // 2, BOB.address: PARAMS.subsidy_initial // 2}
+        assert payees_of(world, 1) == {
+            ALICE.address: PARAMS.subsidy_initial // 2,
+            BOB.address: PARAMS.subsidy_initial // 2,
+        }
         world.mine(second, bob)
         first.wait_for_job(clean=True)
         while first.mind.job.previous != second.mind.job.previous:
@@ -102,7 +105,10 @@ def test_workers_share_a_reward_by_their_shares(tmp_path: Path) -> None:
             second.wait_for_job()
         world.mine(first, alice)
         shares = payees_of(world, 4)
-        assert shares == {ALICE.address: PARAMS.subsidy_initial // 3, BOB.address: PARAMS.subsidy_initial - PARAMS.subsidy_initial // 3}
+        assert shares == {
+            ALICE.address: PARAMS.subsidy_initial // 3,
+            BOB.address: PARAMS.subsidy_initial - PARAMS.subsidy_initial // 3,
+        }
 
 
 def test_the_account_names_each_share_and_survives_a_restart(tmp_path: Path) -> None:
@@ -123,7 +129,9 @@ def test_the_account_names_each_share_and_survives_a_restart(tmp_path: Path) -> 
         counted = [share for share in listed if share.number >= found.window.first]
         assert sum(share.weight for share in counted) == sum(claim.weight for claim in found.window.claims)
         assert {share.address for share in counted} == {claim.address for claim in found.window.claims if claim.shares}
-        assert all(share.header.previous in {world.node.chain.header_at(Height(h)).hash for h in range(3)} for share in counted)
+        assert all(
+            share.header.previous in {world.node.chain.header_at(Height(h)).hash for h in range(3)} for share in counted
+        )
         before, last = pool.window(), pool.shares.last
     with open_world(tmp_path, HARDER_PARAMS) as world:
         again = world.server.pool
@@ -202,7 +210,12 @@ def test_floods_are_held_back_and_do_not_reach_the_others(tmp_path: Path) -> Non
 
 def test_a_line_without_an_end_and_lines_of_rubbish_are_dropped(tmp_path: Path) -> None:
     with open_world(tmp_path) as world:
-        for rubbish in (b"x" * 70_000, b'{"id":1,"method":"' + b"y" * 5_000 + b'"}\n', b"rubbish\n" * 20, b"\x00\n" * 20):
+        for rubbish in (
+            b"x" * 70_000,
+            b'{"id":1,"method":"' + b"y" * 5_000 + b'"}\n',
+            b"rubbish\n" * 20,
+            b"\x00\n" * 20,
+        ):
             with world.connect() as client:
                 client.send_bytes(rubbish)
                 while client.read() is not None:
@@ -290,7 +303,9 @@ def test_a_port_that_is_taken_and_one_that_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_broken_invariant_in_the_servers_thread_is_never_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_invariant_in_the_servers_thread_is_never_survived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def break_down(*_: object) -> None:
         raise AssertionError("two and two are five")
 
@@ -353,7 +368,9 @@ def test_everybody_can_do_the_arithmetic_of_a_payout_again_from_the_public_accou
             counted = [share for share in shares if share["number"] >= last["first_share"]]
             for claim in last["claims"]:
                 mine = [share for share in counted if share["address"] == claim["address"]]
-                assert len(mine) == claim["shares"] and sum(int(share["weight"]) for share in mine) == int(claim["weight"])
+                assert len(mine) == claim["shares"] and sum(int(share["weight"]) for share in mine) == int(
+                    claim["weight"]
+                )
             for share in counted:
                 found = int.from_bytes(sha256d(bytes.fromhex(share["header"])), "little")
                 assert found < 2**256 // int(share["weight"]) * 101 // 100 and f"{found:064x}" == share["hash"]
@@ -366,7 +383,9 @@ def test_everybody_can_do_the_arithmetic_of_a_payout_again_from_the_public_accou
             assert "fansumer_stratum_connections 2.0" in metrics and "fansumer_stratum_blocks 6.0" in metrics
 
 
-def test_node_run_says_how_to_point_a_miner_and_ends_with_everything_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_node_run_says_how_to_point_a_miner_and_ends_with_everything_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = up.UpOptions(data_dir=tmp_path, port=0, network="sim", stratum=("127.0.0.1", 0), miner_workers=0)
     said: list[str] = []
 
@@ -405,3 +424,8 @@ def test_a_port_for_miners_that_is_taken_leaves_nothing_open(tmp_path: Path) -> 
     assert caught.value.code.name == "stratum.port_in_use" and not (tmp_path / COOKIE_FILE).exists()
     up.Running(up.UpOptions(port=0), tmp_path, PARAMS, None).close()
     taken.close()
+
+
+def test_the_bench_of_jobs_runs() -> None:
+    answer = measure_jobs(20, 2)
+    assert 0 < answer["median_ms"] <= answer["worst_ms"]

@@ -21,7 +21,9 @@ def test_it_is_written_for_the_owner_alone_and_removed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [COOKIE_FILE]
     user, password = read_cookie(tmp_path)
     assert user == "__cookie__" and len(bytes.fromhex(password)) == 32
-    assert cookie.admits(basic(f"{user}:{password}")) and cookie.admits(basic(f"{user}:{password}").replace("Basic", "basic"))
+    assert cookie.admits(basic(f"{user}:{password}")) and cookie.admits(
+        basic(f"{user}:{password}").replace("Basic", "basic")
+    )
     cookie.remove()
     cookie.remove()
     assert not list(tmp_path.iterdir())
@@ -29,7 +31,17 @@ def test_it_is_written_for_the_owner_alone_and_removed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [None, "", "Basic", "Basic ", "Basic !!!", "Bearer abc", basic("__cookie__:"), basic("__cookie__:" + "0" * 64), basic("é:x")],
+    [
+        None,
+        "",
+        "Basic",
+        "Basic ",
+        "Basic !!!",
+        "Bearer abc",
+        basic("__cookie__:"),
+        basic("__cookie__:" + "0" * 64),
+        basic("é:x"),
+    ],
 )
 def test_nothing_else_is_admitted(tmp_path: Path, header: str | None) -> None:
     assert not Cookie(tmp_path).admits(header)

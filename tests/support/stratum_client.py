@@ -35,7 +35,9 @@ class Job:
     clean: bool
     target: int
 
-    def header(self, extranonce1: str, extranonce2: str, time: str, nonce: str, rolled: int = 0, mask: int = 0) -> bytes:
+    def header(
+        self, extranonce1: str, extranonce2: str, time: str, nonce: str, rolled: int = 0, mask: int = 0
+    ) -> bytes:
         """The 80 bytes, put together as miners do: words of the parent's hash swapped back, numbers turned round."""
         root = sha256d(bytes.fromhex(self.coinb1 + extranonce1 + extranonce2 + self.coinb2))
         for sibling in self.branch:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ledger.address import encode_address
 from ledger.params import Params
+from ledger.reward import Payee
 from ledger.types import Amount, Timestamp
 from node.clock import ManualClock
 from node.node import Node, NodeConfig
@@ -81,7 +82,7 @@ def make_job(node: Node, time: int, *, ahead_s_max: int = 200, is_complete: bool
     """A job on the tip that pays ALICE, without a pool."""
     paid = ((ALICE.address, Amount(0)),)
 
-    def payees_of(reward: Amount) -> tuple[tuple[bytes, Amount], ...]:
+    def payees_of(reward: Amount) -> tuple[Payee, ...]:
         nonlocal paid
         paid = ((ALICE.address, reward),)
         return paid

@@ -81,9 +81,11 @@ async def read_blocks(request: Request, cursor: Cursor = None, limit: Limit = PA
     return json_response(page.answer(rows, lambda row: (row[0],), lambda row: _show_block(row[1])))
 
 
-@router.get("/blocks/{mined_block}", summary="Who was paid by one block, for which shares", responses=answers(MinedBlockAnswer))
+@router.get(
+    "/blocks/{mined_block}", summary="Who was paid by one block, for which shares", responses=answers(MinedBlockAnswer)
+)
 async def read_block(request: Request, mined_block: BlockHashText) -> Response:
-    """Which shares counted for a block, what each address had done, and what it was paid. The block's payees on the chain are the same."""
+    """Which shares counted for a block, what each address had done, and what it was paid: the payees of the block on the chain."""
     services = services_of(request)
     pool, found_hash = _pool(services), BlockHash(parse_id("mined_block", mined_block)[::-1])
     found = None if pool is None else pool.shares.block(found_hash) or pool.book.block(found_hash)
@@ -96,7 +98,7 @@ async def read_block(request: Request, mined_block: BlockHashText) -> Response:
 async def read_shares(
     request: Request, cursor: Cursor = None, limit: Limit = PAGE_LIMIT, first: FirstShare = None
 ) -> Response:
-    """Shares by their numbers, the newest first, or from the number `from` downwards. A share appears here about a second after it came."""
+    """Shares by their numbers, the newest first, or from the number `from` downwards. A share is here a second after it came."""
     services = services_of(request)
     page = Page("mining.shares", (), cursor, limit, width=1)
     newest = INTEGER_MAX if first is None else first + 1

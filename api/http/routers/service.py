@@ -42,7 +42,9 @@ async def read_readiness(request: Request) -> Response:
         raise RequestFault(NOT_READY, reason="it stopped at a broken invariant")
     if maximum is not None and age_s > maximum:
         raise RequestFault(NOT_READY, reason=f"the tip is {age_s} seconds old", tip_age_s=age_s, height=tip.height)
-    return json_response({"status": "ready", "height": tip.height, "tip_age_s": age_s, "stalled": services.node.stall.is_stalled()})
+    return json_response(
+        {"status": "ready", "height": tip.height, "tip_age_s": age_s, "stalled": services.node.stall.is_stalled()}
+    )
 
 
 def _read_tip(reader: Reader) -> Tip:

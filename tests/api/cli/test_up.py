@@ -114,7 +114,9 @@ def test_where_miners_are_taken(
     assert [options.stratum for options in seen] == [found, found, None]
 
 
-@pytest.mark.parametrize("text", ["", "3333", ":3333", "host", "host:", "host:99999", "::1:3333", "[::1]", "http://host:1", "a b:1"])
+@pytest.mark.parametrize(
+    "text", ["", "3333", ":3333", "host", "host:", "host:99999", "::1:3333", "[::1]", "http://host:1", "a b:1"]
+)
 def test_what_is_no_place_for_miners(terminal: Terminal, text: str) -> None:
     assert "HOST:PORT" in terminal.fail("node", "run", "--stratum", text, expect=2)
 

@@ -50,7 +50,9 @@ def app(node: Node) -> Iterator[FastAPI]:
 async def miner(app: FastAPI, node: Node) -> AsyncIterator[httpx2.AsyncClient]:
     """Sends the cookie, as Bitcoin's tools do."""
     transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url=BASE_URL, auth=read_cookie(node.config.data_dir)) as client:
+    async with httpx2.AsyncClient(
+        transport=transport, base_url=BASE_URL, auth=read_cookie(node.config.data_dir)
+    ) as client:
         yield client
 
 
@@ -79,7 +81,9 @@ def tick(node: Node, seconds: int = 60) -> None:
     node.clock.set(node.clock.now() + seconds)
 
 
-async def test_a_hundred_blocks_by_a_miner_that_knows_nothing_of_this_chain(miner: httpx2.AsyncClient, node: Node) -> None:
+async def test_a_hundred_blocks_by_a_miner_that_knows_nothing_of_this_chain(
+    miner: httpx2.AsyncClient, node: Node
+) -> None:
     seen: set[str] = set()
     for height in range(1, 101):
         tick(node)

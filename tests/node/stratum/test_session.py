@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from ledger.types import BlockHash, Timestamp
 from node.clock import ManualClock
 from node.node import Node, NodeConfig
 from node.stratum.jobs import Job
-from node.stratum.messages import LINE_BYTES_MAX
+from node.stratum.messages import LINE_BYTES_MAX, Refusal
 from node.stratum.session import (
     BAD_LINES_MAX,
     JOBS_KEPT_MAX,
@@ -27,7 +26,7 @@ from node.stratum.session import (
     Session,
 )
 from tests.support.stratum_client import MinerMind, Submission
-from tests.support.stratum_world import ALICE, BOB, HARDER_PARAMS, START, Signer, make_job, name_of
+from tests.support.stratum_world import ALICE, BOB, HARDER_PARAMS, START, make_job, name_of
 
 USER = name_of(ALICE, "rig-1", prefix=HARDER_PARAMS.address_prefix)
 WALL = Timestamp(START)
@@ -158,7 +157,7 @@ def test_refusals_in_their_order(desk: Desk, job: Job) -> None:
     assert [desk.submit(params) for params, _ in wrong] == [code for _, code in wrong]
     assert desk.submit(good) == 0 and desk.submit(good) == 22
     assert desk.submit([user, name, extranonce2, late, nonce]) == 20, "the time is looked at before the duplicate"
-    assert desk.session.refused[20] == 11 and desk.session.fault is None
+    assert desk.session.refused[Refusal.OTHER] == 11 and desk.session.fault is None
 
 
 def test_time_may_be_rolled_within_the_limits(desk: Desk) -> None:
@@ -185,7 +184,9 @@ def test_version_bits_roll_within_the_agreed_mask_and_not_without(job: Job) -> N
 
 def test_configure(job: Job) -> None:
     desk = Desk(job, ready=False)
-    assert desk.ask("mining.configure", [["version-rolling", "minimum-difficulty", "subscribe-extranonce"], {}])["result"] == {
+    assert desk.ask("mining.configure", [["version-rolling", "minimum-difficulty", "subscribe-extranonce"], {}])[
+        "result"
+    ] == {
         "version-rolling": True,
         "version-rolling.mask": "1fffe000",
         "minimum-difficulty": False,
@@ -193,7 +194,14 @@ def test_configure(job: Job) -> None:
     }
     narrow = desk.ask("mining.configure", [["version-rolling"], {"version-rolling.mask": "00ffe00f"}])
     assert narrow["result"]["version-rolling.mask"] == "00ffe000"
-    for params in ([], [[]], [["version-rolling"]], [{}, {}], [[7], {}], [["version-rolling"], {"version-rolling.mask": "xyz"}]):
+    for params in (
+        [],
+        [[]],
+        [["version-rolling"]],
+        [{}, {}],
+        [[7], {}],
+        [["version-rolling"], {"version-rolling.mask": "xyz"}],
+    ):
         assert desk.ask("mining.configure", params)["error"][0] == 20, params
     assert desk.ask("mining.configure", [["version-rolling"], {"version-rolling.mask": 5}])["error"][0] == 20
     assert desk.ask("mining.extranonce.subscribe", [])["result"] is True
@@ -202,7 +210,17 @@ def test_configure(job: Job) -> None:
 
 @pytest.mark.parametrize(
     "user",
-    [None, 5, "", ".rig", "bob", "tfan1qqqq", USER + "x", USER.partition(".")[0] + ".", USER.partition(".")[0] + ".a b"],
+    [
+        None,
+        5,
+        "",
+        ".rig",
+        "bob",
+        "tfan1qqqq",
+        USER + "x",
+        USER.partition(".")[0] + ".",
+        USER.partition(".")[0] + ".a b",
+    ],
 )
 def test_only_an_address_of_this_chain_is_authorized(desk: Desk, user: Any) -> None:
     answer = desk.ask("mining.authorize", [] if user is None else [user, "x"])
@@ -229,7 +247,9 @@ def test_jobs_of_one_tip_stay_and_those_of_another_are_stale(desk: Desk, node: N
     desk.send_job(make_job(node, START + 60))
     assert desk.submit(first) == 21, "the oldest gave way"
     second = desk.mind.find(USER)
-    other = replace(desk.job.template.block, header=replace(desk.job.template.block.header, previous=BlockHash(b"p" * 32)))
+    other = replace(
+        desk.job.template.block, header=replace(desk.job.template.block.header, previous=BlockHash(b"p" * 32))
+    )
     desk.send_job(replace(desk.job, template=replace(desk.job.template, block=other)))
     assert desk.mind.job.clean is True and desk.submit(second) == 21
     assert desk.submit(desk.mind.find(USER)) == 0
@@ -258,7 +278,9 @@ def test_a_job_keeps_the_difficulty_that_it_was_sent_with(node: Node) -> None:
     easy_job = desk.mind.job
     for _ in range(16):
         assert desk.submit(desk.mind.find(USER, job=easy_job)) == 0
-    assert len(desk.mind.jobs) == 2 and desk.mind.difficulty == pytest.approx(16e-9, rel=0.3), "sixteen times harder at most"
+    assert len(desk.mind.jobs) == 2 and desk.mind.difficulty == pytest.approx(16e-9, rel=0.3), (
+        "sixteen times harder at most"
+    )
     easy = desk.mind.find(USER, job=easy_job, above=desk.mind.job.target + desk.mind.job.target // 1000)
     assert desk.submit([USER, desk.mind.job.id, *easy.params[2:]]) == 23
     assert desk.submit(easy) == 0, "for the job it was found for"
@@ -282,7 +304,16 @@ def test_numbers_that_are_no_difficulty(desk: Desk, text: str) -> None:
 
 
 def test_lines_that_are_no_requests_are_answered_and_then_too_many(desk: Desk) -> None:
-    lines = [b"{", b"[]", b"5", b'"x"', b"\xff\xfe", b'{"method":5}', b'{"id":[],"method":"x"}', b'{"id":1.5,"method":"x","params":[]}']
+    lines = [
+        b"{",
+        b"[]",
+        b"5",
+        b'"x"',
+        b"\xff\xfe",
+        b'{"method":5}',
+        b'{"id":[],"method":"x"}',
+        b'{"id":1.5,"method":"x","params":[]}',
+    ]
     lines += [b'{"id":1,"method":"x","params":{}}', b"[" * 4_000]
     assert len(lines) == BAD_LINES_MAX
     for number, line in enumerate(lines):
@@ -313,12 +344,11 @@ def test_endless_bad_shares_are_dropped_and_stale_ones_are_not_held_against_anyb
     for number in range(3 * REFUSED_IN_A_ROW_MAX):
         desk.submit([USER, "dead", f"{number:08x}", desk.mind.job.time, "00000000"])
     assert desk.session.fault is None
-    codes = set()
-    for number in range(2 * REFUSED_IN_A_ROW_MAX):
-        codes.add(desk.submit([USER, name, f"{number:08x}", "00000000", "00000000"]))
-        if desk.session.fault is not None:
-            break
-    assert codes == {20} and number == REFUSED_IN_A_ROW_MAX - 1
+    number = 0
+    while desk.session.fault is None:
+        assert desk.submit([USER, name, f"{number:08x}", "00000000", "00000000"]) == 20
+        number += 1
+    assert number == REFUSED_IN_A_ROW_MAX
 
 
 def test_a_slow_miner_gets_an_easier_job_without_asking(desk: Desk) -> None:
@@ -335,16 +365,29 @@ def test_a_slow_miner_gets_an_easier_job_without_asking(desk: Desk) -> None:
     assert not counted.is_block, "a share, and no block"
 
 
-WORDS = st.sampled_from(["mining.submit", "mining.authorize", "mining.configure", "mining.subscribe", "mining.suggest_difficulty"])
+WORDS = st.sampled_from(
+    ["mining.submit", "mining.authorize", "mining.configure", "mining.subscribe", "mining.suggest_difficulty"]
+)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | st.sampled_from([USER, "1", "00000000"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=40)
+    | st.sampled_from([USER, "1", "00000000"]),
     lambda inner: st.lists(inner, max_size=7) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.binary(max_size=200) | st.builds(lambda m, p: json.dumps({"id": 4, "method": m, "params": p}).encode(), WORDS, VALUES), max_size=8))
+@given(
+    st.lists(
+        st.binary(max_size=200)
+        | st.builds(lambda m, p: json.dumps({"id": 4, "method": m, "params": p}).encode(), WORDS, VALUES),
+        max_size=8,
+    )
+)
 def test_whatever_is_sent_the_session_answers_in_json_and_counts_nothing(job: Job, lines: list[bytes]) -> None:
     desk = Desk(job)
     for line in lines:
