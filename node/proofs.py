@@ -2,7 +2,13 @@
 
 from ledger.block import transaction_leaf
 from ledger.domains.accounts.state import account_key, guardianship_key
-from ledger.domains.crowdfunding.state import campaign_key, campaign_terms_key, load_campaign, pledge_key
+from ledger.domains.crowdfunding.state import (
+    campaign_key,
+    campaign_terms_key,
+    former_pledge_key,
+    load_campaign,
+    pledge_key,
+)
 from ledger.domains.crowdfunding.terms import PointsUnit
 from ledger.domains.loyalty.state import books_key, load_member, load_program, member_key, program_key
 from ledger.errors import Code
@@ -67,11 +73,13 @@ def make_campaign_proof(chain: Chain, campaign: CampaignId, trust: BlockHash | N
 
 
 def make_pledge_proof(chain: Chain, campaign: CampaignId, number: int, trust: BlockHash | None = None) -> Proof:
-    """What one pledge put in. Raises `campaign.unknown`; `proof.no_record` for a pledge that never was or went back."""
+    """What one pledge put in, or what it left on record. Raises `campaign.unknown`; `proof.no_record` where neither is there."""
     load_campaign(Overlay(chain.state), campaign)
     if not 0 <= number < 2**32:
         raise NodeError(NO_RECORD)
-    return make_record_proof(chain, pledge_key(campaign, number), *_campaign_keys(chain, campaign), trust=trust)
+    former = former_pledge_key(campaign, number)
+    key = pledge_key(campaign, number) if chain.state.stored(former) is None else former
+    return make_record_proof(chain, key, *_campaign_keys(chain, campaign), trust=trust)
 
 
 def make_record_proof(chain: Chain, key: RecordKey, *naming: RecordKey, trust: BlockHash | None = None) -> Proof:

@@ -46,11 +46,12 @@ FIELDS = {
     "B": "program: owner payer deposit name unit decimals offset_minutes versions sunset_at closes_at",
     "F": "campaign: creator payer deposit unit status pledged weight own_weight escrowed released returned pledges taken added"
     " stage until until_height step shares_left attempt round submitted_at basis yes no late_days delivered_at updates"
-    " refund_total refund_weight",
+    " refund_total refund_weight backing",
     "K": "program totals: pool issued restored pending available held escrowed redeemed expired reversed members"
     " sponsor_day sponsor_day_spent sponsor_height sponsor_height_spent",
     "M": "member: payer deposit prepaid joined_at left_at remainder entries sponsor_day sponsor_spent lots",
     "P": "pledge: payer deposit prepaid backer quantity tier lots add_ons voted_round approves",
+    "b": "former pledge: payer deposit prepaid backer quantity returned",
     "f": "campaign terms: title unit goal deadline tiers all_or_nothing add_ons stretch milestones reserve delivery_due"
     " grace_seconds vote_seconds retry_seconds silence_approves late_until delivery_key",
     "U": "guardians: payer deposit prepaid guardians approvals failures not_before recovery",

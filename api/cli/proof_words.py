@@ -8,7 +8,7 @@ from typing import Any, Final, get_type_hints
 from api.words import counted
 from ledger.address import encode_address
 from ledger.domains.accounts.state import Account, Guardianship
-from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, Pledge
+from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, FormerPledge, Pledge
 from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUnit, Unit
 from ledger.domains.loyalty.books import THOUSAND, security
 from ledger.domains.loyalty.points import usable_points
@@ -154,6 +154,8 @@ def tell_record(shown: ShownRecord, names: Names) -> Lines:
         yield from _tell_campaign(record, identifier, names)
     elif isinstance(record, CampaignTerms):
         yield from _tell_terms(record, identifier, names)
+    elif isinstance(record, FormerPledge):
+        yield from _tell_former(record, identifier, names)
     elif isinstance(record, Pledge):
         yield from _tell_pledge(record, identifier, names)
     elif isinstance(record, Program):
@@ -264,6 +266,15 @@ def _tell_pledge(pledge: Pledge, identifier: bytes, names: Names) -> Lines:
     if pledge.tier:
         tiers = () if terms is None else terms.tiers[pledge.tier - 1 : pledge.tier]
         yield f"tier          {pledge.tier}{''.join(f', {clean(tier[0])}' for tier in tiers)}"
+
+
+def _tell_former(former: FormerPledge, identifier: bytes, names: Names) -> Lines:
+    campaign_id, number = identifier[:32], int.from_bytes(identifier[32:], "big")
+    unit = None if campaign_id not in names.campaigns else names.campaigns[campaign_id].unit
+    yield f"pledge {number} to the {names.campaign_text(campaign_id)}, which left it"
+    yield f"pledged       {names.quantity_text(former.quantity, unit)}"
+    yield f"came back     {names.quantity_text(former.returned, unit)}"
+    yield f"backer        {names.address(former.backer)}"
 
 
 def tell_transaction(shown: ShownTransaction, transaction: Transaction | None, names: Names) -> Lines:

@@ -14,6 +14,7 @@ from ledger.domains.crowdfunding.state import (
     STATUS_NAMES,
     Campaign,
     Pledge,
+    former_pledge_key,
     load_campaign,
     load_campaign_terms,
     pledge_key,
@@ -192,6 +193,7 @@ def show_pledge(
     """A pledge: as it was made, and, while there is one, as its record stands."""
     campaign: Campaign = load_campaign(Overlay(view), campaign_id)
     record: Pledge | None = view.record(pledge_key(campaign_id, event.number))
+    former = None if record is not None else view.record(former_pledge_key(campaign_id, event.number))
     return {
         "number": event.number,
         "backer": services.renderer.address(event.backer),
@@ -201,6 +203,7 @@ def show_pledge(
         "height": height,
         "late": event.late,
         "ended": record is None,
+        "on_record": record is not None or former is not None,
         "would_get_back": 0 if record is None else worth_now(campaign, record),
         "vote": None if record is None else _vote_of(campaign, record),
         "may_withdraw": record is not None and campaign.status == FUNDED and has_refused(campaign, record),

@@ -36,7 +36,7 @@ COUNTS = {
     "policies.json": {"seeds": 4, "policies": 4, "refused": 3},
     "proofs.json": {"proofs": 6},
     "receipts.json": {"fields": 15, "lines": 2, "sums": 6, "remainders": 4},
-    "records.json": {"records": 114, "free_slots": 5},
+    "records.json": {"records": 115, "free_slots": 5},
     "transactions.json": {"transactions": 82},
     "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 67},
 }

@@ -2,8 +2,9 @@
 
 from ledger.codec import pack
 from tests.model.guardians import keep_account
-from tests.model.records import Call, refuse_unless
+from tests.model.records import refuse_unless
 from tests.model.state import Model
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import tagged
 
 TO_ACCOUNT, TO_POOL = 0, 1

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 
-from tests.model import challenges, contests, crowdfunding, earn, gifts, offers, points, redemptions, returns, vouchers
+from tests.model import challenges, contests, decisions, earn, gifts, offers, points, redemptions, returns, vouchers
 from tests.model.envelope import apply
-from tests.model.records import DueItem, Refused, Tx
+from tests.model.records import DueItem, Refused
 from tests.model.state import Model
+from tests.model.transaction import Tx
 
 DUE_WEIGHTS = {
-    "campaign.decide": 400,
     "campaign.refund": 600,
+    "campaign.decide": 400,
     "challenge.end": 300,
     "challenge.forget": 200,
     "earn.contest": 900,
@@ -41,15 +42,15 @@ OF_A_SUBJECT: dict[str, Callable[[Model, bytes], None]] = {
 def _weight_of(model: Model, item: DueItem) -> int:
     pieces = 1
     if item.kind == "campaign.refund":
-        pieces = crowdfunding.pledges_in_piece(model, item.subject, item.number)
+        pieces = decisions.numbers_in_piece(model, item.subject, item.number)
     return DUE_WEIGHTS[item.kind] * pieces
 
 
 def _do(model: Model, item: DueItem) -> None:
     if item.kind == "campaign.refund":
-        crowdfunding.refund(model, item.subject, item.number)
+        decisions.refund(model, item.subject, item.number)
     elif item.kind == "campaign.decide":
-        crowdfunding.decide(model, item.subject, item.number)
+        decisions.decide(model, item.subject, item.number)
     elif item.kind == "program.day":
         points.begin_day(model, item.subject, item.number)
     else:

@@ -1,9 +1,9 @@
 """What brands do: programs, terms, issuers, rewards, fulfilling."""
 
-from tests.model.life import ANNA, BRAND, KIOSK, NOWHERE, OWNER, STRANGER, TILL, Idle, Life
+from tests.model.life import ANNA, BRAND, KIOSK, NOWHERE, OWNER, TILL, Idle, Life
 from tests.model.loyalty import given_or_promised
 from tests.model.points import usable_points
-from tests.model.records import DAY, FULFIL, UNLIMITED, CampaignTerms, M, array_of_terms
+from tests.model.records import DAY, FULFIL, UNLIMITED, M, array_of_terms
 from tests.model.rewards import Limit, Window, price_now
 from tests.model.terms import changed_terms, draw_terms, friendly_terms
 
@@ -160,41 +160,6 @@ def cancel(life: Life, hold: bytes = b"") -> None:
     program = found.program if found else life.any_program()
     likely = [found.member, life.model.programs[program].owner] if found else []
     life.send("redeem.cancel", (hold,), life.issuer_of(program, FULFIL, *likely), program)
-
-
-def create_campaign(life: Life) -> None:
-    """In coin or in points."""
-    choose = life.choose
-    program = life.any_program()
-    unit = (0,) if life.chance(50) else (1, program, b"")
-    author = life.owner_of(program) if unit[0] else choose.choice((OWNER, STRANGER)).address
-    now = life.world.now
-    deadline = now + choose.choice((1, 300, 3_600, DAY, 2 * DAY, 10 * DAY, 30 * DAY, 400 * DAY))
-    if life.chance(6):
-        deadline = now + choose.choice((0, -1, 400 * DAY + 1))
-    goal = choose.choice((1, 40, 100, 400, 10_000, 10**6))
-    tiers = choose.choice(((), (), (("One", 5, 2),), (("One", 10, 0), ("Two", 1, 1))))
-    all_or_nothing = life.chance(80)
-    terms = CampaignTerms(
-        "Lamp",
-        unit,
-        goal,
-        deadline,
-        tiers,
-        all_or_nothing,
-        (),
-        (),
-        (("All", 10_000, 0),),
-        0,
-        0,
-        DAY,
-        DAY,
-        0,
-        False,
-        0,
-        b"",
-    )
-    life.send("campaign.create", tuple(terms), author, program)
 
 
 def affordable(life: Life, program: bytes, fan: bytes) -> int:

@@ -14,7 +14,6 @@ from tests.model.records import (
     SETTLE,
     SIGN,
     Achievement,
-    Call,
     Challenge,
     Completion,
     Lot,
@@ -24,6 +23,7 @@ from tests.model.records import (
 )
 from tests.model.returns import Return, check_usable, require_reverser, take_back
 from tests.model.state import Model
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import is_included, leaf_hash, object_id, tagged, tree_root
 from tests.second_decoder.receipts import opened_hash
 

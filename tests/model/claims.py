@@ -2,8 +2,9 @@
 
 from tests.model.collateral import backing_of
 from tests.model.points import book_out
-from tests.model.records import NOBODY, Call, refuse_unless
+from tests.model.records import NOBODY, refuse_unless
 from tests.model.state import Model
+from tests.model.transaction import Call
 
 
 def claim(model: Model, call: Call, payload: tuple) -> list[str]:

@@ -1,7 +1,8 @@
 """CON-1 to CON-3."""
 
-from tests.model.records import Call, Consent, refuse_unless
+from tests.model.records import Consent, refuse_unless
 from tests.model.state import Model
+from tests.model.transaction import Call
 
 
 def is_active(model: Model, fan: bytes, grantee: bytes, purpose: int, scope: str) -> bool:

@@ -18,7 +18,6 @@ from tests.model.records import (
     SIGN,
     UNDECIDED,
     UNSETTLED,
-    Call,
     Contest,
     Lot,
     M,
@@ -28,6 +27,7 @@ from tests.model.records import (
 from tests.model.returns import Return, check_usable, count_return, left_of_return
 from tests.model.state import Model
 from tests.model.tiers import count_towards_tiers, extend_sliding_lots
+from tests.model.transaction import Call
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import be8, is_included, leaf_hash, tagged
 from tests.second_decoder.receipts import earn_remainder, earn_sum, follow_sums, opened_hash, sum_leaf

@@ -7,7 +7,7 @@ from tests.model.collateral import can_issue, issue
 from tests.model.consent import is_active
 from tests.model.loyalty import room_under_cap
 from tests.model.points import Purchase, better_of_two, days_in_seconds, expiry_of, give_lot, versions_nameable
-from tests.model.records import PUBLISH, SETTLE, Batch, Call, Lot, refuse_unless
+from tests.model.records import PUBLISH, SETTLE, Batch, Lot, refuse_unless
 from tests.model.referrals import start_referral
 from tests.model.state import Model
 from tests.model.tiers import (
@@ -17,6 +17,7 @@ from tests.model.tiers import (
     left_of_period,
     period_cap,
 )
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import leaf_hash, object_id, tree_root
 
 KEEP_SECONDS = 3_888_000

@@ -9,6 +9,7 @@ from tests.model import (
     consent,
     contests,
     crowdfunding,
+    decisions,
     earn,
     gifts,
     guardians,
@@ -19,10 +20,12 @@ from tests.model import (
     rewards,
 )
 from tests.model.accounts import address_of_key
-from tests.model.records import ENROL, NOBODY, Call, Refused, Sponsor, Tx, refuse_unless, terms_of_array
+from tests.model.records import ENROL, NOBODY, Refused, Sponsor, refuse_unless, terms_of_array
 from tests.model.state import Model
+from tests.model.transaction import Call, Tx
 
 OWN, POOL, PREPAID = 0, 1, 2
+POINTS = 1
 
 RULES = {
     "transfer": accounts.transfer,
@@ -48,7 +51,16 @@ RULES = {
     "consent.grant": consent.grant,
     "consent.revoke": consent.revoke,
     "campaign.create": crowdfunding.create,
+    "campaign.cancel": crowdfunding.cancel,
+    "campaign.post_update": crowdfunding.post_update,
     "pledge": crowdfunding.pledge,
+    "pledge.change": crowdfunding.change,
+    "pledge.cancel": crowdfunding.cancel_pledge,
+    "pledge.late": crowdfunding.pledge_late,
+    "pledge.withdraw": crowdfunding.withdraw,
+    "milestone.submit": decisions.submit,
+    "milestone.vote": decisions.vote,
+    "delivery.confirm": decisions.confirm,
     "adjust": gifts.adjust,
     "reverse": returns.reverse,
     "points.transfer": gifts.transfer_points,
@@ -71,13 +83,16 @@ COSTS = {
     "account.set_guardians": (3, 2, 0, 0),
     "account.set_policy": (1, 1, 0, 0),
     "adjust": (5, 2, 2, 0),
+    "campaign.cancel": (2, 0, 1, 0),
     "campaign.create": (4, 3, 14, 0),
+    "campaign.post_update": (1, 0, 0, 0),
     "challenge.complete": (4, 4, 4, 0),
     "challenge.contest": (7, 3, 3, 0),
     "challenge.create": (3, 2, 1, 0),
     "challenge.reverse": (6, 0, 0, 1),
     "consent.grant": (2, 1, 0, 0),
     "consent.revoke": (1, 0, 0, 0),
+    "delivery.confirm": (2, 0, 0, 0),
     "earn": (4, 10, 5, 0),
     "earn.answer_contest": (6, 2, 2, 0),
     "earn.contest": (5, 4, 4, 1),
@@ -85,11 +100,17 @@ COSTS = {
     "issuer.revoke": (1, 0, 0, 0),
     "member.join": (3, 1, 0, 0),
     "member.leave": (4, 0, 0, 0),
+    "milestone.submit": (2, 0, 2, 0),
+    "milestone.vote": (2, 0, 0, 0),
     "offer.contest": (6, 2, 2, 1),
     "offer.issue": (4, 0, 0, 0),
     "offer.reverse": (7, 1, 1, 1),
     "offer.settle": (4, 10, 5, 0),
     "pledge": (6, 1, 1, 0),
+    "pledge.cancel": (7, 0, 0, 0),
+    "pledge.change": (7, 0, 0, 0),
+    "pledge.late": (7, 1, 1, 0),
+    "pledge.withdraw": (8, 0, 0, 0),
     "points.claim_collateral": (6, 0, 0, 0),
     "points.transfer": (2, 0, 0, 0),
     "program.sunset": (1, 0, 0, 0),
@@ -109,6 +130,8 @@ PREPAID_WEIGHTS = {
     "member.leave": 1_200,
     "consent.revoke": 1_200,
     "redeem.cancel": 1_200,
+    "pledge.cancel": 1_200,
+    "pledge.withdraw": 1_200,
     "points.claim_collateral": 1_200,
     "earn.contest": 5_000,
     "challenge.contest": 20_000,
@@ -140,8 +163,11 @@ def weight_of(kind: str, payload: tuple, size: int, signatures: int) -> int:
 
 def signers_of(tx: Tx) -> list[bytes]:
     """The author, then the co-signers that the kind names (ENV-3)."""
-    cosigners = [tx.payload[1]] if tx.kind == "member.join" and tx.payload[1] else []
-    return [tx.author, *cosigners]
+    if tx.kind == "member.join" and tx.payload[1]:
+        return [tx.author, tx.payload[1]]
+    if tx.kind == "campaign.create" and tx.payload[1][0] == POINTS and tx.payload[1][2]:
+        return [tx.author, tx.payload[1][2]]
+    return [tx.author]
 
 
 def _ascends(items: list) -> bool:
@@ -166,6 +192,10 @@ def check_structure(tx: Tx) -> None:
         refuse_unless(rewards.window_is_sound(tx.payload[6]), "reward.window")
     if tx.kind == "redeem.fulfil":
         refuse_unless(len(tx.payload[2]) in (0, tx.payload[1]), "redeem.codes")
+    if tx.kind == "campaign.create":
+        crowdfunding.check_terms(tx.payload)
+    if tx.kind in ("pledge", "pledge.late", "pledge.change"):
+        crowdfunding.check_add_ons(tx.payload[-1])
     if tx.kind == "account.set_guardians":
         refuse_unless(guardians.guardians_are_sound(tx.payload[0]), "guardians.invalid")
     if tx.kind == "account.set_policy":

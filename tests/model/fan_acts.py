@@ -1,13 +1,12 @@
-"""What fans do: joining, leaving, redeeming, pledging, consenting, sending coin, changing keys."""
+"""What fans do: joining, leaving, redeeming, consenting, sending coin, changing keys."""
 
 from typing import Any
 
 from ledger import keys
 from tests.model.accounts import policy_hash
 from tests.model.brand_acts import affordable
-from tests.model.crowdfunding import is_over
 from tests.model.life import ANNA, BY_ADDRESS, FANS, KIOSK, NOWHERE, PEOPLE, STRANGER, TILL, Life
-from tests.model.records import DAY, ENROL, OPEN, M
+from tests.model.records import DAY, ENROL, M
 from tests.model.redemptions import left_of_limit
 from tests.model.rewards import price_now, reward_at
 from tests.model.vouchers import VALID_SECONDS_MAX, voucher_id
@@ -91,47 +90,6 @@ def redeem(life: Life, wanted: tuple[bytes, bytes] | None = None, whose: bytes =
             quantity = min(choose.choice((most + 1, fitting + 1)), 1_000)
     accepted = min(max(price + choose.choice((0, 0, 0, 5, -1 if life.chance(10) else 0)), 1), 2**53)
     life.send("redeem", (program, reward, quantity, accepted), fan, program)
-
-
-def _backers(life: Life, campaign: bytes) -> list[bytes]:
-    """Those who have what a campaign collects."""
-    unit = life.model.campaigns[campaign].unit
-    if unit[0] == 0:
-        return [someone.address for someone in (*FANS, STRANGER) if life.model.balance(someone.address) > 100_000]
-    return sorted(fan for of, fan in life.model.members if of == unit[1] and affordable(life, of, fan))
-
-
-def pledge(life: Life, campaign: bytes = b"") -> None:
-    """Once, or twenty times."""
-    choose, model = life.choose, life.model
-    live = [name for name, found in model.campaigns.items() if found.status == OPEN and not is_over(model, found)]
-    live = [campaign] if campaign else live
-    likely = [(name, fan) for name in live for fan in _backers(life, name)]
-    anything = [(choose.choice([*model.campaigns, NOWHERE]), choose.choice((*FANS, STRANGER)).address)]
-    which, fan = life.some(likely, anything, 93)
-    found = model.campaigns.get(which)
-    program = found.unit[1] if found and found.unit[0] else life.any_program()
-    tier, most, least, left = 0, model.balance(fan), 1, 1
-    if found is not None:
-        most = affordable(life, program, fan) if found.unit[0] else most
-        terms = model.campaign_terms[which]
-        left = max(terms.goal - found.pledged, 1)
-        tiers = [
-            index
-            for index, (_, at_least, limit) in enumerate(terms.tiers, 1)
-            if at_least <= most and (limit == 0 or found.taken[index - 1] < limit)
-        ]
-        tier = choose.choice((0, *tiers))
-        tier = choose.number(0, len(terms.tiers) + 1) if life.chance(4) else tier
-        least = terms.tiers[tier - 1][1] if 0 < tier <= len(terms.tiers) else 1
-    quantity = choose.choice((1, 5, 10, 60, 400, left, max(left - 1, 1), max(most, 1), least))
-    if life.chance(95):
-        quantity = max(min(quantity, most), least)
-    elif life.chance(50):
-        quantity = choose.choice((most + 1, max(least - 1, 1)))
-    times = choose.choice((1,) * 11 + (20,))
-    for _ in range(times):
-        life.send("pledge", (which, min(least if times > 1 else quantity, M), tier, ()), fan, program)
 
 
 def grant_consent(life: Life) -> None:

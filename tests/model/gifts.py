@@ -4,8 +4,9 @@ from tests.model.collateral import can_issue, issue
 from tests.model.earn import dates_of
 from tests.model.loyalty import room_under_cap
 from tests.model.points import give_lot, split_lots, usable_points
-from tests.model.records import ADJUST, DAY, Call, Lot, refuse_unless
+from tests.model.records import ADJUST, DAY, Lot, refuse_unless
 from tests.model.state import Model
+from tests.model.transaction import Call
 
 REFERRALS_MAX = 12
 LOTS_MAX = 128

@@ -1,13 +1,22 @@
 """Guardians, and what becomes of a recovery: ACC-5 to ACC-8."""
 
-from tests.model.records import DAY, Account, Call, Guardianship, Recovery, refuse_unless
+from tests.model.records import DAY, Account, Guardianship, Recovery, refuse_unless
 from tests.model.state import Model
+from tests.model.transaction import Call
 
 APPROVAL_SECONDS = 30 * DAY
 COMPLETE_SECONDS = 30 * DAY
 BLOCKS_MIN = 144
 WAITING, IN_FORCE, LAPSED = "waiting", "in force", "lapsed"
-KINDS_THAT_WAIT = {"account.set_guardians", "account.set_policy", "pledge", "points.transfer", "transfer"}
+KINDS_THAT_WAIT = {
+    "account.set_guardians",
+    "account.set_policy",
+    "pledge",
+    "pledge.change",
+    "pledge.late",
+    "points.transfer",
+    "transfer",
+}
 
 
 def guardians_are_sound(guardians: tuple) -> bool:

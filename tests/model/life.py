@@ -4,7 +4,7 @@ Whoever acts asks a `Chooser` for each choice: a seeded one in long runs, one of
 read off the model, so that most actions are valid, and those that are not are so for a reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol, TypeVar
@@ -14,8 +14,9 @@ from ledger.params import Allocation, Params
 from ledger.registry import KINDS
 from ledger.types import Address, Amount, Height, Timestamp
 from tests.model.envelope import PREPAID_WEIGHTS, pool_pays_for
-from tests.model.records import DAY, M, Tx
+from tests.model.records import DAY, M
 from tests.model.returns import Return
+from tests.model.transaction import Tx
 from tests.model.world import Person, World, person
 from tests.second_decoder.hashing import plain
 
@@ -30,6 +31,9 @@ FUNDED = (OWNER, BRAND, TILL, ANNA, BEN, STRANGER)
 BY_ADDRESS = {someone.address: someone for someone in PEOPLE}
 NOWHERE = bytes(32)
 IDLE_PERCENT = 90
+
+
+Act = Callable[["Life"], None]
 
 
 class Idle(Exception):

@@ -7,7 +7,6 @@ from tests.model.records import (
     DAY,
     ENROL,
     Books,
-    Call,
     Grant,
     M,
     Member,
@@ -20,6 +19,7 @@ from tests.model.records import (
 )
 from tests.model.state import Model
 from tests.model.tiers import CALENDAR, NEVER_EXPIRES, ROLLING, SLIDING, period_cap
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import object_id
 
 KEPT_SECONDS = 14_601_600

@@ -10,9 +10,10 @@ from tests.model.contests import count_contested, pay, period_of, repay
 from tests.model.earn import dates_of, settle_by_of
 from tests.model.loyalty import grant_at, room_under_cap
 from tests.model.points import expiry_of, give_lot
-from tests.model.records import OFFER, PERSONALISE, SIGN, Call, Lot, M, Offer, Refused, refuse_unless
+from tests.model.records import OFFER, PERSONALISE, SIGN, Lot, M, Offer, Refused, refuse_unless
 from tests.model.returns import Return, check_usable, count_return, require_reverser, take_back
 from tests.model.state import Model
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import be8, tagged
 from tests.second_decoder.receipts import opened_hash
 

@@ -10,7 +10,6 @@ NOBODY = b""
 
 ENROL, SIGN, SETTLE, FULFIL, ADJUST, OFFER = 4, 1, 2, 8, 16, 32
 PERSONALISE, PUBLISH = 0, 2
-OPEN, FUNDED, FAILED, DONE = 0, 1, 2, 6
 UNDECIDED, IN_TIME, LATE, SHORT, UNSETTLED, RETURNED = range(6)
 
 
@@ -371,79 +370,6 @@ class Consent(NamedTuple):
     revoked_at: int
 
 
-class CampaignTerms(NamedTuple):
-    """CRF-1."""
-
-    title: str
-    unit: tuple[Any, ...]
-    goal: int
-    deadline: int
-    tiers: tuple[tuple[str, int, int], ...]
-    all_or_nothing: bool
-    add_ons: tuple[tuple[str, int, int], ...]
-    stretch: tuple[tuple[int, str], ...]
-    milestones: tuple[tuple[str, int, int], ...]
-    reserve: int
-    delivery_due: int
-    grace_seconds: int
-    vote_seconds: int
-    retry_seconds: int
-    silence_approves: bool
-    late_until: int
-    delivery_key: bytes
-
-
-class Campaign(NamedTuple):
-    """CRF-1."""
-
-    creator: bytes
-    payer: bytes
-    deposit: int
-    unit: tuple[Any, ...]
-    status: int
-    pledged: int
-    weight: int
-    own_weight: int
-    escrowed: int
-    released: int
-    returned: int
-    pledges: int
-    taken: tuple[int, ...]
-    added: tuple[int, ...]
-    stage: int
-    until: int
-    until_height: int
-    step: int
-    shares_left: int
-    attempt: int
-    round: int
-    submitted_at: int
-    basis: int
-    yes: int
-    no: int
-    late_days: tuple[int, ...]
-    delivered_at: int
-    updates: int
-    refund_total: int
-    refund_weight: int
-    backing: int = 0
-
-
-class Pledge(NamedTuple):
-    """CRF-2."""
-
-    payer: bytes
-    deposit: int
-    prepaid: int
-    backer: bytes
-    quantity: int
-    tier: int
-    lots: tuple[Lot, ...]
-    add_ons: tuple[tuple[int, int], ...]
-    voted_round: int
-    approves: bool
-
-
 class Challenge(NamedTuple):
     """CHL-1."""
 
@@ -524,32 +450,3 @@ class DueItem(NamedTuple):
     kind: str
     subject: bytes
     number: int
-
-
-class Tx(NamedTuple):
-    """A transaction as the model reads it: the fields of the envelope, the payload's array, and what its bytes weigh.
-
-    `payment` is the array of ENV-2. `shown` are the policies of the witnesses. `attested` says whether the signature of another in
-    the payload is good: the machine knows what it signed.
-    """
-
-    kind: str
-    salt: bytes
-    author: bytes
-    valid_from: int
-    valid_until: int
-    payment: tuple[Any, ...]
-    payload: tuple[Any, ...]
-    shown: tuple[tuple[int, tuple[bytes, ...]], ...]
-    size: int
-    txid: bytes
-    attested: bool = True
-
-
-class Call(NamedTuple):
-    """What a kind's rule knows besides the payload: who acts, who pays deposits, and which fee was taken."""
-
-    txid: bytes
-    author: bytes
-    payer: bytes
-    fee: int

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from tests.model.collateral import release
 from tests.model.points import give_points_back, take_points
-from tests.model.records import DAY, FULFIL, UNLIMITED, Call, Count, Fulfilment, Hold, Lot, refuse_unless
+from tests.model.records import DAY, FULFIL, UNLIMITED, Count, Fulfilment, Hold, Lot, refuse_unless
 from tests.model.rewards import changed, price_now, reward_at
 from tests.model.state import Model
 from tests.model.tiers import tier_at
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import object_id, tagged
 
 BLOCKS_MIN = 6

@@ -1,7 +1,8 @@
 """Referrals until they start: LOY-22."""
 
-from tests.model.records import Call, Referral, refuse_unless
+from tests.model.records import Referral, refuse_unless
 from tests.model.state import Model
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import tagged
 
 

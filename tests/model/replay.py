@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.model.life import Life, SeededChooser
-from tests.model.records import Tx
-from tests.model.walk import act_of, begin
+from ledger.errors import LedgerError
+from tests.model.life import Act, Life, SeededChooser
+from tests.model.transaction import Tx
+from tests.model.walk import DECK, act_of, begin
 from tests.model.world import Disagreement
 
 
@@ -29,18 +30,18 @@ class Run:
     fault: Fault | None
 
 
-def live(seed: str, acts: Sequence[int]) -> Run:
-    """A life from a seed. Each act draws from a seed of its own, so that others can be left out to find what matters."""
+def live(seed: str, acts: Sequence[int], deck: Sequence[Act] = DECK) -> Run:
+    """A life from a seed, of acts from a deck. Each act draws from a seed of its own, so that others can be left out."""
     life: Life | None = None
     fault = None
     try:
         life = begin(SeededChooser(seed))
         for number in acts:
             life.choose = SeededChooser(f"{seed}/{number}")
-            act_of(life)
+            act_of(life, deck)
     except Disagreement as found:
         fault = Fault(found.label, str(found))
-    except (AssertionError, ArithmeticError, LookupError, TypeError, ValueError) as found:
+    except (AssertionError, ArithmeticError, LookupError, TypeError, ValueError, LedgerError) as found:
         place = traceback.extract_tb(found.__traceback__)[-1]
         fault = Fault(f"{type(found).__name__} in {place.name}", "".join(traceback.format_exception(found)))
     if life is None:

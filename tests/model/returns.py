@@ -9,10 +9,11 @@ from tests.model.earn import dates_of
 from tests.model.guardians import policy_in_force
 from tests.model.loyalty import KEPT_SECONDS, grant_at
 from tests.model.points import book_out
-from tests.model.records import SETTLE, SIGN, Batch, Call, Lot, Refused, Returned, refuse_unless
+from tests.model.records import SETTLE, SIGN, Batch, Lot, Refused, Returned, refuse_unless
 from tests.model.referrals import referral_id
 from tests.model.state import Model
 from tests.model.tiers import take_back_of_tiers
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import is_included, leaf_hash, tagged
 
 Consent = tuple[tuple[int, tuple[bytes, ...]], tuple[tuple[int, bytes], ...]]

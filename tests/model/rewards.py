@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from tests.model.records import DAY, UNLIMITED, Call, M, Reward, Terms, refuse_unless
+from tests.model.records import DAY, UNLIMITED, M, Reward, Terms, refuse_unless
 from tests.model.state import Model
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import object_id
 
 Limit = tuple[int, int, int]

@@ -4,14 +4,13 @@ from copy import copy
 from typing import Any
 
 from ledger.params import Params
+from tests.model.campaign_records import Campaign, CampaignTerms, FormerPledge, Pledge
 from tests.model.records import (
     DAY,
     Account,
     Achievement,
     Batch,
     Books,
-    Campaign,
-    CampaignTerms,
     Challenge,
     Consent,
     Contest,
@@ -24,7 +23,6 @@ from tests.model.records import (
     Hold,
     Member,
     Offer,
-    Pledge,
     Program,
     Referral,
     Refused,
@@ -52,6 +50,7 @@ TABLES = (
     "campaigns",
     "campaign_terms",
     "pledges",
+    "former_pledges",
     "referrals",
     "guardianships",
     "counts",
@@ -94,6 +93,7 @@ class Model:
         self.campaigns: dict[bytes, Campaign] = {}
         self.campaign_terms: dict[bytes, CampaignTerms] = {}
         self.pledges: dict[tuple[bytes, int], Pledge] = {}
+        self.former_pledges: dict[tuple[bytes, int], FormerPledge] = {}
         self.referrals: dict[bytes, Referral] = {}
         self.counts: dict[bytes, Count] = {}
         self.fulfilments: dict[bytes, Fulfilment] = {}
@@ -267,6 +267,7 @@ class Model:
             self.consents,
             self.campaigns,
             self.pledges,
+            self.former_pledges,
             self.referrals,
             self.counts,
             self.guardianships,
@@ -279,7 +280,7 @@ class Model:
         )
         prepaying = (
             *(self.guardianships, self.members, self.holds, self.consents, self.pledges),
-            self.challenges,
+            *(self.challenges, self.former_pledges),
         )
         return (
             sum(account.balance for account in self.accounts.values()),
@@ -316,6 +317,7 @@ class Model:
         found.update((b"M" + program + fan, record) for (program, fan), record in self.members.items())
         found.update((b"O" + offer, record) for offer, record in self.offers.items())
         found.update((b"P" + campaign + be4(number), record) for (campaign, number), record in self.pledges.items())
+        found.update((b"b" + of + be4(number), record) for (of, number), record in self.former_pledges.items())
         found.update((b"Q" + be8(time) + be8(sequence), record) for (time, sequence), record in self.due.items())
         found.update((b"R" + be4(height), (payees,)) for height, payees in self.maturing.items())
         found.update((b"T" + program + be4(version), record) for (program, version), record in self.terms.items())

@@ -15,19 +15,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from tests.model import (
     brand_acts,
+    campaign_acts,
     challenge_acts,
     contest_acts,
     fan_acts,
     gift_acts,
     guardian_acts,
     offer_acts,
+    pledge_acts,
     return_acts,
     till_acts,
     time_acts,
 )
-from tests.model.life import Life
+from tests.model.life import Act, Life
 from tests.model.replay import live
-from tests.model.walk import Act, act, begin
+from tests.model.walk import act, begin
 
 NUMBERS_DRAWN_MAX = 2**16
 BRAND_ACTS: tuple[Act, ...] = (
@@ -36,7 +38,6 @@ BRAND_ACTS: tuple[Act, ...] = (
     brand_acts.list_reward,
     brand_acts.grant_issuer,
     brand_acts.revoke_issuer,
-    brand_acts.create_campaign,
     brand_acts.fill_pool,
     brand_acts.create_program,
     gift_acts.adjust,
@@ -45,7 +46,6 @@ BRAND_ACTS: tuple[Act, ...] = (
 )
 FAN_ACTS: tuple[Act, ...] = (
     fan_acts.redeem,
-    fan_acts.pledge,
     fan_acts.join,
     fan_acts.leave,
     fan_acts.grant_consent,
@@ -73,6 +73,21 @@ PROMISES: tuple[Act, ...] = (
     offer_acts.contest,
     offer_acts.reverse,
     offer_acts.live_through,
+)
+
+
+CAMPAIGNS: tuple[Act, ...] = (
+    pledge_acts.pledge,
+    campaign_acts.create,
+    campaign_acts.live_through,
+    campaign_acts.submit,
+    pledge_acts.vote,
+    pledge_acts.withdraw,
+    pledge_acts.change,
+    pledge_acts.cancel,
+    pledge_acts.pledge_late,
+    campaign_acts.cancel,
+    campaign_acts.post_update,
 )
 
 
@@ -128,6 +143,10 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(data=st.data(), what=st.sampled_from(PROMISES))
     def promise_is_made_or_kept(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
+    @rule(data=st.data(), what=st.sampled_from(CAMPAIGNS))
+    def campaign_goes_on(self, data: st.DataObject, what: Act) -> None:
         self._let(data, what)
 
     @rule(data=st.data())

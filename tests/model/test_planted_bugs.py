@@ -76,16 +76,8 @@ BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
         "has_consent",
         _consent_lasts_longer,
     ),
-    "crowdfunding: a unit stays in escrow": (
-        ("crowdfunding.decisions",),
-        "pay_out",
-        _a_unit_stays,
-    ),
-    "crowdfunding: it stays open for a block more": (
-        ("crowdfunding.decisions",),
-        "DEADLINE_BLOCKS_MIN",
-        _one_more,
-    ),
+    "crowdfunding: a unit stays in escrow": (("crowdfunding.decisions",), "pay_out", _a_unit_stays),
+    "crowdfunding: it stays open for a block more": (("crowdfunding.decisions",), "DEADLINE_BLOCKS_MIN", _one_more),
     "challenges: an occurrence is over a second late": (("challenges.state",), "CONTEST_SECONDS", _one_more),
     "offers: a contested bonus waits for a day more": (("offers.offer_contest",), "OFFER_PENDING_DAYS", _one_more),
     "collateral: of lots that leave together only the first one's coin comes free": (

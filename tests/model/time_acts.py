@@ -1,31 +1,31 @@
 """Blocks, the times at which they come, and blocks that are taken back."""
 
-from collections.abc import Callable
 from functools import partial
 
 from tests.model import (
     brand_acts,
+    campaign_acts,
     challenge_acts,
     contest_acts,
     fan_acts,
     guardian_acts,
     offer_acts,
+    pledge_acts,
     return_acts,
     till_acts,
 )
+from tests.model.campaign_records import COIN, FUNDED, OPEN
 from tests.model.challenges import occurrence_of
 from tests.model.contests import CONTEST_SECONDS, period_of
 from tests.model.earn import dates_of
-from tests.model.life import PEOPLE, Idle, Life
+from tests.model.life import PEOPLE, Act, Idle, Life
 from tests.model.offers import last_day_to_ask
 from tests.model.points import RECEIPT_AGE_MAX
-from tests.model.records import DAY, OPEN, PUBLISH, UNDECIDED
+from tests.model.records import DAY, PUBLISH, UNDECIDED
 from tests.model.world import HEADER_TIME_MAX
 
 STEPS = (1, 60, 60, 60, 60, 600, 3_600, 3_600, 43_200, DAY, DAY, 3 * DAY, 10 * DAY)
 FAR = 400 * DAY
-
-Act = Callable[[Life], None]
 
 
 def deadlines(life: Life) -> list[int]:
@@ -34,6 +34,10 @@ def deadlines(life: Life) -> list[int]:
     found = {time for time, _ in model.due}
     found.update(hold.expires_at for hold in model.holds.values())
     found.update(campaign.until for campaign in model.campaigns.values() if campaign.until)
+    for which, campaign in model.campaigns.items():
+        terms = model.campaign_terms[which]
+        if campaign.until:
+            found.update((terms.deadline - DAY, terms.late_until, *terms.due_times))
     for contest in model.contests.values():
         found.update((contest.answer_by, contest.keep_until))
     for receipt in life.receipts[-30:]:
@@ -101,11 +105,6 @@ def _subjects(life: Life) -> list[list[Subject]]:
         (found.keep_until, found.keep_height, partial(brand_acts.refund, fulfilment=name))
         for name, found in model.fulfilments.items()
     ]
-    campaigns = [
-        (found.until, found.until_height, partial(fan_acts.pledge, campaign=name))
-        for name, found in model.campaigns.items()
-        if found.status == OPEN
-    ]
     contests = [
         (found.answer_by, found.answer_height, partial(contest_acts.answer, which=name))
         for name, found in model.contests.items()
@@ -149,8 +148,32 @@ def _subjects(life: Life) -> list[list[Subject]]:
         for lot in member.lots[:6]
         for day in (lot.activation_day, lot.expiry_day)
     ]
-    kept = [holds, fulfilments, campaigns, contests, consents, rewards, entries, windows, recoveries, lots]
-    return [*kept, _receipts(life), *_challenges(life), *_offers(life)]
+    kept = [holds, fulfilments, contests, consents, rewards, entries, windows, recoveries, lots]
+    return [*kept, _receipts(life), *_challenges(life), *_offers(life), *_campaigns(life)]
+
+
+def _campaigns(life: Life) -> list[list[Subject]]:
+    """What is decided about campaigns, and what may be done only until then."""
+    decisions: list[Subject] = []
+    others: list[Subject] = []
+    closing: list[Subject] = []
+    for name, found in life.model.campaigns.items():
+        terms = life.model.campaign_terms[name]
+        if found.until:
+            decisions.append((found.until, found.until_height, partial(campaign_acts.try_something, which=name)))
+        if found.status == OPEN:
+            changes = (pledge_acts.change, pledge_acts.cancel)
+            others.extend((terms.deadline - DAY, 0, partial(what, which=name)) for what in changes)
+        if found.status in (OPEN, FUNDED) and terms.unit != COIN:
+            closes_at = life.model.programs[terms.unit[1]].closes_at
+            gives = (pledge_acts.pledge, pledge_acts.change) if found.status == OPEN else (pledge_acts.pledge_late,)
+            closing.extend((closes_at, 0, partial(what, which=name)) for what in gives)
+        if found.status == FUNDED:
+            others.append((terms.late_until, 0, partial(pledge_acts.pledge_late, which=name)))
+            if not found.submitted_at:
+                due = terms.due_times[found.step]
+                others.extend((time, 0, partial(campaign_acts.submit, which=name)) for time in (due, due + DAY))
+    return [decisions, others, closing]
 
 
 def _challenges(life: Life) -> list[list[Subject]]:

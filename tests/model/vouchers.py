@@ -2,8 +2,9 @@
 
 from ledger.codec import pack
 from tests.model.accounts import address_of_key
-from tests.model.records import ENROL, Call, UsedVoucher, refuse_unless
+from tests.model.records import ENROL, UsedVoucher, refuse_unless
 from tests.model.state import Model
+from tests.model.transaction import Call
 from tests.second_decoder.hashing import tagged
 
 VALID_SECONDS_MAX = 34_560_000

@@ -1,26 +1,26 @@
 """A life by chance: which acts there are, how often each comes, and runs that any seed repeats."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from tests.model import (
     brand_acts,
+    campaign_acts,
     challenge_acts,
     contest_acts,
     fan_acts,
     gift_acts,
     guardian_acts,
     offer_acts,
+    pledge_acts,
     return_acts,
     till_acts,
     time_acts,
 )
-from tests.model.life import ANNA, BEN, CARL, DORA, OWNER, TILL, Chooser, Idle, Life, draw_params
+from tests.model.life import ANNA, BEN, CARL, DORA, OWNER, TILL, Act, Chooser, Idle, Life, draw_params
 from tests.model.records import array_of_terms
 from tests.model.terms import friendly_terms
 from tests.model.world import World
 from tests.second_decoder.hashing import object_id
-
-Act = Callable[[Life], None]
 
 ACTS: dict[Act, int] = {
     brand_acts.create_program: 1,
@@ -33,11 +33,9 @@ ACTS: dict[Act, int] = {
     brand_acts.fulfil: 5,
     brand_acts.cancel: 4,
     brand_acts.refund: 4,
-    brand_acts.create_campaign: 5,
     fan_acts.join: 7,
     fan_acts.leave: 3,
     fan_acts.redeem: 11,
-    fan_acts.pledge: 10,
     fan_acts.grant_consent: 5,
     fan_acts.revoke_consent: 3,
     fan_acts.transfer: 4,
@@ -49,7 +47,7 @@ ACTS: dict[Act, int] = {
     till_acts.purchase: 10,
     till_acts.settle: 16,
     till_acts.keep_coming: 1,
-    return_acts.reverse: 8,
+    return_acts.reverse: 10,
     gift_acts.adjust: 6,
     gift_acts.give_on: 7,
     gift_acts.announce_sunset: 1,
@@ -68,6 +66,20 @@ ACTS: dict[Act, int] = {
     offer_acts.contest: 8,
     offer_acts.reverse: 6,
     offer_acts.live_through: 6,
+    campaign_acts.create: 3,
+    campaign_acts.submit: 4,
+    campaign_acts.cancel: 1,
+    campaign_acts.post_update: 2,
+    campaign_acts.live_through: 11,
+    campaign_acts.crowd: 1,
+    campaign_acts.save_up: 1,
+    campaign_acts.outlive: 2,
+    pledge_acts.pledge: 9,
+    pledge_acts.pledge_late: 3,
+    pledge_acts.change: 6,
+    pledge_acts.cancel: 3,
+    pledge_acts.vote: 6,
+    pledge_acts.withdraw: 5,
     time_acts.mine: 34,
     time_acts.come_to_a_deadline: 14,
     time_acts.lend_a_consent: 2,
@@ -75,6 +87,14 @@ ACTS: dict[Act, int] = {
     time_acts.reorganise: 2,
 }
 DECK = [act for act, weight in ACTS.items() for _ in range(weight)]
+CAMPAIGN_DECK = [
+    act
+    for act in DECK
+    if act.__module__ in (campaign_acts.__name__, pledge_acts.__name__, time_acts.__name__)
+    or act in (till_acts.settle, gift_acts.adjust, brand_acts.fill_pool, fan_acts.leave, fan_acts.join)
+    if act not in (campaign_acts.save_up, time_acts.lend_a_consent)
+]
+"""Campaigns, and what they need: time, members, points, coin."""
 
 
 def open_shop(life: Life) -> None:
@@ -114,6 +134,6 @@ def act(life: Life, what: Act) -> None:
         return
 
 
-def act_of(life: Life) -> None:
+def act_of(life: Life, deck: Sequence[Act] = DECK) -> None:
     """Whatever comes next in a life."""
-    act(life, life.choose.choice(DECK))
+    act(life, life.choose.choice(deck))

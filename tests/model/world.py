@@ -11,12 +11,14 @@ from ledger.transition import Undo
 from ledger.types import PrivateSeed, TxId
 from tests.model import block
 from tests.model.accounts import policy_hash
+from tests.model.campaign_records import COIN, FUNDED, OPEN
 from tests.model.collateral import backing_of
 from tests.model.envelope import signers_of, weight_of
 from tests.model.guardians import policy_in_force
 from tests.model.ledger_chain import LedgerChain, encode
-from tests.model.records import FUNDED, NEVER, M, Tx
+from tests.model.records import NEVER, M
 from tests.model.state import Model
+from tests.model.transaction import Tx
 from tests.second_decoder.hashing import tagged
 
 HEADER_TIME_MAX = 2**32 - 1
@@ -279,6 +281,25 @@ def check_liabilities(model: Model) -> None:
             assert totals[1] == expiring.get(day, 0), f"the books say {totals[1]} points expire on {day}"
             assert totals[0] == activating.get(day, 0), f"the books say {totals[0]} points begin on {day}"
         _check_promises(model, program)
+    for which in model.campaigns:
+        _check_campaign(model, which)
+
+
+def _check_campaign(model: Model, which: bytes) -> None:
+    """What a campaign counts is what its pledges say (INV-5)."""
+    found = model.campaigns[which]
+    pledges = [pledge for (of, _), pledge in model.pledges.items() if of == which]
+    assert found.pledged == found.escrowed + found.released + found.returned, "INV-5"
+    assert found.escrowed <= found.weight == sum(pledge.quantity for pledge in pledges), "INV-5"
+    assert found.own_weight == sum(pledge.quantity for pledge in pledges if pledge.backer == found.creator), "INV-5"
+    if found.unit != COIN:
+        assert all(sum(lot.points for lot in pledge.lots) == pledge.quantity for pledge in pledges), "INV-5"
+        lots = [lot for pledge in pledges for lot in pledge.lots]
+        assert found.backing == (backing_of(model, found.unit[1], lots) if found.escrowed else 0), "CRF-5"
+    refunds = [item for item in model.due.values() if item[:2] == ("campaign.refund", which)]
+    assert found.until or not found.escrowed or len(refunds) == 1, "INV-5"
+    is_stage = [item for item in model.due.values() if item == ("campaign.decide", which, found.stage)]
+    assert bool(found.until) == (found.status in (OPEN, FUNDED)) == (len(is_stage) == 1), "CRF-3"
 
 
 def _check_promises(model: Model, program: bytes) -> None:
@@ -300,7 +321,7 @@ def _check_promises(model: Model, program: bytes) -> None:
     lots.extend(
         lot
         for (of, _), found in model.pledges.items()
-        if model.campaigns[of].unit == (1, program) and model.campaigns[of].status != FUNDED
+        if model.campaigns[of].unit[:2] == (1, program) and model.campaigns[of].escrowed
         for lot in found.lots
     )
     waiting = [totals.backing for (of, day), totals in model.days.items() if of == program and day <= today]

@@ -132,11 +132,11 @@ def test_each_sort_comes_with_what_names_it(tmp_path: Path) -> None:
     assert tables_of(make_account_proof(chain, FRIEND.address)) == ["Account"]
     assert tables_of(make_program_proof(chain, shop.program)) == ["Books", "Program"]
     assert tables_of(make_member_proof(chain, shop.program, FAN.address)) == ["Member", "Program"]
-    assert tables_of(make_campaign_proof(chain, in_points)) == ["Campaign", "Program"]
-    assert tables_of(make_campaign_proof(chain, in_coin)) == ["Campaign"]
-    assert tables_of(make_pledge_proof(chain, in_points, 0)) == ["Pledge", "Campaign", "Program"]
-    assert tables_of(make_pledge_proof(chain, in_coin, 0)) == ["Pledge", "Campaign"]
-    assert tables_of(make_transaction_proof(chain, last, chain.tip.height, 0)) == ["transaction", "Campaign"]
+    assert tables_of(make_campaign_proof(chain, in_points)) == ["Campaign", "CampaignTerms", "Program"]
+    assert tables_of(make_campaign_proof(chain, in_coin)) == ["Campaign", "CampaignTerms"]
+    assert tables_of(make_pledge_proof(chain, in_points, 0)) == ["Pledge", "Campaign", "CampaignTerms", "Program"]
+    assert tables_of(make_pledge_proof(chain, in_coin, 0)) == ["Pledge", "Campaign", "CampaignTerms"]
+    assert tables_of(make_transaction_proof(chain, last, chain.tip.height, 0)) == ["transaction", "Campaign", "CampaignTerms"]
     shop.close()
 
 

@@ -35,7 +35,7 @@ KIND_SHAPES = {
     "milestone.submit": ("[campaign: id, step: int 0..12, evidence: id]", 2, 0, 2, False),
     "milestone.vote": ("[campaign: id, number: int 0..2^32-1, approves: bool]", 2, 0, 0, False),
     "delivery.confirm": ("[campaign: id, number: int 0..2^32-1, received: bool]", 2, 0, 0, False),
-    "pledge.withdraw": ("[campaign: id, number: int 0..2^32-1]", 7, 0, 0, True),
+    "pledge.withdraw": ("[campaign: id, number: int 0..2^32-1]", 8, 0, 0, True),
     "campaign.cancel": ("[campaign: id]", 2, 0, 1, False),
     "campaign.post_update": ("[campaign: id, text_hash: id]", 1, 0, 0, False),
 }
@@ -60,6 +60,11 @@ RECORD_SHAPES = {
         "campaign:id number:be4",
         """[payer, deposit, prepaid, backer: id, quantity: int 0..M, tier: int 0..32, lots: list 0..128 of lot, add_ons,
             voted_round: int 0..2^32-1, approves: bool]""",
+    ),
+    "b": (
+        "FormerPledge",
+        "campaign:id number:be4",
+        "[payer, deposit, prepaid, backer: id, quantity: int 0..M, returned: int 0..M]",
     ),
     "f": ("CampaignTerms", "campaign:id", "campaign_terms"),
 }

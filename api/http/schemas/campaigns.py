@@ -227,6 +227,7 @@ class ChosenAddOn(Answer):
 
 class PledgeItem(Answer):
     """What a fan put in. `tier` null: none was chosen. `ended`: it was refunded, withdrawn or cancelled.
+    `on_record`: the ledger still knows it, so it is standing for a review: also one that ended after a part went to the creator.
 
     `would_get_back` is its part of what is in escrow now. `vote` is what it said in the latest round; `may_withdraw`: it said no.
     """
@@ -239,6 +240,7 @@ class PledgeItem(Answer):
     height: int
     late: bool
     ended: bool
+    on_record: bool
     would_get_back: int
     vote: Literal["yes", "no"] | None
     may_withdraw: bool
@@ -252,6 +254,7 @@ class PledgeItem(Answer):
         "height": 1_200,
         "late": False,
         "ended": False,
+        "on_record": True,
         "would_get_back": 5_000,
         "vote": None,
         "may_withdraw": False,

@@ -1,25 +1,19 @@
 """What lies in escrow: putting it in, paying it out to the creator, returning it to backers (spec CRF-5)."""
 
-from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import Final
+from dataclasses import dataclass
 
 from ledger.coin import account_payer, give_to, spend_prepaid, take_from
 from ledger.domains.crowdfunding.events import CampaignReleased
-from ledger.domains.crowdfunding.state import Campaign, Pledge, pledge_key
+from ledger.domains.crowdfunding.state import Campaign, FormerPledge, Pledge, former_pledge_key, pledge_key
 from ledger.domains.crowdfunding.terms import CoinUnit, PointsUnit
 from ledger.domains.loyalty.points import PointsBook
 from ledger.domains.loyalty.program_sunset import refuse_closed
-from ledger.domains.loyalty.state import Lot, Member, load_member, load_program, member_key
+from ledger.domains.loyalty.state import Lot, load_member, load_program, member_key
 from ledger.domains.rewards.fulfilments import split_lots
 from ledger.evolve import replace
 from ledger.kinds import Context
 from ledger.state import RuleView
 from ledger.types import Address, Amount, CampaignId, Points, ProgramId
-
-MEMBER_FIELDS: Final = tuple(field.name for field in fields(Member))
-MEMBER_VALUES: Final = attrgetter(*MEMBER_FIELDS)
-LOTS_PLACE: Final = MEMBER_FIELDS.index("lots")
 
 
 def share_between(total: int, weight: int, before: int, quantity: int) -> int:
@@ -74,28 +68,26 @@ def pay_out(
     )
 
 
-def _with_lots(member: Member, lots: tuple[Lot, ...]) -> Member:
-    """The same member with other lots; a fraction of the time that `replace` takes, a thousand times in a block of refunds."""
-    values = list(MEMBER_VALUES(member))
-    values[LOTS_PLACE] = lots
-    return Member(*values)
-
-
 @dataclass(slots=True)
 class Returns:
-    """Units on their way back to backers; `save` writes what is counted for all of them together."""
+    """Units on their way back to backers; `save` writes what is counted for all of them together.
+
+    `is_released`: nothing was left in escrow before, and what stood behind the points went with the last unit (spec COL-4).
+    """
 
     view: RuleView
     unit: CoinUnit | PointsUnit
     book: PointsBook | None
+    is_released: bool
 
     @staticmethod
     def open(view: RuleView, campaign: Campaign, context: Context) -> "Returns":
         """Returns of one campaign; in points with its program's book."""
         unit = campaign.unit
-        if isinstance(unit, CoinUnit):
-            return Returns(view, unit, None)
-        return Returns(view, unit, PointsBook.open(view, unit.program, load_program(view, unit.program), context))
+        book = None
+        if isinstance(unit, PointsUnit):
+            book = PointsBook.open(view, unit.program, load_program(view, unit.program), context)
+        return Returns(view, unit, book, not campaign.escrowed)
 
     def give(self, pledge: Pledge, quantity: int, *, ends: bool) -> tuple[tuple[Lot, ...], int]:
         """Give units of a pledge back: of points, those that live longest.
@@ -110,7 +102,10 @@ class Returns:
         if returning:
             member = load_member(self.view, self.unit.program, pledge.backer)
             lots = self.book.give_back(member.lots, returning, "escrowed")
-            self.view.put(member_key(self.unit.program, pledge.backer), _with_lots(member, lots))
+            self.view.put(member_key(self.unit.program, pledge.backer), replace(member, lots=lots))
+        if self.is_released:
+            assert ends and not returning, "only a pledge that ends is left in an empty escrow"
+            return (), 0
         if not ends:
             return kept, self.book.backing_of(returning)
         self.book.release(kept)
@@ -142,3 +137,26 @@ def end_pledge(view: RuleView, campaign_id: CampaignId, number: int, pledge: Ple
     view.delete(pledge_key(campaign_id, number))
     spend_prepaid(view, pledge.prepaid)
     give_to(view, pledge.payer, pledge.deposit, "locked")
+
+
+def leave(
+    view: RuleView,
+    campaign_id: CampaignId,
+    campaign: Campaign,
+    number: int,
+    pledge: Pledge,
+    returned: int,
+    *,
+    prepaid: int,
+) -> None:
+    """A pledge that got `returned` units back leaves: where some of the campaign was released, its backer's standing stays.
+
+    `prepaid` is what stays prepaid for the exit of that record; the rest goes to the miner.
+    """
+    if not campaign.released:
+        end_pledge(view, campaign_id, number, pledge)
+        return
+    view.delete(pledge_key(campaign_id, number))
+    spend_prepaid(view, Amount(pledge.prepaid - prepaid))
+    former = FormerPledge(pledge.payer, pledge.deposit, Amount(prepaid), pledge.backer, pledge.quantity, returned)
+    view.put(former_pledge_key(campaign_id, number), former)

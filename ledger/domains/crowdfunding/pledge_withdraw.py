@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from ledger.domains.crowdfunding.escrow import end_pledge, return_units
+from ledger.domains.crowdfunding.escrow import leave, return_units
 from ledger.domains.crowdfunding.events import PledgeWithdrawn
 from ledger.domains.crowdfunding.places import free_places
 from ledger.domains.crowdfunding.state import (
@@ -63,14 +63,14 @@ def apply(view: RuleView, call: Call, payload: PledgeWithdraw, context: Context)
         backing=campaign.backing - backing,
     )
     view.put(campaign_key(payload.campaign), left)
-    end_pledge(view, payload.campaign, payload.number, pledge)
+    leave(view, payload.campaign, campaign, payload.number, pledge, share, prepaid=0)
     view.emit(PledgeWithdrawn(payload.campaign, call.author, payload.number, share))
     return (APPLIED,)
 
 
 def cost(payload: PledgeWithdraw) -> Cost:
-    """Campaign, pledge, member, books, a day, and the accounts of backer and payer change."""
-    return Cost(records=7)
+    """Campaign, pledge, member, books, a day, and the accounts of backer and payer change; what the pledge leaves is made."""
+    return Cost(records=8)
 
 
 def reads(author: Address, payload: PledgeWithdraw) -> tuple[RecordKey, ...]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ledger.domains.crowdfunding.escrow import Returns, end_pledge, own_weight, share_between
+from ledger.domains.crowdfunding.escrow import Returns, leave, own_weight, share_between
 from ledger.domains.crowdfunding.events import PledgeRefunded
 from ledger.domains.crowdfunding.state import Pledge, campaign_key, load_campaign, pledge_key
 from ledger.due import schedule
@@ -34,7 +34,7 @@ def refund(view: RuleView, subject: bytes, number: int, context: Context) -> Non
         before = campaign.refund_weight - weight
         share = share_between(campaign.refund_total, campaign.refund_weight, before, pledge.quantity)
         backing -= returns.give(pledge, share, ends=True)[1]
-        end_pledge(view, campaign_id, index, pledge)
+        leave(view, campaign_id, campaign, index, pledge, share, prepaid=pledge.prepaid)
         view.emit(PledgeRefunded(campaign_id, pledge.backer, index, share))
         weight -= pledge.quantity
         own += own_weight(campaign, pledge.backer, pledge.quantity)

@@ -122,9 +122,25 @@ class Pledge:
     approves: Annotated[bool, Boolean()]
 
 
+@dataclass(frozen=True, slots=True)
+class FormerPledge:
+    """A pledge that left when part of it was released to the creator: its backer's standing, until the backer ends it.
+
+    `quantity` is what was pledged, `returned` what came back. `prepaid` is 0 where leaving used it up.
+    """
+
+    payer: Annotated[bytes, PAYER]
+    deposit: Annotated[Amount, COIN]
+    prepaid: Annotated[Amount, COIN]
+    backer: Annotated[Address, identifier()]
+    quantity: Annotated[int, POINTS]
+    returned: Annotated[int, POINTS]
+
+
 CAMPAIGNS = Table(b"F", Campaign)
 CAMPAIGN_TERMS = Table(b"f", CampaignTerms)
 PLEDGES = Table(b"P", Pledge)
+FORMER_PLEDGES = Table(b"b", FormerPledge)
 
 
 def campaign_key(campaign: CampaignId) -> RecordKey:
@@ -140,6 +156,11 @@ def campaign_terms_key(campaign: CampaignId) -> RecordKey:
 def pledge_key(campaign: CampaignId, number: int) -> RecordKey:
     """`P` + campaign + number as 4 bytes."""
     return RecordKey(b"P" + campaign + number.to_bytes(4, "big"))
+
+
+def former_pledge_key(campaign: CampaignId, number: int) -> RecordKey:
+    """`b` + campaign + number as 4 bytes."""
+    return RecordKey(b"b" + campaign + number.to_bytes(4, "big"))
 
 
 def load_campaign(view: RuleView, campaign: CampaignId) -> Campaign:

@@ -200,7 +200,12 @@ async def test_who_says_no_leaves_with_its_part_and_pays_nothing(story: Story) -
     assert own["open_vote"]["title"] == "Mould"
     coin = await story.coin(FRIEND)
     await story.send("pledge.withdraw", PledgeWithdraw(campaign, 1), FRIEND, Prepaid())
-    assert await story.coin(FRIEND) == coin + 210 + story.chain.params.record_deposit
+    assert await story.coin(FRIEND) == coin + 210
+    page = await read(story.client, f"/v1/accounts/{story.text(FRIEND)}/pledges", AccountPledgesAnswer)
+    assert [(item["ended"], item["on_record"]) for item in page["items"]] == [(True, True)], "90 went to the creator"
+    await story.send("pledge.cancel", PledgeCancel(campaign, 1), FRIEND)
+    page = await read(story.client, f"/v1/accounts/{story.text(FRIEND)}/pledges", AccountPledgesAnswer)
+    assert [(item["ended"], item["on_record"]) for item in page["items"]] == [(True, False)]
     await story.vote(FAN, campaign, 0, approves=True)
     await story.pass_decision(campaign)
     shown = await story.campaign(campaign)
@@ -238,6 +243,7 @@ async def test_a_creator_who_disappears(story: Story) -> None:
     assert (shown["status"], shown["released"], shown["returned"]) == ("overdue", 150, 350)
     account = await read(story.client, f"/v1/accounts/{story.text(FAN)}", AccountAnswer)
     assert account["programs"][0]["available"] == 350
+    assert [item["on_record"] for item in await story.pledges(campaign)] == [True], "who lost something keeps its standing"
     page = await read(story.client, f"/v1/accounts/{story.text(CREATOR)}/campaigns", CampaignsAnswer)
     assert [item["status"] for item in page["items"]] == ["overdue"], "everybody sees what became of it"
 

@@ -15,6 +15,7 @@ from ledger.domains.crowdfunding.campaign_post_update import (
 from ledger.domains.crowdfunding.events import (
     CampaignReleased,
     CampaignStopped,
+    PledgeCancelled,
     Pledged,
     PledgeRefunded,
     PledgeWithdrawn,
@@ -22,19 +23,23 @@ from ledger.domains.crowdfunding.events import (
 )
 from ledger.domains.crowdfunding.places import BAD_ADD_ONS, NO_TIER
 from ledger.domains.crowdfunding.pledge import PledgeMake
+from ledger.domains.crowdfunding.pledge_cancel import NOT_PREPAID, PledgeCancel
 from ledger.domains.crowdfunding.pledge_late import NOT_LATE, PLEDGE_LATE
 from ledger.domains.crowdfunding.pledge_withdraw import NOT_REFUSED, PLEDGE_WITHDRAW, PledgeWithdraw
 from ledger.domains.crowdfunding.state import (
     CANCELLED,
+    FORMER_PLEDGES,
     NO_CAMPAIGN,
     NO_PLEDGE,
     NOT_BACKER,
     NOT_CREATOR,
     NOT_FUNDED,
+    PLEDGES,
     REJECTED,
     WAITING,
     campaign_key,
     campaign_terms_key,
+    former_pledge_key,
     pledge_key,
 )
 from ledger.domains.crowdfunding.steps import VOTE_OPEN
@@ -71,7 +76,9 @@ def test_who_says_no_takes_its_part_and_its_no_still_counts(shop: Shop) -> None:
     withdraw(shop, FAN, campaign_id, 0)
     assert shop.chain.events == (PledgeWithdrawn(campaign_id, FAN.address, 0, 350),)
     assert shop.chain.events[0].subjects() == (FAN.address, campaign_id)
-    assert shop.coin_of(FAN) == coin + 350 + shop.chain.params.record_deposit
+    assert shop.coin_of(FAN) == coin + 350, "what went to the creator keeps the pledge on record"
+    former = shop.chain.record(former_pledge_key(campaign_id, 0))
+    assert (former.backer, former.quantity, former.returned, former.prepaid) == (FAN.address, 500, 350, 0)
     record = shop.campaign(campaign_id)
     assert (record.weight, record.escrowed, record.returned, record.basis, record.no) == (500, 350, 350, 1_000, 500)
     shop.end_vote(campaign_id)
@@ -158,6 +165,51 @@ def test_withdrawing_fails_in_the_documented_order(shop: Shop) -> None:
     payload = PledgeWithdraw(campaign_id, 0)
     assert PLEDGE_WITHDRAW.reads(FAN.address, payload) == (campaign_key(campaign_id), pledge_key(campaign_id, 0))
     assert (PLEDGE_WITHDRAW.prepaid_weight, PLEDGE_WITHDRAW.waits_for_recovery) == (EXIT_WEIGHT, False)
+
+
+def end(shop: Shop, fan: Signer, campaign_id: CampaignId, number: int, **how: Any) -> None:
+    shop.chain.send("pledge.cancel", PledgeCancel(campaign_id, number), author=fan, **how)
+
+
+def test_who_lost_something_stays_on_record_until_it_ends_that_itself(shop: Shop) -> None:
+    campaign_id = begin(shop, quantities=(500, 500), retry_seconds=0)
+    shop.submit(campaign_id)
+    shop.vote(FAN, campaign_id, 0, approves=False)
+    withdraw(shop, FAN, campaign_id, 0)
+    deposit, coin = shop.chain.params.record_deposit, shop.coin_of(FAN)
+    with refused(NOT_BACKER):
+        end(shop, FRIEND, campaign_id, 0)
+    with refused(NOT_PREPAID):
+        end(shop, FAN, campaign_id, 0, payment=Prepaid())
+    end(shop, FAN, campaign_id, 0)
+    fee = shop.chain.mined[-1].transactions[0].weight * 2
+    assert shop.chain.events == (PledgeCancelled(campaign_id, FAN.address, 0, 0),)
+    assert shop.coin_of(FAN) == coin + deposit - fee
+    assert shop.chain.record(former_pledge_key(campaign_id, 0)) is None
+    with refused(NO_PLEDGE):
+        end(shop, FAN, campaign_id, 0)
+
+
+def test_a_refund_keeps_on_record_who_lost_something_and_its_end_is_prepaid(shop: Shop) -> None:
+    campaign_id = begin(shop, quantities=(500, 500))
+    prepaid = shop.chain.record(pledge_key(campaign_id, 1)).prepaid
+    give_up(shop, campaign_id)
+    shop.chain.mine()
+    former = shop.chain.record(former_pledge_key(campaign_id, 1))
+    assert (former.backer, former.quantity, former.returned, former.prepaid) == (FRIEND.address, 500, 350, prepaid)
+    assert shop.chain.record(pledge_key(campaign_id, 1)) is None
+    coin = shop.coin_of(FRIEND)
+    end(shop, FRIEND, campaign_id, 1, payment=Prepaid())
+    assert shop.coin_of(FRIEND) == coin + shop.chain.params.record_deposit
+    assert shop.chain.state.table(FORMER_PLEDGES.prefix).keys() == {former_pledge_key(campaign_id, 0)}
+
+
+def test_a_refund_of_all_leaves_nothing(shop: Shop) -> None:
+    campaign_id = shop.create_campaign(goal=10_000)
+    shop.pledge(FAN, campaign_id, 5)
+    give_up(shop, campaign_id)
+    shop.chain.mine()
+    assert shop.chain.state.table(PLEDGES.prefix) == shop.chain.state.table(FORMER_PLEDGES.prefix) == {}
 
 
 def lateable(shop: Shop, **terms: Any) -> CampaignId:

@@ -23,6 +23,7 @@ from ledger.domains.crowdfunding.state import (
     WAITING,
     campaign_key,
     campaign_terms_key,
+    former_pledge_key,
     pledge_key,
 )
 from ledger.domains.loyalty.points import POINTS_INSUFFICIENT
@@ -203,6 +204,7 @@ def test_a_cancelled_pledge_comes_back_whole_and_frees_its_places(shop: Shop) ->
         campaign_key(campaign_id),
         campaign_terms_key(campaign_id),
         pledge_key(campaign_id, 1),
+        former_pledge_key(campaign_id, 1),
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.coin import INSUFFICIENT, POOL_INSUFFICIENT
+from ledger.domains.crowdfunding.delivery_confirm import DeliveryConfirm
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.crowdfunding.pledge_change import PledgeChange
 from ledger.domains.crowdfunding.pledge_withdraw import PledgeWithdraw
@@ -436,6 +437,24 @@ def test_coin_stays_behind_a_pledge_until_it_ends_or_everything_was_released() -
         shop.end_vote(campaign)
     shop.chain.mine()
     assert (shop.campaign(campaign).backing, shop.books.backing) == (0, (200 - 12 - 30) * RATE)
+    check_backing(shop.chain.state)
+
+
+def test_who_leaves_when_everything_was_released_takes_no_coin_away() -> None:
+    shop = make_shop(expiry=NeverExpires())
+    shop.earn(FAN, 100)
+    shop.earn(FRIEND, 100)
+    deadline = shop.now + DAY_SECONDS
+    terms = {"milestones": (("All", 10_000, 0),), "delivery_due": deadline + DAY_SECONDS, "retry_seconds": 0}
+    campaign = shop.create_campaign(in_points=True, goal=1, days=1, **terms)
+    shop.pledge(FAN, campaign, 100)
+    shop.pass_days(1)
+    shop.chain.mine()
+    assert (shop.campaign(campaign).backing, shop.books.backing) == (0, 100 * RATE)
+    shop.submit(campaign)
+    shop.chain.send("delivery.confirm", DeliveryConfirm(campaign, 0, received=False), author=FAN)
+    shop.chain.send("pledge.withdraw", PledgeWithdraw(campaign, 0), author=FAN)
+    assert (shop.campaign(campaign).backing, shop.books.backing) == (0, 100 * RATE)
     check_backing(shop.chain.state)
 
 
