@@ -2,8 +2,8 @@
 
     python scripts/bench_stratum.py HOST PORT COUNT USER     so many miners, which say when the last one had each clean job
 
-Node and port are in one process, the miners in another; both read the machine's one monotonic clock. The time begins where the chain
-has committed the block and tells its listeners, and ends where the last miner has the whole line.
+Node and port are in one process, the miners in another; both read the machine's one monotonic clock. The time begins where the
+chain has committed the block and tells its listeners, and ends where the last miner has the whole line.
 """
 
 import asyncio

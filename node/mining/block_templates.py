@@ -80,7 +80,7 @@ class BlockTemplates:
             return self._node.chain.tip.hash
 
     def make(self, payout: Address) -> GivenTemplate:
-        """A template on the tip that pays `payout`; each call's coinbase is another one. Raises `template.time_ahead`, `NodeError`."""
+        """A template on the tip that pays `payout`; each call's coinbase is another one. Raises `NodeError`."""
         node = self._node
         with node.lock, node.health.writing():
             chain, now = node.chain, node.clock.now()

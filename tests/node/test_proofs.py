@@ -136,7 +136,11 @@ def test_each_sort_comes_with_what_names_it(tmp_path: Path) -> None:
     assert tables_of(make_campaign_proof(chain, in_coin)) == ["Campaign", "CampaignTerms"]
     assert tables_of(make_pledge_proof(chain, in_points, 0)) == ["Pledge", "Campaign", "CampaignTerms", "Program"]
     assert tables_of(make_pledge_proof(chain, in_coin, 0)) == ["Pledge", "Campaign", "CampaignTerms"]
-    assert tables_of(make_transaction_proof(chain, last, chain.tip.height, 0)) == ["transaction", "Campaign", "CampaignTerms"]
+    assert tables_of(make_transaction_proof(chain, last, chain.tip.height, 0)) == [
+        "transaction",
+        "Campaign",
+        "CampaignTerms",
+    ]
     shop.close()
 
 

@@ -243,7 +243,9 @@ async def test_a_creator_who_disappears(story: Story) -> None:
     assert (shown["status"], shown["released"], shown["returned"]) == ("overdue", 150, 350)
     account = await read(story.client, f"/v1/accounts/{story.text(FAN)}", AccountAnswer)
     assert account["programs"][0]["available"] == 350
-    assert [item["on_record"] for item in await story.pledges(campaign)] == [True], "who lost something keeps its standing"
+    assert [item["on_record"] for item in await story.pledges(campaign)] == [True], (
+        "who lost something keeps its standing"
+    )
     page = await read(story.client, f"/v1/accounts/{story.text(CREATOR)}/campaigns", CampaignsAnswer)
     assert [item["status"] for item in page["items"]] == ["overdue"], "everybody sees what became of it"
 
