@@ -67,7 +67,7 @@ MINERS: tuple[tuple[str, str, Callable[[Figures], int]], ...] = (
     (
         "refused",
         "Requests of miners that were refused; counted when their connection ends.",
-        lambda f: sum(f.refused.values()),
+        lambda figures: sum(list(figures.refused.values())),
     ),
     ("dropped", "Connections of miners that this side closed.", lambda figures: figures.dropped),
     ("blocks", "Blocks that miners found.", lambda figures: figures.blocks),

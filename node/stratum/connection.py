@@ -4,7 +4,7 @@ import asyncio
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
-from node.stratum.messages import LINE_BYTES_MAX
+from node.stratum.messages import LINE_BYTES_MAX, show_message
 from node.stratum.session import Session
 
 if TYPE_CHECKING:
@@ -14,7 +14,28 @@ UNREAD_BYTES_MAX: Final = 65_536
 """What a miner may leave unread: a hundred jobs."""
 LINES_AT_ONCE: Final = 500
 LINES_A_SECOND: Final = 100
+HOST_LINES_AT_ONCE: Final = 10_000
+HOST_LINES_A_SECOND: Final = 1_000
+"""Two thousand miners behind one address send two hundred."""
+HELD_BACK_SECONDS: Final = 0.5
 MS: Final = 1_000
+
+
+class LineBudget:
+    """So many lines at once, then so many a second."""
+
+    def __init__(self, at_once: int, a_second: int, now_ms: int) -> None:
+        self._at_once, self._a_second = at_once, a_second
+        self._left, self._counted_ms = float(at_once), now_ms
+
+    def take(self, now_ms: int) -> bool:
+        """Whether one more is allowed; if so, it is counted."""
+        self._left = min(self._left + (now_ms - self._counted_ms) * self._a_second / MS, self._at_once)
+        self._counted_ms = now_ms
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 def host_of(peer: object) -> str:
@@ -36,8 +57,6 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
-        self._lines_left = float(LINES_AT_ONCE)
-        self._counted_ms = 0
         self._resuming: asyncio.TimerHandle | None = None
         self.host = ""
         self.session: Session | None = None
@@ -47,7 +66,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport), "a stream of bytes"
         self._transport = transport
         self.host = host_of(transport.get_extra_info("peername"))
-        self._counted_ms = self._server.now_ms()
+        self._lines = LineBudget(LINES_AT_ONCE, LINES_A_SECOND, self._server.now_ms())
         self.session = self._server.open_session(self)
         if self.session is None:
             transport.abort()
@@ -70,8 +89,8 @@ class Connection(asyncio.Protocol):
         session, start = self.session, 0
         if session is None:
             return
-        self._refill()
-        wall = self._server.wall()
+        now_ms, wall = self._server.now_ms(), self._server.wall()
+        of_host = self._server.lines_of(self.host)
         while session.fault is None:
             end = self._buffer.find(b"\n", start)
             if (len(self._buffer) if end < 0 else end) - start > LINE_BYTES_MAX:
@@ -79,26 +98,20 @@ class Connection(asyncio.Protocol):
                 break
             if end < 0:
                 break
-            if self._lines_left < 1:
+            if not (of_host.take(now_ms) and self._lines.take(now_ms)):
                 self._hold_back()
                 break
-            self._lines_left -= 1
-            session.receive(bytes(self._buffer[start:end]).removesuffix(b"\r"), self._counted_ms, wall)
+            session.receive(bytes(self._buffer[start:end]).removesuffix(b"\r"), now_ms, wall)
             start = end + 1
             self._server.after_line(self, session)
         del self._buffer[:start]
         self.flush()
 
-    def _refill(self) -> None:
-        now_ms = self._server.now_ms()
-        self._lines_left = min(self._lines_left + (now_ms - self._counted_ms) * LINES_A_SECOND / MS, LINES_AT_ONCE)
-        self._counted_ms = now_ms
-
     def _hold_back(self) -> None:
         """Read on when the miner may send lines again; until then they stay with the sender."""
         assert self._transport is not None, "a session has a transport"
         self._transport.pause_reading()
-        self._resuming = asyncio.get_running_loop().call_later(LINES_AT_ONCE / LINES_A_SECOND / 10, self._read_on)
+        self._resuming = asyncio.get_running_loop().call_later(HELD_BACK_SECONDS, self._read_on)
 
     def _read_on(self) -> None:
         self._work()
@@ -111,6 +124,8 @@ class Connection(asyncio.Protocol):
         if session is None or transport is None or transport.is_closing():
             return
         output = session.take_output()
+        if session.fault is not None:
+            output += show_message(f"closed: {session.fault}")
         if output:
             transport.write(output)
         unread = transport.get_write_buffer_size()

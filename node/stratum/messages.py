@@ -88,6 +88,11 @@ def refuse(asked_id: Id, fault: Refused) -> bytes:
     return _line({"id": asked_id, "result": None, "error": [int(fault.code), fault.text, None]})
 
 
+def show_message(text: str) -> bytes:
+    """The line `client.show_message`."""
+    return _line({"id": None, "method": "client.show_message", "params": [text]})
+
+
 def set_difficulty(decimal_text: str) -> bytes:
     """The line `mining.set_difficulty`."""
     return f'{{"id":null,"method":"mining.set_difficulty","params":[{decimal_text}]}}\n'.encode()

@@ -19,13 +19,14 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+from cachetools import LRUCache
 
 from ledger.address import decode_address
 from ledger.errors import Code, LedgerError
 from ledger.types import Address, BlockHash, Timestamp
 from node.errors import NodeError
 from node.stratum.book import MiningBook
-from node.stratum.connection import Connection
+from node.stratum.connection import HOST_LINES_A_SECOND, HOST_LINES_AT_ONCE, Connection, LineBudget
 from node.stratum.jobs import EXTRANONCE1_BYTES, Job
 from node.stratum.pool import Pool
 from node.stratum.session import Counted, Session
@@ -64,6 +65,7 @@ BACKLOG: Final = 1_024
 START_SECONDS_MAX: Final = 15
 STOP_SECONDS_MAX: Final = 10
 EXTRANONCES: Final = 1 << 8 * EXTRANONCE1_BYTES
+HOSTS_REMEMBERED_MAX: Final = 16_384
 FILES_MORE: Final = 512
 """Descriptors that the rest of the node needs beside the connections."""
 
@@ -130,6 +132,7 @@ class StratumServer:
         self._connections: dict[Connection, Session] = {}
         self._extranonces: set[bytes] = set()
         self._hosts: Counter[str] = Counter()
+        self._lines: LRUCache[str, LineBudget] = LRUCache(HOSTS_REMEMBERED_MAX)
         self._miners: dict[Connection, Session] = {}
         self._job: Job | None = None
         self._job_ms = 0
@@ -233,6 +236,13 @@ class StratumServer:
         self.pool.figures.connections = len(self._connections)
         return session
 
+    def lines_of(self, host: str) -> LineBudget:
+        """What all connections of a host may send together; kept for a while after the last one has ended."""
+        found = self._lines.get(host)
+        if found is None:
+            found = self._lines[host] = LineBudget(HOST_LINES_AT_ONCE, HOST_LINES_A_SECOND, self.now_ms())
+        return found
+
     def _take_extranonce(self) -> bytes:
         while True:
             found = self._next_extranonce.to_bytes(EXTRANONCE1_BYTES, "big")
@@ -261,7 +271,7 @@ class StratumServer:
     def note_drop(self, connection: Connection, reason: str) -> None:
         """A connection is closed by this side."""
         self.pool.figures.dropped += 1
-        log.info("stratum.dropped", host=connection.host, reason=reason)
+        log.debug("stratum.dropped", host=connection.host, reason=reason)
 
     def _note_present(self) -> None:
         self.pool.present = frozenset(

@@ -23,7 +23,7 @@ from node.errors import NodeError
 from node.node import Node, NodeConfig
 from node.stratum import server as serving
 from node.stratum.book import MiningBook
-from node.stratum.connection import UNREAD_BYTES_MAX, host_of
+from node.stratum.connection import UNREAD_BYTES_MAX, LineBudget, host_of
 from node.stratum.server import StratumLimits, StratumServer, listen
 from tests.node.stored_chain import StoredChain
 from tests.node.watching import nothing_left_behind, wait_until
@@ -218,8 +218,10 @@ def test_a_line_without_an_end_and_lines_of_rubbish_are_dropped(tmp_path: Path) 
         ):
             with world.connect() as client:
                 client.send_bytes(rubbish)
-                while client.read() is not None:
-                    pass
+                said = ""
+                while (line := client.read()) is not None:
+                    said = line["params"][0] if "method" in line else said
+                assert said.startswith("closed: ") or len(rubbish) > 2**16, "as far as it could be sent"
         wait_until(lambda: world.server.pool.figures.connections == 0)
         assert world.server.pool.figures.dropped == 4
 
@@ -234,7 +236,7 @@ def test_who_reads_nothing_is_dropped(tmp_path: Path) -> None:
         connection = next(iter(world.server._connections))
         assert connection._transport is not None
         connection._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2_048)
-        connection._lines_left = 10.0**9
+        connection._lines = LineBudget(10**9, 100, 0)
         while world.server.pool.figures.dropped == 0:
             assert time.monotonic() < deadline, f"{UNREAD_BYTES_MAX} bytes stay unread for ever"
             try:
@@ -429,3 +431,10 @@ def test_a_port_for_miners_that_is_taken_leaves_nothing_open(tmp_path: Path) -> 
 def test_the_bench_of_jobs_runs() -> None:
     answer = measure_jobs(20, 2)
     assert 0 < answer["median_ms"] <= answer["worst_ms"]
+
+
+def test_all_connections_of_a_host_share_its_lines() -> None:
+    budget = LineBudget(3, 10, 0)
+    assert [budget.take(0) for _ in range(4)] == [True, True, True, False]
+    assert [budget.take(100), budget.take(100), budget.take(150), budget.take(200)] == [True, False, False, True]
+    assert [budget.take(10**9) for _ in range(4)] == [True, True, True, False], "no more than at once"

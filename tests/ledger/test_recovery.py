@@ -1,7 +1,7 @@
 """Hash rate falls a hundredfold: the recovery that the difficulty rule promises (spec MINE-9) is the one that is seen.
 
-Computed: how fast the difficulty falls on average while blocks come by chance, as an equation for its mean, in small steps. Seen: the
-ledger's own rule, driven block by block with times drawn at random, two hundred times.
+Computed: how fast the difficulty falls on average while blocks come by chance, as an equation for its mean, in small steps. Seen:
+the ledger's own rule, driven block by block with times drawn at random, two hundred times.
 """
 
 import math

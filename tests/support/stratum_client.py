@@ -74,6 +74,7 @@ class MinerMind:
     mask: int = 0
     jobs: list[Job] = field(default_factory=list)
     difficulties: list[float] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
     extranonce2: int = 0
 
     @property
@@ -89,6 +90,8 @@ class MinerMind:
             self.difficulty = float(params[0])
             assert self.difficulty > 0
             self.difficulties.append(self.difficulty)
+        elif message["method"] == "client.show_message":
+            self.told.append(params[0])
         else:
             assert message["method"] == "mining.notify", message
             job_id, previous, coinb1, coinb2, branch, version, bits, time, clean = params
