@@ -20,6 +20,7 @@ from api.http.limits import client_of
 from api.http.rendering import show_hash
 from ledger.coinbase import REWARD_SHOWN_MAX
 from ledger.errors import LedgerError
+from ledger.hashing import sha256d
 from ledger.header import VERSION_BASE
 from ledger.types import Address
 from node.mining.block_templates import GivenTemplate
@@ -69,7 +70,8 @@ async def answer_call(request: Request) -> Response:
     return _respond(asked_id, result=result)
 
 
-RPC_ROUTE: Final = Route(RPC_PATH, answer_call, methods=["POST"], include_in_schema=False)
+RPC_ROUTES: Final = [Route(path, answer_call, methods=["POST"], include_in_schema=False) for path in (RPC_PATH, "/")]
+"""Some miners know no other path than the root."""
 
 
 def _respond(asked_id: Any, *, result: Any = None, fault: CallFault | None = None, status: int = 200) -> Response:
@@ -185,12 +187,13 @@ async def _wait_for_tip(services: Services, request: Request, waited_for: str) -
 def _show_template(given: GivenTemplate) -> dict[str, Any]:
     """The fields of BIP 22 and BIP 23 that miners need, and none that make them expect more."""
     header, template = given.template.block.header, given.template
+    coinbase_id = sha256d(given.coinbase)[::-1].hex()
     return {
         "capabilities": ["coinbasetxn", "workid", "longpoll"],
         "version": VERSION_BASE,
         "previousblockhash": show_hash(header.previous),
         "transactions": [],
-        "coinbasetxn": {"data": given.coinbase.hex()},
+        "coinbasetxn": {"data": given.coinbase.hex(), "txid": coinbase_id, "hash": coinbase_id},
         "coinbasevalue": min(template.reward, REWARD_SHOWN_MAX),
         "longpollid": f"{show_hash(header.previous)}{LONG_POLL_ID_SEPARATOR}{given.workid}",
         "workid": given.workid,

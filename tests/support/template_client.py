@@ -25,7 +25,8 @@ def check_template(template: Template) -> None:
     assert all(type(template[name]) is int for name in ("height", "version", "curtime", "mintime"))
     assert len(bytes.fromhex(template["previousblockhash"])) == 32 and len(bytes.fromhex(template["bits"])) == 4
     assert len(bytes.fromhex(template["target"])) == 32 and template["transactions"] == []
-    assert len(bytes.fromhex(template["coinbasetxn"]["data"])) >= 60
+    coinbase = bytes.fromhex(template["coinbasetxn"]["data"])
+    assert len(coinbase) >= 60 and template["coinbasetxn"]["txid"] == sha256d(coinbase)[::-1].hex()
     assert isinstance(template["workid"], str) and isinstance(template["longpollid"], str)
     assert "segwit" not in template.get("rules", []) and "coinbase/append" not in template["mutable"]
     assert template["version"] & 0xFF <= 4
