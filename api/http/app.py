@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 from api.consent.gate import ConsentGate
 from api.consent.revocations import Revocations
-from api.http.block_calls import RPC_ROUTES
+from api.http.block_calls import RPC_ROUTE
 from api.http.deps import Services
 from api.http.event_feed import EventFeed
 from api.http.export_desk import ExportDesk
@@ -139,7 +139,7 @@ def create_app(
     app.router.routes[:0] = accounts.PLAIN_ROUTES
     for module in ROUTERS:
         app.router.routes.extend(module.router.routes)  # flat: an included router is searched far more slowly
-    app.router.routes.extend(RPC_ROUTES)
+    app.router.routes.append(RPC_ROUTE)
     app.openapi = partial(make_document, app, node.chain.params.address_prefix)
     return app
 

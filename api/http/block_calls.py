@@ -70,8 +70,7 @@ async def answer_call(request: Request) -> Response:
     return _respond(asked_id, result=result)
 
 
-RPC_ROUTES: Final = [Route(path, answer_call, methods=["POST"], include_in_schema=False) for path in (RPC_PATH, "/")]
-"""Some miners know no other path than the root."""
+RPC_ROUTE: Final = Route(RPC_PATH, answer_call, methods=["POST"], include_in_schema=False)
 
 
 def _respond(asked_id: Any, *, result: Any = None, fault: CallFault | None = None, status: int = 200) -> Response:
