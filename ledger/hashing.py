@@ -53,12 +53,16 @@ REFERRAL: Final = tagged_hash("fansumer/referral")
 COUNT: Final = tagged_hash("fansumer/count")
 VOUCHER_CODE: Final = tagged_hash("fansumer/voucher-code")
 ACCEPTANCE: Final = tagged_hash("fansumer/acceptance")
+BALLOT: Final = tagged_hash("fansumer/ballot")
 ACHIEVEMENT: Final = tagged_hash("fansumer/achievement")
 OFFER_TERMS: Final = tagged_hash("fansumer/offer-terms")
 OFFER: Final = tagged_hash("fansumer/offer")
 JOIN_VOUCHER: Final = tagged_hash("fansumer/join-voucher")
 JOIN_VOUCHER_SIGNATURE: Final = tagged_hash("fansumer/join-voucher-signature")
 JOIN_VOUCHER_PROOF: Final = tagged_hash("fansumer/join-voucher-proof")
+TEXT: Final = tagged_hash("fansumer/text")
+CONTRIBUTION: Final = tagged_hash("fansumer/contribution")
+CONTRIBUTION_SIGNATURE: Final = tagged_hash("fansumer/contribution-signature")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

@@ -79,6 +79,9 @@ def check_escrow(campaign: Campaign) -> None:
     put_in = campaign.escrowed + campaign.released + campaign.returned
     assert campaign.pledged == put_in, f"the escrow of a campaign does not add up: {campaign}"
     assert 0 <= campaign.escrowed <= campaign.weight, f"a campaign holds more than its pledges: {campaign}"
+    assert 0 <= campaign.backing <= (INTEGER_MAX if campaign.escrowed else 0), (
+        f"coin stands behind no points: {campaign}"
+    )
 
 
 def _measure(changes: dict[Any, int], key: bytes, record: Any, sign: int) -> None:

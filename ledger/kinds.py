@@ -15,6 +15,7 @@ from ledger.types import (
     Address,
     Amount,
     ChainId,
+    Hash,
     Height,
     ProgramId,
     PublicKey,
@@ -44,11 +45,15 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where a rule is applied: the block's height and the chain's clock, which is the previous block's time (spec BLK-3)."""
+    """Where a rule is applied: the block's height and the chain's clock, which is the previous block's time (spec BLK-3).
+
+    `state_root` is the previous block's: the state that a proposal takes as its snapshot (spec VOI-1).
+    """
 
     params: Params
     height: Height
     time: Timestamp
+    state_root: Hash
 
 
 @dataclass(frozen=True, slots=True)

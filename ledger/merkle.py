@@ -134,6 +134,14 @@ class IncrementalTree:
             leaves[index * HASH_BYTES : (index + 1) * HASH_BYTES] = leaf
             changed.add(index)
 
+    def copy(self) -> "IncrementalTree":
+        """A tree of its own with the same leaves; it takes a copy of each level, and hashes nothing."""
+        made = IncrementalTree()
+        made._levels = [bytearray(level) for level in self._levels]
+        made._changed = set(self._changed)
+        made._settled_size = self._settled_size
+        return made
+
     def truncate(self, size: int) -> None:
         """Cut the tree to its first `size` leaves."""
         assert 0 <= size <= len(self), "a tree is cut to fewer leaves"

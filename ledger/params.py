@@ -168,6 +168,32 @@ RECOVERY_COOL_DOWN_SECONDS = 30 * 86_400
 """After a recovery that failed, the guardians can't begin another one for so long; each further one doubles it."""
 RECOVERY_DOUBLINGS_MAX = 4
 """And at most to 480 days: guardians who failed often are slow, and never shut out by a thief who cancels."""
+PROPOSAL_OPTIONS_MAX = 16
+"""Options of one proposal: what a page can show, and a voter can weigh."""
+RANKED_OPTIONS_MAX = 12
+"""Options that are ranked: the pairwise matrix has so many squared fields, and each ballot rewrites them."""
+PROPOSAL_TENURE_SECONDS = 30 * 86_400
+"""How long one must have been a member to propose: long enough that an account is not made for one proposal."""
+PROPOSAL_VOTING_SECONDS_MAX = 92 * 86_400
+"""Longest vote: a quarter of a year. Nodes keep what takes them back to its snapshot for so long."""
+PROPOSAL_REVEAL_SECONDS_MAX = 31 * 86_400
+"""Longest time to reveal: who has not revealed in a month has abstained."""
+PROPOSAL_BLOCKS_MIN = 6
+"""Voting, revealing, answering and an obligation's grace last at least so many blocks: an outage must not eat any of them."""
+PROPOSAL_ANSWER_SECONDS = 30 * 86_400
+"""How long the owner has to answer: a month's meeting has come by then."""
+PROPOSAL_QUORUM_DIVISOR = 100
+"""A member's proposal needs the ballots of a hundredth of those who may vote: three people can't put silence on record."""
+BINDING_QUORUM_DIVISOR = 10
+"""A binding proposal needs the ballots of a tenth of the campaign's pledges, whoever makes it."""
+BALLOT_PROOFS_MAX = 8
+"""Pledges that one ballot shows: who backed a campaign more often than that votes with the largest."""
+BALLOT_VALUE_BYTES_MAX = 16_384
+"""Bytes of one record that a ballot shows: a member with 128 lots has about 3 kB."""
+OBLIGATION_DAYS_MAX = 400
+"""An answer that is due later than in a year and a month is none."""
+OBLIGATION_GRACE_SECONDS = 30 * 86_400
+"""How late an obligation may be before it counts as broken."""
 
 # --- weight: what a transaction costs every node, in one unit (spec ENV-7) ---------------------------------------------------
 

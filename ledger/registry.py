@@ -63,6 +63,18 @@ from ledger.domains.rewards.redeem_fulfil import REDEEM_FULFIL
 from ledger.domains.rewards.redeem_refund import REDEEM_REFUND
 from ledger.domains.rewards.reward_list import REWARD_LIST
 from ledger.domains.rewards.reward_update import REWARD_UPDATE
+from ledger.domains.voice.ballot_cast import BALLOT_CAST
+from ledger.domains.voice.ballot_commit import BALLOT_COMMIT
+from ledger.domains.voice.ballot_reveal import BALLOT_REVEAL
+from ledger.domains.voice.closing import PROPOSAL_STEP
+from ledger.domains.voice.contribution_credit import CONTRIBUTION_CREDIT
+from ledger.domains.voice.contribution_record import CONTRIBUTION_RECORD
+from ledger.domains.voice.mission_create import MISSION_CREATE
+from ledger.domains.voice.obligation_fulfil import OBLIGATION_FULFIL
+from ledger.domains.voice.proposal_create import PROPOSAL_CREATE
+from ledger.domains.voice.proposal_respond import PROPOSAL_RESPOND
+from ledger.domains.voice.review import REVIEW
+from ledger.domains.voice.review_reply import REVIEW_REPLY
 from ledger.errors import Code, Malformed
 from ledger.kinds import DueKind, Kind
 from ledger.params import Params
@@ -112,6 +124,8 @@ register(CONSENT_GRANT, CONSENT_REVOKE)
 register(CAMPAIGN_CREATE, CAMPAIGN_CANCEL, CAMPAIGN_POST_UPDATE)
 register(PLEDGE, PLEDGE_CHANGE, PLEDGE_CANCEL, PLEDGE_LATE, PLEDGE_WITHDRAW)
 register(MILESTONE_SUBMIT, MILESTONE_VOTE, DELIVERY_CONFIRM)
+register(PROPOSAL_CREATE, BALLOT_CAST, BALLOT_COMMIT, BALLOT_REVEAL, PROPOSAL_RESPOND, OBLIGATION_FULFIL)
+register(MISSION_CREATE, CONTRIBUTION_RECORD, CONTRIBUTION_CREDIT, REVIEW, REVIEW_REPLY)
 
 register_due(
     BEGIN_DAY,
@@ -126,4 +140,5 @@ register_due(
     DROP_RETURN,
     FORGET_VOUCHER,
 )
+register_due(PROPOSAL_STEP)
 register_due(END_CHALLENGE, FORGET_ACHIEVEMENT, END_OFFER)

@@ -140,12 +140,12 @@ class Chain:
             raise corrupt_store(self._connection, "the last block is missing")
         self.tip = tip
         self.state.forget()
-        self._tree = StateTree()
-        self._tree.rebuild(self._connection)
+        self.state_tree = StateTree()
+        self.state_tree.rebuild(self._connection)
         *earlier, _ = (known.history_leaf for known in self._blocks.active_headers())
         self._history = IncrementalTree(earlier)
         commitment = read_commitment(self._connection, block)
-        if self._tree.tree.root() != commitment.state_root or self._history.root() != commitment.history_root:
+        if self.state_tree.root() != commitment.state_root or self._history.root() != commitment.history_root:
             raise corrupt_store(self._connection, "its records or headers are not those that the last block commits to")
         self._history.extend([tip.history_leaf])
         self._window = TransactionWindow(self.params.validity_blocks_max)
@@ -190,7 +190,7 @@ class Chain:
 
     def next_context(self) -> Context:
         """Where the next block's transactions are applied."""
-        return Context(self.params, Height(self.tip.height + 1), self.tip.header.time)
+        return Context(self.params, Height(self.tip.height + 1), self.tip.header.time, self.state_root)
 
     @property
     def window(self) -> Mapping[bytes, TxId]:
@@ -200,7 +200,7 @@ class Chain:
     @property
     def state_root(self) -> Hash:
         """The root of the state at the tip."""
-        return self._tree.tree.root()
+        return self.state_tree.root()
 
     def block(self, block_hash: BlockHash) -> Block | None:
         """A block that is here, active or not."""
@@ -214,7 +214,7 @@ class Chain:
     def state_path(self, key: RecordKey) -> tuple[int, tuple[Hash, ...]] | None:
         """Slot and inclusion path of the record under `key` in the latest state."""
         stored = self.state.stored(key)
-        return None if stored is None else (stored.slot, self._tree.tree.inclusion_path(stored.slot))
+        return None if stored is None else (stored.slot, self.state_tree.tree.inclusion_path(stored.slot))
 
     def history_path(self, height: Height) -> tuple[Hash, ...]:
         """Inclusion path of the block at `height` in the history that the tip commits to: all blocks below it."""
@@ -266,8 +266,7 @@ class Chain:
         reward = execution.reward
         payees = payees_of(reward)
         transition = execution.finish(payees)
-        state_root = self._tree.apply(transition)
-        self._tree.take_back(transition.undo)
+        state_root = self.state_tree.preview(transition)
         commitment = Commitment(
             chain_id=self.chain_id,
             height=context.height,
@@ -430,7 +429,7 @@ class Chain:
         parent = present(self._connection, self._blocks.header(gone.header.previous), "the last block's parent")
         undo = self._blocks.deactivate(gone.height)
         self.state.take_back(undo)
-        self._tree.take_back(undo)
+        self.state_tree.take_back(undo)
         self._index.take_back(gone.height)
         self._history.truncate(gone.height)
         self.tip = parent
@@ -458,8 +457,8 @@ class Chain:
             raise BlockViolation(WRONG_RESULTS)
         if commitment.slot_count != transition.slot_count:
             raise BlockViolation(WRONG_SLOT_COUNT, found=commitment.slot_count, expected=transition.slot_count)
-        if commitment.state_root != self._tree.apply(transition):
-            self._tree.take_back(transition.undo)
+        if commitment.state_root != self.state_tree.apply(transition):
+            self.state_tree.take_back(transition.undo)
             raise BlockViolation(WRONG_ROOT, name="state")
         self.state.write(transition)
         self._index.write(height, transactions, transition.events)

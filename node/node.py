@@ -23,6 +23,7 @@ from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mining.miner import Miner
 from node.stall import StallWatch
+from node.snapshots import Snapshots
 from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
@@ -76,6 +77,7 @@ class Node:
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
             self.stall = StallWatch(self.chain, self.clock)
             self.reader = Reader(open_engine(url, read_only=True))
+            self.snapshots = Snapshots(self.chain, self.lock, open_engine(url, read_only=True))
             undone_on_failure.pop_all()
 
     def start_miner(self, payout: Address, workers: int) -> Miner:
@@ -125,6 +127,7 @@ class Node:
             self.miner.close()
         with self.lock:
             self.chain.close()
+        self.snapshots.close()
         self.reader.close()
         self._engine.dispose()
         self._locks.close()

@@ -11,13 +11,31 @@ from ledger.domains.crowdfunding.state import (
 )
 from ledger.domains.crowdfunding.terms import PointsUnit
 from ledger.domains.loyalty.state import books_key, load_member, load_program, member_key, program_key
-from ledger.errors import Code
+from ledger.domains.rewards.state import reward_key
+from ledger.domains.voice.contributions import contribution_key, load_contribution
+from ledger.domains.voice.review_reply import NO_REVIEW
+from ledger.domains.voice.reviews import review_key
+from ledger.domains.voice.state import ballot_key, load_proposal, obligation_key, proposal_key
+from ledger.errors import Code, RuleViolation
 from ledger.hashing import WTX
 from ledger.merkle import inclusion_path
 from ledger.proofs import CLAIMS_MAX, Anchor, Home, Proof, RecordClaim, TransactionClaim, Trusted
 from ledger.state import Overlay
 from ledger.transaction import Transaction, decode_transaction
-from ledger.types import Address, BlockHash, CampaignId, Height, ProgramId, RecordKey, TxId, WtxId
+from ledger.types import (
+    Address,
+    BlockHash,
+    CampaignId,
+    ContributionId,
+    Hash,
+    Height,
+    ProgramId,
+    ProposalId,
+    RecordKey,
+    RewardId,
+    TxId,
+    WtxId,
+)
 from node.chain import Chain
 from node.errors import NodeError
 
@@ -80,6 +98,39 @@ def make_pledge_proof(chain: Chain, campaign: CampaignId, number: int, trust: Bl
     former = former_pledge_key(campaign, number)
     key = pledge_key(campaign, number) if chain.state.stored(former) is None else former
     return make_record_proof(chain, key, *_campaign_keys(chain, campaign), trust=trust)
+
+
+def make_review_proof(chain: Chain, subject: Hash, author: Address, trust: BlockHash | None = None) -> Proof:
+    """What an account says of a subject, and the subject's own record. Raises `review.unknown`."""
+    key = review_key(subject, author)
+    if chain.state.stored(key) is None:
+        raise RuleViolation(NO_REVIEW, author=author)
+    named = [program_key(ProgramId(subject)), *_campaign_keys(chain, CampaignId(subject))]
+    return make_record_proof(chain, key, *(found for found in named if chain.state.stored(found)), trust=trust)
+
+
+def make_contribution_proof(chain: Chain, contribution: ContributionId, trust: BlockHash | None = None) -> Proof:
+    """What a fan did for a program, and what came of it. Raises `contribution.unknown`."""
+    found = load_contribution(Overlay(chain.state), contribution)
+    product: list[RecordKey] = []
+    if found.product:
+        reward = reward_key(found.program, RewardId(found.product))
+        is_reward = chain.state.stored(reward) is not None
+        product = [reward] if is_reward else _campaign_keys(chain, CampaignId(found.product))
+    naming = list(dict.fromkeys((program_key(found.program), *product)))[: CLAIMS_MAX - 1]
+    return make_record_proof(chain, contribution_key(contribution), *naming, trust=trust)
+
+
+def make_ballot_proof(chain: Chain, proposal: ProposalId, voter: Address, trust: BlockHash | None = None) -> Proof:
+    """A ballot, the proposal with its outcome and answer, its program, and what became of an answer that binds.
+
+    Raises `proposal.unknown`; `proof.no_record` for an account that did not vote.
+    """
+    found = load_proposal(Overlay(chain.state), proposal)
+    obligation = obligation_key(proposal)
+    adopted = (obligation,) if chain.state.stored(obligation) is not None else ()
+    naming = (proposal_key(proposal), program_key(found.program), *adopted)
+    return make_record_proof(chain, ballot_key(proposal, voter), *naming, trust=trust)
 
 
 def make_record_proof(chain: Chain, key: RecordKey, *naming: RecordKey, trust: BlockHash | None = None) -> Proof:

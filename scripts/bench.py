@@ -105,6 +105,17 @@ def show_signatures(answer: Any) -> list[Figure]:
     ]
 
 
+def show_ballots(answer: Any) -> list[Figure]:
+    """A proposal costs a voter, not the chain: a ballot in ledger time, and going back to a snapshot."""
+    of = f"of {answer['members']:,} members"
+    return [
+        Figure(f"a ballot {of}", answer["single_us"], "us", 60, is_limit=True),
+        Figure(f"a ballot that ranks 12 options {of}", answer["ranked_us"], "us"),
+        Figure("snapshot: copying the tree", answer["copy_ms"], "ms"),
+        Figure(f"snapshot: taking {answer['changed']:,} slots back", answer["back_ms"], "ms"),
+    ]
+
+
 def show_hashing(answer: Any) -> list[Figure]:
     """What the embedded miner does on one core."""
     return [Figure("mining with hashlib, 1 core", answer["hashes"] / answer["seconds"] / 1e6, "MH/s")]
@@ -153,6 +164,7 @@ SHOWN: dict[str, Callable[[Any], list[Figure]]] = {
     "hashing": show_hashing,
     "root": show_root,
     "headers": show_headers,
+    "ballots": show_ballots,
     "kinds": show_kinds,
     "blocks": show_blocks,
     "transfers": show_transfers,

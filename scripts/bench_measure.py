@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench_ballots import measure_ballots
 from bench_chain import opened_chain
 from bench_growth import measure_growth
 from bench_http import measure_reads
@@ -259,6 +260,7 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "http": measure_http,
     "signatures": measure_signatures,
     "hashing": measure_hashing,
+    "ballots": lambda world: measure_ballots(world.sizes.accounts),
     "refunds": lambda world: measure_refunds(world.sizes.refunds),
     "kinds": measure_kinds,
     "blocks": measure_blocks,

@@ -80,7 +80,7 @@ def measure_refunds(count: int) -> dict[str, Any]:
 
 def _measure(unit: Unit, count: int) -> float:
     state, params = make_state(unit, count)
-    context = Context(params, Height(1_000), NOW)
+    context = Context(params, Height(1_000), NOW, Hash(bytes(32)))
     taken: list[float] = []
     for _ in range(ROUNDS):
         started = time.perf_counter()

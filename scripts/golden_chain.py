@@ -13,7 +13,9 @@ from api.wallet.offers import contest_offer_of
 from golden_campaigns import tell_campaigns
 from golden_challenges import complete_challenges, contest_challenge, create_challenges, reverse_challenge
 from golden_receipts import FAN, OWNER, TILL, sign_purchase, sign_return
+from golden_reviews import add_reviews
 from golden_stand import end_stand, open_stand
+from golden_voice import add_proposals
 from ledger import coinbase as coinbase_format
 from ledger.block import Block, Commitment, history_leaf, transaction_leaf, transaction_root
 from ledger.difficulty import DifficultyState, advance, next_bits
@@ -273,6 +275,7 @@ def make_golden_chain() -> GoldenChain:
     stand, opening = open_stand(chain.scenario, TERMS)
     chain.add(opening)
     chain.add(end_stand(chain.scenario, stand))
+    add_reviews(chain, program, RewardId(reward[0]), [CampaignId(campaign) for campaign in campaigns])
     for _ in range(3):
         chain.add()
     chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
@@ -283,6 +286,7 @@ def make_golden_chain() -> GoldenChain:
     chain.add(time=Timestamp(chain.scenario.time + 1))  # points expire, and the stand has closed
     chain.add((claim,))
     tell_campaigns(chain, program, creator=FRIEND, owner=OWNER, backers=(FAN, TILL))
+    add_proposals(chain, program)
     chain.scenario.replay()
     return chain
 

@@ -42,12 +42,16 @@ TAGS = (
     "COUNT",
     "VOUCHER_CODE",
     "ACCEPTANCE",
+    "BALLOT",
     "ACHIEVEMENT",
     "OFFER_TERMS",
     "OFFER",
     "JOIN_VOUCHER",
     "JOIN_VOUCHER_SIGNATURE",
     "JOIN_VOUCHER_PROOF",
+    "TEXT",
+    "CONTRIBUTION",
+    "CONTRIBUTION_SIGNATURE",
 )
 """Names of the hash functions of `ledger.hashing`."""
 

@@ -68,6 +68,12 @@ FACES = {
     ),
     "consent.grant": Faces("GET /v1/accounts/{address}", "wallet.Wallet.grant_consent", "wallet consent grant"),
     "consent.revoke": Faces("GET /v1/accounts/{address}", "wallet.Wallet.revoke_consent", "wallet consent revoke"),
+    "contribution.credit": Faces(
+        "GET /v1/contributions/{contribution}", "contributions.Missions.credit", "brand mission credit"
+    ),
+    "contribution.record": Faces(
+        "GET /v1/contributions/{contribution}", "contributions.record_contribution", "wallet contribute"
+    ),
     "delivery.confirm": Faces(
         "GET /v1/campaigns/{campaign}", "backer.Backer.confirm_delivery", "wallet confirm-delivery"
     ),
@@ -80,6 +86,9 @@ FACES = {
     "member.leave": Faces("GET /v1/programs/{program}/members", "wallet.Wallet.leave", "wallet leave"),
     "milestone.submit": Faces("GET /v1/campaigns/{campaign}", "creator.Creator.submit", "creator submit"),
     "milestone.vote": Faces("GET /v1/campaigns/{campaign}", "backer.Backer.vote", "wallet vote-milestone"),
+    "mission.create": Faces(
+        "GET /v1/programs/{program}/missions", "contributions.Missions.create", "brand mission create"
+    ),
     "offer.contest": Faces("GET /v1/offers/{offer}", "wallet.Wallet.contest_offer", "wallet offers contest"),
     "offer.issue": Faces("GET /v1/programs/{program}/offers", "brand.Brand.issue_offers", "brand offers issue"),
     "offer.reverse": Faces("GET /v1/programs/{program}/returns", "brand.Brand.reverse_offer", "brand offers take-back"),
@@ -95,6 +104,12 @@ FACES = {
         "GET /v1/accounts/{address}", "wallet.Wallet.claim_collateral", "wallet claim-collateral"
     ),
     "points.transfer": Faces("GET /v1/accounts/{address}", "wallet.Wallet.give_points", "wallet give"),
+    "ballot.cast": Faces("GET /v1/proposals/{proposal}/ballots", "voice.Voter.cast", "wallet vote cast"),
+    "ballot.commit": Faces("GET /v1/proposals/{proposal}/ballots", "voice.Voter.commit", "wallet vote cast"),
+    "ballot.reveal": Faces("GET /v1/proposals/{proposal}", "voice.Voter.reveal", "wallet vote reveal"),
+    "obligation.fulfil": Faces("GET /v1/programs/{program}/promises", "voice.Asker.fulfil", "brand proposal fulfil"),
+    "proposal.create": Faces("GET /v1/proposals/{proposal}", "voice.Asker.propose", "brand proposal create"),
+    "proposal.respond": Faces("GET /v1/proposals/{proposal}", "voice.Asker.adopt", "brand proposal adopt"),
     "program.create": Faces("GET /v1/programs/{program}", "brand.Brand.create_program", "brand create-program"),
     "program.sunset": Faces("GET /v1/programs/{program}", "brand.Brand.announce_sunset", "brand sunset"),
     "program.update": Faces("GET /v1/programs/{program}", "brand.Brand.update_program", "brand update"),
@@ -103,6 +118,8 @@ FACES = {
     "redeem.fulfil": Faces("GET /v1/accounts/{address}/history", "brand.Brand.fulfil", "brand fulfil"),
     "reverse": Faces("GET /v1/programs/{program}/returns", "brand.Brand.reverse", "brand returns post"),
     "redeem.refund": Faces("GET /v1/redemptions/{redemption}", "brand.Brand.refund", "brand refund"),
+    "review": Faces("GET /v1/reviews/{subject}", "reviews.Reviewer.write", "wallet review write"),
+    "review.reply": Faces("GET /v1/reviews/{subject}", "reviews.Reviewer.reply", "brand reply"),
     "reward.list": Faces("GET /v1/programs/{program}/rewards", "brand.Brand.list_reward", "brand list-reward"),
     "reward.update": Faces("GET /v1/programs/{program}/rewards", "brand.Brand.update_reward", "brand update-reward"),
     "transfer": Faces("GET /v1/accounts/{address}", "wallet.Wallet.transfer", "wallet send"),

@@ -60,12 +60,16 @@ TAG_USES = {
     "COUNT": "RWD-6: key of what a member took of a reward",
     "VOUCHER_CODE": "RWD-9: commitment to a voucher code",
     "ACCEPTANCE": "RWD-10: what a till signs to accept a redemption",
+    "BALLOT": "VOI-3: commitment to a choice",
     "ACHIEVEMENT": "CHL-1: key of what a member reached in a challenge",
     "OFFER_TERMS": "OFR-1: commitment to the terms of an offer",
     "OFFER": "OFR-1: id of an offer",
     "JOIN_VOUCHER": "JOIN-1: voucher id",
     "JOIN_VOUCHER_SIGNATURE": "JOIN-1: what an issuer signs of a voucher",
     "JOIN_VOUCHER_PROOF": "JOIN-1: what the holder of a voucher signs for an account",
+    "TEXT": "TXT-1: text hash",
+    "CONTRIBUTION": "MIS-2: contribution id",
+    "CONTRIBUTION_SIGNATURE": "MIS-2: what an issuer signs of a contribution",
 }
 """Where each tag is used."""
 

@@ -207,6 +207,78 @@ def receipts(
     raise typer.Exit(EXIT_GOOD if report.is_good else EXIT_BAD)
 
 
+@app.command()
+def recount(
+    proposal: Annotated[str, typer.Argument(metavar="PROPOSAL", help="The proposal's id: 64 hexadecimal digits.")],
+    source: Source = None,
+    chain_id: ChainId = None,
+    network: Network = None,
+    params: ParamsFile = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count a proposal's ballots again from the blocks alone, by code that shares nothing with the ledger's.
+
+    Every ballot's power is checked against the snapshot; one that was taken away, changed or hidden is named. Of a node or a store
+    the result that it shows is compared, too.
+
+    \b
+    Examples:
+      fansumer audit recount p1p1...p1 http://127.0.0.1:8780
+      fansumer audit recount p1p1...p1 chain.dump.xz --chain-id 0f0f...0f --json
+    """
+    from api.cli.audit_progress import show_progress
+    from api.cli.audit_sources import SourceOptions, open_source
+    from api.cli.output import print_json
+    from api.cli.session import read_id
+    from api.reporting.recount_lines import map_recount, recount_lines
+    from ledger.address import encode_address
+    from ledger.types import Address, ProposalId
+    from node.recount import recount as count_again
+
+    with _ending_with_two():
+        wanted = ProposalId(read_id(proposal, "PROPOSAL"))
+        options = SourceOptions(source, network, params, data_dir, database_url, chain_id)
+        with open_source(options) as opened, show_progress(is_shown=not as_json) as progress:
+            claim, prefix = _read_claim(opened, wanted), opened.params.address_prefix
+            found = count_again(
+                opened.blocks,
+                opened.params,
+                wanted,
+                claim,
+                show=lambda address: encode_address(prefix, Address(address)),
+                progress=progress,
+            )
+            shown = map_recount(found, source=opened.name, is_compared=claim is not None)
+    if as_json:
+        print_json(shown)
+    else:
+        for line in recount_lines(shown):
+            typer.echo(line)
+    raise typer.Exit(EXIT_GOOD if found.is_good else EXIT_BAD)
+
+
+def _read_claim(opened: Any, proposal: Any) -> Any:
+    """What the source says of a proposal; None of a dump, and of a node that took a block between its blocks and its answer."""
+    from api.cli.audit_sources import URL_SCHEMES
+    from api.cli.output import warn
+    from api.cli.session import connect
+    from api.wallet.proposal_claims import fetch_claim
+    from node.recount_claims import read_claim
+
+    if opened.stored is not None:
+        return read_claim(opened.stored, proposal)
+    if not opened.name.lower().startswith(URL_SCHEMES):
+        return None
+    with connect(opened.name) as client:
+        claim = fetch_claim(client, proposal, opened.params.address_prefix)
+        if client.chain()["tip"] == (opened.blocks.tip or b"")[::-1].hex():
+            return claim
+    warn("the node took a block meanwhile, so what it shows is not compared; run it again")
+    return None
+
+
 def _choose_program(found: Any, named: str | None) -> Any:
     """The program whose books are meant. Raises UsageFault or WalletError receipts.bad_folder."""
     from api.cli.session import read_id

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from api.cli import challenges, contests, earning, exports, join_vouchers, offers, points, rewards, till
+from api.cli import (
+    challenges,
+    contests,
+    contributions,
+    earning,
+    exports,
+    join_vouchers,
+    offers,
+    points,
+    proposals,
+    reviews,
+    rewards,
+    till,
+)
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, CoinAmount, PayOwn, Program, Url, Wait, WalletFile
 
 app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards, tills, receipts, settling.")
@@ -13,8 +26,10 @@ app = typer.Typer(no_args_is_help=True, help="A brand's programs: terms, rewards
 app.add_typer(challenges.brand_app, name="challenge")
 app.add_typer(contests.brand_app, name="contests")
 app.add_typer(points.returns_app, name="returns")
+app.add_typer(proposals.brand_app, name="proposal")
 app.add_typer(offers.brand_app, name="offers")
 app.add_typer(offers.brand_app, name="offer", hidden=True)
+app.add_typer(contributions.app, name="mission")
 
 TermsFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="Terms in TOML or JSON; `brand example-terms` prints some.")
@@ -22,7 +37,7 @@ TermsFile = Annotated[
 IssuerAddress = Annotated[str, typer.Argument(metavar="ADDRESS", help="The issuer's address.")]
 
 
-SCOPES = ("till", "settle", "enrol", "fulfil", "adjust", "offer")
+SCOPES = ("till", "settle", "enrol", "fulfil", "adjust", "offer", "record")
 """What an issuer may do; the ledger's bits in their order."""
 
 
@@ -96,7 +111,9 @@ def update(
 def grant_issuer(
     program: Program,
     issuer: IssuerAddress,
-    scopes: Annotated[str, typer.Option("--scopes", help="With commas: till, settle, enrol, fulfil, adjust, offer.")],
+    scopes: Annotated[
+        str, typer.Option("--scopes", help="With commas: till, settle, enrol, fulfil, adjust, offer, record.")
+    ],
     daily_cap: Annotated[
         int,
         typer.Option(
@@ -223,4 +240,5 @@ app.command("enrol")(till.enrol)
 app.command("sign-receipt")(till.sign_receipt)
 app.command("hand-over")(till.hand_over)
 app.command("settle")(till.settle)
+app.command("reply")(reviews.reply)
 app.command("export-receipts")(exports.export_receipts)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.cli import contributions, proposals, reviews
 from api.cli.node import DataDir, ParamsFile
 from api.cli.options import (
     DEFAULT_URL,
@@ -54,6 +55,11 @@ CAMPAIGN_COLUMNS = {
 }
 PLEDGE_COLUMNS = ("number", "backer", "quantity", "tier", "height", "vote", "would_get_back", "ended")
 OF_BLOCKS = ("block.connected", "block.disconnected")
+
+app.command("proposals")(proposals.list_proposals)
+app.command("proposal")(proposals.show_proposal)
+app.command("ballots")(proposals.list_ballots)
+app.command("promises")(proposals.show_promises)
 
 
 @app.command()
@@ -345,3 +351,7 @@ def _print_page(page: Mapping[str, Any], columns: Sequence[str] | Mapping[str, s
         print_json(page)
     else:
         print_rows(page["items"], columns)
+
+
+app.command("reviews")(reviews.list_reviews)
+app.command("contributions")(contributions.list_contributions)

@@ -5,7 +5,23 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from api.cli import audit, brand, chain, creator, db, demo, node, partner, proof, till_serve, wallet
+from api.cli import (
+    audit,
+    brand,
+    chain,
+    creator,
+    db,
+    demo,
+    guardians,
+    node,
+    partner,
+    proof,
+    raised,
+    reviews,
+    till_serve,
+    vote,
+    wallet,
+)
 from api.cli.output import report_fault
 from api.wallet.errors import ClientProblem
 from ledger.errors import LedgerError
@@ -38,6 +54,12 @@ app = typer.Typer(
 app.command("up")(node.up)
 app.add_typer(node.app, name="node")
 app.add_typer(wallet.app, name="wallet")
+wallet.app.add_typer(guardians.app, name="guardians")
+wallet.app.add_typer(guardians.recover_app, name="recover")
+wallet.app.add_typer(vote.app, name="vote")
+wallet.app.add_typer(reviews.app, name="review")
+wallet.app.command("raised")(raised.raised)
+proof.app.command("raised")(raised.check_raised)
 app.add_typer(brand.app, name="brand")
 app.add_typer(till_serve.app, name="till")
 app.add_typer(creator.app, name="creator")

@@ -13,6 +13,7 @@ COMMANDS = {
     "GET /v1/blocks": "fansumer chain blocks",
     "GET /v1/campaigns": "fansumer chain campaigns",
     "GET /v1/programs": "fansumer chain programs",
+    "GET /v1/proposals": "fansumer chain proposals",
 }
 """What a person types for a request that advice of the ledger or of a node names."""
 EXIT_REFUSED = 1

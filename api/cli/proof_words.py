@@ -13,6 +13,8 @@ from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUni
 from ledger.domains.loyalty.books import THOUSAND, security
 from ledger.domains.loyalty.points import usable_points
 from ledger.domains.loyalty.state import NEVER, Books, Lot, Member, Program
+from ledger.domains.voice.contributions import ROLE_NAMES, Contribution
+from ledger.domains.voice.reviews import STANCE_NAMES, STANDING_NAMES, Review
 from ledger.errors import LedgerError
 from ledger.genesis import make_genesis
 from ledger.invariants import POINT_TOTALS
@@ -164,6 +166,10 @@ def tell_record(shown: ShownRecord, names: Names) -> Lines:
         yield f"owner         {names.address(record.owner)}"
         if record.sunset_at:
             yield f"ends          {time_text(record.sunset_at)}, redeeming {time_text(record.closes_at)}"
+    elif isinstance(record, Contribution):
+        yield from _tell_contribution(record, identifier, names)
+    elif isinstance(record, Review):
+        yield from _tell_review(record, identifier, names)
     elif record is None:
         yield f"a record that this version can not read, under the key {shown.key.hex()}"
     else:
@@ -275,6 +281,31 @@ def _tell_former(former: FormerPledge, identifier: bytes, names: Names) -> Lines
     yield f"pledged       {names.quantity_text(former.quantity, unit)}"
     yield f"came back     {names.quantity_text(former.returned, unit)}"
     yield f"backer        {names.address(former.backer)}"
+
+
+def _tell_contribution(record: Contribution, identifier: bytes, names: Names) -> Lines:
+    yield f"contribution {identifier.hex()}"
+    yield f"fan           {names.address(record.fan)}"
+    yield f"for           {names.program_text(record.program)}"
+    yield f"what          {ROLE_NAMES[record.role]}, {time_text(record.worked_at)}; hash of the work {record.work.hex()}"
+    yield f"signed by     {names.address(record.issuer)} for the brand, and by the fan"
+    if record.credited_at:
+        terms = names.terms.get(record.product)
+        title = "" if terms is None else f'"{clean(terms.title)}" '
+        yield f"led to        {title}{record.product.hex()}, as the brand said on {time_text(record.credited_at)}"
+
+
+def _tell_review(record: Review, identifier: bytes, names: Names) -> Lines:
+    subject, author = identifier[:32], identifier[32:]
+    shown = names.campaign_text(subject) if subject in names.campaigns else names.program_text(subject)
+    yield f"review of {shown}"
+    yield f"author        {names.address(author)}, who has {STANDING_NAMES[record.standing.tag]} there"
+    yield f"says          {STANCE_NAMES[record.stance]}, {record.score} of 5"
+    yield f"since         {time_text(record.first_at)}, in revision {record.revisions} of {time_text(record.latest_at)}"
+    if record.text:
+        yield f"text          hash {record.text.hex()}"
+    if record.replies:
+        yield f"answered      {time_text(record.replied_at)}, hash {record.reply.hex()}"
 
 
 def tell_transaction(shown: ShownTransaction, transaction: Transaction | None, names: Names) -> Lines:

@@ -8,7 +8,7 @@ import typer
 from api.cli import (
     consent,
     contests,
-    guardians,
+    contributions,
     join_vouchers,
     keys,
     offers,
@@ -39,8 +39,6 @@ from api.cli.options import (
 
 app = typer.Typer(no_args_is_help=True, help="A fan's wallet: keys, memberships, points, coin.")
 app.add_typer(consent.app, name="consent")
-app.add_typer(guardians.app, name="guardians")
-app.add_typer(guardians.recover_app, name="recover")
 app.add_typer(together.treasury_app, name="treasury")
 app.add_typer(together.app, name="together")
 app.add_typer(own_challenges.app, name="challenges")
@@ -459,6 +457,7 @@ app.command("redemptions")(redemptions.list_own)
 app.command("redemption")(redemptions.show)
 app.command("check-acceptance")(redemptions.check)
 app.command("prove-code")(redemptions.prove_code)
+app.command("contribute")(contributions.contribute)
 app.command("contest")(contests.contest)
 app.command("contests")(contests.list_own)
 app.command("public-key")(keys.public_key)

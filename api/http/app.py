@@ -28,6 +28,7 @@ from api.http.routers import (
     chain,
     challenges,
     contests,
+    contributions,
     delivery_forms,
     events,
     mining,
@@ -35,15 +36,19 @@ from api.http.routers import (
     own_data,
     partner,
     programs,
+    proposals,
     receipts,
     redemptions,
     returns,
+    reviews,
     service,
+    texts,
     transactions,
 )
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
 from api.receipts.store import ReceiptStore
+from api.voice.openings import KeptOpenings
 from ledger.errors import LedgerError
 from node.cookie import Cookie
 from node.metrics import ChainMetrics
@@ -68,6 +73,10 @@ ROUTERS = (
     delivery_forms,
     offers,
     campaigns,
+    proposals,
+    reviews,
+    contributions,
+    texts,
     receipts,
     own_data,
     partner,
@@ -94,6 +103,7 @@ def create_app(
     @asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
         await take_up_revocations(app.state.services)
+        await take_up_openings(app.state.services)
         yield
         app.state.services.close()
 
@@ -123,6 +133,7 @@ def create_app(
         submissions=submissions,
         receipts=desk,
         revocations=revocations,
+        openings=KeptOpenings(node, desk),
         consents=ConsentGate(revocations, node.clock),
         exports=ExportDesk(node, node.reader, renderer),
         events=EventFeed(
@@ -154,3 +165,12 @@ async def take_up_revocations(services: Services) -> None:
         await services.submissions.run(services.revocations.send_waiting)
     except (LedgerError, OSError) as fault:
         log.warning("revocations.unread", reason=str(fault))
+
+
+async def take_up_openings(services: Services) -> None:
+    """Read the openings that voters had handed over before the last stop, and send those whose time has come."""
+    try:
+        await services.openings.load()
+        await services.submissions.run(services.openings.send_waiting)
+    except (LedgerError, OSError) as fault:
+        log.warning("openings.unread", reason=str(fault))

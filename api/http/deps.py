@@ -18,6 +18,7 @@ from api.http.rendering import Renderer
 from api.http.schemas.answer import ADDRESS_PATTERN, EXAMPLE_ADDRESS, EXAMPLE_ID, ID_PATTERN
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
+from api.voice.openings import KeptOpenings
 from ledger.domains.loyalty.state import program_key
 from ledger.params import Params
 from ledger.types import ChainId, ProgramId
@@ -59,6 +60,7 @@ class Services:
     submissions: SubmissionQueue
     receipts: ReceiptDesk
     revocations: Revocations
+    openings: KeptOpenings
     consents: ConsentGate
     exports: ExportDesk
     events: EventFeed
@@ -72,6 +74,7 @@ class Services:
         self.submissions.close()
         self.exports.close()
         self.revocations.close()
+        self.openings.close()
         self.receipts.close()
         self.cookie.remove()
 

@@ -42,6 +42,11 @@ TAGS: Final = [
         "description": "Personal offers: promised to one member, cited once. What they ask for stays off chain.",
     },
     {"name": "campaigns", "description": "Campaigns and pledges."},
+    {"name": "proposals", "description": "What members and backers vote on, what was answered, and what was promised."},
+    {
+        "name": "reviews",
+        "description": "What fans say and did: reviews, replies, missions, contributions, and their texts.",
+    },
     {"name": "receipts", "description": "Purchases, off chain: kept for the fan alone, who may erase them."},
     {"name": "own data", "description": "All that a node holds on the account that asks: a copy, and deletion."},
     {"name": "partner", "description": "What fans have granted to the partner that asks, and nothing else."},

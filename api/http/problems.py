@@ -84,12 +84,17 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "mempool.author_limit": 429,
     "mempool.replacement_fee": 409,
     "redemption.unknown": 404,
+    "power.voting_over": 409,
     "acceptance.already": 409,
     "acceptance.settled": 409,
     "acceptance.not_open": 409,
     "receipt.unknown": 404,
     "receipt.conflict": 409,
     "receipt.erased": 410,
+    "review.no_subject": 404,
+    "text.missing": 404,
+    "text.erased": 410,
+    "text.not_named": 409,
     "signature.missing": 401,
     "signature.expired": 401,
     "signature.wrong": 401,
@@ -108,7 +113,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
 }
 STATUS_OF_STORE: Final = 503
 STATUS_UNSIGNED: Final = 401
-ADDRESS_FIELDS: Final = frozenset({"account", "issuer", "member"})
+ADDRESS_FIELDS: Final = frozenset({"account", "author", "fan", "issuer", "member", "voter"})
 """Fields of faults that hold an account's address."""
 RETRY_STATUSES: Final = frozenset({429, 503})
 

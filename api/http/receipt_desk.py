@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from api.receipts.revocation_notes import Note
 from api.receipts.store import Deleted, ReceiptStore
-from ledger.types import Address, ProgramId, ReceiptHash, Timestamp
+from ledger.types import Address, Hash, ProgramId, ReceiptHash, Timestamp
 
 Result = TypeVar("Result")
 
@@ -47,6 +47,12 @@ class ReceiptDesk:
         deleted = await self.run(lambda store: store.delete_all(member, now, ended))
         await self._scrubbed()
         return deleted
+
+    async def erase_text(self, author: Address, now: Timestamp, wanted: Hash) -> int:
+        """Delete a text of an account, and return once no file of the store holds its bytes; how many there were."""
+        count = await self.run(lambda store: store.texts.erase(author, now, wanted))
+        await self._scrubbed()
+        return count
 
     async def _scrubbed(self) -> None:
         with self._planning:

@@ -23,8 +23,21 @@ from api.receipts.acceptances import Acceptances
 from api.receipts.access_log import AccessLog
 from api.receipts.delivery_forms import DeliveryForms
 from api.receipts.gifts import Gifts
+from api.receipts.openings import Openings
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
-from api.receipts.tables import acceptances, delivery_forms, erased, gifts, nonces, reads, receipts, scrubs
+from api.receipts.tables import (
+    acceptances,
+    delivery_forms,
+    erased,
+    gifts,
+    nonces,
+    openings,
+    reads,
+    receipts,
+    scrubs,
+    texts,
+)
+from api.receipts.texts import Texts, erase_texts
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
     RECEIPT_BYTES_MAX,
@@ -111,6 +124,8 @@ class Deleted:
     reads: int
     revocations: int
     acceptances: int
+    openings: int
+    texts: int
     delivery_forms: int
 
 
@@ -127,6 +142,8 @@ class ReceiptStore:
         self.gifts = Gifts(self._transaction)
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)
+        self.openings = Openings(self._transaction)
+        self.texts = Texts(self._transaction)
 
     # --- opening ---
 
@@ -256,10 +273,11 @@ class ReceiptStore:
                 connection.execute(insert(erased), rows)
             counts = {
                 table.name: connection.execute(delete(table).where(table.c.member == member)).rowcount
-                for table in (receipts, gifts, reads, acceptances, delivery_forms)
+                for table in (receipts, gifts, reads, acceptances, delivery_forms, openings)
             }
             assert all(note.fan == member for note in ended), "nobody's notes but the account's own"
             forgotten = delete_notes(connection, ended)
+            written = erase_texts(connection, texts.c.author == member, now)
             if (any(counts.values()) or forgotten) and connection.execute(select(scrubs.c.due_since)).first() is None:
                 connection.execute(insert(scrubs), [{"due_since": now}])
         assert counts["receipts"] == len(found), "what was deleted is what was found"
@@ -270,6 +288,8 @@ class ReceiptStore:
             reads=counts["reads"],
             revocations=forgotten,
             acceptances=counts["acceptances"],
+            openings=counts["openings"],
+            texts=written,
             delivery_forms=counts["delivery_forms"],
         )
 

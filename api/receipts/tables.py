@@ -5,6 +5,9 @@ can hand it over again: a hash over salted fields says nothing once the salt is 
 marked as gifts. `reads` is who read what of a fan, and `revocations` are consents that were taken back, maybe in no block yet.
 `scrubs` says that the files still hold what was deleted. `nonces` are those of signed requests of the last two minutes, so that
 none is taken twice, also after a restart. `acceptances` are shops' words on redemptions (spec RWD-10).
+`openings` are of sealed ballots, to be sent when voting is over (spec VOI-9).
+`texts` are what fans and brands wrote, by the hash that stands on the chain (spec TXT-1); of erased ones only that hash stays, in
+`erased_texts`.
 
 A table in which anything of a fan's may stand is part of the export of its data and of their deletion (`ledger/spec/fan_data.md`).
 """
@@ -107,6 +110,16 @@ nonces = Table(
     Index("nonces_by_time", "expires_at"),
 )
 
+openings = Table(
+    "openings",
+    metadata,
+    Column("proposal", LargeBinary(32), primary_key=True),
+    Column("member", LargeBinary(32), primary_key=True, comment="the voter"),
+    Column("opening", LargeBinary, nullable=False, comment="canonical [proposal, voter, choice, salt]"),
+    Column("kept_at", BigInteger, nullable=False),
+    Index("openings_by_member", "member"),
+)
+
 acceptances = Table(
     "acceptances",
     metadata,
@@ -118,6 +131,23 @@ acceptances = Table(
     Column("signed", LargeBinary, nullable=False, comment="the signed acceptance"),
     Index("acceptances_by_program", "program", "accepted_at"),
     Index("acceptances_by_member", "member"),
+)
+
+texts = Table(
+    "texts",
+    metadata,
+    Column("text", LargeBinary(32), primary_key=True, comment="the text hash"),
+    Column("author", LargeBinary(32), nullable=False),
+    Column("document", LargeBinary, nullable=False, comment="salt and text"),
+    Column("kept_at", BigInteger, nullable=False),
+    Index("texts_by_author", "author", "kept_at"),
+)
+
+erased_texts = Table(
+    "erased_texts",
+    metadata,
+    Column("text", LargeBinary(32), primary_key=True),
+    Column("erased_at", BigInteger, nullable=False),
 )
 
 delivery_forms = Table(

@@ -19,7 +19,9 @@ from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
 from api.wallet.offer_calls import OfferCalls
 from api.wallet.own_data import PAGE_LIMIT, Answer, OwnDataRequests, SignRequest, given, segment
+from api.wallet.proposal_calls import ProposalCalls
 from api.wallet.redemption_calls import RedemptionCalls
+from api.wallet.review_calls import ReviewCalls
 from ledger.codec import unpack
 from ledger.errors import Code, Malformed
 from ledger.params import BLOCK_BYTES_MAX
@@ -100,9 +102,11 @@ class Client(OwnDataRequests):
         self._sleep = sleep
         self._clock = clock
         self.redemptions = RedemptionCalls(self._json, self._page)
+        self.proposals = ProposalCalls(self._json, self._page, self._proof)
         self.backing = CampaignCalls(self._json)
         self.challenges = ChallengeCalls(self._json, self._page)
         self.offers = OfferCalls(self._json, self._page)
+        self.reviews = ReviewCalls(self._json, self._page, self._proof)
 
     def __enter__(self) -> Self:
         return self

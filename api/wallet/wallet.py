@@ -277,7 +277,7 @@ class Wallet:
     ) -> Sent:
         """Ask for a reward; its points are held. The hold's id is `sent.object_id("hold")`."""
         payload = Redeem(program, reward, quantity, price_accepted)
-        return self.send("redeem", payload, self.program_signer(program), payment=_payment(payment, program))
+        return self.send("redeem", payload, self.program_signer(program), payment=choose_payment(payment, program))
 
     def cancel(self, program: ProgramId, hold: HoldId) -> Sent:
         """Give a redemption up, without a fee; its points come back."""
@@ -286,13 +286,15 @@ class Wallet:
     def give_points(self, program: ProgramId, recipient: Address, points: Points, *, payment: str = POOL) -> Sent:
         """Give points to another member, where the program's terms allow it; they keep their days."""
         payload = PointsTransfer(program, recipient, points)
-        return self.send("points.transfer", payload, self.program_signer(program), payment=_payment(payment, program))
+        return self.send(
+            "points.transfer", payload, self.program_signer(program), payment=choose_payment(payment, program)
+        )
 
     def claim_collateral(self, program: ProgramId, *, payment: str = SHARE) -> Sent:
         """After a program has closed: give all its points up for the coin behind them. The fee comes out of that coin, or is paid
         by `payment`.
         """
-        chosen = Prepaid() if payment == SHARE else _payment(payment, program)
+        chosen = Prepaid() if payment == SHARE else choose_payment(payment, program)
         payload = PointsClaimCollateral(program)
         return self.send("points.claim_collateral", payload, self.program_signer(program), payment=chosen)
 
@@ -369,7 +371,7 @@ class Wallet:
         payload = PledgeMake(campaign, quantity, tier)
         if program is None:
             return self.send("pledge", payload, self.main)
-        return self.send("pledge", payload, self.program_signer(program), payment=_payment(payment, program))
+        return self.send("pledge", payload, self.program_signer(program), payment=choose_payment(payment, program))
 
     # --- consent ----------------------------------------------------------------------------------------------------
 
@@ -385,7 +387,9 @@ class Wallet:
     ) -> Sent:
         """Let the program, or another `grantee`, use what this program's account did, for one purpose."""
         payload = ConsentGrant(program if grantee is None else grantee, purpose, scope, expires_at)
-        return self.send("consent.grant", payload, self.program_signer(program), payment=_payment(payment, program))
+        return self.send(
+            "consent.grant", payload, self.program_signer(program), payment=choose_payment(payment, program)
+        )
 
     def revoke_consent(
         self, program: ProgramId, *, purpose: int, scope: str = "", grantee: bytes | None = None
@@ -428,7 +432,7 @@ class Wallet:
         return list(self.client.every(self.client.own_consents, self.owner(program)))
 
 
-def _payment(choice: str, program: ProgramId) -> Payment | None:
+def choose_payment(choice: str, program: ProgramId) -> Payment | None:
     """`pool` or `own` as a payment; None asks the builder for the exact own fee."""
     assert choice in (OWN_FEE, POOL), "a payment is `own` or `pool`"
     return Sponsored(program) if choice == POOL else None

@@ -25,6 +25,12 @@ from ledger.domains.loyalty.events import (
 from ledger.domains.offers.events import OfferIssued, OfferReversed
 from ledger.domains.rewards.redeem import RedemptionOpened
 from ledger.domains.rewards.reward_list import RewardListed
+from ledger.domains.voice.contribution_record import ContributionRecorded
+from ledger.domains.voice.events import BallotCast, BallotCommitted
+from ledger.domains.voice.mission_create import MissionCreated
+from ledger.domains.voice.proposal_create import ProposalCreated
+from ledger.domains.voice.review import ReviewWritten
+from ledger.domains.voice.review_reply import ReviewReplied
 from ledger.events import Event, event_shape
 from ledger.transaction import Transaction
 from ledger.types import Height
@@ -41,7 +47,7 @@ def _consent_id(event: ConsentGranted) -> bytes:
 
 
 LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
-    ProgramCreated: lambda e: ((b"", "program", e.program),),
+    ProgramCreated: lambda e: ((b"", "program", e.program), (e.owner, "account_program", e.program)),
     RewardListed: lambda e: ((e.program, "reward", e.reward),),
     IssuerGranted: lambda e: ((e.program, "issuer", e.issuer),),
     MemberJoined: lambda e: ((e.program, "member", e.member), (e.member, "membership", e.program)),
@@ -52,12 +58,30 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
     OfferReversed: lambda e: ((e.program, "return", e.returned),),
     RedemptionOpened: lambda e: ((e.program, "hold", e.hold), (e.member, "account_hold", e.hold)),
     ConsentGranted: lambda e: ((e.fan, "consent", _consent_id(e)),),
+    CampaignCreated: lambda e: ((b"", "campaign", e.campaign), (e.creator, "account_campaign", e.campaign)),
+    ProposalCreated: lambda e: (
+        (b"", "proposal", e.proposal),
+        (e.program, "proposal", e.proposal),
+        (e.proposer, "account_proposal", e.proposal),
+    ),
+    BallotCast: lambda e: ((e.proposal, "ballot", e.voter), (e.voter, "account_ballot", e.proposal)),
+    BallotCommitted: lambda e: ((e.proposal, "ballot", e.voter), (e.voter, "account_ballot", e.proposal)),
     ChallengeCreated: lambda e: ((e.program, "challenge", e.challenge),),
     ChallengeCompleted: lambda e: (
         (e.challenge, "completion", e.member + e.occurrence.to_bytes(4, "big")),
         (e.member, "own_completion", e.challenge + e.occurrence.to_bytes(4, "big")),
     ),
-    CampaignCreated: lambda e: ((b"", "campaign", e.campaign), (e.creator, "account_campaign", e.campaign)),
+    MissionCreated: lambda e: ((e.program, "mission", e.mission), (e.text, "text", e.owner)),
+    ContributionRecorded: lambda e: (
+        (e.program, "contribution", e.contribution),
+        (e.fan, "account_contribution", e.contribution),
+    ),
+    ReviewWritten: lambda e: (
+        (e.subject, "review", e.author),
+        (e.author, "account_review", e.subject),
+        *(((e.text, "text", e.author),) if e.text else ()),
+    ),
+    ReviewReplied: lambda e: ((e.text, "text", e.replier),),
     Pledged: lambda e: (
         (e.campaign, "pledge", e.number.to_bytes(4, "big")),
         (e.backer, "account_pledge", e.campaign + e.number.to_bytes(4, "big")),

@@ -156,6 +156,13 @@ class StateTree:
 
     def __init__(self) -> None:
         self.tree = IncrementalTree()
+        self._root: Hash | None = None
+
+    def root(self) -> Hash:
+        """The root as it is now, remembered until something changes."""
+        if self._root is None:
+            self._root = self.tree.root()
+        return self._root
 
     def rebuild(self, connection: Connection) -> None:
         """Read every slot in order. Raises `store.corrupt`."""
@@ -165,6 +172,7 @@ class StateTree:
         self.tree = IncrementalTree(
             SlotContent(RecordKey(key or b""), value, Slot(free)).leaf() for _, key, value, free in rows
         )
+        self._root = None
 
     def apply(self, transition: Transition) -> Hash:
         """The root after a block."""
@@ -173,9 +181,18 @@ class StateTree:
         self.tree.update([item for item in changed if item[0] < size])
         self.tree.extend([leaf for slot, leaf in changed if slot >= size])
         assert len(self.tree) == transition.slot_count, "the tree and the slots differ in number"
-        return self.tree.root()
+        self._root = self.tree.root()
+        return self._root
+
+    def preview(self, transition: Transition) -> Hash:
+        """The root that a block would have; the tree stays as it is."""
+        before, after = self.root(), self.apply(transition)
+        self.take_back(transition.undo)
+        self._root = before
+        return after
 
     def take_back(self, undo: Undo) -> None:
         """The tree as it was before a block."""
+        self._root = None
         self.tree.truncate(undo.slot_count)
         self.tree.update([(slot, content.leaf()) for slot, content in undo.contents if content is not None])

@@ -35,6 +35,10 @@ TAGS = {
     "COUNT": "fansumer/count",
     "VOUCHER_CODE": "fansumer/voucher-code",
     "ACCEPTANCE": "fansumer/acceptance",
+    "BALLOT": "fansumer/ballot",
+    "TEXT": "fansumer/text",
+    "CONTRIBUTION": "fansumer/contribution",
+    "CONTRIBUTION_SIGNATURE": "fansumer/contribution-signature",
     "ACHIEVEMENT": "fansumer/achievement",
     "OFFER_TERMS": "fansumer/offer-terms",
     "OFFER": "fansumer/offer",
@@ -70,7 +74,7 @@ def test_declared_tags(name: str) -> None:
 def test_every_tag_is_declared_once_and_differs() -> None:
     declared = {name for name, value in vars(hashing).items() if name.isupper() and callable(value)}
     assert declared == set(TAGS)
-    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 30
+    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 34
 
 
 def test_object_id() -> None:

@@ -127,6 +127,9 @@ def test_a_campaign_is_what_its_pledges_are(busy: Shop) -> None:
     for fields in ({"escrowed": 1}, {"released": 1}, {"returned": 1}, {"pledged": 49}):
         with pytest.raises(AssertionError, match="does not add up"):
             check(busy, change(busy, b"F", **fields))
+    for backing in (-1, 2**63):
+        with pytest.raises(AssertionError, match="coin stands behind no points"):
+            check(busy, change(busy, b"F", backing=backing))
     with pytest.raises(AssertionError, match="more than its pledges"):
         check(busy, change(busy, b"F", weight=49))
     with pytest.raises(AssertionError, match="pledges, guardians, or offers do not match"):

@@ -233,6 +233,17 @@ def test_changing_all_leaves_is_a_fresh_tree() -> None:
     assert tree.root() == root(LEAVES[64:128])
 
 
+def test_a_copy_goes_its_own_way() -> None:
+    tree = IncrementalTree(LEAVES[:9])
+    before = tree.root()
+    tree.update([(3, LEAVES[20])])
+    copy = tree.copy()
+    tree.update([(3, LEAVES[3])])
+    copy.extend(LEAVES[9:11])
+    assert tree.root() == before == root(LEAVES[:9])
+    assert copy.root() == root([*LEAVES[:3], LEAVES[20], *LEAVES[4:11]])
+
+
 def test_tree_refuses_what_is_not_there() -> None:
     tree = IncrementalTree(LEAVES[:3])
     for misuse in (

@@ -28,17 +28,17 @@ unhex = bytes.fromhex
 COUNTS = {
     "acceptances.json": {"acceptances": 3, "vouchers": 4},
     "addresses.json": {"accepted": 10, "refused": 7},
-    "chain.json": {"blocks": 67},
+    "chain.json": {"blocks": 99},
     "codec.json": {"accepted": 46, "refused": 40},
     "earning.json": {"purchases": 80, "calendar": 270, "tiers": 3},
     "entries.json": {"entries": 7},
-    "hashes.json": {"tagged": 90, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
+    "hashes.json": {"tagged": 102, "sha256d": 3, "object_ids": 6, "leaves": 9, "trees": 10},
     "policies.json": {"seeds": 4, "policies": 4, "refused": 3},
     "proofs.json": {"proofs": 6},
     "receipts.json": {"fields": 15, "lines": 2, "sums": 6, "remainders": 4},
-    "records.json": {"records": 115, "free_slots": 5},
-    "transactions.json": {"transactions": 82},
-    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 67},
+    "records.json": {"records": 156, "free_slots": 5},
+    "transactions.json": {"transactions": 109},
+    "work.json": {"bits": 9, "targets": 10, "refused": 6, "blocks": 99},
 }
 
 
@@ -89,7 +89,9 @@ def test_the_generated_tables_say_what_the_prose_says():
         reverses = kind in {"reverse", "challenge.reverse", "offer.reverse"}
         by_fan = " + 1 per signature of the fan" if reverses else ""
         by_receipt = " + 1 per receipt" if kind == "challenge.contest" else ""
-        attested = f"{int(reverses or kind in {'earn.contest', 'offer.contest'})}{by_receipt}{by_fan}"
+        attested = (
+            f"{int(reverses or kind in {'earn.contest', 'offer.contest', 'contribution.record'})}{by_receipt}{by_fan}"
+        )
         prepaid = f"{envelope.PREPAID_WEIGHTS.get(kind, envelope.EXIT_WEIGHT):,}" if kind in layouts.EXITS else ""
         assert kinds[kind][3:] == [
             *costs,
@@ -198,6 +200,10 @@ def test_transactions():
             assert shown["threshold"] == witness["policy"]["threshold"]
             assert shown["keys"] == [key.hex() for key in witness["policy"]["keys"]]
         assert envelope.check_signatures(found, chain_id) == sum(len(item["signatures"]) for item in case["witnesses"])
+        if case["kind"] == "contribution.record":
+            slip = {**found["body"]["payload"]["slip"], "role": 0}
+            spoiled = {**found, "body": {**found["body"], "payload": {**found["body"]["payload"], "slip": slip}}}
+            assert fault_of(envelope.check_signatures, spoiled, chain_id) == "witness.attestation"
         if case["kind"] in ("earn.contest", "offer.contest"):
             payload = {**found["body"]["payload"], "time": found["body"]["payload"]["time"] + 1}
             spoiled = {**found, "body": {**found["body"], "payload": payload}}
@@ -354,7 +360,7 @@ def test_the_chain_of_the_vectors():
         assert found["undo"].hex() == case["undo"]
         transactions += [item.hex() for item in found["parts"]["transactions"]]
         slots_read += len(case["changed_slots"])
-    assert slots_read == 519
+    assert slots_read == 734
     assert transactions == [case["raw"] for case in load("transactions.json")["transactions"]]
 
 

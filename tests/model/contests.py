@@ -290,6 +290,8 @@ def decide(model: Model, which: bytes, outcome: int, credited: int) -> None:
         issue(model, program, period.version, credited)
         give_lot(model, program, found.member, Lot(period.version, activation_day, expiry_day, credited))
         count_towards_tiers(model, program, found.member, t, max(today, period.end_day), credited)
+        member = model.members[program, found.member]
+        model.members[program, found.member] = member._replace(earned=member.earned + credited)
     if outcome not in (IN_TIME, RETURNED):
         repay(model, found.payer, (program, found.member), found.repaid)
     model.contests[which] = found._replace(outcome=outcome, credited=credited)

@@ -169,7 +169,9 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
                 count_in_period(model, program, fan, t, dates.begins, given)
                 start_referral(model, program, fan, (batch, len(rows) - 1, given), dates.returnable_until)
             member = model.members[program, fan]
-            model.members[program, fan] = member._replace(entries=member.entries + 1, remainder=remainder)
+            model.members[program, fan] = member._replace(
+                entries=member.entries + 1, remainder=remainder, earned=member.earned + given
+            )
     model.grants[program, call.author] = grant._replace(day=today, day_used=used + credited)
     root = tree_root([leaf_hash(pack(row)) for row in rows])
     kept = (call.payer, model.record_deposit, program, root, len(rows), model.now, keep_until)

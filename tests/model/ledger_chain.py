@@ -18,7 +18,7 @@ from ledger.params import Params
 from ledger.state import SlotContent, Stored, decode_record
 from ledger.transaction import BAD_ATTESTATION, decode_transaction
 from ledger.transition import BlockExecution, Transition, Undo
-from ledger.types import Address, Amount, Height, RecordKey, Slot, Timestamp, TxId
+from ledger.types import Address, Amount, Hash, Height, RecordKey, Slot, Timestamp, TxId
 
 CHAIN_KEY = b"0"
 
@@ -86,7 +86,7 @@ class LedgerChain:
 
     def begin_block(self, height: int, now: int, window: Mapping[bytes, TxId]) -> None:
         """The next block, with its due work done."""
-        context = Context(self.params, Height(height), Timestamp(now))
+        context = Context(self.params, Height(height), Timestamp(now), Hash(bytes(32)))  # no roots are kept here
         self._execution = BlockExecution(self.state, context, window)
 
     def offer(self, raw: bytes) -> tuple[str, tuple[str, ...]]:

@@ -221,6 +221,7 @@ class Member(NamedTuple):
     is_referred: bool = False
     referral_period: int = 0
     referrals: int = 0
+    earned: int = 0
 
 
 class Referral(NamedTuple):

@@ -100,6 +100,7 @@ def take_back(model: Model, returned: Return, of: tuple[int, int], wanted: int) 
     for lot in alive:
         rank = 0 if (lot.version, lot.activation_day) == of else 1 if lot.activation_day > today else 2
         ranks[rank].append(lot)
+    earned = member.earned - wanted
     sources = [lot for rank in (ranks if member.gives_back_from_all else ranks[:2]) for lot in rank]
     refuse_unless(sum(lot.points for lot in sources) >= wanted, "reverse.points_gone")
     model.change_books(program, reversed=wanted)
@@ -111,7 +112,7 @@ def take_back(model: Model, returned: Return, of: tuple[int, int], wanted: int) 
         book_out(model, program, lot._replace(points=gives))
         release(model, program, (lot._replace(points=gives),))
     lots = tuple(lot._replace(points=left[lot[:3]]) for lot in alive if left[lot[:3]])
-    model.members[program, returned.member] = member._replace(lots=lots)
+    model.members[program, returned.member] = member._replace(lots=lots, earned=earned)
 
 
 def _write_reversed(batch: Batch, index: int, points: int, most: int) -> Batch:

@@ -6,6 +6,7 @@ import pytest
 
 import bench_rules
 from bench import show_blocks, show_kinds
+from bench_ballots import measure_ballots
 from bench_growth import measure_growth
 from bench_measure import measure_earn, measure_headers, measure_transfers
 from bench_refunds import measure_refunds
@@ -35,6 +36,12 @@ def test_growth_is_measured_on_a_copy(world: World) -> None:
     assert (world.base / "chain.sqlite").read_bytes() == before
     assert answer["accounts"] == SMALLEST.accounts and answer["records"] > SMALLEST.accounts
     assert answer["bytes_per_transaction"] > 200 and answer["memory_opened_mib"] > 10
+
+
+def test_ballots_are_counted_by_the_rule() -> None:
+    answer = measure_ballots(64)
+    assert (answer["members"], answer["depth"]) == (64, 6)
+    assert answer["single_us"] > 0 and answer["ranked_us"] > 0 and answer["copy_ms"] > 0
 
 
 def test_headers_are_checked(world: World) -> None:

@@ -109,7 +109,7 @@ def test_some_mutants_are_tried_alone(run: Run, only: str, asked: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("voice",), "no such domain: voice; there are accounts, challenges"),
+        (("nowhere",), "no such domain: nowhere; there are accounts, challenges"),
         (("--only", "transfer"), "--only needs one domain"),
         (("consent", "--processes", "0"), "--processes must be at least 1"),
     ],

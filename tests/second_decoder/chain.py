@@ -5,7 +5,7 @@ The rules of the kinds are not done again here; what a block writes is given, an
 
 from copy import deepcopy
 
-from tests.second_decoder import challenges, contests, guardians, offers
+from tests.second_decoder import challenges, contests, guardians, offers, reviews, voice
 from tests.second_decoder.block import (
     check_payees,
     genesis_block,
@@ -37,7 +37,9 @@ MADE = {
     "redeem": ("hold", b"H"),
     "campaign.create": ("campaign", b"F"),
     "earn": ("earn", b"E"),
+    "proposal.create": ("proposal", b"p"),
     "challenge.create": ("challenge", b"Y"),
+    "mission.create": ("mission", b"m"),
 }
 
 # LOY-11.
@@ -265,7 +267,8 @@ class Chain:
         pairs = zip(block["parts"]["transactions"], block["transactions"], strict=True)
         fees = sum(self.fee_of(raw, transaction["body"], after) for raw, transaction in pairs)
         before = self.state()
-        fees += sum(max(prepaid_in(before, key) - prepaid_in(after, key), 0) for key in before)
+        spent = (key for key in before if not challenges.ends_with(key, before, after))
+        fees += sum(max(prepaid_in(before, key) - prepaid_in(after, key), 0) for key in spent)
         for key in after.keys() - before.keys():
             if key[:1] == b"X" and not read_value(key, after[key])["payer"]:
                 fees -= read_value(key, after[key])[
@@ -314,6 +317,8 @@ class Chain:
         guardians.check_guardians(block, self.state(), after, self.clock.time, rate, self.params["record_deposit"])
         batches = self.check_batches(block, after)
         self.check_contests(block, after)
+        voice.check_ballots(block, self.state(), after, self.slots)
+        reviews.check_said(block, self.state(), after, self.clock.time)
         before, undo = deepcopy(self.slots), undo_of(self.slots, list(changed))
         head = read_value(b"0", self.state()[b"0"])["free_head"]
         for phase in self.phases(block, after):

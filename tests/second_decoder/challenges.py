@@ -137,3 +137,10 @@ def deposits_of_contests(block: dict, before: dict[bytes, bytes], after: dict[by
             old, new = (achievement_in(payload["challenge"], body["author"], state) for state in (before, after))
             total += new["deposit"] if old is None and new is not None else 0
     return total
+
+
+def ends_with(key: bytes, before: dict[bytes, bytes], after: dict[bytes, bytes]) -> bool:
+    """Whether a challenge ends in this block: what is left of its prepaid goes back to its payer, not to the miner (CHL-2)."""
+    if key[:1] != b"Y" or read_value(key, before[key])["has_ended"]:
+        return False
+    return key not in after or read_value(key, after[key])["has_ended"]

@@ -12,6 +12,7 @@ from tests.second_decoder.layouts import BODY, COSTS, EXITS, KNOWN, PAYLOADS
 from tests.second_decoder.receipts import opened_hash, return_id
 from tests.second_decoder.receipts import signing_hash as receipt_signing_hash
 from tests.second_decoder.shapes import Listing
+from tests.second_decoder.slips import slip_attestation
 
 TRANSACTION_BYTES_MAX = 262_144
 EXIT_WEIGHT = 1_200
@@ -284,11 +285,13 @@ def shown_return(body: dict) -> dict | None:
 def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]]:
     """Key, message and signature of those who signed in the payload.
 
-    LOY-15 and OFR-5 a till, CHL-5 tills, RCP-9 a till and the fan, JOIN-2 a voucher.
+    LOY-15 and OFR-5 a till, CHL-5 tills, RCP-9 a till and the fan, JOIN-2 a voucher, MIS-2 an issuer.
     """
     payload = body["payload"]
     if body["kind"] == "member.join":
         return voucher_attestations(body, chain_id)
+    if body["kind"] == "contribution.record":
+        return [slip_attestation(payload, chain_id)]
     if body["kind"] == "earn.contest":
         return [(payload["till"], receipt_signing_hash(chain_id, contested_receipt(body)), payload["signature"])]
     if body["kind"] == "challenge.contest":
@@ -324,7 +327,7 @@ def cost_of(body: dict) -> tuple[int, int, int, int]:
         records, slots, due = records + 4 * entries, slots + entries, due + entries
     if body["kind"] == "challenge.contest":
         return records, slots, due, len(body["payload"]["receipts"])
-    contested = int(body["kind"] in ("earn.contest", "offer.contest"))
+    contested = int(body["kind"] in ("earn.contest", "offer.contest", "contribution.record"))
     signatures = 1 + len(shown["consent"]["signatures"]) if shown else contested
     if body["kind"] == "member.join" and body["payload"]["voucher"]:
         records, slots, due, signatures = records + 2, slots + 1, due + 1, 2

@@ -8,6 +8,7 @@ from typing import Any
 from tests.second_decoder import campaigns
 from tests.second_decoder.named_shapes import NAMED, SHAPES
 from tests.second_decoder.shapes import shape_of
+from tests.second_decoder.voice_shapes import VOICE_KINDS, VOICE_RECORDS
 
 # Fields 0..7 of a body (ENV-2); field 8 is the payload of the kind.
 BODY_SHAPE = """[version: int 0..255, chain_tag: bytes 4, kind: text 1..32, salt: bytes 8, author: id,
@@ -37,7 +38,7 @@ KIND_SHAPES = {
         False,
     ),
     "program.update": ("[program: id, latest_version: int 1..2^31-2, terms: terms]", 3, 1, 0, False),
-    "issuer.grant": ("[program: id, issuer: id, scopes: int 1..63, daily_cap: int 0..M]", 2, 1, 0, False),
+    "issuer.grant": ("[program: id, issuer: id, scopes: int 1..127, daily_cap: int 0..M]", 2, 1, 0, False),
     "issuer.revoke": ("[program: id, issuer: id]", 1, 0, 0, False),
     "member.join": (
         "[program: id, issuer: id?, referrer: id?, gives_back_from_all: bool, voucher: list 0..1 of shown_voucher]",
@@ -107,7 +108,7 @@ KIND_SHAPES = {
         False,
     ),
     "redeem": ("[program: id, reward: id, quantity: int 1..1000, price_accepted: int 1..2^53]", 7, 3, 2, False),
-    "redeem.fulfil": ("[hold: id, quantity: int 1..1000, codes: list 0..100 of id]", 5, 1, 1, False),
+    "redeem.fulfil": ("[hold: id, quantity: int 1..1000, codes: list 0..100 of id]", 6, 1, 1, False),
     "redeem.cancel": ("[hold: id]", 7, 0, 0, True),
     "redeem.refund": ("[fulfilment: id, quantity: int 1..1000]", 7, 1, 1, False),
     # CHL-2, CHL-4, CHL-5, CHL-6; entries and receipts add to what stands here
@@ -172,6 +173,7 @@ KIND_SHAPES = {
     "consent.grant": ("[grantee: id, purpose: int 0..3, scope: text 0..32, expires_at: int 0..2^40]", 2, 1, 0, False),
     "consent.revoke": ("[grantee: id, purpose: int 0..3, scope: text 0..32]", 1, 0, 0, True),
     **campaigns.KIND_SHAPES,
+    **VOICE_KINDS,
 }
 
 # First byte of the key -> (table, parts of the key after it, value). Anchors as in STA-1.
@@ -207,9 +209,9 @@ RECORD_SHAPES = {
     "G": (
         "Grant",
         "program:id issuer:id",
-        """[payer, deposit, scopes: int 1..63, daily_cap: int 0..M, granted_at: int 0..2^40, revoked_at: int 0..2^40,
+        """[payer, deposit, scopes: int 1..127, daily_cap: int 0..M, granted_at: int 0..2^40, revoked_at: int 0..2^40,
             day: int 0..2^31-1, day_used: int 0..M,
-            earlier: list 0..16 of [from: int 0..2^40, until: int 0..2^40, scopes: int 1..63, daily_cap: int 0..M],
+            earlier: list 0..16 of [from: int 0..2^40, until: int 0..2^40, scopes: int 1..127, daily_cap: int 0..M],
             contested: list 0..256 of [day: int 0..2^31-1, points: int 1..M]]""",
     ),
     "H": (
@@ -251,7 +253,8 @@ RECORD_SHAPES = {
             tier_history: list 0..16 of [first_day: int 0..2^31-1, until_day: int 0..2^31-1, since: int 0..2^40, points: int 1..M],
             period_credits: list 0..4 of [begins: int 0..2^40, points: int 1..M],
             gives_back_from_all: bool, transfer_day: int 0..2^31-1, transferred: int 0..M,
-            is_referred: bool, referral_period: int 0..2^40, referrals: int 0..M]""",
+            is_referred: bool, referral_period: int 0..2^40, referrals: int 0..M, earned: int 0..M,
+            redemptions: int 0..M]""",
     ),
     "O": (
         "Offer",
@@ -316,6 +319,7 @@ RECORD_SHAPES = {
         """[payer, deposit, challenge: id, member: id, times: int 0..366, completions: list 0..128 of completion,
             returned: list 0..192 of [occurrence: int 0..365, receipt: id]]""",
     ),
+    **VOICE_RECORDS,
     **campaigns.RECORD_SHAPES,
 }
 

@@ -34,6 +34,18 @@ SHAPES = {
                   upgrades: list 0..256 of [name: text 1..32, height: int 1..2^32-1]]""",
     # LOY-8
     "lot": "[version: int 1..2^31-1, activation_day: int 0..2^31-1, expiry_day: int 0..2^31-1, points: int 1..M]",
+    # VOI-1, VOI-2
+    "ballot_weight": "one of: 0 EachMember[], 1 EarnedPoints[cap: int 1..2^31-1], 2 PledgedTo[campaign: id]",
+    "power_proof": "[number: int 0..2^32-1, value: bytes 1..16384, slot: int 0..M, path: list 0..64 of id]",
+    # MIS-2
+    "slip": """[version: int 1..1, program: id, fan: id, mission: id?, role: int 0..3, work: id, issuer: bytes 32,
+                time: int 0..2^40, salt: bytes 32]""",
+    # TXT-1
+    "text_document": "[salt: bytes 32, text: text 1..65536]",
+    # REV-1, REV-2
+    "subject": "one of: 0 ProgramSubject[program: id], 1 CampaignSubject[campaign: id]",
+    "standing": """one of: 0 Earned[], 1 Redeemed[], 2 PledgeStanding[campaign: id, number: int 0..2^32-1],
+                           3 Contributed[contribution: id]""",
     # LOY-2
     "rule": """one of: 0 RatePerAmount[points: int 1..2^31-1, per_cents: int 1..2^31-1],
                        1 MinimumBasket[cents: int 1..2^31-1], 2 ReceiptCap[points: int 1..M],
@@ -151,12 +163,14 @@ NAMED = {
     "consent": "FanConsent",
     "signed_return": "SignedReturn",
     "acceptance_statement": "AcceptanceStatement",
+    "power_proof": "PowerProof",
     "signed_acceptance": "SignedAcceptance",
     "opened": "OpenedRemainder",
     "offer_terms": "OfferTerms",
     "personal_offer": "PersonalOffer",
     "offer_entry": "OfferEntry",
     "citation": "Citation",
+    "slip": "ContributionSlip",
     "shown_voucher": "ShownVoucher",
     "anchor": "Anchor",
     "trusted": "Trusted",

@@ -42,11 +42,13 @@ from ledger.types import (
     HoldId,
     Points,
     ProgramId,
+    ProposalId,
     ReceiptHash,
     RewardId,
     Timestamp,
     TxId,
 )
+from tests.support import live_votes
 from tests.support.challenges import complete, create_challenge, entry_of
 from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
@@ -55,6 +57,7 @@ from tests.support.offers import citation, cite, consent, issue, make_offer, set
 from tests.support.pool_without_port import add_pool
 from tests.support.random_payloads import Ids, values_of
 from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL, some_hash
+from tests.support.spoken import Spoken, speak
 
 PAYLOADS_DRAWN: Final = 60
 """Payloads of any shape that are signed and sent."""
@@ -81,9 +84,12 @@ class HttpWorld:
     receipts: list[ReceiptHash] = field(default_factory=list)
     challenges: list[ChallengeId] = field(default_factory=list)
     fulfilments: list[FulfilmentId] = field(default_factory=list)
+    proposals: list[ProposalId] = field(default_factory=list)
+    """An open one on which FAN voted, and a sealed one to which it committed."""
     offers: list[Hash] = field(default_factory=list)
     mined: list[str] = field(default_factory=list)
     """Blocks that the node's miners found, as they are shown."""
+    spoken: Spoken | None = None
     nonces: Iterator[int] = field(default_factory=count)
     """No request is signed with the nonce of another one, even if everything else is the same."""
     _last: Transaction | None = None
@@ -96,6 +102,12 @@ class HttpWorld:
     def addresses(self) -> list[str]:
         """Of everybody who takes part."""
         return [self.text(signer.address) for signer in (*PEOPLE, MINER)]
+
+    @property
+    def said(self) -> Spoken:
+        """What fans said and did."""
+        assert self.spoken is not None, "the world is whole"
+        return self.spoken
 
     @property
     def blocks(self) -> list[str]:
@@ -251,6 +263,7 @@ def open_http_world(folder: Path) -> HttpWorld:
         author=OWNER, goal=10**6, days=30, delivery_due=due, delivery_key=bytes(range(32))
     )
     shop.pledge(FAN, still_open, 500)
+    spoken = speak(shop)
     waiting = chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(10_000)), author=STRANGER)
     chain.submit(waiting)
     txids.append(waiting.txid)
@@ -259,9 +272,13 @@ def open_http_world(folder: Path) -> HttpWorld:
     )
     world = HttpWorld(shop, app, reward, [hold], programs, [funded, failed, still_open], contests, txids)
     world.fulfilments.append(fulfilment)
+    world.proposals = [live_votes.ask(shop), live_votes.ask(shop, is_sealed=True)]
+    live_votes.cast(shop, world.proposals[0], FAN, 1)
+    live_votes.commit(shop, world.proposals[1], FAN, 1)
     world.challenges += challenges
     world.offers.extend(offer.offer_id for offer in offers)
     world.mined.append(show_hash(add_pool(shop.node).hash))
+    world.spoken = spoken
     world.payloads = _draw_payloads(world)
     return world
 

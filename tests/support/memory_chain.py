@@ -228,7 +228,7 @@ class Scenario:
     @property
     def context(self) -> Context:
         """What the next block's rules will see."""
-        return Context(self.params, self.height, self.time)
+        return Context(self.params, self.height, self.time, self.state.root())
 
     @property
     def window(self) -> dict[bytes, TxId]:
@@ -319,7 +319,7 @@ class Scenario:
         header_time = Timestamp(self.time + BLOCK_SECONDS if time is None else time)
         assert header_time > self.time, "header times rise strictly"
         self._connect(transition)
-        block = MinedBlock(self.context, header_time, transactions, payees, transition, self.state.root())
+        block = MinedBlock(execution.context, header_time, transactions, payees, transition, self.state.root())
         self.mined.append(block)
         self.time = header_time
         return block

@@ -15,9 +15,11 @@ sign the request are computed last, from `case.formatted_path` and the body set 
 makes `tests/api/http/test_every_operation.py` fail and say its name. A stream that never ends is cut off by Schemathesis itself.
 """
 
+import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any, Final
 
@@ -26,12 +28,18 @@ import schemathesis
 from schemathesis.transport.serialization import Binary
 
 from api.http.routers.partner import PREFIX as PARTNER_PREFIX
+from api.receipts.texts import TextRefused
+from api.voice.opening import encode_opening
 from api.wallet.builder import Signer as WalletSigner
 from api.wallet.request_signing import AccountSigner
 from ledger.codec import pack
 from ledger.domains.loyalty.receipts import encode_receipt
 from ledger.domains.rewards.acceptance import encode_acceptance
+from ledger.domains.voice.ballot_reveal import RevealBallot
+from ledger.domains.voice.texts import encode_text, text_hash
+from ledger.types import Timestamp
 from tests.support.http_world import PARTNER, HttpWorld
+from tests.support.live_votes import SALT
 from tests.support.memory_chain import Signer
 from tests.support.shop import FAN, OWNER
 
@@ -51,6 +59,7 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "contest": lambda world: [contest.hex() for contest in world.contests],
     "offer": lambda world: [offer.hex() for offer in world.offers],
     "campaign": lambda world: [campaign.hex() for campaign in world.campaigns],
+    "proposal": lambda world: [proposal.hex() for proposal in world.proposals],
     "number": lambda _: [0],
     "trust": lambda world: [block for block in world.blocks if len(block) == 64],
     "event": lambda _: ["points.earned", "coin.moved"],
@@ -58,6 +67,9 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "receipt": lambda world: [receipt.hex() for receipt in world.receipts] or ["5f" * 32],
     "account": lambda world: world.addresses,
     "member": lambda world: world.addresses,
+    "contribution": lambda world: [world.said.contribution.hex()],
+    "subject": lambda world: [world.shop.program.hex()],
+    "text": lambda world: [text_hash(document).hex() for document in world.said.texts],
     "kind": lambda _: ["points.earned", "coin.moved"],
 }
 
@@ -133,6 +145,23 @@ def sign_as(
     )
 
 
+def hand_opening_over(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """The opening of FAN's sealed ballot, or of another choice, as canonical bytes or in JSON."""
+    choice = (random.choice([1, 1, 1, 0]),)
+    raw = encode_opening(RevealBallot(world.proposals[1], FAN.address, choice, SALT))
+    if case.media_type == MSGPACK:
+        case.body = as_binary(raw)
+    else:
+        case.media_type = "application/json"
+        case.body = {"opening": b64encode(raw).decode()}
+
+
+def name_a_voter(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A proposal and somebody who may vote on it, or may not."""
+    address = world.text(FAN.address) if random.random() < 0.7 else random.choice(world.addresses)
+    case.path_parameters.update(proposal=random.choice(world.proposals).hex(), address=address)
+
+
 def send_delivery_form(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
     """An encrypted form of FAN's pledge, signed with its body."""
     case.path_parameters.update(campaign=world.campaigns[-1].hex(), number=0)
@@ -152,6 +181,31 @@ def name_a_member(case: schemathesis.Case, world: HttpWorld, random: Random) -> 
     case.path_parameters.update(program=world.shop.program.hex(), address=world.text(FAN.address))
 
 
+def name_a_review(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A subject and somebody who reviewed it."""
+    case.path_parameters.update(subject=world.shop.program.hex(), address=world.text(FAN.address))
+
+
+def bring_a_text(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A text that the chain names, with the salt that it was hashed with."""
+    document = random.choice(world.said.texts)
+    case.path_parameters["text"] = text_hash(document).hex()
+    if case.media_type == MSGPACK:
+        case.body = as_binary(encode_text(document))
+        return
+    case.media_type = "application/json"
+    case.body = {"salt": document.salt.hex(), "content": document.text}
+
+
+def read_a_text(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A text that is here, unless its author erased it."""
+    document, texts = random.choice(world.said.texts), world.app.state.services.receipts
+    found = text_hash(document)
+    case.path_parameters["text"] = found.hex()
+    with suppress(TextRefused):
+        asyncio.run(texts.run(lambda store: store.texts.add(found, FAN.address, document, Timestamp(world.shop.now))))
+
+
 def _prepared(case: schemathesis.Case) -> dict[str, Any]:
     sent = case.as_transport_kwargs(base_url="http://testserver")
     return {"method": sent["method"], "url": sent["url"], "params": sent.get("params") or None}
@@ -159,6 +213,7 @@ def _prepared(case: schemathesis.Case) -> dict[str, Any]:
 
 REQUESTS: Final[Mapping[str, Prepare]] = {
     "POST /v1/acceptances": accept_at_the_till,
+    "POST /v1/openings": hand_opening_over,
     "POST /v1/receipts": hand_signed_receipt_over,
     "GET /v1/receipts": sign_as_fan,
     "DELETE /v1/receipts": sign_as_fan,
@@ -178,6 +233,14 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "DELETE /v1/campaigns/{campaign}/pledges/{number}/delivery-form": sign_as_creator,
     "GET /v1/campaigns/{campaign}/delivery-forms": sign_as_creator,
     "GET /v1/programs/{program}/members/{address}/proof": name_a_member,
+    "GET /v1/proposals/{proposal}/power/{address}": name_a_voter,
+    "GET /v1/proposals/{proposal}/ballots/{address}/proof": name_a_voter,
+    "GET /v1/reviews/{subject}/{address}": name_a_review,
+    "GET /v1/reviews/{subject}/{address}/revisions": name_a_review,
+    "GET /v1/reviews/{subject}/{address}/proof": name_a_review,
+    "GET /v1/texts/{text}": read_a_text,
+    "PUT /v1/texts/{text}": bring_a_text,
+    "DELETE /v1/texts/{text}": sign_as_fan,
     "POST /v1/transactions": send_signed_transaction,
     "POST /v1/transactions/dry-run": send_signed_transaction,
 }

@@ -18,7 +18,7 @@ from ledger.domains.loyalty.state import OPEN, OUTCOME_NAMES, Contest, contest_k
 from ledger.errors import RuleViolation
 from ledger.kinds import Context
 from ledger.state import Overlay
-from ledger.types import ContestId, Height, ProgramId
+from ledger.types import ContestId, Hash, Height, ProgramId
 from node.store.reader import ListedRow, Snapshot
 
 CLAIM_NAMES = ("unsettled", "wrong_points")
@@ -103,5 +103,6 @@ def _show_contest(services: Services, view: Snapshot, contest_id: ContestId) -> 
 def _can_be_answered(services: Services, view: Snapshot, contest: Contest) -> bool:
     """As a transaction in the next block would find it."""
     tip = view.tip()
-    context = Context(services.node.chain.params, Height(tip.height + 1), tip.header.time)
+    no_root = Hash(bytes(32))  # whether it is over is a matter of time and height
+    context = Context(services.node.chain.params, Height(tip.height + 1), tip.header.time, no_root)
     return contest.outcome == OPEN and not is_over(contest, context)

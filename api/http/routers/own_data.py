@@ -35,6 +35,8 @@ GONE: Final = (
     ("reads", "rows of the log of reads"),
     ("revocations", "notes of revocations that are in a block"),
     ("acceptances", "shops' acceptances of redemptions"),
+    ("openings", "openings of sealed ballots, which this node will not send any more"),
+    ("texts", "texts that you wrote"),
     ("delivery_forms", "delivery forms for campaigns"),
 )
 """Fields of `Deleted`, in words."""
@@ -52,6 +54,7 @@ REMAINS: Final = (
     ),
     ("reads_of_others", "rows that say what you read of others", "They belong to those whose data you read."),
     ("", "hashes of erased receipts", "So that nobody can hand them over again; whose each was is not kept."),
+    ("", "hashes of erased texts", "They stand on the chain; kept so that nobody can hand the texts over again."),
     ("", "hashes of the nonces of your signed requests", "So that nobody can send them again; gone in two minutes."),
     ("", "the shop's own copies of receipts", "A till keeps what it signed; ask the shop."),
     ("", "backups, snapshots and logs of the operator", "No program reaches copies that were made; ask the operator."),
@@ -192,6 +195,13 @@ async def _write_export(services: Services, account: Address, head: dict[str, An
         {"redemption": found.statement.hold.hex(), "acceptance": b64encode(encode_acceptance(found)).decode()}
         for found in kept
     ]
+    sealed = await services.receipts.run(lambda store: store.openings.all_of(account))
+    opened = [{"proposal": found.proposal.hex(), "choice": found.choice, "salt": found.salt.hex()} for found in sealed]
+    written = await services.receipts.run(lambda store: store.texts.all_of(account))
+    texts = [
+        {"text": found.hex(), "salt": document.salt.hex(), "content": document.text, "kept_at": kept_at}
+        for found, document, kept_at in written
+    ]
     forms = [
         {
             "campaign": form.campaign.hex(),
@@ -201,16 +211,16 @@ async def _write_export(services: Services, account: Address, head: dict[str, An
         }
         for form in await services.receipts.run(lambda store: store.delivery_forms.all_of(account))
     ]
-    yield ANSWER.dump_json(
-        {
-            **head,
-            "delivery_forms": forms,
-            "acceptances": accepted,
-            "gifts": gifts,
-            "reads": own,
-            "reads_of_others": others,
-        }
-    )[:-1]
+    kept_here = {
+        "acceptances": accepted,
+        "delivery_forms": forms,
+        "openings": opened,
+        "gifts": gifts,
+        "reads": own,
+        "reads_of_others": others,
+        "texts": texts,
+    }
+    yield ANSWER.dump_json({**head, **kept_here})[:-1]
     yield b',"receipts":['
     before: int | None = None
     is_first = True
@@ -252,8 +262,8 @@ async def _read_log(services: Services, account: Address) -> tuple[list[dict[str
     openapi_extra=SIGNED,
 )
 async def delete_all(request: Request) -> Response:
-    """Receipts with their lines, gift marks, the log of reads, shops' acceptances, delivery forms, and notes of revocations that a
-    block holds: once this answers, no file of this node has them any more.
+    """Receipts with their lines, gift marks, the log of reads, shops' acceptances, delivery forms, openings of sealed ballots,
+    texts that it wrote, and notes of revocations that a block holds: once this answers, no file of this node has them any more.
 
     The answer says what remains, and why. Points are not touched. Harmless a second time.
     """
@@ -266,6 +276,7 @@ async def delete_all(request: Request) -> Response:
         ended = services.revocations.ended(view, account)
     deleted = await services.receipts.delete_all(account, now, ended)
     services.revocations.forget(ended)
+    services.openings.forget_voter(account)
     as_reader = await services.receipts.run(lambda store: store.log.count_as_reader(account))
     kept = on_chain | {"revocations": len(services.revocations.of_fan(account)), "reads_of_others": as_reader}
     return json_response(

@@ -136,6 +136,32 @@ class KeptAcceptance(Answer):
     EXAMPLE: ClassVar[Example] = {"redemption": "b2" * 32, "acceptance": "lNoAIA=="}
 
 
+class KeptOpening(Answer):
+    """The opening of a sealed ballot, which this node sends when voting is over."""
+
+    proposal: str
+    choice: list[int]
+    salt: str
+
+    EXAMPLE: ClassVar[Example] = {"proposal": EXAMPLE_ID, "choice": [1], "salt": "5a" * 32}
+
+
+class KeptText(Answer):
+    """What the account wrote: its hash stands on the chain."""
+
+    text: str
+    salt: str
+    content: str
+    kept_at: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "text": "e3" * 32,
+        "salt": "5a" * 32,
+        "content": "The lamp flickers.",
+        "kept_at": EXAMPLE_TIME,
+    }
+
+
 class KeptDeliveryForm(Answer):
     """The delivery form of a pledge as the account sent it, in base64: only the campaign's creator can read it."""
 
@@ -166,10 +192,12 @@ class ExportAnswer(Answer):
     pending: list[dict[str, Any]]
     revocations: list[NotedRevocation]
     acceptances: list[KeptAcceptance]
+    openings: list[KeptOpening]
     delivery_forms: list[KeptDeliveryForm]
     gifts: list[GiftMark]
     reads: list[ReadItem]
     reads_of_others: list[ReadItem]
+    texts: list[KeptText]
     receipts: list[ReceiptAnswer]
     left_out: list[LeftOut]
     complete: Literal[True]
@@ -191,10 +219,12 @@ class ExportAnswer(Answer):
         "pending": [],
         "revocations": [NotedRevocation.EXAMPLE],
         "acceptances": [KeptAcceptance.EXAMPLE],
+        "openings": [KeptOpening.EXAMPLE],
         "delivery_forms": [KeptDeliveryForm.EXAMPLE],
         "gifts": [GiftMark.EXAMPLE],
         "reads": [ReadItem.EXAMPLE],
         "reads_of_others": [],
+        "texts": [KeptText.EXAMPLE],
         "receipts": [ReceiptAnswer.EXAMPLE],
         "left_out": [LeftOut.EXAMPLE],
         "complete": True,

@@ -92,6 +92,11 @@ Unit = CoinUnit | PointsUnit
 UNIT = OneOf(CoinUnit, PointsUnit)
 
 
+def collects_points_of(unit: Unit, program: ProgramId) -> bool:
+    """Whether the units are points of this program, its owner's own or licensed."""
+    return isinstance(unit, PointsUnit) and unit.program == program
+
+
 @dataclass(frozen=True, slots=True)
 class CampaignTerms:
     """The terms of one campaign. Times are seconds since 1970, `*_seconds` lengths; shares are of 10,000.

@@ -219,7 +219,8 @@ def _credit(
     lots, history, reached = issuance.issue_points(issuance.slide(member.lots), member.tier_history, award)
     issuance.book.move("contest_points_credited", points)
     issuance.save()
-    view.put(member_key(contest.program, contest.member), replace(member, lots=lots, tier_history=history))
+    changed = replace(member, lots=lots, tier_history=history, earned=Points(member.earned + points))
+    view.put(member_key(contest.program, contest.member), changed)
     return activation_day, expiry_day, reached
 
 

@@ -327,6 +327,8 @@ class Settlement:
                 member.is_referred and not points,
                 member.referral_period,
                 member.referrals,
+                Points(member.earned + points),
+                member.redemptions,
             ),
         )
         self.view.emit(

@@ -153,7 +153,9 @@ def apply(view: RuleView, call: Call, payload: Reverse, context: Context) -> tup
     history = take_off_tiers(
         member.tier_history, Earned(batch.program, returned.member, dates.terms, dates.base, payload.points)
     )
-    view.put(member_key(batch.program, returned.member), replace(member, lots=lots, tier_history=history))
+    earned = Points(member.earned - payload.points)
+    left = replace(member, lots=lots, tier_history=history, earned=earned)
+    view.put(member_key(batch.program, returned.member), left)
     reverse_referral(view, batch.program, returned.member, payload.batch, payload.index, payload.points)
     view.emit(
         PointsReversed(

@@ -93,7 +93,8 @@ SCOPE_ENROL = 4
 SCOPE_FULFIL = 8
 SCOPE_ADJUST = 16
 SCOPE_OFFER = 32
-SCOPES_ALL = SCOPE_TILL | SCOPE_SETTLE | SCOPE_ENROL | SCOPE_FULFIL | SCOPE_ADJUST | SCOPE_OFFER
+SCOPE_RECORD = 64
+SCOPES_ALL = 127
 SCOPE_NAMES = {
     SCOPE_TILL: "till",
     SCOPE_SETTLE: "settle",
@@ -101,6 +102,7 @@ SCOPE_NAMES = {
     SCOPE_FULFIL: "fulfil",
     SCOPE_ADJUST: "adjust",
     SCOPE_OFFER: "offer",
+    SCOPE_RECORD: "record",
 }
 """How people write the scopes of an issuer's grant (spec LOY-4)."""
 
@@ -254,7 +256,8 @@ class Member:
     `period_credits` is what entries credited by the begin of their period, where a cap counts it (spec TIER-3).
     `gives_back_from_all`: a return may take points from any of its lots (spec LOY-19). `transferred` points were sent on
     `transfer_day`. `is_referred`: the first entry will start its referral (spec LOY-22); `referrals` of others were paid to it in
-    the period that begins at `referral_period`.
+    the period that begins at `referral_period`. `earned`: by entries and contests, less what returns took (spec VOI-2).
+    `redemptions` were handed out to it, in whole or in part.
     """
 
     payer: Annotated[bytes, PAYER]
@@ -277,6 +280,8 @@ class Member:
     is_referred: Annotated[bool, Boolean()] = False
     referral_period: Annotated[Timestamp, TIME] = NOT_ANNOUNCED
     referrals: Annotated[int, Integer(0, INTEGER_MAX)] = 0
+    earned: Annotated[Points, POINTS] = NO_POINTS
+    redemptions: Annotated[int, Integer(0, INTEGER_MAX)] = 0
 
 
 @dataclass(frozen=True, slots=True)

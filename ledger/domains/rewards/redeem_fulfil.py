@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from ledger.domains.loyalty.points import PointsBook
-from ledger.domains.loyalty.state import POINTS, SCOPE_FULFIL, load_program, load_terms, require_grant
+from ledger.domains.loyalty.state import (
+    POINTS,
+    SCOPE_FULFIL,
+    load_member,
+    load_program,
+    load_terms,
+    member_key,
+    require_grant,
+)
 from ledger.domains.rewards.fulfilments import keep_fulfilment, split_lots
 from ledger.domains.rewards.holds import end_hold, hold_is_over
 from ledger.domains.rewards.state import LEFT, NO_HOLD, QUANTITY, QUANTITY_ABOVE, hold_key, load_hold
@@ -98,6 +106,8 @@ def apply(view: RuleView, call: Call, payload: RedeemFulfil, context: Context) -
         lots=spent,
         refund_days=refund_days,
     )
+    member = load_member(view, hold.program, hold.member)
+    view.put(member_key(hold.program, hold.member), replace(member, redemptions=member.redemptions + 1))
     if left:
         view.put(hold_key(payload.hold), replace(hold, quantity=left, points=Points(hold.points - points), lots=held))
     else:
@@ -119,8 +129,8 @@ def apply(view: RuleView, call: Call, payload: RedeemFulfil, context: Context) -
 
 
 def cost(payload: RedeemFulfil) -> Cost:
-    """Hold, books and both payers change; what can be refunded is made, with its end."""
-    return Cost(records=5, slots=1, due=1)
+    """Hold, member, books and both payers change; what can be refunded is made, with its end."""
+    return Cost(records=6, slots=1, due=1)
 
 
 def reads(author: Address, payload: RedeemFulfil) -> tuple[RecordKey, ...]:

@@ -53,6 +53,27 @@ PATHS = {
     "/v1/campaigns",
     "/v1/campaigns/{campaign}",
     "/v1/campaigns/{campaign}/pledges",
+    "/v1/proposals",
+    "/v1/proposals/{proposal}",
+    "/v1/proposals/{proposal}/ballots",
+    "/v1/proposals/{proposal}/ballots/{address}/proof",
+    "/v1/accounts/{address}/ballots",
+    "/v1/proposals/{proposal}/power/{address}",
+    "/v1/openings",
+    "/v1/programs/{program}/proposals",
+    "/v1/programs/{program}/promises",
+    "/v1/accounts/{address}/promises",
+    "/v1/accounts/{address}/contributions",
+    "/v1/accounts/{address}/reviews",
+    "/v1/contributions/{contribution}",
+    "/v1/contributions/{contribution}/proof",
+    "/v1/programs/{program}/contributions",
+    "/v1/programs/{program}/missions",
+    "/v1/reviews/{subject}",
+    "/v1/reviews/{subject}/{address}",
+    "/v1/reviews/{subject}/{address}/proof",
+    "/v1/reviews/{subject}/{address}/revisions",
+    "/v1/texts/{text}",
     "/v1/campaigns/{campaign}/history",
     "/v1/campaigns/{campaign}/delivery-forms",
     "/v1/campaigns/{campaign}/pledges/{number}/delivery-form",
@@ -80,9 +101,9 @@ PATHS = {
     "/readyz",
     "/metrics",
 }
-OPERATIONS_MORE = 5
+OPERATIONS_MORE = 7
 """Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off, a
-delivery form sent and deleted.
+delivery form sent and deleted, a text read, brought and erased.
 """
 
 

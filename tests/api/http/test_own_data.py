@@ -17,29 +17,35 @@ from api.http.schemas.receipts import GiftAnswer
 from api.receipts import tables as receipt_tables
 from api.receipts.access_log import Read
 from api.receipts.store import ReceiptStore
+from api.voice.opening import encode_opening
 from api.wallet.delivery_forms import seal_form
 from ledger.block import Block
 from ledger.codec import unpack
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.rewards.acceptance import AcceptanceStatement, encode_acceptance, sign_acceptance
+from ledger.domains.voice.ballot_reveal import RevealBallot
+from ledger.domains.voice.texts import TextDocument, encode_text, text_hash
 from ledger.transaction import decode_transaction
 from ledger.transition import Undo
-from ledger.types import Address, Amount, ProgramId, ReceiptHash, Timestamp, TxId
+from ledger.types import Address, Amount, ProgramId, ProposalId, ReceiptHash, Timestamp, TxId
 from node.store import tables as node_tables
 from node.store.engine import open_engine
 from tests.api.receipts.test_store import found_in, secrets_of
+from tests.support import live_votes
 from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
 from tests.support.memory_chain import DAY_SECONDS
 from tests.support.partner_shop import PARTNER, PartnerShop
 from tests.support.receipt_shop import LINES, json_body
 from tests.support.shop import FAN, FRIEND, NOWHERE, OWNER, TILL
+from tests.support.spoken import CRITICISM, speak
 
 HOLD_NOTHING_OF_A_FAN = {
     "meta": "facts of the store",
     "headers": "80 bytes of a block, which name nobody",
     "active": "which block is at which height",
     "erased": "hashes of erased receipts; whose each was, is not kept",
+    "erased_texts": "hashes of erased texts, which stand on the chain, too",
     "scrubs": "whether files must be written anew",
     "nonces": "hashes that name nobody, for two minutes",
 }
@@ -108,6 +114,8 @@ PLANTED = {
         holds_fan, has("delivery_forms", campaign=lambda row: row.campaign.hex(), number=lambda row: row.number)
     ),
     "acceptances": Planted(holds_fan, has("acceptances", redemption=lambda row: row.hold.hex())),
+    "openings": Planted(holds_fan, has("openings", proposal=lambda row: row.proposal.hex())),
+    "texts": Planted(holds_fan, has("texts", text=lambda row: row.text.hex(), kept_at=lambda row: row.kept_at)),
     "reads": Planted(
         holds_fan,
         lambda export, row: any(
@@ -136,6 +144,8 @@ def desk(tmp_path: Path) -> Iterator[PartnerShop]:
     shop.chain.mine(2)
     contest(shop, bought)
     shop.redeem(FAN, shop.list_reward(price=1))
+    live_votes.commit(shop, live_votes.ask(shop, is_sealed=True), FAN, 1)
+    speak(shop)
     found.grant("receipts", "history")
     found.grant("standing", fan=FRIEND, to=FAN.address)
     yield found
@@ -153,9 +163,27 @@ def plant(desk: PartnerShop) -> list[ReceiptHash]:
     send_delivery_form(desk)
     desk.revoke("history")
     accept_redemption(desk)
+    hand_opening_over(desk)
+    bring_text(desk, CRITICISM)
     transfer = desk.shop.chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(20_000)), author=OWNER)
     assert desk.post(transfer).status_code == 202
     return mine
+
+
+def hand_opening_over(desk: PartnerShop) -> None:
+    """The node keeps the opening of FAN's sealed ballot."""
+    proposal = ProposalId(bytes.fromhex(desk.http.get("/v1/proposals").json()["items"][0]["id"]))
+    raw = encode_opening(RevealBallot(proposal, FAN.address, (1,), live_votes.SALT))
+    answer = desk.http.post("/v1/openings", content=raw, headers={"content-type": "application/msgpack"})
+    assert answer.status_code == 201, answer.text
+
+
+def bring_text(desk: PartnerShop, document: TextDocument) -> None:
+    """Somebody brings a text that FAN wrote."""
+    headers = {"content-type": "application/msgpack"}
+    path = f"/v1/texts/{text_hash(document).hex()}"
+    answer = desk.http.put(path, content=encode_text(document), headers=headers)
+    assert answer.status_code == 200, answer.text
 
 
 def send_delivery_form(desk: PartnerShop) -> None:
@@ -287,6 +315,8 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
         "rows of the log of reads": 2,
         "notes of revocations that are in a block": 0,
         "shops' acceptances of redemptions": 1,
+        "openings of sealed ballots, which this node will not send any more": 1,
+        "texts that you wrote": 1,
         "delivery forms for campaigns": 1,
     }
     remains = {item["what"]: item["count"] for item in report["remains"]}
@@ -301,7 +331,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
     assert found_in(folder, [b"Friend's own tea"]), "nobody else's is touched"
     desk.shop.chain.mine()
     again = desk.ask("/v1/me", method="DELETE")
-    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0, 0], "the revocation is in a block now"
+    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0, 0, 0, 0], "the revocation is in a block now"
     assert not desk.is_let_in("history"), "what was taken back stays so"
     assert desk.shop.points_of(FAN) == points and desk.shop.node.chain.state_root != before
     for receipt in mine:
