@@ -22,8 +22,8 @@ from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mining.miner import Miner
-from node.stall import StallWatch
 from node.snapshots import Snapshots
+from node.stall import StallWatch
 from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
