@@ -4,6 +4,7 @@ Miners compute with floating point, the server never does. So it asks for a mill
 hash is a millionth above its target, and compares a block's hash with the block's target exactly.
 """
 
+from functools import lru_cache
 from typing import Final, NewType
 
 from ledger.pow import work_of
@@ -15,6 +16,8 @@ UNITS_OF_ONE: Final = 10**15
 DECIMALS: Final = 15
 TARGET_OF_ONE: Final = 0xFFFF << 208
 TARGET_MAX: Final = 2**256 - 1
+REMEMBERED: Final = 8_192
+"""Difficulties: as many as miners, and as many that were theirs before."""
 LENIENCE_BITS: Final = 20
 """A share's hash may be above its target by 1/2**20 of it: what floating point loses, and more."""
 EASIEST_BITS: Final = CompactBits(0x207FFFFF)
@@ -26,6 +29,7 @@ def target_of(units: Units) -> Target:
     return Target(min(TARGET_OF_ONE * UNITS_OF_ONE // units, TARGET_MAX))
 
 
+@lru_cache(REMEMBERED)
 def lenient_target_of(units: Units) -> Target:
     """The highest hash that is taken for a share of so many units."""
     target = target_of(units)
@@ -37,6 +41,7 @@ def units_of(target: Target) -> Units:
     return Units(max(TARGET_OF_ONE * UNITS_OF_ONE // target, 1))
 
 
+@lru_cache(REMEMBERED)
 def weight_of(units: Units) -> Work:
     """The hashes that one share of so many units is expected to take."""
     return work_of(target_of(units))
