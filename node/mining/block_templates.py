@@ -31,11 +31,6 @@ WORKID_DIGITS: Final = 16
 ONE_TRANSACTION: Final = b"\x01"
 SUBMISSION_BYTES: Final = HEADER_BYTES + len(ONE_TRANSACTION) + COINBASE_BYTES
 
-TOO_FAR_AHEAD = Code(
-    "template.time_ahead",
-    "the next block's time must be above {time}, which is further ahead of this node's clock than is allowed",
-    "Ask again in a moment, and check the clock.",
-)
 NOT_A_SUBMISSION = Code(
     "template.submission",
     "{length} bytes are not a header (80), 01 and a coinbase (122)",
@@ -85,9 +80,8 @@ class BlockTemplates:
         with node.lock, node.health.writing():
             chain, now = node.chain, node.clock.now()
             time_min = Timestamp(chain.tip.header.time + 1)
-            time_max = Timestamp(now + chain.params.future_limit_seconds(chain.next_context().height))
-            if time_min > time_max:
-                raise NodeError(TOO_FAR_AHEAD, time=chain.tip.header.time)
+            ahead_s = chain.params.future_limit_seconds(chain.next_context().height)
+            time_max = Timestamp(max(now + ahead_s, time_min))
             moment = (chain.tip.hash, payout, now, len(node.mempool), node.mempool.weight)
             if self._made is None or self._made[0] != moment:
                 transactions = node.mempool.select(chain.params.block_weight_max)

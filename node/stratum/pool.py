@@ -23,6 +23,7 @@ from node.stratum.payout import WINDOW_BLOCKS, Window, share_reward
 from node.stratum.session import Counted
 from node.stratum.shares import PoolBlock, Share, ShareBook
 from node.tip import AcceptedBlock, TipChanged
+from node.waiting import WaitingBlock
 
 if TYPE_CHECKING:
     from node.node import Node
@@ -59,6 +60,7 @@ class Pool:
         self._on_new_tip: Callable[[BlockHash, Job | None], None] = lambda tip, job: None
         self._has_miners: Callable[[], bool] = lambda: False
         self._expected: dict[BlockHash, PoolBlock] = {}
+        self._held: tuple[BlockHash, BlockHash] = (BlockHash(b""), BlockHash(b""))
         self._unwritten = threading.Lock()
         self._new_shares: list[Share] = []
         self._changed_blocks: list[PoolBlock] = []
@@ -94,7 +96,7 @@ class Pool:
     def build(self, *, complete: bool) -> Job | None:
         """A job on the tip: with all that waits, or quickly without.
 
-        None while nobody can be paid, or the time is ahead of the clock. Raises `NodeError`.
+        None while nobody can be paid. Raises `NodeError`.
         """
         node = self._node
         with node.lock, node.health.writing():
@@ -102,7 +104,7 @@ class Pool:
             time_min = Timestamp(chain.tip.header.time + 1)
             ahead_s_max = chain.params.future_limit_seconds(chain.next_context().height)
             window = self._window()
-            if not window.claims or time_min > now + ahead_s_max:
+            if not window.claims:
                 return None
             transactions = node.mempool.select(chain.params.block_weight_max) if complete else ()
             paid: list[tuple[Payee, ...]] = []
@@ -148,12 +150,16 @@ class Pool:
             del self._new_shares[:-UNWRITTEN_SHARES_MAX]
 
     def submit(self, counted: Counted) -> bool:
-        """Give the chain a block that was found; False if another block was faster, or it is refused."""
+        """Give the chain a block that was found; False if another block was faster, or it is refused.
+
+        Faster is also one for the same tip that waits for its time.
+        """
         node, job = self._node, counted.job
         block = job.block(counted.solution)
         with node.lock, node.health.writing():
             assert block.hash == counted.hash, "the block is what the miner hashed"
-            if node.chain.tip.hash != job.previous:
+            parent, held = self._held
+            if node.chain.tip.hash != job.previous or (job.previous == parent and held in node.waiting):
                 self.figures.late_blocks += 1
                 return False
             found = PoolBlock(
@@ -172,6 +178,8 @@ class Pool:
             finally:
                 del self._expected[counted.hash]
             is_tip = isinstance(result, AcceptedBlock) and result.is_tip
+            if isinstance(result, WaitingBlock):
+                self._held = job.previous, counted.hash
             if not is_tip:
                 self._put_block(found)  # it may join the chain later: then its account is known
         self.figures.blocks += 1

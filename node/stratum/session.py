@@ -258,7 +258,7 @@ class Session:
         extranonce2, time, nonce, rolled = words
         if rolled & ~(self._mask or 0):
             raise Refused(Refusal.OTHER, "version bits outside of the mask that was agreed")
-        if not issued.job.time_min <= time <= wall + issued.job.time_ahead_s_max:
+        if not issued.job.time_min <= time <= max(wall + issued.job.time_ahead_s_max, issued.job.time_min):
             raise Refused(Refusal.OTHER, "time is not later than the parent's, or too far ahead")
         solution = Solution(
             self.extranonce1 + extranonce2.to_bytes(EXTRANONCE2_BYTES, "big"),

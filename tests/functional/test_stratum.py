@@ -177,7 +177,7 @@ def test_of_many_blocks_for_one_tip_the_first_is_taken(tmp_path: Path) -> None:
         assert (world.height, world.server.pool.figures.blocks) == (1, 1)
 
 
-def test_no_job_while_the_parents_time_is_far_ahead(tmp_path: Path) -> None:
+def test_where_the_parents_time_is_far_ahead_shares_count_and_the_block_waits(tmp_path: Path) -> None:
     user = name_of(ALICE)
     with open_world(tmp_path) as world, world.connect(user) as client:
         ahead_s = PARAMS.future_limit_seconds(Height(1))
@@ -188,12 +188,18 @@ def test_no_job_while_the_parents_time_is_far_ahead(tmp_path: Path) -> None:
             found = client.mind.find(user, time=latest, target=target)
         wait_until(lambda: world.height == 1)
         assert world.node.chain.tip.header.time == START + ahead_s
-        known = len(client.mind.jobs)
-        assert client.submit(client.mind.find(user, time=latest))["error"][0] == 21
-        time.sleep(1.5)  # the clock stands still, and the server has looked at it
-        assert client.ask("mining.extranonce.subscribe", [])["result"] is True and len(client.mind.jobs) == known
+        while client.mind.job.time != f"{START + ahead_s + 1:08x}":
+            client.read_notice()
+        assert client.submit(client.mind.find(user, time=f"{START + ahead_s + 2:08x}"))["error"][0] == 20
+        for _ in range(3):
+            assert client.submit(client.mind.find(user, target=target))["error"] is None
+        figures = world.server.pool.figures
+        wait_until(lambda: figures.blocks + figures.late_blocks >= 4)
+        assert (world.height, len(world.node.waiting), figures.blocks) == (1, 1, 2)
         world.clock.set(START + 1)
-        assert client.wait_for_job(clean=True).time == f"{START + ahead_s + 1:08x}"
+        world.node.poll_waiting()
+        assert world.height == 2
+        assert client.wait_for_job(clean=True).time == f"{START + ahead_s + 2:08x}"
 
 
 def test_floods_are_held_back_and_do_not_reach_the_others(tmp_path: Path) -> None:
