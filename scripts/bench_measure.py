@@ -27,6 +27,7 @@ from bench_growth import measure_growth
 from bench_http import measure_reads
 from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds
+from bench_stratum import measure_stratum
 from bench_world import (
     FULL,
     GROWTH,
@@ -263,6 +264,7 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "refunds": lambda world: measure_refunds(world.sizes.refunds),
     "kinds": measure_kinds,
     "blocks": measure_blocks,
+    "stratum": lambda world: measure_stratum(is_full=world.sizes is FULL),
     "growth": lambda world: measure_growth(world, None),
     "growth-postgres": lambda world: measure_growth(world, os.environ[POSTGRES_VARIABLE]),
 }

@@ -49,7 +49,17 @@ PublicUrl = Annotated[
         help="What clients call this node, such as https://node.example; signed requests for other names are refused.",
     ),
 ]
+Stratum = Annotated[
+    str | None,
+    typer.Option(
+        "--stratum",
+        metavar="HOST:PORT",
+        help="Let ordinary miners (Stratum v1) work here; 0.0.0.0:3333 lets other computers in. Off unless named.",
+    ),
+]
 PUBLIC_URL = re.compile(r"https?://[^/?#@\s]{1,200}")
+
+ENDPOINT = re.compile(r"(\[(?P<v6>[0-9a-fA-F:.]{2,45})\]|(?P<host>[^:/\[\]\s]{1,253})):(?P<port>[0-9]{1,5})")
 
 
 def up(
@@ -67,6 +77,7 @@ def up(
     workers: Workers = 1,
     payout: Payout = None,
     public_url: PublicUrl = None,
+    stratum: Stratum = None,
 ) -> None:
     """Start a node with API and miner. Ctrl-C stops it, and nothing is lost.
 
@@ -91,7 +102,9 @@ def up(
         return
     chain = "demo" if demo else network
     store = None if demo else database
-    options = _options(network, params, data_dir, store, host, port, workers, payout, public_url or [], chain=chain)
+    options = _options(
+        network, params, data_dir, store, host, port, workers, payout, public_url or [], stratum, chain=chain
+    )
     if demo:
         running.run_demo(options, console)
     else:
@@ -109,12 +122,14 @@ def run(
     workers: Workers = 1,
     payout: Payout = None,
     public_url: PublicUrl = None,
+    stratum: Stratum = None,
 ) -> None:
     """Run a node. Ctrl-C stops it, and nothing is lost.
 
     \b
     Examples:
       fansumer node run --network dev --payout dfan1p...
+      fansumer node run --stratum 0.0.0.0:3333
       fansumer node run --data-dir chain --params params.json
       fansumer node run --database postgresql://fansumer@localhost/ledger
     """
@@ -123,7 +138,7 @@ def run(
     from api.cli import up as running
 
     options = _options(
-        network, params, data_dir, database, host, port, workers, payout, public_url or [], chain=network
+        network, params, data_dir, database, host, port, workers, payout, public_url or [], stratum, chain=network
     )
     running.run_up(options, Console())
 
@@ -138,6 +153,7 @@ def _options(
     workers: int,
     payout: str | None,
     public_urls: list[str],
+    stratum: str | None,
     *,
     chain: str,
 ) -> "UpOptions":
@@ -164,4 +180,13 @@ def _options(
         network=network,
         params_file=params,
         origins=origins,
+        stratum=None if stratum is None else parse_endpoint(stratum),
     )
+
+
+def parse_endpoint(text: str) -> tuple[str, int]:
+    """Host and port of HOST:PORT; an IPv6 host stands in brackets. Raises typer.BadParameter."""
+    found = ENDPOINT.fullmatch(text)
+    if found is None or int(found["port"]) > 65_535:
+        raise typer.BadParameter("--stratum is HOST:PORT, such as 0.0.0.0:3333 or [::]:3333")
+    return found["v6"] or found["host"], int(found["port"])

@@ -12,6 +12,7 @@ from ledger.errors import LedgerError
 COMMANDS = {
     "GET /v1/blocks": "fansumer chain blocks",
     "GET /v1/campaigns": "fansumer chain campaigns",
+    "GET /v1/mining/blocks": "fansumer chain mined",
     "GET /v1/programs": "fansumer chain programs",
     "GET /v1/proposals": "fansumer chain proposals",
 }
