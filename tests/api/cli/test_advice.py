@@ -1,5 +1,6 @@
 """What commands say beside their answer: warnings about keys without a grant, why points are carried on, what to type next."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,3 +141,12 @@ def test_a_replay_goes_to_the_folder_of_the_persons_data(
     terminal.fail("demo", "replay", "--weeks", 1, "--as-of", "2026-01-07")
     terminal.fail("demo", "replay", "--weeks", 1, "--as-of", "2026-01-07", "--folder", tmp_path / "named")
     assert folders == [terminal.home / "replay-1767744000", tmp_path / "named"]
+
+
+def test_advice_names_no_field_since_nothing_fills_it_in() -> None:
+    assert [code.name for code in all_codes() if re.search(r"\{\w+(:\w+)?\}", code.advice)] == []
+
+
+def test_a_noun_behind_a_number_is_named_in_the_singular() -> None:
+    plural = [code.name for code in all_codes() if re.search(r"\{\w+:(?!time)\w+s\}", code.text)]
+    assert plural == [], "the message adds the s itself"
