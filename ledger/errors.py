@@ -25,9 +25,9 @@ FieldValue = int | str | bytes | bool | None
 class Code:
     """A stable name for one fault.
 
-    `name` is `<noun>.<fault>`; `text` says what was wrong and may name fields in braces; `advice` says what to do. A time
-    in seconds since 1970 is named as `{until:time}` and shown as a date, or 0 as no time; a number is named as `{late:day}` and shown
-    as 1 day or 2 days. Advice names no fields: only `text` is filled in.
+    `name` is `<noun>.<fault>`; `text` says what was wrong and may name fields in braces; `advice` says what to do,
+    and names none. A time in seconds since 1970 is named as `{until:time}` and shown as a date, or 0 as no time; a number is named
+    as `{late:day}` and shown as 1 day or 2 days.
     """
 
     name: str

@@ -61,7 +61,11 @@ def recount_lines(shown: dict[str, Any]) -> Iterator[str]:
     yield f"winner: {shown['winner'] or 'none'}"
     if shown["good"]:
         yield "GOOD: every ballot's power leads to the snapshot, and every block to its work"
-        yield "it is the result that the source shows" if shown["compared"] else "the source shows no result to compare it with"
+        yield (
+            "it is the result that the source shows"
+            if shown["compared"]
+            else "the source shows no result to compare it with"
+        )
     for finding in shown["findings"]:
         yield f"{finding['code']}: {finding['text']}"
     if not shown["good"]:

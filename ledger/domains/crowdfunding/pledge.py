@@ -32,7 +32,7 @@ from ledger.types import INTEGER_MAX, Address, CampaignId, RecordKey
 CAMPAIGN_OVER = Code(
     "pledge.campaign_over",
     "the campaign has ended",
-    "Pledge late (`pledge.late`) if it takes late pledges, or look for the creator's next campaign.",
+    "Use `pledge.late` if it takes late pledges, or look for the creator's next campaign.",
 )
 TOO_MUCH = Code("pledge.too_much", "the campaign would hold more than a number can", "Pledge less.")
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 import api.http.problems
-from api.cli.output import report_fault
+from api.cli.output import COMMANDS, report_fault
 from api.demo import replay
 from api.wallet.client import Client
 from api.wallet.errors import ClientProblem, Unreachable
 from ledger.errors import Code, all_codes
 from ledger.genesis import make_genesis
+from ledger.registry import KINDS
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_commands_on_node import buy, enrol, open_shop
 from tests.support.wallet_node import WalletNode
@@ -145,6 +146,11 @@ def test_a_replay_goes_to_the_folder_of_the_persons_data(
 
 def test_advice_names_no_field_since_nothing_fills_it_in() -> None:
     assert [code.name for code in all_codes() if re.search(r"\{\w+(:\w+)?\}", code.advice)] == []
+
+
+def test_advice_at_a_terminal_names_commands() -> None:
+    named = {word for code in all_codes() for word in re.findall(r"`([a-z_.]+)`", code.advice)} & set(KINDS)
+    assert named - set(COMMANDS) == set()
 
 
 def test_a_noun_behind_a_number_is_named_in_the_singular() -> None:
