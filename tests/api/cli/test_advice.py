@@ -148,7 +148,7 @@ def test_advice_names_no_field_since_nothing_fills_it_in() -> None:
     assert [code.name for code in all_codes() if re.search(r"\{\w+(:\w+)?\}", code.advice)] == []
 
 
-def test_advice_at_a_terminal_names_commands() -> None:
+def test_every_transaction_that_advice_names_has_a_command() -> None:
     named = {word for code in all_codes() for word in re.findall(r"`([a-z_.]+)`", code.advice)} & set(KINDS)
     assert named - set(COMMANDS) == set()
 
