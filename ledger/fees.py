@@ -1,6 +1,6 @@
 """Who pays for a transaction, and how much (spec FEE)."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ledger.coin import account_payer, pool_payer, take_from
 from ledger.domains.loyalty.books import held_coin
@@ -42,8 +42,7 @@ SPONSOR_LIMIT = Code(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """Who paid a fee: the payer that also locks deposits, empty when the fee was prepaid.
 
     For a sponsored fee, `fee` is what was computed and `held_before` what the program held before it was taken (`held_coin`).
@@ -104,9 +103,10 @@ def count_sponsored(view: RuleView, transaction: Transaction, charge: Charge, co
     program_id = transaction.body.payment.program
     program = load_program(view, program_id)
     policy = load_terms(view, program_id, program.version_at(context.time)).sponsor
-    spent = Amount(max(charge.fee, charge.held_before - held_coin(load_books(view, program_id))))
+    books = load_books(view, program_id)
+    spent = Amount(max(charge.fee, charge.held_before - held_coin(books)))
     if transaction.author != program.owner:
-        _count_totals(view, program_id, program, policy, spent, context)
+        _count_totals(view, program_id, program, books, policy, spent, context)
     member: Member | None = view.get(member_key(program_id, transaction.author))
     if member is not None and not member.left_at:
         _count_member(view, transaction, program_id, program, member, policy, spent, context)
@@ -124,9 +124,14 @@ def _check_eligible(view: RuleView, transaction: Transaction, program: ProgramId
 
 
 def _count_totals(
-    view: RuleView, program_id: ProgramId, program: Program, policy: SponsorPolicy, spent_now: Amount, context: Context
+    view: RuleView,
+    program_id: ProgramId,
+    program: Program,
+    books: Books,
+    policy: SponsorPolicy,
+    spent_now: Amount,
+    context: Context,
 ) -> None:
-    books: Books = load_books(view, program_id)
     today = program.day_at(context.time)
     day_spent = spent_now + (books.sponsor_day_spent if books.sponsor_day == today else 0)
     height_spent = spent_now + (books.sponsor_height_spent if books.sponsor_height == context.height else 0)

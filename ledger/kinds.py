@@ -56,8 +56,7 @@ class Context:
     state_root: Hash
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One transaction as its rule sees it.
 
     `payer` is who locks deposits: `A` + address, or `P` + program (spec FEE-5). It is empty when the fee was prepaid.

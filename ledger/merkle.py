@@ -33,7 +33,12 @@ def node_hash(left: Hash, right: Hash) -> Hash:
 
 def root(leaf_hashes: Iterable[Hash]) -> Hash:
     """The root over these leaf hashes, in their order."""
-    return IncrementalTree(leaf_hashes).root()
+    leaves = list(leaf_hashes)
+    assert _are_hashes(leaves), "a leaf hash has 32 bytes"
+    level = b"".join(leaves)
+    while len(level) > HASH_BYTES:
+        level = _hash_run(level, 0, len(level) // HASH_BYTES)
+    return Hash(level) if leaves else EMPTY_ROOT
 
 
 def inclusion_path(leaf_hashes: Iterable[Hash], index: int) -> tuple[Hash, ...]:
@@ -223,7 +228,7 @@ def _rehash_scattered(below: bytearray, above: bytearray, positions: Iterable[in
         write_node(above, offset >> 1, sha256(_NODE_PREFIX + below[offset : offset + 64]).digest())
 
 
-def _hash_run(below: bytearray, first: int, count: int) -> bytes:
+def _hash_run(below: bytes | bytearray, first: int, count: int) -> bytes:
     """All nodes from position `first` on of the level above one with `count` nodes; a last one without a partner is lifted."""
     stop = (count >> 1) << 6
     run = b"".join([sha256(_NODE_PREFIX + below[at : at + 64]).digest() for at in range(first << 6, stop, 64)])

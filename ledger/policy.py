@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated
 
-from ledger.codec import pack
+from ledger.codec import pack_shaped
 from ledger.errors import Code, Malformed
 from ledger.hashing import POLICY
 from ledger.params import POLICY_KEYS_MAX
@@ -35,7 +35,7 @@ class Policy:
     @property
     def hash(self) -> Hash:
         """The policy's hash: `POLICY([threshold, keys])`."""
-        return Hash(POLICY(pack((self.threshold, self.keys))))
+        return Hash(POLICY(pack_shaped((self.threshold, self.keys))))
 
 
 def single_key_policy(key: PublicKey) -> Policy:

@@ -19,6 +19,7 @@ from operator import attrgetter
 from typing import Annotated, Any, Generic, Protocol, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ledger.errors import Code, Malformed
+from ledger.evolve import maker_of
 
 WRONG_TYPE = Code("shape.type", "{field} must be {expected}", "Encode the field with the type that the spec names.")
 OUT_OF_RANGE = Code(
@@ -218,10 +219,11 @@ class Row:
 class Struct(Generic[Shaped]):
     """The array of a dataclass's fields, each of which carries its shape in `Annotated`."""
 
-    __slots__ = ("cls", "decoders", "is_flat", "name", "names", "positions", "take")
+    __slots__ = ("cls", "decoders", "is_flat", "make", "name", "names", "positions", "take")
 
     def __init__(self, cls: type[Shaped]) -> None:
         self.cls = cls
+        self.make: Callable[..., Shaped] = maker_of(cls)
         self.name = cls.__name__
         hints = get_type_hints(cls, include_extras=True)
         self.names = tuple(field.name for field in fields(cast(Any, cls)))
@@ -239,7 +241,7 @@ class Struct(Generic[Shaped]):
             raise Malformed(WRONG_TYPE, field=field, expected="an array")
         if len(items) != len(self.positions):
             raise Malformed(WRONG_COUNT, field=field, expected=f"{len(self.positions)} fields", found=len(items))
-        return self.cls(*[decode(items[index], name) for index, decode, name in self.decoders])
+        return self.make(*[decode(items[index], name) for index, decode, name in self.decoders])
 
     def encode(self, value: Shaped) -> Any:
         taken = self.take(value)

@@ -11,7 +11,7 @@ can roll a transaction back: `mark()` before, `roll_back(mark)` on a violation.
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from ledger.codec import pack, pack_shaped
 from ledger.events import Event
@@ -122,8 +122,7 @@ class RuleView(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A point to which an overlay can be rolled back."""
 
     journal: int
@@ -137,13 +136,14 @@ _ABSENT: Any = object()
 class Overlay:
     """Writes of a block (or of the mempool) over a base that stays untouched."""
 
-    __slots__ = ("_base", "_journal", "_ordered", "_phase", "events", "postings", "records")
+    __slots__ = ("_base", "_journal", "_ordered", "_phase", "_stored", "events", "postings", "records")
 
     ORDERED_TABLE: ClassVar[int] = ord("Q")
     """The one table whose keys are walked in order: due work."""
 
     def __init__(self, base: StateView) -> None:
         self._base = base
+        self._stored = base.stored
         self.records: dict[RecordKey, Any] = {}
         self.events: list[Event] = []
         self.postings: dict[str, int] = {}
@@ -156,7 +156,7 @@ class Overlay:
         found = self.records.get(key, _ABSENT)
         if found is not _ABSENT:
             return found
-        stored = self._base.stored(key)
+        stored = self._stored(key)
         return None if stored is None else stored.record
 
     def put(self, key: RecordKey, record: Any) -> None:
@@ -164,7 +164,7 @@ class Overlay:
         previous = self.records.get(key, _ABSENT)
         self._journal.append((key, previous))
         if key not in self._phase:
-            self._phase[key] = self._base.stored(key) is not None if previous is _ABSENT else previous is not None
+            self._phase[key] = self._stored(key) is not None if previous is _ABSENT else previous is not None
         if previous is _ABSENT and key[0] == self.ORDERED_TABLE:
             insort(self._ordered, key)
         self.records[key] = record
@@ -201,7 +201,7 @@ class Overlay:
 
     def stored(self, key: RecordKey) -> Stored | None:
         """The base's record with its slot: what the key held before this overlay."""
-        return self._base.stored(key)
+        return self._stored(key)
 
     def first_key(self, prefix: bytes, after: RecordKey) -> RecordKey | None:
         """The smallest live key of the ordered table that is greater than `after`."""

@@ -65,13 +65,8 @@ def apply_transaction(view: Overlay, transaction: Transaction, context: Context,
         if transaction.kind.waits_for_recovery and transaction.author in guarded:
             check_not_recovering(view, transaction.author)
         charge = charge_fee(view, transaction, context)
-        call = Call(
-            txid=transaction.txid,
-            author=transaction.author,
-            payer=charge.payer,
-            sponsored=isinstance(transaction.body.payment, Sponsored),
-            fee=charge.fee,
-        )
+        sponsored = isinstance(transaction.body.payment, Sponsored)
+        call = Call(transaction.txid, transaction.author, charge.payer, sponsored, charge.fee)
         codes = transaction.kind.apply(view, call, transaction.payload, context)
         count_sponsored(view, transaction, charge, context)
     except RuleViolation:

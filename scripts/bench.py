@@ -10,11 +10,13 @@ Runs inside the project's environment; `python3 scripts/test.py` or `scripts/run
 (with --work-dir also for the next time) from real signed transactions on a chain of 10**5 accounts; each measurement then runs in
 a process of its own. This is no test: nothing fails because a machine is slow.
 
-`kinds` says what each kind's rule takes, besides signatures, root and SQL: half of the kinds are to take at most 60 us an
-entry. `blocks` builds one and the same block where the program had 10**3, 10**4 and 10**5 members before, and where each member
-holds 1, 32 and 128 lots, and says by how much it costs more: past members must cost nothing (1.2 leaves room for the clock),
-lots at most twice as much, since a member's record holds up to 128 of them and is read and written whole. Both count this
-process's own time alone, but a busy machine is slower all the same: look at the load average above the table.
+`kinds` says what each kind's rule takes, besides signatures, root and SQL: half of the kinds are to take at most 60 us an entry.
+Those that are batches are filled and divided by their entries, and the row says how many. `blocks` builds one and the same block
+where the program had 10**3, 10**4 and 10**5 members before, and where each member holds 1, 32 and 128 lots, and says by how much
+it costs more: past members must cost nothing (1.2 leaves room for the clock), lots at most twice as much, since a member's record
+holds up to 128 of them and is read and written whole. Both count this process's own time alone and take the least of many rounds,
+but a busy machine is slower all the same: beside them stands what a fixed loop and a hash took in the same run, by the least and
+by the median round.
 """
 
 import argparse
@@ -132,8 +134,25 @@ def show_refunds(answer: Any) -> list[Figure]:
 
 def show_kinds(answer: Any) -> list[Figure]:
     """What each kind's rule takes, besides signatures, root and SQL; half of them must be below the limit."""
-    rows = [Figure(f"rule of {kind}", us, "us/entry") for kind, us in sorted(answer["us"].items(), key=lambda i: -i[1])]
-    return [Figure("the median kind", answer["median_us"], "us/entry", 60, is_limit=True), *rows]
+    figures = [
+        Figure("the median kind", answer["median_us"], "us/entry", 60, is_limit=True),
+        Figure("the median kind, by median rounds", answer["median_of_rounds_us"], "us/entry", 60, is_limit=True),
+        *show_reference(answer),
+    ]
+    for kind, us in sorted(answer["us"].items(), key=lambda item: -item[1]):
+        entries = answer["entries"].get(kind)
+        figures.append(Figure(f"rule of {kind}" + (f", {entries} entries" if entries else ""), us, "us/entry"))
+    return figures
+
+
+def show_reference(answer: Any) -> list[Figure]:
+    """How fast the machine was in the same run."""
+    found = answer["reference"]
+    return [
+        Figure(f"reference: {what}{round_}", ms, "ms")
+        for name, what in (("loop_ms", "loop of 10**5"), ("hash_ms", "hash of 1 MB"))
+        for ms, round_ in zip(found[name], ("", ", median"), strict=True)
+    ]
 
 
 def show_blocks(answer: Any) -> list[Figure]:
@@ -146,7 +165,7 @@ def show_blocks(answer: Any) -> list[Figure]:
             Figure(f"block, {count:,} : {least:,} {name}", ms / first, "ratio", limit, is_limit=True)
             for count, ms in others
         ]
-    return figures
+    return [*figures, *show_reference(answer)]
 
 
 SHOWN: dict[str, Callable[[Any], list[Figure]]] = {

@@ -44,17 +44,25 @@ FIXED |= {69: "016a" + "00" * 8 + "266a24", 118: "00" * 4}
 FIELDS = {
     "A": "account: balance policy_hash deposit is_guarded",
     "B": "program: owner payer deposit name unit decimals offset_minutes versions sunset_at closes_at",
-    "F": "campaign: creator payer deposit unit status pledged weight own_weight escrowed released returned pledges taken added"
-    " stage until until_height step shares_left attempt round submitted_at basis yes no late_days delivered_at updates"
-    " refund_total refund_weight backing",
+    "F": "campaign: creator payer deposit unit status pledged weight own_weight escrowed released returned pledges"
+    " taken added stage until until_height step shares_left attempt round submitted_at basis yes no late_days"
+    " delivered_at updates refund_total refund_weight backing",
     "K": "program totals: pool issued restored pending available held escrowed redeemed expired reversed members"
-    " sponsor_day sponsor_day_spent sponsor_height sponsor_height_spent",
-    "M": "member: payer deposit prepaid joined_at left_at remainder entries sponsor_day sponsor_spent lots",
+    " sponsor_day sponsor_day_spent sponsor_height sponsor_height_spent contest_points contest_points_locked"
+    " contest_points_credited contest_coin contests_open adjusted adjust_day adjust_day_used challenge_points"
+    " challenge_points_reversed offered offer_day offer_day_used backing contest_backing burn_carry burned"
+    " collateral_paid",
+    "M": "member: payer deposit prepaid joined_at left_at remainder entries sponsor_day sponsor_spent lots"
+    " contest_period contest_count tier_history period_credits gives_back_from_all transfer_day transferred"
+    " is_referred referral_period referrals earned redemptions",
     "P": "pledge: payer deposit prepaid backer quantity tier lots add_ons voted_round approves",
-    "b": "former pledge: payer deposit prepaid backer quantity returned",
-    "f": "campaign terms: title unit goal deadline tiers all_or_nothing add_ons stretch milestones reserve delivery_due"
-    " grace_seconds vote_seconds retry_seconds silence_approves late_until delivery_key",
     "U": "guardians: payer deposit prepaid guardians approvals failures not_before recovery",
+    "b": "former pledge: payer deposit prepaid backer quantity returned",
+    "c": "contribution: payer deposit program fan mission role work issuer worked_at recorded_at credited_at product",
+    "f": "campaign terms: title unit goal deadline tiers all_or_nothing add_ons stretch milestones reserve"
+    " delivery_due grace_seconds vote_seconds retry_seconds silence_approves late_until delivery_key",
+    "r": "review: payer deposit stance score text standing first_at latest_at revisions reply replied_at replies",
+    "v": "ballot: payer deposit prepaid power age commitment choice cast_at",
 }
 
 

@@ -14,6 +14,7 @@ from api.cli import (
     join_vouchers,
     offers,
     points,
+    program_end,
     proposals,
     reviews,
     rewards,
@@ -57,13 +58,17 @@ def example_terms() -> None:
 @app.command("create-program")
 def create_program(
     file: TermsFile,
+    another: Annotated[
+        bool, typer.Option("--another", help="Make it though a program of yours that goes on has the same name.")
+    ] = False,
     wallet: WalletFile = None,
     account: Account = 0,
     url: Url = DEFAULT_URL,
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Publish a program. Its owner is this account, which pays; fill its pool next.
+    """Publish a program. Its owner is this account, which pays; fill its pool next. Where this account has a program of that name
+    which has not closed, nothing is sent, unless by --another: fans could not tell the two apart.
 
     \b
     Example:
@@ -71,11 +76,15 @@ def create_program(
     """
     from api.cli.session import finish, open_wallet, read_text
     from api.wallet.brand import Brand
+    from api.wallet.namesake import refuse_namesake
     from api.wallet.program_file import read_program_file
 
     program = read_program_file(read_text(file))
     with open_wallet(url, wallet, account) as opened:
-        finish(opened, Brand(opened).create_program(program), wait=wait, as_json=as_json, noun="program")
+        brand = Brand(opened)
+        if not another:
+            refuse_namesake(opened, program.name)
+        finish(opened, brand.create_program(program), wait=wait, as_json=as_json, noun="program")
 
 
 @app.command()
@@ -140,7 +149,7 @@ def grant_issuer(
     """
     from api.cli.session import finish, open_wallet, payment_choice, read_account, read_id
     from api.wallet.brand import Brand
-    from ledger.domains.loyalty.state import SCOPE_ADJUST, SCOPE_OFFER, SCOPE_SETTLE, SCOPE_TILL
+    from ledger.domains.loyalty.state import SCOPE_ADJUST, SCOPE_ENROL, SCOPE_OFFER, SCOPE_SETTLE, SCOPE_TILL
     from ledger.types import Points, ProgramId
 
     of_program, bits = ProgramId(read_id(program, "PROGRAM")), _read_scopes(scopes)
@@ -154,13 +163,10 @@ def grant_issuer(
             "with 0 no fan could contest them"
         )
     with open_wallet(url, wallet, account) as opened:
-        brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
-        sent = brand.grant_issuer(
-            of_program,
-            read_account(opened, issuer),
-            scopes=bits,
-            daily_cap=Points(daily_cap),
-        )
+        brand, to = Brand(opened, payment=payment_choice(pay_own=pay_own)), read_account(opened, issuer)
+        if bits & SCOPE_ENROL:
+            join_vouchers.warn_of_revived(opened, of_program, issuer)
+        sent = brand.grant_issuer(of_program, to, scopes=bits, daily_cap=Points(daily_cap))
         finish(opened, sent, wait=wait, as_json=as_json)
 
 
@@ -225,7 +231,7 @@ def _read_scopes(text: str) -> int:
 
 
 app.command("adjust")(points.adjust)
-app.command("sunset")(points.sunset)
+app.command("sunset")(program_end.sunset)
 app.command("list-reward")(rewards.list_reward)
 app.command("update-reward")(rewards.update_reward)
 app.command("redemptions")(rewards.list_redemptions)

@@ -11,7 +11,7 @@ from api.cli.node import DataDir, ParamsFile
 from api.cli.options import (
     DEFAULT_URL,
     AsJson,
-    CampaignId,
+    Campaign,
     DatabaseUrl,
     Force,
     Limit,
@@ -176,7 +176,9 @@ def program(program: Program, url: Url = DEFAULT_URL, as_json: AsJson = False) -
 
     wanted = read_id(program, "PROGRAM")
     with connect(url) as client:
-        print_answer({**client.program(wanted), "liability": client.liability(wanted)}, as_json=as_json)
+        shown, owed = client.program(wanted), client.liability(wanted)
+    liability = {name: value for name, value in owed.items() if name != "books"}  # they stand in the program's answer
+    print_answer({**shown, "liability": liability}, as_json=as_json)
 
 
 @app.command()
@@ -209,7 +211,7 @@ def campaigns(limit: Limit = 50, url: Url = DEFAULT_URL, as_json: AsJson = False
 
 @app.command()
 def pledges(
-    campaign: CampaignId,
+    campaign: Campaign,
     limit: Limit = 50,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,

@@ -253,15 +253,15 @@ def complete(
 
 
 def going_on(opened: "Wallet", program: "ProgramId", wanted: bytes | None) -> "Iterator[ShownChallenge]":
-    """The program's challenges that have not ended. Raises ClientProblem challenge.unknown for one that is not its own."""
-    from api.cli.output import UsageFault
+    """The program's challenges that have not ended. Raises WalletError challenge.unknown for one that is not its own."""
     from api.wallet.challenges import read_challenge_answer
+    from api.wallet.errors import WalletError
     from ledger.domains.challenges.state import NO_CHALLENGE
 
     found = [read_challenge_answer(item) for item in opened.client.every(opened.client.challenges.of_program, program)]
     chosen = [one for one in found if wanted in (None, one.id) and not one.has_ended]
     if wanted is not None and not chosen:
-        raise UsageFault(NO_CHALLENGE, challenge=wanted)
+        raise WalletError(NO_CHALLENGE, challenge=wanted)
     yield from chosen
 
 

@@ -198,8 +198,14 @@ def read_openings(folder: Path) -> "Iterator[Opening]":
         try:
             document = json.loads(read_text(path))
         except (ValueError, RecursionError):
-            raise WalletError(BAD_FILE, path=str(path), what="opening", reason="it is not JSON") from None
-        yield opening_from_mapping(document)
+            raise WalletError(
+                BAD_FILE, path=str(path), what="opening of a settled entry", reason="it is not JSON"
+            ) from None
+        try:
+            yield opening_from_mapping(document)
+        except WalletError as fault:
+            reason = str(fault.fields["reason"])
+            raise WalletError(BAD_FILE, path=str(path), what="opening of a settled entry", reason=reason) from None
 
 
 def _print_contests(found: list[Any], *, as_json: bool) -> None:

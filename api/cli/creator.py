@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli import campaign_terms as typed
-from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, Limit, Url, Wait, WalletFile
+from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, Campaign, Limit, Url, Wait, WalletFile
 
 if TYPE_CHECKING:
     from api.wallet.wallet import Wallet
@@ -18,7 +18,6 @@ app = typer.Typer(
     help="A creator's campaigns: what is promised, shown and delivered, with others' money in escrow.",
 )
 
-Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]
 TextFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="The file whose SHA-256 is published; it stays with you.")
 ]

@@ -7,6 +7,8 @@ import typer
 
 from api.cli.options import DEFAULT_URL, AsJson, Program, Url
 from api.cli.purchase_options import MONEY_MAX, Codes, PaidWithPoints, PreviousVisit, SoldAt, parse_codes
+from api.words import counted
+from ledger.errors import Code
 
 if TYPE_CHECKING:
     from api.reporting.rehearsal import Rehearsal
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
     from ledger.domains.loyalty.purchases import Purchase
 
 FANS_SHOWN = 10
+PROGRAMS_NAMED_MAX = 3
+NONE_OF_PROGRAM = Code(
+    "cli.none_of_program",
+    "no receipt in the folder {path} is of this program; it holds {found}",
+    "Name the program of the receipts, or the folder with this program's.",
+)
 LINE_COLUMNS = ("rule", "text", "result", "total", "counts")
 FAN_COLUMNS = ("member", "receipts", "now", "draft", "difference")
 
@@ -142,6 +150,7 @@ def rehearse(
     from api.cli.session import connect, read_id, read_text
     from api.reporting.receipts_folder import read_folder
     from api.reporting.rehearsal import fans_to_mappings, rehearse_draft
+    from api.wallet.errors import WalletError
     from api.wallet.program_file import check_draft, read_terms_file
     from api.wallet.shown_terms import read_versions_answer
     from ledger.address import encode_address
@@ -160,6 +169,9 @@ def rehearse(
         program_id=of_program,
         chain_id=ChainId(read_id(str(chain["chain_id"]), "--chain-id")),
     )
+    if not found.fans:
+        others = sorted({signed.receipt.program.hex() for _, signed in folder.receipts})
+        raise WalletError(NONE_OF_PROGRAM, path=str(receipts), found=_tell_receipts(others, len(folder.unreadable)))
     prefix = str(chain["address_prefix"])
     fans = fans_to_mappings(found.fans, lambda member: encode_address(prefix, member))
     summary = found.to_mapping() | {"unreadable": len(folder.unreadable)}
@@ -167,6 +179,16 @@ def rehearse(
         print_json(summary | {"fans": fans, "fan_count": len(fans)})
     else:
         _print_rehearsal(found, summary, fans)
+
+
+def _tell_receipts(programs: list[str], unreadable: int) -> str:
+    """What lies in a folder without a receipt of the program, in words."""
+    said = [f"receipts of the program {program}" for program in programs[:PROGRAMS_NAMED_MAX]]
+    if len(programs) > PROGRAMS_NAMED_MAX:
+        said.append(f"of {len(programs) - PROGRAMS_NAMED_MAX} more programs")
+    if unreadable:
+        said.append(counted(unreadable, "file") + " that cannot be read")
+    return ", ".join(said)
 
 
 def _print_rehearsal(found: "Rehearsal", summary: dict[str, Any], fans: list[dict[str, Any]]) -> None:

@@ -12,6 +12,12 @@ UNKNOWN: Final = "something else"
 PROOF: Final = "a proof"
 DUMP: Final = "a dump"
 REPORT: Final = "an audit's report"
+TEXTS: Final = {
+    "fansumer-receipt-link:": "the text of a QR code that names a receipt at a node",
+    "fansumer-receipt:": "a receipt, as the text of a till's QR code",
+    "fansumer-offer:": "a personal offer",
+    "fansumer-voucher:": "vouchers for joining",
+}
 READ_BYTES_MAX: Final = 2**24
 """How much of a file is looked at: every kind but a dump is smaller, and a dump says at its beginning what it is."""
 REPORT_START: Final = b"<!DOCTYPE html>"
@@ -47,6 +53,52 @@ def kind_of(data: bytes) -> str:
     """What bytes are, in words. A receipt is one of its own kind: another one in its place would be a promise that is lost."""
     readers: tuple[Callable[[bytes], str], ...] = (_document_kind, _report_kind, _proof_kind, _receipt_kind)
     return next((found for found in (read(data) for read in readers) if found), UNKNOWN)
+
+
+def describe_file(path: Path) -> str:
+    """What a file is, in more words than those by which nothing is overwritten: for somebody who named the wrong one."""
+    try:
+        found = kind_of_file(path)
+        with path.open("rb") as file:
+            data = file.read(READ_BYTES_MAX)
+    except OSError as fault:
+        return fault.strerror or "a file that cannot be read"
+    if found != UNKNOWN:
+        return found
+    if not data:
+        return "an empty file"
+    readers: tuple[Callable[[bytes], str], ...] = (_signed_kind, _text_kind)
+    return next((kind for kind in (read(data) for read in readers) if kind), UNKNOWN)
+
+
+def _signed_kind(data: bytes) -> str:
+    """What else tills, shops and fans sign."""
+    from api.wallet.returns import decode_draft
+    from ledger.domains.loyalty.returns import decode_return
+    from ledger.domains.rewards.acceptance import decode_acceptance
+
+    readers: tuple[tuple[Callable[[bytes], object], str], ...] = (
+        (decode_draft, "the draft of a return"),
+        (decode_return, "a return that a fan signed"),
+        (decode_acceptance, "a shop's acceptance"),
+    )
+    for read, name in readers:
+        try:
+            read(data)
+        except LedgerError:
+            continue
+        return name
+    return ""
+
+
+def _text_kind(data: bytes) -> str:
+    """The texts of QR codes say what they are; of other texts the most is said that can be seen."""
+    try:
+        text = data.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return ""
+    found = next((name for start, name in TEXTS.items() if text.startswith(start)), "")
+    return found or ("a JSON file of another program" if text[:1] in ("{", "[") else "a text")
 
 
 def _document_kind(data: bytes) -> str:

@@ -12,6 +12,8 @@ from ledger.errors import Code
 
 if TYPE_CHECKING:
     from api.wallet.printed_vouchers import PrintedVoucher
+    from api.wallet.wallet import Wallet
+    from ledger.types import ProgramId
 
 COUNT_MAX = 10_000
 PREFIX = "fansumer-voucher:"
@@ -58,8 +60,8 @@ def print_vouchers(
     as_json: AsJson = False,
 ) -> None:
     """Print vouchers: each lets one fan join, and your pool pays. This account must hold the scope to enrol when they are used;
-    revoking it ends them all. Whoever holds a line can use it, so keep the file as you would keep the paper: a file that is there
-    is left alone without --force.
+    revoking it ends them all, until the same key is granted that scope again. Whoever holds a line can use it, so keep the file as
+    you would keep the paper: a file that is there is left alone without --force.
 
     \b
     Examples:
@@ -117,6 +119,21 @@ def show_end(time: int) -> str:
     return datetime.fromtimestamp(min(time, FOREVER), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def warn_of_revived(wallet: "Wallet", program: "ProgramId", issuer: str) -> None:
+    """Warn where a key held the scope to enrol and does not now: with it all its vouchers that are not used or over come back."""
+    from api.cli.output import warn
+    from api.wallet.grants import ever_held_scope, find_grant
+
+    grant = find_grant(wallet.client, program, issuer)
+    if grant is None or not ever_held_scope(grant, "enrol"):
+        return
+    if grant["revoked_at"] is not None or "enrol" not in grant["scopes"]:
+        warn(
+            f"{issuer} held the scope enrol before: vouchers that it printed then, or while it was revoked, are good again. If the "
+            "key was stolen, revoke it and grant another one."
+        )
+
+
 def read_voucher(given: str) -> str:
     """The one voucher that was given as a text, or stands in a file."""
     from api.cli.session import read_text
@@ -141,12 +158,14 @@ def join_with_voucher(
 ) -> None:
     """`wallet join --voucher`: the pool pays, and the voucher is used up."""
     from api.cli.session import finish, open_wallet, read_account
+    from api.cli.wallet_file import tell_own_address
     from ledger.domains.loyalty.events import NOBODY
 
     text = read_voucher(given)
     with open_wallet(url, wallet) as opened:
         by = NOBODY if referrer is None else read_account(opened, referrer)
-        _, sent = opened.join_with_voucher(text, referrer=by, gives_back_from_all=give_back)
+        of_program, sent = opened.join_with_voucher(text, referrer=by, gives_back_from_all=give_back)
+        tell_own_address(opened.facts.address_prefix, opened.program_signer(of_program).address)
         finish(opened, sent, wait=wait, as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""The entry point: `fansumer GROUP COMMAND`. Exit codes: 0 done, 1 refused, 2 bad usage or no node there."""
+"""The entry point: `fansumer GROUP COMMAND`. Exit codes are of one rule for all commands: `output.EXIT_CODES`."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from api.cli import (
     vote,
     wallet,
 )
-from api.cli.output import report_fault
+from api.cli.output import EXIT_CODES, report_fault
 from api.wallet.errors import ClientProblem
 from ledger.errors import LedgerError
 
@@ -48,7 +48,8 @@ app = typer.Typer(
         "\b\nExamples:\n"
         "  fansumer up --demo              a node with a grocer's purchases in it\n"
         "  fansumer wallet create          a wallet of your own\n"
-        "  fansumer chain info             what the node knows\n"
+        "  fansumer chain info             what the node knows\n\n"
+        f"{EXIT_CODES}\n"
     ),
 )
 app.command("up")(node.up)

@@ -62,7 +62,7 @@ DatabaseUrl = Annotated[
 CoinAmount = Annotated[int, typer.Argument(min=1, max=AMOUNT_MAX, help="Coin, in its smallest unit.")]
 TransactionId = Annotated[str, typer.Argument(metavar="TXID", help="The transaction's id: 64 hexadecimal digits.")]
 WhoseAddress = Annotated[str, typer.Argument(metavar="ADDRESS", help="Whose account.")]
-CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]
+Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]
 OpeningsFolder = Annotated[
     Path | None, typer.Option("--openings", help="The folder where `brand settle` put the openings.")
 ]

@@ -24,6 +24,12 @@ COMMANDS = {
 """What a person types for a request or a transaction that advice of the ledger or of a node names."""
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
+TYPED_WRONG = ("address.", "id.format", "http.parameter")
+"""Codes of what was typed wrong, also where a node says so."""
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 refused, by the rules or by what was found: nothing was changed, or a list says what was left out "
+    "(audits: findings); 2 it could not be tried: what was typed cannot be meant, a file cannot be used, or no node answers."
+)
 
 
 class UsageFault(LedgerError):
@@ -88,7 +94,14 @@ def report_fault(fault: LedgerError | ClientProblem) -> int:
     if advice:
         sys.stderr.write(f"what to do: {_advise_command(advice)}\n")
     sys.stderr.write(f"code: {name}\n")
-    return EXIT_USAGE if isinstance(fault, Unreachable | UsageFault) else EXIT_REFUSED
+    return exit_code_of(fault)
+
+
+def exit_code_of(fault: LedgerError | ClientProblem) -> int:
+    """One rule for all commands (see EXIT_CODES): the same code ends with the same exit code, whoever found the fault."""
+    name = fault.code if isinstance(fault, ClientProblem) else fault.code.name
+    is_typed = isinstance(fault, Unreachable | UsageFault) or name.startswith(TYPED_WRONG)
+    return EXIT_USAGE if is_typed else EXIT_REFUSED
 
 
 def _advise_command(advice: str) -> str:

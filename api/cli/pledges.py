@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, PayOwn, Url, Wait, WalletFile
+from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, Campaign, PayOwn, Url, Wait, WalletFile
 
 if TYPE_CHECKING:
     from ledger.types import CampaignId
 
-Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id: 64 hexadecimal digits.")]
 Number = Annotated[
     int, typer.Argument(metavar="NUMBER", min=0, max=2**32 - 1, help="The pledge's number, as `pledge` showed it.")
 ]

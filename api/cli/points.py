@@ -1,4 +1,4 @@
-"""Points besides purchases: given by a brand, given on by a fan, taken back for returns; and a program's end."""
+"""Points besides purchases: given by a brand, given on by a fan, taken back for returns."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -65,52 +65,6 @@ def adjust(
         brand = Brand(opened, payment=payment_choice(pay_own=pay_own))
         sent = brand.adjust(of_program, read_account(opened, member), Points(points), reason)
         finish(opened, sent, wait=wait, as_json=as_json)
-
-
-def sunset(
-    program: Program,
-    at: Annotated[
-        datetime,
-        typer.Option(
-            "--at",
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"],
-            help="When earning ends, in UTC; at least notice_days ahead.",
-        ),
-    ],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before announcing it.")] = False,
-    pay_own: PayOwn = False,
-    wallet: WalletFile = None,
-    account: Account = 0,
-    url: Url = DEFAULT_URL,
-    wait: Wait = True,
-    as_json: AsJson = False,
-) -> None:
-    """Announce a program's end. Earning stops then, redeeming stays open for wind_down_days more. It cannot be taken back, and
-    from now on nothing can be made worse.
-
-    \b
-    Example:
-      fansumer brand sunset 5f5f...5f --at 2027-12-31
-    """
-    from api.cli.output import print_answer, say
-    from api.cli.session import open_wallet, payment_choice, read_id
-    from api.wallet.brand import Brand
-    from ledger.types import ProgramId, Timestamp
-
-    of_program, ends = ProgramId(read_id(program, "PROGRAM")), Timestamp(int(at.replace(tzinfo=UTC).timestamp()))
-    if ends < 1:
-        raise typer.BadParameter("--at must lie after 1970-01-01")
-    with open_wallet(url, wallet, account) as opened:
-        say(f"Announcing the end of {opened.client.program(of_program)['name']!r} cannot be taken back.")
-        if not yes:
-            typer.confirm("Announce it?", abort=True, err=True)
-        sent = Brand(opened, payment=payment_choice(pay_own=pay_own)).announce_sunset(of_program, ends)
-        answer: dict[str, Any] = {"txid": sent.txid.hex()}
-        if wait:
-            say(f"sent {sent.txid.hex()}; waiting for its block")
-            opened.wait_for(sent)
-            answer |= opened.client.program(of_program)["sunset"] or {}
-    print_answer(answer, as_json=as_json)
 
 
 def tell_sunset(name: str, shown: Mapping[str, Any]) -> str:

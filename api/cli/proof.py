@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_URL, AsJson, CampaignId, Force, Program, TransactionId, Url, WhoseAddress
+from api.cli.options import DEFAULT_URL, AsJson, Campaign, Force, Program, TransactionId, Url, WhoseAddress
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
@@ -138,7 +138,7 @@ def program(program: Program, out: Out, trust: Trust = None, force: Force = Fals
 
 
 @app.command()
-def campaign(campaign: CampaignId, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL) -> None:
+def campaign(campaign: Campaign, out: Out, trust: Trust = None, force: Force = False, url: Url = DEFAULT_URL) -> None:
     """Fetch the proof of what a campaign collected and holds in escrow in the latest state.
 
     \b
@@ -153,7 +153,7 @@ def campaign(campaign: CampaignId, out: Out, trust: Trust = None, force: Force =
 
 @app.command()
 def pledge(
-    campaign: CampaignId,
+    campaign: Campaign,
     number: Annotated[int, typer.Argument(metavar="NUMBER", min=0, max=2**32 - 1, help="The pledge's number.")],
     out: Out,
     trust: Trust = None,

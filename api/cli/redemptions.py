@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.options import DEFAULT_URL, AsJson, ChainIdOffline, Program, Url, WalletFile
-from api.cli.rewards import summarise
+from api.cli.rewards import name_fulfilments, summarise
 
 if TYPE_CHECKING:
     from api.wallet.wallet import Sent, Wallet
 
-COLUMNS = ("id", "reward", "quantity", "points", "held", "fulfilled", "refunded", "standing", "height")
+COLUMNS = ("id", "reward", "quantity", "points", "held", "fulfilled", "refunded", "standing", "height", "fulfilments")
 """What a table of one's own redemptions shows; --json shows all."""
 SETTLE_SECONDS_MAX = 86_400.0
 
@@ -58,7 +58,7 @@ def list_own(program: Program, wallet: WalletFile = None, url: Url = DEFAULT_URL
     if as_json:
         print_json(found)
     else:
-        print_rows(found, COLUMNS)
+        print_rows(map(name_fulfilments, found), COLUMNS)
 
 
 def show(
@@ -121,7 +121,10 @@ def check(
     """
     from api.cli.output import print_answer, say
     from api.cli.session import connect, naming_file, parse_address, read_bytes, read_id
+    from api.named_accounts import name_addresses
     from api.wallet.acceptances import check_acceptance, describe_acceptance
+    from api.wallet.errors import WalletError
+    from ledger.address import encode_address
     from ledger.domains.rewards.acceptance import decode_acceptance
     from ledger.types import ChainId
 
@@ -134,7 +137,10 @@ def check(
     if till is not None and prefix is None:
         raise typer.BadParameter("--till needs --prefix where no node is asked")
     expected = None if till is None or prefix is None else parse_address(prefix, till)
-    check_acceptance(signed, ChainId(read_id(chain_id, "--chain-id")), till=expected)
+    try:
+        check_acceptance(signed, ChainId(read_id(chain_id, "--chain-id")), till=expected)
+    except WalletError as fault:
+        raise name_addresses(fault, lambda address: encode_address(prefix or "", address)) from None
     if till is None:
         say("Signed by the till that it names. That the program lets this till hand out, a node says: chain issuers.")
     print_answer(describe_acceptance(signed, prefix), as_json=as_json)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from api.wallet.vouchers import Voucher
     from ledger.domains.rewards.state import Limit, Window
 
+FULFILMENTS_SHOWN = 3
 UNLIMITED = 2**53
 TIME_END = 2**40
 LIMIT_MAX = 2**31 - 1
@@ -19,7 +20,18 @@ DAYS_MAX = 366
 UNITS_MAX = 1_000
 DEPTH_MAX = 10_000
 TIERS_MAX = 8
-REDEMPTION_COLUMNS = ("id", "member", "reward", "quantity", "points", "held", "fulfilled", "refunded", "standing")
+REDEMPTION_COLUMNS = (
+    "id",
+    "member",
+    "reward",
+    "quantity",
+    "points",
+    "held",
+    "fulfilled",
+    "refunded",
+    "standing",
+    "fulfilments",
+)
 """What a table of redemptions shows; --json shows all."""
 
 Hold = Annotated[str, typer.Argument(metavar="HOLD", help="The redemption's id: 64 hexadecimal digits.")]
@@ -185,7 +197,7 @@ def list_redemptions(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """List what fans redeemed, and what of it waits to be handed out.
+    """List what fans redeemed, and what of it waits to be handed out. The fulfilments are what `brand refund` takes back.
 
     \b
     Example:
@@ -201,7 +213,14 @@ def list_redemptions(
     if as_json:
         print_json(shown)
     else:
-        print_rows(shown, REDEMPTION_COLUMNS)
+        print_rows(map(name_fulfilments, shown), REDEMPTION_COLUMNS)
+
+
+def name_fulfilments(redemption: "Answer") -> dict[str, object]:
+    """A redemption for a row: of each time that units were handed out the id, which `brand refund` takes."""
+    found = [str(item["id"]) for item in redemption["fulfilments"] if item["id"]]
+    more = f" and {len(found) - FULFILMENTS_SHOWN} more" if len(found) > FULFILMENTS_SHOWN else ""
+    return {**redemption, "fulfilments": " ".join(found[:FULFILMENTS_SHOWN]) + more}
 
 
 def accept(
@@ -330,7 +349,9 @@ def refund(
     program: Program,
     fulfilment: Annotated[
         str,
-        typer.Argument(metavar="FULFILMENT", help="What was handed out, as `brand fulfil` and `redemptions` show it."),
+        typer.Argument(
+            metavar="FULFILMENT", help="What was handed out, as `brand fulfil` and `brand redemptions` show it."
+        ),
     ],
     quantity: Annotated[int, typer.Option("--quantity", min=1, max=UNITS_MAX, help="How many you take back.")] = 1,
     pay_own: PayOwn = False,

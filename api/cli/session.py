@@ -156,9 +156,13 @@ def warn_without_scope(wallet: Wallet, program: ProgramId, scope: str, consequen
         return None
     if grant is not None and scope in grant["scopes"] and grant["revoked_at"] is None:
         return True
+    scopes = [] if grant is None or grant["revoked_at"] is not None else list(grant["scopes"])
+    held = f"holds a grant of this program ({', '.join(scopes)}), without the scope {scope}"
+    missing = held if scopes else f"holds no live grant of this program, and so not the scope {scope}"
+    cap = "" if scope in ("enrol", "fulfil") else " --daily-cap POINTS"
     warn(
-        f"{address} holds no live grant of this program with the scope {scope}: {consequence}. Its owner grants it: "
-        f"fansumer brand grant-issuer {program.hex()} {address} --scopes {scope}"
+        f"{address} {missing}: {consequence}. Its owner grants it: "
+        f"fansumer brand grant-issuer {program.hex()} {address} --scopes {','.join([*scopes, scope])}{cap}"
     )
     return False
 
@@ -209,16 +213,23 @@ def read_text(path: Path) -> str:
     try:
         return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError:
-        raise UsageFault(FILE_FAILED, path=str(path), reason="it is not UTF-8 text") from None
+        from api.cli.file_kinds import describe_file
+
+        reason = f"it is {describe_file(path)}, and a text is wanted here"
+        raise UsageFault(FILE_FAILED, path=str(path), reason=reason) from None
 
 
 @contextmanager
 def naming_file(path: Path, what: str) -> Iterator[None]:
-    """Says of which file it is that its bytes are malformed. Raises WalletError cli.bad_file."""
+    """Says of which file it is that its bytes are malformed, and what it is instead. Raises WalletError cli.bad_file."""
+    from api.cli.file_kinds import UNKNOWN, describe_file
+
     try:
         yield
     except Malformed as fault:
-        raise WalletError(BAD_FILE, path=str(path), what=what, reason=str(fault)) from None
+        found = describe_file(path)
+        reason = f"it is {found}" if found != UNKNOWN else f"it is of no kind that is known here, or damaged ({fault})"
+        raise WalletError(BAD_FILE, path=str(path), what=what, reason=reason) from None
 
 
 def refuse_keystore(path: Path) -> None:

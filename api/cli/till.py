@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from api.wallet.wallet import Wallet
     from ledger.codec import Value
     from ledger.domains.loyalty.receipts import SignedReceipt
-    from ledger.types import Address, ProgramId, Timestamp
+    from ledger.types import Address, ProgramId, ReceiptHash, Timestamp
 
 RequestFile = Annotated[Path, typer.Argument(metavar="FILE", help="The fan's request to join.")]
 RECEIPT_KEPT = Code(
@@ -292,15 +292,17 @@ def settle(
     """Settle receipts: fans get their points, sealed. Running it again settles nothing twice: the settlement book remembers. Where
     the account has settled for the program before and the book is lost, nothing is settled, unless by --new-book.
 
-    A file that is no receipt of this program is left out and named with its code; the others are settled, and the exit code is 1.
+    A file that is no receipt of this program is left out and named with its code, and so is a member whose entry the chain skips;
+    the others are settled. The exit code is 1 where somebody must mend something, or where the folder holds no receipt at all.
 
     \b
     Example:
       fansumer brand settle 5f5f...5f receipts --openings openings
     """
-    from api.cli.output import print_answer
     from api.cli.session import data_folder, open_wallet, payment_choice, read_id
+    from api.cli.settle_report import NO_RECEIPTS, finish_settling, list_skipped, print_settled, tell_idle
     from api.wallet.brand import Brand
+    from api.wallet.errors import WalletError
     from api.wallet.settlement import SettlementTerms, Settler
     from ledger.types import ProgramId, Timestamp
 
@@ -320,27 +322,25 @@ def settle(
         )
         good, refused = examine_files(settler, readable)
         has_ended = 0 < facts.sunset_at < now
+        if not (readable or bad or last or has_ended or remembered.pending):
+            raise WalletError(NO_RECEIPTS, path=str(receipts))
         cited = _settle_offers(brand, of_program, good, facts, until=now, confirmations=confirmations)
         outcome = settler.settle(good, until=now, is_last=last or has_ended)
         if last or has_ended:
             outcome.add(settler.flush(facts.sunset_at if has_ended else now))
-        skipped = [
-            {"member": opened.address_text(opening.member), "period": opening.period, "code": code}
-            for opening, code in outcome.skipped
-        ]
-    print_answer(
-        {
-            "entries": len(outcome.openings),
-            "points": outcome.points,
-            "openings": str(kept),
-            "book": str(remembered.path),
-            "skipped": skipped,
-            "bad_files": bad + refused,
-            **cited,
-        },
-        as_json=as_json,
-    )
-    warn_of_files([*bad, *refused])
+        skipped = list_skipped(opened, outcome, _names_of(readable))
+    shown = {"openings": str(kept), "book": str(remembered.path), "bad_files": bad + refused, **cited}
+    print_settled(outcome, skipped, shown, as_json=as_json)
+    if not outcome.openings and not skipped:
+        tell_idle(good, remembered)
+    finish_settling([*bad, *refused], skipped)
+
+
+def _names_of(readable: "dict[Path, SignedReceipt]") -> "dict[ReceiptHash, str]":
+    """The file of each receipt."""
+    from ledger.domains.loyalty.receipts import receipt_hash
+
+    return {receipt_hash(signed.receipt, signed.salt): path.name for path, signed in readable.items()}
 
 
 def _open_book(opened: "Wallet", program: "ProgramId", path: Path | None, *, begins_anew: bool) -> "SettlementBook":

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from api.till.service import Settling, TillOptions
     from api.wallet.mnemonic import MasterSeed
-    from ledger.types import ProgramId
+    from ledger.types import Address, ProgramId
 
 app = typer.Typer(
     no_args_is_help=True, help="Serve a shop's POS: sales in, signed receipts out, also without a network."
@@ -79,9 +79,13 @@ def serve(
     """Serve a POS on this computer. Ctrl-C stops it; a kill at any moment loses no sale and no number.
 
     The POS sends each sale with an id of its own, and sends it again until it is answered: it is signed once. The token is in the
-    file `token` of the till's folder. Without the node it signs for 72 hours, and hands the receipts over when it is back. It
-    forgets a sale once nobody can contest it or bring it back: 169 days and the program's return window after it. With --settle its
-    store holds the settlement book: where that is lost, nothing is settled, and GET /status says so.
+    file `token` of the till's folder. A new till does not start for a program that its node does not know, or with a key that was
+    granted nothing; where no node answers it starts, and says that it could not check.
+
+    Without the node it signs for 72 hours, and hands the receipts over when it is back. The answer to a sale has `warnings`, each
+    with a code and what to do: till.no_member where the fan has not joined, so that the receipt gives no points. It forgets a sale
+    once nobody can contest it or bring it back: 169 days and the program's return window after it. With --settle its store holds
+    the settlement book: where that is lost, nothing is settled, and GET /status says so.
 
     \b
     Examples:
@@ -89,7 +93,6 @@ def serve(
       fansumer till serve --program 5f5f...5f --wallet till.json --settle --settle-wallet office.json
       curl -H "Authorization: Bearer $(cat token)" -H "Content-Type: application/json" http://127.0.0.1:8790/sales \\
         -d '{"id": "0017", "member": "dfan1p...", "net_cents": 1147, "codes": {"bakery": 498}, "lines": [["Bread", 2, 498]]}'
-      curl -H "Authorization: Bearer $(cat token)" 'http://127.0.0.1:8790/sales/0017?qr=png'
       curl -H "Authorization: Bearer $(cat token)" http://127.0.0.1:8790/status
       curl -H "Authorization: Bearer $(cat token)" 'http://127.0.0.1:8790/invitation?qr=text'
       curl -H "Authorization: Bearer $(cat token)" -d @request.json http://127.0.0.1:8790/enrolments
@@ -137,10 +140,8 @@ def _settling(
     from api.cli.till import settlement_book, write_openings
     from api.till.schedule import ScheduleOptions
     from api.till.service import Settling
-    from api.wallet.builder import Signer
-    from api.wallet.derivation import derive_main_seed
 
-    address = Signer.of_seed(derive_main_seed(master, account)).address
+    address = _address_of(master, account)
     openings = data_folder() / "openings" / program.hex()
     book = settlement_book(data_folder(), program, address)
     return Settling(
@@ -151,13 +152,32 @@ def _settling(
     )
 
 
-def _default_folder(program: "ProgramId", master: "MasterSeed", account: int) -> Path:
-    """Each key has a folder for each of its programs."""
-    from api.cli.session import data_folder
+def _address_of(master: "MasterSeed", account: int) -> "Address":
     from api.wallet.builder import Signer
     from api.wallet.derivation import derive_main_seed
 
-    address = Signer.of_seed(derive_main_seed(master, account)).address
+    return Signer.of_seed(derive_main_seed(master, account)).address
+
+
+def _check_first(options: "TillOptions") -> None:
+    """Before anything is made, and before the key's numbers are taken over: may this key sign for that program?"""
+    from api.cli.output import warn
+    from api.till.first_visit import make_first_visit
+    from api.till.store import STORE_FILE
+    from api.till.tier_book import quick_client
+
+    is_new = not (options.data_dir / STORE_FILE).exists()
+    with quick_client(options.node_url) as client:
+        address = _address_of(options.master, options.account)
+        for warning in make_first_visit(client, options.program, address, is_new=is_new):
+            warn(warning)
+
+
+def _default_folder(program: "ProgramId", master: "MasterSeed", account: int) -> Path:
+    """Each key has a folder for each of its programs."""
+    from api.cli.session import data_folder
+
+    address = _address_of(master, account)
     return data_folder() / "tills" / f"{program.hex()}-{address.hex()}"
 
 
@@ -171,6 +191,7 @@ def _run(options: "TillOptions", console: "Console") -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    _check_first(options)
     service = TillService(options)
     try:
         service.start()

@@ -19,6 +19,7 @@ from api.cli import (
     receipt,
     redemptions,
     together,
+    wallet_file,
 )
 from api.cli.options import (
     CARRIED_NOTE,
@@ -29,7 +30,6 @@ from api.cli.options import (
     Force,
     Limit,
     PayOwn,
-    PrefixOffline,
     Program,
     RewardId,
     Url,
@@ -58,117 +58,9 @@ HISTORY_COLUMNS = {
 """Places in the answer, and what a person reads above them."""
 
 
-@app.command()
-def create(wallet: WalletFile = None, as_json: AsJson = False) -> None:
-    """Make a wallet: 24 words to write down, and a keystore under a passphrase.
-
-    \b
-    Example:
-      fansumer wallet create
-    """
-    from api.cli.output import print_json, say
-    from api.cli.session import wallet_path
-    from api.wallet.mnemonic import create_phrase
-
-    phrase = create_phrase()
-    path = wallet_path(wallet)
-    _save(path, phrase)
-    if as_json:
-        print_json({"wallet": str(path), "phrase": phrase})
-        return
-    say("Write these words down in their order and keep the paper. They are the wallet; nobody can restore them.")
-    typer.echo(phrase)
-    say(f"The keystore is {path}.")
-
-
-@app.command()
-def restore(
-    wallet: WalletFile = None,
-    phrase_file: Annotated[
-        Path | None, typer.Option("--phrase-file", help="Read the words from this file instead of asking.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Bring a wallet back from its words.
-
-    \b
-    Example:
-      fansumer wallet restore
-    """
-    from api.cli.output import print_json, say
-    from api.cli.session import read_text, wallet_path
-    from api.wallet.mnemonic import check_phrase
-
-    typed = typer.prompt("Words", hide_input=True, err=True) if phrase_file is None else read_text(phrase_file)
-    phrase = check_phrase(typed)
-    path = wallet_path(wallet)
-    _save(path, phrase)
-    if as_json:
-        print_json({"wallet": str(path)})
-    else:
-        say(f"The keystore is {path}.")
-        say("Were keys changed, or an account recovered? Then: fansumer wallet find-keys")
-
-
-def _save(path: Path, phrase: str) -> None:
-    """Write a new keystore; nothing is asked where one is in the way."""
-    from api.cli import session
-    from api.cli.output import UsageFault
-    from api.cli.session import FILE_FAILED, ask_passphrase
-    from api.wallet.errors import WalletError
-    from api.wallet.keystore import ALREADY_THERE, Content, save_keystore, seal_content
-    from api.wallet.mnemonic import read_entropy
-
-    if path.exists():
-        raise WalletError(ALREADY_THERE, path=str(path))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as fault:
-        raise UsageFault(FILE_FAILED, path=str(path), reason=fault.strerror or "no folder") from None
-    content = Content(read_entropy(phrase))
-    save_keystore(path, seal_content(content, ask_passphrase(is_new=True), cost=session.KEYSTORE_COST))
-
-
-@app.command()
-def addresses(
-    programs: Annotated[
-        list[str] | None, typer.Option("--program", help="A program's id; by default all that the node knows.")
-    ] = None,
-    prefix: PrefixOffline = None,
-    wallet: WalletFile = None,
-    account: Account = 0,
-    url: Url = DEFAULT_URL,
-    as_json: AsJson = False,
-) -> None:
-    """Show this wallet's addresses: the main one, and one for each program.
-
-    \b
-    Examples:
-      fansumer wallet addresses
-      fansumer wallet addresses --prefix dfan --program 5f5f...5f
-    """
-    from api.cli.output import print_json, print_rows
-    from api.cli.session import Keystore, connect, read_id
-    from api.wallet.key_book import Place
-    from ledger.address import encode_address
-    from ledger.types import ProgramId
-
-    keys = Keystore.open(wallet).keys
-    found = [ProgramId(read_id(text, "PROGRAM")) for text in programs or ()]
-    if prefix is None:
-        with connect(url) as client:
-            prefix = str(client.chain()["address_prefix"])
-            if programs is None:
-                found = [ProgramId(bytes.fromhex(item["id"])) for item in client.every(client.programs)]
-    main = keys.address(Place(account))
-    rows = [{"account": f"main {account}", "address": encode_address(prefix, main)}]
-    for program in found:
-        address = keys.address(Place(program=program))
-        rows.append({"account": program.hex(), "address": encode_address(prefix, address)})
-    if as_json:
-        print_json(rows)
-    else:
-        print_rows(rows)
+app.command("create")(wallet_file.create)
+app.command("restore")(wallet_file.restore)
+app.command("addresses")(wallet_file.addresses)
 
 
 @app.command()
@@ -292,6 +184,7 @@ def join(
             by = NOBODY if referrer is None else read_account(opened, referrer)
             of_program = ProgramId(read_id(invitation, "PROGRAM"))
             sent = opened.join(of_program, referrer=by, gives_back_from_all=give_back)
+            wallet_file.tell_own_address(opened.facts.address_prefix, opened.program_signer(of_program).address)
             finish(opened, sent, wait=wait, as_json=as_json)
         return
     text = invitation if invitation.lstrip().startswith("{") else read_text(Path(invitation))
@@ -299,6 +192,7 @@ def join(
     fan = Keystore.open(wallet).keys.signer(Place(program=invited.program))
     by = NOBODY if referrer is None else parse_address(invited.facts.address_prefix, referrer)
     answer = request_join(invited, fan, referrer=by, gives_back_from_all=give_back).to_json()
+    wallet_file.tell_own_address(invited.facts.address_prefix, fan.address)
     if request is None:
         typer.echo(answer)
     else:

@@ -11,6 +11,9 @@ SECONDS_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 UNMATCHED = "unmatched"
 """The route of a path that does not exist: paths are not made labels."""
+REFUSED = "refused"
+"""The route of a request that was refused before anybody looked for its route: too many of them, or too large a body."""
+STATUSES_REFUSED = frozenset({413, 429})
 
 
 class HttpMetrics:
@@ -78,5 +81,6 @@ class CountRequests:
             await self._app(scope, receive, send_noting_status)
         finally:
             method = scope["method"] if scope["method"] in METHODS else "OTHER"
-            route = getattr(scope.get("route"), "path", UNMATCHED)
+            unrouted = REFUSED if status in STATUSES_REFUSED else UNMATCHED
+            route = getattr(scope.get("route"), "path", unrouted)
             self._metrics.count(method, route, status, time.perf_counter() - started)

@@ -5,7 +5,7 @@ A problem carries `type` (urn:fansumer:problem:<code>), `title`, `status`, `deta
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from api.named_accounts import name_addresses
 from api.request_signature import ACCEPT_SIGNATURE
-from ledger.address import PAYLOAD_BYTES
 from ledger.errors import Code, LedgerError, Malformed
 from node import proofs
 from node.errors import NodeError
@@ -113,8 +113,6 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
 }
 STATUS_OF_STORE: Final = 503
 STATUS_UNSIGNED: Final = 401
-ADDRESS_FIELDS: Final = frozenset({"account", "author", "fan", "issuer", "member", "voter"})
-"""Fields of faults that hold an account's address."""
 RETRY_STATUSES: Final = frozenset({429, 503})
 
 
@@ -137,17 +135,6 @@ def status_of(fault: LedgerError, method: str) -> int:
 def detail_of(fault: LedgerError) -> str:
     """The fault's message without its code."""
     return str(fault).removeprefix(f"{fault.code.name}: ")
-
-
-def name_addresses(fault: LedgerError, show: Callable[[bytes], str]) -> LedgerError:
-    """The same fault with accounts as people write them. Which fields are accounts, their names say: the rules keep to them."""
-    shown = {
-        name: show(value)
-        if name in ADDRESS_FIELDS and isinstance(value, bytes) and len(value) == PAYLOAD_BYTES
-        else value
-        for name, value in fault.fields.items()
-    }
-    return fault if shown == fault.fields else type(fault)(fault.code, **shown)
 
 
 def plain_fields(fault: LedgerError) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from api.till.desk import Desk
 from api.till.enrolment import Counter
 from api.till.errors import BAD_SALE, NO_TOKEN, NOT_SET_ASIDE, SALE_UNKNOWN, STATUS_BY_CODE, TillRefused
 from api.till.knowledge import Knowledge
+from api.till.member_book import MemberBook
 from api.till.outbox import Outbox
 from api.till.pruning import Pruning
 from api.till.sale import SALE_ID_PATTERN, Sale
@@ -78,6 +79,7 @@ class Till:
     clock: TillClock
     desk: Desk
     tiers: TierBook
+    members: MemberBook
     counter: Counter
     outbox: Outbox
     schedule: SettlementSchedule | None
@@ -134,9 +136,15 @@ def create_app(till: Till) -> FastAPI:
 def _add_sales(app: FastAPI, till: Till) -> None:
     @app.post("/sales", summary="Sign a sale", openapi_extra={"x-example": Sale.EXAMPLE})
     async def sell(sale: Sale, qr: Form = "svg") -> Response:
-        """The signed receipt of a sale, on disk before it is answered: 201, or 200 and the same bytes where it was sent before."""
+        """The signed receipt of a sale, on disk before it is answered: 201, or 200 and the same bytes where it was sent before.
+
+        `warnings` say what a person must mend, each with a code: `till.no_member` where the receipt gives no points, for its member
+        has not joined. `is_member` is null where the till cannot know: without its node.
+        """
         if sale.tier is None and till.tiers.is_needed():
             await asyncio.to_thread(till.tiers.look_up, sale.member)
+        if till.members.is_needed(sale.member):
+            await asyncio.to_thread(till.members.look_up, sale.member)
         kept = await till.desk.sell(sale)
         return json_response(await _show_drawn(till, kept, qr), 201 if kept.is_new else 200)
 
@@ -184,7 +192,8 @@ def _show_sale(till: Till, kept: KeptSale, form: SymbolForm) -> dict[str, Any]:
         "hand_over": STATES[kept.hand_over],
         "hand_over_code": kept.code,
         "is_settled": kept.is_settled,
-        "warnings": list_warnings(till.knowledge, till.clock),
+        "is_member": till.members.is_member(kept),
+        "warnings": [*list_warnings(till.knowledge, till.clock), *till.members.list_warnings(kept)],
     }
 
 
@@ -238,6 +247,7 @@ def _add_service(app: FastAPI, till: Till) -> None:
         """
         text = (await request.body()).decode("utf-8", "replace")
         found = await asyncio.to_thread(till.counter.enrol, text)
+        till.members.note_enrolled(found.member)
         return json_response(found.show(), 201 if found.is_new else 200)
 
     @app.get("/healthz", summary="Is the process alive")

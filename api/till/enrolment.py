@@ -17,8 +17,9 @@ from api.wallet.errors import ClientProblem
 from ledger.address import encode_address
 from ledger.transaction import decode_transaction
 from ledger.transition import REPEATED
-from ledger.types import ProgramId
+from ledger.types import ProgramId, TxId
 
+DROPPED: Final = "dropped"
 TOO_MANY: Final = 429
 """A node that was asked too often says so with this: that is its trouble, not the request's."""
 
@@ -57,19 +58,34 @@ class Counter:
         self._knowledge.check_granted(contact, "enrol")
         raw = counter_sign(contact.facts, self._program, JoinRequest.from_json(text), self._till)
         transaction = decode_transaction(raw, contact.facts.chain_id)
-        is_new = True
         try:
             with self._lock:
-                try:
-                    self._client.submit(raw)
-                except ClientProblem as problem:
-                    if problem.code != REPEATED.name:
-                        raise
-                    is_new = False
-                status = str(self._client.transaction(transaction.txid)["status"])
+                is_new, status = self._send(raw, transaction.txid)
         except ClientProblem as problem:
             if 400 <= problem.status < 500 and problem.status != TOO_MANY:
                 raise TillRefused(NOT_ENROLLED, refusal=problem.code, reason=problem.detail) from None
             raise TillRefused(NOT_SENT, reason=problem.detail, until=transaction.body.valid_until) from None
         member = encode_address(contact.facts.address_prefix, transaction.body.author)
         return Enrolled(transaction.txid.hex(), member, status, is_new)
+
+    def _send(self, raw: bytes, txid: TxId) -> tuple[bool, str]:
+        """Whether the node had not heard of it before, and how it is there now. Raises ClientProblem."""
+        if self._is_known(txid):
+            return False, str(self._client.transaction(txid)["status"])
+        is_new = True
+        try:
+            self._client.submit(raw)
+        except ClientProblem as problem:
+            if problem.code != REPEATED.name:
+                raise
+            is_new = False
+        return is_new, str(self._client.transaction(txid)["status"])
+
+    def _is_known(self, txid: TxId) -> bool:
+        """Whether it waits at the node or stands in a block; one that was dropped is sent again."""
+        try:
+            return self._client.transaction(txid)["status"] != DROPPED
+        except ClientProblem as problem:
+            if problem.status != 404:
+                raise
+            return False

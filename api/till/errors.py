@@ -50,7 +50,7 @@ OFFER_REFUSED = Code(
 )
 SALE_TIME = Code(
     "till.sale_time",
-    "a sale of the time {time} cannot be signed: {reason}",
+    "a sale of the time {time:time} cannot be signed: {reason}",
     "Leave the time out for a sale of now; one made while the till was off may be up to 72 hours old.",
 )
 SALE_CONFLICT = Code(

@@ -139,11 +139,7 @@ class Knowledge:
 
     def check_granted(self, contact: Contact, scope: str) -> None:
         """Raise TillRefused till.revoked or till.not_granted."""
-        grant = contact.grant
-        if grant is not None and grant["revoked_at"] is not None:
-            raise TillRefused(REVOKED)
-        if grant is None or scope not in grant["scopes"]:
-            raise TillRefused(NOT_GRANTED, scope=scope)
+        refuse_ungranted(contact.grant, scope)
 
     def basis_at(self, contact: Contact, time: Timestamp) -> Basis:
         """What a receipt of `time` is signed by. Raises TillRefused till.sale_time, till.terms_too_old."""
@@ -159,6 +155,14 @@ class Knowledge:
             raise TillRefused(SALE_TIME, time=time, reason="the till does not know the terms of then")
         _check_age(version, time)
         return Basis(version.facts, day_of(version.facts, time), cap_at(contact.grant, time))
+
+
+def refuse_ungranted(grant: Answer | None, scope: str) -> None:
+    """Raise TillRefused till.revoked or till.not_granted unless a grant is live and has the scope."""
+    if grant is not None and grant["revoked_at"] is not None:
+        raise TillRefused(REVOKED)
+    if grant is None or scope not in grant["scopes"]:
+        raise TillRefused(NOT_GRANTED, scope=scope)
 
 
 def day_of(facts: ProgramFacts, time: Timestamp) -> int:

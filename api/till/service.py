@@ -17,6 +17,7 @@ from api.till.desk import Desk, Signing
 from api.till.enrolment import Counter
 from api.till.errors import NOT_LOOPBACK, WORKER_DIED, TillRefused
 from api.till.knowledge import Knowledge, visit_node
+from api.till.member_book import MemberBook
 from api.till.outbox import Outbox
 from api.till.pruning import Pruning
 from api.till.schedule import ScheduleOptions, SettlementSchedule
@@ -160,6 +161,7 @@ class TillService:
             clock=clock,
             desk=Desk(Signing(self.store, self.knowledge, brand, options.program, clock), on_new),
             tiers=TierBook(self.store, self.knowledge, self._clients[2], options.program, clock),
+            members=MemberBook(self.store, self.knowledge, self._clients[2], options.program, clock),
             counter=Counter(self.knowledge, options.program, main, self._clients[3]),
             outbox=outbox,
             schedule=schedule,

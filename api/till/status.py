@@ -10,9 +10,10 @@ from api.till.schedule import SettlementSchedule
 from api.till.store import KeptSale, TillStore
 from api.till.tables import HANDED_OVER, SET_ASIDE, SETTLED, UNSETTLED, WAITING
 from api.wallet.grants import cap_at
+from ledger.address import encode_address
 from ledger.domains.loyalty.receipts import decode_receipt
 from ledger.params import RECEIPT_AGE_SECONDS_MAX
-from ledger.types import Timestamp
+from ledger.types import Address, Timestamp
 
 TERMS_AGE_SECONDS_WARNED: Final = 24 * 3_600
 STATES: Final = {WAITING: "waiting", HANDED_OVER: "handed_over", SET_ASIDE: "set_aside"}
@@ -43,7 +44,7 @@ def show_status(
             "postponed": [_show_receipt(sale) for sale in store.list_postponed()],
             "set_aside_receipts": [_show_receipt(sale) for sale in store.list_set_aside()],
         },
-        "settlement": _show_settlement(store, schedule),
+        "settlement": _show_settlement(store, schedule, knowledge),
     }
 
 
@@ -65,11 +66,12 @@ def list_warnings(knowledge: Knowledge, clock: TillClock) -> list[dict[str, str]
         left = (RECEIPT_AGE_SECONDS_MAX - age) // 3_600
         if TERMS_AGE_SECONDS_WARNED < age <= RECEIPT_AGE_SECONDS_MAX:
             text = f"No word from the node for {age // 3_600} hours; the till signs for {left} hours more."
-            warnings.append({"code": "till.terms_age", "text": text})
+            advice = "Connect the till to its node; `node.problem` in GET /status says what is wrong."
+            warnings.append({"code": "till.terms_age", "text": text, "advice": advice})
     offset = knowledge.clock_watch.offset()
     if abs(offset) > CLOCK_SECONDS_WARNED:
-        text = f"The computer's clock is off by {offset} seconds: set it, best by NTP."
-        warnings.append({"code": "till.clock_drifts", "text": text})
+        text = f"The computer's clock is off by {offset} seconds."
+        warnings.append({"code": "till.clock_drifts", "text": text, "advice": "Set it, best by NTP."})
     return warnings
 
 
@@ -126,12 +128,27 @@ def _show_receipt(sale: KeptSale) -> dict[str, Any]:
     }
 
 
-def _show_settlement(store: TillStore, schedule: SettlementSchedule | None) -> dict[str, Any]:
+def _show_settlement(store: TillStore, schedule: SettlementSchedule | None, knowledge: Knowledge) -> dict[str, Any]:
     counts = store.count_settlement()
     return {
         "is_on": schedule is not None,
         "settled": counts[SETTLED],
         "unsettled": counts[UNSETTLED],
         "refused": store.count_unsettleable(),
-        **({"last_run": None, "problem": None} if schedule is None else schedule.show()),
+        **({"last_run": None, "problem": None} if schedule is None else _name_members(schedule.show(), knowledge)),
     }
+
+
+def _name_members(shown: dict[str, Any], knowledge: Knowledge) -> dict[str, Any]:
+    """What the settling says, with members as people know them; the store keeps bytes, for a chain's prefix is not its affair."""
+    contact = knowledge.contact
+    if contact is None:
+        return shown
+
+    def name(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        prefix = contact.facts.address_prefix
+        return [{**row, "member": encode_address(prefix, Address(bytes.fromhex(row["member"])))} for row in rows]
+
+    run = shown["last_run"]
+    named = None if run is None else {**run, "skipped": name(run["skipped"])}
+    return {**shown, "last_run": named, "not_flushed": name(shown["not_flushed"])}

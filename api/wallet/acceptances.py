@@ -30,7 +30,7 @@ WRONG_SIGNATURE = Code(
 )
 WRONG_TILL = Code(
     "acceptance.wrong_till",
-    "this acceptance was signed by {found}, not by {expected}",
+    "this acceptance was signed by {account}, not by {till}",
     "Ask the shop which of its tills accepted.",
 )
 
@@ -59,7 +59,7 @@ def check_acceptance(signed: SignedAcceptance, chain_id: ChainId, *, till: Addre
         raise WalletError(WRONG_SIGNATURE)
     found = address_of_key(signed.statement.till)
     if till is not None and found != till:
-        raise WalletError(WRONG_TILL, found=found, expected=till)
+        raise WalletError(WRONG_TILL, account=found, till=till)
 
 
 def describe_acceptance(signed: SignedAcceptance, prefix: str | None) -> dict[str, Any]:

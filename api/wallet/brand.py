@@ -7,9 +7,11 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from api.named_accounts import name_addresses
 from api.wallet.acceptances import accept_redemption
 from api.wallet.client import Answer
 from api.wallet.enrolment import Invitation, JoinRequest, counter_sign, make_invitation
+from api.wallet.errors import WalletError
 from api.wallet.offers import APPLIED_SHOWN, check_offer
 from api.wallet.returns import DraftReturn, draft_return
 from api.wallet.shown_terms import ProgramFacts, read_program_answer
@@ -189,7 +191,10 @@ class Brand:
         )
         check_receipt_shape(unpriced)
         if purchase.offer is not None:
-            unpriced = replace(unpriced, offer=check_offer(purchase.offer, unpriced))
+            try:
+                unpriced = replace(unpriced, offer=check_offer(purchase.offer, unpriced))
+            except WalletError as fault:
+                raise name_addresses(fault, self.wallet.address_text) from None
         offset_minutes = facts.periods.offset_minutes
         points = points_for(facts.terms.rules, unpriced.purchase(), offset_minutes=offset_minutes)
         blinding = secrets.token_bytes(RECEIPT_SALT_BYTES) if salt is None else salt

@@ -16,6 +16,7 @@ from typing import Any, Final
 from api.wallet.builder import ChainFacts, Signer, draft_body, join_witnesses, new_salt, sign_body
 from api.wallet.errors import WalletError
 from api.wallet.json_numbers import whole_number
+from api.words import shown_format
 from ledger.codec import pack, unpack
 from ledger.domains.loyalty.events import NOBODY
 from ledger.domains.loyalty.member_join import MemberJoin
@@ -211,7 +212,7 @@ def _read_document(text: str, format_name: str, code: Code) -> Mapping[str, Any]
     except (ValueError, RecursionError):
         raise WalletError(code, reason="it is not JSON") from None
     if not isinstance(document, dict) or document.get("format") != format_name:
-        raise WalletError(code, reason=f"its format is not {format_name}")
+        raise WalletError(code, reason=f"its format is {shown_format(document)}, not {format_name}")
     if document.get("version") != VERSION:
         raise WalletError(code, reason="its version is unknown; update fansumer")
     return document

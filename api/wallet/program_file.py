@@ -35,33 +35,34 @@ TERMS_SHAPE: Final = Struct(Terms)
 
 EXAMPLE: Final = """\
 # A program: who it is, what it promises. Amounts of money are in cents, points and coin in their smallest units.
-name = "Corner Grocer"
-unit = "points"
-decimals = 0                     # digits after the point when points are shown
-offset_minutes = -300            # the program's days begin at midnight UTC plus this; -300 is UTC-5
+# A range, as 0..92, is what the number before it may be, both ends included; without one it may be any whole number from 0 on.
+name = "Corner Grocer"           # 1..64 bytes
+unit = "points"                  # 1..16 bytes
+decimals = 0                     # 0..8: digits after the point when points are shown
+offset_minutes = -300            # -1439..1439: the program's days begin at midnight UTC plus this; -300 is UTC-5
 
 [terms]
-activation_delay_days = 0        # points can be spent so many days after they are settled
-return_window_days = 0           # at most the activation delay
-period_days = 0                  # 0: settled on demand; 7: weekly
-period_anchor_day = 0            # on which day of the period it begins, counted from 1970-01-01
-settle_grace_days = 2            # so many days after a period's end its receipts are settled at the latest
-remainder_max = 50               # points that may be carried to the next entry, so that sums tell nothing
+activation_delay_days = 0        # 0..366: points can be spent so many days after they are settled
+return_window_days = 0           # 0..366, at most the activation delay
+period_days = 0                  # 0..92: 7 is weekly, 0 settles on demand
+period_anchor_day = 0            # 0..91, below period_days, or 0: on which day of the period it begins, counted from 1970-01-01
+settle_grace_days = 2            # 0..31: so many days after a period's end its receipts are settled at the latest
+remainder_max = 50               # 0..2147483647: points that may be carried to the next entry, so that sums tell nothing
 issuance_cap = 1000000000        # points that will ever be issued
 adjust_day_max = 0               # points that may be given by `brand adjust` in a day; left out: 0
 offer_day_max = 0                # points that `brand offers issue` may promise in a day; left out: 0
 transfer_day_max = 0             # points that a member may give to others in a day; 0, or left out: none
-wind_down_days = 30              # redeeming stays open so long after the program's end; left out: 30
-hold_seconds = 86400             # how long a redemption may stay open
-notice_days = 30                 # changes for the worse wait so long
-refund_days = 14                 # what was handed out can be taken back so long; 0, or left out: not at all
-# collateral = 2500              # coin per 1,000 points that the fee pool puts aside as long as they stand; fans take it if the
-                                 # program closes. What contests may credit (a tenth of the cap) is put aside when it is published
-# burn = 2500                    # or: coin per 1,000 points that is burned when they are issued. One or the other, or none
+wind_down_days = 30              # 30..366: redeeming stays open so many days after the program's end; left out: 30
+hold_seconds = 86400             # 60..7776000: how long a redemption may stay open
+notice_days = 30                 # 0..366: changes for the worse wait so many days
+refund_days = 14                 # 0..92: what was handed out can be taken back so many days; 0, or left out: not at all
+# collateral = 2500              # 0..1000000000000: coin per 1,000 points that the fee pool puts aside as long as they stand; fans
+                                 # take it if it closes. What contests may credit (a tenth of the cap) is put aside at once
+# burn = 2500                    # 0..1000000000000: or coin per 1,000 points that is burned when they are issued. One or the other
 
-[[terms.rules]]
+[[terms.rules]]                  # 1..16 of them
 rule = "rate"                    # floor(net * points / per_cents)
-points = 1
+points = 1                       # 1..2147483647, as all points and cents of rules where nothing else is said
 per_cents = 10
 
 # What a receipt gives is computed in the order of these rules here, whatever their order in the file. What was paid with
@@ -73,7 +74,7 @@ per_cents = 10
 
 # [[terms.rules]]
 # rule = "rate_per_code"         # besides, for the cents of one category code that the till names
-# code = "bread"
+# code = "bread"                 # 1..32 bytes
 # points = 1
 # per_cents = 5
 
@@ -81,57 +82,57 @@ per_cents = 10
 # rule = "per_visit"             # points once a visit, none within the cool-down since the visit before
 # points = 20
 # cents_min = 1000
-# cooldown_seconds = 14400
+# cooldown_seconds = 14400       # 0..2147483647
 
 # [[terms.rules]]
 # rule = "bonus_window"          # all that times numerator / denominator; of windows that overlap the best counts
 # from = "2027-03-01"            # the first day, the program's own
 # until = "2027-04-01"           # the first day after it; leave it out for no end
 # weekdays = ["saturday", "sunday"] # leave it out for all
-# minute_from = 600              # minutes of the day; leave both out for all day
-# minute_until = 1080
-# numerator = 2
-# denominator = 1
+# minute_from = 600              # 0..1439: minutes of the day; leave both out for all day
+# minute_until = 1080            # 1..1440
+# numerator = 2                  # 1..1000000, at least the denominator
+# denominator = 1                # 1..1000000
 
 # [[terms.rules]]
 # rule = "tier_multiplier"       # then that times numerator / denominator for this tier and those above; see tiers below
-# tier = 1
-# numerator = 5
-# denominator = 4
+# tier = 1                       # 1..8
+# numerator = 5                  # 1..1000000, at least the denominator
+# denominator = 4                # 1..1000000
 
 # [[terms.rules]]
 # rule = "receipt_cap"           # a receipt gives at most this
-# points = 5000
+# points = 5000                  # at least 1
 
 # [[terms.rules]]
 # rule = "period_cap"            # a member gets at most this in a period; contests stay outside of it
-# points = 20000
+# points = 20000                 # at least 1
 # rejects = false                # true: an entry above it is not settled at all
 
 [terms.expiry]                   # one of these
-rolling_days = 365               # days after a period's end
+rolling_days = 365               # 1..36500: days after a period's end
 # never = true
-# sliding_days = 365             # days after the last entry: who comes back keeps its points
+# sliding_days = 365             # 1..36500: days after the last entry: who comes back keeps its points
 # calendar = "12-31"             # to the end of this date, the first one after points can be used,
-# years_min = 1                  # so many years later
+# years_min = 1                  # 0..10: so many years later
 
 # Tiers are by points earned in a tier period, never by the balance: reached at once, kept through the next period and the grace.
 # [terms.tiers]
 # period_days = 365              # 28..366
-# anchor_day = 0                 # on which day of the tier period it begins, counted from 1970-01-01
-# grace_days = 30
-# names = ["silver", "gold"]
-# thresholds = [5000, 20000]
+# anchor_day = 0                 # 0..365, below period_days: on which day of the tier period it begins, counted from 1970-01-01
+# grace_days = 30                # 0..366, at most period_days
+# names = ["silver", "gold"]     # 0..8 of them, 1..32 bytes each
+# thresholds = [5000, 20000]     # ascending, at least 1
 
 # [terms.referral]               # once the first purchase of who joins can no longer be returned
-# referrer = 100                 # points for who brought it
-# joiner = 50                    # points for who joined
+# referrer = 100                 # 0..2147483647: points for who brought it
+# joiner = 50                    # 0..2147483647: points for who joined
 # [terms.floor]                  # a promise: so many points always buy a value of at least so many cents. Rewards must say
-# points = 100                   # what they are worth, and raising the floor lowers every price at once
-# cents = 80
+# points = 100                   # 0..2147483647: what they are worth, and raising the floor lowers every price at once
+# cents = 80                     # 0..2147483647
 
 [terms.sponsor]                  # what the fee pool pays for members and issuers
-rate = 1                         # coin a weight unit; at least the chain's least rate
+rate = 1                         # 0..1000000: coin a weight unit; at least the chain's least rate
 member_day_max = 100000          # coin a member and day
 block_max = 10000000             # coin a block
 day_max = 1000000000             # coin a day

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from api.wallet.errors import WalletError
 from api.wallet.json_numbers import whole_number
+from api.words import shown_format
 from ledger.codec import pack
 from ledger.domains.loyalty.earn import SealedEntry
 from ledger.domains.loyalty.receipts import (
@@ -36,6 +37,7 @@ NO_POINTS: Final = Points(0)
 COVER_ONE_IN: Final = 4
 """Of those who bought nothing in a period, one in so many has its remainder moved on all the same."""
 
+FORMAT: Final = "fansumer-opening"
 BAD_OPENING = Code(
     "sealing.bad_opening", "this is no opening of a settled entry: {reason}", "Ask the shop for the file again."
 )
@@ -181,7 +183,7 @@ def seal_entry(
 def opening_to_mapping(opening: Opening) -> dict[str, Any]:
     """An opening as JSON: bytes as hex."""
     return {
-        "format": "fansumer-opening",
+        "format": FORMAT,
         "version": 1,
         "member": opening.member.hex(),
         "period": opening.period,
@@ -197,8 +199,10 @@ def opening_to_mapping(opening: Opening) -> dict[str, Any]:
 def opening_from_mapping(mapping: Mapping[str, Any]) -> Opening:
     """Read what `opening_to_mapping` wrote. Raises WalletError sealing.bad_opening."""
     try:
-        if mapping["format"] != "fansumer-opening" or mapping["version"] != 1:
-            raise WalletError(BAD_OPENING, reason="its format is unknown")
+        if mapping["format"] != FORMAT:
+            raise WalletError(BAD_OPENING, reason=f"its format is {shown_format(mapping)}, not {FORMAT}")
+        if mapping["version"] != 1:
+            raise WalletError(BAD_OPENING, reason="its version is unknown; update fansumer")
         return Opening(
             member=Address(bytes.fromhex(mapping["member"])),
             period=whole_number(mapping["period"]),

@@ -16,6 +16,7 @@ from typing import Any, Final, get_type_hints
 
 from api.wallet.builder import Signer
 from api.wallet.errors import WalletError
+from api.words import shown_format
 from ledger import keys, registry
 from ledger.address import encode_address
 from ledger.codec import unpack
@@ -314,7 +315,7 @@ def _read_document(text: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         raise WalletError(BAD_FILE, reason="it is not JSON") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise WalletError(BAD_FILE, reason=f"its format is not {FORMAT}")
+        raise WalletError(BAD_FILE, reason=f"its format is {shown_format(document)}, not {FORMAT}")
     if document.get("version") != VERSION:
         raise WalletError(BAD_FILE, reason="its version is unknown; update fansumer")
     return document

@@ -21,6 +21,7 @@ from api.wallet.mnemonic import MasterSeed
 from api.wallet.together import Party, Together
 from api.wallet.wallet import Sent, Wallet
 from api.wallet.whole_file import PUBLIC, write_whole
+from api.words import shown_format
 from ledger.errors import Code, Malformed
 from ledger.hashing import TX
 from ledger.policy import Policy
@@ -93,7 +94,7 @@ class Treasury:
         except (ValueError, RecursionError):
             raise WalletError(BAD_TREASURY, reason="it is not JSON") from None
         if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise WalletError(BAD_TREASURY, reason=f"its format is not {FORMAT}")
+            raise WalletError(BAD_TREASURY, reason=f"its format is {shown_format(document)}, not {FORMAT}")
         if document.get("version") != VERSION:
             raise WalletError(BAD_TREASURY, reason="its version is unknown; update fansumer")
         threshold, keys = document.get("threshold"), document.get("keys")

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from api.wallet.builder import ChainFacts, Signer, build
 from api.wallet.challenges import ShownChallenge, contest_of_challenge
 from api.wallet.client import Answer, Client
+from api.wallet.coin_needed import explain_shortage
 from api.wallet.contests import NOT_YOURS, contest_of
 from api.wallet.enrolment import Invitation, JoinRequest, request_join
 from api.wallet.errors import ClientProblem, WalletError
@@ -178,12 +179,19 @@ class Wallet:
         """What `use` makes of a signed transaction; once more with the account's present key where the first is its no more."""
         options["valid_from"] = self.next_height()
         try:
-            return use(build(self.facts, kind, payload, author, **options))
+            return self._use(use, build(self.facts, kind, payload, author, **options))
         except ClientProblem as problem:
             if problem.code != WRONG_POLICY.name:
                 raise
         present = self.find_present(author)
-        return use(build(self.facts, kind, payload, present, **options))
+        return self._use(use, build(self.facts, kind, payload, present, **options))
+
+    def _use(self, use: Callable[[bytes], Found], raw: bytes) -> Found:
+        """What `use` makes of a transaction; of coin that does not suffice the problem says all that is needed."""
+        try:
+            return use(raw)
+        except ClientProblem as problem:
+            raise explain_shortage(self.facts, raw, problem) from None
 
     def find_present(self, signer: Signer) -> Signer:
         """An account of this wallet with the key that governs it now, as the node says. Raises WalletError wallet.keys_changed."""

@@ -17,12 +17,13 @@ from ledger.domains.crowdfunding.state import campaign_key, pledge_key
 from ledger.domains.loyalty.state import books_key, member_key, program_key
 from ledger.errors import LedgerError
 from ledger.proofs import check_proof, encode_proof, read_proof
+from ledger.state import Table
 from ledger.types import BlockHash, ChainId
 from tests.support.sealed_chain import SealedChain
 from tests.support.shop import FAN, FRIEND, OWNER, Shop
 
 CHECKER = Path(__file__).resolve().parents[2] / "scripts" / "check_proof.py"
-LINES_MAX = 320
+LINES_MAX = 330
 
 
 def make_proofs() -> dict[str, bytes]:
@@ -151,3 +152,10 @@ def test_the_second_checker_stands_alone() -> None:
     assert len(text.splitlines()) <= LINES_MAX
     imported = {line.split()[1] for line in text.splitlines() if line.startswith(("import ", "from "))}
     assert imported == {"argparse", "collections.abc", "datetime", "hashlib", "pathlib", "sys", "typing"}
+
+
+def test_the_second_checker_names_every_field_of_the_records_that_it_knows() -> None:
+    found = second.FIELDS
+    for letter, text in found.items():
+        names = text.partition(":")[2].split()
+        assert tuple(names) == Table.catalogue[ord(letter)].shape.names, letter

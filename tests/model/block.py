@@ -2,7 +2,19 @@
 
 from collections.abc import Callable
 
-from tests.model import challenges, contests, decisions, earn, gifts, offers, points, redemptions, returns, vouchers
+from tests.model import (
+    challenges,
+    contests,
+    decisions,
+    earn,
+    gifts,
+    offers,
+    points,
+    proposals,
+    redemptions,
+    returns,
+    vouchers,
+)
 from tests.model.envelope import apply
 from tests.model.records import DueItem, Refused
 from tests.model.state import Model
@@ -18,6 +30,7 @@ DUE_WEIGHTS = {
     "member.referral": 900,
     "offer.end": 400,
     "program.day": 200,
+    "proposal.step": 300,
     "redeem.count": 400,
     "redeem.forget": 300,
     "redeem.timeout": 600,
@@ -49,6 +62,8 @@ def _weight_of(model: Model, item: DueItem) -> int:
 def _do(model: Model, item: DueItem) -> None:
     if item.kind == "campaign.refund":
         decisions.refund(model, item.subject, item.number)
+    elif item.kind == "proposal.step":
+        proposals.do_step(model, item.subject, item.number)
     elif item.kind == "campaign.decide":
         decisions.decide(model, item.subject, item.number)
     elif item.kind == "program.day":

@@ -55,7 +55,7 @@ def grant_issuer(life: Life) -> None:
     """A first grant, or another one."""
     program = life.any_program()
     issuer = life.choose.choice((TILL, TILL, KIOSK, OWNER, ANNA)).address
-    scopes = life.choose.choice((63, 63, 63, 31, 15, 1, 2, 3, 4, 8, 16, 30, 32, 34))
+    scopes = life.choose.choice((127, 127, 127, 64, 63, 31, 15, 1, 2, 3, 4, 8, 16, 30, 32, 34))
     cap = life.choose.choice((0, 500, 5_000, 10**6, 10**6, M))
     promised = [found.points for found in life.receipts if found.program == program]
     if promised and life.chance(40):

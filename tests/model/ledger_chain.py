@@ -1,8 +1,8 @@
 """The real ledger, driven from outside: transactions as bytes, blocks, and blocks that are taken back.
 
-A lean stand-in of `tests.support.memory_chain`: no roots and no replay, which other tests look at, so that a million steps can be
-done in an afternoon. Signatures are dummies of the right size, as the ledger checks them apart from the rules; what is checked are
-the attestations in payloads.
+A lean stand-in of `tests.support.memory_chain`: no checks of roots and no replay, which other tests look at, so that a million
+steps can be done in an afternoon. Signatures are dummies of the right size, as the ledger checks them apart from the rules; what
+is checked are the attestations in payloads.
 """
 
 from bisect import bisect_right, insort
@@ -19,8 +19,11 @@ from ledger.state import SlotContent, Stored, decode_record
 from ledger.transaction import BAD_ATTESTATION, decode_transaction
 from ledger.transition import BlockExecution, Transition, Undo
 from ledger.types import Address, Amount, Hash, Height, RecordKey, Slot, Timestamp, TxId
+from tests.model.snapshots import Snapshot, leaf_of_free_slot, leaf_of_record, root_of
 
 CHAIN_KEY = b"0"
+SHOWN_TO_VOTE = b"MP"
+"""Members and pledges."""
 
 
 class SlotDictionary:
@@ -30,6 +33,7 @@ class SlotDictionary:
         self.slots: dict[Slot, SlotContent] = {}
         self.values: dict[RecordKey, Any] = {}
         self._stored: dict[RecordKey, Stored] = {}
+        self._leaves: dict[Slot, bytes] = {}
         self._ordered: list[RecordKey] = []
         for slot, content in contents:
             self._set(slot, content)
@@ -50,6 +54,7 @@ class SlotDictionary:
         changes = list(contents)
         for slot, _ in changes:
             before = self.slots.pop(slot, None)
+            self._leaves.pop(slot, None)
             if before is not None and before.key:
                 del self._stored[before.key], self.values[before.key]
                 self._ordered.pop(bisect_right(self._ordered, before.key) - 1)
@@ -59,13 +64,26 @@ class SlotDictionary:
 
     def _set(self, slot: Slot, content: SlotContent) -> None:
         self.slots[slot] = content
-        if content.key:
+        if not content.key:
+            self._leaves[slot] = leaf_of_free_slot(content.next_free)
+        else:
+            self._leaves[slot] = leaf_of_record(content.key, content.value_bytes)
             assert content.key not in self._stored, f"{content.key.hex()} lives in two slots"
             value = unpack(content.value_bytes)
             record = decode_record(content.key, value)
             self._stored[content.key] = Stored(slot, content.value_bytes, record)
             self.values[content.key] = value
             insort(self._ordered, content.key)
+
+    def snapshot(self) -> Snapshot:
+        """The tree of slots."""
+        leaves = tuple(self._leaves[Slot(number)] for number in range(len(self._leaves)))
+        shown = {
+            bytes(key): (int(stored.slot), stored.value_bytes)
+            for key, stored in self._stored.items()
+            if key[:1] in SHOWN_TO_VOTE
+        }
+        return Snapshot(root_of(leaves), leaves, shown)
 
 
 class LedgerChain:
@@ -84,9 +102,9 @@ class LedgerChain:
         assert self._execution is not None, "no block was begun"
         return self._execution
 
-    def begin_block(self, height: int, now: int, window: Mapping[bytes, TxId]) -> None:
+    def begin_block(self, height: int, now: int, window: Mapping[bytes, TxId], parent_root: bytes) -> None:
         """The next block, with its due work done."""
-        context = Context(self.params, Height(height), Timestamp(now), Hash(bytes(32)))  # no roots are kept here
+        context = Context(self.params, Height(height), Timestamp(now), Hash(parent_root))
         self._execution = BlockExecution(self.state, context, window)
 
     def offer(self, raw: bytes) -> tuple[str, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from ledger.params import Allocation, Params
 from ledger.registry import KINDS
 from ledger.types import Address, Amount, Height, Timestamp
 from tests.model.envelope import PREPAID_WEIGHTS, pool_pays_for
+from tests.model.participation_records import Slip
 from tests.model.records import DAY, M
 from tests.model.returns import Return
 from tests.model.transaction import Tx
@@ -144,6 +145,8 @@ class Life:
     evidences: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     offers: dict[bytes, PersonalOffer] = field(default_factory=dict)
     vouchers: list[tuple[Person, int, Person]] = field(default_factory=list)
+    ballots: dict[tuple[bytes, bytes], tuple[tuple[int, ...], bytes]] = field(default_factory=dict)
+    slips: list[Slip] = field(default_factory=list)
     drawn: int = 0
 
     def __post_init__(self) -> None:
@@ -255,7 +258,9 @@ class Life:
 def draw_params(choose: Chooser) -> Params:
     """A chain's params: small limits, so that lives come to them."""
     allocations = tuple(Allocation(Address(someone.address), Amount(10_000 * COIN)) for someone in FUNDED)
-    late = choose.choice(("", "", "", "pledge", "redeem.cancel", "earn.contest", "challenge.contest", "offer.settle"))
+    late = choose.choice(
+        ("", "", "", "pledge", "redeem.cancel", "earn.contest", "challenge.contest", "offer.settle", "ballot.reveal")
+    )
     return Params(
         name="model",
         address_prefix="fmodel",

@@ -8,7 +8,7 @@ NEVER = 2**31 - 1
 UNLIMITED = 2**53
 NOBODY = b""
 
-ENROL, SIGN, SETTLE, FULFIL, ADJUST, OFFER = 4, 1, 2, 8, 16, 32
+ENROL, SIGN, SETTLE, FULFIL, ADJUST, OFFER, RECORD = 4, 1, 2, 8, 16, 32, 64
 PERSONALISE, PUBLISH = 0, 2
 UNDECIDED, IN_TIME, LATE, SHORT, UNSETTLED, RETURNED = range(6)
 
@@ -222,6 +222,7 @@ class Member(NamedTuple):
     referral_period: int = 0
     referrals: int = 0
     earned: int = 0
+    redemptions: int = 0
 
 
 class Referral(NamedTuple):

@@ -186,6 +186,8 @@ def fulfil(model: Model, call: Call, payload: tuple) -> list[str]:
     points = quantity * (hold.points // hold.quantity)
     front, rest = split_from_front(hold.lots, points)
     model.change_books(hold.program, held=-points, redeemed=points)
+    member = model.members[hold.program, hold.member]
+    model.members[hold.program, hold.member] = member._replace(redemptions=member.redemptions + 1)
     refund_days = model.terms_now(hold.program).refund_days
     if refund_days > 0:
         model.take(call.payer, model.record_deposit)

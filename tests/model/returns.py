@@ -100,7 +100,6 @@ def take_back(model: Model, returned: Return, of: tuple[int, int], wanted: int) 
     for lot in alive:
         rank = 0 if (lot.version, lot.activation_day) == of else 1 if lot.activation_day > today else 2
         ranks[rank].append(lot)
-    earned = member.earned - wanted
     sources = [lot for rank in (ranks if member.gives_back_from_all else ranks[:2]) for lot in rank]
     refuse_unless(sum(lot.points for lot in sources) >= wanted, "reverse.points_gone")
     model.change_books(program, reversed=wanted)
@@ -112,7 +111,7 @@ def take_back(model: Model, returned: Return, of: tuple[int, int], wanted: int) 
         book_out(model, program, lot._replace(points=gives))
         release(model, program, (lot._replace(points=gives),))
     lots = tuple(lot._replace(points=left[lot[:3]]) for lot in alive if left[lot[:3]])
-    model.members[program, returned.member] = member._replace(lots=lots, earned=earned)
+    model.members[program, returned.member] = member._replace(lots=lots)
 
 
 def _write_reversed(batch: Batch, index: int, points: int, most: int) -> Batch:
@@ -148,6 +147,8 @@ def reverse(model: Model, call: Call, payload: tuple) -> list[str]:
     model.batches[batch_id] = _write_reversed(batch, index, points, row[3] if reduced is None else reduced)
     count_return(model, call, returned, points)
     take_back(model, returned, (dates.version, dates.activation_day), points)
+    member = model.members[program, returned.member]
+    model.members[program, returned.member] = member._replace(earned=member.earned - points)
     take_back_of_tiers(model, program, returned.member, model.terms[program, dates.version], dates.base, points)
     which = referral_id(program, returned.member)
     referral = model.referrals.get(which)

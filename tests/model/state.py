@@ -5,6 +5,7 @@ from typing import Any
 
 from ledger.params import Params
 from tests.model.campaign_records import Campaign, CampaignTerms, FormerPledge, Pledge
+from tests.model.participation_records import Contribution, Mission, Review, Scores
 from tests.model.records import (
     DAY,
     Account,
@@ -31,6 +32,7 @@ from tests.model.records import (
     Terms,
     UsedVoucher,
 )
+from tests.model.voice_records import Ballot, Obligation, Proposal, Tally
 from tests.second_decoder.hashing import be4, be8
 
 TABLES = (
@@ -60,6 +62,14 @@ TABLES = (
     "achievements",
     "offers",
     "vouchers",
+    "proposals",
+    "tallies",
+    "ballots",
+    "obligations",
+    "missions",
+    "contributions",
+    "reviews",
+    "scores",
     "due",
     "maturing",
     "once",
@@ -70,7 +80,8 @@ class Model:
     """Everything that the spec calls state, after some block, or within one.
 
     `now` and `height` are those of the block being built. `fees` is empty between blocks. `rows` are the entries of the batches
-    that are kept, as the arrays whose leaves LOY-12 hashes. `once` are authors and salts of the window.
+    that are kept, as the arrays whose leaves LOY-12 hashes. `once` are authors and salts of the window. Root and number of slots
+    of the state after the block before are told by whoever keeps slots.
     """
 
     def __init__(self, params: Params) -> None:
@@ -103,6 +114,14 @@ class Model:
         self.achievements: dict[bytes, Achievement] = {}
         self.offers: dict[bytes, Offer] = {}
         self.vouchers: dict[bytes, UsedVoucher] = {}
+        self.proposals: dict[bytes, Proposal] = {}
+        self.tallies: dict[bytes, Tally] = {}
+        self.ballots: dict[tuple[bytes, bytes], Ballot] = {}
+        self.obligations: dict[bytes, Obligation] = {}
+        self.missions: dict[bytes, Mission] = {}
+        self.contributions: dict[bytes, Contribution] = {}
+        self.reviews: dict[tuple[bytes, bytes], Review] = {}
+        self.scores: dict[bytes, Scores] = {}
         self.due: dict[tuple[int, int], DueItem] = {}
         self.maturing: dict[int, tuple[tuple[bytes, int], ...]] = {}
         self.once: dict[tuple[bytes, bytes], tuple[bytes, int]] = {}
@@ -110,6 +129,8 @@ class Model:
         self.emitted = 0
         self.fees = 0
         self.block_weight = 0
+        self.parent_root = bytes(32)
+        self.parent_slots = 1
         for allocation in params.allocations:
             self.accounts[allocation.address] = Account(allocation.amount, b"", 0)
             self.emitted += allocation.amount
@@ -277,10 +298,12 @@ class Model:
             self.achievements,
             self.offers,
             self.vouchers,
+            *(self.proposals, self.ballots, self.obligations),
+            *(self.missions, self.contributions, self.reviews),
         )
         prepaying = (
             *(self.guardianships, self.members, self.holds, self.consents, self.pledges),
-            *(self.challenges, self.former_pledges),
+            *(self.challenges, self.former_pledges, self.ballots),
         )
         return (
             sum(account.balance for account in self.accounts.values()),
@@ -324,6 +347,14 @@ class Model:
         found.update((b"U" + address, record) for address, record in self.guardianships.items())
         found.update((b"V" + returned, record) for returned, record in self.returned.items())
         found.update((b"h" + fulfilment, record) for fulfilment, record in self.fulfilments.items())
+        found.update((b"c" + contribution, record) for contribution, record in self.contributions.items())
+        found.update((b"m" + mission, record) for mission, record in self.missions.items())
+        found.update((b"o" + proposal, record) for proposal, record in self.obligations.items())
+        found.update((b"p" + proposal, record) for proposal, record in self.proposals.items())
+        found.update((b"r" + subject + author, record) for (subject, author), record in self.reviews.items())
+        found.update((b"s" + subject, record) for subject, record in self.scores.items())
+        found.update((b"t" + proposal, record) for proposal, record in self.tallies.items())
+        found.update((b"v" + proposal + voter, record) for (proposal, voter), record in self.ballots.items())
         found.update((b"w" + count, record) for count, record in self.counts.items())
         found.update((b"W" + program + reward, record) for (program, reward), record in self.rewards.items())
         found.update((b"Y" + challenge, record) for challenge, record in self.challenges.items())

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.model import (
+    ballot_acts,
     brand_acts,
     campaign_acts,
     challenge_acts,
@@ -21,15 +22,19 @@ from tests.model import (
     fan_acts,
     gift_acts,
     guardian_acts,
+    mission_acts,
     offer_acts,
     pledge_acts,
+    proposal_acts,
     return_acts,
+    review_acts,
     till_acts,
     time_acts,
+    voice_acts,
 )
 from tests.model.life import Act, Life
 from tests.model.replay import live
-from tests.model.walk import act, begin
+from tests.model.walk import VOICE_DECK, act, begin
 
 NUMBERS_DRAWN_MAX = 2**16
 BRAND_ACTS: tuple[Act, ...] = (
@@ -73,6 +78,22 @@ PROMISES: tuple[Act, ...] = (
     offer_acts.contest,
     offer_acts.reverse,
     offer_acts.live_through,
+)
+
+
+VOICE: tuple[Act, ...] = (
+    proposal_acts.propose,
+    ballot_acts.vote,
+    ballot_acts.reveal,
+    proposal_acts.respond,
+    proposal_acts.fulfil,
+    voice_acts.live_through,
+    voice_acts.ask_backers,
+    mission_acts.create,
+    mission_acts.record,
+    mission_acts.credit,
+    review_acts.write,
+    review_acts.reply,
 )
 
 
@@ -145,6 +166,10 @@ class Agreement(RuleBasedStateMachine):
     def promise_is_made_or_kept(self, data: st.DataObject, what: Act) -> None:
         self._let(data, what)
 
+    @rule(data=st.data(), what=st.sampled_from(VOICE))
+    def somebody_is_heard(self, data: st.DataObject, what: Act) -> None:
+        self._let(data, what)
+
     @rule(data=st.data(), what=st.sampled_from(CAMPAIGNS))
     def campaign_goes_on(self, data: st.DataObject, what: Act) -> None:
         self._let(data, what)
@@ -175,3 +200,12 @@ def test_lives_from_seeds_agree(seed: int) -> None:
     run = live(f"ci/{seed}", range(250))
     assert run.fault is None, run.fault.text
     assert run.steps > 100
+
+
+def test_lives_of_those_who_speak_agree() -> None:
+    ballots = 0
+    for seed in range(3):
+        run = live(f"voice/{seed}", range(200), VOICE_DECK)
+        assert run.fault is None, run.fault.text
+        ballots += run.outcomes["ballot.cast "] + run.outcomes["ballot.commit "]
+    assert ballots > 20

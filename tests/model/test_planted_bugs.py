@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from ledger.kinds import Context
+from tests.model.records import SIGN
 from tests.model.replay import live, shrink
+from tests.model.walk import DECK, VOICE_DECK
 
 LIVES_MAX = 60
 ACTS = 200
+OF_VOICE = ("proposals", "ballots", "tally", "obligations", "missions", "reviews")
 
 
 def _a_second_late(name: str) -> Callable[[Any], Any]:
@@ -54,6 +57,18 @@ def _the_first_only(release: Any) -> Any:
     return lambda book, lots: release(book, tuple(lots)[:1])
 
 
+def _the_first_of_them(found: Any) -> Any:
+    return lambda *asked: found(*asked)[:1]
+
+
+def _always(_: Any) -> Any:
+    return lambda *_: True
+
+
+def _those_who_sign_receipts(_: int) -> int:
+    return SIGN
+
+
 def _one_more(constant: int) -> int:
     return constant + 1
 
@@ -85,6 +100,25 @@ BUGS: dict[str, tuple[tuple[str, ...], str, Callable[[Any], Any]]] = {
         "PointsBook.release",
         _the_first_only,
     ),
+    "proposals: voting lasts a block longer": (("voice.proposal_create",), "PROPOSAL_BLOCKS_MIN", _one_more),
+    "proposals: who has been a member for 30 days asks a second later": (
+        ("voice.proposal_create",),
+        "PROPOSAL_TENURE_SECONDS",
+        _one_more,
+    ),
+    "ballots: what is shown need not have stood in the snapshot": (("voice.power",), "verify_inclusion", _always),
+    "tally: of options that are equal only the first one leads": (("voice.closing",), "leaders_of", _the_first_of_them),
+    "obligations: the grace is a second longer": (
+        ("voice.proposal_respond",),
+        "OBLIGATION_GRACE_SECONDS",
+        _one_more,
+    ),
+    "missions: who signs receipts signs slips": (
+        ("voice.contribution_record",),
+        "SCOPE_RECORD",
+        _those_who_sign_receipts,
+    ),
+    "reviews: anybody's pledge gives standing": (("voice.reviews",), "_has_pledged", _always),
     "accounts: dust may be left": (("accounts.transfer",), "_check_minimum", _never),
 }
 
@@ -98,13 +132,14 @@ def test_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None
         for of_class in classes:
             found = getattr(found, of_class)
         monkeypatch.setattr(found, last, plant(getattr(found, last)))
+    deck = VOICE_DECK if bug.split(":", maxsplit=1)[0] in OF_VOICE else DECK
     steps = 0
     for seed in range(LIVES_MAX):
-        run = live(f"planted/{seed}", range(ACTS))
+        run = live(f"planted/{seed}", range(ACTS), deck)
         steps += run.steps
         if run.fault is not None:
             monkeypatch.undo()
-            assert live(f"planted/{seed}", range(ACTS)).fault is None, "it was not the planted bug that was found"
+            assert live(f"planted/{seed}", range(ACTS), deck).fault is None, "it was not the planted bug that was found"
             return
     pytest.fail(f"{bug}: not found in {steps} steps")
 

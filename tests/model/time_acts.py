@@ -13,6 +13,7 @@ from tests.model import (
     pledge_acts,
     return_acts,
     till_acts,
+    voice_acts,
 )
 from tests.model.campaign_records import COIN, FUNDED, OPEN
 from tests.model.challenges import occurrence_of
@@ -53,6 +54,7 @@ def deadlines(life: Life) -> list[int]:
         first = (model.today(program) - terms.period_anchor_day) // length * length + terms.period_anchor_day
         found.add(model.day_start(program, first + length))
     found.update(time for when in _occurrences(life) for time in when[1])
+    found.update(voice_acts.deadlines_of_voice(life))
     for offer in model.offers.values():
         found.update((offer.expires_at, offer.returnable_until, offer.keep_until))
     found.update(time for program in model.programs.values() for time in program[-2:])
@@ -149,7 +151,14 @@ def _subjects(life: Life) -> list[list[Subject]]:
         for day in (lot.activation_day, lot.expiry_day)
     ]
     kept = [holds, fulfilments, contests, consents, rewards, entries, windows, recoveries, lots]
-    return [*kept, _receipts(life), *_challenges(life), *_offers(life), *_campaigns(life)]
+    return [
+        *kept,
+        _receipts(life),
+        *_challenges(life),
+        *_offers(life),
+        *_campaigns(life),
+        *voice_acts.subjects_of_voice(life),
+    ]
 
 
 def _campaigns(life: Life) -> list[list[Subject]]:

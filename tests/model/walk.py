@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tests.model import (
+    ballot_acts,
     brand_acts,
     campaign_acts,
     challenge_acts,
@@ -10,11 +11,15 @@ from tests.model import (
     fan_acts,
     gift_acts,
     guardian_acts,
+    mission_acts,
     offer_acts,
     pledge_acts,
+    proposal_acts,
     return_acts,
+    review_acts,
     till_acts,
     time_acts,
+    voice_acts,
 )
 from tests.model.life import ANNA, BEN, CARL, DORA, OWNER, TILL, Act, Chooser, Idle, Life, draw_params
 from tests.model.records import array_of_terms
@@ -38,7 +43,7 @@ ACTS: dict[Act, int] = {
     fan_acts.redeem: 11,
     fan_acts.grant_consent: 5,
     fan_acts.revoke_consent: 3,
-    fan_acts.transfer: 4,
+    fan_acts.transfer: 7,
     fan_acts.set_policy: 2,
     guardian_acts.name_guardians: 4,
     guardian_acts.recover: 6,
@@ -66,6 +71,20 @@ ACTS: dict[Act, int] = {
     offer_acts.contest: 8,
     offer_acts.reverse: 6,
     offer_acts.live_through: 6,
+    proposal_acts.propose: 3,
+    proposal_acts.respond: 5,
+    proposal_acts.fulfil: 4,
+    ballot_acts.vote: 18,
+    ballot_acts.reveal: 7,
+    voice_acts.live_through: 12,
+    voice_acts.ask_backers: 4,
+    voice_acts.ask_at_once: 1,
+    mission_acts.create: 2,
+    mission_acts.record: 6,
+    mission_acts.credit: 4,
+    mission_acts.live_through: 2,
+    review_acts.write: 13,
+    review_acts.reply: 4,
     campaign_acts.create: 3,
     campaign_acts.submit: 4,
     campaign_acts.cancel: 1,
@@ -95,6 +114,16 @@ CAMPAIGN_DECK = [
     if act not in (campaign_acts.save_up, time_acts.lend_a_consent)
 ]
 """Campaigns, and what they need: time, members, points, coin."""
+VOICES = (ballot_acts, mission_acts, proposal_acts, review_acts, voice_acts)
+VOICE_DECK = [
+    act
+    for act in DECK
+    if act.__module__ in [module.__name__ for module in (*VOICES, time_acts)]
+    or act in (till_acts.settle, brand_acts.create_program, brand_acts.fill_pool, brand_acts.grant_issuer)
+    or act in (brand_acts.fulfil, fan_acts.redeem)
+    or act in (campaign_acts.create, pledge_acts.pledge, pledge_acts.cancel, fan_acts.leave, fan_acts.join)
+]
+"""Who asks, votes, helps and reviews, and what they need: time, members, points, pledges."""
 
 
 def open_shop(life: Life) -> None:
@@ -108,7 +137,7 @@ def open_shop(life: Life) -> None:
     program = object_id("program", tx.txid)
     for kind, rest, author in (
         ("transfer", ((1, program), choose.choice((10**9, 10**9, 10**9, 2 * 10**6))), OWNER),
-        ("issuer.grant", (program, TILL.address, 63, choose.choice((10**6, 10**6, 3_000))), OWNER),
+        ("issuer.grant", (program, TILL.address, 127, choose.choice((10**6, 10**6, 3_000))), OWNER),
         ("reward.list", (program, "Bread", 20, 50, 1_000, (0, 0, 0), (0, 2**40), 0), OWNER),
         *(("consent.grant", (program, 0, "", 0), fan) for fan in (ANNA, BEN)),
         *(("member.join", (program, TILL.address, b"", False, ()), fan) for fan in (ANNA, BEN, CARL, DORA)),

@@ -17,6 +17,8 @@ from tests.model.envelope import signers_of, weight_of
 from tests.model.guardians import policy_in_force
 from tests.model.ledger_chain import LedgerChain, encode
 from tests.model.records import NEVER, M
+from tests.model.recounts import check_counts
+from tests.model.snapshots import Snapshot
 from tests.model.state import Model
 from tests.model.transaction import Tx
 from tests.second_decoder.hashing import tagged
@@ -69,7 +71,8 @@ class World:
     """Both sides, on one branch, always within a block that is being built.
 
     `policies` are those that somebody can show, by their hash. `sent` are the transactions of all
-    branches, which may be sent again. `story` is what was offered on them.
+    branches, which may be sent again. `story` is what was offered on them. `snapshot` is the tree of slots before the block being
+    built, `snapshots` are those on which proposals were made, by their root.
     """
 
     def __init__(self, params: Params) -> None:
@@ -77,6 +80,7 @@ class World:
         self.chain = LedgerChain(params)
         self.past: list[Past] = []
         self.policies: dict[bytes, Policy] = {}
+        self.snapshots: dict[bytes, Snapshot] = {}
         self.sent: list[tuple[Tx, bytes]] = []
         self.steps = 0
         self.outcomes: Counter[str] = Counter()
@@ -169,6 +173,8 @@ class World:
         if expected == "":
             self.sent.append((tx, raw))
             self._once.append((tx.author + tx.salt, TxId(tx.txid)))
+            if tx.kind == "proposal.create":
+                self.snapshots[self.snapshot.root] = self.snapshot
             for code in filter(None, results):
                 self.outcomes[f"entry {code}"] += 1
         return expected
@@ -181,7 +187,9 @@ class World:
         block.begin_block(self.model)
         recent = self.past[-self.params.validity_blocks_max :]
         window = {key: txid for past in recent for key, txid in past.once}
-        self.chain.begin_block(self.model.height, self.model.now, window)
+        self.snapshot = self.chain.state.snapshot()
+        self.model.parent_root, self.model.parent_slots = self.snapshot.root, len(self.snapshot.leaves)
+        self.chain.begin_block(self.model.height, self.model.now, window, self.snapshot.root)
 
     def mine(self, header_time: int, miners: list[bytes]) -> None:
         """Finish the block; the reward goes to the miners in equal parts, what is left to the first."""
@@ -281,6 +289,7 @@ def check_liabilities(model: Model) -> None:
             assert totals[1] == expiring.get(day, 0), f"the books say {totals[1]} points expire on {day}"
             assert totals[0] == activating.get(day, 0), f"the books say {totals[0]} points begin on {day}"
         _check_promises(model, program)
+    check_counts(model)
     for which in model.campaigns:
         _check_campaign(model, which)
 

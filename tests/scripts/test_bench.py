@@ -5,13 +5,14 @@ import json
 import pytest
 
 import bench_rules
-from bench import show_blocks, show_kinds
+from bench import show_blocks, show_kinds, show_reference
 from bench_ballots import measure_ballots
 from bench_growth import measure_growth
 from bench_measure import measure_earn, measure_headers, measure_transfers
 from bench_refunds import measure_refunds
-from bench_rules import measure_blocks, measure_kinds
+from bench_rules import measure_blocks, measure_kinds, measure_reference
 from bench_world import SMALLEST, World
+from ledger.params import CHALLENGE_RECEIPTS_MAX
 from ledger.registry import KINDS
 from tests.support.memory_chain import Signer
 from tests.support.shop import Shop
@@ -57,8 +58,23 @@ def test_rules_are_measured_by_kind(world: World, monkeypatch: pytest.MonkeyPatc
     answer = measure_kinds(world)
     assert set(answer["us"]) == set(KINDS), "the golden chain holds each kind"
     assert 0 < answer["median_us"] < max(answer["us"].values())
-    first, *rows = show_kinds(answer)
-    assert (first.target, len(rows)) == (60, len(KINDS))
+    assert answer["entries"] == {
+        "earn": 3,
+        "challenge.complete": 3,
+        "offer.issue": 3,
+        "offer.settle": 3,
+        "challenge.contest": CHALLENGE_RECEIPTS_MAX,
+    }
+    assert 0 < answer["median_us"] <= answer["median_of_rounds_us"]
+    rows = show_kinds(json.loads(json.dumps(answer)))
+    assert [row.target for row in rows] == [60, 60, *([None] * (4 + len(KINDS)))]
+    assert "rule of earn, 3 entries" in [row.name for row in rows]
+
+
+def test_the_machine_is_measured_too() -> None:
+    rows = show_reference({"reference": measure_reference()})
+    assert [row.name for row in rows][::2] == ["reference: loop of 10**5", "reference: hash of 1 MB"]
+    assert all(0 < least.measured <= median.measured for least, median in (rows[:2], rows[2:]))
 
 
 def test_one_block_is_measured_with_more_and_more_of_the_past(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +82,7 @@ def test_one_block_is_measured_with_more_and_more_of_the_past(world: World, monk
     answer = measure_blocks(world)
     assert list(answer["members_ms"]) == list(bench_rules.MEMBERS_QUICK)
     assert list(answer["lots_ms"]) == list(bench_rules.LOTS_QUICK)
-    assert len(show_blocks(json.loads(json.dumps(answer)))) == 6
+    assert len(show_blocks(json.loads(json.dumps(answer)))) == 10
 
 
 def test_past_members_are_records_like_others() -> None:

@@ -9,6 +9,7 @@ from api.till.app import Till
 from api.till.desk import Desk, Signing
 from api.till.enrolment import Counter
 from api.till.knowledge import Knowledge, visit_node
+from api.till.member_book import MemberBook
 from api.till.outbox import Outbox
 from api.till.pruning import Pruning
 from api.till.sale import Sale
@@ -78,6 +79,7 @@ class TillWorld:
         self.knowledge = Knowledge(self.store, self.clock)
         self.signing = Signing(self.store, self.knowledge, self.brand, self.market.program, self.clock)
         self.tiers = TierBook(self.store, self.knowledge, self.client, self.market.program, self.clock)
+        self.members = MemberBook(self.store, self.knowledge, self.client, self.market.program, self.clock)
         self.outbox = Outbox(self.store, self.client, self.clock, random_source=Random(1))
         self.pruning = Pruning(self.store, self.knowledge, self.clock, is_settling=True)
         self.schedule = SettlementSchedule(
@@ -164,6 +166,7 @@ class TillWorld:
             clock=self.clock,
             desk=Desk(self.signing, lambda: None),
             tiers=self.tiers,
+            members=self.members,
             counter=Counter(self.knowledge, self.market.program, self.brand.wallet.main, self.client),
             outbox=self.outbox,
             schedule=self.schedule,

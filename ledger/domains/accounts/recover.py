@@ -34,7 +34,7 @@ UNDER_WAY = Code(
 )
 COOL_DOWN = Code(
     "recovery.cool_down",
-    "an earlier recovery of {account} was cancelled or never used; the next one can begin from second {not_before} on",
+    "an earlier recovery of {account} was cancelled or never used; the next one can begin from {not_before:time} on",
     "Wait until then. The owner can name the guardians again, and then it can begin at once.",
 )
 SAME_POLICY = Code(

@@ -35,7 +35,7 @@ from ledger.types import Address, Amount, Hash, Height, Timestamp
 
 RECOVERING = Code(
     "account.recovering",
-    "the account's guardians are recovering it: from the later of second {effective_at} and block {effective_height} on another "
+    "the account's guardians are recovering it: from the later of {effective_at:time} and block {effective_height} on another "
     "policy governs it, and until then coin and points stay and keys are not changed",
     "If you did not ask for it, cancel it with `fansumer wallet recover cancel`; redeeming and leaving are possible meanwhile.",
 )

@@ -112,7 +112,11 @@ def load_account(view: RuleView, address: Address) -> Account:
 
 def save_account(view: RuleView, address: Address, account: Account) -> None:
     """Write the account; one that is empty and unchanged is deleted."""
-    key = account_key(address)
+    put_account(view, account_key(address), account)
+
+
+def put_account(view: RuleView, key: RecordKey, account: Account) -> None:
+    """The same by its key."""
     if account.balance or account.policy_hash or account.deposit or account.is_guarded:
         view.put(key, account)
     elif view.get(key) is not None:

@@ -13,7 +13,9 @@ from ledger.state import RuleView
 from ledger.types import Address, Amount, RecordKey, Timestamp
 
 EXPIRY_PASSED = Code(
-    "consent.expired", "the consent would end at {expires_at}, and it is {time}", "Choose a later end, or 0 for none."
+    "consent.expired",
+    "the consent would end at {expires_at:time}, and it is {time:time}",
+    "Choose a later end, or 0 for none.",
 )
 
 

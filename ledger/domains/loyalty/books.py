@@ -114,7 +114,12 @@ def thousandths(books: Books) -> int:
 
 def security(books: Books) -> Amount:
     """The coin that is put aside for points: `thousandths` in whole units, rounded up (spec COL-2)."""
-    return Amount(-(-thousandths(books) // THOUSAND))
+    return in_whole_units(thousandths(books))
+
+
+def in_whole_units(thousandths: int) -> Amount:
+    """Thousandths of coin in whole units, rounded up."""
+    return Amount(-(-thousandths // THOUSAND))
 
 
 def held_coin(books: Books) -> int:
@@ -125,9 +130,8 @@ def held_coin(books: Books) -> int:
 def move_security(view: RuleView, before: Books, after: Books) -> Books:
     """`after`, with whole units of its `burn_carry` burned, and the pool changed by what security and burning need more or less."""
     whole, carry = divmod(after.burn_carry, THOUSAND)
-    after = replace(after, burn_carry=carry, burned=Amount(after.burned + whole))
-    grown = security(after) - security(before)
+    grown = in_whole_units(thousandths(after) - whole * THOUSAND) - security(before)
     view.post("locked", grown)
     view.post("burned", whole)
     view.post("pools", -grown - whole)
-    return replace(after, pool=Amount(after.pool - grown - whole))
+    return replace(after, burn_carry=carry, burned=after.burned + whole, pool=after.pool - grown - whole)

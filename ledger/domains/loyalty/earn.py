@@ -7,7 +7,7 @@ its code. The state keeps one root over the batch's entries, as long as anything
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
-from ledger.codec import pack
+from ledger.codec import pack_shaped
 from ledger.coin import give_to, lock_deposit
 from ledger.domains.consent.state import PUBLISH, has_consent
 from ledger.domains.loyalty.earning import better_points, versions_named_at
@@ -230,7 +230,7 @@ class Settlement:
         else:
             code = fault.name
             self.view.emit(EntrySkipped(self.program_id, entry.member, index, entry.period, code))
-        leaf = pack((entry.tag, entry.member, entry.period, given, commitment, remainder, before, code))
+        leaf = pack_shaped((entry.tag, entry.member, entry.period, given, commitment, remainder, before, code))
         return code, leaf_hash(leaf)
 
     def _check(self, entry: Entry, member: Member | None, dates: PeriodDates) -> tuple[Code | None, Points, Points]:
@@ -304,33 +304,17 @@ class Settlement:
             if member.is_referred:
                 self._start_referral(entry, index, points, dates)
             credits = count_credited(credits, dates.terms, dates.begins, points)
-        self.view.put(
-            key,
-            Member(
-                member.payer,
-                member.deposit,
-                member.prepaid,
-                member.joined_at,
-                member.left_at,
-                remainder,
-                member.entries + 1,
-                member.sponsor_day,
-                member.sponsor_spent,
-                lots,
-                member.contest_period,
-                member.contest_count,
-                history,
-                credits,
-                member.gives_back_from_all,
-                member.transfer_day,
-                member.transferred,
-                member.is_referred and not points,
-                member.referral_period,
-                member.referrals,
-                Points(member.earned + points),
-                member.redemptions,
-            ),
+        after = replace(
+            member,
+            remainder=remainder,
+            entries=member.entries + 1,
+            lots=lots,
+            tier_history=history,
+            period_credits=credits,
+            is_referred=member.is_referred and not points,
+            earned=Points(member.earned + points),
         )
+        self.view.put(key, after)
         self.view.emit(
             PointsEarned(
                 self.program_id,

@@ -7,7 +7,7 @@ recorded, or does not satisfy points = sum + previous remainder - remainder, is 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from ledger.codec import pack
+from ledger.codec import pack_shaped
 from ledger.domains.loyalty.contests import decide, is_over
 from ledger.domains.loyalty.earn import CREDITED
 from ledger.domains.loyalty.issuance import room_for_contests
@@ -256,7 +256,7 @@ def _check_sealed(
 
 def _check_in_batch(payload: EarnAnswerContest, batch: Batch, row: tuple[int | bytes, ...]) -> None:
     """With the code of a credited entry the row is a leaf of the batch: one that was skipped rebuts nothing."""
-    leaves = [leaf_hash(pack((*row, code))) for code in sorted(CREDITED)]
+    leaves = [leaf_hash(pack_shaped((*row, code))) for code in sorted(CREDITED)]
     if not any(verify_inclusion(batch.entries_root, leaf, payload.index, batch.count, payload.path) for leaf in leaves):
         raise RuleViolation(NOT_IN_BATCH)
 

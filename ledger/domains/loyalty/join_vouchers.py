@@ -31,10 +31,10 @@ from ledger.types import (
     Timestamp,
 )
 
-EXPIRED = Code("voucher.expired", "the voucher could be used until {until}", "Ask the brand for another one.")
+EXPIRED = Code("voucher.expired", "the voucher could be used until {until:time}", "Ask the brand for another one.")
 TOO_LONG = Code(
     "voucher.too_long",
-    "the voucher can be used from {first} on: the chain would have to remember it too long",
+    "the voucher can be used from {first:time} on: the chain would have to remember it too long",
     "Wait, or ask the brand for one that ends sooner.",
 )
 USED = Code(

@@ -4,9 +4,11 @@ A lot's points stand in the total `pending` while its activation day's totals ex
 its expiry day's totals were moved. Whether a lot can be used is decided by its days alone, never by whether that work was done.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 from ledger.domains.loyalty.books import THOUSAND, move_security, security, thousandths
@@ -40,6 +42,11 @@ RESTORE_GRACE_DAYS = 14
 """What comes back from a hold or a failed campaign stays usable at least this long, once (spec LOY-13)."""
 GRACE_GIVEN = Day(0)
 """Activation day of a lot whose expiry was put off once. No other lot has it: no chain begins so early, but for a minute."""
+
+EXPIRY_DAY = itemgetter(2)
+"""What the lots of a record never fall in; those that have expired come first."""
+BY_EXPIRY = itemgetter(2, 1, 0)
+"""The order of lots in a record (spec LOY-8)."""
 
 DAY_DUE = "program.day"
 SECURED = frozenset({"backing", "burn_carry", "contest_points_credited", "challenge_points", "offered"})
@@ -188,14 +195,17 @@ class PointsBook:
         """Book a lot in and put it among `lots`: same days and version merge; expired ones are dropped (spec LOY-9)."""
         self.book_in(lot)
         version, activation_day, expiry_day, amount = lot
-        kept: list[Lot] = []
-        for other in lots:
-            if other[0] == version and other[1] == activation_day and other[2] == expiry_day:
-                amount += other[3]
-            elif other[2] > self.today:
-                kept.append(other)
+        kept = list(lots)
+        place = bisect_left(kept, expiry_day, key=EXPIRY_DAY)
+        while place < len(kept) and kept[place][2] == expiry_day:
+            if kept[place][:2] == (version, activation_day):
+                amount += kept.pop(place)[3]
+            else:
+                place += 1
+        if kept and kept[0][2] <= self.today:
+            del kept[: bisect_right(kept, self.today, key=EXPIRY_DAY)]
         kept.append((version, activation_day, expiry_day, amount))
-        kept.sort(key=by_expiry)
+        kept.sort(key=BY_EXPIRY)
         while len(kept) > LOTS_MAX:
             kept = self._merge_two(kept)
         return tuple(kept)
@@ -212,10 +222,10 @@ class PointsBook:
 
     def _merge_two(self, lots: list[Lot]) -> list[Lot]:
         """Merge the first two neighbours with the same collateral; where there are none, the first two, at the lower of theirs."""
-        rates = [self.rate_of(lot[0])[0] for lot in lots]
-        place = next((index for index, (one, other) in enumerate(pairwise(rates)) if one == other), 0)
+        pairs = enumerate(pairwise(lots))
+        place = next((at for at, (one, other) in pairs if self.rate_of(one[0])[0] == self.rate_of(other[0])[0]), 0)
         first, second = lots[place], lots[place + 1]
-        version = first[0] if rates[place] < rates[place + 1] else second[0]
+        version = first[0] if self.rate_of(first[0])[0] < self.rate_of(second[0])[0] else second[0]
         merged = (version, min(first[1], second[1]), second[2], first[3] + second[3])
         self.book_out(first)
         self.book_out(second)
@@ -272,21 +282,22 @@ def split_usable(lots: tuple[Lot, ...], amount: Points, today: Day) -> tuple[tup
 
     Nothing is booked. Raises `points.insufficient`.
     """
-    usable = usable_points(lots, today)
-    if usable < amount:
-        raise RuleViolation(POINTS_INSUFFICIENT, needed=amount, available=usable)
-    left: list[Lot] = []
     taken: list[Lot] = []
+    left: list[Lot] = []
     wanted: int = amount
-    for version, activation_day, expiry_day, held in lots:
-        if expiry_day <= today:
-            continue
+    place = bisect_right(lots, today, key=EXPIRY_DAY)
+    while wanted and place < len(lots):
+        version, activation_day, expiry_day, held = lots[place]
         part = min(held, wanted) if activation_day <= today else 0
         if part:
             taken.append((version, activation_day, expiry_day, part))
             wanted -= part
         if held > part:
             left.append((version, activation_day, expiry_day, held - part))
+        place += 1
+    if wanted:
+        raise RuleViolation(POINTS_INSUFFICIENT, needed=amount, available=amount - wanted)
+    left.extend(lots[place:])
     return tuple(left), tuple(taken)
 
 
@@ -302,18 +313,13 @@ def join_lots(lots: tuple[Lot, ...], added: Sequence[Lot], today: Day) -> tuple[
         elif lot[2] > today:
             kept.append(lot)
     kept.extend((*which, amount) for which, amount in amounts.items())
-    kept.sort(key=by_expiry)
+    kept.sort(key=BY_EXPIRY)
     return tuple(kept)
 
 
 def usable_points(lots: tuple[Lot, ...], today: Day) -> Points:
     """Points that can be spent on `today`."""
     return Points(sum(lot[3] for lot in lots if lot[1] <= today < lot[2]))
-
-
-def by_expiry(lot: Lot) -> tuple[int, int, int]:
-    """The order of lots in a record (spec LOY-8)."""
-    return (lot[2], lot[1], lot[0])
 
 
 def begin_day(view: RuleView, subject: bytes, number: int, context: Context) -> None:

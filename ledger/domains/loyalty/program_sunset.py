@@ -19,24 +19,24 @@ from ledger.types import Address, ProgramId, RecordKey, Timestamp
 NOT_OWNER = Code("program.not_owner", "only the program's owner may do this", "Sign with the owner's key.")
 ALREADY_ANNOUNCED = Code(
     "program.sunset_announced",
-    "the program's end is announced for {sunset_at}",
+    "the program's end is announced for {sunset_at:time}",
     "Nothing can be done: an announced end stands.",
 )
 TOO_EARLY = Code(
     "program.sunset_too_early",
-    "the end must be announced {notice_days} days ahead, for {earliest} at the earliest",
+    "the end must be announced {notice_days:day} ahead, for {earliest:time} at the earliest",
     "Choose a later date.",
 )
 PROGRAM_ENDING = Code(
     "program.ending",
-    "the program's end is announced for {sunset_at}: from the announcement on nothing gets worse",
+    "the program's end is announced for {sunset_at:time}: from the announcement on nothing gets worse",
     "Only improve it; what was promised stays until the end.",
 )
 PROGRAM_ENDED = Code(
-    "program.ended", "the program ended at {sunset_at}: nothing is earned any more", "Spend what you have in time."
+    "program.ended", "the program ended at {sunset_at:time}: nothing is earned any more", "Spend what you have in time."
 )
 PROGRAM_CLOSED = Code(
-    "program.closed", "the program's wind-down ended at {closes_at}", "Nothing can be redeemed any more."
+    "program.closed", "the program's wind-down ended at {closes_at:time}", "Nothing can be redeemed any more."
 )
 ENTRY_ENDED = Code(
     "earn.program_ended", "the program ended before this period began", "Nothing: later purchases earn nothing."

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 from ledger import keys
-from ledger.codec import pack, unpack
+from ledger.codec import pack, pack_shaped, unpack
 from ledger.domains.loyalty.purchases import Purchase
 from ledger.errors import Code, Malformed
 from ledger.hashing import (
@@ -120,7 +120,7 @@ def opened_receipt_hash(opened: Mapping[int, Any], blinding: Sequence[Hash]) -> 
     """
     return ReceiptHash(
         root(
-            leaf_hash(pack((index, item, opened[index]))) if index in opened else item
+            leaf_hash(pack_shaped((index, item, opened[index]))) if index in opened else item
             for index, item in enumerate(blinding)
         )
     )

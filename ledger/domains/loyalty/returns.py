@@ -50,8 +50,10 @@ WRONG_POLICY = Code(
     "the account {member} is not governed by the policy that signed the return",
     "Let the fan sign the return again with its present keys.",
 )
-FUTURE = Code("return.future", "the return's time {time} has not come", "Wait; the till's clock was wrong.")
-TOO_LATE = Code("return.too_late", "this return counted until {until}", "Nothing can be done: the chain forgot it.")
+FUTURE = Code("return.future", "the return's time {time:time} has not come", "Wait; the till's clock was wrong.")
+TOO_LATE = Code(
+    "return.too_late", "this return counted until {until:time}", "Nothing can be done: the chain forgot it."
+)
 NOT_A_TILL = Code(
     "return.not_a_till",
     "the key that signed the return was no till of the program at its time",

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from ledger.codec import pack
+from ledger.codec import pack_shaped
 from ledger.domains.loyalty.earn import ENTRY_REDUCED, PeriodDates, period_dates
 from ledger.domains.loyalty.events import PointsReversed
 from ledger.domains.loyalty.points import PointsBook
@@ -59,7 +59,7 @@ NOT_IN_BATCH = Code(
 )
 OUTSIDE_WINDOW = Code(
     "reverse.outside_window",
-    "the entry's purchases can be returned from {first} until before {end}, and this return is of {time}",
+    "the entry's purchases can be returned from {first:time} until before {end:time}, and this return is of {time:time}",
     "Nothing can be taken back: the return window that the terms promise is over, or the return is of another purchase.",
 )
 ABOVE_ENTRY = Code(
@@ -179,7 +179,7 @@ def _leaf(payload: Reverse, code: str) -> Hash:
     else:
         receipt = payload.returned.receipt
         row = (1, member, place.period, place.points, receipt, place.remainder, place.remainder, code)
-    return leaf_hash(pack(row))
+    return leaf_hash(pack_shaped(row))
 
 
 def _check_window(payload: Reverse, dates: PeriodDates) -> None:

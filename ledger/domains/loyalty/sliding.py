@@ -1,6 +1,6 @@
 """Sliding expiry: who comes back keeps its points (spec TIER-5)."""
 
-from ledger.domains.loyalty.points import PointsBook, by_expiry
+from ledger.domains.loyalty.points import BY_EXPIRY, PointsBook
 from ledger.domains.loyalty.state import Lot, SlidingExpiry, load_terms
 from ledger.types import Day
 
@@ -18,16 +18,21 @@ def extend_lots(book: PointsBook, lots: tuple[Lot, ...], days_of: dict[int, int]
 
     `days_of` remembers `sliding_days` by version: a batch asks once for each.
     """
+    slides = False
+    for version in {lot[0] for lot in lots}:
+        days = days_of.get(version)
+        if days is None:
+            days = days_of[version] = sliding_days(book, version)
+        slides = slides or days != NOT_SLIDING
+    if not slides:
+        return lots
     moved = False
     extended: dict[tuple[int, int, int], int] = {}
     for version, activation_day, expiry_day, amount in lots:
         if expiry_day <= book.today:
             continue
-        days = days_of.get(version)
-        if days is None:
-            days = days_of[version] = sliding_days(book, version)
-        until = Day(book.today + days)
-        if days and until > expiry_day:
+        until = Day(book.today + days_of[version])
+        if days_of[version] and until > expiry_day:
             book.move_expiry((version, activation_day, expiry_day, amount), until)
             moved = True
         else:
@@ -36,4 +41,4 @@ def extend_lots(book: PointsBook, lots: tuple[Lot, ...], days_of: dict[int, int]
         extended[which] = extended.get(which, 0) + amount
     if not moved:
         return lots
-    return tuple(sorted([(*which, amount) for which, amount in extended.items()], key=by_expiry))
+    return tuple(sorted([(*which, amount) for which, amount in extended.items()], key=BY_EXPIRY))

@@ -27,7 +27,7 @@ BAD_LIMIT = Code(
 )
 BAD_WINDOW = Code(
     "reward.window",
-    "the reward would close at {closes_at}, not after it opens at {opens_at}",
+    "the reward would close at {closes_at:time}, not after it opens at {opens_at:time}",
     "Let it close after it opens; 1099511627776 (2**40) is without end.",
 )
 LIMIT_REACHED = Code(

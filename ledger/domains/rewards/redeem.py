@@ -44,7 +44,7 @@ from ledger.types import Address, Height, HoldId, Points, ProgramId, RecordKey, 
 NOT_LISTED = Code("redeem.not_listed", "the reward is no longer on offer", "Choose another reward.")
 OUTSIDE_WINDOW = Code(
     "redeem.outside_window",
-    "the reward can be redeemed from {opens_at} until {closes_at}, in seconds since 1970, and the chain's time is {now}",
+    "the reward can be redeemed from {opens_at:time} until {closes_at:time}, and the chain's time is {now:time}",
     "Ask while it is open, or choose another reward.",
 )
 TIER_TOO_LOW = Code(

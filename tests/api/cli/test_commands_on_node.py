@@ -18,7 +18,7 @@ def open_shop(owner: Terminal, till: Terminal) -> str:
     """A program with a filled pool and a till; returns its id."""
     terms = owner.home / "terms.toml"
     terms.write_text(TERMS_FILE)
-    program = owner.read("brand", "create-program", terms)["program"]
+    program = owner.read("brand", "create-program", terms, "--another")["program"]
     owner.run("brand", "fill-pool", program, 5_000_000)
     (address,) = [row["address"] for row in till.read("wallet", "addresses") if row["account"] == "main 0"]
     owner.run("brand", "grant-issuer", program, address, "--scopes", "till,settle,enrol,fulfil", "--daily-cap", 10**6)
@@ -81,7 +81,18 @@ def test_refusals_of_the_node_exit_with_one(node: WalletNode, terminal_of: Opens
     assert "address." in error
     (row,) = fan.read("wallet", "addresses")
     assert "transfer.below_minimum" in owner.fail("wallet", "send", row["address"], 5)
-    assert "coin.insufficient" in fan.fail("wallet", "send", row["address"], 5_000)
+    said = fan.fail("wallet", "send", row["address"], 5_000)
+    assert "coin.insufficient" in said and f"and the account {row['address']} can spend 0" in said
+    assert "--payout" in said
+    owner.run("wallet", "send", row["address"], 6_000)
+    fee = int(said.split("needed, ")[1].split()[0])
+    assert f"at least {5_000 + fee} coin is needed" in said
+    said = fan.fail("wallet", "send", row["address"], 6_000)
+    assert f"at least {6_000 + fee} coin is needed" in said and "can spend 6000" in said
+    terms = fan.home / "terms.toml"
+    terms.write_text(TERMS_FILE)
+    said = fan.fail("brand", "create-program", terms)
+    assert "coin.insufficient" in said and "can spend 6000" in said
 
 
 def test_coin_consents_and_campaigns(node: WalletNode, terminal_of: Opens) -> None:
@@ -166,6 +177,7 @@ def test_chain_commands_print_tables_and_json(node: WalletNode, terminal_of: Ope
         assert owner.run("chain", command)
     assert program in owner.run("chain", "programs")
     assert owner.read("chain", "program", program)["liability"]["program"] == program
+    assert owner.run("chain", "program", program).count("books.issued ") == 1, "the books stand there once"
     assert "(none)" in owner.run("chain", "rewards", program)
     updated = owner.home / "terms.toml"
     updated.write_text(TERMS_FILE.replace("notice_days = 30", "notice_days = 31"))

@@ -163,7 +163,7 @@ def test_explain_a_purchase_that_nobody_made(shop: Shop) -> None:
     assert "comes after" in shop.owner.fail(*explain, *late, expect=2)
     assert "program.unknown" in shop.owner.fail("brand", "explain-earn", "5f" * 32, "--net-cents", 1)
     file, _ = shop.sign(100)
-    other = shop.owner.read("brand", "create-program", shop.terms)["program"]
+    other = shop.owner.read("brand", "create-program", shop.terms, "--another")["program"]
     assert shop.program in shop.owner.fail("brand", "explain-earn", other, "--receipt", file, expect=2)
 
 
@@ -243,6 +243,16 @@ def test_drafts_and_folders_that_are_none(shop: Shop, tmp_path: Path) -> None:
     assert "receipts.bad_folder" in shop.owner.fail(*rehearse, tmp_path / "none")
     (tmp_path / "empty").mkdir()
     assert "receipts.bad_folder" in shop.owner.fail(*rehearse, tmp_path / "empty")
+    receipts = shop.till.home / "receipts"
+    shop.sign(2_000)
+    other = (*rehearse[:2], "5f" * 32, draft, "--receipts")
+    assert "program.unknown" in shop.owner.fail(*other, receipts)
+    terms = shop.owner.home / "other.toml"
+    terms.write_text((BASE + RULES).replace("Corner Grocer", "Another Grocer"))
+    second = shop.owner.read("brand", "create-program", terms)["program"]
+    (receipts / "nonsense.bin").write_bytes(b"nothing")
+    said = shop.owner.fail("brand", "rehearse", second, draft, "--receipts", receipts)
+    assert "cli.none_of_program" in said and f"receipts of the program {shop.program}" in said, said
 
 
 def test_an_update_that_is_announced_is_said(shop: Shop) -> None:

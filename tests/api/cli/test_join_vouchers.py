@@ -35,8 +35,7 @@ def test_a_batch_is_printed_and_each_counts_once(node: WalletNode, terminal_of: 
     assert "one of them" in fan.fail("wallet", "join", expect=2)
     assert "one of them" in fan.fail("wallet", "join", program, "--voucher", lines[0], expect=2)
     assert "voucher.bad_text" in fan.fail("wallet", "join", "--voucher", lines[0][:-3])
-    joined = fan.read("wallet", "join", "--voucher", lines[0])
-    assert joined["status"] == "confirmed"
+    assert "by which its shops know you: fsim1" in fan.hear("wallet", "join", "--voucher", lines[0])
     other = Terminal(fan.home.parent / "other")
     other.run("wallet", "create", "--json")
     assert "voucher.used" in other.fail("wallet", "join", lines[0])
@@ -118,3 +117,26 @@ def test_what_stands_behind_points_is_shown_and_claimed(node: WalletNode, termin
     assert fan.read("wallet", "claim-collateral", program, "--yes")["status"] == "confirmed"
     assert node.client.account(member)["coin"] == 5_000 - 2_400
     assert "collateral.nothing" in fan.fail("wallet", "claim-collateral", program, "--yes")
+
+
+def test_a_key_that_is_granted_again_revives_its_vouchers_and_the_brand_is_told(
+    node: WalletNode, terminal_of: Opens, until: str
+) -> None:
+    owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
+    program, file = open_shop(owner, till), till.home / "vouchers.txt"
+    till.run("brand", "vouchers", program, "--until", until, "--out", file)
+    (address,) = [row["address"] for row in till.read("wallet", "addresses") if row["account"] == "main 0"]
+    owner.run("brand", "revoke-issuer", program, address)
+    assert "fee.not_sponsored" in fan.fail("wallet", "join", "--voucher", file)
+    grant = ("brand", "grant-issuer", program, address, "--scopes")
+    assert "warning" not in owner.hear(*grant, "fulfil")
+    assert "vouchers that it printed then, or while it was revoked, are good again" in owner.hear(*grant, "enrol")
+    assert fan.read("wallet", "join", "--voucher", file)["status"] == "confirmed", "as JOIN-2 says"
+    assert "warning" not in owner.hear(*grant, "enrol,fulfil")
+    heard = owner.hear("brand", "vouchers", program, "--until", until, "--out", owner.home / "mine.txt")
+    assert "holds no live grant of this program, and so not the scope enrol" in heard
+    heard = till.hear(
+        "brand", "sign-receipt", program, "--member", address, "--net-cents", 1, "--out", till.home / "1.bin"
+    )
+    assert "holds a grant of this program (enrol, fulfil), without the scope till" in heard
+    assert f"{address} --scopes enrol,fulfil,till --daily-cap POINTS" in heard

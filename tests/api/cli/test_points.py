@@ -120,9 +120,15 @@ def test_the_end_of_a_program(node: WalletNode, terminal_of: Opens) -> None:
     till.run("brand", "settle", program, till.home / "receipts")
     day = datetime.fromtimestamp(node.client.chain()["time"] + 32 * 86_400, UTC).strftime("%Y-%m-%d")
     assert "program.sunset_too_early" in owner.fail("brand", "sunset", program, "--at", "2026-01-03", "--yes")
+    said = owner.fail("brand", "sunset", program, "--at", "2020-01-01", "--yes")
+    assert "cli.past_date" in said and "2020-01-01 00:00 UTC, and that is past; the earliest is 2026-0" in said
+    assert "program.not_owner" in till.fail("brand", "sunset", program, "--at", day, "--yes")
     assert "1970" in owner.fail("brand", "sunset", program, "--at", "1960-01-01", "--yes", expect=2)
-    assert "cannot be taken back" in owner.fail("brand", "sunset", program, "--at", day, input="n\n")
+    said = owner.fail("brand", "sunset", program, "--at", day, input="n\n")
+    assert "cannot be taken back" in said and f"ends on {day} 00:00 UTC" in said and "redeeming ends on 2026-" in said
     assert owner.read("brand", "sunset", program, "--at", day, "--yes")["state"] == "announced"
+    again = owner.fail("brand", "sunset", program, "--at", day, "--yes")
+    assert "program.sunset_announced" in again and f"{day}T00:00:00Z" in again
     assert "ends on" in fan.hear("wallet", "balance")
     assert "announced" in fan.run("chain", "programs")
     node.chain.advance(days=33)

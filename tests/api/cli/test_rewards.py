@@ -59,6 +59,8 @@ def test_parts_codes_and_refunds(people: tuple[Terminal, Terminal, Terminal, str
     assert (mine["fulfilled"], mine["refunded"], mine["held"]) == (3, 2, 0)
     assert hold in fan.run("wallet", "redemptions", program)
     assert hold in till.run("brand", "redemptions", program)
+    for table in (till.run("brand", "redemptions", program), fan.run("wallet", "redemptions", program)):
+        assert first in table and second in table, "a refund needs the id of what was handed out"
     assert till.read("brand", "redemptions", program, "--open") == []
 
 
@@ -146,7 +148,8 @@ def test_a_shop_accepts_at_once(people: tuple[Terminal, Terminal, Terminal, str]
     offline = (*check, "--chain-id", chain_id, "--prefix", "fsim")
     assert fan.read(*offline, "--till", addresses["till"])["redemption"] == sent["hold"]
     assert fan.read(*check)["till"] == addresses["till"]
-    assert "acceptance.wrong_till" in fan.fail(*offline, "--till", addresses["owner"])
+    said = fan.fail(*offline, "--till", addresses["owner"])
+    assert "acceptance.wrong_till" in said and f"signed by {addresses['till']}, not by {addresses['owner']}" in said
     assert "acceptance.wrong_signature" in fan.fail(*check, "--chain-id", "ab" * 32)
     assert "--prefix" in fan.fail(*check, "--chain-id", chain_id, "--till", addresses["till"], expect=2)
     spoiled = bytearray(copy.read_bytes())

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from api.cli.receipt import read_receipt
+from api.till import first_visit
 from api.till.symbol import receipt_text
+from api.wallet.errors import ClientProblem, Unreachable
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_commands_on_node import buy, enrol, open_shop
 from tests.support.wallet_node import WalletNode
@@ -118,12 +120,24 @@ def test_a_receipt_is_read_from_the_text_of_its_code(node: WalletNode, shop: Sho
 
 
 @pytest.mark.usefixtures("no_node")
-def test_what_till_serve_and_export_refuse(terminal_of: Opens, tmp_path: Path) -> None:
+def test_what_till_serve_and_export_refuse(terminal_of: Opens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def visit(*_: object) -> object:
+        raise Unreachable("client.unreachable", "no node answers")
+
+    monkeypatch.setattr(first_visit, "visit_node", visit)
     till = terminal_of("till")
     serve = ("till", "serve", "--program")
     assert "64" in till.fail(*serve, "abc", expect=2)
     assert "--settle" in till.fail(*serve, "5f" * 32, "--settle-account", 1, expect=2)
-    assert "till.not_loopback" in till.fail(*serve, "5f" * 32, "--host", "0.0.0.0")
+    said = till.fail(*serve, "5f" * 32, "--host", "0.0.0.0")
+    assert "till.not_loopback" in said and "could not be checked" in said
+
+    def unknown(*_: object) -> object:
+        raise ClientProblem("program.unknown", "there is no program", status=404)
+
+    monkeypatch.setattr(first_visit, "visit_node", unknown)
+    assert "program.unknown" in till.fail(*serve, "5f" * 32)
+    assert not (till.home / "tills").exists(), "a till that does not start takes no numbers over"
     assert "cli.file_failed" in till.fail("till", "export", tmp_path, "--data-dir", tmp_path, expect=2)
 
 

@@ -21,6 +21,7 @@ def test_new_wallet_shows_its_words_once_and_restores_from_them(terminal: Termin
     assert Path(made["wallet"]) == terminal.home / "wallet.json"
     assert Path(made["wallet"]).stat().st_mode & 0o077 == 0
     main = terminal.read("wallet", "addresses", "--prefix", "dfan")
+    assert made["addresses"]["dev"] == main[0]["address"] and list(made["addresses"]) == ["main", "test", "dev"]
     other = Terminal(tmp_path / "other")
     (tmp_path / "words").write_text(made["phrase"].upper() + "\n")
     other.run("wallet", "restore", "--phrase-file", tmp_path / "words")
@@ -29,6 +30,12 @@ def test_new_wallet_shows_its_words_once_and_restores_from_them(terminal: Termin
 
 def test_words_are_data_and_the_rest_is_talk(terminal: Terminal) -> None:
     assert len(terminal.run("wallet", "create").split()) == 24
+
+
+def test_a_new_wallet_says_its_address_without_a_node(terminal: Terminal) -> None:
+    said = terminal.hear("wallet", "create", "--prefix", "corner")
+    (row,) = terminal.read("wallet", "addresses", "--prefix", "corner")
+    assert f"Your main address on corner: {row['address']}" in said and "dfan" not in said
 
 
 def test_words_may_be_typed(terminal: Terminal) -> None:
@@ -90,7 +97,9 @@ def test_joining_by_an_invitation_needs_no_node(terminal: Terminal) -> None:
     }
     file, request = terminal.home / "invitation.json", terminal.home / "request.json"
     file.write_text(json.dumps(invitation))
-    terminal.run("wallet", "join", file, "--request", request)
+    said = terminal.hear("wallet", "join", file, "--request", request)
+    _, row = terminal.read("wallet", "addresses", "--prefix", "dfan", "--program", PROGRAM)
+    assert f"by which its shops know you: {row['address']}" in said
     assert json.loads(request.read_text())["format"] == "fansumer-join-request"
     typed = terminal.run("wallet", "join", json.dumps(invitation))
     assert json.loads(typed)["format"] == "fansumer-join-request"

@@ -66,6 +66,10 @@ async def test_clients_are_counted_apart(make_app: MakeApp) -> None:
             assert [(await client.get("/v1/chain")).status_code for _ in range(4)] == [200, 200, 200, 429]
     async with client_from(app, "2001:db8::2") as neighbour:
         assert (await neighbour.get("/v1/chain")).status_code == 429
+        figures = (await neighbour.get("/metrics")).text
+        assert 'route="refused",status="429"' in figures and 'route="unmatched"' not in figures, (
+            "it asked for a path that exists"
+        )
 
 
 @pytest.mark.asyncio

@@ -43,6 +43,10 @@ def test_a_fan_joins_at_the_counter(world: TillWorld, pos: TestClient, newcomer:
     address = newcomer.program_signer(world.market.program).address
     assert (first.status_code, first.json()["member"]) == (201, newcomer.address_text(address))
     assert (first.json()["is_new"], first.json()["status"]) == (True, "unconfirmed")
+    waiting = pos.post("/enrolments", content=text)
+    assert (waiting.status_code, waiting.json()) == (200, first.json() | {"is_new": False}), (
+        "it waits at the node already"
+    )
     world.market.node.mine()
     again = pos.post("/enrolments", content=text)
     assert (again.status_code, again.json()) == (200, first.json() | {"is_new": False, "status": "confirmed"})

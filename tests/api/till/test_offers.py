@@ -77,6 +77,8 @@ def test_what_is_not_asked_for_or_somebody_elses_is_refused(world: TillWorld) ->
     for number, other in enumerate(spoiled):
         with refuses(errors.OFFER_REFUSED):
             sell(world, str(number), other)
+    with pytest.raises(TillRefused, match=f"and this is {world.member()}"):
+        sell(world, "whose", spoiled[0])
     with refuses(errors.OFFER_REFUSED):
         sell(world, "small", offer, 999)
     with refuses(errors.OFFER_REFUSED):

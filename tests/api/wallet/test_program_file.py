@@ -1,7 +1,7 @@
 import json
 import tomllib
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from api.http.rendering import Renderer
 from api.wallet.errors import Unreachable, WalletError
 from api.wallet.program_file import EXAMPLE, check_draft, program_to_mapping, read_program_file, read_terms_file
 from api.wallet.shown_terms import read_program_answer, read_shown_terms, read_versions_answer
+from ledger.domains.loyalty.program_create import ProgramCreate
 from ledger.domains.loyalty.state import (
     NEVER,
     BonusWindow,
@@ -22,9 +23,13 @@ from ledger.domains.loyalty.state import (
     RollingExpiry,
     SlidingExpiry,
     SponsorPolicy,
+    Terms,
 )
 from ledger.domains.loyalty.terms import check_terms
 from ledger.errors import Malformed
+from ledger.params import TIER_PERIOD_DAYS_MIN, TIERS_MAX
+from ledger.schema import Integer
+from ledger.types import INTEGER_MAX
 
 
 def change(path: str, value: object) -> str:
@@ -49,6 +54,22 @@ def test_example_is_valid() -> None:
     assert program.terms.expiry == RollingExpiry(365)
     assert isinstance(program.terms.sponsor, SponsorPolicy)
     assert read_terms_file(EXAMPLE) == program.terms
+
+
+def line_of(name: str) -> str:
+    return next(line for line in EXAMPLE.splitlines() if line.removeprefix("# ").startswith(f"{name} = "))
+
+
+def test_the_example_says_what_each_number_may_be() -> None:
+    """A range that no reader can guess stands beside its field; the law has them, and the example must not fall behind."""
+    for shape in (Terms, ProgramCreate):
+        for name, kind in get_type_hints(shape, include_extras=True).items():
+            limits = getattr(kind, "__metadata__", (None,))[0]
+            if isinstance(limits, Integer) and limits.maximum < INTEGER_MAX and not name.startswith("tier_"):
+                assert f"{limits.minimum}..{limits.maximum}" in line_of(name), name
+    for name, limits in (("decimals", (0, 8)), ("rate", (0, 1_000_000)), ("grace_days", (0, 366))):
+        assert f"{limits[0]}..{limits[1]}" in line_of(name), name
+    assert f"{TIER_PERIOD_DAYS_MIN}..366" in EXAMPLE and f"1..{TIERS_MAX}\n" in EXAMPLE
 
 
 def with_comments_taken_in() -> str:

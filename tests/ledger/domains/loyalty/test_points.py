@@ -1,5 +1,7 @@
 """Lots: activation and expiry by day alone, merging, and what comes back."""
 
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,6 +14,7 @@ from ledger.domains.loyalty.points import (
     POINTS_INSUFFICIENT,
     RESTORE_GRACE_DAYS,
     PointsBook,
+    split_usable,
     usable_points,
 )
 from ledger.domains.loyalty.state import (
@@ -325,3 +328,61 @@ def test_lots_and_totals_agree_through_every_move(found: list[Lot], data: st.Dat
     for day, record in book.days.items():
         assert [record.activating, record.expiring, record.backing] == by_day.pop(day, [0, 0, 0])
     assert not by_day
+
+
+class LotsOnly(PointsBook):
+    """Nothing is booked: only the list of lots counts. Every second version has collateral."""
+
+    def book_in(self, lot: Lot) -> None:
+        assert lot[3] > 0
+
+    book_out = book_in
+
+    def rate_of(self, version: int) -> tuple[int, int]:
+        return (version % 2, 0)
+
+
+def add_plainly(lots: Sequence[Lot], lot: Lot, today: Day) -> tuple[Lot, ...]:
+    """A lot more, as LOY-9 says it, step by step over all of them."""
+    same = [other for other in lots if other[:3] == lot[:3]]
+    live = [other for other in lots if other[2] > today and other not in same]
+    kept = sorted([*live, (*lot[:3], lot[3] + sum(other[3] for other in same))], key=lambda each: each[2::-1])
+    while len(kept) > LOTS_MAX:
+        at = next((at for at in range(len(kept) - 1) if kept[at][0] % 2 == kept[at + 1][0] % 2), 0)
+        a, b = kept[at : at + 2]
+        kept[at : at + 2] = [(a[0] if a[0] % 2 < b[0] % 2 else b[0], min(a[1], b[1]), b[2], a[3] + b[3])]
+    return tuple(kept)
+
+
+def split_plainly(lots: Sequence[Lot], amount: int, today: Day) -> tuple[tuple[Lot, ...], tuple[Lot, ...]]:
+    """What is left of all lots, and what is taken of the usable ones, one point after the other."""
+    left = {lot: lot[3] for lot in lots if lot[2] > today}
+    order = [lot for lot in lots if lot[1] <= today < lot[2] for _ in range(lot[3])]
+    for lot in order[:amount]:
+        left[lot] -= 1
+    changed = tuple([(*lot[:3], points) for lot, points in left.items() if points])
+    taken = tuple([(*lot[:3], lot[3] - points) for lot, points in left.items() if points < lot[3]])
+    return changed, taken
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("days", [3, 400])
+def test_only_lots_that_are_touched_change(shop: Shop, seed: int, days: int) -> None:
+    chance = random.Random(seed)
+    book = LotsOnly(Overlay(shop.chain.state), shop.program, shop.terms_of_program, shop.books, Day(1_000), {}, {}, {})
+    lots: tuple[Lot, ...] = ()
+    for _ in range(250):
+        book.today = Day(book.today + (chance.random() < 0.05))
+        first, last = book.today + chance.randint(-3, 3), book.today + chance.randint(0, days)
+        lot = (chance.randint(1, 3), first, last, chance.randint(1, 9))
+        expected = add_plainly(lots, lot, book.today)
+        lots = book.add_lot(lots, lot)
+        assert lots == expected
+        usable = usable_points(lots, book.today)
+        if chance.random() < 0.1 and usable:
+            amount = Points(chance.randint(1, usable))
+            parts = split_usable(lots, amount, book.today)
+            assert parts == split_plainly(lots, amount, book.today)
+            lots, usable = parts[0], Points(usable - amount)
+        with refused(POINTS_INSUFFICIENT, needed=usable + 1, available=usable):
+            split_usable(lots, Points(usable + 1), book.today)
