@@ -241,7 +241,7 @@ def show_promises(
     if as_json:
         print_json(found)
         return
-    print_rows(found["items"], ("kind", "title", "state", "days_late", "in_words"))
+    print_rows(found["items"], ("kind", "title", "state", "days_late", "in_words", "id"))
     say(", ".join(f"{count} {state}" for state, count in found["counts"].items()) or "Nothing was promised.")
 
 

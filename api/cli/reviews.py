@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="What you say of brands and campaig
 
 COLUMNS = ("author", "stance", "score", "standing", "says", "answer", "revisions")
 OWN_COLUMNS = ("subject", "stance", "score", "standing", "says", "answer", "revisions")
+REVISION_COLUMNS = ("revision", "stance", "score", "standing", "says", "height")
 MISSING = "(its text is not here)"
 TEXTS_FOLDER = "texts"
 
@@ -150,18 +151,30 @@ def erase_text(
         print_answer({"erased": reviewer.erase(reviewer.find_subject(of_subject), wanted)}, as_json=as_json)
 
 
-def list_reviews(subject: Subject, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+def list_reviews(
+    subject: Subject,
+    author: Annotated[
+        str | None, typer.Option("--author", help="All that this address ever said of it, the newest first.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
     """Show what is said of a brand or a campaign. Each text is checked against the chain's hash; one that is missing is shown so.
 
     \b
-    Example:
+    Examples:
       fansumer chain reviews 5f5f...5f
+      fansumer chain reviews 5f5f...5f --author dfan1p...
     """
     from api.cli.output import print_answer, print_json
     from api.cli.session import connect, read_id
 
     of_subject = read_id(subject, "SUBJECT")
     with connect(url) as client:
+        if author is not None:
+            said = [dict(row) for row in client.every(client.reviews.revisions, of_subject, author)]
+            _print(client, said, REVISION_COLUMNS, as_json=as_json)
+            return
         scores = client.reviews.of_subject(of_subject, limit=1)["scores"]
         rows = [dict(row) for row in client.every(client.reviews.of_subject, of_subject)]
         if as_json:
@@ -254,7 +267,8 @@ def _with_texts(client: "Client", rows: list[dict[str, Any]]) -> list[dict[str, 
     """Reviews with what they and their answers say."""
     for row in rows:
         row["says"] = _text_of(client, row["text"])
-        row["answer"] = _text_of(client, row["reply"])
+        if "reply" in row:
+            row["answer"] = _text_of(client, row["reply"])
     return rows
 
 

@@ -116,3 +116,17 @@ def test_a_newcomer_can_not_propose_and_a_cap_or_text_may_be_named(node: WalletN
     shown = fan.read("chain", "proposal", proposal)
     assert (shown["weight"]["cap"], shown["method"], shown["tally"]["pairwise"]) == (50, "ranked", [[0, 0], [0, 0]])
     assert "power.unknown" in fan.fail("wallet", "vote", "cast", proposal, "rye")
+
+
+def test_a_choice_that_cannot_count_is_never_sealed(node: WalletNode, terminal_of: Opens) -> None:
+    owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
+    program = open_shop(owner, till)
+    enrol(till, fan, program)
+    proposal = ask(owner, program, "--method", "ranked", "--reveal-until", REVEAL_UNTIL)
+    for wrong in (("rye", "rye"), ("0", "1", "0")):
+        assert "ballot.choice" in fan.fail("wallet", "vote", "cast", proposal, *wrong)
+    assert fan.read("chain", "ballots", proposal)["items"] == [], "a sealed ballot can't be changed: none was sent"
+    fan.run("wallet", "vote", "cast", proposal, "spelt", "rye")
+    single = ask(owner, program)
+    assert "ballot.choice" in fan.fail("wallet", "vote", "cast", single, "rye", "spelt")
+    fan.run("wallet", "vote", "cast", single, "rye")
