@@ -140,7 +140,7 @@ def erase_text(
     Example:
       fansumer wallet review erase-text 5f5f...5f e3e3...e3
     """
-    from api.cli.output import print_answer
+    from api.cli.output import print_answer, say
     from api.cli.session import open_wallet, read_id
     from api.wallet.reviews import Reviewer
     from ledger.types import Hash
@@ -148,7 +148,10 @@ def erase_text(
     of_subject, wanted = read_id(subject, "SUBJECT"), Hash(read_id(text, "TEXT"))
     with open_wallet(url, wallet, account) as opened:
         reviewer = Reviewer(opened)
-        print_answer({"erased": reviewer.erase(reviewer.find_subject(of_subject), wanted)}, as_json=as_json)
+        erased = reviewer.erase(reviewer.find_subject(of_subject), wanted)
+        print_answer({"erased": erased}, as_json=as_json)
+    if not erased and not as_json:
+        say("The node has no such text of yours: it was erased before, never brought there, or is another account's.")
 
 
 def list_reviews(
