@@ -63,6 +63,8 @@ def create_campaign(
         --milestone 30:2027-04-30:Mould --reserve 40 --delivery 2027-09-30 --delivery-forms
       fansumer creator create-campaign "New bread" --goal 500 --deadline 2027-01-31T18:00:00Z --program 5f5f...5f
     """
+    if delivery_forms and delivery is None:
+        raise typer.BadParameter("--delivery-forms needs --delivery, the date by which you deliver")
     if licensor is not None and (program is None or out is None):
         raise typer.BadParameter("--licensor-key needs --program, and --out for the file that its owner signs")
     lists = {"tiers": tiers, "add_ons": add_ons, "stretch": stretch, "milestones": milestones}
@@ -131,8 +133,11 @@ def status(campaign: Campaign, url: Url = DEFAULT_URL, as_json: AsJson = False) 
 
     wanted = read_id(campaign, "CAMPAIGN")
     with connect(url) as client:
-        shown = client.campaign(wanted)
-        print_answer({**shown, "latest_update": updates.latest_update(client, wanted)}, as_json=as_json)
+        shown = {**client.campaign(wanted), "latest_update": updates.latest_update(client, wanted)}
+    if not as_json:
+        steps = [step | {"share": typed.show_share(step["share"])} for step in shown["steps"]]
+        shown = {**shown, "reserve": typed.show_share(shown["reserve"]), "steps": steps}
+    print_answer(shown, as_json=as_json)
 
 
 @app.command()

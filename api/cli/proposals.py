@@ -256,7 +256,7 @@ def show_promises(
     if as_json:
         print_json({**found, "items": items})
         return
-    print_rows(items, ("kind", "title", "state", "days_late", "in_words", "reason"))
+    print_rows(items, ("kind", "title", "state", "days_late", "in_words", "reason", "id"))
     say(", ".join(f"{count} {state}" for state, count in found["counts"].items()) or "Nothing was promised.")
 
 

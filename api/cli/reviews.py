@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="What you say of brands and campaig
 
 COLUMNS = ("author", "stance", "score", "standing", "says", "answer", "revisions")
 OWN_COLUMNS = ("subject", "stance", "score", "standing", "says", "answer", "revisions")
+REVISION_COLUMNS = ("revision", "stance", "score", "standing", "says", "height")
 
 Subject = Annotated[
     str, typer.Argument(metavar="SUBJECT", help="A program's or a campaign's id: 64 hexadecimal digits.")
@@ -111,7 +112,7 @@ def erase_text(
     Example:
       fansumer wallet review erase-text 5f5f...5f e3e3...e3
     """
-    from api.cli.output import print_answer
+    from api.cli.output import print_answer, say
     from api.cli.session import open_wallet, read_id
     from api.wallet.reviews import Reviewer
     from ledger.types import Hash
@@ -119,21 +120,36 @@ def erase_text(
     of_subject, wanted = read_id(subject, "SUBJECT"), Hash(read_id(text, "TEXT"))
     with open_wallet(url, wallet, account) as opened:
         reviewer = Reviewer(opened)
-        print_answer({"erased": reviewer.erase(reviewer.find_subject(of_subject), wanted)}, as_json=as_json)
+        erased = reviewer.erase(reviewer.find_subject(of_subject), wanted)
+        print_answer({"erased": erased}, as_json=as_json)
+    if not erased and not as_json:
+        say("The node has no such text of yours: it was erased before, never brought there, or is another account's.")
 
 
-def list_reviews(subject: Subject, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+def list_reviews(
+    subject: Subject,
+    author: Annotated[
+        str | None, typer.Option("--author", help="All that this address ever said of it, the newest first.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
     """Show what is said of a brand or a campaign. Each text is checked against the chain's hash; one that is missing is shown so.
 
     \b
-    Example:
+    Examples:
       fansumer chain reviews 5f5f...5f
+      fansumer chain reviews 5f5f...5f --author dfan1p...
     """
     from api.cli.output import print_answer, print_json
     from api.cli.session import connect, read_id
 
     of_subject = read_id(subject, "SUBJECT")
     with connect(url) as client:
+        if author is not None:
+            said = [dict(row) for row in client.every(client.reviews.revisions, of_subject, author)]
+            _print(client, said, REVISION_COLUMNS, as_json=as_json)
+            return
         scores = client.reviews.of_subject(of_subject, limit=1)["scores"]
         rows = [dict(row) for row in client.every(client.reviews.of_subject, of_subject)]
         if as_json:

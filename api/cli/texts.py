@@ -174,5 +174,6 @@ def text_of(client: "Client", text: str | None) -> str:
 
 
 def with_texts(client: "Client", answer: "Mapping[str, Any]", /, **columns: str) -> dict[str, Any]:
-    """An answer, and in each of these columns what the text says whose hash stands in the named field of the answer."""
-    return {**answer, **{column: text_of(client, answer[field]) for column, field in columns.items()}}
+    """An answer, and in each of these columns what the text says whose hash stands in the named field, if it has that field."""
+    told = {column: text_of(client, answer[field]) for column, field in columns.items() if field in answer}
+    return {**answer, **told}

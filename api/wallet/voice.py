@@ -25,7 +25,8 @@ from ledger.domains.voice.obligation_fulfil import ObligationFulfil
 from ledger.domains.voice.power import PowerProof
 from ledger.domains.voice.proposal_create import ProposalCreate
 from ledger.domains.voice.proposal_respond import Adopt, Decline, ProposalRespond
-from ledger.domains.voice.state import NO_HASH
+from ledger.domains.voice.state import METHOD_NAMES, NO_HASH
+from ledger.domains.voice.tally import BAD_CHOICE, is_allowed
 from ledger.errors import Code
 from ledger.merkle import verify_inclusion
 from ledger.state import record_leaf
@@ -57,7 +58,10 @@ class Voter:
         return self.wallet.client.proposals.one(proposal)
 
     def choose(self, shown: Answer, named: Sequence[str]) -> tuple[int, ...]:
-        """Option numbers from numbers or texts; approvals are put in order. Raises WalletError vote.no_choice."""
+        """Option numbers from numbers or texts; approvals are put in order. Raises WalletError vote.no_choice, ballot.choice.
+
+        What the method does not allow is refused here, since the chain would take a sealed ballot of it and never count it.
+        """
         options = shown["tally"]["options"]
         texts = {option["text"]: int(option["number"]) for option in options}
         found: list[int] = []
@@ -69,7 +73,10 @@ class Voter:
                 listed = ", ".join(f"{option['number']} {option['text']}" for option in options)
                 raise WalletError(NO_CHOICE, found=name[:64], options=listed)
             found.append(number)
-        return tuple(sorted(set(found)) if shown["method"] == "approval" else found)
+        chosen = tuple(sorted(set(found)) if shown["method"] == "approval" else found)
+        if not is_allowed(METHOD_NAMES.index(shown["method"]), len(options), chosen):
+            raise WalletError(BAD_CHOICE, method=shown["method"], count=len(options))
+        return chosen
 
     def signer(self, shown: Answer) -> Signer:
         """The account that votes: that for the program, or, with pledges in coin, the main account."""

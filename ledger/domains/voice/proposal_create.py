@@ -58,7 +58,7 @@ from ledger.types import Address, Amount, Hash, Height, ProgramId, ProposalId, R
 BAD_OPTIONS = Code(
     "proposal.options",
     "no two options may be equal, and at most {maximum} can be ranked",
-    "Name each option once; with more than {maximum} choose another method.",
+    "Name each option once; with more of them choose another method.",
 )
 BAD_TIMES = Code(
     "proposal.times",
@@ -67,7 +67,7 @@ BAD_TIMES = Code(
 )
 NO_TENURE = Code(
     "proposal.no_tenure",
-    "only the program's owner, and who has been its member for {needed:days}, can propose",
+    "only the program's owner, and who has been its member for {needed:day}, can propose",
     "Join the program, and propose when you have been a member for so long.",
 )
 FOREIGN_CAMPAIGN = Code(

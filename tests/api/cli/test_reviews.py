@@ -58,6 +58,9 @@ def test_a_brand_that_wants_criticism_gone(node: WalletNode, terminal_of: Opens)
         (2, "endorse", 4),
         (1, "criticise", 2),
     ]
+    told = owner.read("chain", "reviews", program, "--author", member)
+    assert [row["says"] for row in told] == ["They replaced it.", "The lamp flickers."]
+    assert "The lamp flickers." in owner.run("chain", "reviews", program, "--author", member)
     with time_machine.travel(node.chain.clock.now(), tick=False):
         assert owner.read("wallet", "review", "erase-text", program, mine["text"]) == {"erased": 0}
         assert fan.read("wallet", "review", "erase-text", program, mine["text"]) == {"erased": 1}

@@ -173,3 +173,17 @@ def test_who_does_not_wait_is_told_how_to_bring_the_text(node: WalletNode, termi
 def refuse(*_: object) -> None:
     """A node that takes no text."""
     raise ClientProblem("node.busy", "no room", "Try later.", status=503)
+
+
+def test_a_choice_that_cannot_count_is_never_sealed(node: WalletNode, terminal_of: Opens) -> None:
+    owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
+    program = open_shop(owner, till)
+    enrol(till, fan, program)
+    proposal = ask(owner, program, "--method", "ranked", "--reveal-until", REVEAL_UNTIL)
+    for wrong in (("rye", "rye"), ("0", "1", "0")):
+        assert "ballot.choice" in fan.fail("wallet", "vote", "cast", proposal, *wrong)
+    assert fan.read("chain", "ballots", proposal)["items"] == [], "a sealed ballot can't be changed: none was sent"
+    fan.run("wallet", "vote", "cast", proposal, "spelt", "rye")
+    single = ask(owner, program)
+    assert "ballot.choice" in fan.fail("wallet", "vote", "cast", single, "rye", "spelt")
+    fan.run("wallet", "vote", "cast", single, "rye")
