@@ -162,9 +162,10 @@ class Overlay:
     def put(self, key: RecordKey, record: Any) -> None:
         """Make or replace the record under `key`."""
         previous = self.records.get(key, _ABSENT)
-        self._journal.append((key, previous))
         if key not in self._phase:
+            # The base may fail here, as a disk does: nothing is noted before, so that a roll-back finds what it expects.
             self._phase[key] = self._stored(key) is not None if previous is _ABSENT else previous is not None
+        self._journal.append((key, previous))
         if previous is _ABSENT and key[0] == self.ORDERED_TABLE:
             insort(self._ordered, key)
         self.records[key] = record

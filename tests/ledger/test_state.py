@@ -117,6 +117,30 @@ def test_postings_add_up() -> None:
     assert view.postings == {"fees": 3}
 
 
+class FailingState(MemoryState):
+    """A base that can't be read any more once `is_broken`."""
+
+    is_broken = False
+
+    def stored(self, key: RecordKey) -> Stored | None:
+        if self.is_broken:
+            raise OSError("the disk failed")
+        return super().stored(key)
+
+
+def test_a_base_that_fails_within_a_write_leaves_nothing_to_trip_over() -> None:
+    base = FailingState(list(state_of((key_of(1), account(1))).contents.items()))
+    view = Overlay(base)
+    view.put(key_of(2), account(2))
+    before, mark = describe_overlay(view), view.mark()
+    view.put(key_of(3), account(3))
+    base.is_broken = True
+    with pytest.raises(OSError, match="disk"):
+        view.put(key_of(4), account(4))
+    view.roll_back(mark)
+    assert describe_overlay(view) == before
+
+
 def test_rolling_back_restores_everything_since_the_mark() -> None:
     base = state_of((key_of(1), account(1)), (due_key(5), ITEM))
     view = Overlay(base)
