@@ -4,6 +4,7 @@ import errno
 import socket
 import threading
 import time
+from pathlib import Path
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -98,12 +99,18 @@ class Service:
             time.sleep(0.01)
 
     @property
+    def cookie_path(self) -> Path:
+        """The file with which the operator's own programs show who they are."""
+        return self._app.state.services.cookie.path
+
+    @property
     def is_serving(self) -> bool:
         """Whether the API answers still."""
         return self._thread.is_alive()
 
     def close(self) -> None:
         """Finish what is being answered and stop listening."""
+        self._app.state.services.cookie.remove()  # also where the app was never started
         self._app.state.services.events.close()  # streams have no end of their own for the server to wait for
         self._server.should_exit = True
         if self._thread.is_alive():

@@ -25,8 +25,9 @@ FieldValue = int | str | bytes | bool | None
 class Code:
     """A stable name for one fault.
 
-    `name` is `<noun>.<fault>`; `text` says what was wrong and may name fields in braces; `advice` says what to do. A time
-    in seconds since 1970 is named as `{until:time}` and shown as a date, a number as `{late:day}` and shown as 1 day or 2 days.
+    `name` is `<noun>.<fault>`; `text` says what was wrong and may name fields in braces; `advice` says what to do,
+    and names none. A time in seconds since 1970 is named as `{until:time}` and shown as a date, or 0 as no time; a number is named
+    as `{late:day}` and shown as 1 day or 2 days.
     """
 
     name: str
@@ -88,7 +89,7 @@ class _ShownField:
         if not isinstance(self._value, int):
             return str(self._value)
         if form == TIME_FORM:
-            return show_moment(self._value)
+            return show_moment(self._value) if self._value else "no time"
         if form.isalpha() and len(form) > 1:
             return f"{self._value} {form}{'' if self._value == 1 else 's'}"
         return format(self._value, form)

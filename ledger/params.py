@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Annotated, Any, cast
 
+from ledger.address import decode_address
 from ledger.codec import DEPTH_MAX, pack
 from ledger.difficulty import Era, check_eras
 from ledger.emission import Emission
@@ -333,10 +334,16 @@ def params_from_mapping(mapping: Mapping[str, Any]) -> Params:
     found: dict[str, Any] = {"upgrades": [], **mapping}
     try:
         found["magic"] = bytes.fromhex(found["magic"])
-        found["allocations"] = [[bytes.fromhex(address), amount] for address, amount in found["allocations"]]
+        prefix = found["address_prefix"]
+        found["allocations"] = [[_read_address(prefix, text), amount] for text, amount in found["allocations"]]
         return PARAMS_SHAPE.decode(tuple(_frozen(found[name]) for name in PARAMS_SHAPE.names), "params")
-    except (TypeError, ValueError) as fault:
+    except (AttributeError, TypeError, ValueError) as fault:
         raise Malformed(BAD_FILE, reason=f"hexadecimal text, plain text or array expected ({fault})") from fault
+
+
+def _read_address(prefix: str, text: str) -> bytes:
+    """An address as people have it, or its 32 bytes in hex. Raises Malformed `address.*`, ValueError."""
+    return decode_address(prefix, text) if text.startswith(prefix) else bytes.fromhex(text)
 
 
 def _frozen(value: Any, depth_left: int = DEPTH_MAX) -> Any:

@@ -1,8 +1,11 @@
 """What an operator watches of the chain itself, in Prometheus' form. The registry is passed in."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from node.node import Node
+from node.stratum.pool import Figures
 from node.tip import TipChanged
 
 DEPTH_BUCKETS = (1, 2, 3, 6, 10, 20, 60, 120, 500, 1_000, 2_000)
@@ -32,6 +35,11 @@ class ChainMetrics:
         dropped.set_function(lambda: node.waiting.dropped)
         failures = Gauge("fansumer_listener_failures", "Listeners that failed at a new tip.", registry=registry)
         failures.set_function(lambda: node.chain.listeners.failures)
+        stalled = Gauge(
+            "fansumer_chain_stalled", "1 if no block has come for ten times the chain's block time.", registry=registry
+        )
+        stalled.set_function(lambda: int(node.stall.is_stalled()))
+        _watch_miners(node, registry)
         with node.lock:
             node.chain.subscribe(self.follow)
 
@@ -44,3 +52,24 @@ class ChainMetrics:
             self._depth.observe(depth)
             self._deepest_blocks = max(self._deepest_blocks, depth)
             self._deepest.set(self._deepest_blocks)
+
+
+def _watch_miners(node: Node, registry: CollectorRegistry) -> None:
+    """The figures of the Stratum port; all 0 while it is closed."""
+    for name, text, read in MINERS:
+        gauge = Gauge(f"fansumer_stratum_{name}", text, registry=registry)
+        gauge.set_function(lambda read=read: 0 if node.stratum is None else read(node.stratum.pool.figures))
+
+
+MINERS: tuple[tuple[str, str, Callable[[Figures], int]], ...] = (
+    ("connections", "Open connections of miners.", lambda figures: figures.connections),
+    ("shares", "Shares that counted since the start.", lambda figures: figures.shares),
+    (
+        "refused",
+        "Requests of miners that were refused; counted when their connection ends.",
+        lambda figures: sum(list(figures.refused.values())),
+    ),
+    ("dropped", "Connections of miners that this side closed.", lambda figures: figures.dropped),
+    ("blocks", "Blocks that miners found.", lambda figures: figures.blocks),
+    ("late_blocks", "Blocks that miners found for a tip that was no longer one.", lambda figures: figures.late_blocks),
+)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -22,10 +23,14 @@ from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mining.miner import Miner
 from node.snapshots import Snapshots
+from node.stall import StallWatch
 from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
 from node.waiting import Offered, Released, WaitingBlocks, WaitingLimits
+
+if TYPE_CHECKING:
+    from node.stratum.server import StratumServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,10 @@ class NodeConfig:
 
 
 class Node:
-    """An open node. `lock` is held around every use of `chain`, `mempool` and `waiting`; `reader` needs no lock."""
+    """An open node. `lock` is held around every use of `chain`, `mempool` and `waiting`; `reader` needs no lock.
+
+    `payout` is whom getblocktemplate pays where nobody else is named.
+    """
 
     def __init__(
         self,
@@ -53,6 +61,8 @@ class Node:
         self.lock = threading.RLock()
         self.health = Health()
         self.miner: Miner | None = None
+        self.stratum: StratumServer | None = None
+        self.payout: Address | None = None
         url = config.database_url or f"sqlite:///{config.data_dir / 'chain.sqlite'}"
         with ExitStack() as undone_on_failure, faults_explained(url):
             self._locks = undone_on_failure.enter_context(ExitStack())
@@ -65,6 +75,7 @@ class Node:
             undone_on_failure.callback(self.chain.close)
             self.mempool = Mempool(self.chain, config.limits)
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
+            self.stall = StallWatch(self.chain, self.clock)
             self.reader = Reader(open_engine(url, read_only=True))
             self.snapshots = Snapshots(self.chain, self.lock, open_engine(url, read_only=True))
             undone_on_failure.pop_all()
@@ -98,7 +109,8 @@ class Node:
             return self.waiting.offer(block)
 
     def poll_waiting(self) -> tuple[Released, ...]:
-        """Take in the blocks whose time has come. To be called every second or so while the node runs."""
+        """Take in the blocks whose time has come, and look whether blocks come at all. To be called every second or so."""
+        self.stall.look()
         with self.lock:
             return self.waiting.poll()
 
@@ -109,6 +121,8 @@ class Node:
 
     def close(self) -> None:
         """Stop everything in order; what was committed is safe. Harmless a second time."""
+        if self.stratum is not None:
+            self.stratum.close()
         if self.miner is not None:
             self.miner.close()
         with self.lock:

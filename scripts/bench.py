@@ -129,6 +129,16 @@ def show_hashing(answer: Any) -> list[Figure]:
     return [Figure("mining with hashlib, 1 core", answer["hashes"] / answer["seconds"] / 1e6, "MH/s")]
 
 
+def show_stratum(answer: Any) -> list[Figure]:
+    """From a new tip to the last miner's job, and what one thread checks."""
+    name = f"new tip to {answer['miners']:,} miners, last"
+    return [
+        Figure(name, answer["median_ms"], "ms", 100, is_limit=True),
+        Figure(f"{name}, worst", answer["worst_ms"], "ms"),
+        Figure("shares checked, 1 core", answer["shares"] / answer["seconds"], "shares/s"),
+    ]
+
+
 def show_refunds(answer: Any) -> list[Figure]:
     """A block that gives every backer of a failed campaign its pledge back: the ledger's part of it."""
     names = ("coin", "points")
@@ -205,6 +215,7 @@ SHOWN: dict[str, Callable[[Any], list[Figure]]] = {
     "transfers": show_transfers,
     "earn": show_earn,
     "http": show_http,
+    "stratum": show_stratum,
     "refunds": show_refunds,
     "sync": show_sync,
     "relay": show_relay,

@@ -28,6 +28,7 @@ from bench_http import measure_reads
 from bench_network import measure_relay, measure_sync
 from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds
+from bench_stratum import measure_stratum
 from bench_world import (
     FULL,
     GROWTH,
@@ -266,6 +267,7 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "relay": lambda world: measure_relay(2 * world.sizes.refunds),
     "kinds": measure_kinds,
     "blocks": measure_blocks,
+    "stratum": lambda world: measure_stratum(is_full=world.sizes is FULL),
     "growth": lambda world: measure_growth(world, None),
     "growth-postgres": lambda world: measure_growth(world, os.environ[POSTGRES_VARIABLE]),
 }

@@ -230,7 +230,10 @@ def read_given(replay: dict[str, Any]) -> Given:
         }
         moments = replay.get("campaign_moments")
         pledges = [
-            (campaign["status"] == "funded", {int(name): int(points) for name, points in campaign["backers"].items()})
+            (
+                campaign["status"] in ("funded", "done"),
+                {int(name): int(points) for name, points in campaign["backers"].items()},
+            )
             for campaign in (replay.get("campaigns", []) if moments else [])
         ]
         pledged, deadline = (int(moments["pledged"]), int(moments["deadline"])) if moments else (0, 0)

@@ -63,6 +63,8 @@ LicenceFile = Annotated[
 
 MOMENT_FORMATS: Final = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d")
 SECONDS_A_DAY: Final = 86_400
+WINDOW_DAYS: Final = {"--grace-days": (60, 366), "--vote-days": (60, 60), "--retry-days": (0, 90)}
+"""For each length of time the least in seconds and the most in days, as CRF-1 bounds them."""
 AT_SETTLEMENT: Final = "now"
 """The due time of a first milestone that is released when the campaign is settled."""
 
@@ -92,9 +94,17 @@ def read_share(text: str, name: str) -> int:
 
 def read_seconds(days: float, name: str) -> int:
     """Seconds of so many days."""
-    if not 0 <= days <= 366:
-        raise typer.BadParameter(f"{name} is a number of days from 0 to 366")
-    return round(days * SECONDS_A_DAY)
+    least, most = WINDOW_DAYS[name]
+    seconds = round(days * SECONDS_A_DAY) if 0 <= days <= most else -1
+    if seconds < least:
+        start = "0" if least == 0 else f"{least / SECONDS_A_DAY:.4f} (a minute)"
+        raise typer.BadParameter(f"{name} is a number of days from {start} to {most}, not {days:g}")
+    return seconds
+
+
+def show_share(share: int) -> str:
+    """Hundredths of a percent as they are typed: 30 %."""
+    return f"{share / 100:g} %"
 
 
 def read_places(texts: Sequence[str] | None, noun: str) -> tuple[tuple[str, int, int], ...]:
@@ -165,6 +175,7 @@ def build_terms(
     from api.cli.session import read_id
     from ledger.domains.crowdfunding.terms import AT_SETTLEMENT as ALL_AT_SETTLEMENT
     from ledger.domains.crowdfunding.terms import CampaignTerms, CoinUnit, PointsUnit
+    from ledger.params import SHARES
     from ledger.types import ProgramId, Timestamp
 
     times = {
@@ -173,6 +184,11 @@ def build_terms(
     }
     seconds = {name: read_seconds(days, f"--{name}-days") for name, days in windows.items()}
     reserved, steps = read_share(reserve, "--reserve"), read_milestones(lists["milestones"])
+    if reserved and dates["delivery"] is None:
+        raise typer.BadParameter("--reserve is kept until delivery: name its date with --delivery")
+    shares = reserved + sum(share for _, share, _ in steps)
+    if shares != SHARES and (steps or reserved):
+        raise typer.BadParameter(f"milestones and reserve must sum to 100 %, not {show_share(shares)}")
     return CampaignTerms(
         title,
         CoinUnit() if program is None else PointsUnit(ProgramId(read_id(program, "--program"))),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli import contributions, proposals, reviews
+from api.cli import contributions, mining, proposals, reviews, texts, updates
 from api.cli.node import DataDir, ParamsFile
 from api.cli.options import (
     DEFAULT_URL,
@@ -60,6 +60,11 @@ app.command("proposals")(proposals.list_proposals)
 app.command("proposal")(proposals.show_proposal)
 app.command("ballots")(proposals.list_ballots)
 app.command("promises")(proposals.show_promises)
+app.command("updates")(updates.list_updates)
+app.command("text")(texts.show_text)
+app.command("miners")(mining.show_miners)
+app.command("mined")(mining.list_mined)
+app.command("shares")(mining.list_shares)
 
 
 @app.command()

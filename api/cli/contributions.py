@@ -40,26 +40,19 @@ def create(
     Example:
       fansumer brand mission create 5f5f...5f "Test the lamp" --text test.txt --until 2027-01-31 --places 20
     """
-    from api.cli.output import print_answer, say
-    from api.cli.reviews import keep_document, read_document
     from api.cli.session import open_wallet, payment_choice, read_id
+    from api.cli.texts import finish_with_text, keep_document, read_document
     from api.wallet.contributions import Missions
-    from api.wallet.reviews import Reviewer
-    from ledger.domains.voice.texts import text_hash
     from ledger.types import ProgramId, Timestamp
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
     document = read_document(text)
-    assert document is not None, "a file was named"
     with open_wallet(url, wallet, account) as opened:
         missions = Missions(opened, payment=payment_choice(pay_own=pay_own))
-        keep_document(document)
+        kept = keep_document(document)
         ends = Timestamp(int(until.replace(tzinfo=UTC).timestamp()))
-        sent = missions.create(of_program, title, text=text_hash(document), until=ends, places=places)
-        say(f"sent {sent.txid.hex()}; waiting for its block")
-        opened.wait_for(sent)
-        Reviewer(opened).publish(document)
-        print_answer({"txid": sent.txid.hex(), "mission": sent.object_id("mission").hex()}, as_json=as_json)
+        sent = missions.create(of_program, title, text=kept.hash, until=ends, places=places)
+        finish_with_text(opened, sent, kept, wait=True, as_json=as_json, noun="mission")
 
 
 @app.command("list")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli import campaign_terms as typed
+from api.cli import updates
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, Campaign, Limit, Url, Wait, WalletFile
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def create_campaign(
         --milestone 30:2027-04-30:Mould --reserve 40 --delivery 2027-09-30 --delivery-forms
       fansumer creator create-campaign "New bread" --goal 500 --deadline 2027-01-31T18:00:00Z --program 5f5f...5f
     """
+    if delivery_forms and delivery is None:
+        raise typer.BadParameter("--delivery-forms needs --delivery, the date by which you deliver")
     if licensor is not None and (program is None or out is None):
         raise typer.BadParameter("--licensor-key needs --program, and --out for the file that its owner signs")
     lists = {"tiers": tiers, "add_ons": add_ons, "stretch": stretch, "milestones": milestones}
@@ -128,8 +131,13 @@ def status(campaign: Campaign, url: Url = DEFAULT_URL, as_json: AsJson = False) 
     from api.cli.output import print_answer
     from api.cli.session import connect, read_id
 
+    wanted = read_id(campaign, "CAMPAIGN")
     with connect(url) as client:
-        print_answer(client.campaign(read_id(campaign, "CAMPAIGN")), as_json=as_json)
+        shown = {**client.campaign(wanted), "latest_update": updates.latest_update(client, wanted)}
+    if not as_json:
+        steps = [step | {"share": typed.show_share(step["share"])} for step in shown["steps"]]
+        shown = {**shown, "reserve": typed.show_share(shown["reserve"]), "steps": steps}
+    print_answer(shown, as_json=as_json)
 
 
 @app.command()
@@ -182,56 +190,8 @@ def submit(
         finish(opened, Creator(opened).submit(wanted, digest, step=step), wait=wait, as_json=as_json)
 
 
-@app.command("post-update")
-def post_update(
-    campaign: Campaign,
-    text: TextFile,
-    wallet: WalletFile = None,
-    account: Account = 0,
-    url: Url = DEFAULT_URL,
-    wait: Wait = True,
-    as_json: AsJson = False,
-) -> None:
-    """Tell the backers something that you can't change afterwards: the chain keeps the text's SHA-256, you publish the text.
-
-    \b
-    Example:
-      fansumer creator post-update c3c3...c3 news-of-march.txt
-    """
-    from api.cli.session import finish, open_wallet, read_id
-    from api.wallet.creator import Creator
-    from ledger.types import CampaignId
-
-    wanted = CampaignId(read_id(campaign, "CAMPAIGN"))
-    digest = _digest(text)
-    with open_wallet(url, wallet, account) as opened:
-        sent = Creator(opened).post_update(wanted, digest)
-        finish(opened, sent, wait=wait, as_json=as_json, number_in="campaign.update_posted")
-
-
-@app.command("check-update")
-def check_update(campaign: Campaign, text: TextFile, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Check whether a text is an update of this campaign, word for word, and when it was posted.
-
-    \b
-    Example:
-      fansumer creator check-update c3c3...c3 news-of-march.txt
-    """
-    from functools import partial
-
-    from api.cli.output import print_answer
-    from api.cli.session import connect, read_id
-
-    wanted, digest = read_id(campaign, "CAMPAIGN"), _digest(text).hex()
-    with connect(url) as client:
-        read = partial(client.backing.history, event="campaign.update_posted")
-        rows = client.every(read, wanted)
-        found = next((row for row in rows if row["data"]["text_hash"] == digest), None)
-    if found is None:
-        print_answer({"posted": False, "sha256": digest}, as_json=as_json)
-        raise typer.Exit(1)
-    answer = {"posted": True, "number": found["data"]["number"], "date": found["date"], "height": found["height"]}
-    print_answer({**answer, "sha256": digest}, as_json=as_json)
+app.command("post-update")(updates.post_update)
+app.command("check-update")(updates.check_update)
 
 
 @app.command("cancel-campaign")

@@ -65,6 +65,14 @@ PeerNames = Annotated[
     list[str] | None,
     typer.Option("--peer", metavar="HOST:PORT", help="Another node, to be connected to always. May be given often."),
 ]
+Stratum = Annotated[
+    str | None,
+    typer.Option(
+        "--stratum",
+        metavar="HOST:PORT",
+        help="Let ordinary miners (Stratum v1) work here; 0.0.0.0:3333 lets other computers in. Off unless named.",
+    ),
+]
 PUBLIC_URL = re.compile(r"https?://[^/?#@\s]{1,200}")
 
 
@@ -83,6 +91,7 @@ def up(
     workers: Workers = 1,
     payout: Payout = None,
     public_url: PublicUrl = None,
+    stratum: Stratum = None,
 ) -> None:
     """Start a node with API and miner. Ctrl-C stops it, and nothing is lost.
 
@@ -107,7 +116,9 @@ def up(
         return
     chain = "demo" if demo else network
     store = None if demo else database
-    options = _options(network, params, data_dir, store, host, port, workers, payout, public_url or [], chain=chain)
+    options = _options(
+        network, params, data_dir, store, host, port, workers, payout, public_url or [], stratum, chain=chain
+    )
     if demo:
         running.run_demo(options, console)
     else:
@@ -127,6 +138,7 @@ def run(
     public_url: PublicUrl = None,
     listen: Listen = None,
     peer: PeerNames = None,
+    stratum: Stratum = None,
 ) -> None:
     """Run a node. Ctrl-C stops it, and nothing is lost.
 
@@ -134,6 +146,7 @@ def run(
     Examples:
       fansumer node run --network dev --payout dfan1p...
       fansumer node run --network dev --listen 0.0.0.0:8790 --peer node.example:8790
+      fansumer node run --stratum 0.0.0.0:3333
       fansumer node run --data-dir chain --params params.json
       fansumer node run --database postgresql://fansumer@localhost/ledger
     """
@@ -142,7 +155,7 @@ def run(
     from api.cli import up as running
 
     options = _options(
-        network, params, data_dir, database, host, port, workers, payout, public_url or [], chain=network
+        network, params, data_dir, database, host, port, workers, payout, public_url or [], stratum, chain=network
     )
     running.run_up(replace(options, network_settings=_network(listen, peer or [])), Console())
 
@@ -168,16 +181,18 @@ def _options(
     workers: int,
     payout: str | None,
     public_urls: list[str],
+    stratum: str | None,
     *,
     chain: str,
 ) -> "UpOptions":
     """What was asked for, checked; `chain` names the folder by default.
 
-    Raises Malformed params.file or UsageFault address.*.
+    Raises Malformed params.file, UsageFault address.*, or `p2p.address`.
     """
     from api.cli.chain_params import load_params
     from api.cli.session import parse_address
     from api.cli.up import UpOptions, default_folder
+    from node.p2p.address import split_host_port
 
     origins = tuple(url.rstrip("/") for url in public_urls)
     if not all(PUBLIC_URL.fullmatch(origin) for origin in origins):
@@ -194,6 +209,7 @@ def _options(
         network=network,
         params_file=params,
         origins=origins,
+        stratum=None if stratum is None else split_host_port(stratum, is_zero_allowed=True),
     )
 
 

@@ -2,14 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from api.cli.options import AsJson
-
-if TYPE_CHECKING:
-    from api.operator_cookie import OperatorCookie
 
 Folder = Annotated[
     Path | None, typer.Option("--data-dir", help="The node's folder; by default the network's in your data folder.")
@@ -20,30 +17,22 @@ Host = Annotated[str, typer.Argument(metavar="HOST", help="An IP address.")]
 TIMEOUT_SECONDS = 40
 
 
-def _cookie(network: str, folder: Path | None) -> "OperatorCookie":
-    """The cookie of the node that is meant. Raises `operator.not_running`."""
-    from api.data_folder import data_folder
-    from api.operator_cookie import read_cookie
-
-    return read_cookie(folder or data_folder() / network)
-
-
 def _ask(network: str, folder: Path | None, method: str, path: str, body: Any = None) -> dict[str, Any]:
     """What the node answers. Raises `operator.not_running`, or what it refuses with."""
     import httpx2
 
-    from api.operator_cookie import NOT_RUNNING
+    from api.data_folder import data_folder
+    from api.node_place import NOT_RUNNING, read_place
     from api.wallet.errors import ClientProblem
     from node.errors import NodeError
 
-    cookie = _cookie(network, folder)
-    headers = {"Authorization": f"Bearer {cookie.secret}"}
+    url, credentials = read_place(folder or data_folder() / network)
     try:
-        with httpx2.Client(base_url=cookie.url, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-            response = client.request(method, path, headers=headers, json=body)
+        with httpx2.Client(base_url=url, auth=credentials, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+            response = client.request(method, path, json=body)
     except httpx2.HTTPError as fault:
         shown = str(folder or network)
-        raise NodeError(NOT_RUNNING, folder=shown, reason=f"{cookie.url} does not answer ({fault})") from None
+        raise NodeError(NOT_RUNNING, folder=shown, reason=f"{url} does not answer ({fault})") from None
     if response.is_success:
         return response.json()
     problem = response.json()

@@ -12,10 +12,17 @@ from ledger.errors import LedgerError
 COMMANDS = {
     "GET /v1/blocks": "fansumer chain blocks",
     "GET /v1/campaigns": "fansumer chain campaigns",
+    "GET /v1/mining/blocks": "fansumer chain mined",
     "GET /v1/programs": "fansumer chain programs",
     "GET /v1/proposals": "fansumer chain proposals",
+    "delivery.confirm": "fansumer wallet confirm-delivery",
+    "issuer.grant": "fansumer brand grant-issuer",
+    "milestone.vote": "fansumer wallet vote-milestone",
+    "pledge.late": "fansumer wallet pledge --late",
+    "program.update": "fansumer brand update",
+    "redeem": "fansumer wallet redeem",
 }
-"""What a person types for a request that advice of the ledger or of a node names."""
+"""What a person types for a request or a transaction that advice of the ledger or of a node names."""
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
 TYPED_WRONG = ("address.", "id.format", "http.parameter")

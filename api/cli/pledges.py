@@ -276,15 +276,25 @@ def list_own(
     """
     from api.cli.output import print_json, print_rows, say
     from api.cli.session import open_wallet, read_id
+    from api.cli.updates import latest_update
     from ledger.types import ProgramId
 
     of_program = None if program is None else ProgramId(read_id(program, "--program"))
     with open_wallet(url, wallet, account) as opened:
         signer = opened.main if of_program is None else opened.program_signer(of_program)
-        found = list(opened.client.every(opened.client.backing.pledges_of, opened.address_text(signer.address)))
+        client = opened.client
+        found = [dict(item) for item in client.every(client.backing.pledges_of, opened.address_text(signer.address))]
+        campaigns = dict.fromkeys(item["campaign"] for item in found)
+        told = {campaign: latest_update(client, bytes.fromhex(campaign)) for campaign in campaigns}
+    for item in found:
+        item["latest_update"] = told[item["campaign"]]
     if as_json:
         print_json(found)
         return
     print_rows(found, COLUMNS)
-    for title, says in {item["campaign"]: (item["title"], item["says"]) for item in found}.values():
-        say(f"{title}: {says}")
+    for item in {item["campaign"]: item for item in found}.values():
+        say(f"{item['title']}: {item['says']}")
+        if item["latest_update"] is not None:
+            say(
+                f"  Update {item['latest_update']['number']} of {item['latest_update']['date']}: {item['latest_update']['says']}"
+            )

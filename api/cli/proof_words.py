@@ -240,7 +240,7 @@ def _tell_campaign(campaign: Campaign, campaign_id: bytes, names: Names) -> Line
         yield f"released      {names.quantity_text(campaign.released, campaign.unit)}"
         yield f"given back    {names.quantity_text(campaign.returned, campaign.unit)}"
     if campaign.late_days:
-        yield f"steps taken   {len(campaign.late_days)}, late by {', '.join(map(str, campaign.late_days))} days"
+        yield f"steps taken   {len(campaign.late_days)}, late by {', '.join(counted(days, 'day') for days in campaign.late_days)}"
     if campaign.delivered_at:
         yield f"delivered     {time_text(campaign.delivered_at)}"
     if campaign.until:

@@ -2,9 +2,13 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+if TYPE_CHECKING:
+    from ledger.domains.voice.proposal_create import ProposalCreate
+    from ledger.domains.voice.texts import TextDocument
 
 TIME_FORMATS: Final = ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"]
 METHODS: Final = ("single", "approval", "ranked")
@@ -35,7 +39,11 @@ ForCampaign = Annotated[
     str | None, typer.Option("--campaign", help="Only backers of this campaign vote, with what they pledged; binding.")
 ]
 TextFile = Annotated[
-    Path | None, typer.Option("--text", help="A file with the whole text: its SHA-256 goes on the chain, it does not.")
+    Path | None,
+    typer.Option(
+        "--text",
+        help="A public text in UTF-8 that says more than the title.",
+    ),
 ]
 
 
@@ -51,11 +59,13 @@ def read_draft(
     points_cap: int | None,
     campaign: str | None,
     text: Path | None,
-) -> Any:
-    """The proposal that was typed. Raises BadParameter and UsageFault."""
+) -> "tuple[ProposalCreate, TextDocument]":
+    """The proposal that was typed, and its text. Raises BadParameter, UsageFault, Malformed."""
     from api.cli.session import read_id
+    from api.cli.texts import make_document, read_document
     from ledger.domains.voice.proposal_create import ProposalCreate
     from ledger.domains.voice.state import METHOD_NAMES, OPENLY, SEALED, EachMember, EarnedPoints, PledgedTo
+    from ledger.domains.voice.texts import text_hash
     from ledger.types import CampaignId, ProgramId
 
     if method not in METHODS:
@@ -67,10 +77,11 @@ def read_draft(
         weight = EarnedPoints(points_cap)
     elif campaign is not None:
         weight = PledgedTo(CampaignId(read_id(campaign, "--campaign")))
-    return ProposalCreate(
+    document = make_document(title, "TITLE") if text is None else read_document(text)
+    draft = ProposalCreate(
         program=ProgramId(read_id(program, "PROGRAM")),
         title=title,
-        text=hash_file(text, title),
+        text=text_hash(document),
         options=tuple(options),
         method=METHOD_NAMES.index(method),
         mode=OPENLY if reveal_until is None else SEALED,
@@ -79,6 +90,7 @@ def read_draft(
         voting_until=read_time(until),
         reveal_until=read_time(reveal_until) if reveal_until is not None else read_time(None),
     )
+    return draft, document
 
 
 def read_time(moment: datetime | None) -> Any:
@@ -86,11 +98,3 @@ def read_time(moment: datetime | None) -> Any:
     from ledger.types import Timestamp
 
     return Timestamp(0 if moment is None else int(moment.replace(tzinfo=UTC).timestamp()))
-
-
-def hash_file(path: Path | None, instead: str) -> Any:
-    """SHA-256 of a file, or of a text where no file was named. Raises UsageFault."""
-    from api.cli.session import read_bytes
-    from api.wallet.voice import hash_text
-
-    return hash_text(instead.encode() if path is None else read_bytes(path))

@@ -19,14 +19,14 @@ from api.cli.proposal_options import (
     TextFile,
     Title,
     Until,
-    hash_file,
     read_draft,
     read_time,
 )
+from api.cli.texts import text_of, with_texts
 
 brand_app = typer.Typer(no_args_is_help=True, help="Ask members and backers, answer, and keep your word.")
 
-Why = Annotated[str, typer.Option("--why", help="The reason, in words: its SHA-256 goes on the chain, it does not.")]
+Why = Annotated[str, typer.Option("--why", help="The reason, in words: everybody can read it.")]
 LIST_COLUMNS = {
     "id": "proposal",
     "title": "title",
@@ -66,9 +66,10 @@ def create(
       fansumer brand proposal create 5f5f...5f "Which bread?" --option rye --option spelt --until 2027-01-31 --quorum 20
       fansumer brand proposal create 5f5f...5f "When?" --option now --option later --until 2027-01-31 --campaign c3...c3
     """
-    from api.cli.session import finish, open_wallet
+    from api.cli.session import open_wallet
+    from api.cli.texts import finish_with_text, keep_document
 
-    draft = read_draft(
+    draft, document = read_draft(
         program,
         title,
         options,
@@ -81,7 +82,9 @@ def create(
         text=text,
     )
     with open_wallet(url, wallet, account) as opened:
-        finish(opened, _asker(opened).propose(draft), wait=wait, as_json=as_json, noun="proposal")
+        kept = keep_document(document)
+        sent = _asker(opened).propose(draft)
+        finish_with_text(opened, sent, kept, wait=wait, as_json=as_json, noun="proposal")
 
 
 @brand_app.command()
@@ -106,13 +109,16 @@ def adopt(
     Example:
       fansumer brand proposal adopt p1p1...p1 --due 2027-06-30 --why "You asked for rye."
     """
-    from api.cli.session import finish, open_wallet, read_id
+    from api.cli.session import open_wallet, read_id
+    from api.cli.texts import finish_with_text, keep_document, make_document
     from ledger.types import Hash
 
+    document = make_document(why, "--why")
     named = Hash(b"") if product is None else Hash(read_id(product, "--product"))
     with open_wallet(url, wallet, account) as opened:
-        sent = _asker(opened).adopt(_id(proposal), due_at=read_time(due), why=hash_file(None, why), product=named)
-        finish(opened, sent, wait=wait, as_json=as_json)
+        kept = keep_document(document)
+        sent = _asker(opened).adopt(_id(proposal), due_at=read_time(due), why=kept.hash, product=named)
+        finish_with_text(opened, sent, kept, wait=wait, as_json=as_json)
 
 
 @brand_app.command()
@@ -131,11 +137,14 @@ def decline(
     Example:
       fansumer brand proposal decline p1p1...p1 --why "The oven is too small."
     """
-    from api.cli.session import finish, open_wallet
+    from api.cli.session import open_wallet
+    from api.cli.texts import finish_with_text, keep_document, make_document
 
+    document = make_document(why, "--why")
     with open_wallet(url, wallet, account) as opened:
-        sent = _asker(opened).decline(_id(proposal), why=hash_file(None, why))
-        finish(opened, sent, wait=wait, as_json=as_json)
+        kept = keep_document(document)
+        sent = _asker(opened).decline(_id(proposal), why=kept.hash)
+        finish_with_text(opened, sent, kept, wait=wait, as_json=as_json)
 
 
 @brand_app.command()
@@ -154,10 +163,12 @@ def fulfil(
     Example:
       fansumer brand proposal fulfil p1p1...p1 --evidence photo.jpg
     """
-    from api.cli.session import finish, open_wallet
+    from api.cli.session import finish, open_wallet, read_bytes
+    from api.wallet.voice import hash_evidence
 
+    digest = hash_evidence(read_bytes(evidence))
     with open_wallet(url, wallet, account) as opened:
-        sent = _asker(opened).fulfil(_id(proposal), evidence=hash_file(evidence, ""))
+        sent = _asker(opened).fulfil(_id(proposal), evidence=digest)
         finish(opened, sent, wait=wait, as_json=as_json)
 
 
@@ -188,7 +199,9 @@ def list_proposals(
 
 
 def show_proposal(proposal: Proposal, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """One proposal: what was counted, in words and figures, and what was answered.
+    """One proposal: what it says, what was counted, in words and figures, what was answered, and why.
+
+    Each text is checked against the chain's hash; one that is missing is shown so.
 
     \b
     Example:
@@ -198,7 +211,8 @@ def show_proposal(proposal: Proposal, url: Url = DEFAULT_URL, as_json: AsJson = 
     from api.cli.session import connect
 
     with connect(url) as client:
-        print_answer(client.proposals.one(_id(proposal)), as_json=as_json)
+        shown = with_texts(client, client.proposals.one(_id(proposal)), says="text", reason="why")
+        print_answer(shown, as_json=as_json)
 
 
 def list_ballots(proposal: Proposal, limit: Limit = 50, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
@@ -238,10 +252,11 @@ def show_promises(
     with connect(url) as client:
         calls = client.proposals
         found = calls.promises_of_program(read_id(whose, "WHOSE")) if is_program else calls.promises_of_account(whose)
+        items = [{**item, "reason": text_of(client, item["details"].get("why"))} for item in found["items"]]
     if as_json:
-        print_json(found)
+        print_json({**found, "items": items})
         return
-    print_rows(found["items"], ("kind", "title", "state", "days_late", "in_words"))
+    print_rows(items, ("kind", "title", "state", "days_late", "in_words", "reason", "id"))
     say(", ".join(f"{count} {state}" for state, count in found["counts"].items()) or "Nothing was promised.")
 
 

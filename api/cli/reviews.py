@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Url, WalletFile
+from api.cli.texts import finish_with_text, keep_document, publish, read_document, with_texts
 
 if TYPE_CHECKING:
     from api.wallet.client import Client
-    from ledger.domains.voice.texts import TextDocument
 
 app = typer.Typer(no_args_is_help=True, help="What you say of brands and campaigns; your texts.")
 
 COLUMNS = ("author", "stance", "score", "standing", "says", "answer", "revisions")
 OWN_COLUMNS = ("subject", "stance", "score", "standing", "says", "answer", "revisions")
-MISSING = "(its text is not here)"
-TEXTS_FOLDER = "texts"
+REVISION_COLUMNS = ("revision", "stance", "score", "standing", "says", "height")
 
 Subject = Annotated[
     str, typer.Argument(metavar="SUBJECT", help="A program's or a campaign's id: 64 hexadecimal digits.")
@@ -46,31 +45,25 @@ def write(
     Example:
       fansumer wallet review write 5f5f...5f --criticise --score 2 --text lamp.txt
     """
-    from api.cli.output import print_answer, say
-    from api.cli.session import open_wallet, read_id
+    from api.cli.session import finish, open_wallet, read_id
     from api.wallet.reviews import NO_TEXT, Reviewer
     from ledger.domains.voice.reviews import CRITICISE, ENDORSE
-    from ledger.domains.voice.texts import text_hash
 
     of_subject = read_id(subject, "SUBJECT")
-    document = read_document(text)
+    document = None if text is None else read_document(text)
     with open_wallet(url, wallet, account) as opened:
         reviewer = Reviewer(opened, pay_own=pay_own)
-        hashed = NO_TEXT if document is None else text_hash(document)
-        kept = keep_document(document)
+        kept = None if document is None else keep_document(document)
         sent = reviewer.write(
             reviewer.find_subject(of_subject),
             stance=CRITICISE if criticise else ENDORSE,
             score=score,
-            text=hashed,
+            text=NO_TEXT if kept is None else kept.hash,
         )
-        say(f"sent {sent.txid.hex()}; waiting for its block")
-        status = opened.wait_for(sent)
-        answer: dict[str, Any] = {"txid": sent.txid.hex(), "status": status["status"], "height": status["height"]}
-        if document is not None:
-            reviewer.publish(document)
-            answer |= {"text": hashed.hex(), "file": str(kept)}
-        print_answer(answer, as_json=as_json)
+        if kept is None:
+            finish(opened, sent, wait=True, as_json=as_json)
+        else:
+            finish_with_text(opened, sent, kept, wait=True, as_json=as_json)
 
 
 @app.command("list")
@@ -101,27 +94,7 @@ def list_own(
         _print(client, rows, OWN_COLUMNS, as_json=as_json)
 
 
-@app.command("publish")
-def publish(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A text as `review write` kept it in your data folder.")],
-    url: Url = DEFAULT_URL,
-    as_json: AsJson = False,
-) -> None:
-    """Bring a text of yours to another node, or again to one that lost it. Its hash must stand on the chain.
-
-    \b
-    Example:
-      fansumer wallet review publish ~/.fansumer/texts/e3e3...e3 --url http://other.example:8780
-    """
-    from api.cli.output import print_answer
-    from api.cli.session import connect, naming_file, read_bytes
-    from ledger.domains.voice.texts import DOCUMENT_BYTES_MAX, decode_text, encode_text, text_hash
-
-    data = read_bytes(file, DOCUMENT_BYTES_MAX)
-    with naming_file(file, "text of a review"):
-        document = decode_text(data)
-    with connect(url) as client:
-        print_answer(client.reviews.keep_text(text_hash(document), encode_text(document)), as_json=as_json)
+app.command("publish")(publish)
 
 
 @app.command("erase-text")
@@ -139,7 +112,7 @@ def erase_text(
     Example:
       fansumer wallet review erase-text 5f5f...5f e3e3...e3
     """
-    from api.cli.output import print_answer
+    from api.cli.output import print_answer, say
     from api.cli.session import open_wallet, read_id
     from api.wallet.reviews import Reviewer
     from ledger.types import Hash
@@ -147,21 +120,36 @@ def erase_text(
     of_subject, wanted = read_id(subject, "SUBJECT"), Hash(read_id(text, "TEXT"))
     with open_wallet(url, wallet, account) as opened:
         reviewer = Reviewer(opened)
-        print_answer({"erased": reviewer.erase(reviewer.find_subject(of_subject), wanted)}, as_json=as_json)
+        erased = reviewer.erase(reviewer.find_subject(of_subject), wanted)
+        print_answer({"erased": erased}, as_json=as_json)
+    if not erased and not as_json:
+        say("The node has no such text of yours: it was erased before, never brought there, or is another account's.")
 
 
-def list_reviews(subject: Subject, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+def list_reviews(
+    subject: Subject,
+    author: Annotated[
+        str | None, typer.Option("--author", help="All that this address ever said of it, the newest first.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
     """Show what is said of a brand or a campaign. Each text is checked against the chain's hash; one that is missing is shown so.
 
     \b
-    Example:
+    Examples:
       fansumer chain reviews 5f5f...5f
+      fansumer chain reviews 5f5f...5f --author dfan1p...
     """
     from api.cli.output import print_answer, print_json
     from api.cli.session import connect, read_id
 
     of_subject = read_id(subject, "SUBJECT")
     with connect(url) as client:
+        if author is not None:
+            said = [dict(row) for row in client.every(client.reviews.revisions, of_subject, author)]
+            _print(client, said, REVISION_COLUMNS, as_json=as_json)
+            return
         scores = client.reviews.of_subject(of_subject, limit=1)["scores"]
         rows = [dict(row) for row in client.every(client.reviews.of_subject, of_subject)]
         if as_json:
@@ -197,47 +185,17 @@ def reply(
     Example:
       fansumer brand reply 5f5f...5f dfan1p... --text sorry.txt
     """
-    from api.cli.output import print_answer, say
     from api.cli.session import open_wallet, read_account, read_id
     from api.wallet.reviews import Reviewer
-    from ledger.domains.voice.texts import text_hash
 
     of_subject = read_id(subject, "SUBJECT")
     document = read_document(text)
-    assert document is not None, "a file was named"
     with open_wallet(url, wallet, account) as opened:
         reviewer = Reviewer(opened, pay_own=pay_own)
+        answered = reviewer.find_subject(of_subject)
         kept = keep_document(document)
-        sent = reviewer.reply(reviewer.find_subject(of_subject), read_account(opened, author), text_hash(document))
-        say(f"sent {sent.txid.hex()}; waiting for its block")
-        opened.wait_for(sent)
-        reviewer.publish(document)
-        print_answer({"txid": sent.txid.hex(), "text": text_hash(document).hex(), "file": str(kept)}, as_json=as_json)
-
-
-def read_document(file: Path | None) -> "TextDocument | None":
-    """The text of a file that was named, with a new salt. Raises UsageFault cli.file_failed, Malformed shape.*."""
-    from api.cli.session import read_text
-    from api.wallet.reviews import new_document
-    from ledger.domains.voice.texts import DOCUMENT
-
-    if file is None:
-        return None
-    document = new_document(read_text(file).strip())
-    return DOCUMENT.decode((document.salt, document.text), str(file))
-
-
-def keep_document(document: "TextDocument | None") -> Path | None:
-    """Write a text into the data folder before anything is sent: whoever loses the salt can't show what it said."""
-    from api.cli.session import write_file
-    from api.data_folder import data_folder
-    from ledger.domains.voice.texts import encode_text, text_hash
-
-    if document is None:
-        return None
-    path = data_folder() / TEXTS_FOLDER / text_hash(document).hex()
-    write_file(path, encode_text(document), force=True)
-    return path
+        sent = reviewer.reply(answered, read_account(opened, author), kept.hash)
+        finish_with_text(opened, sent, kept, wait=True, as_json=as_json)
 
 
 def _print(client: "Client", rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
@@ -252,25 +210,4 @@ def _print(client: "Client", rows: list[dict[str, Any]], columns: tuple[str, ...
 
 def _with_texts(client: "Client", rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Reviews with what they and their answers say."""
-    for row in rows:
-        row["says"] = _text_of(client, row["text"])
-        row["answer"] = _text_of(client, row["reply"])
-    return rows
-
-
-def _text_of(client: "Client", text: str | None) -> str:
-    """A text, checked; a word for one that is missing; nothing where there is none."""
-    from api.cli.proof_words import clean
-    from api.wallet.errors import ClientProblem
-    from api.wallet.reviews import check_text
-    from ledger.types import Hash
-
-    if text is None:
-        return ""
-    wanted: Hash = Hash(bytes.fromhex(text))
-    try:
-        return clean(check_text(client.reviews.text(wanted), wanted))
-    except ClientProblem as problem:
-        if problem.status in (404, 410):
-            return MISSING
-        raise
+    return [with_texts(client, row, says="text", answer="reply") for row in rows]

@@ -127,14 +127,20 @@ def finish(
 
     `number_in` names the event of its block that says which number it was given.
     """
+    print_answer(settle(wallet, sent, wait=wait, noun=noun, number_in=number_in), as_json=as_json)
+
+
+def settle(
+    wallet: Wallet, sent: Sent, *, wait: bool, noun: str | None = None, number_in: str | None = None
+) -> dict[str, object]:
+    """What `finish` prints; with a height where the transaction is in a block."""
     answer: dict[str, object] = {"txid": sent.txid.hex()}
     if noun is not None:
         answer[noun] = sent.object_id(noun).hex()
     if isinstance(wallet, TreasuryWallet):
         answer |= {"status": "unsigned", "file": str(wallet.written), "signatures": wallet.treasury.policy.threshold}
         say(f"{wallet.treasury.policy.threshold} people sign it now: fansumer wallet together sign {wallet.written}")
-        print_answer(answer, as_json=as_json)
-        return
+        return answer
     status: Answer = {"status": "unconfirmed"}
     if wait:
         say(f"sent {sent.txid.hex()}; waiting for its block")
@@ -143,7 +149,7 @@ def finish(
     for event in status.get("events") or ():
         if event["name"] == number_in:
             answer["number"] = event["data"]["number"]
-    print_answer(answer, as_json=as_json)
+    return answer
 
 
 def warn_without_scope(wallet: Wallet, program: ProgramId, scope: str, consequence: str) -> bool | None:

@@ -21,7 +21,7 @@ from api.demo.replay import DEMO_WEEKS, ReplayOptions, demo_brand_master, run_re
 from api.demo.walk import Walk, WalkReport
 from api.http.operator import OperatorDesk
 from api.http.settings import HttpSettings
-from api.operator_cookie import make_cookie, remove_cookie
+from api.node_place import remove_url, write_url
 from api.service import STOPPED, Service, bind_port, url_of
 from api.wallet.builder import Signer
 from api.wallet.client import Client
@@ -37,8 +37,12 @@ from node.errors import NodeError
 from node.node import Node, NodeConfig
 from node.p2p.network import Network, NetworkMetrics, NetworkSettings
 from node.store.engine import STORE_FOLDER, StoreLock
+from node.stratum.server import STOPPED as STRATUM_STOPPED
+from node.stratum.server import StratumServer, listen
 
 PARAMS_FILE = "params.json"
+WILDCARDS = ("0.0.0.0", "::")
+"""Hosts that stand for all addresses of this computer: a miner must be given one of them."""
 BEGUN_FILE = "replay.begun"
 """Lies in the demo's folder while its chain is being made: only such a chain is made anew."""
 DEFAULT_PORT = 8780
@@ -60,7 +64,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """Where and how to run. `data_dir` None: the user's data folder. Port 0 takes a free one. `database_url` None: a file in it."""
+    """Where and how to run. `data_dir` None: the user's data folder. Port 0 takes a free one.
+
+    `stratum` None: no port for miners. `database_url` None: a file in the folder.
+    """
 
     data_dir: Path | None = None
     host: str = DEFAULT_HOST
@@ -70,6 +77,7 @@ class UpOptions:
     network: str = "dev"
     params_file: Path | None = None
     origins: tuple[str, ...] = ()
+    stratum: tuple[str, int] | None = None
     database_url: str | None = field(default=None, repr=False)
     network_settings: NetworkSettings | None = None
 
@@ -115,35 +123,46 @@ class Running:
                 if options.network_settings is not None:
                     self.network = Network(self.node, options.network_settings)
                     NetworkMetrics(self.network, registry)
-                cookie = make_cookie(folder, url_of(listener))
+                write_url(folder, url_of(listener))
             except OSError as fault:
                 raise NodeError(STORE_FOLDER, path=str(folder), reason=fault.strerror or str(fault)) from fault
-            undone_on_failure.callback(remove_cookie, folder)
-            desk = OperatorDesk(self.node, self.network, cookie.secret)
+            undone_on_failure.callback(remove_url, folder)
+            desk = OperatorDesk(self.node, self.network)
             settings = HttpSettings(tip_age_seconds_max=None, origins=options.origins)
             self.service = Service(self.node, listener, settings, registry=registry, operator=desk)
             undone_on_failure.pop_all()
         self.url = self.service.url
+        self.node.payout = payout
         if payout is not None and options.miner_workers:
             self.node.start_miner(payout, options.miner_workers)
+        if options.stratum is not None:
+            try:
+                self.node.stratum = StratumServer(self.node, listen(*options.stratum))
+            except BaseException:
+                self.close()
+                raise
 
     def start(self) -> None:
         """Answer requests, talk to other nodes, and mine. Raises `api.not_started` or `p2p.port`."""
         self.service.start()
         if self.network is not None:
             self.network.start()
+        if self.node.stratum is not None:
+            self.node.stratum.start()
         if self.node.miner is not None:
             self.node.miner.start()
 
     def check(self) -> None:
-        """Raise what makes it pointless to go on: `node.broken` or `api.stopped`."""
+        """Raise what makes it pointless to go on: `node.broken`, `api.stopped` or `stratum.stopped`."""
         self.node.health.check_unbroken()
+        if self.node.stratum is not None and not self.node.stratum.is_serving:
+            raise NodeError(STRATUM_STOPPED)
         if not self.service.is_serving:
             raise NodeError(STOPPED)
 
     def close(self) -> None:
         """Stop answering, stop mining, close the store: in this order nothing is lost."""
-        remove_cookie(self._folder)
+        remove_url(self._folder)
         self.service.close()
         if self.network is not None:
             self.network.close()
@@ -218,7 +237,7 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
         console.print(
             f"The API is at [bold]{running.url}[/bold] (docs: {running.url}/docs). Ctrl-C stops.", soft_wrap=True
         )
-        for hint in hints(running):
+        for hint in [*hints(running), *_hints_for_miners(running)]:
             console.print(hint, highlight=False, soft_wrap=True)
         while not stop.wait(0.5):
             running.check()
@@ -235,6 +254,25 @@ def _hints_for_node(running: Running) -> list[str]:
     )
     mining = "mining" if running.node.miner is not None else "not mining (name a --payout address)"
     return [f"Chain {running.node.chain.params.name}, height {running.node.chain.tip.height}, {mining}.", *listening]
+
+
+def _hints_for_miners(running: Running) -> list[str]:
+    """How to point hash power at this node."""
+    node = running.node
+    cookie = running.service.cookie_path
+    lines = [f"Miners that ask for blocks (getblocktemplate): {running.url}/rpc with the cookie in {cookie}"]
+    stratum = node.stratum
+    if stratum is not None:
+        host = f"[{stratum.host}]" if ":" in stratum.host else stratum.host
+        host = "THIS_COMPUTER" if stratum.host in WILDCARDS else host
+        place = f"stratum+tcp://{host}:{stratum.port}"
+        lines = [
+            f"Miners are taken at [bold]{place}[/bold]; the user name is the address to be paid, the password anything:",
+            f"  minerd -a sha256d -o {place} -u {node.chain.params.address_prefix}1... -p x",
+            f"Shares and payouts, for everybody: {running.url}/v1/mining",
+            *lines,
+        ]
+    return lines
 
 
 def _hints_for_demo(running: Running) -> list[str]:

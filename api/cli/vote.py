@@ -172,10 +172,11 @@ def propose(
     Example:
       fansumer wallet vote propose 5f5f...5f "Which bread?" --option rye --option spelt --until 2027-01-31 --quorum 20
     """
-    from api.cli.session import finish, open_wallet
+    from api.cli.session import open_wallet
+    from api.cli.texts import finish_with_text, keep_document
     from api.wallet.wallet import OWN_FEE, POOL
 
-    draft = read_draft(
+    draft, document = read_draft(
         program,
         title,
         options,
@@ -188,8 +189,9 @@ def propose(
         text=text,
     )
     with open_wallet(url, wallet, account) as opened:
+        kept = keep_document(document)
         sent = _voter(opened).propose(draft, payment=OWN_FEE if pay_own else POOL)
-        finish(opened, sent, wait=wait, as_json=as_json, noun="proposal")
+        finish_with_text(opened, sent, kept, wait=wait, as_json=as_json, noun="proposal")
 
 
 def _voter(opened: Any) -> Any:

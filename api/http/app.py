@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from api.consent.gate import ConsentGate
 from api.consent.revocations import Revocations
+from api.http.block_calls import RPC_ROUTE
 from api.http.deps import Services
 from api.http.event_feed import EventFeed
 from api.http.export_desk import ExportDesk
@@ -30,6 +31,7 @@ from api.http.routers import (
     contributions,
     delivery_forms,
     events,
+    mining,
     offers,
     own_data,
     partner,
@@ -48,7 +50,9 @@ from api.http.submission import SubmissionQueue
 from api.receipts.store import ReceiptStore
 from api.voice.openings import KeptOpenings
 from ledger.errors import LedgerError
+from node.cookie import Cookie
 from node.metrics import ChainMetrics
+from node.mining.block_templates import BlockTemplates
 from node.node import Node
 
 log = structlog.get_logger()
@@ -77,6 +81,7 @@ ROUTERS = (
     own_data,
     partner,
     events,
+    mining,
     service,
 )
 """In the order in which paths are tried: what is asked most comes first."""
@@ -138,11 +143,14 @@ def create_app(
             streams_of_client_max=chosen.event_streams_of_client_max,
         ),
         metrics=metrics,
+        cookie=Cookie(node.config.data_dir),
+        templates=BlockTemplates(node),
     )
     add_handlers(app)
     app.router.routes[:0] = accounts.PLAIN_ROUTES
     for module in ROUTERS:
         app.router.routes.extend(module.router.routes)  # flat: an included router is searched far more slowly
+    app.router.routes.append(RPC_ROUTE)
     app.openapi = partial(make_document, app, node.chain.params.address_prefix)
     return app
 

@@ -22,6 +22,8 @@ from api.voice.openings import KeptOpenings
 from ledger.domains.loyalty.state import program_key
 from ledger.params import Params
 from ledger.types import ChainId, ProgramId
+from node.cookie import Cookie
+from node.mining.block_templates import BlockTemplates
 from node.node import Node
 from node.store.reader import Reader, Snapshot
 
@@ -63,6 +65,8 @@ class Services:
     exports: ExportDesk
     events: EventFeed
     metrics: HttpMetrics
+    cookie: Cookie
+    templates: BlockTemplates
 
     def close(self) -> None:
         """End the streams, let what is under way finish, and close the receipt store. Harmless a second time."""
@@ -72,6 +76,7 @@ class Services:
         self.revocations.close()
         self.openings.close()
         self.receipts.close()
+        self.cookie.remove()
 
 
 def services_of(request: Request) -> Services:

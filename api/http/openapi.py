@@ -50,6 +50,7 @@ TAGS: Final = [
     {"name": "receipts", "description": "Purchases, off chain: kept for the fan alone, who may erase them."},
     {"name": "own data", "description": "All that a node holds on the account that asks: a copy, and deletion."},
     {"name": "partner", "description": "What fans have granted to the partner that asks, and nothing else."},
+    {"name": "mining", "description": "Who mines here, and how they share a block's reward."},
     {"name": "events", "description": "What happens, as it happens (server-sent events)."},
     {"name": "service", "description": "For those who run the node."},
 ]

@@ -1,6 +1,5 @@
 """What the operator alone may see and do, with the cookie from the data folder. No part of the public API or its document."""
 
-import hmac
 import ipaddress
 import json
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.http.deps import services_of
 from api.http.problems import BAD_BODY, RequestFault
 from api.http.rendering import json_response, show_time
 from api.http.signatures import read_bounded
@@ -35,15 +35,13 @@ NO_BAN = Code("operator.no_ban", "{host} is not banned", "`fansumer node peers` 
 
 BODY_BYTES_MAX: Final = 4_096
 BAN_SECONDS_MAX: Final = 366 * 86_400
-SCHEME: Final = "Bearer "
 
 
 class OperatorDesk:
     """Answers the operator of one node. `network` None: it runs alone."""
 
-    def __init__(self, node: Node, network: Network | None, secret: str) -> None:
+    def __init__(self, node: Node, network: Network | None) -> None:
         self._node, self._network = node, network
-        self._expected = f"{SCHEME}{secret}"
 
     @property
     def routes(self) -> list[Route]:
@@ -57,8 +55,7 @@ class OperatorDesk:
 
     def _check(self, request: Request) -> None:
         """Raise `operator.cookie` for anybody else."""
-        shown = request.headers.get("authorization", "")
-        if not hmac.compare_digest(shown.encode(), self._expected.encode()):
+        if not services_of(request).cookie.admits(request.headers.get("authorization")):
             raise RequestFault(NO_COOKIE)
 
     def _network_here(self) -> Network:

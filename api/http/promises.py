@@ -75,6 +75,8 @@ def _of_proposal(view: Snapshot, proposal_id: ProposalId, row: ListedRow) -> dic
             "binding": proposal.is_binding,
             "counted": tally.counted,
             "quorum": proposal.quorum,
+            "text": proposal.text.hex(),
+            "why": proposal.why.hex() or None,
             "winner": proposal.options[proposal.leaders[0]] if proposal.leaders else None,
         },
     }

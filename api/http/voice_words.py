@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from api.http.rendering import show_time
+from api.words import counted
 from ledger.domains.voice.state import (
     AGE_NAMES,
     DECLINED,
@@ -104,12 +105,12 @@ def words_of_answer(proposal: Proposal, tally: Tally, obligation: Obligation | N
     if proposal.status == DECLINED:
         return f"Declined on {show_time(proposal.answered_at)}."
     assert obligation is not None, "what is adopted is an obligation"
-    due = show_time(obligation.due_at)
+    due, late = show_time(obligation.due_at), counted(days_late, "day")
     done = show_time(obligation.fulfilled_at) if obligation.fulfilled_at else ""
     return {
         0: f"Adopted, due by {due}; not yet fulfilled.",
         1: f"Adopted and kept: fulfilled on {done}, due by {due}.",
-        2: f"Adopted and late: fulfilled on {done}, {days_late} days after {due}.",
+        2: f"Adopted and late: fulfilled on {done}, {late} after {due}.",
         3: f"Adopted and broken: due by {due}"
-        + (f", fulfilled on {done}, {days_late} days late." if done else ", and not fulfilled."),
+        + (f", fulfilled on {done}, {late} late." if done else ", and not fulfilled."),
     }[obligation.status]

@@ -1,4 +1,4 @@
-"""Texts of reviews, replies, missions: whoever wrote one may have it erased here; that it is missing is then seen (spec TXT-1).
+"""Texts that the chain names: whoever wrote one may have it erased here; that it is missing is then seen (spec TXT-1).
 
 The chain keeps the hash for ever. Of an erased text only that stays here, too, so that nobody can hand it over again.
 """

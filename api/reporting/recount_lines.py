@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from api.words import counted
 from ledger.domains.voice.state import AGE_NAMES, METHOD_NAMES, RANKED
 from node.recount import Recount, figures_of
 
@@ -48,21 +49,25 @@ def map_recount(found: Recount, *, source: str, is_compared: bool) -> dict[str, 
 
 def recount_lines(shown: dict[str, Any]) -> Iterator[str]:
     """For a terminal."""
-    yield f"{shown['title']} ({shown['method']}), recounted from {shown['blocks']} blocks of {shown['source']}"
+    yield f"{shown['title']} ({shown['method']}), recounted from {counted(shown['blocks'], 'block')} of {shown['source']}"
     for option in shown["options"]:
         power = "" if option["power"] is None else f": {option['power']}"
         yield f"  {option['number']} {option['text']}{power}"
     for row in shown["pairwise"] or ():
         yield "  " + " ".join(f"{cell:>6}" for cell in row)
     met = "met" if shown["quorum_met"] else "missed"
-    yield f"{shown['counted']} ballots with a power of {shown['power']}, the largest {shown['largest']}"
+    yield f"{counted(shown['counted'], 'ballot')} with a power of {shown['power']}, the largest {shown['largest']}"
     yield f"{shown['abstained']} abstained; the quorum of {shown['quorum']} is {met}"
     yield f"winner: {shown['winner'] or 'none'}"
     if shown["good"]:
-        compared = "and is what the source shows" if shown["compared"] else "(the source holds no result to compare)"
-        yield f"GOOD: every ballot's power leads to the snapshot, every block to its work, {compared}"
+        yield "GOOD: every ballot's power leads to the snapshot, and every block to its work"
+        yield (
+            "it is the result that the source shows"
+            if shown["compared"]
+            else "the source shows no result to compare it with"
+        )
     for finding in shown["findings"]:
         yield f"{finding['code']}: {finding['text']}"
     if not shown["good"]:
-        yield f"BAD: {len(shown['findings'])} findings"
+        yield f"BAD: {counted(len(shown['findings']), 'finding')}"
     yield f"resting on the block {shown['tip']}: compare it with a source that you trust"

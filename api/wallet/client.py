@@ -17,6 +17,7 @@ from api.wallet.campaign_calls import CampaignCalls
 from api.wallet.challenge_calls import ChallengeCalls
 from api.wallet.errors import ClientProblem, Unreachable
 from api.wallet.event_stream import StreamedEvent, read_events
+from api.wallet.mining_calls import MiningCalls
 from api.wallet.offer_calls import OfferCalls
 from api.wallet.own_data import PAGE_LIMIT, Answer, OwnDataRequests, SignRequest, given, segment
 from api.wallet.proposal_calls import ProposalCalls
@@ -104,6 +105,7 @@ class Client(OwnDataRequests):
         self.redemptions = RedemptionCalls(self._json, self._page)
         self.proposals = ProposalCalls(self._json, self._page, self._proof)
         self.backing = CampaignCalls(self._json)
+        self.mining = MiningCalls(self._json)
         self.challenges = ChallengeCalls(self._json, self._page)
         self.offers = OfferCalls(self._json, self._page)
         self.reviews = ReviewCalls(self._json, self._page, self._proof)

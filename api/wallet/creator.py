@@ -72,7 +72,7 @@ class Creator:
         return self.wallet.send("campaign.cancel", CampaignCancel(campaign), self.wallet.main)
 
     def post_update(self, campaign: CampaignId, text_hash: Hash) -> Sent:
-        """Publish the SHA-256 of a text for the backers."""
+        """Tell the backers something: the hash of a text (spec TXT-1), which `texts.publish_text` brings to the node."""
         return self.wallet.send("campaign.post_update", CampaignPostUpdate(campaign, text_hash), self.wallet.main)
 
     def submit(self, campaign: CampaignId, evidence: Hash, *, step: int | None = None) -> Sent:

@@ -42,8 +42,8 @@ STILL_WAITING = Code(
 )
 LAPSED = Code(
     "wallet.recovery_lapsed",
-    "nobody signed with the new keys of {address} in time, and the old ones are back",
-    "Ask the guardians to start again: they can from {not_before_date} on.",
+    "nobody signed with the new keys of {address} in time, and the old ones are back; a new start counts from {not_before_date}",
+    "Ask the guardians to start again.",
 )
 NO_KEYS_LEFT = Code(
     "wallet.no_keys_left",

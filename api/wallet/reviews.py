@@ -1,6 +1,5 @@
-"""A fan speaks: what it reviews, on which of its standings, and where its text is (spec REV, TXT)."""
+"""A fan speaks: what it reviews, and on which of its standings (spec REV)."""
 
-import secrets
 from collections.abc import Iterator
 from typing import Final
 
@@ -20,7 +19,6 @@ from ledger.domains.voice.reviews import (
     Standing,
     Subject,
 )
-from ledger.domains.voice.texts import TextDocument, encode_text, text_hash
 from ledger.errors import Code
 from ledger.transaction import Payment, Sponsored
 from ledger.types import Address, CampaignId, ContributionId, Hash, ProgramId
@@ -30,17 +28,7 @@ NO_SUBJECT = Code(
     "there is no program or campaign {subject}",
     "List them with `fansumer chain programs` or `campaigns`.",
 )
-NOT_IT = Code(
-    "text.not_it",
-    "the node gave a text that is not the one with the hash {text}",
-    "Do not believe it; ask another node, or the author.",
-)
 NO_TEXT: Final = Hash(b"")
-
-
-def new_document(text: str) -> TextDocument:
-    """A text with a salt of its own."""
-    return TextDocument(secrets.token_bytes(32), text)
 
 
 class Reviewer:
@@ -117,10 +105,6 @@ class Reviewer:
             return None
         return Sponsored(program)
 
-    def publish(self, document: TextDocument) -> bool:
-        """Bring a text to the node, once the chain names it; whether it is new there."""
-        return bool(self.wallet.client.reviews.keep_text(text_hash(document), encode_text(document))["is_new"])
-
     def erase(self, subject: Subject, text: Hash) -> int:
         """Erase a text of the wallet's at its node; how many there were."""
         wallet = self.wallet
@@ -137,22 +121,3 @@ class Reviewer:
         if isinstance(subject, ProgramSubject) and not self._pay_own:
             payment = Sponsored(subject.program)
         return self.wallet.send("review.reply", ReviewReply(subject, author, text), self.wallet.main, payment=payment)
-
-    def read_text(self, text: Hash) -> str:
-        """A text as its author wrote it, checked against its hash. Raises ClientProblem text.missing, WalletError text.not_it."""
-        found = self.wallet.client.reviews.text(text)
-        return check_text(found, text)
-
-
-def check_text(found: object, text: Hash) -> str:
-    """The content of a node's answer, if it is the text with this hash. Raises WalletError text.not_it."""
-    try:
-        assert isinstance(found, dict)
-        document = TextDocument(bytes.fromhex(found["salt"]), str(found["content"]))
-        is_it = text_hash(document) == text
-    except (AssertionError, KeyError, TypeError, ValueError):
-        is_it = False
-        document = TextDocument(b"", "")
-    if not is_it:
-        raise WalletError(NOT_IT, text=text.hex())
-    return document.text

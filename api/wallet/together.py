@@ -59,8 +59,8 @@ NOT_A_SIGNER = Code(
 )
 SIGNED_ALREADY = Code(
     "together.signed_already",
-    "every key of this wallet that may sign has signed already",
-    "Pass the file on: {missing} more signatures are needed.",
+    "every key of this wallet that may sign has signed already; {missing:signature} more must be given",
+    "Pass the file on to whoever has not signed yet.",
 )
 ENOUGH = Code(
     "together.enough",

@@ -25,7 +25,8 @@ from ledger.domains.voice.obligation_fulfil import ObligationFulfil
 from ledger.domains.voice.power import PowerProof
 from ledger.domains.voice.proposal_create import ProposalCreate
 from ledger.domains.voice.proposal_respond import Adopt, Decline, ProposalRespond
-from ledger.domains.voice.state import NO_HASH
+from ledger.domains.voice.state import METHOD_NAMES, NO_HASH
+from ledger.domains.voice.tally import BAD_CHOICE, is_allowed
 from ledger.errors import Code
 from ledger.merkle import verify_inclusion
 from ledger.state import record_leaf
@@ -57,7 +58,10 @@ class Voter:
         return self.wallet.client.proposals.one(proposal)
 
     def choose(self, shown: Answer, named: Sequence[str]) -> tuple[int, ...]:
-        """Option numbers from numbers or texts; approvals are put in order. Raises WalletError vote.no_choice."""
+        """Option numbers from numbers or texts; approvals are put in order. Raises WalletError vote.no_choice, ballot.choice.
+
+        What the method does not allow is refused here, since the chain would take a sealed ballot of it and never count it.
+        """
         options = shown["tally"]["options"]
         texts = {option["text"]: int(option["number"]) for option in options}
         found: list[int] = []
@@ -69,7 +73,10 @@ class Voter:
                 listed = ", ".join(f"{option['number']} {option['text']}" for option in options)
                 raise WalletError(NO_CHOICE, found=name[:64], options=listed)
             found.append(number)
-        return tuple(sorted(set(found)) if shown["method"] == "approval" else found)
+        chosen = tuple(sorted(set(found)) if shown["method"] == "approval" else found)
+        if not is_allowed(METHOD_NAMES.index(shown["method"]), len(options), chosen):
+            raise WalletError(BAD_CHOICE, method=shown["method"], count=len(options))
+        return chosen
 
     def signer(self, shown: Answer) -> Signer:
         """The account that votes: that for the program, or, with pledges in coin, the main account."""
@@ -164,7 +171,7 @@ class Asker:
         return self.wallet.send("proposal.create", draft, self.wallet.main)
 
     def adopt(self, proposal: ProposalId, *, due_at: Timestamp, why: Hash, product: Hash = NO_HASH) -> Sent:
-        """Promise the winner by a time; `why` is a hash of the answer's text."""
+        """Promise the winner by a time; `why` is the hash of a text that says why (spec TXT-1)."""
         payload = ProposalRespond(proposal, Adopt(due_at, product), why)
         return self.wallet.send("proposal.respond", payload, self.wallet.main)
 
@@ -177,6 +184,6 @@ class Asker:
         return self.wallet.send("obligation.fulfil", ObligationFulfil(proposal, evidence), self.wallet.main)
 
 
-def hash_text(text: bytes) -> Hash:
-    """The hash under which a text off chain is named: SHA-256 of its bytes, as any tool computes it."""
-    return Hash(sha256(text).digest())
+def hash_evidence(file: bytes) -> Hash:
+    """The hash under which a file that shows what was done is named: SHA-256 of its bytes, as any tool computes it."""
+    return Hash(sha256(file).digest())

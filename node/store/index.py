@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from ledger.codec import pack_shaped
 from ledger.domains.challenges.events import ChallengeCompleted, ChallengeCreated
 from ledger.domains.consent.consent_grant import ConsentGranted
-from ledger.domains.crowdfunding.events import CampaignCreated, Pledged
+from ledger.domains.crowdfunding.events import CampaignCreated, Pledged, UpdatePosted
 from ledger.domains.loyalty.events import (
     BatchSettled,
     ContestOpened,
@@ -26,7 +26,7 @@ from ledger.domains.offers.events import OfferIssued, OfferReversed
 from ledger.domains.rewards.redeem import RedemptionOpened
 from ledger.domains.rewards.reward_list import RewardListed
 from ledger.domains.voice.contribution_record import ContributionRecorded
-from ledger.domains.voice.events import BallotCast, BallotCommitted
+from ledger.domains.voice.events import BallotCast, BallotCommitted, ProposalAnswered
 from ledger.domains.voice.mission_create import MissionCreated
 from ledger.domains.voice.proposal_create import ProposalCreated
 from ledger.domains.voice.review import ReviewWritten
@@ -63,7 +63,9 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
         (b"", "proposal", e.proposal),
         (e.program, "proposal", e.proposal),
         (e.proposer, "account_proposal", e.proposal),
+        (e.text, "text", e.proposer),
     ),
+    ProposalAnswered: lambda e: ((e.why, "text", e.owner),),
     BallotCast: lambda e: ((e.proposal, "ballot", e.voter), (e.voter, "account_ballot", e.proposal)),
     BallotCommitted: lambda e: ((e.proposal, "ballot", e.voter), (e.voter, "account_ballot", e.proposal)),
     ChallengeCreated: lambda e: ((e.program, "challenge", e.challenge),),
@@ -82,6 +84,7 @@ LISTED: dict[type[Event], Callable[[Any], tuple[Listed, ...]]] = {
         *(((e.text, "text", e.author),) if e.text else ()),
     ),
     ReviewReplied: lambda e: ((e.text, "text", e.replier),),
+    UpdatePosted: lambda e: ((e.text_hash, "text", e.creator),),
     Pledged: lambda e: (
         (e.campaign, "pledge", e.number.to_bytes(4, "big")),
         (e.backer, "account_pledge", e.campaign + e.number.to_bytes(4, "big")),

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from ledger.address import encode_address
+from node.cookie import read_cookie
 from tests.node.watching import wait_until
 from tests.support.memory_chain import Signer
 from tests.support.processes import child, environment_of_child
@@ -82,19 +83,19 @@ def test_two_nodes_find_one_chain_and_obey_their_operators(tmp_path: Path) -> No
             wait_until(lambda: read("status", one)["peers"] == 1, 60)
         _check_cookie(one, first)
     assert "operator.not_running" in ask("status", "--data-dir", str(one), expect=1)
-    assert not (one / "operator.json").exists()
+    assert not (one / "api.url").exists() and not (one / ".cookie").exists()
 
 
 def _check_cookie(folder: Path, url: str) -> None:
-    path = folder / "operator.json"
+    path = folder / ".cookie"
     assert path.stat().st_mode & 0o777 == 0o600
-    for shown in (b"", b"Bearer wrong", b"Bearer \xe9"):
+    for shown in (b"", b"Basic wrong", b"Bearer \xe9"):
         answer = httpx2.get(f"{url}/operator/status", headers={b"Authorization": shown})
         assert (answer.status_code, answer.json()["code"]) == (401, "operator.cookie")
     assert "/operator/status" not in httpx2.get(f"{url}/openapi.json").json()["paths"]
-    cookie = {"Authorization": f"Bearer {json.loads(path.read_text())['cookie']}"}
+    credentials = read_cookie(folder)
     for body in ("x", "[]", '{"host": 1}', '{"host": "::1", "seconds": 0}', '{"host": "::1", "more": 1}'):
-        answer = httpx2.post(f"{url}/operator/bans", content=body, headers=cookie)
+        answer = httpx2.post(f"{url}/operator/bans", content=body, auth=credentials)
         assert (answer.status_code, answer.json()["code"]) == (400, "http.body")
 
 

@@ -44,6 +44,7 @@ def test_times_are_shown_as_dates_and_numbers_as_the_text_wants_them() -> None:
     fault = RuleViolation(BY_WHEN, due=1_772_236_799, bits=255)
     assert str(fault) == "test.by_when: it was due by 2026-02-27T23:59:59Z, bits 0x000000ff"
     assert fault.fields["due"] == 1_772_236_799
+    assert str(RuleViolation(BY_WHEN, due=0, bits=0)) == "test.by_when: it was due by no time, bits 0x00000000"
     assert str(RuleViolation(BY_WHEN)) == "test.by_when: it was due by ?, bits ?"
 
 

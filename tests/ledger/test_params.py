@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from ledger.address import CHARACTER, encode_address
 from ledger.difficulty import PARAMS_ERAS
 from ledger.emission import PARAMS_EMISSION
 from ledger.errors import Malformed
 from ledger.networks import NETWORKS
 from ledger.params import BAD_FILE, GENESIS_TIME_MIN, Params, params_from_mapping, params_to_mapping
 from ledger.schema import OUT_OF_RANGE, WRONG_COUNT, WRONG_TYPE
-from ledger.types import INTEGER_MAX, Amount, Height
+from ledger.types import INTEGER_MAX, Address, Amount, Height
 from tests.support.memory_chain import sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND
@@ -97,6 +98,9 @@ def test_a_bad_schedule_is_refused() -> None:
         ({"magic": 5}, BAD_FILE),
         ({"allocations": 5}, BAD_FILE),
         ({"allocations": [["00"]]}, BAD_FILE),
+        ({"allocations": [[5, 1]]}, BAD_FILE),
+        ({"allocations": [[f"{PARAMS.address_prefix}1nonsense", 1]]}, CHARACTER),
+        ({"address_prefix": 5}, BAD_FILE),
         ({"name": "\ud800"}, BAD_FILE),
         ({"surprise": 1}, BAD_FILE),
         ({"kinds": json.loads("[" * 17 + "]" * 17)}, BAD_FILE),
@@ -107,6 +111,14 @@ def test_a_bad_schedule_is_refused() -> None:
 def test_a_bad_file_is_named(change: dict[str, Any], code: Any) -> None:
     with refused(code, Malformed):
         params_from_mapping({**params_to_mapping(PARAMS), **change})
+
+
+def test_an_allocation_names_its_account_in_hex_or_as_people_do() -> None:
+    written = params_to_mapping(PARAMS)
+    address, amount = written["allocations"][0]
+    text = encode_address(PARAMS.address_prefix, Address(bytes.fromhex(address)))
+    written["allocations"][0] = [text, amount]
+    assert params_from_mapping(written) == PARAMS
 
 
 def test_a_missing_field_is_named() -> None:

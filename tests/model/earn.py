@@ -161,17 +161,7 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
         rows.append((entry[0], fan, period, points, commitment, remainder, before, code))
         if is_credited:
             credited += given
-            extend_sliding_lots(model, program, fan)
-            if given:
-                issue(model, program, dates.version, given)
-                give_lot(model, program, fan, Lot(dates.version, dates.activation_day, dates.expiry_day, given))
-                count_towards_tiers(model, program, fan, t, dates.base, given)
-                count_in_period(model, program, fan, t, dates.begins, given)
-                start_referral(model, program, fan, (batch, len(rows) - 1, given), dates.returnable_until)
-            member = model.members[program, fan]
-            model.members[program, fan] = member._replace(
-                entries=member.entries + 1, remainder=remainder, earned=member.earned + given
-            )
+            _credit(model, program, fan, dates, (batch, len(rows) - 1, given), remainder)
     model.grants[program, call.author] = grant._replace(day=today, day_used=used + credited)
     root = tree_root([leaf_hash(pack(row)) for row in rows])
     kept = (call.payer, model.record_deposit, program, root, len(rows), model.now, keep_until)
@@ -179,6 +169,24 @@ def earn(model: Model, call: Call, payload: tuple) -> list[str]:
     model.rows[batch] = tuple(rows)
     model.queue("earn.drop", batch, 0, keep_until)
     return [row[-1] for row in rows]
+
+
+def _credit(
+    model: Model, program: bytes, fan: bytes, dates: Dates, entry: tuple[bytes, int, int], remainder: bytes
+) -> None:
+    """An entry (batch, index, points) that is not skipped."""
+    given, t = entry[2], model.terms[program, dates.version]
+    extend_sliding_lots(model, program, fan)
+    if given:
+        issue(model, program, dates.version, given)
+        give_lot(model, program, fan, Lot(dates.version, dates.activation_day, dates.expiry_day, given))
+        count_towards_tiers(model, program, fan, t, dates.base, given)
+        count_in_period(model, program, fan, t, dates.begins, given)
+        start_referral(model, program, fan, entry, dates.returnable_until)
+    member = model.members[program, fan]
+    model.members[program, fan] = member._replace(
+        entries=member.entries + 1, remainder=remainder, earned=member.earned + given
+    )
 
 
 def drop_batch(model: Model, subject: bytes) -> None:

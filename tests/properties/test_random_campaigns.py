@@ -314,7 +314,7 @@ def test_time_alone_brings_every_unit_to_somebody(seed: int) -> None:
 def test_the_lives_meet_every_act_and_every_end() -> None:
     """So that the test above says something."""
     seen, ended = Counter[tuple[str, str]](), Counter[int]()
-    for seed in range(5):
+    for seed in range(12):
         life = RandomCampaigns(random.Random(f"campaigns {seed}"))
         for number in range(STEPS):
             life.step()

@@ -12,6 +12,7 @@ from bench_measure import measure_earn, measure_headers, measure_transfers
 from bench_network import measure_relay
 from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds, measure_reference
+from bench_stratum import measure_shares
 from bench_world import SMALLEST, World
 from ledger.params import CHALLENGE_RECEIPTS_MAX
 from ledger.registry import KINDS
@@ -47,6 +48,11 @@ def test_ballots_are_counted_by_the_rule() -> None:
 
 def test_headers_are_checked(world: World) -> None:
     assert measure_headers(world)["headers"] == SMALLEST.headers
+
+
+def test_shares_are_checked() -> None:
+    answer = measure_shares(50)
+    assert answer["shares"] == 50 and answer["seconds"] > 0
 
 
 def test_refunds_are_measured_in_both_units() -> None:

@@ -54,6 +54,7 @@ from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
 from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.offers import citation, cite, consent, issue, make_offer, settle_offers
+from tests.support.pool_without_port import add_pool
 from tests.support.random_payloads import Ids, values_of
 from tests.support.shop import FAN, FRIEND, FUNDED, OWNER, POOR, STRANGER, TILL, some_hash
 from tests.support.spoken import Spoken, speak
@@ -86,6 +87,8 @@ class HttpWorld:
     proposals: list[ProposalId] = field(default_factory=list)
     """An open one on which FAN voted, and a sealed one to which it committed."""
     offers: list[Hash] = field(default_factory=list)
+    mined: list[str] = field(default_factory=list)
+    """Blocks that the node's miners found, as they are shown."""
     spoken: Spoken | None = None
     nonces: Iterator[int] = field(default_factory=count)
     """No request is signed with the nonce of another one, even if everything else is the same."""
@@ -274,6 +277,7 @@ def open_http_world(folder: Path) -> HttpWorld:
     live_votes.commit(shop, world.proposals[1], FAN, 1)
     world.challenges += challenges
     world.offers.extend(offer.offer_id for offer in offers)
+    world.mined.append(show_hash(add_pool(shop.node).hash))
     world.spoken = spoken
     world.payloads = _draw_payloads(world)
     return world

@@ -52,6 +52,7 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "txid": lambda world: [txid.hex() for txid in world.txids],
     "address": lambda world: world.addresses,
     "block": lambda world: world.blocks,
+    "mined_block": lambda world: world.mined,
     "program": lambda world: [program.hex() for program in world.programs],
     "redemption": lambda world: [hold.hex() for hold in world.holds],
     "challenge": lambda world: [challenge.hex() for challenge in world.challenges],

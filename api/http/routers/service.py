@@ -29,6 +29,7 @@ async def read_health(request: Request) -> Response:
 async def read_readiness(request: Request) -> Response:
     """Whether the store can be read and written, transactions are taken in, the miner lives, and the tip is fresh.
 
+    `stalled` is no fault of the node: nobody has found a block for ten times the chain's block time.
     A problem with 503 says what is wrong: `node.broken`, `node.thread_died`, what the store said when a block was to be written
     (`store.full`), or `http.not_ready`.
     """
@@ -41,7 +42,9 @@ async def read_readiness(request: Request) -> Response:
         raise RequestFault(NOT_READY, reason="it stopped at a broken invariant")
     if maximum is not None and age_s > maximum:
         raise RequestFault(NOT_READY, reason=f"the tip is {age_s} seconds old", tip_age_s=age_s, height=tip.height)
-    return json_response({"status": "ready", "height": tip.height, "tip_age_s": age_s})
+    return json_response(
+        {"status": "ready", "height": tip.height, "tip_age_s": age_s, "stalled": services.node.stall.is_stalled()}
+    )
 
 
 def _read_tip(reader: Reader) -> Tip:

@@ -148,7 +148,10 @@ class SnapshotItem(Answer):
 
 
 class ProposalAnswer(Answer):
-    """A proposal, how far it has come, and what was counted so far."""
+    """A proposal, how far it has come, and what was counted so far.
+
+    `text` and `why` are hashes of texts: `GET /v1/texts/{text}`.
+    """
 
     id: str
     program: str

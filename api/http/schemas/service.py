@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from api.http.schemas.answer import Answer, Example
 
 
@@ -19,5 +21,6 @@ class ReadyAnswer(Answer):
     status: Literal["ready"]
     height: int
     tip_age_s: int
+    stalled: bool = Field(description="No block has come for ten times the chain's block time: its miners are gone.")
 
-    EXAMPLE: ClassVar[Example] = {"status": "ready", "height": 1_440, "tip_age_s": 4}
+    EXAMPLE: ClassVar[Example] = {"status": "ready", "height": 1_440, "tip_age_s": 4, "stalled": False}

@@ -2,15 +2,19 @@
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from api.http.schemas.answer import (
     EXAMPLE_ADDRESS,
     EXAMPLE_CURSOR,
     EXAMPLE_ID,
     EXAMPLE_TIME,
+    ID_PATTERN,
     Answer,
     Example,
     PageAnswer,
 )
+from ledger.domains.voice.texts import TEXT_BYTES_MAX
 
 Stance = Literal["endorse", "criticise"]
 StandingName = Literal["earned", "redeemed", "pledged", "contributed"]
@@ -199,8 +203,8 @@ class TextAnswer(Answer):
 class TextBody(Answer):
     """The text to keep, with its salt in hex."""
 
-    salt: str
-    content: str
+    salt: str = Field(pattern=ID_PATTERN)
+    content: str = Field(min_length=1, max_length=TEXT_BYTES_MAX)
 
     EXAMPLE: ClassVar[Example] = {"salt": "5a" * 32, "content": "The lamp flickers."}
 

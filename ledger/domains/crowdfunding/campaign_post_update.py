@@ -18,7 +18,7 @@ UPDATES_MAX: Final = 2**32 - 1
 
 @dataclass(frozen=True, slots=True)
 class CampaignPostUpdate:
-    """SHA-256 of the text in UTF-8. The text itself is off the chain."""
+    """The hash of the text (TXT-1), which is off the chain."""
 
     campaign: Annotated[CampaignId, identifier()]
     text_hash: Annotated[Hash, identifier()]

@@ -102,7 +102,7 @@ class CampaignDone(Event):
 @declare_event
 @dataclass(frozen=True, slots=True)
 class UpdatePosted(Event):
-    """The creator told its backers something: the SHA-256 of the text, which is off the chain."""
+    """The creator told its backers something: the hash of the text (TXT-1), which is off the chain."""
 
     name: ClassVar[str] = "campaign.update_posted"
     campaign: Annotated[CampaignId, identifier()]

@@ -29,7 +29,11 @@ from ledger.schema import Integer, Struct, identifier
 from ledger.state import RuleView
 from ledger.types import INTEGER_MAX, Address, CampaignId, RecordKey
 
-CAMPAIGN_OVER = Code("pledge.campaign_over", "the campaign has ended", "Look for the creator's next campaign.")
+CAMPAIGN_OVER = Code(
+    "pledge.campaign_over",
+    "the campaign has ended",
+    "Use `pledge.late` if it takes late pledges, or look for the creator's next campaign.",
+)
 TOO_MUCH = Code("pledge.too_much", "the campaign would hold more than a number can", "Pledge less.")
 
 

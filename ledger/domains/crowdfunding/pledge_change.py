@@ -40,8 +40,8 @@ BOUND = Code(
 )
 GOAL_REACHED = Code(
     "pledge.goal_reached",
-    "in the last day the reached goal {goal} must stay reached, and {left} would be pledged",
-    "Take back {most} at most.",
+    "in the last day the reached goal {goal} must stay reached: {left} would be pledged, and {most} at most can be taken back",
+    "Take back less, or leave the pledge as it is.",
 )
 TOO_MANY_LOTS = Code(
     "pledge.too_many_lots",

@@ -23,12 +23,12 @@ VOTE_OPEN = Code(
 )
 NO_VOTE_OPEN = Code("milestone.no_vote", "no vote is open in this campaign", "Wait until the creator submits a step.")
 IS_DELIVERY = Code(
-    "milestone.is_delivery", "the vote that is open is about the delivery", "Send a `delivery.confirm` instead."
+    "milestone.is_delivery", "the vote that is open is about the delivery", "Answer with `delivery.confirm` instead."
 )
 NOT_SUBMITTED = Code(
     "delivery.not_submitted",
     "the vote that is open is about milestone {step}, not about the delivery",
-    "Send a `milestone.vote`, or wait for the delivery.",
+    "Vote with `milestone.vote`, or wait for the delivery.",
 )
 OWN_PLEDGE = Code("milestone.own_pledge", "a creator's own pledge has no vote", "Leave the vote to the backers.")
 

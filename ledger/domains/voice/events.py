@@ -122,7 +122,7 @@ class ProposalUnanswered(Event):
 @declare_event
 @dataclass(frozen=True, slots=True)
 class ProposalAnswered(Event):
-    """The owner answered. Status 3: adopted, due at `due_at`; 4: declined, `due_at` 0."""
+    """`owner` answered, and the text `why` says why. Status 3: adopted, due at `due_at`; 4: declined, `due_at` 0."""
 
     name: ClassVar[str] = "proposal.answered"
     proposal: Annotated[ProposalId, PROPOSAL]
@@ -131,6 +131,7 @@ class ProposalAnswered(Event):
     due_at: Annotated[Timestamp, TIME]
     product: Annotated[Hash, OptionalIdentifier()]
     why: Annotated[Hash, identifier()]
+    owner: Annotated[Address, identifier()]
 
     def subjects(self) -> tuple[bytes, ...]:
         return (self.proposal, self.program)

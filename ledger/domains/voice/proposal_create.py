@@ -58,7 +58,7 @@ from ledger.types import Address, Amount, Hash, Height, ProgramId, ProposalId, R
 BAD_OPTIONS = Code(
     "proposal.options",
     "no two options may be equal, and at most {maximum} can be ranked",
-    "Name each option once; with more than {maximum} choose another method.",
+    "Name each option once; with more of them choose another method.",
 )
 BAD_TIMES = Code(
     "proposal.times",
@@ -67,7 +67,7 @@ BAD_TIMES = Code(
 )
 NO_TENURE = Code(
     "proposal.no_tenure",
-    "only the program's owner, and who has been its member for {needed:days}, can propose",
+    "only the program's owner, and who has been its member for {needed:day}, can propose",
     "Join the program, and propose when you have been a member for so long.",
 )
 FOREIGN_CAMPAIGN = Code(
@@ -84,7 +84,7 @@ QUORUM_LOW = Code(
 
 @dataclass(frozen=True, slots=True)
 class ProposalCreate:
-    """Ask which of the options it shall be. The id is `object_id("proposal", txid, 0)`. `text` is a hash of the whole text.
+    """Ask which of the options it shall be. The id is `object_id("proposal", txid, 0)`. `text` is a text hash (TXT-1).
 
     Voting and revealing end at their times, and not before so many blocks; `reveal_until` is 0 where votes are open.
     """
@@ -112,6 +112,7 @@ class ProposalCreated(Event):
     proposer: Annotated[Address, identifier()]
     title: Annotated[str, TITLE]
     voting_until: Annotated[Timestamp, TIME]
+    text: Annotated[Hash, identifier()]
 
     def subjects(self) -> tuple[bytes, ...]:
         return (self.proposal, self.program, self.proposer)
@@ -159,7 +160,10 @@ def apply(view: RuleView, call: Call, payload: ProposalCreate, context: Context)
     view.put(proposal_key(proposal_id), proposal)
     view.put(tally_key(proposal_id), empty_tally(payload.method, len(payload.options)))
     schedule(view, kind=STEP_DUE, subject=proposal_id, number=END_OF_VOTING, due=payload.voting_until)
-    view.emit(ProposalCreated(proposal_id, payload.program, call.author, payload.title, payload.voting_until))
+    created = ProposalCreated(
+        proposal_id, payload.program, call.author, payload.title, payload.voting_until, payload.text
+    )
+    view.emit(created)
     return (APPLIED,)
 
 

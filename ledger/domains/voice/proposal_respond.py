@@ -82,7 +82,7 @@ ANSWER = OneOf(Adopt, Decline)
 
 @dataclass(frozen=True, slots=True)
 class ProposalRespond:
-    """The owner's answer, and a hash of the text that says why."""
+    """The owner's answer, and the hash of the text that says why (TXT-1)."""
 
     proposal: Annotated[ProposalId, identifier()]
     answer: Annotated[Answer, ANSWER]
@@ -106,7 +106,7 @@ def apply(view: RuleView, call: Call, payload: ProposalRespond, context: Context
         raise RuleViolation(BINDING)
     answered = replace(proposal, status=status, answered_at=context.time, why=payload.why)
     view.put(proposal_key(payload.proposal), answered)
-    view.emit(ProposalAnswered(payload.proposal, proposal.program, status, due_at, product, payload.why))
+    view.emit(ProposalAnswered(payload.proposal, proposal.program, status, due_at, product, payload.why, owner))
     return (APPLIED,)
 
 

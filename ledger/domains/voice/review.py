@@ -33,7 +33,7 @@ OWN_SUBJECT = Code("review.own_subject", "nobody reviews itself", "Let those spe
 NO_STANDING = Code(
     "review.no_standing",
     "the author has no such standing with this subject",
-    "Name an earn, a redemption, a pledge or a contribution of your own with it.",
+    "Buy from it, back it or help it first; then name that earn, redemption, pledge or contribution of your own.",
 )
 
 

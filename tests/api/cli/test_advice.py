@@ -1,17 +1,19 @@
 """What commands say beside their answer: warnings about keys without a grant, why points are carried on, what to type next."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import api.http.problems
-from api.cli.output import report_fault
+from api.cli.output import COMMANDS, report_fault
 from api.demo import replay
 from api.wallet.client import Client
 from api.wallet.errors import ClientProblem, Unreachable
 from ledger.errors import Code, all_codes
 from ledger.genesis import make_genesis
+from ledger.registry import KINDS
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_commands_on_node import buy, enrol, open_shop
 from tests.support.wallet_node import WalletNode
@@ -140,3 +142,17 @@ def test_a_replay_goes_to_the_folder_of_the_persons_data(
     terminal.fail("demo", "replay", "--weeks", 1, "--as-of", "2026-01-07")
     terminal.fail("demo", "replay", "--weeks", 1, "--as-of", "2026-01-07", "--folder", tmp_path / "named")
     assert folders == [terminal.home / "replay-1767744000", tmp_path / "named"]
+
+
+def test_advice_names_no_field_since_nothing_fills_it_in() -> None:
+    assert [code.name for code in all_codes() if re.search(r"\{\w+(:\w+)?\}", code.advice)] == []
+
+
+def test_every_transaction_that_advice_names_has_a_command() -> None:
+    named = {word for code in all_codes() for word in re.findall(r"`([a-z_.]+)`", code.advice)} & set(KINDS)
+    assert named - set(COMMANDS) == set()
+
+
+def test_a_noun_behind_a_number_is_named_in_the_singular() -> None:
+    plural = [code.name for code in all_codes() if re.search(r"\{\w+:(?!time)\w+s\}", code.text)]
+    assert plural == [], "the message adds the s itself"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import time_machine
 
+from api.cli.texts import MISSING
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_commands_on_node import enrol, open_shop
 from tests.support.wallet_node import WalletNode
@@ -54,9 +55,23 @@ def test_a_campaign_from_promise_to_delivery(node: WalletNode, terminal_of: Open
     pass_decision(node, campaign)
     news = creator.home / "news.txt"
     news.write_text("The mould is ordered.")
-    assert creator.read("creator", "post-update", campaign, news)["number"] == 1
-    assert fan.read("creator", "check-update", campaign, news)["posted"] is True
+    assert "(none)" in fan.run("chain", "updates", campaign)
+    posted = creator.read("creator", "post-update", campaign, news)
+    assert (posted["number"], posted["text_at_node"]) == (1, True)
+    for file in (news, posted["text_file"]):
+        assert fan.read("creator", "check-update", campaign, file)["posted"] is True
     assert '"posted": false' in fan.run("creator", "check-update", campaign, letter, "--json", expect=1)
+    (update,) = fan.read("chain", "updates", campaign)
+    assert (update["number"], update["text"], update["says"]) == (1, posted["text"], "The mould is ordered.")
+    assert "The mould is ordered." in fan.run("chain", "updates", campaign)
+    assert fan.read("creator", "status", campaign)["latest_update"] == update
+    assert fan.read("wallet", "pledges")[0]["latest_update"] == update
+    assert "The mould is ordered." in fan.hear("wallet", "pledges")
+    with time_machine.travel(node.chain.clock.now(), tick=False):
+        assert creator.read("wallet", "review", "erase-text", campaign, posted["text"]) == {"erased": 1}
+    assert MISSING in fan.run("chain", "updates", campaign)
+    assert "texts of 1 update" in fan.fail("creator", "check-update", campaign, news)
+    assert fan.read("creator", "check-update", campaign, posted["text_file"])["number"] == 1
     late = fan.read("wallet", "pledge", campaign, 100, "--late")["number"]
     assert creator.read("creator", "submit", campaign, news)["status"] == "confirmed"
     fan.run("wallet", "vote-milestone", campaign, number, "--yes")
@@ -119,7 +134,7 @@ def test_what_is_typed_wrong_is_said(terminal: Terminal, no_node: None) -> None:
         (("--milestone", "30:soon:A"), "date in UTC"),
         (("--milestone", "30.123:now:A"), "at most two decimals"),
         (("--reserve", "lots"), "percentage"),
-        (("--grace-days", "400"), "0 to 366"),
+        (("--grace-days", "400"), "(a minute) to 366"),
         (("--late-until", "never"), "date in UTC"),
     ):
         said = terminal.fail("creator", "create-campaign", "A", *end, *options, expect=2)
@@ -127,3 +142,22 @@ def test_what_is_typed_wrong_is_said(terminal: Terminal, no_node: None) -> None:
     for add_on in ("1", "17:1", "1:1001", "a:b"):
         assert "add-on" in terminal.fail("wallet", "pledge", campaign, 5, "--add-on", add_on, expect=2)
     assert "cannot be used" in terminal.fail("creator", "check-update", campaign, terminal.home / "none", expect=2)
+
+
+def test_terms_that_do_not_fit_are_said_in_the_words_that_were_typed(node: WalletNode, terminal_of: Opens) -> None:
+    creator = terminal_of("owner")
+    make = ("creator", "create-campaign", "A lamp", "--goal", 1_000, "--deadline", date(node, 2))
+    start, delivery = ("--milestone", "30:now:Start"), ("--delivery", date(node, 20))
+    assert "sum to 100 %, not 90 %" in creator.fail(*make, *start, "--reserve", "60", *delivery, expect=2)
+    assert "sum to 100 %, not 40 %" in creator.fail(*make, "--reserve", "40", *delivery, expect=2)
+    assert "name its date with --delivery" in creator.fail(*make, *start, "--reserve", "70", expect=2)
+    assert "needs --delivery" in creator.fail(*make, "--delivery-forms", expect=2)
+    whole = (*start, "--reserve", "70", *delivery)
+    for wrong in (0.0005, 61, -1, "nan"):
+        heard = creator.fail(*make, *whole, "--vote-days", wrong, expect=2)
+        assert "from 0.0007 (a minute) to 60" in heard
+    assert "from 0 to 90" in creator.fail(*make, *whole, "--retry-days", 91, expect=2)
+    quick = ("--vote-days", 0.0007, "--grace-days", 0.0007, "--retry-days", 0)
+    campaign = creator.read(*make, *whole, *quick)["campaign"]
+    shown = creator.run("creator", "status", campaign)
+    assert "30 %" in shown and "70 %" in shown

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import time_machine
 
-from api.cli.reviews import MISSING
+from api.cli.texts import MISSING
 from ledger.address import encode_address
 from ledger.domains.voice.texts import decode_text
 from tests.api.cli.conftest import Terminal
@@ -36,7 +36,7 @@ def test_a_brand_that_wants_criticism_gone(node: WalletNode, terminal_of: Opens)
     buy(till, program, member, 4_260, node)
     till.run("brand", "settle", program, till.home / "receipts", "--last")
     said = fan.read("wallet", "review", "write", program, "--criticise", "--score", 2, "--text", lamp)
-    assert decode_text(Path(said["file"]).read_bytes()).text == "The lamp flickers."
+    assert decode_text(Path(said["text_file"]).read_bytes()).text == "The lamp flickers."
     shown = owner.read("chain", "reviews", program)
     assert shown["scores"] == {"endorsing": [0] * 5, "criticising": [0, 1, 0, 0, 0], "replies": 0}
     (review,) = shown["items"]
@@ -58,6 +58,9 @@ def test_a_brand_that_wants_criticism_gone(node: WalletNode, terminal_of: Opens)
         (2, "endorse", 4),
         (1, "criticise", 2),
     ]
+    told = owner.read("chain", "reviews", program, "--author", member)
+    assert [row["says"] for row in told] == ["They replaced it.", "The lamp flickers."]
+    assert "The lamp flickers." in owner.run("chain", "reviews", program, "--author", member)
     with time_machine.travel(node.chain.clock.now(), tick=False):
         assert owner.read("wallet", "review", "erase-text", program, mine["text"]) == {"erased": 0}
         assert fan.read("wallet", "review", "erase-text", program, mine["text"]) == {"erased": 1}
@@ -65,8 +68,8 @@ def test_a_brand_that_wants_criticism_gone(node: WalletNode, terminal_of: Opens)
     assert (left["says"], left["stance"], left["score"]) == (MISSING, "endorse", 4)
     kept = fan.home / "texts" / mine["text"]
     assert "text.erased" in fan.fail("wallet", "review", "publish", kept)
-    assert fan.read("wallet", "review", "publish", said["file"])["is_new"] is False
-    assert "text of a review" in fan.fail("wallet", "review", "publish", lamp)
+    assert fan.read("wallet", "review", "publish", said["text_file"])["is_new"] is False
+    assert "text as it was kept" in fan.fail("wallet", "review", "publish", lamp)
 
 
 def test_a_contribution_and_what_came_of_it(node: WalletNode, terminal_of: Opens, tmp_path: Path) -> None:

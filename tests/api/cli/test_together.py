@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.cli.texts import MISSING
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_advice import main_address
 from tests.support.market import TERMS_FILE
@@ -98,6 +99,22 @@ def test_a_brand_of_several_people(node: WalletNode, board: Board, tmp_path: Pat
         board.file,
     )
     assert "treasury.no_key_here" in refusal
+
+
+def test_what_several_people_say_is_brought_when_all_have_signed(
+    node: WalletNode, board: Board, tmp_path: Path
+) -> None:
+    made = board.pass_round("creator", "create-campaign", "A lamp", "--goal", 10, "--deadline", "2026-01-20")
+    news = tmp_path / "news.txt"
+    news.write_text("The mould is ordered.")
+    post = ("creator", "post-update", made["campaign"], news, "--wallet", board.file)
+    assert "wallet review publish" in board.owner.hear(*post)
+    posted = board.pass_round(*post[:-2])
+    assert (posted["text_at_node"], posted["text_file"] != posted["file"]) == (False, True)
+    (update,) = board.stranger.read("chain", "updates", made["campaign"])
+    assert (update["text"], update["says"]) == (posted["text"], MISSING)
+    board.owner.run("wallet", "review", "publish", posted["text_file"])
+    assert board.stranger.read("chain", "updates", made["campaign"])[0]["says"] == "The mould is ordered."
 
 
 def test_copies_that_were_signed_at_once_are_joined(node: WalletNode, board: Board, tmp_path: Path) -> None:

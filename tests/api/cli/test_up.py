@@ -94,6 +94,33 @@ def test_each_chain_has_a_folder_of_its_own(
     assert [options.data_dir for options in seen] == [terminal.home / folder]
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0.0.0.0:3333", ("0.0.0.0", 3333)),
+        ("[::]:1", ("::", 1)),
+        ("[2001:db8::1]:0", ("2001:db8::1", 0)),
+        ("pool.example:65535", ("pool.example", 65_535)),
+    ],
+)
+def test_where_miners_are_taken(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, text: str, found: tuple[str, int]
+) -> None:
+    seen: list[up.UpOptions] = []
+    monkeypatch.setattr(up, "run_up", lambda options, console: seen.append(options))
+    terminal.run("node", "run", "--stratum", text)
+    terminal.run("up", "--stratum", text)
+    terminal.run("up")
+    assert [options.stratum for options in seen] == [found, found, None]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "3333", ":3333", "host", "host:", "host:99999", "::1:3333", "[::1]", "http://host:1", "a b:1"]
+)
+def test_what_is_no_place_for_miners(terminal: Terminal, text: str) -> None:
+    assert "HOST:PORT" in terminal.fail("node", "run", "--stratum", text, expect=2)
+
+
 def test_params_are_kept_beside_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, folder = tmp_path / "private.json", tmp_path / "chain"
     file.write_text(json.dumps(params_to_mapping(NETWORKS["sim"]) | {"name": "private"}))
@@ -127,7 +154,7 @@ def test_a_node_at_a_broken_invariant_closes_itself_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = Mock(url="http://node", service=Mock(is_serving=True))
-    running.node.health = Health()
+    running.node.health, running.node.stratum = Health(), None
     running.check = lambda: up.Running.check(running)
     monkeypatch.setattr(up.signal, "signal", lambda *_: None)  # Ctrl-C stays the test run's
     with pytest.raises(AssertionError), running.node.health.writing():

@@ -13,12 +13,11 @@ from api.http.app import create_app
 from api.http.operator import OperatorDesk
 from ledger.networks import NETWORKS
 from ledger.types import Timestamp
+from node.cookie import read_cookie
 from node.node import Node, NodeConfig
 from node.p2p.address import PeerAddress
 from node.p2p.network import NetworkReport, PeerReport
 from node.p2p.scores import Ban, Scores
-
-COOKIE = {"Authorization": "Bearer cookie"}
 
 
 @dataclass
@@ -58,11 +57,12 @@ def network() -> FakeNetwork:
 @pytest_asyncio.fixture
 async def client(tmp_path: Path, network: FakeNetwork) -> AsyncIterator[httpx2.AsyncClient]:
     node = Node(NodeConfig(tmp_path / "data", NETWORKS["sim"]))
-    desk = OperatorDesk(node, network, "cookie")  # type: ignore[arg-type] - it has what the desk uses
+    desk = OperatorDesk(node, network)  # type: ignore[arg-type] - it has what the desk uses
     app = create_app(node)
     app.router.routes.extend(desk.routes)
     transport = httpx2.ASGITransport(app=app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://node", headers=COOKIE) as made:
+    credentials = read_cookie(node.config.data_dir)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://node", auth=credentials) as made:
         yield made
     app.state.services.close()
     node.close()
@@ -76,8 +76,10 @@ async def test_only_the_operator_is_answered(client: httpx2.AsyncClient) -> None
         ("POST", "bans"),
         ("DELETE", "bans/203.0.113.7"),
     ):
-        for shown in (b"", b"Bearer wrong", b"cookie", b"Bearer \xff"):
-            answer = await client.request(method, f"/operator/{path}", headers={b"Authorization": shown})
+        for shown in (b"", b"Basic wrong", b"Basic X19jb29raWVfXzp3cm9uZw==", b"Bearer \xff"):
+            answer = await client.request(
+                method, f"/operator/{path}", headers={b"Authorization": shown}, auth=httpx2.Auth()
+            )
             assert (answer.status_code, answer.json()["code"]) == (401, "operator.cookie")
 
 

@@ -1,11 +1,13 @@
 """Votes as people live them, over HTTP: recounted by a stranger, voted twice, too late, sealed, forgotten, met with silence."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from starlette.testclient import TestClient
 
 from api.http.app import create_app
@@ -18,12 +20,14 @@ from api.wallet.errors import ClientProblem, WalletError
 from api.wallet.mnemonic import derive_master_seed
 from api.wallet.proposal_claims import fetch_claim
 from api.wallet.remote_chain import RemoteChain
-from api.wallet.voice import BAD_POWER, Asker, Voter, hash_text
+from api.wallet.texts import fetch_text, new_document, publish_text
+from api.wallet.voice import BAD_POWER, Asker, Voter, hash_evidence
 from api.wallet.wallet import Wallet
 from ledger.block import Block
 from ledger.domains.loyalty.state import member_key
 from ledger.domains.voice.proposal_create import ProposalCreate
 from ledger.domains.voice.state import APPROVAL, OPENLY, RANKED, SEALED, SINGLE, EachMember, EarnedPoints, PledgedTo
+from ledger.domains.voice.texts import TextDocument, text_hash
 from ledger.types import Address, BlockHash, CampaignId, Hash, Height, ProgramId, ProposalId, Timestamp
 from node.recount import Recount, recount
 from tests.support.market import Market
@@ -31,7 +35,8 @@ from tests.support.memory_chain import DAY_SECONDS
 from tests.support.wallet_node import open_wallet_node
 
 FRIEND_PHRASE = "zoo " * 11 + "wrong"
-WHY = hash_text(b"because")
+WHOLE, BECAUSE = new_document("Which bread shall we bake from May on?"), new_document("You asked for spelt.")
+WHY = text_hash(BECAUSE)
 
 
 class Town(Market):
@@ -62,7 +67,7 @@ class Town(Market):
         draft = ProposalCreate(
             program=self.program,
             title="Which bread?",
-            text=hash_text(b"the whole text"),
+            text=text_hash(WHOLE),
             options=options or ("rye", "spelt"),
             method=method,
             mode=SEALED if reveal_days else OPENLY,
@@ -216,7 +221,14 @@ def test_a_brand_that_stays_silent(town: Town) -> None:
     promises = town.node.client.proposals.promises_of_program(town.program)
     PromisesAnswer.model_validate(promises, strict=True)
     assert promises["counts"] == {"silent": 1}
-    assert promises["items"][0]["details"] == {"binding": False, "counted": 2, "quorum": 2, "winner": "rye"}
+    assert promises["items"][0]["details"] == {
+        "binding": False,
+        "counted": 2,
+        "quorum": 2,
+        "text": text_hash(WHOLE).hex(),
+        "why": None,
+        "winner": "rye",
+    }
     with pytest.raises(ClientProblem) as late:
         town.done(town.asker.decline(proposal, why=WHY))
     assert refusal(late) == "proposal.answer_late"
@@ -232,7 +244,7 @@ def test_what_was_promised_and_done_19_days_late_is_on_record(town: Town) -> Non
     town.done(town.asker.adopt(proposal, due_at=due, why=WHY))
     assert town.read(proposal)["obligation"]["status"] == "open"
     town.node.chain.advance(seconds=int(due) - town.now + 19 * DAY_SECONDS - 120, blocks=8)
-    town.done(town.asker.fulfil(proposal, evidence=hash_text(b"a photo")))
+    town.done(town.asker.fulfil(proposal, evidence=hash_evidence(b"a photo")))
     shown = town.read(proposal)
     assert (shown["obligation"]["status"], shown["obligation"]["days_late"]) == ("late", 19)
     owner = town.owner.wallet.address_text(town.owner.wallet.main.address)
@@ -241,6 +253,47 @@ def test_what_was_promised_and_done_19_days_late_is_on_record(town: Town) -> Non
     page = town.node.client.proposals.of_program(town.program)
     ProposalsAnswer.model_validate(page, strict=True)
     assert page["items"] == town.node.client.proposals.all()["items"] == [shown]
+
+
+def test_a_stranger_reads_what_was_asked_and_why_it_was_answered_so(town: Town) -> None:
+    fan, friend, *_ = town.voters
+    client = town.node.client
+    with pytest.raises(ClientProblem) as unasked:
+        publish_text(client, WHOLE)
+    assert refusal(unasked) == "text.not_named"
+    proposal = town.ask()
+    assert publish_text(client, WHOLE) and not publish_text(client, WHOLE)
+    for voter in (fan, friend):
+        town.cast(voter, proposal, "spelt")
+    town.pass_days(3)
+    with pytest.raises(ClientProblem) as early:
+        publish_text(client, BECAUSE)
+    assert refusal(early) == "text.not_named"
+    town.done(town.asker.adopt(proposal, due_at=Timestamp(town.now + 10 * DAY_SECONDS), why=WHY))
+    with pytest.raises(ClientProblem) as missing:
+        fetch_text(client, WHY)
+    assert refusal(missing) == "text.missing"
+    assert publish_text(client, BECAUSE)
+    with TestClient(create_app(town.node.chain.node, HttpSettings())) as stranger:
+        shown = stranger.get(f"/v1/proposals/{proposal.hex()}").json()
+        assert (shown["text"], shown["why"]) == (text_hash(WHOLE).hex(), WHY.hex())
+        (promise,) = stranger.get(f"/v1/programs/{town.program.hex()}/promises").json()["items"]
+        assert (promise["details"]["text"], promise["details"]["why"]) == (shown["text"], shown["why"])
+        for named, document in ((shown["text"], WHOLE), (shown["why"], BECAUSE)):
+            found = stranger.get(f"/v1/texts/{named}").json()
+            read = TextDocument(bytes.fromhex(found["salt"]), found["content"])
+            assert (text_hash(read).hex(), read.text) == (named, document.text)
+    with time_machine.travel(town.node.chain.clock.now(), tick=False):
+        own = json.loads(client.export_own(town.owner.wallet.main_owner()))["texts"]
+    assert {(row["text"], row["content"]) for row in own} == {
+        (text_hash(document).hex(), document.text) for document in (WHOLE, BECAUSE)
+    }
+    for wallet, erased in ((town.fan, 0), (town.owner.wallet, 1)):
+        with time_machine.travel(town.node.chain.clock.now(), tick=False):
+            assert client.reviews.erase_text(wallet.main_owner(), WHY)["erased"] == erased
+    with pytest.raises(ClientProblem) as erased_twice:
+        publish_text(client, BECAUSE)
+    assert refusal(erased_twice) == "text.erased"
 
 
 def test_sealed_votes_nobody_can_read_and_a_forgotten_one_that_the_node_opens(town: Town) -> None:

@@ -143,7 +143,7 @@ def test_adopting_makes_an_obligation(assembly: Assembly) -> None:
     reward = shop.list_reward()
     now, due = shop.now, Timestamp(shop.now + 400 * DAY_SECONDS)
     assembly.respond(proposal, Adopt(due, Hash(reward)))
-    event = ProposalAnswered(proposal, shop.program, ADOPTED, due, Hash(reward), WHY)
+    event = ProposalAnswered(proposal, shop.program, ADOPTED, due, Hash(reward), WHY, OWNER.address)
     assert assembly.chain.events == (event,)
     assert event.subjects() == (proposal, shop.program)
     record, obligation = assembly.proposal(proposal), assembly.obligation(proposal)
@@ -160,7 +160,7 @@ def test_declining_says_why(assembly: Assembly) -> None:
     proposal = _ended(assembly)
     assembly.respond(proposal, Decline())
     assert assembly.chain.events == (
-        ProposalAnswered(proposal, assembly.shop.program, DECLINED, Timestamp(0), Hash(b""), WHY),
+        ProposalAnswered(proposal, assembly.shop.program, DECLINED, Timestamp(0), Hash(b""), WHY, OWNER.address),
     )
     assert assembly.chain.record(obligation_key(proposal)) is None
 

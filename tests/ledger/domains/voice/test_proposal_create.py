@@ -49,7 +49,8 @@ def test_the_snapshot_is_the_state_after_the_parent_block(assembly: Assembly) ->
     assert assembly.tally(proposal) == Tally(0, 0, 0, 0, bytes(32), (0, 0), ((0, 0),) * 6)
     assert record.deposit == 20_000
     assert assembly.shop.coin_of(OWNER) < before - 20_000
-    event = ProposalCreated(proposal, assembly.shop.program, OWNER.address, record.title, record.voting_until)
+    program = assembly.shop.program
+    event = ProposalCreated(proposal, program, OWNER.address, record.title, record.voting_until, TEXT)
     assert chain.events == (event,)
     assert event.subjects() == (proposal, assembly.shop.program, OWNER.address)
 

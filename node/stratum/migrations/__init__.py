@@ -1,0 +1,1 @@
+"""The schema of the pool's book, version by version."""
