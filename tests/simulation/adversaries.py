@@ -1,4 +1,4 @@
-"""Those who do not follow the rules: miners who keep blocks or bodies to themselves, and stations that speak the protocol and lie."""
+"""Those who do not follow the rules: miners who keep blocks or bodies to themselves, and stations that lie."""
 
 import random
 from collections.abc import Callable
@@ -35,7 +35,7 @@ from node.p2p.messages import (
     decode_message,
     encode_message,
 )
-from tests.simulation.fake_network import FakeNetwork, Station, WireEnd
+from tests.simulation.fake_network import FakeNetwork, WireEnd
 from tests.simulation.fake_node import FakeNode
 from tests.simulation.faults import (
     BAD_BLOCK,

@@ -1,7 +1,7 @@
 """A network of fake wires: frames take their time, connections break, sides are cut off from each other.
 
-Within one lane of one connection frames keep their order, as TCP's do, but where a seed wants it otherwise; between connections they
-overtake each other as they like. A frame that is lost is one that the other program threw away: with TCP the line breaks instead.
+Within one lane of one connection frames keep their order, as TCP's do, but where a seed wants it otherwise; between connections
+they overtake each other as they like. A frame that is lost is one that the other program threw away: with TCP the line breaks.
 """
 
 import random

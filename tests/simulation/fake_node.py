@@ -14,6 +14,7 @@ from node.chain import Chain
 from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import EVICTED, NO_ROOM, Mempool
+from node.mempool.returning import read_stale
 from node.mining.miner import pay_all_to, struct_prefix, with_nonce
 from node.mining.search import search_range
 from node.p2p.address import PeerAddress
@@ -91,9 +92,7 @@ class FakeNode:
         self.is_on = False
         self.crashes = 0
         self.seen: dict[TxId, None] = {}
-        """Transactions that its chain held at some time since it was started last."""
-        self.lost: dict[TxId, None] = {}
-        """Transactions that its chain held once and not when it started again: what it knew of them went with its memory."""
+        """Transactions that its chain held at some time of its life, through all crashes."""
         self._life = 0
         self._keep_at = 0.0
         self.disk = FakeDisk(random.Random(rng.randbytes(16)), network.faults)
@@ -121,11 +120,12 @@ class FakeNode:
             raise
 
     def _build(self, memory: PeerMemory, seed: PrivateSeed) -> None:
-        self._note_lost()
+        self._note_chain()
         self._life += 1
         self._keep_at = self.timeline.now + self._rng.uniform(0, KEEP_SECONDS)
         self.wires: dict[int, WireEnd] = {}
         self.mempool = Mempool(self.chain, MempoolLimits())
+        self.mempool.put_back(read_stale(self.chain))
         self.waiting = WaitingBlocks(self.chain, self.clock, WaitingLimits())
         self.chain.subscribe(self._follow)
         self.host = Host(self.chain, self.mempool, self.waiting, self.clock, threading.RLock(), Health())
@@ -145,11 +145,9 @@ class FakeNode:
         self.network.join(self)
         self._tick_in(self._rng.uniform(0, TICK_SECONDS))
 
-    def _note_lost(self) -> None:
-        """What was in a block once and is in none now: the pool that would know of it is gone."""
-        kept = dict.fromkeys(self.chain.window.values())
-        self.lost.update((txid, None) for txid in self.seen if txid not in kept)
-        self.seen = kept
+    def _note_chain(self) -> None:
+        """What stood in a block before it was stopped counts from now on as well: the store holds that block still."""
+        self.seen.update(dict.fromkeys(self.chain.window.values()))
 
     def stop(self) -> None:
         """Switch off at once."""

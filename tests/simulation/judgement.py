@@ -1,5 +1,7 @@
 """What must hold at the end of a simulation, whatever went wrong in it (spec NET-15)."""
 
+from collections import Counter
+
 from sqlalchemy import Engine
 
 from ledger.fork_choice import TieKey
@@ -17,39 +19,36 @@ from tests.simulation.plan import Broken
 from tests.support.memory_chain import DAY_SECONDS
 
 LAST_MOMENT = 2**31
+IN_CHAIN, WAITING = "in the chain", "waiting"
+Fates = Counter[str]
+"""How many of the transactions that ever stood in a block of any node ended how: in the chain, waiting, or gone, with the code."""
 
 
-def judge_nodes(nodes: list[FakeNode], params: Params) -> tuple[dict[TxId, None], int]:
-    """Hold all nodes against each other and their chain against its own rules.
-
-    Returns what was ever committed, and how much of it is nowhere because all who knew of it crashed. Raises `Broken`.
-    """
+def judge_nodes(nodes: list[FakeNode], params: Params) -> Fates:
+    """Hold all nodes against each other and their chain against its own rules. Raises `Broken`."""
     first = nodes[0]
     if len({node.chain.tip.hash for node in nodes}) != 1:
         raise Broken("the nodes have several tips")
     if len({node.chain.state_root for node in nodes}) != 1:
         raise Broken("one tip and several state roots")
     final = replay_chain(first, params)
-    committed: dict[TxId, None] = {}
+    committed: dict[TxId, str] = {}
     for node in nodes:
-        committed.update(node.lost)
-        committed.update(node.seen)
-        _check_kept(node, final)
-    return committed, sum(1 for txid in committed if not _is_known(txid, final, nodes))
+        for txid in node.seen:
+            committed.setdefault(txid, _find_fate(node, txid, final))
+    return Fates(Counter(committed.values()))
 
 
-def _is_known(txid: TxId, final: dict[TxId, None], nodes: list[FakeNode]) -> bool:
-    """Whether it is in the chain, or some node has it, or knows why not."""
-    return txid in final or any(
-        node.mempool.get(txid) is not None or node.mempool.dropped(txid) is not None for node in nodes
-    )
-
-
-def _check_kept(node: FakeNode, final: dict[TxId, None]) -> None:
-    """What this node had in its chain since it was started: it is there, or waits, or the node says why it is gone."""
-    for txid in node.seen:
-        if txid not in final and node.mempool.get(txid) is None and node.mempool.dropped(txid) is None:
-            raise Broken(f"{node.name} lost {txid.hex()} and does not say why")
+def _find_fate(node: FakeNode, txid: TxId, final: dict[TxId, None]) -> str:
+    """What became of a transaction that this node once had in its chain: there, waiting, or gone for a reason that it tells."""
+    if txid in final:
+        return IN_CHAIN
+    if node.mempool.get(txid) is not None:
+        return WAITING
+    dropped = node.mempool.dropped(txid)
+    if dropped is None:
+        raise Broken(f"{node.name} lost {txid.hex()} and does not say why")
+    return dropped.code
 
 
 def replay_chain(node: FakeNode, params: Params) -> dict[TxId, None]:

@@ -1,6 +1,7 @@
 """What a seed decides about a simulation before anything happens in it, and how the simulation ended."""
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 
 from ledger.params import Params
@@ -91,18 +92,17 @@ class Outcome:
     reorganisations: int
     submitted: int
     refused: int
-    committed: int
+    fates: Counter[str]
     stops: int
     frames: int
     bytes: int
-    lost_in_crashes: int
     faults: FaultCount
     notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
+        told = ", ".join(f"{count} {fate}" for fate, count in sorted(self.fates.items()))
         return (
             f"seed {self.seed}: height {self.height}, {self.blocks} blocks, {self.reorganisations} reorganisations, "
-            f"{self.committed} of {self.submitted} transactions committed, {self.lost_in_crashes} known to nobody after "
-            f"crashes, {self.stops} stops, {self.frames} frames, "
+            f"{self.fates.total()} of {self.submitted} transactions committed ({told or 'none'}), {self.stops} stops, {self.frames} frames, "
             f"{self.bytes} bytes, {sum(1 for times in self.faults.values() if times)} kinds of fault, digest {self.digest}"
         )

@@ -238,7 +238,7 @@ class World:
 
     def _judge(self) -> Outcome:
         first = self.nodes[0]
-        committed, lost = judge_nodes(self.nodes, self.params)
+        fates = judge_nodes(self.nodes, self.params)
         self.timeline.note(f"all agree on {first.chain.tip.hash.hex()[:8]} at {first.chain.tip.height}")
         return Outcome(
             seed=self.seed,
@@ -248,11 +248,10 @@ class World:
             reorganisations=sum("takes" in note for note in self.timeline.notes),
             submitted=self.submitted,
             refused=self.refused,
-            committed=len(committed),
+            fates=fates,
             stops=sum(node.crashes for node in self.nodes),
             frames=self.network.frames,
             bytes=self.network.bytes,
-            lost_in_crashes=lost,
             faults=self.network.faults,
             notes=self.timeline.notes,
         )
