@@ -1,10 +1,10 @@
 """The disk of a simulated node: real files, and a power cut that leaves of what was being written what the seed decides.
 
-The store is a real SQLite file with the project's settings, but for `fsync`, since there is no real power to be lost. A cut comes in
-one of three places: before a statement; within a commit, so that of the sectors that it writes to the log some are there and some
-are not; or while the log is copied to the file, whose sectors are then old and new at random. SQLite's own order is kept: a commit's
-log is whole before anything is copied, and the log's header before its frames. `peers.bin` and `node.key` are written by the node's
-own code; a cut leaves their new file in part, or whole and not yet in its place, or in its place.
+The store is a real SQLite file with the project's settings, but for `fsync`, since there is no real power to be lost. A cut comes
+in one of three places: before a statement; within a commit, so that of the sectors that it writes to the log some are there and
+some are not; or while the log is copied to the file, whose sectors are then old and new at random. SQLite's own order is kept: a
+commit's log is whole before anything is copied, and the log's header before its frames. `peers.bin` and `node.key` are written by
+the node's own code; a cut leaves their new file in part, or whole and not yet in its place, or in its place.
 """
 
 import os

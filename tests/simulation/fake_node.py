@@ -26,6 +26,7 @@ from node.p2p.handshake import Identity
 from node.p2p.host import Host
 from node.p2p.memory import PeerMemory
 from node.p2p.peers import Peers, PeerSettings
+from node.store.blocks import KnownHeader
 from node.tip import TipChanged
 from node.waiting import WaitingBlocks, WaitingLimits
 from tests.simulation.events import SkewedClock, Timeline
@@ -93,6 +94,7 @@ class FakeNode:
         self.crashes = 0
         self.seen: dict[TxId, None] = {}
         """Transactions that its chain held at some time of its life, through all crashes."""
+        self._told: KnownHeader | None = None
         self._life = 0
         self._keep_at = 0.0
         self.disk = FakeDisk(random.Random(rng.randbytes(16)), network.faults)
@@ -146,7 +148,10 @@ class FakeNode:
         self._tick_in(self._rng.uniform(0, TICK_SECONDS))
 
     def _note_chain(self) -> None:
-        """What stood in a block before it was stopped counts from now on as well: the store holds that block still."""
+        """The store holds what it was told to hold. What stood in a block before counts from now on as well."""
+        if self._told is not None:
+            assert self.chain.blocks.header(self._told.hash) is not None, f"{self.name} lost a block that was committed"
+            assert self.chain.tip.work >= self._told.work, f"{self.name} starts below where it was"
         self.seen.update(dict.fromkeys(self.chain.window.values()))
 
     def stop(self) -> None:
@@ -182,6 +187,7 @@ class FakeNode:
             return None
 
     def _follow(self, changed: TipChanged) -> None:
+        self._told = self.chain.tip
         for block in changed.connected:
             self.seen.update(dict.fromkeys(transaction.txid for transaction in block.transactions))
         if changed.disconnected:

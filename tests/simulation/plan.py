@@ -100,9 +100,10 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
+        kinds = sum(1 for times in self.faults.values() if times)
         told = ", ".join(f"{count} {fate}" for fate, count in sorted(self.fates.items()))
         return (
             f"seed {self.seed}: height {self.height}, {self.blocks} blocks, {self.reorganisations} reorganisations, "
-            f"{self.fates.total()} of {self.submitted} transactions committed ({told or 'none'}), {self.stops} stops, {self.frames} frames, "
-            f"{self.bytes} bytes, {sum(1 for times in self.faults.values() if times)} kinds of fault, digest {self.digest}"
+            f"{self.fates.total()} of {self.submitted} transactions committed ({told or 'none'}), {self.stops} stops, "
+            f"{self.frames} frames, {self.bytes} bytes, {kinds} kinds of fault, digest {self.digest}"
         )

@@ -16,8 +16,9 @@ from tests.simulation.plants import PLANTS, planted
 from tests.simulation.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
-FIRST_SEED = 1_000
-NETWORKS = int(os.environ.get("FANSUMER_TEST_NETWORKS", "8"))
+SEEDS = (1_007, 1_022, 1_023, 1_040, 1_043, 1_045, 1_055, 1_057)
+"""Together every fault occurs in two of them at least."""
+MORE_SEEDS = range(1_100, 1_100 + int(os.environ.get("FANSUMER_TEST_NETWORKS", "0")))
 REPLAYED_SEED = 1_003
 FINDERS = {"sync": 0, "mempool": 0, "reorganisation": 0, "store": 0}
 """Which network finds which bug that is planted: the first of `scripts/simulate.py --plant NAME`."""
@@ -35,7 +36,7 @@ def quiet_log() -> Any:
 def test_networks_come_to_one_chain_and_every_fault_occurs() -> None:
     failed: dict[int, str] = {}
     counts: list[FaultCount] = []
-    for seed in range(FIRST_SEED, FIRST_SEED + NETWORKS):
+    for seed in (*SEEDS, *MORE_SEEDS):
         try:
             outcome = World(seed).run()
         except (AssertionError, LedgerError, LookupError) as fault:
