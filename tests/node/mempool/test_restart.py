@@ -11,7 +11,7 @@ from node.mempool.pool import NO_ROOM
 from node.mempool.returning import read_stale
 from node.node import Node, NodeConfig
 from tests.node.mempool.desk import assert_consistent, txids
-from tests.node.mempool.test_returning import PARAMS, Rivals, chain_of_payments, codes, waiting
+from tests.node.mempool.test_returning import Rivals, chain_of_payments, codes, waiting
 from tests.node.stored_chain import StoredChain
 from tests.support.shop import FAN, FRIEND, STRANGER
 
@@ -104,7 +104,9 @@ def test_no_more_is_read_than_a_bound_and_a_block_with_other_bytes_is_passed_ove
 
 def spoil(block: Block) -> Block:
     """A block of a branch that was never connected may hold anything."""
-    return Block(block.header, block.coinbase, block.commitment_bytes, (b"none", *block.transactions[1:]), block.results)
+    return Block(
+        block.header, block.coinbase, block.commitment_bytes, (b"none", *block.transactions[1:]), block.results
+    )
 
 
 def test_one_with_a_wrong_signature_is_not_taken_in(tmp_path: Path) -> None:
