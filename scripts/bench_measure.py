@@ -47,7 +47,7 @@ from ledger.state import Overlay
 from ledger.supply import load_chain_record
 from ledger.types import Hash, Target
 from node.intake import take_in
-from node.mining.search import search_range
+from node.mining.engine import search_range
 from node.signatures import SignatureVerifier
 
 Answer = dict[str, Any]
