@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from ledger.hashing import sha256d
 from ledger.header import VERSION_ROLLING_MASK
 from ledger.types import Target
 
@@ -54,7 +55,7 @@ class Engine(Protocol):
 
 def hash_of(header: bytes) -> int:
     """A header's hash as a number (POW-4)."""
-    return int.from_bytes(hashlib.sha256(hashlib.sha256(header).digest()).digest(), "little")
+    return int.from_bytes(sha256d(header), "little")
 
 
 def search_range(prefix: bytes, target: Target, start: int, count: int) -> int | None:
