@@ -5,6 +5,7 @@ import signal
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ from ledger.params import Params, params_from_mapping, params_to_mapping
 from ledger.types import Address
 from node.audit import AuditReport, audit_store
 from node.errors import NodeError
+from node.mining.miner import Miner
 from node.node import Node, NodeConfig
 from node.store.engine import StoreLock
 from node.stratum.server import STOPPED as STRATUM_STOPPED
@@ -209,8 +211,13 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
         )
         for hint in [*hints(running), *_hints_for_miners(running)]:
             console.print(hint, highlight=False, soft_wrap=True)
+        is_told = False
         while not stop.wait(0.5):
             running.check()
+            miner = running.node.miner
+            if miner is not None and not is_told and miner.figures.is_settled:
+                is_told = True
+                console.print(f"The miner hashes with {_list_engines(miner)}.", highlight=False, soft_wrap=True)
             running.node.poll_waiting()
         console.print("Stopping ...")
     finally:
@@ -218,8 +225,15 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
     console.print("Stopped; nothing is lost.")
 
 
+def _list_engines(miner: Miner) -> str:
+    """What the miner's processes hash with, and how many of them."""
+    counted = Counter(miner.figures.engines)
+    return "; ".join(f"{engine}, in {count} process{'es'[: 2 * (count > 1)]}" for engine, count in counted.items())
+
+
 def _hints_for_node(running: Running) -> list[str]:
-    mining = "mining" if running.node.miner is not None else "not mining (name a --payout address)"
+    miner = running.node.miner
+    mining = "not mining (name a --payout address)" if miner is None else f"mining with {_list_engines(miner)}"
     return [f"Chain {running.node.chain.params.name}, height {running.node.chain.tip.height}, {mining}."]
 
 

@@ -1,4 +1,4 @@
-"""What hashes for the miner: the compiled kernel, or hashlib where that is not to be had. The one place that chooses (spec MINE-10)."""
+"""What hashes for the miner: the compiled kernel, or hashlib where that is not to be had; the one place that chooses (MINE-10)."""
 
 import hashlib
 import importlib.util
@@ -43,7 +43,10 @@ class Scanned:
 
 
 class Engine(Protocol):
-    """Searches nonces start..start + count - 1 of a header, up to the first that does. `slice_nonces` take a few hundredths of a second."""
+    """Searches nonces start..start + count - 1 of a header, up to the first that does.
+
+    `slice_nonces` take a few hundredths of a second.
+    """
 
     name: str
     slice_nonces: int
@@ -92,7 +95,7 @@ class KernelEngine:
     name = KERNEL
     slice_nonces = 2**18
 
-    def __init__(self, kernel: Any, scan: Callable[..., tuple[int, int]]) -> None:
+    def __init__(self, kernel: Any, scan: Callable[..., tuple[Any, Any]]) -> None:
         self._kernel, self._scan = kernel, scan
 
     def scan(self, prefix: bytes, target: Target, start: int, count: int, version_bit: int) -> Scanned:

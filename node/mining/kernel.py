@@ -1,9 +1,10 @@
 """The nonce search compiled for this processor: SHA-256 twice over 80 bytes, in lanes, for two versions of a header at once.
 
-What makes it fast: a vector instruction works on 8 or 16 nonces; the rounds are unrolled and their constants are part of the code; the
-first 64 bytes and three rounds of the second block are hashed once in a search (they hold no nonce); words of the schedule that hold
-no nonce leave the loop; the second hash stops after 61 rounds, where the hash's highest word is known; and since the second block
-holds no version, two versions share its message schedule. It needs numba, which compiles it in a few seconds and keeps the result.
+What makes it fast: a vector instruction works on 8 or 16 nonces; the rounds are unrolled and their constants are part of the code;
+the first 64 bytes and three rounds of the second block, which hold no nonce, are hashed once in a search; words of the schedule
+that hold no nonce leave the loop; the second hash stops after 61 rounds, where the hash's highest word is known; and since the
+second block holds no version, two versions share its message schedule. It needs numba, which compiles it in a few seconds and keeps
+the result.
 
 It says which nonces may do: by the highest 32 bits alone. Whoever asks hashes those again (`engine`).
 """
@@ -38,7 +39,8 @@ SECOND_ROUNDS: Final = 61
 HEADER_BITS: Final = 80 * 8
 DIGEST_BITS: Final = 256
 WORD: Final = ir.IntType(32)
-FEATURES: Final[frozenset[str]] = frozenset(cpu_target.target_context.codegen().magic_tuple()[2].split(","))
+_TARGET: Any = cpu_target.target_context
+FEATURES: Final[frozenset[str]] = frozenset(_TARGET.codegen().magic_tuple()[2].split(","))
 """What numba compiles for: this processor, or another one that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES name."""
 HAS_TERNARY_LOGIC: Final = "+avx512f" in FEATURES
 LANES: Final = 16 if HAS_TERNARY_LOGIC else 8
@@ -131,9 +133,7 @@ def _find_candidates(builder: Any, word_at: Any, nonce: Any) -> Any:
         padding = [on.constant(END_MARK), *[on.constant(0)] * 6, on.constant(DIGEST_BITS)]
         (last,) = run_rounds(on, [start], [*digest, *padding], end=SECOND_ROUNDS)
         highest = on.turn_bytes(on.add(last[4], on.constant(INITIAL_STATE[7])))
-        bits = builder.zext(
-            builder.bitcast(builder.icmp_unsigned("<=", highest, limit), ir.IntType(LANES)), wide
-        )
+        bits = builder.zext(builder.bitcast(builder.icmp_unsigned("<=", highest, limit), ir.IntType(LANES)), wide)
         candidates = builder.or_(candidates, builder.shl(bits, wide(32 * version)))
     return candidates
 
@@ -142,8 +142,7 @@ def _state(on: Lanes, word_at: Any, start: int, version: int) -> Any:
     return tuple(on.spread(word_at(start + version * DIGEST_WORDS + place)) for place in range(DIGEST_WORDS))
 
 
-@intrinsic
-def _candidates(typing_context: Any, words: Any, nonce: Any) -> Any:
+def _type_candidates(typing_context: Any, words: Any, nonce: Any) -> Any:
     """The instructions of `_find_candidates`, for numba."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -155,6 +154,9 @@ def _candidates(typing_context: Any, words: Any, nonce: Any) -> Any:
         return _find_candidates(builder, word_at, builder.trunc(arguments[1], WORD))
 
     return types.uint64(words, types.int64), generate
+
+
+_candidates: Any = intrinsic(_type_candidates)
 
 
 def _scan(words: Any, start: Any, groups: Any) -> Any:
@@ -172,8 +174,8 @@ SIGNATURE: Final = types.UniTuple(types.uint64, 2)(types.Array(types.uint32, 1, 
 def compile_scan(*, is_cached: bool) -> Any:
     """The compiled search, `(words, start, groups)`; with `is_cached` from the cache, or put into it.
 
-    numba keeps it beside this file, or else in the user's cache folder (NUMBA_CACHE_DIR names another), one for each processor; files are
-    put in place whole, so several processes may do it at once. Raises RuntimeError where no such folder can be written.
+    numba keeps it beside this file, or else in the user's cache folder (NUMBA_CACHE_DIR names another), one for each processor;
+    files are put in place whole, so several processes may do it at once. Raises RuntimeError where no folder can be written.
     """
     return njit(SIGNATURE, cache=is_cached, nogil=True)(_scan)
 

@@ -85,7 +85,7 @@ class Miner:
         return self._chain.build_template(transactions, pay_all_to(self._payout), time)
 
     def mine_one(self, time: Timestamp) -> AcceptedBlock | None:
-        """Build, search and publish one block with the given time; None if the tip changed, the miner was closed, or too long passed."""
+        """Build, search and publish a block with the given time; None if the tip changed, it took long, or the miner was closed."""
         with self._lock, self._health.writing():
             job_id = self._search.present_job()
             if self._stop.is_set():

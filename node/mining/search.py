@@ -33,7 +33,11 @@ JOIN_SECONDS = 5
 """How long a worker may take to end before it is killed; it looks up after each slice."""
 
 NOT_CHOSEN, USES_HASHLIB, USES_KERNEL = 0, 1, 2
-ENGINE_NAMES: Final = {NOT_CHOSEN: f"{HASHLIB}, until the {KERNEL} is ready", USES_HASHLIB: HASHLIB, USES_KERNEL: KERNEL}
+ENGINE_NAMES: Final = {
+    NOT_CHOSEN: f"{HASHLIB}, until the {KERNEL} is ready",
+    USES_HASHLIB: HASHLIB,
+    USES_KERNEL: KERNEL,
+}
 CRASHES: Final = frozenset({-signal.SIGILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS})
 """Exit codes of a worker whose compiled code this processor does not take."""
 
