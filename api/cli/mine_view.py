@@ -24,6 +24,8 @@ LOOK_SECONDS: Final = 0.5
 EARNINGS_SECONDS: Final = 5
 RATE_SECONDS: Final = 10
 """The hash rate is that of the last so many seconds."""
+ACCOUNT_SECONDS: Final = 1.5
+"""Until a block stands in the node's public account, a little more than MINE-7 says."""
 FANS_SHOWN: Final = 5
 PREFIXES: Final = ((1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"))
 
@@ -104,7 +106,7 @@ class Standing:
             "blocks": f"{len(tally.blocks)} found, {earned.blocks_active} of them in the chain",
             "earned": f"{earned.coin:,} of coin, from all blocks of this node that paid you",
             "difficulty": self._show_difficulties(),
-            "carried": f"{earned.transactions} transactions, of {len(earned.fans)} fans",
+            "carried": f"{_count(earned.transactions, 'transaction')}, of {_count(len(earned.fans), 'fan')}",
         }
         if earned.fans:
             more = len(earned.fans) - FANS_SHOWN
@@ -127,6 +129,10 @@ class Standing:
     def to_line(self) -> str:
         """One plain line."""
         return "; ".join(f"{name}: {' '.join(text.split())}" for name, text in self.to_facts().items())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _show_difficulty(target: int) -> str:
@@ -178,6 +184,8 @@ def _look(rig: Rig, earnings: EarningsWatch, stop: threading.Event, seconds_max:
         figures = rig.figures
         found = figures.tally.blocks
         if is_last or now - asked >= EARNINGS_SECONDS or len(found) != known:
+            if is_last and len(found) > earned.blocks_active:
+                time.sleep(ACCOUNT_SECONDS)
             asked, known, earned = now, len(found), earnings.look(found)
         meter.note(now, figures.hashes)
         yield Standing(now - began, meter.present, meter.average, figures, earned)

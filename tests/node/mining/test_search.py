@@ -140,6 +140,36 @@ def test_a_worker_killed_in_the_middle_of_a_search_does_not_end_it(search: Nonce
     assert found == [None]
 
 
+def test_a_search_ends_when_its_time_is_up(search: NonceSearch) -> None:
+    began = time.monotonic()
+    assert search.search(PREFIX, IMPOSSIBLE, search.present_job(), seconds_max=0.3) is None
+    assert 0.3 <= time.monotonic() - began < 0.3 + CANCEL_SECONDS_MAX
+    assert search.search(PREFIX, EASY, search.present_job(), seconds_max=30) is not None, "and the next one goes on"
+
+
+def test_hashes_are_counted(search: NonceSearch) -> None:
+    before = search.figures.hashes
+    assert search.search(PREFIX, IMPOSSIBLE, search.present_job(), seconds_max=0.3) is None
+    assert search.figures.hashes >= before + INLINE_HASHES + 2 * 20_000, "a slice of each worker, at least"
+
+
+def test_from_a_crash_on_workers_do_without_the_kernel() -> None:
+    search = NonceSearch(1)
+    try:
+        wait_until(lambda: search.is_settled, seconds=60)
+        assert search.figures.engines == ("kernel",)
+        for number, engine in ((signal.SIGKILL, "kernel"), (signal.SIGSEGV, "hashlib"), (signal.SIGKILL, "hashlib")):
+            ((_, victim),) = search._processes.values()
+            assert victim.pid is not None
+            os.kill(victim.pid, number)
+            victim.join(timeout=10)
+            assert search.search(PREFIX, IMPOSSIBLE, search.present_job(), seconds_max=1) is None
+            wait_until(lambda: search.is_settled, seconds=60)
+            assert search.figures.engines == (engine,)
+    finally:
+        search.close()
+
+
 def test_no_lock_is_shared_with_workers_that_may_be_killed_while_they_hold_it(search: NonceSearch) -> None:
     shared = search._shared
     assert not any(hasattr(memory, "get_lock") for memory in (shared.job_now, shared.hashes, shared.engines))
