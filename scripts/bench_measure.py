@@ -26,6 +26,7 @@ from bench_chain import opened_chain
 from bench_growth import measure_growth
 from bench_http import measure_reads
 from bench_mining import measure_mining
+from bench_network import measure_relay, measure_sync
 from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds
 from bench_stratum import measure_stratum
@@ -254,6 +255,8 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "hashing": lambda world: measure_mining(world.sizes.hashes),
     "ballots": lambda world: measure_ballots(world.sizes.accounts),
     "refunds": lambda world: measure_refunds(world.sizes.refunds),
+    "sync": measure_sync,
+    "relay": lambda world: measure_relay(2 * world.sizes.refunds),
     "kinds": measure_kinds,
     "blocks": measure_blocks,
     "stratum": lambda world: measure_stratum(is_full=world.sizes is FULL),
