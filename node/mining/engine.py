@@ -45,7 +45,7 @@ class Scanned:
 class Engine(Protocol):
     """Searches nonces start..start + count - 1 of a header, up to the first that does.
 
-    `slice_nonces` take a few hundredths of a second.
+    `slice_nonces` take about a hundredth of a second.
     """
 
     name: str
@@ -78,7 +78,7 @@ class HashlibEngine:
     """Python's own hash, one nonce after the other; it leaves the version alone."""
 
     name = HASHLIB
-    slice_nonces = 20_000
+    slice_nonces = 5_000
 
     def scan(self, prefix: bytes, target: Target, start: int, count: int, version_bit: int) -> Scanned:
         """See `Engine`."""
@@ -93,7 +93,7 @@ class KernelEngine:
     """The compiled kernel. Its candidates are hashed again here, so that only what meets the target exactly is a solution."""
 
     name = KERNEL
-    slice_nonces = 2**18
+    slice_nonces = 2**17
 
     def __init__(self, kernel: Any, scan: Callable[..., tuple[Any, Any]]) -> None:
         self._kernel, self._scan = kernel, scan
