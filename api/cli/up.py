@@ -35,7 +35,7 @@ from ledger.params import Params, params_from_mapping, params_to_mapping
 from ledger.types import Address
 from node.audit import AuditReport, audit_store
 from node.errors import NodeError
-from node.mining.miner import Miner
+from node.mining.miner import MinerFigures
 from node.node import Node, NodeConfig
 from node.p2p.network import Network, NetworkMetrics, NetworkSettings
 from node.store.engine import STORE_FOLDER, StoreLock
@@ -247,7 +247,7 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
             miner = running.node.miner
             if miner is not None and not is_told and miner.figures.is_settled:
                 is_told = True
-                console.print(f"The miner hashes with {_list_engines(miner)}.", highlight=False, soft_wrap=True)
+                console.print(f"The miner hashes with {list_engines(miner.figures)}.", highlight=False, soft_wrap=True)
             running.node.poll_waiting()
         console.print("Stopping ...")
     finally:
@@ -255,9 +255,9 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
     console.print("Stopped; nothing is lost.")
 
 
-def _list_engines(miner: Miner) -> str:
+def list_engines(figures: MinerFigures) -> str:
     """What the miner's processes hash with, and how many of them."""
-    counted = Counter(miner.figures.engines)
+    counted = Counter(figures.engines)
     return "; ".join(f"{engine}, in {count} process{'es'[: 2 * (count > 1)]}" for engine, count in counted.items())
 
 
@@ -266,7 +266,7 @@ def _hints_for_node(running: Running) -> list[str]:
         [f"Takes other nodes on port {running.network.port}."] if running.network and running.network.port else []
     )
     miner = running.node.miner
-    mining = "not mining (name a --payout address)" if miner is None else f"mining with {_list_engines(miner)}"
+    mining = "not mining (name a --payout address)" if miner is None else f"mining with {list_engines(miner.figures)}"
     return [f"Chain {running.node.chain.params.name}, height {running.node.chain.tip.height}, {mining}.", *listening]
 
 

@@ -91,12 +91,15 @@ class Lanes:
         return self._builder.xor(two, self._builder.and_(selector, self._builder.xor(one, two)))
 
     def majority(self, one: Any, two: Any, three: Any) -> Any:
-        """Bit by bit. LLVM does not see that AVX-512 has this in one instruction, so it is told."""
+        """Bit by bit. LLVM does not see that AVX-512 has this in one instruction, so it is told.
+
+        Elsewhere in three: what `two` and `three` differ in is what `one` and `two` differed in a round ago, and computed already.
+        """
         if HAS_TERNARY_LOGIC:
             function = self._declare("llvm.x86.avx512.pternlog.d.512", [VECTOR] * 3 + [WORD])
             return self._builder.call(function, [one, two, three, WORD(MAJORITY_TABLE)])
-        either = self._builder.or_(one, two)
-        return self._builder.or_(self._builder.and_(one, two), self._builder.and_(three, either))
+        differing = self._builder.and_(self._builder.xor(one, two), self._builder.xor(two, three))
+        return self._builder.xor(two, differing)
 
     def turn_bytes(self, word: Any) -> Any:
         """The bytes of each word in the opposite order."""
