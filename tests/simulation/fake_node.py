@@ -15,8 +15,8 @@ from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import EVICTED, NO_ROOM, Mempool
 from node.mempool.returning import read_stale
+from node.mining.engine import search_range
 from node.mining.miner import pay_all_to, struct_prefix, with_nonce
-from node.mining.search import search_range
 from node.p2p.address import PeerAddress
 from node.p2p.addresses import AddressBook
 from node.p2p.connection import Purpose
