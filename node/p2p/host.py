@@ -6,8 +6,10 @@ is noted here and taken up by the network code in its own thread.
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from ledger.block import Block
 from ledger.errors import LedgerError
@@ -22,7 +24,9 @@ from node.health import Health
 from node.mempool.pool import Mempool
 from node.node import Node
 from node.p2p.messages import HEADERS_PER_ANSWER, LOCATOR_HASHES_MAX
+from node.store.beginning import Beginning
 from node.store.blocks import KnownHeader
+from node.store.extent import Extent
 from node.tip import ConnectedBlock, TipChanged
 from node.waiting import WaitingBlocks
 
@@ -92,6 +96,33 @@ class Host:
     def tip(self) -> KnownHeader:
         """The last block."""
         return self.chain.tip
+
+    # --- what the store holds ---
+
+    @property
+    def extent(self) -> Extent:
+        """What the store holds of the chain."""
+        return self.chain.extent
+
+    def change_store(self, change: Callable[[Connection], Extent]) -> None:
+        """Write what is no block. Raises `NodeError`."""
+        with self.lock, self._health.writing():
+            self.chain.change_store(change)
+
+    def begin_with(self, beginning: Beginning) -> None:
+        """Let the chain begin with a snapshot. Raises `NodeError`."""
+        with self.lock, self._health.writing():
+            self.chain.begin_with(beginning)
+
+    def is_out_of_reach(self, branch: Sequence[KnownHeader]) -> bool:
+        """Whether a branch leaves the chain below what the store leads back to; the operator is told."""
+        with self.lock:
+            parent = self.chain.blocks.header(branch[0].header.previous)
+            return parent is not None and not self.chain.leads_back_to(parent)
+
+    def note_invalid(self, fault: NodeError) -> None:
+        """What this node stands on is not valid: it is to stop."""
+        self._health.note_fatal(fault)
 
     def _note_change(self, changed: TipChanged) -> None:
         connected = tuple(block.hash for block in changed.connected)

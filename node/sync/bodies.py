@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ledger.block import BODY_MISMATCH, Block
-from ledger.errors import LedgerError, Malformed
+from ledger.errors import LedgerError
 from ledger.types import BlockHash, Height
 from node.chain import TOO_EARLY, UNKNOWN_PARENT
 from node.errors import NodeError
@@ -77,6 +77,8 @@ class BodySync:
         self._heights: dict[BlockHash, Height] = {}
         self._reach: dict[Connection, tuple[BlockHash, BlockHash, Height]] = {}
         self._failed_until = 0.0
+        self.is_held = False
+        """Whether no body is to be fetched now: the chain begins with a snapshot."""
 
     def add(self, peer: Connection) -> None:
         """A peer is ready."""
@@ -97,7 +99,7 @@ class BodySync:
     @property
     def is_syncing(self) -> bool:
         """Whether so much is missing that blocks come before everything else."""
-        return len(self._path) > NEARLY_THERE
+        return self.is_held or len(self._path) > NEARLY_THERE
 
     def is_asked_of(self, peer: Connection, block_hash: BlockHash) -> bool:
         """Whether a peer has this block to send."""
@@ -115,8 +117,9 @@ class BodySync:
 
     def plan(self) -> None:
         """Choose the branch again: the one with the most worth whose next body somebody can send. Ask for what is missing."""
-        self.plan_branch()
-        self._request()
+        if not self.is_held:
+            self.plan_branch()
+            self._request()
 
     def plan_branch(self) -> None:
         """Choose the branch again."""
@@ -126,7 +129,7 @@ class BodySync:
                 break
             is_same = leaf.known.hash == end
             branch = self._path if is_same else self._tree.branch(leaf.known.hash)
-            if self._can_go_on(branch):
+            if self._can_go_on(branch) and (is_same or not self._host.is_out_of_reach(branch)):
                 if not is_same:
                     self._follow(branch)
                 return
@@ -138,7 +141,7 @@ class BodySync:
         head = next((known for known in branch if known.hash not in self._arrived), None)
         if head is None or head.hash in self._owner:
             return bool(branch)
-        able = [peer for peer, state in self._peers.items() if not self._is_lacking(state, head.hash)]
+        able = [peer for peer, state in self._peers.items() if not self._is_lacking(peer, state, head)]
         if branch is self._path:
             return any(self._reach_of(peer) >= head.height for peer in able)
         hashes = {known.hash for known in branch}
@@ -149,8 +152,9 @@ class BodySync:
         best = self._headers.best_of(peer)
         return best is not None and any(known.hash in hashes for known in reversed(self._tree.branch(best.hash)))
 
-    def _is_lacking(self, state: PeerBodies, block_hash: BlockHash) -> bool:
-        return state.lacking.get(block_hash, 0.0) > self._seconds()
+    def _is_lacking(self, peer: Connection, state: PeerBodies, known: KnownHeader) -> bool:
+        """Whether a peer said that it does not keep a block any more, or did not send it."""
+        return known.height < peer.hello.blocks_from or state.lacking.get(known.hash, 0.0) > self._seconds()
 
     def _follow(self, branch: Sequence[KnownHeader]) -> None:
         self._path = deque(branch)
@@ -204,7 +208,7 @@ class BodySync:
         least = PEER_BLOCKS
         for peer, state in self._peers.items():
             load = len(state.asked) + len(wanted.get(peer, ()))
-            if load < least and self._reach_of(peer) >= known.height and not self._is_lacking(state, known.hash):
+            if load < least and self._reach_of(peer) >= known.height and not self._is_lacking(peer, state, known):
                 found, least = peer, load
         return found
 
@@ -241,14 +245,6 @@ class BodySync:
             del self._owner[block_hash]
 
     # --- hearing ---
-
-    def receive(self, peer: Connection, raw: bytes) -> None:
-        """A body came. Raises `Offence`."""
-        try:
-            block = Block.decode(raw)
-        except Malformed as fault:
-            raise Offence(GRAVE, str(fault)) from fault
-        self.receive_block(peer, block, len(raw))
 
     def receive_block(self, peer: Connection, block: Block, size: int, *, is_asked: bool = True) -> None:
         """A block came, whole or put together. Raises `Offence`."""

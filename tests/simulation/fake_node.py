@@ -134,7 +134,7 @@ class FakeNode:
         self.wires: dict[int, WireEnd] = {}
         lock = threading.RLock()
         tie_key = TieKey(self._rng.randbytes(32))
-        self.chain = Chain(self._disk.engine, self.params, self.clock, tie_key)
+        self.chain = self._open_chain(tie_key)
         self.mempool = Mempool(self.chain, MempoolLimits())
         self.waiting = WaitingBlocks(self.chain, self.clock, WaitingLimits())
         self.chain.subscribe(self._follow)
@@ -145,12 +145,18 @@ class FakeNode:
         identity = Identity(self._seed, self.chain.chain_id, self.address.port, f"sim {self.name}")
         self._transport = FakeTransport(self, self.network, self.wires)
         effects = Effects(self._transport, self.timeline, rng)
-        self.peers = Peers(self.host, identity, effects, book, PeerSettings(limits=self._limits))
+        self.peers = Peers(self.host, identity, effects, book, self._peer_settings())
         self.peers.gossip.own = self.address
         for address in self.named:
             self.peers.dialler.name(address)
         self.network.join(self)
         self._tick_in(self._rng.uniform(0, TICK_SECONDS))
+
+    def _open_chain(self, tie_key: TieKey) -> Chain:
+        return Chain(self._disk.engine, self.params, self.clock, tie_key)
+
+    def _peer_settings(self) -> PeerSettings:
+        return PeerSettings(limits=self._limits)
 
     def stop(self) -> None:
         """Switch off at once."""

@@ -1,0 +1,109 @@
+"""Simulated nodes that serve snapshots, begin with one, or prune what is old."""
+
+import random
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import event
+
+from ledger.fork_choice import TieKey
+from ledger.params import Params
+from node.chain import Chain
+from node.history_store import HistoryStore
+from node.p2p.address import make_address
+from node.p2p.peers import PeerSettings
+from node.p2p.state_desk import SnapshotSettings
+from node.store.shelf import Shelf
+from node.store.snapshot_maker import SnapshotMaker
+from tests.simulation.events import SkewedClock
+from tests.simulation.fake_network import Weather
+from tests.simulation.fake_node import FakeDisk, FakeNode
+from tests.simulation.quiet import Quiet
+from tests.support.memory_chain import Signer
+
+EVERY, DEPTH = 20, 10
+"""Snapshots of these nodes: each 20 blocks, once 10 stand on one."""
+WINDOW = 15
+"""`validity_blocks_max` of their chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a node of these runs."""
+
+    begins_with_snapshot: bool = False
+    keep_blocks: int | None = None
+    makes_snapshots: bool = True
+
+
+FULL = Kind()
+BEGINNER = Kind(begins_with_snapshot=True)
+PRUNED = Kind(keep_blocks=12)
+
+
+class StateNode(FakeNode):
+    """A node with a shelf for snapshots, and a second disk for the history behind one."""
+
+    def __init__(self, *arguments: Any, kind: Kind = FULL, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.kind = kind
+        self._shelf_disk, self._history_disk = FakeDisk(), FakeDisk()
+        for disk in (self._shelf_disk, self._history_disk):
+            event.listen(disk.engine, "before_cursor_execute", self._count_statement)
+
+    @property
+    def engine(self) -> Any:
+        """Its main disk."""
+        return self._disk.engine
+
+    def _open_chain(self, tie_key: TieKey) -> Chain:
+        return Chain(self._disk.engine, self.params, self.clock, tie_key, self.kind.keep_blocks)
+
+    def _open_history(self) -> HistoryStore:
+        return HistoryStore(self._history_disk.engine, self.params, self.clock, self.kind.keep_blocks, None)
+
+    def _peer_settings(self) -> PeerSettings:
+        shelf = self.shelf = Shelf(self._shelf_disk.engine)
+        maker = SnapshotMaker(self._disk.engine, shelf, EVERY, DEPTH) if self.kind.makes_snapshots else None
+        settings = SnapshotSettings(
+            shelf,
+            self._open_history,
+            maker,
+            is_wanted=self.kind.begins_with_snapshot,
+            depth=DEPTH,
+            keeps_all=self.kind.keep_blocks is None,
+        )
+        return PeerSettings(limits=self._limits, snapshots=settings)
+
+    def stop(self) -> None:
+        super().stop()
+        self.peers.states.history.close()
+
+    def close(self) -> None:
+        if self.is_on:
+            self.peers.states.history.close()
+        super().close()
+        self._shelf_disk.close()
+        self._history_disk.close()
+
+
+class QuietStates(Quiet):
+    """Quiet nodes of these kinds."""
+
+    def __init__(self, *kinds: Kind, weather: Weather | None = None) -> None:
+        self._kinds = kinds
+        super().__init__(len(kinds), weather=weather)
+
+    def _make(self, number: int) -> StateNode:
+        self.params: Params = replace(self.params, validity_blocks_max=WINDOW)
+        return StateNode(
+            f"node {number}",
+            make_address(f"{20 + number}.1.0.1", 8_790),
+            self.network,
+            self.params,
+            SkewedClock(self.timeline, self.params.genesis_time + 100_000, 0),
+            random.Random(number),
+            payout=Signer.named(f"miner {number}").address,
+            limits=self.limits,
+            kind=self._kinds[number],
+        )
