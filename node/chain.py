@@ -41,13 +41,14 @@ from node.decoding import decode_transactions, read_kept
 from node.errors import NodeError
 from node.listeners import Listeners
 from node.missed import find_missed_change
+from node.reach import Reach
 from node.refusals import BAD_TRANSACTION, KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT
 from node.signatures import SignatureVerifier
 from node.store.beginning import Beginning, write_beginning, write_genesis
 from node.store.blocks import BlockStore, KnownHeader
 from node.store.damage import check_kept, check_root, check_whole, present, read_commitment
 from node.store.engine import LOADED, OTHER_CHAIN, corrupt_store, describe_store, explain_fault
-from node.store.extent import FORK_TOO_DEEP, Extent, prune, read_extent
+from node.store.extent import Extent, prune, read_extent
 from node.store.index import Index
 from node.store.prefetch import keys_read
 from node.store.state import StateTree, StoreState
@@ -78,7 +79,6 @@ class Chain:
         """`keep_blocks`: how many blocks it can take back; what only leads further back is deleted. None: all are kept."""
         self.params = params
         self._keep_blocks = keep_blocks
-        self.stranded: NodeError | None = None
         self._clock = clock
         self._tie_key = tie_key
         self._path = describe_store(engine.url)
@@ -94,6 +94,7 @@ class Chain:
             raise explain_fault(fault, self._path) from fault
         try:
             self.blocks = self._blocks = BlockStore(self._connection)
+            self.reach = Reach(self._blocks)
             self.state = StoreState(self._connection)
             self._index = Index(self._connection)
             self._open(genesis)
@@ -323,7 +324,7 @@ class Chain:
             return self._extend(block, known, ahead)
         self._commit()
         is_best = is_better(Branch(known.hash, known.work), Branch(self.tip.hash, self.tip.work), self._tie_key)
-        if is_best and self.leads_back_to(known):
+        if is_best and self.reach.includes(self.extent, known, block.header.previous):
             self._tell(self._reorganise(block, known))
             return AcceptedBlock(known.hash, is_new=True, is_tip=True)
         self._blocks.add(known, block.encode())
@@ -391,13 +392,6 @@ class Chain:
         self._prune()
         self._connection.commit()
         return TipChanged(connected.blocks, disconnected.blocks)
-
-    def leads_back_to(self, known: KnownHeader) -> bool:
-        """Whether what the store keeps leads back to where a branch leaves the active chain."""
-        fork = self._blocks.branch_of(known)[0]
-        if fork.height < self.extent.floor:
-            self.stranded = NodeError(FORK_TOO_DEEP, fork=fork.height, floor=self.extent.floor)
-        return fork.height >= self.extent.floor
 
     def _prune(self) -> None:
         self.extent = prune(self._connection, self.extent, self.tip.height, self._keep_blocks, self.params)

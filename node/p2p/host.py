@@ -117,8 +117,7 @@ class Host:
     def is_out_of_reach(self, branch: Sequence[KnownHeader]) -> bool:
         """Whether a branch leaves the chain below what the store leads back to; the operator is told."""
         with self.lock:
-            parent = self.chain.blocks.header(branch[0].header.previous)
-            return parent is not None and not self.chain.leads_back_to(parent)
+            return not self.chain.reach.includes(self.extent, branch[-1], branch[0].header.previous)
 
     def note_invalid(self, fault: NodeError) -> None:
         """What this node stands on is not valid: it is to stop."""

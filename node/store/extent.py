@@ -11,6 +11,7 @@ from ledger.params import Params
 from ledger.schema import Integer, Row, Text
 from ledger.types import BlockHash, Height
 from node.errors import NodeError
+from node.keeping import PRUNE_BLOCKS_AT_ONCE, PRUNE_STEP_BLOCKS
 from node.store.engine import corrupt_store, read
 from node.store.tables import active, bodies, headers, meta, undo
 
@@ -28,13 +29,14 @@ HISTORY_INVALID: Final = Code(
 LOWEST: Final = Height(0)
 EXTENT: Final = "extent"
 HEIGHT: Final = Integer(0, 2**32 - 1)
+BLOCK_NOT_KEPT: Final = Code(
+    "block.not_kept",
+    "the block at height {height} is not in this node's store, which has them from {bodies_from} on",
+    "Ask a node that keeps all blocks; `fansumer node status` says which a node has.",
+)
+
 EXTENT_SHAPE: Final = Row(HEIGHT, HEIGHT, HEIGHT, HEIGHT, HEIGHT, Text(0, 1_000))
 REASON_CHARACTERS_MAX: Final = 200
-PRUNE_STEP_BLOCKS: Final = 16
-PRUNE_BLOCKS_AT_ONCE: Final = 2_000
-"""How many blocks may go before any goes, and how many go in one database transaction."""
-PRUNE_KEEP_MIN: Final = 288
-"""What a pruning node keeps at least to go back by: far more than any reorganisation that comes by chance."""
 
 
 @dataclass(frozen=True, slots=True)

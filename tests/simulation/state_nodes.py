@@ -18,6 +18,7 @@ from node.store.snapshot_maker import SnapshotMaker
 from tests.simulation.events import SkewedClock
 from tests.simulation.fake_network import Weather
 from tests.simulation.fake_node import FakeDisk, FakeNode
+from tests.simulation.people import People
 from tests.simulation.quiet import Quiet
 from tests.support.memory_chain import Signer
 
@@ -93,6 +94,7 @@ class QuietStates(Quiet):
     def __init__(self, *kinds: Kind, weather: Weather | None = None) -> None:
         self._kinds = kinds
         super().__init__(len(kinds), weather=weather)
+        self.people = People(self.params, random.Random(2))
 
     def _make(self, number: int) -> StateNode:
         self.params: Params = replace(self.params, validity_blocks_max=WINDOW)
