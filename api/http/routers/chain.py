@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.http.bodies import MSGPACK
 from api.http.deps import Services, parse_id, services_of
 from api.http.openapi import answers
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
@@ -23,7 +24,6 @@ from node.store.reader import BlockRow, HeaderRow, Snapshot
 
 HEIGHT_DIGITS_MAX: Final = 10
 """A height has 32 bits; a longer text is taken for a hash."""
-MSGPACK_TYPE: Final = "application/msgpack"
 RAW_BYTES_MAX: Final = 4 * 2**20
 """Whole blocks in one answer: bounds the time that it may hold the event loop. A larger block comes alone."""
 VARY: Final = {"Vary": "Accept"}
@@ -79,9 +79,7 @@ async def read_params(request: Request) -> Response:
 @router.get(
     "/blocks",
     summary="The blocks of the active chain",
-    responses=answers(
-        BlocksAnswer, other=f"With Accept: {MSGPACK_TYPE}: a canonical array of whole blocks, ascending."
-    ),
+    responses=answers(BlocksAnswer, other=f"With Accept: {MSGPACK}: a canonical array of whole blocks, ascending."),
 )
 async def read_blocks(
     request: Request, cursor: Cursor = None, limit: Limit = PAGE_LIMIT, first: FirstHeight = None
@@ -102,7 +100,7 @@ async def read_blocks(
             extent = services.node.chain.extent
             if not raws and 0 < (first or 0) < extent.bodies_from:
                 raise NodeError(BLOCK_NOT_KEPT, height=first, bodies_from=extent.bodies_from)
-        return Response(pack(tuple(raws)), media_type=MSGPACK_TYPE, headers=VARY)
+        return Response(pack(tuple(raws)), media_type=MSGPACK, headers=VARY)
     page = Page("blocks", (), cursor, limit, width=1)
     newest = INTEGER_MAX if first is None else first + 1
     below = newest if page.position is None else page.position[0]
@@ -114,7 +112,7 @@ async def read_blocks(
 
 def accepts_msgpack(request: Request) -> bool:
     """Whether the client asks for canonical bytes, by name."""
-    return MSGPACK_TYPE in request.headers.get("accept", "").lower()
+    return MSGPACK in request.headers.get("accept", "").lower()
 
 
 def _show_row(history_from: Height, row: BlockRow) -> dict[str, Any]:
@@ -129,7 +127,7 @@ def _show_row(history_from: Height, row: BlockRow) -> dict[str, Any]:
 @router.get(
     "/blocks/{block}",
     summary="One block",
-    responses=answers(BlockAnswer, other=f"With Accept: {MSGPACK_TYPE}: the block's canonical bytes."),
+    responses=answers(BlockAnswer, other=f"With Accept: {MSGPACK}: the block's canonical bytes."),
 )
 async def read_block(
     request: Request,
@@ -154,7 +152,7 @@ async def read_block(
             bodies_from = services.node.chain.extent.bodies_from
             raise NodeError(BLOCK_NOT_KEPT, height=found.height, bodies_from=bodies_from)
         if accepts_msgpack(request):
-            return Response(body.encode(), media_type=MSGPACK_TYPE, headers=VARY)
+            return Response(body.encode(), media_type=MSGPACK, headers=VARY)
         return json_response(_show_block(services, view, found, body))
 
 
