@@ -22,6 +22,7 @@ from ledger.state import SlotContent
 from ledger.types import BlockHash, Hash, Height, RecordKey, Slot
 from node.chain import Chain
 from node.errors import NodeError
+from node.store.extent import read_extent
 from node.store.scan import begin_snapshot, former_contents
 from node.store.tables import active, records
 from node.tip import TipChanged
@@ -30,6 +31,11 @@ NOT_MY_SNAPSHOT = Code(
     "proposal.no_snapshot",
     "the state after block {height} is not the proposal's snapshot any more",
     "The chain was reorganised: ask for the proposal again.",
+)
+PRUNED_PAST = Code(
+    "proposal.pruned",
+    "this node does not keep what leads back to the state after block {height}, on which the proposal's ballots rest",
+    "Ask a node that keeps all blocks, or more of them, for the way to your ballot.",
 )
 SYNCING = Code(
     "proposal.syncing",
@@ -131,7 +137,9 @@ def _hash_at(connection: Connection, height: Height) -> BlockHash | None:
 
 
 def _make(connection: Connection, proposal: Proposal, tree: IncrementalTree, height: Height, tip: BlockHash) -> _Held:
-    """Take a copy of the present tree back to the snapshot's root."""
+    """Take a copy of the present tree back to the snapshot's root. Raises `proposal.pruned`, `proposal.no_snapshot`."""
+    if proposal.snapshot_height < read_extent(connection).floor:
+        raise NodeError(PRUNED_PAST, height=proposal.snapshot_height)
     former = former_contents(connection, Height(proposal.snapshot_height + 1))
     former = {slot: content for slot, content in former.items() if slot < proposal.snapshot_slots}
     if len(tree) >= proposal.snapshot_slots:

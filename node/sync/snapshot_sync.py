@@ -48,6 +48,8 @@ PATIENCE_SECONDS = 60
 ASK_AGAIN_SECONDS = 20
 STUCK_SECONDS = 180
 """Where nothing came for so long, with whoever offers it: in full, then."""
+ATTEMPTS_MAX = 5
+"""In a row, without a single piece."""
 RETRY_SECONDS = 10
 """After this node's store failed."""
 PIECES_AHEAD, BLOCKS_AHEAD = 256, 64
@@ -91,6 +93,7 @@ class SnapshotSync:
         self._blocks: Parcels[BlockHash] = Parcels(seconds, BLOCKS_PER_REQUEST)
         self._pieces: Parcels[int] = Parcels(seconds, PIECES_PER_REQUEST)
         self._moved_at = self._failed_until = 0.0
+        self._attempts = 0
         self.outcome = "in full"
 
     # --- peers ---
@@ -158,6 +161,7 @@ class SnapshotSync:
         if self._host.tip.height > 0:
             self.give_up("blocks came here in another way")
             return []
+        self.make_room()
         if self._target is None:
             self._look()
             return []
@@ -166,7 +170,7 @@ class SnapshotSync:
             return []
         late = self._blocks.pass_over_late()
         late += [peer for peer in self._pieces.pass_over_late() if peer not in late]
-        left = [peer for peer in late if len(self._pieces.bearers) > 1]
+        left = late if any(peer not in late for peer in self._pieces.bearers) else []
         if not self._pieces.bearers:
             self._target = None  # nobody is left who has it: what is on the shelf stays for who offers it again
             self._blocks.clear()
@@ -225,6 +229,10 @@ class SnapshotSync:
         self._pieces.clear()
         self._blocks.clear()
         self._moved_at = self._seconds()
+        self._attempts += 1
+        if self._attempts > ATTEMPTS_MAX:
+            self.give_up("those who offered it went away again and again")
+            return
         for peer in self._peers:
             self._blocks.add(peer)
             if any(found == known.hash for _, found in self._offers.get(peer, ())):
@@ -324,7 +332,7 @@ class SnapshotSync:
         assert self._shelf is not None, "it is active"
         self._shelf.put_pieces(target.known.hash, [(number, root, message.slots)])
         self._pieces.settle(peer, number)
-        self._moved_at = self._seconds()
+        self._moved_at, self._attempts = self._seconds(), 0
         self._request()
 
     # --- the end ---

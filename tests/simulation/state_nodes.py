@@ -96,6 +96,14 @@ class QuietStates(Quiet):
         super().__init__(len(kinds), weather=weather)
         self.people = People(self.params, random.Random(2))
 
+    def add(self, kind: Kind) -> StateNode:
+        """One more node, not switched on yet."""
+        number = len(self.nodes)
+        self._kinds = (*self._kinds[:number], kind)
+        node = self._make(number)
+        self.nodes.append(node)
+        return node
+
     def _make(self, number: int) -> StateNode:
         self.params: Params = replace(self.params, validity_blocks_max=WINDOW)
         return StateNode(
