@@ -17,7 +17,7 @@ from ledger.header import HEADER_BYTES
 from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import BlockHash, ChainId, Height, TxId, WtxId
-from node.chain import Chain
+from node.chain import NOTHING_AHEAD, Ahead, Chain
 from node.clock import Clock
 from node.errors import NodeError
 from node.health import Health
@@ -187,25 +187,31 @@ class Host:
         raw = self.raw_block(block_hash)
         return None if raw is None else Block.decode(raw)
 
-    def take_in(self, blocks: Sequence[Block]) -> list[Taken]:
+    def take_in(
+        self,
+        blocks: Sequence[Block],
+        ahead_of: Callable[[BlockHash], Ahead] = lambda _: NOTHING_AHEAD,
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> list[Taken]:
         """Give the chain blocks in a row, with one commit for many of them; the outcome of each up to the first that is refused.
 
+        `ahead_of`: what was done for a block already. `go_on`: asked after each whether there is time for another.
         Raises `NodeError` where this node failed; then those that it had taken may not be here.
         """
         found: list[Taken] = []
         with self.lock, self._health.writing():
             if len(blocks) == 1:
-                return [self._offer(blocks[0])]
+                return [self._offer(blocks[0], ahead_of(blocks[0].hash))]
             with self.chain.syncing():
                 for block in blocks:
-                    found.append(self._offer(block))
-                    if found[-1].fault is not None:
+                    found.append(self._offer(block, ahead_of(block.hash)))
+                    if found[-1].fault is not None or not go_on():
                         break
         return found
 
-    def _offer(self, block: Block) -> Taken:
+    def _offer(self, block: Block, ahead: Ahead) -> Taken:
         try:
-            self._waiting.offer(block)
+            self._waiting.offer(block, ahead)
         except NodeError:
             raise
         except LedgerError as fault:

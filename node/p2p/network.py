@@ -29,6 +29,7 @@ from node.p2p.scores import Ban
 from node.p2p.snapshot_files import BEGINNING, SnapshotFiles
 from node.p2p.websocket import WebSocketTransport
 from node.sync.header_tree import NO_WORK
+from node.sync.verify_ahead import VerifyAhead
 from node.tip import TipChanged
 
 log = structlog.get_logger()
@@ -108,6 +109,7 @@ class Network:
         self.port: int | None = None
         self._is_beginning = settings.begins_with_snapshot and node.chain.tip.height == 0
         self._report = NetworkReport((), 0, 0, {})
+        self._ahead = VerifyAhead(node.chain.chain_id)
         self._snapshots = SnapshotFiles(node, is_wanted=settings.begins_with_snapshot)
         node.health.ask_also(self._find_beginning)
 
@@ -142,7 +144,9 @@ class Network:
         book = AddressBook(self._memory.book_key, rng)
         book.restore(self._memory.rows)
         identity = Identity(self._seed, host.chain_id, self.port or 0, self._settings.agent)
-        settings = PeerSettings(self._settings.minimum_work, self._settings.limits, self._snapshots.settings)
+        settings = PeerSettings(
+            self._settings.minimum_work, self._settings.limits, self._snapshots.settings, self._ahead
+        )
         peers = Peers(host, identity, Effects(self.transport, Monotonic(), rng), book, settings)
         peers.scores.restore(dict(self._memory.bans))
         peers.dialler.anchors = list(self._memory.anchors)
@@ -301,6 +305,7 @@ class Network:
         self.transport.stop()
         self._peers.states.history.close()
         self._snapshots.close()
+        self._ahead.close()
 
 
 class NetworkMetrics:

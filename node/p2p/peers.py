@@ -55,6 +55,7 @@ from node.p2p.state_desk import SnapshotSettings, StateDesk
 from node.sync.bodies import BodySync
 from node.sync.header_tree import NO_WORK, HeaderTree
 from node.sync.headers import HeaderSync
+from node.sync.verify_ahead import VerifyAhead
 
 log = structlog.get_logger()
 
@@ -77,6 +78,7 @@ class PeerSettings:
     minimum_work: Work = NO_WORK
     limits: DialLimits = USUAL_LIMITS
     snapshots: SnapshotSettings | None = None
+    ahead: VerifyAhead | None = None
 
 
 class Peers:
@@ -97,7 +99,7 @@ class Peers:
         seconds = effects.stopwatch.seconds
         self.tree = HeaderTree(lambda block_hash: self.states.fetching.find(block_hash) or host.header(block_hash))
         self.headers = HeaderSync(host, self.tree, settings.minimum_work, seconds)
-        self.bodies = BodySync(host, self.tree, self.headers, seconds, self._blame)
+        self.bodies = BodySync(host, self.tree, self.headers, seconds, self._blame, settings.ahead)
         self.blocks = BlockRelay(host, effects, self.headers, self.bodies)
         self.relay = TransactionRelay(host, effects, lambda: self.bodies.is_syncing)
         self.gossip = AddressGossip(host, effects, book, identity, self.dialler.own)
@@ -305,7 +307,7 @@ class Peers:
         except Malformed as fault:
             raise Offence(GRAVE, str(fault)) from fault
         if not self.states.take_block(peer, block, message.block):
-            self.bodies.receive_block(peer, block, len(message.block))
+            self.bodies.receive_block(peer, block, len(message.block), raw=message.block)
 
     def _receive_headers(self, peer: Connection, message: Headers) -> None:
         self.states.fetching.make_room()
