@@ -26,7 +26,7 @@ from node.p2p.host import Host
 from node.p2p.memory import PeerMemory, read_memory, read_node_key, write_memory
 from node.p2p.peers import Peers, PeerSettings
 from node.p2p.scores import Ban
-from node.p2p.snapshot_files import BEGINNING, SnapshotFiles
+from node.p2p.snapshot_files import BEGINNING, USUAL_HEIGHTS, SnapshotFiles, SnapshotHeights
 from node.p2p.websocket import WebSocketTransport
 from node.sync.header_tree import NO_WORK
 from node.sync.verify_ahead import VerifyAhead
@@ -53,6 +53,7 @@ class NetworkSettings:
     agent: str = "fansumer"
     minimum_work: Work = NO_WORK
     begins_with_snapshot: bool = False
+    snapshots: SnapshotHeights = USUAL_HEIGHTS
     limits: DialLimits = USUAL_LIMITS
 
 
@@ -110,7 +111,7 @@ class Network:
         self._is_beginning = settings.begins_with_snapshot and node.chain.tip.height == 0
         self._report = NetworkReport((), 0, 0, {})
         self._ahead = VerifyAhead(node.chain.chain_id)
-        self._snapshots = SnapshotFiles(node, is_wanted=settings.begins_with_snapshot)
+        self._snapshots = SnapshotFiles(node, settings.snapshots, is_wanted=settings.begins_with_snapshot)
         node.health.ask_also(self._find_beginning)
 
     @property

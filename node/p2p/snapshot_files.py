@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from ledger.errors import Code
@@ -10,7 +11,7 @@ from node.node import Node
 from node.p2p.state_desk import SnapshotSettings
 from node.store.engine import open_engine
 from node.store.shelf import FILE, Shelf
-from node.store.snapshot_maker import SnapshotMaker
+from node.store.snapshot_maker import SNAPSHOT_DEPTH_BLOCKS, SNAPSHOT_EVERY_BLOCKS, SnapshotMaker
 
 BEGINNING: Final = Code(
     "sync.beginning",
@@ -20,16 +21,27 @@ BEGINNING: Final = Code(
 STOP_SECONDS_MAX: Final = 30
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotHeights:
+    """Of which heights snapshots are made, and how many blocks stand on one before it is made or taken (spec NET-16)."""
+
+    every: int = SNAPSHOT_EVERY_BLOCKS
+    depth: int = SNAPSHOT_DEPTH_BLOCKS
+
+
+USUAL_HEIGHTS: Final = SnapshotHeights()
+
+
 class SnapshotFiles:
     """Opens them in the node's data folder. Raises `NodeError` store.*."""
 
-    def __init__(self, node: Node, *, is_wanted: bool) -> None:
+    def __init__(self, node: Node, heights: SnapshotHeights, *, is_wanted: bool) -> None:
         self._node = node
         config = node.config
         if node.chain.extent.is_verified and not node.chain.extent.history_from:
             remove_history(config.data_dir)
         self._shelf = Shelf(open_engine(f"sqlite:///{config.data_dir / FILE}"))
-        self._maker = SnapshotMaker(node.open_for_reading(), self._shelf)
+        self._maker = SnapshotMaker(node.open_for_reading(), self._shelf, heights.every, heights.depth)
         self._thread: threading.Thread | None = None
         self.settings = SnapshotSettings(
             self._shelf,
@@ -37,6 +49,7 @@ class SnapshotFiles:
             self._maker,
             self._run,
             is_wanted=is_wanted,
+            depth=heights.depth,
             keeps_all=config.keep_blocks is None,
         )
 
