@@ -244,14 +244,14 @@ class Transactions:
 class GetSnapshots:
     """Of which states do you have a snapshot?"""
 
-    tag: ClassVar[int] = 24
+    tag: ClassVar[int] = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
     """The snapshots that I have: (height, hash of the block)."""
 
-    tag: ClassVar[int] = 25
+    tag: ClassVar[int] = 21
     offered: Annotated[
         tuple[tuple[int, BlockHash], ...],
         ListOf(Row(Integer(0, 2**32 - 1), identifier()), 0, SNAPSHOTS_OFFERED_MAX),
@@ -262,7 +262,7 @@ class Snapshots:
 class GetSnapshotPieces:
     """Send me these pieces of this snapshot."""
 
-    tag: ClassVar[int] = 26
+    tag: ClassVar[int] = 22
     hash: Annotated[BlockHash, identifier()]
     numbers: Annotated[tuple[int, ...], ListOf(Integer(0, 2**32 - 1), 1, PIECES_PER_REQUEST)]
 
@@ -271,7 +271,7 @@ class GetSnapshotPieces:
 class SnapshotPiece:
     """Slots in a row, and the path from their subtree to the state root."""
 
-    tag: ClassVar[int] = 27
+    tag: ClassVar[int] = 23
     hash: Annotated[BlockHash, identifier()]
     number: Annotated[int, Integer(0, 2**32 - 1)]
     slots: Annotated[bytes, Octets(1, PIECE_BYTES_MAX)]

@@ -38,11 +38,11 @@ EXAMPLES: tuple[Message, ...] = (
     messages.BlockTransactions(BlockHash(ID), (b"tx",)),
     messages.Inventory((WtxId(ID),)),
     messages.GetTransactions((WtxId(ID),)),
+    messages.Transactions((b"tx",)),
     messages.GetSnapshots(),
     messages.Snapshots(((1_000, BlockHash(ID)),)),
     messages.GetSnapshotPieces(BlockHash(ID), (0, 5)),
     messages.SnapshotPiece(BlockHash(ID), 5, b"slots", (Hash(ID),)),
-    messages.Transactions((b"tx",)),
 )
 
 

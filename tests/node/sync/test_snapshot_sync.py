@@ -47,7 +47,7 @@ def offences(node: StateNode) -> list[tuple[int, str]]:
         found.append((points, reason))
         blame(peer, points, reason)
 
-    node.peers._blame = note  # type: ignore[method-assign]
+    node.peers._blame = note  # type: ignore[method-assign] - a test's own
     return found
 
 
@@ -81,7 +81,7 @@ def world(filled: QuietStates) -> Iterator[QuietStates]:
     for node in whole:
         node.__dict__.pop("piece", None)
         node.shelf.__dict__.pop("piece", None)
-        node.peers.scores.__init__()  # type: ignore[misc]
+        node.peers.scores.__init__()  # type: ignore[misc] - a test's own
 
 
 def join(world: QuietStates, kind: Kind = BEGINNER, *, peers: int = 2) -> StateNode:
@@ -124,7 +124,7 @@ def test_pieces_come_from_all_who_offer_it(world: QuietStates) -> None:
     asked = [list[int](), list[int]()]
     for found, other in zip(asked, world.nodes, strict=False):
         piece = other.shelf.piece
-        other.shelf.piece = lambda h, n, piece=piece, found=found: found.append(n) or piece(h, n)  # type: ignore[method-assign]
+        other.shelf.piece = lambda h, n, piece=piece, found=found: found.append(n) or piece(h, n)  # type: ignore[method-assign] - a test's own
     node = join(world)
     until(world, lambda: node.chain.tip.height > 0)
     assert all(asked) and sorted(asked[0] + asked[1]) == list(range(len(asked[0] + asked[1])))
@@ -187,7 +187,7 @@ def test_a_liar_is_found_at_its_first_piece_and_left(world: QuietStates, lie: An
         found = piece(block_hash, number)
         return None if found is None else lie(found)
 
-    liar.shelf.piece = spoiled  # type: ignore[method-assign]
+    liar.shelf.piece = spoiled  # type: ignore[method-assign] - a test's own
     node = join(world)
     blamed = offences(node)
     until(world, lambda: is_whole(world, node))
@@ -201,7 +201,7 @@ def test_a_snapshot_of_another_root_is_a_lie_too(world: QuietStates) -> None:
     other = next((found for found in states if found.height < SNAPSHOT), None)
     piece = liar.shelf.piece
     assert other is not None, "two are kept"
-    liar.shelf.piece = lambda _, number: piece(other.hash, number % other.piece_count)  # type: ignore[method-assign]
+    liar.shelf.piece = lambda _, number: piece(other.hash, number % other.piece_count)  # type: ignore[method-assign] - a test's own
     node = join(world)
     blamed = offences(node)
     until(world, lambda: is_whole(world, node))
@@ -211,19 +211,19 @@ def test_a_snapshot_of_another_root_is_a_lie_too(world: QuietStates) -> None:
 def test_who_sends_nothing_is_passed_over(world: QuietStates) -> None:
     sleeper = world.nodes[1].peers.states.service
     pay = sleeper._pay
-    sleeper._pay = lambda peer, owed: owed.clear()  # type: ignore[method-assign]
+    sleeper._pay = lambda peer, owed: owed.clear()  # type: ignore[method-assign] - a test's own
     try:
         node = join(world)
         until(world, lambda: node.chain.tip.height > 0)
     finally:
-        sleeper._pay = pay  # type: ignore[method-assign]
+        sleeper._pay = pay  # type: ignore[method-assign] - a test's own
     assert node.chain.extent.floor == SNAPSHOT
 
 
 def test_where_nothing_comes_at_all_it_syncs_in_full(world: QuietStates) -> None:
     services = [other.peers.states.service for other in world.nodes]
     for service in services:
-        service._pay = lambda peer, owed: owed.clear()  # type: ignore[method-assign]
+        service._pay = lambda peer, owed: owed.clear()  # type: ignore[method-assign] - a test's own
     try:
         node = join(world)
         until(world, lambda: node.chain.tip.height == BLOCKS, 400)
@@ -254,7 +254,7 @@ def test_an_offer_of_a_block_that_is_not_deep_or_not_on_the_chain_is_not_taken(w
     offer = service.serve_offer
     chain = world.nodes[0].chain
     offered = ((95, chain.header_at(Height(95)).hash), (60, BlockHash(bytes(32))), (0, BlockHash(chain.chain_id)))
-    service.serve_offer = lambda peer, _: peer.send(Snapshots(offered))  # type: ignore[method-assign]
+    service.serve_offer = lambda peer, _: peer.send(Snapshots(offered))  # type: ignore[method-assign] - a test's own
     handlers = world.nodes[0].peers._handlers
     handlers[messages.GetSnapshots] = service.serve_offer
     try:
@@ -319,13 +319,13 @@ def test_pieces_that_are_here_are_not_asked_for_again(world: QuietStates) -> Non
         if count[0] == 3:
             node.cut_power_after(1)
 
-    node.shelf.put_pieces = counting  # type: ignore[method-assign]
+    node.shelf.put_pieces = counting  # type: ignore[method-assign] - a test's own
     until(world, lambda: not node.is_on)
     node.start()
     asked: list[int] = []
     for other in world.nodes[:2]:
         piece = other.shelf.piece
-        other.shelf.piece = lambda h, n, piece=piece: asked.append(n) or piece(h, n)  # type: ignore[method-assign]
+        other.shelf.piece = lambda h, n, piece=piece: asked.append(n) or piece(h, n)  # type: ignore[method-assign] - a test's own
     until(world, lambda: node.chain.tip.height > 0)
     state = node.shelf.whole()[0]
     assert 0 < len(asked) <= state.piece_count - 3
@@ -341,7 +341,7 @@ def test_a_history_that_breaks_a_rule_stops_the_node(monkeypatch: pytest.MonkeyP
         made.nodes[1].named.append(made.nodes[0].address)
         for node in made.nodes[:2]:
             node.start()
-            node.chain._verifier.first_bad_transaction = lambda *_: None  # type: ignore[method-assign]
+            node.chain._verifier.first_bad_transaction = lambda *_: None  # type: ignore[method-assign] - a test's own
         made.mine(made.nodes[0], 7)
         theft = made.people.sign(8, "transfer", Transfer(ToAccount(EVERYBODY[1].address), Amount(10**9)), EVERYBODY[0])
         broken = forge(theft, made)
@@ -387,7 +387,7 @@ def test_a_peer_that_pruned_its_blocks_is_not_asked_for_old_ones(world: QuietSta
     assert pruned.chain.extent.bodies_from > 40
     asked: list[BlockHash] = []
     raw_block = pruned.host.raw_block
-    pruned.host.raw_block = lambda found: asked.append(found) or raw_block(found)  # type: ignore[method-assign]
+    pruned.host.raw_block = lambda found: asked.append(found) or raw_block(found)  # type: ignore[method-assign] - a test's own
     node = join(world, FULL, peers=0)
     node.peers.dialler.name(pruned.address)
     world.wait(30)
