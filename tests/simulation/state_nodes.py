@@ -91,6 +91,9 @@ class StateNode(FakeNode):
 class QuietStates(Quiet):
     """Quiet nodes of these kinds."""
 
+    nodes: list[Any]
+    """Of `StateNode`; a list is not a list of what its items are besides."""
+
     def __init__(self, *kinds: Kind, weather: Weather | None = None) -> None:
         self._kinds = kinds
         super().__init__(len(kinds), weather=weather)

@@ -73,7 +73,7 @@ def test_a_frame_that_is_too_long_is_not_read(message: Message) -> None:
     [
         b"",
         b"\x91",
-        b"\x91\x14",
+        b"\x91\x7f",
         b"\xdc\x00\x02\x03\xc4\x01a",
         b"\x81\x03\x01",
         pack((200, b"")),
