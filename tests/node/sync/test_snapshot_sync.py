@@ -161,8 +161,8 @@ def one_slot_more(piece: tuple[bytes, tuple[Hash, ...]]) -> tuple[bytes, tuple[H
 
 
 def swapped(piece: tuple[bytes, tuple[Hash, ...]]) -> tuple[bytes, tuple[Hash, ...]]:
-    first, second, *rest = decode_piece(piece[0])
-    return pieces.encode_piece((second, first, *rest)), piece[1]
+    found = decode_piece(piece[0])
+    return (pieces.encode_piece(found[::-1]), piece[1]) if len(found) > 1 else other_value(piece)
 
 
 def said_more(piece: tuple[bytes, tuple[Hash, ...]]) -> tuple[bytes, tuple[Hash, ...]]:
