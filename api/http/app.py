@@ -35,6 +35,8 @@ from api.http.routers import (
     offers,
     own_data,
     partner,
+    personal,
+    products,
     programs,
     proposals,
     receipts,
@@ -47,6 +49,8 @@ from api.http.routers import (
 )
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
+from api.personalization.consent_gate import PersonalGate
+from api.personalization.service import Personalization
 from api.receipts.store import ReceiptStore
 from api.voice.openings import KeptOpenings
 from ledger.errors import LedgerError
@@ -66,6 +70,7 @@ ROUTERS = (
     transactions,
     chain,
     programs,
+    products,
     redemptions,
     returns,
     challenges,
@@ -79,6 +84,7 @@ ROUTERS = (
     texts,
     receipts,
     own_data,
+    personal,
     partner,
     events,
     mining,
@@ -123,6 +129,8 @@ def create_app(
     )
     renderer, desk = Renderer(node.chain.params.address_prefix), ReceiptDesk(ReceiptStore(receipts_url))
     revocations = Revocations(node, desk)
+    consents = ConsentGate(revocations, node.clock)
+    gate = PersonalGate(node.reader, consents, desk, node.clock)
     app.state.services = Services(
         node=node,
         reader=node.reader,
@@ -134,7 +142,8 @@ def create_app(
         receipts=desk,
         revocations=revocations,
         openings=KeptOpenings(node, desk),
-        consents=ConsentGate(revocations, node.clock),
+        consents=consents,
+        personal=Personalization(node.reader, gate, desk, node.clock),
         exports=ExportDesk(node, node.reader, renderer),
         events=EventFeed(
             node,

@@ -49,6 +49,10 @@ TAGS: Final = [
     },
     {"name": "receipts", "description": "Purchases, off chain: kept for the fan alone, who may erase them."},
     {"name": "own data", "description": "All that a node holds on the account that asks: a copy, and deletion."},
+    {
+        "name": "personal",
+        "description": "What a program's personalization knows of the account that asks, by its consent: seen, corrected, reset.",
+    },
     {"name": "partner", "description": "What fans have granted to the partner that asks, and nothing else."},
     {"name": "mining", "description": "Who mines here, and how they share a block's reward."},
     {"name": "events", "description": "What happens, as it happens (server-sent events)."},

@@ -45,7 +45,7 @@ MEDIA = Code(
     "a body of the type {found} is not taken here",
     'Send application/msgpack, or application/json with {"transaction": "<base64>"}.',
 )
-BAD_BODY = Code("http.body", "the body is not usable: {reason}", 'Send {"transaction": "<base64>"}.')
+BAD_BODY = Code("http.body", "the body is not usable: {reason}", "Send what /docs shows for this operation.")
 BODY_TOO_LARGE = Code(
     "http.body_too_large", "the body has more than {maximum} bytes", "Send fewer entries in one transaction."
 )
@@ -103,6 +103,8 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "signature.threshold": 401,
     "signature.replayed": 401,
     "partner.not_granted": 403,
+    "personal.not_granted": 403,
+    "program.not_yours": 403,
     "delivery_form.not_yours": 403,
     "delivery_form.no_key": 409,
     "delivery_form.no_pledge": 404,

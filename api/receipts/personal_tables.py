@@ -1,0 +1,88 @@
+"""Tables of personalization in the receipt store: behaviour, preferences, messages, feedback; and what brands publish of products.
+
+`behaviour`, `preferences`, `messages` and `feedback` are a fan's own: part of its export and of its deletion. `products` and
+`shops` hold what a brand says of its products and of itself, and nothing of any fan.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+
+from api.receipts.tables import ROWID, metadata
+
+behaviour = Table(
+    "behaviour",
+    metadata,
+    Column("number", ROWID, primary_key=True, autoincrement=True, comment="the order of arrival"),
+    Column("member", LargeBinary(32), nullable=False),
+    Column("program", LargeBinary(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("item", String(128), nullable=False, comment="a product, or what was searched for"),
+    Column("seconds", Integer, nullable=False, comment="how long, where that was measured"),
+    Column("at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Index("behaviour_by_member", "member", "program", "number"),
+)
+
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("member", LargeBinary(32), primary_key=True),
+    Column("program", LargeBinary(32), primary_key=True),
+    Column("document", Text, nullable=False, comment="JSON"),
+    Column("reset_at", BigInteger, nullable=False, comment="what happened before is left out; 0: never reset"),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("message", LargeBinary(32), primary_key=True),
+    Column("member", LargeBinary(32), nullable=False),
+    Column("program", LargeBinary(32), nullable=False),
+    Column("topic", String(32), nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("ready_at", BigInteger, nullable=False, comment="not shown before"),
+    Column("expires_at", BigInteger, nullable=False, comment="not shown from then on"),
+    Column("is_held_out", Boolean, nullable=False, comment="never shown: what happens without it is measured"),
+    Column("document", Text, nullable=False, comment="JSON"),
+    Index("messages_by_member", "member", "program", "decided_at"),
+    Index("messages_by_program", "program", "decided_at"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("number", ROWID, primary_key=True, autoincrement=True, comment="the order of arrival"),
+    Column("message", LargeBinary(32), nullable=False),
+    Column("member", LargeBinary(32), nullable=False),
+    Column("program", LargeBinary(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    UniqueConstraint("message", "kind", name="feedback_once"),
+    Index("feedback_by_member", "member", "program"),
+)
+
+shops = Table(
+    "shops",
+    metadata,
+    Column("program", LargeBinary(32), primary_key=True),
+    Column("zone", String(64), nullable=False, comment="an IANA name; empty: the program's own offset"),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+products = Table(
+    "products",
+    metadata,
+    Column("program", LargeBinary(32), primary_key=True),
+    Column("item", String(64), primary_key=True),
+    Column("document", Text, nullable=False, comment="JSON"),
+    Column("first_at", BigInteger, nullable=False),
+    Column("restocked_at", BigInteger, nullable=False, comment="0: it was never out of stock"),
+    Column("cheaper_at", BigInteger, nullable=False, comment="of the last price drop; 0: none"),
+    Column("price_before_cents", BigInteger, nullable=False),
+)
+
+__all__ = ["FANS_OWN", "behaviour", "feedback", "messages", "metadata", "preferences", "products", "shops"]
+
+FANS_OWN = (behaviour, preferences, messages, feedback)
+"""In which rows belong to the account in `member`."""
