@@ -41,6 +41,7 @@ from api.personalization.facts import (
     Said,
     Wishes,
 )
+from api.personalization.pacing import Past
 from api.personalization.receipt_lines import read_bought_line
 from api.receipts.access_log import Read
 from api.receipts.store import KeptReceipt, ReceiptStore
@@ -51,6 +52,7 @@ from ledger.domains.loyalty.events import PointsEarned
 from ledger.domains.loyalty.points import usable_points
 from ledger.domains.loyalty.state import NEVER, Member, Program, Terms, member_key, program_key, terms_key
 from ledger.domains.loyalty.tiers import member_tier
+from ledger.domains.offers.state import Offer, offer_key
 from ledger.domains.voice.contributions import Contribution, contribution_key
 from ledger.domains.voice.reviews import CRITICISE, Review, review_key
 from ledger.domains.voice.state import Proposal, proposal_key
@@ -82,6 +84,7 @@ class PersonalGate:
         self._remembered: LRUCache[tuple[Address, ProgramId], tuple[tuple[object, ...], OffChain]] = LRUCache(
             FANS_REMEMBERED
         )
+        self._past: LRUCache[tuple[Address, ProgramId], tuple[tuple[int, ...], Past]] = LRUCache(FANS_REMEMBERED)
 
     async def read(self, fan: Address, program: ProgramId, what_for: str) -> FanFacts | None:
         """What the fan granted to the program, and a row in the fan's log that says `what_for`; None: nothing is granted."""
@@ -104,6 +107,18 @@ class PersonalGate:
         read = [await self.read(facts.fan, other, what_for) for other in others if other != facts.program]
         return [found for found in read if found is not None]
 
+    async def read_past(self, facts: FanFacts) -> Past:
+        """What was said to the fan for this program before, and what it did with that."""
+        return await self._desk.run(lambda store: self._read_past(store, facts.fan, facts.program))
+
+    def _read_past(self, store: ReceiptStore, fan: Address, program: ProgramId) -> Past:
+        key, version = (fan, program), store.inbox.version(fan, program)
+        known = self._past.get(key)
+        if known is None or known[0] != version:
+            past = Past(tuple(store.inbox.all_of(fan, program)), tuple(store.inbox.feedback_of(fan, program)))
+            known = self._past[key] = (version, past)
+        return known[1]
+
     def still_holds(self, facts: FanFacts) -> bool:
         """Whether all that the facts rest on is granted still: asked right before something made of them is shown."""
         with self._reader.snapshot() as view:
@@ -111,8 +126,9 @@ class PersonalGate:
 
     def forget(self, fan: Address) -> None:
         """Drop what is remembered of a fan, as when it deletes its data."""
-        for key in [key for key in self._remembered if key[0] == fan]:
-            self._remembered.pop(key, None)
+        for memory in (self._remembered, self._past):
+            for key in [key for key in memory if key[0] == fan]:
+                memory.pop(key, None)
 
     # --- consents ---
 
@@ -222,7 +238,15 @@ def _read_standing(view: Snapshot, facts: FanFacts, program: Program, member: Me
         next_tier=terms.tiers[tier] if tier < len(terms.tiers) else None,
         settled_periods=frozenset(periods),
         return_window_days=terms.return_window_days,
+        offers=tuple(_open_offers(view, facts, now)),
     )
+
+
+def _open_offers(view: Snapshot, facts: FanFacts, now: Timestamp) -> Iterator[tuple[str, int, int]]:
+    for row in view.listed(facts.fan, "account_offer", None, LISTED_MAX):
+        offer: Offer | None = view.record(offer_key(Hash(row.id)))
+        if offer is not None and offer.program == facts.program and offer.is_open and offer.expires_at > now:
+            yield row.id.hex(), offer.points, offer.expires_at
 
 
 def _points_in_tier_period(member: Member, terms: Terms, today: Day) -> int:

@@ -67,6 +67,7 @@ class FanStanding:
     """Points and tier, as the ledger has them. `expiring` are (first second without them, points), the next one first.
 
     `tier_points` are earned in the present tier period; `next_tier` is (name, threshold), none at the top.
+    `offers` are open personal ones: (id, points, end).
     """
 
     available: int
@@ -79,6 +80,7 @@ class FanStanding:
     next_tier: tuple[str, int] | None
     settled_periods: frozenset[int]
     return_window_days: int
+    offers: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ without reading anything but what it is given.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
+from statistics import median
 from typing import Final, Protocol
 
 from api.personalization.catalogue import Catalogue
@@ -104,7 +105,7 @@ class PlainRules:
             if is_wanted and item not in because:
                 scored.append(Scored(item, 0.3))
         dislikes = set(facts.wishes.document.get("dislikes", ()))
-        found = [one for one in scored if one.item not in bought and _may_offer(one.item, catalogue, dislikes)]
+        found = [one for one in scored if one.item not in bought and may_offer(one.item, catalogue, dislikes)]
         return sorted(found, key=lambda one: (-one.score, one.item))[:limit]
 
     def next_basket(self, facts: FanFacts, now: int, limit: int) -> Sequence[Scored]:
@@ -114,11 +115,18 @@ class PlainRules:
             gap = find_gap_days(times)
             if len(times) < PURCHASES_FOR_BEHAVIOUR or gap is None:
                 continue
-            ratio = (now - times[-1]) / DAY_SECONDS / gap
+            ratio = (now - times[-1]) / DAY_SECONDS / (gap * store_share(facts, item))
             score = ratio**2 if ratio <= 1 else 1 - (ratio - 1) / 2
             if score > 0:
                 scored.append(Scored(item, round(score, 4)))
         return sorted(scored, key=lambda one: (-one.score, one.item))[:limit]
+
+
+def store_share(facts: FanFacts, item: str) -> float:
+    """How much of an item was bought last, in its usual quantities; 1 at least: who has lots of it needs it later."""
+    bought = [line.quantity for found in facts.purchases for line in found.lines if line.item == item]
+    quantities = [quantity for quantity in bought if quantity > 0]
+    return max(quantities[-1] / median(quantities), 1.0) if quantities else 1.0
 
 
 def times_by_item(facts: FanFacts) -> dict[str, list[int]]:
@@ -130,7 +138,7 @@ def times_by_item(facts: FanFacts) -> dict[str, list[int]]:
     return times
 
 
-def _may_offer(item: str, catalogue: Catalogue, dislikes: set[str]) -> bool:
+def may_offer(item: str, catalogue: Catalogue, dislikes: set[str]) -> bool:
     """In stock, not recalled, and nothing that the fan said it does not want."""
     product = catalogue.products.get(item)
     if product is None or not product.in_stock or product.recall:

@@ -1,15 +1,13 @@
 """What a fan may say to personalization for one program, with limits; everything has a default, and nothing must be said."""
 
-from typing import Annotated, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-TEXT_MAX: Final = 64
 LIST_MAX: Final = 200
 MINUTES_OF_DAY: Final = 1_440
 
-Name = Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
-Names = Annotated[list[Name], Field(max_length=LIST_MAX)]
 Topics = Annotated[list[Annotated[str, Field(pattern="^[a-z_]{1,32}$")]], Field(max_length=LIST_MAX)]
 
 
@@ -31,11 +29,9 @@ class Preferences(BaseModel):
     off: Topics = []
 
 
-class Corrections(BaseModel):
-    """What a fan says of its own taste: categories or items. It takes the place of what was said before."""
+def preferences_in(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The preferences of what a fan said, with the defaults of what it did not say; corrections are left out."""
+    return dict(DEFAULTS) | {name: value for name, value in document.items() if name in DEFAULTS}
 
-    model_config = ConfigDict(extra="forbid", strict=True)
 
-    likes: Names = []
-    dislikes: Names = []
-    wishes: Names = []
+DEFAULTS: Final[Mapping[str, Any]] = Preferences().model_dump()

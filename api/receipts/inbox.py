@@ -121,7 +121,7 @@ class Inbox:
         of_feedback = (feedback.c.member == member) & (feedback.c.program == program)
         with self._transaction() as connection:
             found = (
-                connection.execute(select(func.count(), func.max(messages.c.decided_at)).where(of_messages)).one(),
+                connection.execute(select(func.count(), func.max(messages.c.number)).where(of_messages)).one(),
                 connection.execute(select(func.count(), func.max(feedback.c.number)).where(of_feedback)).one(),
             )
         return tuple(value or 0 for row in found for value in row)

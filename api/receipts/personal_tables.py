@@ -35,7 +35,8 @@ preferences = Table(
 messages = Table(
     "messages",
     metadata,
-    Column("message", LargeBinary(32), primary_key=True),
+    Column("number", ROWID, primary_key=True, autoincrement=True, comment="the order in which they were decided"),
+    Column("message", LargeBinary(32), nullable=False, unique=True),
     Column("member", LargeBinary(32), nullable=False),
     Column("program", LargeBinary(32), nullable=False),
     Column("topic", String(32), nullable=False),

@@ -201,6 +201,12 @@ def some_behaviour(world: HttpWorld, random: Random) -> dict[str, Any]:
     return {"program": world.shop.program.hex(), "events": [event]}
 
 
+def some_feedback(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What FAN did with a message, or with none that it was shown."""
+    event = {"message": "7c" * 32, "kind": "opened", "at": int(world.shop.chain.clock.now())}
+    return {"program": world.shop.program.hex(), "events": [event]}
+
+
 def some_preferences(world: HttpWorld, random: Random) -> dict[str, Any]:
     """What FAN prefers."""
     return {"program": world.shop.program.hex(), "language": random.choice(["en", "ko"]), "day_max": 5}
@@ -275,6 +281,9 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "PUT /v1/me/profile": send_signed_object(FAN, some_corrections),
     "DELETE /v1/me/profile": sign_for_program,
     "POST /v1/me/behaviour": send_signed_object(FAN, some_behaviour),
+    "GET /v1/me/messages": sign_for_program,
+    "GET /v1/me/recommendations": sign_for_program,
+    "POST /v1/me/feedback": send_signed_object(FAN, some_feedback),
     "GET /v1/me/preferences": sign_for_program,
     "PUT /v1/me/preferences": send_signed_object(FAN, some_preferences),
     "PUT /v1/programs/{program}/products": send_signed_object(OWNER, some_products),

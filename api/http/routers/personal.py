@@ -15,15 +15,21 @@ from api.http.schemas.personal import (
     BehaviourKept,
     CorrectionsAnswer,
     CorrectionsBody,
+    FeedbackAnswer,
+    FeedbackBody,
+    MessagesAnswer,
     PreferencesAnswer,
     PreferencesBody,
     ProfileAnswer,
+    RecommendationsAnswer,
     ResetAnswer,
 )
 from api.http.signatures import authenticate
 from api.http.signed_bodies import read_signed
 from api.personalization.facts import BEHAVIOUR
-from api.personalization.preferences import Preferences
+from api.personalization.feedback import Heard
+from api.personalization.messages import RECOMMENDED_MAX, recommend
+from api.personalization.preferences import Preferences, preferences_in
 from api.personalization.profile import show_profile
 from api.personalization.service import NOT_GRANTED, PersonalRefused, Seen
 from api.receipts.behaviour import Deed
@@ -31,7 +37,7 @@ from ledger.domains.consent.state import PERSONALISE
 from ledger.domains.loyalty.state import load_member, load_program
 from ledger.errors import Code
 from ledger.state import Overlay
-from ledger.types import Address, ProgramId
+from ledger.types import Address, Hash, ProgramId
 
 BEHAVIOUR_SECONDS_MAX: Final = 31 * 86_400
 """What was done longer ago is not taken: who was offline hands it over later, but not for ever."""
@@ -71,7 +77,7 @@ async def read_profile(request: Request, program: OfProgram) -> Response:
     account = await authenticate(request)
 
     def show(seen: Seen) -> dict[str, Any]:
-        return show_profile(seen.profile, seen.catalogue, services.personal.predictor, seen.language)
+        return show_profile(seen.scene.profile, seen.scene.catalogue, seen.scene.predictor, seen.language)
 
     return json_response(await services.personal.answer(account, program_id, "profile", show))
 
@@ -113,6 +119,67 @@ async def reset_profile(request: Request, program: OfProgram) -> Response:
     deleted = await services.receipts.reset_profile(account, program_id, now)
     services.personal.gate.forget(account)
     return json_response({"program": program_id.hex(), "reset_at": now, "deleted": deleted})
+
+
+@router.get(
+    "/messages",
+    summary="What the program has to say to the account now",
+    responses=answers(MessagesAnswer) | refuses(403),
+    openapi_extra=SIGNED,
+)
+async def list_messages(request: Request, program: OfProgram) -> Response:
+    """What helps first, then what may be welcome; each with why, by which rule, by which consent, and the switch that stops it.
+
+    Computed from what is granted in this moment. Each fact says whether the chain proves it, somebody said it, or it is guessed.
+    """
+    services = services_of(request)
+    program_id = ProgramId(parse_id("program", program))
+    account = await authenticate(request)
+    found = await services.personal.messages(account, program_id)
+    return json_response({"program": program_id.hex(), "items": found})
+
+
+@router.get(
+    "/recommendations",
+    summary="What the account might like, and what it may need",
+    responses=answers(RecommendationsAnswer) | refuses(403),
+    openapi_extra=SIGNED,
+)
+async def list_recommendations(
+    request: Request,
+    program: OfProgram,
+    limit: Annotated[int, Query(ge=1, le=RECOMMENDED_MAX, description="At most so many of each.", examples=[10])] = 10,
+) -> Response:
+    """What was never bought and goes with what was, and what is due by the account's own intervals; each with its reasons."""
+    services = services_of(request)
+    program_id = ProgramId(parse_id("program", program))
+    account = await authenticate(request)
+
+    def show(seen: Seen) -> dict[str, Any]:
+        return recommend(seen.scene, seen.language, limit)
+
+    return json_response(await services.personal.answer(account, program_id, "recommendations", show))
+
+
+@router.post(
+    "/feedback",
+    summary="Say what was done with messages",
+    responses=answers(FeedbackAnswer) | refuses(401),
+    openapi_extra={**SIGNED, **signed_body("What the fan did.", FeedbackBody)},
+)
+async def add_feedback(request: Request) -> Response:
+    """Impressions, opens, clicks, conversions, dismissals and opt-outs. Each counts once; an opt-out stops its topic at once.
+
+    What does not count says why: `unknown` (no such message was shown to this account), `repeated`, `early`, `late` (30 days after
+    the message ended).
+    """
+    services = services_of(request)
+    account, body = await read_signed(request, FeedbackBody)
+    program_id = _require_member(services, account, body.program)
+    heard = [Heard(Hash(parse_id("message", event.message)), event.kind, event.at) for event in body.events]
+    return json_response(
+        {"program": program_id.hex(), "items": await services.personal.hear(account, program_id, heard)}
+    )
 
 
 @router.post(
@@ -176,12 +243,6 @@ async def read_preferences(request: Request, program: OfProgram) -> Response:
     program_id = _require_member(services, account, program)
     kept = await services.receipts.run(lambda store: store.preferences.find(account, program_id))
     return json_response({"program": program_id.hex(), **preferences_in({} if kept is None else kept.document)})
-
-
-def preferences_in(document: dict[str, Any]) -> dict[str, Any]:
-    """Preferences of a document that holds corrections, too."""
-    known = {name: value for name, value in document.items() if name in Preferences.model_fields}
-    return Preferences.model_validate(known).model_dump()
 
 
 def _require_member(services: Services, account: Address, program: str) -> ProgramId:

@@ -186,3 +186,143 @@ class ProfileAnswer(Answer):
         "linked_programs": [],
         "reset_at": None,
     }
+
+
+class MessageItem(Answer):
+    """A message in all languages; why, by which rule and consent it comes, what it is worth, how to stop its kind."""
+
+    id: str
+    program: str
+    text: str
+    topic: str
+    kind: Literal["assist", "anticipate"]
+    subject: str
+    texts: dict[str, str]
+    action: dict[str, Any]
+    why: list[dict[str, Any]]
+    rule: dict[str, Any]
+    made_by: dict[str, Any]
+    value: dict[str, Any]
+    consent: dict[str, Any]
+    switch: dict[str, str]
+    decided_at: int
+    ready_at: int
+    expires_at: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "id": "7c" * 32,
+        "program": EXAMPLE_ID,
+        "text": "415 points expire on 2026-11-08.",
+        "topic": "points_expiring",
+        "kind": "anticipate",
+        "subject": "points",
+        "texts": {"en": "415 points expire on 2026-11-08.", "ko": "415 points의 유효 기간이 2026-11-08에 끝납니다."},
+        "action": {"kind": "redeem"},
+        "why": [
+            {
+                "texts": {"en": "415 of your points were earned under terms that end on 2026-11-08."},
+                "rests_on": "proved",
+                "source": {"program": EXAMPLE_ID},
+            }
+        ],
+        "rule": {"name": "anticipate.points_expiring", "version": 1},
+        "made_by": {"stage": "behaviour", "version": "plain rules 1"},
+        "value": {
+            "formula": "trust * relevance * timeliness * benefit_minutes - effort_minutes - data_minutes",
+            "trust": 0.8,
+            "relevance": 1.0,
+            "timeliness": 0.8,
+            "benefit_minutes": 30.0,
+            "effort_minutes": 1.0,
+            "data_minutes": 0.2,
+            "value_minutes": 18.0,
+        },
+        "consent": {"purpose": "personalise", "scopes": ["standing"]},
+        "switch": {"off": "points_expiring"},
+        "decided_at": EXAMPLE_TIME,
+        "ready_at": EXAMPLE_TIME,
+        "expires_at": EXAMPLE_TIME + 604_800,
+    }
+
+
+class MessagesAnswer(Answer):
+    """What the program has to say to the account now: what helps comes first."""
+
+    program: str
+    items: list[MessageItem]
+
+    EXAMPLE: ClassVar[Example] = {"program": EXAMPLE_ID, "items": [MessageItem.EXAMPLE]}
+
+
+class RecommendedItem(Answer):
+    """A product, how likely it is wanted (0 to 1), and why."""
+
+    item: str
+    name: str
+    category: str | None
+    score: float
+    why: list[dict[str, Any]]
+
+    EXAMPLE: ClassVar[Example] = {
+        "item": "1029743",
+        "name": "Milk",
+        "category": "DAIRY",
+        "score": 0.8,
+        "why": [{"text": "Milk goes with it, says the brand.", "rests_on": "said", "source": {"product": "1029743"}}],
+    }
+
+
+class RecommendationsAnswer(Answer):
+    """What was never bought and might be liked, and what is due by the account's own intervals."""
+
+    program: str
+    made_by: dict[str, Any]
+    discoveries: list[RecommendedItem]
+    next_basket: list[RecommendedItem]
+    consent: dict[str, Any]
+
+    EXAMPLE: ClassVar[Example] = {
+        "program": EXAMPLE_ID,
+        "made_by": {"stage": "behaviour", "version": "plain rules 1"},
+        "discoveries": [RecommendedItem.EXAMPLE],
+        "next_basket": [],
+        "consent": {"purpose": "personalise", "scopes": ["receipts"]},
+    }
+
+
+class FeedbackEvent(Answer):
+    """What was done with a message, and when."""
+
+    message: str = Field(pattern=ID_PATTERN)
+    kind: Literal["impression", "opened", "clicked", "converted", "dismissed", "opt_out"]
+    at: int = Field(ge=0, le=2**40)
+
+    EXAMPLE: ClassVar[Example] = {"message": "7c" * 32, "kind": "opened", "at": EXAMPLE_TIME}
+
+
+class FeedbackBody(Answer):
+    """What a fan did with messages of one program."""
+
+    program: str = Field(pattern=ID_PATTERN)
+    events: list[FeedbackEvent] = Field(min_length=1, max_length=100)
+
+    EXAMPLE: ClassVar[Example] = {"program": EXAMPLE_ID, "events": [FeedbackEvent.EXAMPLE]}
+
+
+class FeedbackResult(Answer):
+    """What became of one piece of feedback."""
+
+    message: str
+    kind: str
+    result: Literal["taken", "repeated", "unknown", "early", "late"]
+
+    EXAMPLE: ClassVar[Example] = {"message": "7c" * 32, "kind": "opened", "result": "taken"}
+
+
+class FeedbackAnswer(Answer):
+    """What became of each piece of feedback, in its order."""
+
+    program: str
+    items: list[FeedbackResult]
+
+    EXAMPLE: ClassVar[Example] = {"program": EXAMPLE_ID, "items": [FeedbackResult.EXAMPLE]}

@@ -48,6 +48,7 @@ def _add_what_fans_do() -> None:
 def _add_messages() -> None:
     op.create_table(
         "messages",
+        sa.Column("number", ROWID, autoincrement=True, nullable=False, comment="the order in which they were decided"),
         sa.Column("message", sa.LargeBinary(length=32), nullable=False),
         sa.Column("member", sa.LargeBinary(length=32), nullable=False),
         sa.Column("program", sa.LargeBinary(length=32), nullable=False),
@@ -59,7 +60,8 @@ def _add_messages() -> None:
             "is_held_out", sa.Boolean(), nullable=False, comment="never shown: what happens without it is measured"
         ),
         sa.Column("document", sa.Text(), nullable=False, comment="JSON"),
-        sa.PrimaryKeyConstraint("message"),
+        sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("message"),
     )
     op.create_index("messages_by_member", "messages", ["member", "program", "decided_at"], unique=False)
     op.create_index("messages_by_program", "messages", ["program", "decided_at"], unique=False)
