@@ -11,6 +11,7 @@ from api.cli import (
     contributions,
     earning,
     exports,
+    insights,
     join_vouchers,
     offers,
     points,
@@ -247,4 +248,8 @@ app.command("sign-receipt")(till.sign_receipt)
 app.command("hand-over")(till.hand_over)
 app.command("settle")(till.settle)
 app.command("reply")(reviews.reply)
+app.command("products")(insights.products)
+app.command("segments")(insights.segments)
+app.command("plan")(insights.plan)
+app.command("message-report")(insights.message_report)
 app.command("export-receipts")(exports.export_receipts)

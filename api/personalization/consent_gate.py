@@ -68,6 +68,11 @@ PROGRAMS_LINKED_MAX: Final = 8
 FANS_REMEMBERED: Final = 20_000
 """Whose parsed receipts are kept in memory: about 40 kB each for a grocer's year."""
 
+GROUP_READ_MAX: Final = 20_000
+"""Members of a program that are looked at for figures of groups, the first ones."""
+GROUP_CHUNK: Final = 100
+"""Of them at a time, so that others have their turn."""
+
 Categories = Mapping[str, str]
 OffChain = tuple[tuple[Purchase, ...], tuple[Behaviour, ...], Wishes]
 
@@ -110,6 +115,20 @@ class PersonalGate:
     async def read_past(self, facts: FanFacts) -> Past:
         """What was said to the fan for this program before, and what it did with that."""
         return await self._desk.run(lambda store: self._read_past(store, facts.fan, facts.program))
+
+    async def read_group(self, program: ProgramId, what_for: str) -> list[tuple[FanFacts, Past]]:
+        """All members of a program who granted it to personalise, with what was said to them: for figures of groups alone."""
+        with self._reader.snapshot() as view:
+            rows = view.listed(program, "member", None, GROUP_READ_MAX)
+        found: list[tuple[FanFacts, Past]] = []
+        for first in range(0, len(rows), GROUP_CHUNK):
+            fans = [Address(row.id) for row in rows[first : first + GROUP_CHUNK]]
+            facts = [one for one in await self.read_all(fans, program, what_for) if one is not None]
+            past = await self._desk.run(
+                lambda store, facts=facts: [self._read_past(store, one.fan, program) for one in facts]
+            )
+            found += zip(facts, past, strict=True)
+        return [one for one in found if self.still_holds(one[0])]
 
     def _read_past(self, store: ReceiptStore, fan: Address, program: ProgramId) -> Past:
         key, version = (fan, program), store.inbox.version(fan, program)

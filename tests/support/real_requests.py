@@ -217,6 +217,17 @@ def some_corrections(world: HttpWorld, random: Random) -> dict[str, Any]:
     return {"program": world.shop.program.hex(), "likes": [random.choice(["bakery", "drinks"])]}
 
 
+def sign_as_brand(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """By the owner of FAN's program."""
+    case.path_parameters["program"] = world.shop.program.hex()
+    sign_as(OWNER, case, world, random)
+
+
+def some_plan(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What OWNER thinks of."""
+    return {"topic": random.choice(["discovery", "winning_back", "weather"]), "points_each": 5, "budget_points": 100}
+
+
 def some_products(world: HttpWorld, random: Random) -> dict[str, Any]:
     """What OWNER sells."""
     price = random.randint(100, 900)
@@ -287,6 +298,9 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "GET /v1/me/preferences": sign_for_program,
     "PUT /v1/me/preferences": send_signed_object(FAN, some_preferences),
     "PUT /v1/programs/{program}/products": send_signed_object(OWNER, some_products),
+    "GET /v1/programs/{program}/segments": sign_as_brand,
+    "GET /v1/programs/{program}/message-report": sign_as_brand,
+    "POST /v1/programs/{program}/plan": send_signed_object(OWNER, some_plan),
     "GET /v1/me/export": sign_as_fan,
     "DELETE /v1/me": sign_as_fan,
     f"GET {PARTNER_PREFIX}/standing": sign_as_partner,
