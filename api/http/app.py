@@ -1,7 +1,8 @@
 """The application: routers, limits and problems around one node."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import structlog
@@ -47,10 +48,12 @@ from api.http.routers import (
     service,
     texts,
     transactions,
+    webhooks,
 )
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
 from api.personalization.consent_gate import PersonalGate
+from api.personalization.outreach import Outreach
 from api.personalization.service import Personalization
 from api.receipts.store import ReceiptStore
 from api.voice.openings import KeptOpenings
@@ -73,6 +76,7 @@ ROUTERS = (
     programs,
     products,
     groups,
+    webhooks,
     redemptions,
     returns,
     challenges,
@@ -112,7 +116,11 @@ def create_app(
     async def live(app: FastAPI) -> AsyncIterator[None]:
         await take_up_revocations(app.state.services)
         await take_up_openings(app.state.services)
+        outreach = asyncio.create_task(app.state.services.outreach.run())
         yield
+        outreach.cancel()
+        with suppress(asyncio.CancelledError):
+            await outreach
         app.state.services.close()
 
     middleware = [Middleware(CountRequests, metrics), Middleware(PrivateAnswers)]
@@ -132,7 +140,7 @@ def create_app(
     renderer, desk = Renderer(node.chain.params.address_prefix), ReceiptDesk(ReceiptStore(receipts_url))
     revocations = Revocations(node, desk)
     consents = ConsentGate(revocations, node.clock)
-    gate = PersonalGate(node.reader, consents, desk, node.clock)
+    personal = Personalization(node.reader, PersonalGate(node.reader, consents, desk, node.clock), desk, node.clock)
     app.state.services = Services(
         node=node,
         reader=node.reader,
@@ -145,7 +153,8 @@ def create_app(
         revocations=revocations,
         openings=KeptOpenings(node, desk),
         consents=consents,
-        personal=Personalization(node.reader, gate, desk, node.clock),
+        personal=personal,
+        outreach=Outreach(personal, node.reader, consents, desk, node.clock, allows_private=chosen.webhooks_private),
         exports=ExportDesk(node, node.reader, renderer),
         events=EventFeed(
             node,

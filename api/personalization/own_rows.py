@@ -52,4 +52,18 @@ def show_personal(store: ReceiptStore, account: Address) -> dict[str, list[dict[
             }
             for kept in store.inbox.feedback_of(account)
         ],
+        "deliveries": [
+            {
+                "message": kept.message.hex(),
+                "program": kept.program.hex(),
+                "webhook": kept.webhook.hex(),
+                "body": kept.body.decode(),
+                "made_at": kept.made_at,
+                "due_at": kept.due_at,
+                "attempts": kept.attempts,
+                "done_at": kept.done_at,
+                "code": kept.code,
+            }
+            for kept in store.webhooks.all_of(account)
+        ],
     }

@@ -1,7 +1,8 @@
-"""Tables of personalization in the receipt store: behaviour, preferences, messages, feedback; and what brands publish of products.
+"""Tables of personalization in the receipt store: what fans do and say, what is said to them, what brands publish of products.
 
-`behaviour`, `preferences`, `messages` and `feedback` are a fan's own: part of its export and of its deletion. `products` and
-`shops` hold what a brand says of its products and of itself, and nothing of any fan.
+`behaviour`, `preferences`, `messages`, `feedback` and `deliveries` are a fan's own: part of its export and of its deletion.
+`products` and `shops` hold what a brand says of its products and of itself, and nothing of any fan; `webhooks` are addresses of
+brands, and `deliveries` what is sent there, each of one fan.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
@@ -83,7 +84,48 @@ products = Table(
     Column("price_before_cents", BigInteger, nullable=False),
 )
 
-__all__ = ["FANS_OWN", "behaviour", "feedback", "messages", "metadata", "preferences", "products", "shops"]
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("webhook", LargeBinary(16), primary_key=True),
+    Column("program", LargeBinary(32), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("secret", LargeBinary(32), nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Index("webhooks_by_program", "program"),
+)
 
-FANS_OWN = (behaviour, preferences, messages, feedback)
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery", LargeBinary(32), primary_key=True, comment="hash of webhook and message: each goes out once"),
+    Column("webhook", LargeBinary(16), nullable=False),
+    Column("member", LargeBinary(32), nullable=False),
+    Column("program", LargeBinary(32), nullable=False),
+    Column("message", LargeBinary(32), nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="what is sent; empty once that is over"),
+    Column("made_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("done_at", BigInteger, nullable=False, comment="0: it waits"),
+    Column("code", String(64), nullable=False, comment="how the last attempt ended; empty: well"),
+    Index("deliveries_by_time", "done_at", "due_at"),
+    Index("deliveries_by_member", "member"),
+    Index("deliveries_by_program", "program"),
+)
+
+__all__ = [
+    "FANS_OWN",
+    "behaviour",
+    "deliveries",
+    "feedback",
+    "messages",
+    "metadata",
+    "preferences",
+    "products",
+    "shops",
+    "webhooks",
+]
+
+FANS_OWN = (behaviour, preferences, messages, feedback, deliveries)
 """In which rows belong to the account in `member`."""

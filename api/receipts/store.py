@@ -43,6 +43,7 @@ from api.receipts.tables import (
     texts,
 )
 from api.receipts.texts import Texts, erase_texts
+from api.receipts.webhooks import Webhooks
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
     RECEIPT_BYTES_MAX,
@@ -136,6 +137,7 @@ class Deleted:
     preferences: int
     messages: int
     feedback: int
+    deliveries: int
 
 
 class ReceiptStore:
@@ -157,6 +159,7 @@ class ReceiptStore:
         self.preferences = KeptPreferences(self._transaction)
         self.products = Products(self._transaction)
         self.texts = Texts(self._transaction)
+        self.webhooks = Webhooks(self._transaction)
 
     # --- opening ---
 

@@ -1,7 +1,7 @@
 """Where brands want to be told of messages that a fan allowed to be sent out, and what was sent to them. Part of the receipt store.
 
-A delivery names its fan, so it is part of that fan's export and deletion. Once it succeeded, or was given up, its body goes; the row
-that says so stays for 30 days, so that nothing is ever sent a second time.
+A delivery names its fan, so it is part of that fan's export and deletion. Once it succeeded, or was given up, its body goes; the
+row that says so stays for 30 days, so that nothing is ever sent a second time.
 """
 
 from collections.abc import Callable, Sequence
@@ -81,6 +81,12 @@ class Webhooks:
         with self._transaction() as connection:
             return [_webhook_of(row) for row in connection.execute(query).fetchall()]
 
+    def programs(self) -> list[ProgramId]:
+        """The programs that have webhooks."""
+        query = select(webhooks.c.program).distinct().order_by(webhooks.c.program)
+        with self._transaction() as connection:
+            return [ProgramId(bytes(row[0])) for row in connection.execute(query).fetchall()]
+
     def find(self, wanted: bytes) -> Webhook | None:
         """One webhook."""
         with self._transaction() as connection:
@@ -102,7 +108,9 @@ class Webhooks:
         """Keep a delivery; False if this message was given to this webhook before."""
         try:
             with self._transaction() as connection:
-                connection.execute(delete(deliveries).where(deliveries.c.done_at.between(1, made.made_at - KEPT_SECONDS)))
+                connection.execute(
+                    delete(deliveries).where(deliveries.c.done_at.between(1, made.made_at - KEPT_SECONDS))
+                )
                 connection.execute(insert(deliveries), [_row_of(made)])
         except IntegrityError:
             return False
@@ -112,12 +120,19 @@ class Webhooks:
         """What waits and whose time has come, the oldest first."""
         query = select(deliveries).where(deliveries.c.done_at == 0, deliveries.c.due_at <= now)
         with self._transaction() as connection:
-            rows = connection.execute(query.order_by(deliveries.c.due_at, deliveries.c.delivery).limit(limit)).fetchall()
+            rows = connection.execute(
+                query.order_by(deliveries.c.due_at, deliveries.c.delivery).limit(limit)
+            ).fetchall()
         return [_delivery_of(row) for row in rows]
 
     def note_attempt(self, wanted: bytes, *, due_at: int, done_at: int, code: str) -> None:
         """Note how an attempt ended; with `done_at` the body goes."""
-        values: dict[str, Any] = {"attempts": deliveries.c.attempts + 1, "due_at": due_at, "done_at": done_at, "code": code}
+        values: dict[str, Any] = {
+            "attempts": deliveries.c.attempts + 1,
+            "due_at": due_at,
+            "done_at": done_at,
+            "code": code,
+        }
         if done_at:
             values["body"] = b""
         with self._transaction() as connection:
@@ -131,14 +146,20 @@ class Webhooks:
 
     def counts(self, program: ProgramId) -> dict[bytes, tuple[int, int, int]]:
         """By webhook: how many deliveries wait, succeeded, and were given up."""
-        query = select(deliveries.c.webhook, deliveries.c.done_at, deliveries.c.code).where(deliveries.c.program == program)
+        query = select(deliveries.c.webhook, deliveries.c.done_at, deliveries.c.code).where(
+            deliveries.c.program == program
+        )
         found: dict[bytes, tuple[int, int, int]] = {}
         with self._transaction() as connection:
             rows: Sequence[Any] = connection.execute(query).fetchall()
         for row in rows:
             waits, sent, lost = found.get(bytes(row.webhook), (0, 0, 0))
             is_sent = bool(row.done_at) and not row.code
-            found[bytes(row.webhook)] = (waits + (not row.done_at), sent + is_sent, lost + (bool(row.done_at) and not is_sent))
+            found[bytes(row.webhook)] = (
+                waits + (not row.done_at),
+                sent + is_sent,
+                lost + (bool(row.done_at) and not is_sent),
+            )
         return found
 
 

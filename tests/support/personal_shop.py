@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from api.http.schemas.answer import Answer
+from api.http.settings import HttpSettings
 from ledger.domains.consent.state import PERSONALISE
 from ledger.types import ReceiptHash, Timestamp
 from tests.support.live_shop import LiveShop
 from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.partner_shop import PartnerShop
+from tests.support.receipt_shop import SETTINGS
 from tests.support.shop import FAN, FRIEND, OWNER
 
 JSON: Final = {"content-type": "application/json"}
@@ -98,8 +100,8 @@ class PersonalShop(PartnerShop):
         return Timestamp(self.now - days * DAY_SECONDS)
 
 
-def open_personal_shop(folder: Path, **terms: Any) -> PersonalShop:
+def open_personal_shop(folder: Path, *, settings: HttpSettings = SETTINGS, **terms: Any) -> PersonalShop:
     """FAN and FRIEND are members; nobody has consented to anything."""
     shop = LiveShop(folder, **terms)
     shop.join(FAN, FRIEND)
-    return PersonalShop(shop)
+    return PersonalShop(shop, settings)

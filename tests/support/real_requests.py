@@ -72,6 +72,7 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "subject": lambda world: [world.shop.program.hex()],
     "text": lambda world: [text_hash(document).hex() for document in world.said.texts],
     "kind": lambda _: ["points.earned", "coin.moved"],
+    "webhook": lambda _: ["3e" * 16],
 }
 
 Prepare = Callable[[schemathesis.Case, HttpWorld, Random], None]
@@ -223,6 +224,11 @@ def sign_as_brand(case: schemathesis.Case, world: HttpWorld, random: Random) -> 
     sign_as(OWNER, case, world, random)
 
 
+def some_webhook(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """Where OWNER wants to be told; the world's operator allows any address."""
+    return {"url": f"http://localhost/{random.getrandbits(16)}"}
+
+
 def some_plan(world: HttpWorld, random: Random) -> dict[str, Any]:
     """What OWNER thinks of."""
     return {"topic": random.choice(["discovery", "winning_back", "weather"]), "points_each": 5, "budget_points": 100}
@@ -293,7 +299,11 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "DELETE /v1/me/profile": sign_for_program,
     "POST /v1/me/behaviour": send_signed_object(FAN, some_behaviour),
     "GET /v1/me/messages": sign_for_program,
+    "GET /v1/me/messages/stream": sign_for_program,
     "GET /v1/me/recommendations": sign_for_program,
+    "GET /v1/programs/{program}/webhooks": sign_as_brand,
+    "POST /v1/programs/{program}/webhooks": send_signed_object(OWNER, some_webhook),
+    "DELETE /v1/programs/{program}/webhooks/{webhook}": sign_as_brand,
     "POST /v1/me/feedback": send_signed_object(FAN, some_feedback),
     "GET /v1/me/preferences": sign_for_program,
     "PUT /v1/me/preferences": send_signed_object(FAN, some_preferences),

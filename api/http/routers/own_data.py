@@ -43,6 +43,7 @@ GONE: Final = (
     ("preferences", "preferences and corrections of your profile"),
     ("messages", "messages that were decided for you"),
     ("feedback", "what you did with messages"),
+    ("deliveries", "messages that were sent out, or wait for that"),
 )
 """Fields of `Deleted`, in words."""
 REMAINS: Final = (

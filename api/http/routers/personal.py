@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.deps import Services, parse_id, services_of
-from api.http.openapi import SIGNED, answers, refuses, signed_body
+from api.http.limits import client_of
+from api.http.message_stream import MessageStream, read_position
+from api.http.openapi import SIGNED, answers, answers_events, refuses, signed_body
 from api.http.rendering import json_response
 from api.http.schemas.answer import EXAMPLE_ID, ID_PATTERN
 from api.http.schemas.personal import (
@@ -137,6 +139,38 @@ async def list_messages(request: Request, program: OfProgram) -> Response:
     account = await authenticate(request)
     found = await services.personal.messages(account, program_id)
     return json_response({"program": program_id.hex(), "items": found})
+
+
+@router.get(
+    "/messages/stream",
+    response_class=Response,
+    summary="Messages, as their time comes",
+    responses=answers_events() | refuses(403),
+    openapi_extra=SIGNED,
+)
+async def stream_messages(
+    request: Request,
+    program: OfProgram,
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            max_length=96,
+            description="Begin after the event with this id. Without it the stream begins with all that is shown now.",
+            examples=[f"1793500000:{'7c' * 32}"],
+        ),
+    ] = None,
+) -> Response:
+    """Server-sent events named `message`, each once; `consent.ended` is the last one where the consent was taken back.
+
+    The signature is checked when the stream begins; the consent, before each event. After an hour the client comes back.
+    """
+    services = services_of(request)
+    program_id = ProgramId(parse_id("program", program))
+    position = read_position(last_event_id)
+    account = await authenticate(request)
+    await services.personal.messages(account, program_id)  # refuses before anything is streamed
+    host, _ = client_of(request.client.host if request.client else "")
+    return MessageStream(services, account, program_id, position, services.events.listen(host))
 
 
 @router.get(

@@ -254,6 +254,32 @@ class KeptOwnFeedback(Answer):
     }
 
 
+class KeptDelivery(Answer):
+    """A message that was sent to a brand's webhook, or waits for that. `body` is empty once it is over; `done_at` 0: it waits."""
+
+    message: str
+    program: str
+    webhook: str
+    body: str
+    made_at: int
+    due_at: int
+    attempts: int
+    done_at: int
+    code: str
+
+    EXAMPLE: ClassVar[Example] = {
+        "message": "7c" * 32,
+        "program": EXAMPLE_ID,
+        "webhook": "3e" * 16,
+        "body": "",
+        "made_at": EXAMPLE_TIME,
+        "due_at": EXAMPLE_TIME,
+        "attempts": 1,
+        "done_at": EXAMPLE_TIME,
+        "code": "",
+    }
+
+
 class ExportAnswer(Answer):
     """Everything that this node holds on the account (`ledger/spec/fan_data.md`). `complete` true is its last word."""
 
@@ -283,6 +309,7 @@ class ExportAnswer(Answer):
     preferences: list[KeptWishes]
     messages: list[KeptOwnMessage]
     feedback: list[KeptOwnFeedback]
+    deliveries: list[KeptDelivery]
     receipts: list[ReceiptAnswer]
     left_out: list[LeftOut]
     complete: Literal[True]
@@ -314,6 +341,7 @@ class ExportAnswer(Answer):
         "preferences": [KeptWishes.EXAMPLE],
         "messages": [KeptOwnMessage.EXAMPLE],
         "feedback": [KeptOwnFeedback.EXAMPLE],
+        "deliveries": [KeptDelivery.EXAMPLE],
         "receipts": [ReceiptAnswer.EXAMPLE],
         "left_out": [LeftOut.EXAMPLE],
         "complete": True,

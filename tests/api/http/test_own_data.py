@@ -20,6 +20,7 @@ from api.receipts.access_log import Read
 from api.receipts.behaviour import Deed
 from api.receipts.inbox import KeptFeedback, KeptMessage
 from api.receipts.store import ReceiptStore
+from api.receipts.webhooks import Delivery
 from api.voice.opening import encode_opening
 from api.wallet.delivery_forms import seal_form
 from ledger.block import Block
@@ -52,6 +53,7 @@ HOLD_NOTHING_OF_A_FAN = {
     "scrubs": "whether files must be written anew",
     "nonces": "hashes that name nobody, for two minutes",
     "products": "what a brand says of its products",
+    "webhooks": "addresses of brands, with the secrets by which they know who sends",
     "shops": "the zone that a brand says its shop is in",
 }
 """Tables in which nothing stands that names an account. A new table is either here, with the reason, or in `PLANTED`."""
@@ -127,6 +129,9 @@ PLANTED = {
         has("messages", message=lambda row: row.message.hex(), content=lambda row: json.loads(row.document)),
     ),
     "feedback": Planted(holds_fan, has("feedback", message=lambda row: row.message.hex(), kind=lambda row: row.kind)),
+    "deliveries": Planted(
+        holds_fan, has("deliveries", message=lambda row: row.message.hex(), body=lambda row: row.body.decode())
+    ),
     "texts": Planted(holds_fan, has("texts", text=lambda row: row.text.hex(), kept_at=lambda row: row.kept_at)),
     "reads": Planted(
         holds_fan,
@@ -223,6 +228,8 @@ def plant_personal(desk: PartnerShop) -> None:
         store.preferences.change(FAN.address, program, now, lambda _: {"language": "ko", "dislikes": ["lamps"]})
         store.inbox.add([message], now)
         store.inbox.add_feedback(said)
+        waiting = Delivery(b"d" * 32, b"w" * 16, FAN.address, program, message.id, b"{}", now, now, 0, 0, "")
+        store.webhooks.queue(waiting)
 
     asyncio.run(desk.app.state.services.receipts.run(keep))
 
@@ -352,6 +359,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
         "preferences and corrections of your profile": 1,
         "messages that were decided for you": 1,
         "what you did with messages": 1,
+        "messages that were sent out, or wait for that": 1,
     }
     remains = {item["what"]: item["count"] for item in report["remains"]}
     assert remains["records on the chain"] > 3 and remains["blocks that name the account"] > 3
@@ -365,7 +373,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
     assert found_in(folder, [b"Friend's own tea"]), "nobody else's is touched"
     desk.shop.chain.mine()
     again = desk.ask("/v1/me", method="DELETE")
-    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0], (
+    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], (
         "the revocation is in a block now"
     )
     assert not desk.is_let_in("history"), "what was taken back stays so"
