@@ -37,7 +37,7 @@ def products(
         listed, zone = list(found["products"]), str(found.get("zone", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageFault(
-            BAD_FILE, path=file, what="product feed", reason="it is no JSON object with `products`"
+            BAD_FILE, path=str(file), what="product feed", reason="it is no JSON object with `products`"
         ) from None
     with open_wallet(url, wallet, account) as opened:
         calls = opened.client.personal

@@ -277,7 +277,7 @@ def _read_profile(path: Path) -> dict[str, list[str]]:
         return {name: [str(item) for item in found[name]] for name in ("likes", "dislikes", "wishes")}
     except (ValueError, KeyError, TypeError):
         raise UsageFault(
-            BAD_FILE, path=path, what="profile", reason="it is not what `profile show --out` writes"
+            BAD_FILE, path=str(path), what="profile", reason="it is not what `profile show --out` writes"
         ) from None
 
 
