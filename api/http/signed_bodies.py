@@ -7,12 +7,11 @@ import msgpack
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from api.http.problems import BAD_BODY, MEDIA, RequestFault
+from api.http.bodies import JSON, read_media_type
+from api.http.problems import BAD_BODY, RequestFault
 from api.http.signatures import authenticate_body
 from ledger.types import Address
 
-MSGPACK: Final = "application/msgpack"
-JSON: Final = "application/json"
 BODY_BYTES_MAX: Final = 65_536
 REASON_CHARACTERS_MAX: Final = 200
 
@@ -23,10 +22,7 @@ async def read_signed(
     request: Request, model: type[Model], *, bytes_max: int = BODY_BYTES_MAX
 ) -> tuple[Address, Model]:
     """Who signed the request, and its body. Raises signature.*, `http.media_type`, `http.body`, `http.body_too_large`."""
-    announced = request.headers.get("content-type", "")
-    media_type = announced.partition(";")[0].strip().lower()
-    if media_type not in (MSGPACK, JSON):
-        raise RequestFault(MEDIA, found=announced[:100] or "none")
+    media_type = read_media_type(request)
     account, body = await authenticate_body(request, bytes_max)
     return account, read_object(body, model, is_json=media_type == JSON)
 
