@@ -40,6 +40,10 @@ def bought_reason(scene: Scene, purchase: Purchase, item: str) -> Reason:
 
 def _latest(scene: Scene) -> dict[str, tuple[Purchase, BoughtLine]]:
     """The last purchase of each item that did not go back."""
+    return scene.facts.remember("latest", lambda: _find_latest(scene))
+
+
+def _find_latest(scene: Scene) -> dict[str, tuple[Purchase, BoughtLine]]:
     found: dict[str, tuple[Purchase, BoughtLine]] = {}
     for purchase in scene.facts.purchases:
         for line in purchase.lines:

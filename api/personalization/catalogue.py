@@ -1,6 +1,6 @@
 """A brand's products and its shop's zone as its last feed told them, in memory. Said by the brand; nothing of any fan."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -39,12 +39,46 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """A program's products by item. `zone` empty: the program's own fixed offset. `version` rises with each feed."""
+    """A program's products by item. `zone` empty: the program's own fixed offset. `version` rises with each feed.
+
+    `begun` is when the first product was named, `changed` are (time, item) of news, the latest first; `made` came of something.
+    """
 
     version: int = 0
     zone: str = ""
     products: Mapping[str, Product] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
+    by_category: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    begun: int = 0
+    changed: tuple[tuple[int, str], ...] = ()
+    made: tuple[str, ...] = ()
+
+    @staticmethod
+    def of_products(version: int, zone: str, products: Mapping[str, Product]) -> "Catalogue":
+        """The catalogue with its indexes: rules look at what matters, not at all products for each fan."""
+        categories = {item: product.category for item, product in products.items() if product.category}
+        by_category: dict[str, list[str]] = {}
+        for item, category in categories.items():
+            by_category.setdefault(category, []).append(item)
+        begun = min((product.first_at for product in products.values()), default=0)
+        changes = {item: _changed_at(product, begun) for item, product in products.items()}
+        return Catalogue(
+            version=version,
+            zone=zone,
+            products=products,
+            categories=categories,
+            by_category={category: tuple(items) for category, items in by_category.items()},
+            begun=begun,
+            changed=tuple(sorted(((at, item) for item, at in changes.items() if at), reverse=True)),
+            made=tuple(item for item, product in products.items() if product.made_from),
+        )
+
+    def news(self, since: int) -> Iterator[Product]:
+        """Products that came after the first feed, are there again, or fell in price after a time; the latest first."""
+        for at, item in self.changed:
+            if at <= since:
+                return
+            yield self.products[item]
 
     def name(self, item: str, language: str) -> str:
         """What an item is called."""
@@ -64,10 +98,15 @@ class Catalogues:
         known = self._remembered.get(program)
         if known is None or known.version != version:
             products = {kept.item: product_of(kept) for kept in store.products.all_of(program)}
-            categories = {item: product.category for item, product in products.items() if product.category}
-            known = Catalogue(version, store.products.zone(program), products, categories)
+            known = Catalogue.of_products(version, store.products.zone(program), products)
             self._remembered[program] = known
         return known
+
+
+def _changed_at(product: Product, begun: int) -> int:
+    """When a feed changed it last in a way that a fan may be told of; 0: never. What the first feed named is not new."""
+    first = product.first_at if product.first_at > begun else 0
+    return max(first, product.restocked_at, product.cheaper_at)
 
 
 def product_of(kept: KeptProduct) -> Product:

@@ -14,8 +14,8 @@ for: what was erased, marked or added counts in the next answer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from cachetools import LRUCache
 
@@ -77,6 +77,15 @@ Categories = Mapping[str, str]
 OffChain = tuple[tuple[Purchase, ...], tuple[Behaviour, ...], Wishes]
 
 
+@dataclass(slots=True)
+class Remembered:
+    """What was parsed of one fan at a version of the store, and, by the scopes that were granted, what was computed of it."""
+
+    version: tuple[object, ...]
+    off_chain: OffChain
+    by_scopes: dict[frozenset[str], tuple[tuple[Purchase, ...], dict[Any, Any]]]
+
+
 class PersonalGate:
     """Reads fans for one node. Its memory of a fan is dropped by `forget`."""
 
@@ -86,9 +95,7 @@ class PersonalGate:
         self._desk = desk
         self._clock = clock
         self.catalogues = Catalogues()
-        self._remembered: LRUCache[tuple[Address, ProgramId], tuple[tuple[object, ...], OffChain]] = LRUCache(
-            FANS_REMEMBERED
-        )
+        self._remembered: LRUCache[tuple[Address, ProgramId], Remembered] = LRUCache(FANS_REMEMBERED)
         self._past: LRUCache[tuple[Address, ProgramId], tuple[tuple[int, ...], Past]] = LRUCache(FANS_REMEMBERED)
 
     async def read(self, fan: Address, program: ProgramId, what_for: str) -> FanFacts | None:
@@ -220,14 +227,18 @@ class PersonalGate:
         catalogue = self.catalogues.read(store, facts.program)
         version = (*store.personal_version(*key), catalogue.version)
         known = self._remembered.get(key)
-        if known is None or known[0] != version:
-            known = self._remembered[key] = (version, _read_store(store, facts, catalogue.categories))
-        purchases, behaviour, wishes = known[1]
+        if known is None or known.version != version:
+            known = self._remembered[key] = Remembered(version, _read_store(store, facts, catalogue.categories), {})
+        purchases, behaviour, wishes = known.off_chain
+        if facts.scopes not in known.by_scopes:
+            known.by_scopes = {facts.scopes: (_granted_purchases(purchases, facts.scopes), {})}
+        granted, memo = known.by_scopes[facts.scopes]
         return replace(
             facts,
-            purchases=_granted_purchases(purchases, facts.scopes),
+            purchases=granted,
             behaviour=behaviour if BEHAVIOUR in facts.scopes else (),
             wishes=wishes,
+            memo=memo,
         )
 
 

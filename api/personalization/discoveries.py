@@ -7,9 +7,9 @@ from api.personalization.assist import bought_reason, day_of
 from api.personalization.candidates import ANTICIPATE, GUESSED, SAID, Candidate, Reason, Scene, Words
 from api.personalization.catalogue import Product
 from api.personalization.facts import BEHAVIOUR, CAMPAIGNS, RECEIPTS, VOICE, Purchase
-from api.personalization.predictor import Scored, times_by_item
+from api.personalization.predictor import Scored, gaps_by_item, times_by_item
 from api.personalization.profile import usual_items
-from api.personalization.rhythm import DAY_SECONDS, find_gap_days
+from api.personalization.rhythm import DAY_SECONDS
 from api.personalization.texts import show_money
 
 NEWS_DAYS: Final = 7
@@ -39,8 +39,9 @@ def scopes_of(scene: Scene) -> frozenset[str]:
 
 def _made_with_you(scene: Scene) -> Iterator[Candidate]:
     mine = {backing.campaign for backing in scene.facts.backed} | scene.facts.voted | set(scene.facts.contributed)
-    for item, product in scene.catalogue.products.items():
-        if not product.made_from or product.made_from.lower() not in mine or not product.in_stock:
+    for item in scene.catalogue.made:
+        product = scene.catalogue.products[item]
+        if product.made_from.lower() not in mine or not product.in_stock:
             continue
         yield Candidate(
             topic="made_with_you",
@@ -59,7 +60,6 @@ def _made_with_you(scene: Scene) -> Iterator[Candidate]:
 
 
 def _replenish(scene: Scene) -> Iterator[Candidate]:
-    times = times_by_item(scene.facts)
     for scored in scene.predictor.next_basket(scene.facts, scene.now, DISCOVERIES):
         product = scene.catalogue.products.get(scored.item)
         if scored.score < DUE_SCORE or (product is not None and (product.lasts or not product.in_stock)):
@@ -69,7 +69,7 @@ def _replenish(scene: Scene) -> Iterator[Candidate]:
         last = _last_with(scene, scored.item)
         if last is None:
             continue
-        fields = {"item": scene.names(scored.item), "days": find_gap_days(times[scored.item])}
+        fields = {"item": scene.names(scored.item), "days": gaps_by_item(scene.facts)[scored.item]}
         yield Candidate(
             topic="replenish",
             kind=ANTICIPATE,
@@ -105,25 +105,31 @@ def _news(scene: Scene) -> Iterator[Candidate]:
     again = {taste.name: taste.times for taste in scene.profile.categories if taste.times >= AGAIN_TIMES}
     known = times_by_item(scene.facts)
     since = scene.now - NEWS_DAYS * DAY_SECONDS
-    for item, product in scene.catalogue.products.items():
+    for product in scene.catalogue.news(since):
+        item = product.item
         if item in disliked or product.category in disliked or not product.in_stock or product.recall:
             continue
         is_wanted = item in wished or (item in usual and not product.lasts)
-        why = Reason(Words("why_wish"), SAID, {"product": item}) if item in wished else _bought_often(scene, item)
         if is_wanted and product.restocked_at > since:
-            yield _news_item(scene, product, "back_in_stock", product.restocked_at, why, {})
+            yield _news_item(
+                scene, product, "back_in_stock", product.restocked_at, _why_wanted(scene, item, wished), {}
+            )
         elif is_wanted and product.cheaper_at > since and product.price_before_cents > product.price_cents:
             prices = {"price": show_money(product.price_cents), "before": show_money(product.price_before_cents)}
-            yield _news_item(scene, product, "price_drop", product.cheaper_at, why, prices)
-        elif product.first_at > since and product.category in again and item not in known:
+            yield _news_item(scene, product, "price_drop", product.cheaper_at, _why_wanted(scene, item, wished), prices)
+        elif product.first_at > max(since, scene.catalogue.begun) and product.category in again and item not in known:
             fields = {"category": product.category, "times": again[product.category]}
             reason = Reason(Words("why_taste", fields), SAID, {"category": product.category})
             yield _news_item(scene, product, "new_in_category", product.first_at, reason, fields)
 
 
+def _why_wanted(scene: Scene, item: str, wished: set[str]) -> Reason:
+    return Reason(Words("why_wish"), SAID, {"product": item}) if item in wished else _bought_often(scene, item)
+
+
 def _bought_often(scene: Scene, item: str) -> Reason:
     bought = times_by_item(scene.facts).get(item, [])
-    fields = {"item": scene.names(item), "times": len(bought), "days": find_gap_days(bought) or 0}
+    fields = {"item": scene.names(item), "times": len(bought), "days": gaps_by_item(scene.facts).get(item) or 0}
     return Reason(Words("why_bought_often", fields), SAID, {"product": item})
 
 

@@ -3,8 +3,9 @@
 Times are seconds since 1970, money whole cents, ids hexadecimal.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ledger.types import Address, ProgramId
 
@@ -25,6 +26,10 @@ VIEWED: Final = "viewed"
 SEARCHED: Final = "searched"
 BASKET: Final = "basket"
 STAYED: Final = "stayed"
+MEMO_MAX: Final = 32
+"""Computations that are kept of one fan; some bear the day in their key."""
+
+Made = TypeVar("Made")
 BEHAVIOUR_KINDS: Final = (VIEWED, SEARCHED, BASKET, STAYED)
 
 
@@ -116,6 +121,7 @@ class Wishes:
 class FanFacts:
     """One fan for one program. A field whose scope was not granted is empty; `scopes` says which were.
 
+    `memo` keeps what was computed of purchases, behaviour and wishes, for as long as these stay the same.
     `purchases` are the oldest first. `voted` and `contributed` are ids of proposals and contributions.
     """
 
@@ -131,6 +137,16 @@ class FanFacts:
     contributed: tuple[str, ...] = ()
     said: tuple[Said, ...] = ()
     wishes: Wishes = Wishes()
+    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def remember(self, key: Any, make: Callable[[], Made]) -> Made:
+        """What `make` makes, once: of purchases, behaviour and wishes alone, and of what stands in the key."""
+        found: Made | None = self.memo.get(key)
+        if found is None:
+            if len(self.memo) >= MEMO_MAX:
+                self.memo.clear()
+            found = self.memo[key] = make()
+        return found
 
     @property
     def count(self) -> int:

@@ -65,7 +65,10 @@ def decide(scene: Scene, past: Past) -> Decision:
         if moment is not None:
             fresh.append(_make_message(scene, candidate, value, moment))
     present = {message_id(scene, candidate): (candidate, value) for candidate, value in valued}
-    wanted = [message.id for message in (*past.messages, *fresh) if message.id in present]
+    told = [
+        one for one in (*past.messages, *fresh) if one.ready_at <= scene.now < one.expires_at and not one.is_held_out
+    ]
+    wanted = [message.id for message in told if message.id in present]
     return Decision(tuple(fresh), {found: _make_document(scene, *present[found]) for found in wanted})
 
 

@@ -83,6 +83,10 @@ class PlainRules:
 
     def discover(self, facts: FanFacts, catalogue: Catalogue, limit: int) -> Sequence[Scored]:
         """What the brand says goes with what was bought; then what is in categories of wishes and of what was looked at."""
+        found = facts.remember(("discover", catalogue.version), lambda: self._discover(facts, catalogue))
+        return found[:limit]
+
+    def _discover(self, facts: FanFacts, catalogue: Catalogue) -> list[Scored]:
         bought = {line.item for found in facts.purchases for line in found.lines}
         counts: dict[str, int] = {}
         for found in facts.purchases:
@@ -100,37 +104,54 @@ class PlainRules:
         ]
         looked_at = {deed.item for deed in facts.behaviour}
         likes = set(facts.wishes.document.get("likes", ())) | set(facts.wishes.document.get("wishes", ()))
-        for item, product in catalogue.products.items():
-            is_wanted = item in looked_at or product.category in looked_at or product.category in likes or item in likes
-            if is_wanted and item not in because:
-                scored.append(Scored(item, 0.3))
+        wanted = looked_at | likes
+        named = {item for name in wanted for item in (name, *catalogue.by_category.get(name, ()))}
+        scored += [Scored(item, 0.3) for item in sorted(named) if item not in because]
         dislikes = set(facts.wishes.document.get("dislikes", ()))
         found = [one for one in scored if one.item not in bought and may_offer(one.item, catalogue, dislikes)]
-        return sorted(found, key=lambda one: (-one.score, one.item))[:limit]
+        return sorted(found, key=lambda one: (-one.score, one.item))
 
     def next_basket(self, facts: FanFacts, now: int, limit: int) -> Sequence[Scored]:
         """An item that was bought three times or more, near the end of its own usual interval: 1 at its end, 0 two later."""
         scored: list[Scored] = []
+        shares, gaps = store_shares(facts), gaps_by_item(facts)
         for item, times in times_by_item(facts).items():
-            gap = find_gap_days(times)
+            gap = gaps[item]
             if len(times) < PURCHASES_FOR_BEHAVIOUR or gap is None:
                 continue
-            ratio = (now - times[-1]) / DAY_SECONDS / (gap * store_share(facts, item))
+            ratio = (now - times[-1]) / DAY_SECONDS / (gap * shares[item])
             score = ratio**2 if ratio <= 1 else 1 - (ratio - 1) / 2
             if score > 0:
                 scored.append(Scored(item, round(score, 4)))
         return sorted(scored, key=lambda one: (-one.score, one.item))[:limit]
 
 
-def store_share(facts: FanFacts, item: str) -> float:
-    """How much of an item was bought last, in its usual quantities; 1 at least: who has lots of it needs it later."""
-    bought = [line.quantity for found in facts.purchases for line in found.lines if line.item == item]
-    quantities = [quantity for quantity in bought if quantity > 0]
-    return max(quantities[-1] / median(quantities), 1.0) if quantities else 1.0
+def store_shares(facts: FanFacts) -> dict[str, float]:
+    """How much of each item was bought last, in its usual quantities; 1 at least: who has lots of it needs it later."""
+    return facts.remember("shares", lambda: _find_shares(facts))
+
+
+def _find_shares(facts: FanFacts) -> dict[str, float]:
+    quantities: dict[str, list[int]] = {}
+    for found in facts.purchases:
+        for line in found.lines:
+            if line.quantity > 0:
+                quantities.setdefault(line.item, []).append(line.quantity)
+    return {item: max(found[-1] / median(found), 1.0) for item, found in quantities.items()}
 
 
 def times_by_item(facts: FanFacts) -> dict[str, list[int]]:
     """When each item was bought, ascending; two lines of one receipt are one time, and what went back is none."""
+    return facts.remember("times", lambda: _find_times(facts))
+
+
+def gaps_by_item(facts: FanFacts) -> dict[str, float | None]:
+    """Days between two purchases of each item (see `find_gap_days`)."""
+    times = times_by_item(facts)
+    return facts.remember("gaps", lambda: {item: find_gap_days(found) for item, found in times.items()})
+
+
+def _find_times(facts: FanFacts) -> dict[str, list[int]]:
     times: dict[str, list[int]] = {}
     for found in facts.purchases:
         for item in sorted({line.item for line in found.lines if line.quantity > 0}):

@@ -79,14 +79,19 @@ def build_profile(
     times = [found.time for found in facts.purchases]
     lines = [line for found in facts.purchases for line in found.lines]
     cents, discount = sum(line.cents for line in lines), sum(line.discount_cents for line in lines)
-    everywhere = (facts, *linked)
+    everywhere, day = (facts, *linked), now // DAY_SECONDS
+    by_category, by_item = (
+        _both_tastes(everywhere, day)
+        if linked
+        else facts.remember(("tastes", day), lambda: _both_tastes(everywhere, day))
+    )
     return Profile(
         facts=facts,
         stage=find_stage(facts, now),
         leaving=predictor.leaving(facts, now),
-        rhythm=find_rhythm(times, zone),
-        categories=_tastes(everywhere, now, by_category=True)[:CATEGORIES_SHOWN],
-        items=_tastes(everywhere, now, by_category=False)[:ITEMS_SHOWN],
+        rhythm=facts.remember(("rhythm", str(zone)), lambda: find_rhythm(times, zone)),
+        categories=by_category[:CATEGORIES_SHOWN],
+        items=by_item[:ITEMS_SHOWN],
         basket_cents=int(median([found.net_cents for found in facts.purchases])) if times else 0,
         discount_share=round(discount / (cents + discount), 3) if cents + discount > 0 else 0.0,
         linked=tuple(found.program.hex() for found in linked),
@@ -110,11 +115,17 @@ def find_stage(facts: FanFacts, now: int) -> str:
     return "loyal" if is_loyal else "growing"
 
 
-def _tastes(everywhere: Sequence[FanFacts], now: int, *, by_category: bool) -> tuple[Taste, ...]:
+def _both_tastes(everywhere: Sequence[FanFacts], day: int) -> tuple[tuple[Taste, ...], tuple[Taste, ...]]:
+    """By category, and by item."""
+    return _tastes(everywhere, day, by_category=True), _tastes(everywhere, day, by_category=False)
+
+
+def _tastes(everywhere: Sequence[FanFacts], day: int, *, by_category: bool) -> tuple[Taste, ...]:
+    """Weights as of a day (UTC)."""
     found: dict[str, list[Any]] = {}
     for facts in everywhere:
         for purchase in facts.purchases:
-            weight = 0.5 ** (max(now - purchase.time, 0) / DAY_SECONDS / HALF_LIFE_DAYS)
+            weight = 0.5 ** (max(day - purchase.time // DAY_SECONDS, 0) / HALF_LIFE_DAYS)
             seen: set[str] = set()
             for line in purchase.lines:
                 name = line.category if by_category else line.item

@@ -171,7 +171,7 @@ def test_what_was_erased_is_gone_from_the_next_answer(desk: PersonalShop) -> Non
     assert [item["id"] for item in desk.seen("profile")["items"]] == ["coffee"]
     desk.ask("/v1/me", method="DELETE")
     assert desk.seen("profile")["items"] == []
-    assert not any(key[0] == FAN.address and found[1][0] for key, found in gate_of(desk)._remembered.items())
+    assert not any(key[0] == FAN.address and one.off_chain[0] for key, one in gate_of(desk)._remembered.items())
 
 
 def test_linked_programs_are_read_only_by_name_and_by_their_own_consent(desk: PersonalShop) -> None:
