@@ -29,6 +29,8 @@ from ledger.types import Hash
 
 SHOWN_DAYS: Final = 14
 """How long a message without a deadline is shown."""
+COUNTED_DAYS: Final = 8
+"""Messages since then are counted by caps: a week, and the day that is not over."""
 LASTING: Final = frozenset({"discovery", "challenge"})
 """Topics that stay true until one of their items was bought, though others may rank higher meanwhile."""
 RECOMMENDED_MAX: Final = 50
@@ -49,6 +51,12 @@ def decide(scene: Scene, past: Past) -> Decision:
     zone = find_zone(scene.catalogue.zone, scene.board.offset_minutes)
     pace = Pace(preferences, zone, opened_part(past, zone) or scene.profile.rhythm.part)
     trust, known = find_trust(past, scene.now), {message.id for message in past.messages}
+    recent = past.since(scene.now - COUNTED_DAYS * DAY_SECONDS)
+    backed_off = {
+        topic
+        for topic in {message.topic for message in past.messages}
+        if is_backed_off(past, topic, scene.now, facts.wishes.changed_at)
+    }
     valued = [(candidate, find_value(candidate, trust, scene.now)) for candidate in find_candidates(scene)]
     worth = [
         (candidate, value)
@@ -56,12 +64,12 @@ def decide(scene: Scene, past: Past) -> Decision:
         if value.minutes > 0
         and candidate.topic not in preferences["off"]
         and message_id(scene, candidate) not in known
-        and not (may_back_off(candidate) and is_backed_off(past, candidate.topic, scene.now, facts.wishes.changed_at))
+        and not (may_back_off(candidate) and candidate.topic in backed_off)
     ]
     worth.sort(key=lambda found: (found[0].kind == ANTICIPATE, -found[1].minutes, found[0].topic, found[0].subject))
     fresh: list[KeptMessage] = []
     for candidate, value in worth:
-        moment = pace.find_moment(candidate, (*past.messages, *fresh), scene.now)
+        moment = pace.find_moment(candidate, (*recent, *fresh), scene.now)
         if moment is not None:
             fresh.append(_make_message(scene, candidate, value, moment))
     present = {message_id(scene, candidate): (candidate, value) for candidate, value in valued}

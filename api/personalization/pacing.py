@@ -4,7 +4,7 @@ before it stops mattering, it is not said.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 from hashlib import sha256
 from typing import Any, Final
@@ -46,10 +46,19 @@ class Past:
 
     messages: tuple[KeptMessage, ...]
     feedback: tuple[KeptFeedback, ...]
+    _kinds: dict[bytes, frozenset[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for one in self.feedback:
+            self._kinds[one.message] = self._kinds.get(one.message, frozenset()) | {one.kind}
 
     def said_of(self, message: KeptMessage) -> frozenset[str]:
         """What the fan did with a message."""
-        return frozenset(one.kind for one in self.feedback if one.message == message.id)
+        return self._kinds.get(message.id, frozenset())
+
+    def since(self, time: int) -> list[KeptMessage]:
+        """Messages whose moment is not before a time: those that caps count."""
+        return [one for one in self.messages if one.ready_at >= time]
 
     def was_ignored(self, message: KeptMessage, now: int) -> bool:
         """Whether it could be seen for three days, and nothing was done with it; or it was dismissed."""
