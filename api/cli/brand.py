@@ -32,6 +32,7 @@ app.add_typer(proposals.brand_app, name="proposal")
 app.add_typer(offers.brand_app, name="offers")
 app.add_typer(offers.brand_app, name="offer", hidden=True)
 app.add_typer(contributions.app, name="mission")
+app.add_typer(insights.webhook_app, name="webhook")
 
 TermsFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="Terms in TOML or JSON; `brand example-terms` prints some.")

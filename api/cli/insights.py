@@ -8,6 +8,81 @@ import typer
 
 from api.cli.options import DEFAULT_URL, Account, AsJson, Program, Url, WalletFile
 
+webhook_app = typer.Typer(
+    no_args_is_help=True, help="Where messages go that fans let out, signed after Standard Webhooks."
+)
+
+
+@webhook_app.command("add")
+def add_webhook(
+    program: Program,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="An https address on the public internet.")],
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Name a webhook; the secret that is printed is shown this once.
+
+    \b
+    Example:
+      fansumer brand webhook add 5f5f...5f https://shop.example/fansumer
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import open_wallet, read_id
+
+    of_program = read_id(program, "PROGRAM")
+    with open_wallet(url, wallet, account) as opened:
+        answer = opened.client.personal.make_webhook(opened.main_owner(), of_program, address)
+    print_answer(answer, as_json=as_json)
+
+
+@webhook_app.command("list")
+def list_webhooks(
+    program: Program, wallet: WalletFile = None, account: Account = 0, url: Url = DEFAULT_URL, as_json: AsJson = False
+) -> None:
+    """Show webhooks, and how many messages wait, arrived, or were lost.
+
+    \b
+    Example:
+      fansumer brand webhook list 5f5f...5f
+    """
+    from api.cli.output import print_json, print_rows
+    from api.cli.session import open_wallet, read_id
+
+    of_program = read_id(program, "PROGRAM")
+    with open_wallet(url, wallet, account) as opened:
+        found = opened.client.personal.webhooks(opened.main_owner(), of_program)["items"]
+    print_json(found) if as_json else print_rows(found)
+
+
+@webhook_app.command("drop")
+def drop_webhook(
+    program: Program,
+    webhook: Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id: 32 hexadecimal digits.")],
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a webhook; what waits for it is deleted, too.
+
+    \b
+    Example:
+      fansumer brand webhook drop 5f5f...5f 3e3e...3e
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import open_wallet, read_id
+
+    of_program = read_id(program, "PROGRAM")
+    try:
+        wanted = bytes.fromhex(webhook)
+    except ValueError:
+        raise typer.BadParameter("it is 32 hexadecimal digits", param_hint="WEBHOOK") from None
+    with open_wallet(url, wallet, account) as opened:
+        answer = opened.client.personal.drop_webhook(opened.main_owner(), of_program, wanted)
+    print_answer(answer, as_json=as_json)
+
 
 def products(
     program: Program,

@@ -15,6 +15,14 @@ profile_app = typer.Typer(no_args_is_help=True, help="What a program's personali
 MessageId = Annotated[str, typer.Argument(metavar="MESSAGE", help="The message's id: 64 hexadecimal digits.")]
 
 
+class Channel(StrEnum):
+    """Where messages may come."""
+
+    INBOX = "inbox"
+    STREAM = "stream"
+    WEBHOOK = "webhook"
+
+
 class Deed(StrEnum):
     """What was done with a message."""
 
@@ -142,6 +150,9 @@ def feedback(
 def preferences(
     program: Program,
     language: Annotated[Language | None, typer.Option("--language", help="In which language.")] = None,
+    channel: Annotated[
+        Channel | None, typer.Option("--channel", help="Where: `webhook` needs your consent to contact, too.")
+    ] = None,
     quiet: Annotated[
         str | None,
         typer.Option("--quiet", help="Quiet hours by the shop's clock, such as 21:00-08:00; `none` for none."),
@@ -169,7 +180,12 @@ def preferences(
     from ledger.types import ProgramId
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
-    changes: dict[str, Any] = {"language": language and language.value, "day_max": day_max, "week_max": week_max}
+    changes: dict[str, Any] = {
+        "language": language and language.value,
+        "channel": channel and channel.value,
+        "day_max": day_max,
+        "week_max": week_max,
+    }
     if quiet is not None:
         changes["quiet_from"], changes["quiet_until"] = _read_quiet(quiet)
     changes = {name: value for name, value in changes.items() if value is not None}

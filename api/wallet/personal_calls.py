@@ -88,6 +88,19 @@ class PersonalCalls:
         """`POST /v1/programs/{id}/plan`: reach and cost."""
         return self._read("POST", f"/v1/programs/{program.hex()}/plan", content=msgpack.packb(dict(said)), sign=sign)
 
+    def make_webhook(self, sign: SignRequest, program: bytes, url: str) -> Answer:
+        """`POST /v1/programs/{id}/webhooks`: its id and its secret, which is shown this once."""
+        content = msgpack.packb({"url": url})
+        return self._read("POST", f"/v1/programs/{program.hex()}/webhooks", content=content, sign=sign)
+
+    def webhooks(self, sign: SignRequest, program: bytes) -> Answer:
+        """`GET /v1/programs/{id}/webhooks`: how many messages wait, arrived, or were lost."""
+        return self._read("GET", f"/v1/programs/{program.hex()}/webhooks", sign=sign)
+
+    def drop_webhook(self, sign: SignRequest, program: bytes, webhook: bytes) -> Answer:
+        """`DELETE /v1/programs/{id}/webhooks/{id}`. Harmless a second time."""
+        return self._read("DELETE", f"/v1/programs/{program.hex()}/webhooks/{webhook.hex()}", sign=sign)
+
     def report(self, sign: SignRequest, program: bytes) -> Answer:
         """`GET /v1/programs/{id}/message-report`: lift against the holdout, and the price of opt-outs."""
         return self._read("GET", f"/v1/programs/{program.hex()}/message-report", sign=sign)

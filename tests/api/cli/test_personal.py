@@ -55,6 +55,7 @@ def test_a_fan_reads_why_and_stops_a_kind(street: Street, tmp_path: Path) -> Non
         assert "unknown" in fan.run("wallet", "feedback", program, "5f" * 32, "opened", expect=1)
         assert fan.read("wallet", "preferences", program, "--off", "discovery")["off"] == ["discovery"]
         assert fan.read("wallet", "messages", program) == []
+        assert fan.read("wallet", "preferences", program, "--channel", "stream")["channel"] == "stream"
         assert fan.read("wallet", "preferences", program, "--on", "discovery")["language"] == "ko"
         assert "--quiet" in fan.fail("wallet", "preferences", program, "--quiet", "9-25", expect=2)
 
@@ -92,4 +93,12 @@ def test_a_brand_asks_for_groups_and_is_told_of_none_that_are_small(street: Stre
         assert "product.zone" in brand.fail("brand", "products", program, publish(street, zone="Mars/Base"))
         added = brand.read("brand", "products", program, publish(street, zone="Europe/Berlin"), "--add")
         assert added["zone"] == "Europe/Berlin"
+        refused = brand.fail("brand", "webhook", "add", program, "https://127.0.0.1/hook")
+        assert "webhook.not_public" in refused
+        made = brand.read("brand", "webhook", "add", program, "https://1.1.1.1/hook")
+        assert made["secret"].startswith("whsec_")
+        assert [one["id"] for one in brand.read("brand", "webhook", "list", program)] == [made["id"]]
+        assert brand.read("brand", "webhook", "drop", program, made["id"])["dropped"] is True
+        assert "webhook.id_format" in brand.fail("brand", "webhook", "drop", program, "3e", expect=1)
+        assert "WEBHOOK" in brand.fail("brand", "webhook", "drop", program, "xyz", expect=2)
         assert "program.not_yours" in street.fan.fail("brand", "segments", program)
