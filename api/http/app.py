@@ -99,6 +99,20 @@ ROUTERS = (
 """In the order in which paths are tried: what is asked most comes first."""
 
 
+@asynccontextmanager
+async def live(app: FastAPI) -> AsyncIterator[None]:
+    """Take up what waited for this start, serve and send out, and close."""
+    services: Services = app.state.services
+    await take_up_revocations(services)
+    await take_up_openings(services)
+    outreach = asyncio.create_task(services.outreach.run())
+    yield
+    outreach.cancel()
+    with suppress(asyncio.CancelledError):
+        await outreach
+    services.close()
+
+
 def create_app(
     node: Node, settings: HttpSettings | None = None, *, registry: CollectorRegistry | None = None
 ) -> FastAPI:
@@ -111,17 +125,6 @@ def create_app(
     )
 
     receipts_url = chosen.receipts_url or f"sqlite:///{node.config.data_dir / RECEIPTS_FILE}"
-
-    @asynccontextmanager
-    async def live(app: FastAPI) -> AsyncIterator[None]:
-        await take_up_revocations(app.state.services)
-        await take_up_openings(app.state.services)
-        outreach = asyncio.create_task(app.state.services.outreach.run())
-        yield
-        outreach.cancel()
-        with suppress(asyncio.CancelledError):
-            await outreach
-        app.state.services.close()
 
     middleware = [Middleware(CountRequests, metrics), Middleware(PrivateAnswers)]
     if chosen.rate_limited:
