@@ -11,6 +11,7 @@ from api.cli import (
     contributions,
     earning,
     exports,
+    insights,
     join_vouchers,
     offers,
     points,
@@ -31,6 +32,7 @@ app.add_typer(proposals.brand_app, name="proposal")
 app.add_typer(offers.brand_app, name="offers")
 app.add_typer(offers.brand_app, name="offer", hidden=True)
 app.add_typer(contributions.app, name="mission")
+app.add_typer(insights.webhook_app, name="webhook")
 
 TermsFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="Terms in TOML or JSON; `brand example-terms` prints some.")
@@ -247,4 +249,8 @@ app.command("sign-receipt")(till.sign_receipt)
 app.command("hand-over")(till.hand_over)
 app.command("settle")(till.settle)
 app.command("reply")(reviews.reply)
+app.command("products")(insights.products)
+app.command("segments")(insights.segments)
+app.command("plan")(insights.plan)
+app.command("message-report")(insights.message_report)
 app.command("export-receipts")(exports.export_receipts)

@@ -37,7 +37,8 @@ Scope = Annotated[
     str,
     typer.Option(
         "--scope",
-        help="A channel or a category; to share: standing, history, receipts, gifts or campaigns. Empty is all but gifts.",
+        help="To share: standing, history, receipts, gifts or campaigns. To personalise: receipts, receipts/CATEGORY, behaviour, "
+        "standing, campaigns, voice, linked. To contact: webhook. Empty is all but gifts and linked.",
     ),
 ]
 To = Annotated[

@@ -130,8 +130,11 @@ def _are_numbers(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
 
 
 def _table_width(rows: Sequence[Mapping[str, Any]], headings: Mapping[str, str]) -> int:
+    from rich.cells import cell_len  # a Korean letter is two columns wide
+
     return sum(
-        3 + max(len(heading), *(len(str(row.get(name, ""))) for row in rows)) for name, heading in headings.items()
+        3 + max(cell_len(heading), *(cell_len(str(row.get(name, ""))) for row in rows))
+        for name, heading in headings.items()
     )
 
 

@@ -14,6 +14,7 @@ from api.cli import (
     offers,
     own_challenges,
     own_data,
+    personal,
     pledges,
     points,
     receipt,
@@ -44,6 +45,7 @@ app.add_typer(together.app, name="together")
 app.add_typer(own_challenges.app, name="challenges")
 app.add_typer(receipt.app, name="receipts")
 app.add_typer(offers.wallet_app, name="offers")
+app.add_typer(personal.profile_app, name="profile")
 
 HISTORY_COLUMNS = {
     "height": "height",
@@ -361,3 +363,7 @@ app.command("find-keys")(keys.find_keys)
 app.command("reads")(own_data.reads)
 app.command("export-data")(own_data.export_data)
 app.command("delete-data")(own_data.delete_data)
+app.command("messages")(personal.messages)
+app.command("recommendations")(personal.recommendations)
+app.command("feedback")(personal.feedback)
+app.command("preferences")(personal.preferences)

@@ -1,7 +1,8 @@
 """The application: routers, limits and problems around one node."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import structlog
@@ -32,10 +33,13 @@ from api.http.routers import (
     contributions,
     delivery_forms,
     events,
+    groups,
     mining,
     offers,
     own_data,
     partner,
+    personal,
+    products,
     programs,
     proposals,
     receipts,
@@ -45,9 +49,13 @@ from api.http.routers import (
     service,
     texts,
     transactions,
+    webhooks,
 )
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
+from api.personalization.consent_gate import PersonalGate
+from api.personalization.outreach import Outreach
+from api.personalization.service import Personalization
 from api.receipts.store import ReceiptStore
 from api.voice.openings import KeptOpenings
 from ledger.errors import LedgerError
@@ -67,6 +75,9 @@ ROUTERS = (
     transactions,
     chain,
     programs,
+    products,
+    groups,
+    webhooks,
     redemptions,
     returns,
     challenges,
@@ -80,12 +91,27 @@ ROUTERS = (
     texts,
     receipts,
     own_data,
+    personal,
     partner,
     events,
     mining,
     service,
 )
 """In the order in which paths are tried: what is asked most comes first."""
+
+
+@asynccontextmanager
+async def live(app: FastAPI) -> AsyncIterator[None]:
+    """Take up what waited for this start, serve and send out, and close."""
+    services: Services = app.state.services
+    await take_up_revocations(services)
+    await take_up_openings(services)
+    outreach = asyncio.create_task(services.outreach.run())
+    yield
+    outreach.cancel()
+    with suppress(asyncio.CancelledError):
+        await outreach
+    services.close()
 
 
 def create_app(
@@ -100,13 +126,6 @@ def create_app(
     )
 
     receipts_url = chosen.receipts_url or f"sqlite:///{node.config.data_dir / RECEIPTS_FILE}"
-
-    @asynccontextmanager
-    async def live(app: FastAPI) -> AsyncIterator[None]:
-        await take_up_revocations(app.state.services)
-        await take_up_openings(app.state.services)
-        yield
-        app.state.services.close()
 
     middleware = [Middleware(CountRequests, metrics), Middleware(PrivateAnswers), Middleware(HistoryNotice, node)]
     if chosen.rate_limited:
@@ -124,6 +143,8 @@ def create_app(
     )
     renderer, desk = Renderer(node.chain.params.address_prefix), ReceiptDesk(ReceiptStore(receipts_url))
     revocations = Revocations(node, desk)
+    consents = ConsentGate(revocations, node.clock)
+    personal = Personalization(node.reader, PersonalGate(node.reader, consents, desk, node.clock), desk, node.clock)
     app.state.services = Services(
         node=node,
         reader=node.reader,
@@ -135,7 +156,9 @@ def create_app(
         receipts=desk,
         revocations=revocations,
         openings=KeptOpenings(node, desk),
-        consents=ConsentGate(revocations, node.clock),
+        consents=consents,
+        personal=personal,
+        outreach=Outreach(personal, node.reader, consents, desk, node.clock, allows_private=chosen.webhooks_private),
         exports=ExportDesk(node, node.reader, renderer),
         events=EventFeed(
             node,

@@ -18,6 +18,8 @@ from api.http.rendering import Renderer
 from api.http.schemas.answer import ADDRESS_PATTERN, EXAMPLE_ADDRESS, EXAMPLE_ID, ID_PATTERN
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
+from api.personalization.outreach import Outreach
+from api.personalization.service import Personalization
 from api.voice.openings import KeptOpenings
 from ledger.domains.loyalty.state import program_key
 from ledger.params import Params
@@ -62,6 +64,8 @@ class Services:
     revocations: Revocations
     openings: KeptOpenings
     consents: ConsentGate
+    personal: Personalization
+    outreach: Outreach
     exports: ExportDesk
     events: EventFeed
     metrics: HttpMetrics

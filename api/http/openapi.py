@@ -49,6 +49,10 @@ TAGS: Final = [
     },
     {"name": "receipts", "description": "Purchases, off chain: kept for the fan alone, who may erase them."},
     {"name": "own data", "description": "All that a node holds on the account that asks: a copy, and deletion."},
+    {
+        "name": "personal",
+        "description": "What a program's personalization knows of the account that asks, by its consent: seen, corrected, reset.",
+    },
     {"name": "partner", "description": "What fans have granted to the partner that asks, and nothing else."},
     {"name": "mining", "description": "Who mines here, and how they share a block's reward."},
     {"name": "events", "description": "What happens, as it happens (server-sent events)."},
@@ -145,10 +149,24 @@ def signed_body(text: str, model: type[Answer]) -> dict[str, Any]:
             "description": text,
             "content": {
                 "application/msgpack": {**MSGPACK, "example": "<the bytes>"},
-                "application/json": {"schema": model.model_json_schema(), "example": model.EXAMPLE},
+                "application/json": {"schema": whole_schema(model), "example": model.EXAMPLE},
             },
         }
     }
+
+
+def whole_schema(model: type[Answer]) -> dict[str, Any]:
+    """The schema of a model with its parts in their places: a reference to `$defs` leads nowhere within the document."""
+    schema = model.model_json_schema()
+    parts: dict[str, Any] = schema.pop("$defs", {})
+
+    def put_in(found: Any) -> Any:
+        if isinstance(found, dict):
+            named = str(found.get("$ref", "")).removeprefix("#/$defs/")
+            return put_in(parts[named]) if named in parts else {name: put_in(value) for name, value in found.items()}
+        return [put_in(value) for value in found] if isinstance(found, list) else found
+
+    return put_in(schema)
 
 
 def answers(model: type[Answer], status: int = 200, *, other: str | None = None) -> Responses:

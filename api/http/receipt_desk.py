@@ -54,6 +54,12 @@ class ReceiptDesk:
         await self._scrubbed()
         return count
 
+    async def reset_profile(self, member: Address, program: ProgramId, now: Timestamp) -> int:
+        """Let personalization forget an account, and return once no file of the store holds its bytes; how many rows it was."""
+        count = await self.run(lambda store: store.preferences.reset(member, program, now))
+        await self._scrubbed()
+        return count
+
     async def _scrubbed(self) -> None:
         with self._planning:
             if self._next_scrub is None:

@@ -1,7 +1,8 @@
 """Who read what of a fan, and who was refused: times, names and numbers, never what was read.
 
-Every read that is given has a row of its own. Refused ones of one reader, member, program, scope and day share a row that counts
-them. Rows go after a year. What strangers are refused is bounded in all, and never takes the place of what was given.
+Every read that a partner is given has a row of its own. Refused ones of one reader, member, program, scope and day share a row
+that counts them, and so do reads that a program's personalization is given. Rows go after a year. What strangers are refused is
+bounded in all, and never takes the place of what was given.
 """
 
 from collections.abc import Callable, Sequence
@@ -74,6 +75,15 @@ class AccessLog:
                 self._make_room(connection)
                 connection.execute(insert(reads), [_row_of(read)])
 
+    def add_counted(self, found: Sequence[Read]) -> None:
+        """Write down reads that personalization is given, each in the row of its day; `given` is that of the last one."""
+        with self._transaction() as connection:
+            for read in found:
+                if not _count_on(connection, read):
+                    old = reads.c.last_at < read.first_at - KEPT_SECONDS
+                    connection.execute(delete(reads).where(old))
+                    connection.execute(insert(reads), [_row_of(read)])
+
     def _check_number(self, connection: Connection, read: Read) -> None:
         of_pair = (reads.c.reader == read.reader) & (reads.c.member == read.member) & (reads.c.code == GIVEN)
         today = select(func.count()).select_from(reads).where(of_pair, reads.c.first_at >= _day_of(read.first_at))
@@ -120,7 +130,7 @@ def _day_of(time: Timestamp) -> int:
 
 
 def _count_on(connection: Connection, read: Read) -> bool:
-    """Count a refused read on in the row of its day, if there is one."""
+    """Count a read on in the row of its day, if there is one."""
     same = (
         (reads.c.reader == read.reader)
         & (reads.c.member == read.member)
@@ -130,7 +140,9 @@ def _count_on(connection: Connection, read: Read) -> bool:
         & (reads.c.code == read.code)
         & (reads.c.first_at >= _day_of(read.first_at))
     )
-    done = connection.execute(update(reads).where(same).values(times=reads.c.times + 1, last_at=read.last_at))
+    done = connection.execute(
+        update(reads).where(same).values(times=reads.c.times + 1, last_at=read.last_at, given=read.given)
+    )
     return done.rowcount > 0
 
 

@@ -21,9 +21,14 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from api.receipts.acceptances import Acceptances
 from api.receipts.access_log import AccessLog
+from api.receipts.behaviour import BehaviourLog
 from api.receipts.delivery_forms import DeliveryForms
 from api.receipts.gifts import Gifts
+from api.receipts.inbox import Inbox
 from api.receipts.openings import Openings
+from api.receipts.personal_tables import FANS_OWN, behaviour, preferences
+from api.receipts.preferences import KeptPreferences
+from api.receipts.products import Products
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
 from api.receipts.tables import (
     acceptances,
@@ -38,6 +43,7 @@ from api.receipts.tables import (
     texts,
 )
 from api.receipts.texts import Texts, erase_texts
+from api.receipts.webhooks import Webhooks
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
     RECEIPT_BYTES_MAX,
@@ -127,6 +133,11 @@ class Deleted:
     openings: int
     texts: int
     delivery_forms: int
+    behaviour: int
+    preferences: int
+    messages: int
+    feedback: int
+    deliveries: int
 
 
 class ReceiptStore:
@@ -138,12 +149,17 @@ class ReceiptStore:
         self._url = url
         self._engine: Engine | None = None
         self.acceptances = Acceptances(self._transaction)
+        self.behaviour = BehaviourLog(self._transaction)
         self.delivery_forms = DeliveryForms(self._transaction)
         self.gifts = Gifts(self._transaction)
+        self.inbox = Inbox(self._transaction)
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)
         self.openings = Openings(self._transaction)
+        self.preferences = KeptPreferences(self._transaction)
+        self.products = Products(self._transaction)
         self.texts = Texts(self._transaction)
+        self.webhooks = Webhooks(self._transaction)
 
     # --- opening ---
 
@@ -235,6 +251,21 @@ class ReceiptStore:
             rows = connection.execute(query.order_by(receipts.c.number.desc()).limit(limit)).fetchall()
         return [_kept_of(row) for row in rows]
 
+    def personal_version(self, member: Address, program: ProgramId) -> tuple[object, ...]:
+        """What changes whenever something is added to, marked in, or erased from what personalization may read of an account."""
+        mine = (receipts.c.member == member) & (receipts.c.program == program)
+        marks = select(gifts.c.receipt).where(gifts.c.member == member)
+        done = (behaviour.c.member == member) & (behaviour.c.program == program)
+        said = (preferences.c.member == member) & (preferences.c.program == program)
+        with self._transaction() as connection:
+            found = (
+                connection.execute(select(func.count(), func.max(receipts.c.number)).where(mine)).one(),
+                connection.execute(select(func.count(), func.max(behaviour.c.number)).where(done)).one(),
+                connection.execute(select(func.count(), func.max(preferences.c.changed_at)).where(said)).one(),
+            )
+            marked = frozenset(bytes(row[0]) for row in connection.execute(marks))
+        return (*(value or 0 for row in found for value in row), marked)
+
     def get(self, member: Address, wanted: ReceiptHash) -> KeptReceipt | None:
         """One receipt of the account; None also where it is another account's."""
         query = SELECTED.where(receipts.c.receipt == wanted, receipts.c.member == member)
@@ -273,7 +304,7 @@ class ReceiptStore:
                 connection.execute(insert(erased), rows)
             counts = {
                 table.name: connection.execute(delete(table).where(table.c.member == member)).rowcount
-                for table in (receipts, gifts, reads, acceptances, delivery_forms, openings)
+                for table in (receipts, gifts, reads, acceptances, delivery_forms, openings, *FANS_OWN)
             }
             assert all(note.fan == member for note in ended), "nobody's notes but the account's own"
             forgotten = delete_notes(connection, ended)
@@ -291,6 +322,7 @@ class ReceiptStore:
             openings=counts["openings"],
             texts=written,
             delivery_forms=counts["delivery_forms"],
+            **{table.name: counts[table.name] for table in FANS_OWN},
         )
 
     def was_erased(self, wanted: ReceiptHash) -> bool:

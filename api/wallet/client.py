@@ -20,6 +20,7 @@ from api.wallet.event_stream import StreamedEvent, read_events
 from api.wallet.mining_calls import MiningCalls
 from api.wallet.offer_calls import OfferCalls
 from api.wallet.own_data import PAGE_LIMIT, Answer, OwnDataRequests, SignRequest, given, segment
+from api.wallet.personal_calls import PersonalCalls
 from api.wallet.proposal_calls import ProposalCalls
 from api.wallet.redemption_calls import RedemptionCalls
 from api.wallet.review_calls import ReviewCalls
@@ -108,6 +109,7 @@ class Client(OwnDataRequests):
         self.mining = MiningCalls(self._json)
         self.challenges = ChallengeCalls(self._json, self._page)
         self.offers = OfferCalls(self._json, self._page)
+        self.personal = PersonalCalls(self._json)
         self.reviews = ReviewCalls(self._json, self._page, self._proof)
 
     def __enter__(self) -> Self:

@@ -268,7 +268,10 @@ def open_http_world(folder: Path) -> HttpWorld:
     chain.submit(waiting)
     txids.append(waiting.txid)
     app = create_app(
-        shop.node, HttpSettings(rate_limited=False, tip_age_seconds_max=None, event_stream_seconds_max=0.01)
+        shop.node,
+        HttpSettings(
+            rate_limited=False, tip_age_seconds_max=None, event_stream_seconds_max=0.01, webhooks_private=True
+        ),
     )
     world = HttpWorld(shop, app, reward, [hold], programs, [funded, failed, still_open], contests, txids)
     world.fulfilments.append(fulfilment)

@@ -24,6 +24,7 @@ from random import Random
 from typing import Any, Final
 
 import httpx2
+import msgpack
 import schemathesis
 from schemathesis.transport.serialization import Binary
 
@@ -71,6 +72,7 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "subject": lambda world: [world.shop.program.hex()],
     "text": lambda world: [text_hash(document).hex() for document in world.said.texts],
     "kind": lambda _: ["points.earned", "coin.moved"],
+    "webhook": lambda _: ["3e" * 16],
 }
 
 Prepare = Callable[[schemathesis.Case, HttpWorld, Random], None]
@@ -170,6 +172,74 @@ def send_delivery_form(case: schemathesis.Case, world: HttpWorld, random: Random
     sign_as(FAN, case, world, random, content=form)
 
 
+def sign_for_program(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """By FAN's key, for the program that FAN lets personalise."""
+    case.query["program"] = world.shop.program.hex()
+    sign_as(FAN, case, world, random)
+
+
+def send_signed_object(who: Signer, make: Callable[[HttpWorld, Random], dict[str, Any]]) -> Prepare:
+    """A body that is an object, as JSON or MessagePack, signed by somebody."""
+
+    def send(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+        if "program" in case.path_parameters:
+            case.path_parameters["program"] = world.shop.program.hex()
+        found = make(world, random)
+        if random.random() < 0.5:
+            case.media_type, content = MSGPACK, msgpack.packb(found)
+            case.body = as_binary(content)
+        else:
+            content = json.dumps(found).encode()
+            case.media_type, case.body = "application/json", found
+        sign_as(who, case, world, random, content=content)
+
+    return send
+
+
+def some_behaviour(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What FAN looked at just now."""
+    event = {"kind": random.choice(["viewed", "searched"]), "item": "bread", "at": int(world.shop.chain.clock.now())}
+    return {"program": world.shop.program.hex(), "events": [event]}
+
+
+def some_feedback(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What FAN did with a message, or with none that it was shown."""
+    event = {"message": "7c" * 32, "kind": "opened", "at": int(world.shop.chain.clock.now())}
+    return {"program": world.shop.program.hex(), "events": [event]}
+
+
+def some_preferences(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What FAN prefers."""
+    return {"program": world.shop.program.hex(), "language": random.choice(["en", "ko"]), "day_max": 5}
+
+
+def some_corrections(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What FAN likes."""
+    return {"program": world.shop.program.hex(), "likes": [random.choice(["bakery", "drinks"])]}
+
+
+def sign_as_brand(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """By the owner of FAN's program."""
+    case.path_parameters["program"] = world.shop.program.hex()
+    sign_as(OWNER, case, world, random)
+
+
+def some_webhook(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """Where OWNER wants to be told; the world's operator allows any address."""
+    return {"url": f"http://localhost/{random.getrandbits(16)}"}
+
+
+def some_plan(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What OWNER thinks of."""
+    return {"topic": random.choice(["discovery", "winning_back", "weather"]), "points_each": 5, "budget_points": 100}
+
+
+def some_products(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What OWNER sells."""
+    price = random.randint(100, 900)
+    return {"products": [{"item": "bread", "names": {"en": "Bread"}, "category": "bakery", "price_cents": price}]}
+
+
 def sign_as_creator(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
     """By the creator of the campaign that takes forms."""
     case.path_parameters["campaign"] = world.campaigns[-1].hex()
@@ -223,6 +293,24 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "DELETE /v1/receipts/{receipt}/gift": sign_as_fan,
     "GET /v1/me/consents": sign_as_fan,
     "GET /v1/me/reads": sign_as_fan,
+    "GET /v1/me/access-log": sign_as_fan,
+    "GET /v1/me/profile": sign_for_program,
+    "PUT /v1/me/profile": send_signed_object(FAN, some_corrections),
+    "DELETE /v1/me/profile": sign_for_program,
+    "POST /v1/me/behaviour": send_signed_object(FAN, some_behaviour),
+    "GET /v1/me/messages": sign_for_program,
+    "GET /v1/me/messages/stream": sign_for_program,
+    "GET /v1/me/recommendations": sign_for_program,
+    "GET /v1/programs/{program}/webhooks": sign_as_brand,
+    "POST /v1/programs/{program}/webhooks": send_signed_object(OWNER, some_webhook),
+    "DELETE /v1/programs/{program}/webhooks/{webhook}": sign_as_brand,
+    "POST /v1/me/feedback": send_signed_object(FAN, some_feedback),
+    "GET /v1/me/preferences": sign_for_program,
+    "PUT /v1/me/preferences": send_signed_object(FAN, some_preferences),
+    "PUT /v1/programs/{program}/products": send_signed_object(OWNER, some_products),
+    "GET /v1/programs/{program}/segments": sign_as_brand,
+    "GET /v1/programs/{program}/message-report": sign_as_brand,
+    "POST /v1/programs/{program}/plan": send_signed_object(OWNER, some_plan),
     "GET /v1/me/export": sign_as_fan,
     "DELETE /v1/me": sign_as_fan,
     f"GET {PARTNER_PREFIX}/standing": sign_as_partner,

@@ -15,6 +15,7 @@ from api.http.rendering import ANSWER, json_response
 from api.http.routers.receipts import show_whole_receipt
 from api.http.schemas.own_data import ConsentsAnswer, DeletionAnswer, ExportAnswer, ReadsAnswer
 from api.http.signatures import authenticate
+from api.personalization.own_rows import show_personal
 from api.receipts.access_log import GIVEN, Read
 from api.receipts.revocation_notes import Note
 from api.words import show_time
@@ -39,6 +40,11 @@ GONE: Final = (
     ("openings", "openings of sealed ballots, which this node will not send any more"),
     ("texts", "texts that you wrote"),
     ("delivery_forms", "delivery forms for campaigns"),
+    ("behaviour", "what you looked at and searched for"),
+    ("preferences", "preferences and corrections of your profile"),
+    ("messages", "messages that were decided for you"),
+    ("feedback", "what you did with messages"),
+    ("deliveries", "messages that were sent out, or wait for that"),
 )
 """Fields of `Deleted`, in words."""
 REMAINS: Final = (
@@ -119,9 +125,14 @@ def _show_consent(services: Services, view: Snapshot, account: Address, row: Lis
     }
 
 
+@router.get("/access-log", summary="Who read the account's data", responses=answers(ReadsAnswer), openapi_extra=SIGNED)
 @router.get("/reads", summary="Who read the account's data", responses=answers(ReadsAnswer), openapi_extra=SIGNED)
 async def list_reads(request: Request, cursor: Cursor = None, limit: Limit = PAGE_LIMIT) -> Response:
-    """Every read by a partner of the last year, also those that were refused; these are counted by day."""
+    """Every read by a partner or by a program's personalization of the last year, also those that were refused.
+
+    A partner's reads have a row each. Those that were refused, and those of personalization, are counted by day; its rows name the
+    program as the reader, and as the scope what for. The same under both paths.
+    """
     services = services_of(request)
     account = await authenticate(request)
     page = Page("me.reads", (account,), cursor, limit, width=1)
@@ -139,7 +150,7 @@ def show_read(services: Services, read: Read) -> dict[str, Any]:
         "date": show_time(read.first_at),
         "until": read.last_at,
         "times": read.times,
-        "reader": services.renderer.address(read.reader),
+        "reader": read.program.hex() if read.reader == read.program else services.renderer.address(read.reader),
         "program": read.program.hex(),
         "purpose": PURPOSE_NAMES[read.purpose],
         "scope": read.scope,
@@ -220,6 +231,7 @@ async def _write_export(services: Services, account: Address, head: dict[str, An
         "reads": own,
         "reads_of_others": others,
         "texts": texts,
+        **(await services.receipts.run(lambda store: show_personal(store, account))),
     }
     yield ANSWER.dump_json({**head, **kept_here})[:-1]
     yield b',"receipts":['
@@ -278,6 +290,7 @@ async def delete_all(request: Request) -> Response:
     deleted = await services.receipts.delete_all(account, now, ended)
     services.revocations.forget(ended)
     services.openings.forget_voter(account)
+    services.personal.gate.forget(account)
     as_reader = await services.receipts.run(lambda store: store.log.count_as_reader(account))
     kept = on_chain | {"revocations": len(services.revocations.of_fan(account)), "reads_of_others": as_reader}
     return json_response(

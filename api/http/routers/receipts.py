@@ -196,7 +196,9 @@ async def _erase(
     services: Services, account: Address, *, wanted: ReceiptHash | None = None, program: ProgramId | None = None
 ) -> Response:
     now = services.node.clock.now()
-    return json_response({"erased": await services.receipts.erase(account, now, wanted=wanted, program=program)})
+    count = await services.receipts.erase(account, now, wanted=wanted, program=program)
+    services.personal.gate.forget(account)
+    return json_response({"erased": count})
 
 
 def show_receipt(services: Services, kept: KeptReceipt) -> dict[str, Any]:

@@ -22,7 +22,10 @@ Purpose = Literal["personalise", "share", "publish", "contact"]
 
 
 class ReadItem(Answer):
-    """A read of the account's data, or refused reads of one day. `code` null: it was given, `given` items of it."""
+    """A read of the account's data, or refused reads of one day. `code` null: it was given, `given` items of it.
+
+    Of a program's personalization, purpose `personalise`, `times` reads of one day: `reader` is the program, and `scope` what for.
+    """
 
     time: int
     date: str
@@ -173,6 +176,110 @@ class KeptDeliveryForm(Answer):
     EXAMPLE: ClassVar[Example] = {"campaign": "c3" * 32, "number": 0, "kept_at": EXAMPLE_TIME, "form": "AQID"}
 
 
+class KeptDeed(Answer):
+    """What the account looked at, searched for, put in a basket or stayed with, as its own application said."""
+
+    program: str
+    kind: str
+    item: str
+    seconds: int
+    at: int
+    received_at: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "program": EXAMPLE_ID,
+        "kind": "viewed",
+        "item": "1013167",
+        "seconds": 0,
+        "at": EXAMPLE_TIME,
+        "received_at": EXAMPLE_TIME,
+    }
+
+
+class KeptWishes(Answer):
+    """What the account said to a program's personalization: preferences and corrections. `reset_at` 0: it was never reset."""
+
+    program: str
+    said: dict[str, Any]
+    reset_at: int
+    changed_at: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "program": EXAMPLE_ID,
+        "said": {"language": "ko", "likes": ["COFFEE"]},
+        "reset_at": 0,
+        "changed_at": EXAMPLE_TIME,
+    }
+
+
+class KeptOwnMessage(Answer):
+    """A message that was decided for the account. `held_out`: it was not shown, so that what messages do can be measured."""
+
+    message: str
+    program: str
+    topic: str
+    decided_at: int
+    ready_at: int
+    expires_at: int
+    held_out: bool
+    content: dict[str, Any]
+
+    EXAMPLE: ClassVar[Example] = {
+        "message": "7c" * 32,
+        "program": EXAMPLE_ID,
+        "topic": "points_expiring",
+        "decided_at": EXAMPLE_TIME,
+        "ready_at": EXAMPLE_TIME,
+        "expires_at": EXAMPLE_TIME + 86_400,
+        "held_out": False,
+        "content": {"texts": {"en": "415 points expire on 2026-11-08."}},
+    }
+
+
+class KeptOwnFeedback(Answer):
+    """What the account did with a message."""
+
+    message: str
+    program: str
+    kind: str
+    at: int
+    received_at: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "message": "7c" * 32,
+        "program": EXAMPLE_ID,
+        "kind": "opened",
+        "at": EXAMPLE_TIME,
+        "received_at": EXAMPLE_TIME,
+    }
+
+
+class KeptDelivery(Answer):
+    """A message that was sent to a brand's webhook, or waits for that. `body` is empty once it is over; `done_at` 0: it waits."""
+
+    message: str
+    program: str
+    webhook: str
+    body: str
+    made_at: int
+    due_at: int
+    attempts: int
+    done_at: int
+    code: str
+
+    EXAMPLE: ClassVar[Example] = {
+        "message": "7c" * 32,
+        "program": EXAMPLE_ID,
+        "webhook": "3e" * 16,
+        "body": "",
+        "made_at": EXAMPLE_TIME,
+        "due_at": EXAMPLE_TIME,
+        "attempts": 1,
+        "done_at": EXAMPLE_TIME,
+        "code": "",
+    }
+
+
 class ExportAnswer(Answer):
     """Everything that this node holds on the account (`ledger/spec/fan_data.md`). `complete` true is its last word."""
 
@@ -198,6 +305,11 @@ class ExportAnswer(Answer):
     reads: list[ReadItem]
     reads_of_others: list[ReadItem]
     texts: list[KeptText]
+    behaviour: list[KeptDeed]
+    preferences: list[KeptWishes]
+    messages: list[KeptOwnMessage]
+    feedback: list[KeptOwnFeedback]
+    deliveries: list[KeptDelivery]
     receipts: list[ReceiptAnswer]
     left_out: list[LeftOut]
     complete: Literal[True]
@@ -225,6 +337,11 @@ class ExportAnswer(Answer):
         "reads": [ReadItem.EXAMPLE],
         "reads_of_others": [],
         "texts": [KeptText.EXAMPLE],
+        "behaviour": [KeptDeed.EXAMPLE],
+        "preferences": [KeptWishes.EXAMPLE],
+        "messages": [KeptOwnMessage.EXAMPLE],
+        "feedback": [KeptOwnFeedback.EXAMPLE],
+        "deliveries": [KeptDelivery.EXAMPLE],
         "receipts": [ReceiptAnswer.EXAMPLE],
         "left_out": [LeftOut.EXAMPLE],
         "complete": True,

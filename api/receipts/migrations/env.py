@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from api.receipts.tables import metadata
+from api.receipts.personal_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -85,6 +85,20 @@ PATHS = {
     "/v1/me",
     "/v1/me/consents",
     "/v1/me/reads",
+    "/v1/me/access-log",
+    "/v1/me/profile",
+    "/v1/me/behaviour",
+    "/v1/me/messages",
+    "/v1/me/messages/stream",
+    "/v1/me/recommendations",
+    "/v1/me/feedback",
+    "/v1/me/preferences",
+    "/v1/programs/{program}/products",
+    "/v1/programs/{program}/segments",
+    "/v1/programs/{program}/webhooks",
+    "/v1/programs/{program}/webhooks/{webhook}",
+    "/v1/programs/{program}/plan",
+    "/v1/programs/{program}/message-report",
     "/v1/me/export",
     "/v1/partner/programs/{program}/members/{member}/standing",
     "/v1/partner/programs/{program}/members/{member}/history",
@@ -101,9 +115,10 @@ PATHS = {
     "/readyz",
     "/metrics",
 }
-OPERATIONS_MORE = 7
+OPERATIONS_MORE = 12
 """Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off, a
-delivery form sent and deleted, a text read, brought and erased.
+delivery form sent and deleted, a text read, brought and erased, a profile read, corrected and reset, preferences and products read
+and put, webhooks read and named.
 """
 
 

@@ -1,5 +1,6 @@
 """What a node holds on a fan: the fan gets all of it, and deletes what can be deleted."""
 
+import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -16,7 +17,10 @@ from api.http.schemas.own_data import ConsentsAnswer, DeletionAnswer, ExportAnsw
 from api.http.schemas.receipts import GiftAnswer
 from api.receipts import tables as receipt_tables
 from api.receipts.access_log import Read
+from api.receipts.behaviour import Deed
+from api.receipts.inbox import KeptFeedback, KeptMessage
 from api.receipts.store import ReceiptStore
+from api.receipts.webhooks import Delivery
 from api.voice.opening import encode_opening
 from api.wallet.delivery_forms import seal_form
 from ledger.block import Block
@@ -27,7 +31,7 @@ from ledger.domains.voice.ballot_reveal import RevealBallot
 from ledger.domains.voice.texts import TextDocument, encode_text, text_hash
 from ledger.transaction import decode_transaction
 from ledger.transition import Undo
-from ledger.types import Address, Amount, ProgramId, ProposalId, ReceiptHash, Timestamp, TxId
+from ledger.types import Address, Amount, Hash, ProgramId, ProposalId, ReceiptHash, Timestamp, TxId
 from node.store import tables as node_tables
 from node.store.engine import open_engine
 from tests.api.receipts.test_store import found_in, secrets_of
@@ -48,6 +52,9 @@ HOLD_NOTHING_OF_A_FAN = {
     "erased_texts": "hashes of erased texts, which stand on the chain, too",
     "scrubs": "whether files must be written anew",
     "nonces": "hashes that name nobody, for two minutes",
+    "products": "what a brand says of its products",
+    "webhooks": "addresses of brands, with the secrets by which they know who sends",
+    "shops": "the zone that a brand says its shop is in",
 }
 """Tables in which nothing stands that names an account. A new table is either here, with the reason, or in `PLANTED`."""
 
@@ -115,6 +122,16 @@ PLANTED = {
     ),
     "acceptances": Planted(holds_fan, has("acceptances", redemption=lambda row: row.hold.hex())),
     "openings": Planted(holds_fan, has("openings", proposal=lambda row: row.proposal.hex())),
+    "behaviour": Planted(holds_fan, has("behaviour", item=lambda row: row.item, at=lambda row: row.at)),
+    "preferences": Planted(holds_fan, has("preferences", said=lambda row: json.loads(row.document))),
+    "messages": Planted(
+        holds_fan,
+        has("messages", message=lambda row: row.message.hex(), content=lambda row: json.loads(row.document)),
+    ),
+    "feedback": Planted(holds_fan, has("feedback", message=lambda row: row.message.hex(), kind=lambda row: row.kind)),
+    "deliveries": Planted(
+        holds_fan, has("deliveries", message=lambda row: row.message.hex(), body=lambda row: row.body.decode())
+    ),
     "texts": Planted(holds_fan, has("texts", text=lambda row: row.text.hex(), kept_at=lambda row: row.kept_at)),
     "reads": Planted(
         holds_fan,
@@ -165,6 +182,7 @@ def plant(desk: PartnerShop) -> list[ReceiptHash]:
     accept_redemption(desk)
     hand_opening_over(desk)
     bring_text(desk, CRITICISM)
+    plant_personal(desk)
     transfer = desk.shop.chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(20_000)), author=OWNER)
     assert desk.post(transfer).status_code == 202
     return mine
@@ -195,6 +213,25 @@ def send_delivery_form(desk: PartnerShop) -> None:
     path = f"/v1/campaigns/{campaign.hex()}/pledges/0/delivery-form"
     headers = {"content-type": "application/msgpack"}
     desk.ask(path, method="PUT", content=seal_form(key, campaign, 0, "1 Street"), headers=headers)
+
+
+def plant_personal(desk: PartnerShop) -> None:
+    """What personalization keeps of FAN."""
+    program, now = desk.shop.program, Timestamp(desk.shop.chain.clock.now())
+    message = KeptMessage(
+        Hash(b"m" * 32), FAN.address, program, "recall", now, now, now + 9, False, {"texts": {"en": "Bring it back."}}
+    )
+    said = KeptFeedback(message.id, FAN.address, program, "opened", now, now)
+
+    def keep(store: ReceiptStore) -> None:
+        store.behaviour.add(FAN.address, program, [Deed("viewed", "a lamp", 0, now, now)], now)
+        store.preferences.change(FAN.address, program, now, lambda _: {"language": "ko", "dislikes": ["lamps"]})
+        store.inbox.add([message], now)
+        store.inbox.add_feedback(said)
+        waiting = Delivery(b"d" * 32, b"w" * 16, FAN.address, program, message.id, b"{}", now, now, 0, 0, "")
+        store.webhooks.queue(waiting)
+
+    asyncio.run(desk.app.state.services.receipts.run(keep))
 
 
 def accept_redemption(desk: PartnerShop) -> None:
@@ -318,6 +355,11 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
         "openings of sealed ballots, which this node will not send any more": 1,
         "texts that you wrote": 1,
         "delivery forms for campaigns": 1,
+        "what you looked at and searched for": 1,
+        "preferences and corrections of your profile": 1,
+        "messages that were decided for you": 1,
+        "what you did with messages": 1,
+        "messages that were sent out, or wait for that": 1,
     }
     remains = {item["what"]: item["count"] for item in report["remains"]}
     assert remains["records on the chain"] > 3 and remains["blocks that name the account"] > 3
@@ -331,7 +373,9 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
     assert found_in(folder, [b"Friend's own tea"]), "nobody else's is touched"
     desk.shop.chain.mine()
     again = desk.ask("/v1/me", method="DELETE")
-    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0, 0, 0, 0], "the revocation is in a block now"
+    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], (
+        "the revocation is in a block now"
+    )
     assert not desk.is_let_in("history"), "what was taken back stays so"
     assert desk.shop.points_of(FAN) == points and desk.shop.node.chain.state_root != before
     for receipt in mine:

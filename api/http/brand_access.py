@@ -1,0 +1,25 @@
+"""Who may act for a program over HTTP: its owner, or a key with a live grant of the scope `offer`."""
+
+from typing import Final
+
+from api.http.deps import Services
+from api.http.problems import RequestFault
+from ledger.domains.loyalty.state import SCOPE_OFFER, grant_allows, load_program
+from ledger.errors import Code
+from ledger.state import Overlay
+from ledger.types import Address, ProgramId
+
+NOT_YOURS: Final = Code(
+    "program.not_yours",
+    "only the program's owner, or a key that it granted the scope offer, may do this",
+    "Sign with the owner's account, or ask it for a grant: `fansumer brand grant-issuer PROGRAM ADDRESS --scopes offer`.",
+)
+
+
+def require_brand(services: Services, program: ProgramId, account: Address) -> None:
+    """Raise `program.unknown`, `program.not_yours`."""
+    with services.reader.snapshot() as view:
+        overlay = Overlay(view)
+        owner = load_program(overlay, program).owner
+        if account != owner and not grant_allows(overlay, program, account, SCOPE_OFFER):
+            raise RequestFault(NOT_YOURS)

@@ -1,0 +1,373 @@
+"""The one door through which anything of a fan comes into personalization: nothing else there reads receipts or the chain.
+
+`await gate.read(fan, program, what_for)` gives `FanFacts`: what that fan granted to that program for the purpose `personalise`,
+by a consent that is active now (spec CON-4: a revocation counts from the moment in which this node received it, before any block).
+None: for the asker nothing of this fan exists, be it that there is no such member, no consent, or one that has ended.
+
+Scopes: the empty one covers `receipts`, `behaviour`, `standing`, `campaigns` and `voice`; `receipts/CATEGORY` covers lines of one
+category; `linked` must be named: then what the same account granted to other programs may be used for this one, too. Receipts that
+are marked as gifts are never read. Each read is a row of the fan's log before anything is given. What was computed from facts is
+shown only if `still_holds(facts)` afterwards.
+
+What was read off the chain is remembered, parsed, for as long as the store's own version of it is the same, which each read asks
+for: what was erased, marked or added counts in the next answer.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from cachetools import LRUCache
+
+from api.consent.gate import ALL_OF_IT, ConsentGate
+from api.http.receipt_desk import ReceiptDesk
+from api.http.standing import pending_points
+from api.personalization.catalogue import Catalogues
+from api.personalization.facts import (
+    BEHAVIOUR,
+    CAMPAIGNS,
+    CATEGORY_PREFIX,
+    LINKED,
+    RECEIPTS,
+    SCOPES,
+    SCOPES_BY_NAME,
+    STANDING,
+    VOICE,
+    Backing,
+    Behaviour,
+    FanFacts,
+    FanStanding,
+    Purchase,
+    Said,
+    Wishes,
+)
+from api.personalization.pacing import Past
+from api.personalization.receipt_lines import read_bought_line
+from api.receipts.access_log import Read
+from api.receipts.store import KeptReceipt, ReceiptStore
+from ledger.domains.consent.state import PERSONALISE
+from ledger.domains.crowdfunding.state import Campaign, Pledge, campaign_key, pledge_key
+from ledger.domains.crowdfunding.terms import collects_points_of
+from ledger.domains.loyalty.events import PointsEarned
+from ledger.domains.loyalty.points import usable_points
+from ledger.domains.loyalty.state import NEVER, Member, Program, Terms, member_key, program_key, terms_key
+from ledger.domains.loyalty.tiers import member_tier
+from ledger.domains.offers.state import Offer, offer_key
+from ledger.domains.voice.contributions import Contribution, contribution_key
+from ledger.domains.voice.reviews import CRITICISE, Review, review_key
+from ledger.domains.voice.state import Proposal, proposal_key
+from ledger.types import Address, CampaignId, ContributionId, Day, Hash, ProgramId, ProposalId, Timestamp
+from node.clock import Clock
+from node.store.reader import Reader, Snapshot
+
+PURCHASES_MAX: Final = 2_000
+"""The latest receipts of an account that count: five a week for seven years."""
+LISTED_MAX: Final = 200
+"""Consents, pledges, ballots, contributions and reviews of one account that are looked at, of each."""
+PROGRAMS_LINKED_MAX: Final = 8
+FANS_REMEMBERED: Final = 20_000
+"""Whose parsed receipts are kept in memory: about 40 kB each for a grocer's year."""
+
+GROUP_READ_MAX: Final = 20_000
+"""Members of a program that are looked at for figures of groups, the first ones."""
+GROUP_CHUNK: Final = 100
+"""Of them at a time, so that others have their turn."""
+
+Categories = Mapping[str, str]
+OffChain = tuple[tuple[Purchase, ...], tuple[Behaviour, ...], Wishes]
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What was parsed of one fan at a version of the store, and, by the scopes that were granted, what was computed of it."""
+
+    version: tuple[object, ...]
+    off_chain: OffChain
+    by_scopes: dict[frozenset[str], tuple[tuple[Purchase, ...], dict[Any, Any]]]
+
+
+class PersonalGate:
+    """Reads fans for one node. Its memory of a fan is dropped by `forget`."""
+
+    def __init__(self, reader: Reader, consents: ConsentGate, desk: ReceiptDesk, clock: Clock) -> None:
+        self._reader = reader
+        self._consents = consents
+        self._desk = desk
+        self._clock = clock
+        self.catalogues = Catalogues()
+        self._remembered: LRUCache[tuple[Address, ProgramId], Remembered] = LRUCache(FANS_REMEMBERED)
+        self._past: LRUCache[tuple[Address, ProgramId], tuple[tuple[int, ...], Past]] = LRUCache(FANS_REMEMBERED)
+
+    async def read(self, fan: Address, program: ProgramId, what_for: str) -> FanFacts | None:
+        """What the fan granted to the program, and a row in the fan's log that says `what_for`; None: nothing is granted."""
+        return (await self.read_all([fan], program, what_for))[0]
+
+    async def read_all(self, fans: Sequence[Address], program: ProgramId, what_for: str) -> list[FanFacts | None]:
+        """The same for many fans, in one go; each has its row."""
+        await self._consents.ready()
+        with self._reader.snapshot() as view:
+            found = [self._read_chain(view, fan, program) for fan in fans]
+        whole = await self._desk.run(lambda store: self._add_off_chain(store, found, what_for))
+        return [facts if facts is not None and self.still_holds(facts) else None for facts in whole]
+
+    async def read_linked(self, facts: FanFacts, what_for: str) -> list[FanFacts]:
+        """What the same account granted to other programs, where the fan linked them to this one by name."""
+        if LINKED not in facts.scopes:
+            return []
+        with self._reader.snapshot() as view:
+            others = [found.program_id for found in view.memberships(facts.fan, PROGRAMS_LINKED_MAX)]
+        read = [await self.read(facts.fan, other, what_for) for other in others if other != facts.program]
+        return [found for found in read if found is not None]
+
+    async def read_past(self, facts: FanFacts) -> Past:
+        """What was said to the fan for this program before, and what it did with that."""
+        return await self._desk.run(lambda store: self._read_past(store, facts.fan, facts.program))
+
+    async def read_group(self, program: ProgramId, what_for: str) -> list[tuple[FanFacts, Past]]:
+        """All members of a program who granted it to personalise, with what was said to them: for figures of groups alone."""
+        with self._reader.snapshot() as view:
+            rows = view.listed(program, "member", None, GROUP_READ_MAX)
+        found: list[tuple[FanFacts, Past]] = []
+        for first in range(0, len(rows), GROUP_CHUNK):
+            fans = [Address(row.id) for row in rows[first : first + GROUP_CHUNK]]
+            facts = [one for one in await self.read_all(fans, program, what_for) if one is not None]
+            past = await self._desk.run(
+                lambda store, facts=facts: [self._read_past(store, one.fan, program) for one in facts]
+            )
+            found += zip(facts, past, strict=True)
+        return [one for one in found if self.still_holds(one[0])]
+
+    def _read_past(self, store: ReceiptStore, fan: Address, program: ProgramId) -> Past:
+        key, version = (fan, program), store.inbox.version(fan, program)
+        known = self._past.get(key)
+        if known is None or known[0] != version:
+            past = Past(tuple(store.inbox.all_of(fan, program)), tuple(store.inbox.feedback_of(fan, program)))
+            known = self._past[key] = (version, past)
+        return known[1]
+
+    def still_holds(self, facts: FanFacts) -> bool:
+        """Whether all that the facts rest on is granted still: asked right before something made of them is shown."""
+        with self._reader.snapshot() as view:
+            return facts.scopes <= self._active_scopes(view, facts.fan, facts.program)
+
+    def forget(self, fan: Address) -> None:
+        """Drop what is remembered of a fan, as when it deletes its data."""
+        for memory in (self._remembered, self._past):
+            for key in [key for key in memory if key[0] == fan]:
+                memory.pop(key, None)
+
+    # --- consents ---
+
+    def _active_scopes(self, view: Snapshot, fan: Address, program: ProgramId) -> frozenset[str]:
+        """The scopes that are granted now, the empty one spelled out."""
+        active: set[str] = set()
+        for row in view.listed(fan, "consent", None, LISTED_MAX):
+            if row.id[:32] != program or row.id[32] != PERSONALISE:
+                continue
+            scope = row.id[33:].decode()
+            if self._consents.find_active(view, fan, program, PERSONALISE, scope, by_name=True) is None:
+                continue
+            if scope == ALL_OF_IT:
+                active.update(SCOPES)
+            elif scope in SCOPES or scope in SCOPES_BY_NAME or scope.startswith(CATEGORY_PREFIX):
+                active.add(scope)
+        return frozenset(active)
+
+    # --- the chain ---
+
+    def _read_chain(self, view: Snapshot, fan: Address, program_id: ProgramId) -> FanFacts | None:
+        scopes = self._active_scopes(view, fan, program_id)
+        if not scopes:
+            return None
+        program: Program | None = view.record(program_key(program_id))
+        member: Member | None = view.record(member_key(program_id, fan))
+        if program is None or member is None or member.left_at:
+            return None
+        facts = FanFacts(fan, program_id, scopes, member.joined_at)
+        if STANDING in scopes:
+            facts = replace(facts, standing=_read_standing(view, facts, program, member))
+        if CAMPAIGNS in scopes:
+            facts = replace(facts, backed=_read_backed(view, facts, program))
+        if VOICE in scopes:
+            facts = replace(
+                facts,
+                voted=frozenset(_read_voted(view, facts)),
+                contributed=tuple(_read_contributed(view, facts)),
+                said=tuple(_read_said(view, facts, program)),
+            )
+        return facts
+
+    # --- off the chain ---
+
+    def _add_off_chain(
+        self, store: ReceiptStore, found: Sequence[FanFacts | None], what_for: str
+    ) -> list[FanFacts | None]:
+        whole = [None if facts is None else self._with_off_chain(store, facts) for facts in found]
+        now = self._clock.now()
+        given = [
+            Read(
+                member=facts.fan,
+                reader=Address(facts.program),
+                program=facts.program,
+                purpose=PERSONALISE,
+                scope=what_for,
+                first_at=now,
+                last_at=now,
+                given=facts.count,
+            )
+            for facts in whole
+            if facts is not None
+        ]
+        if given:
+            store.log.add_counted(given)
+        return whole
+
+    def _with_off_chain(self, store: ReceiptStore, facts: FanFacts) -> FanFacts:
+        key = (facts.fan, facts.program)
+        catalogue = self.catalogues.read(store, facts.program)
+        version = (*store.personal_version(*key), catalogue.version)
+        known = self._remembered.get(key)
+        if known is None or known.version != version:
+            known = self._remembered[key] = Remembered(version, _read_store(store, facts, catalogue.categories), {})
+        purchases, behaviour, wishes = known.off_chain
+        if facts.scopes not in known.by_scopes:
+            known.by_scopes = {facts.scopes: (_granted_purchases(purchases, facts.scopes), {})}
+        granted, memo = known.by_scopes[facts.scopes]
+        return replace(
+            facts,
+            purchases=granted,
+            behaviour=behaviour if BEHAVIOUR in facts.scopes else (),
+            wishes=wishes,
+            memo=memo,
+        )
+
+
+def _read_standing(view: Snapshot, facts: FanFacts, program: Program, member: Member) -> FanStanding:
+    now = view.tip().header.time
+    today = program.day_at(now)
+    terms: Terms = view.record(terms_key(facts.program, program.version_at(now)))
+    lots = tuple(lot for lot in member.lots if today < lot[2])
+    days = sorted({lot[2] for lot in lots if lot[2] != NEVER and lot[1] <= today})
+    expiring = tuple(
+        (int(program.day_start(Day(day))), sum(lot[3] for lot in lots if lot[2] == day and lot[1] <= today))
+        for day in days
+    )
+    tier = member_tier(member, terms, program, now) if member.tier_history else 0
+    held = sum(hold.points for _, hold in view.open_holds(facts.fan) if hold.program == facts.program)
+    rows = view.history(facts.fan, None, LISTED_MAX, PointsEarned.name)
+    events = [row.event for row in rows]
+    periods = {event.period for event in events if isinstance(event, PointsEarned) and event.program == facts.program}
+    return FanStanding(
+        available=usable_points(lots, today),
+        pending=pending_points(lots, today),
+        held=held,
+        expiring=expiring,
+        tier=tier,
+        tier_name=terms.tiers[tier - 1][0] if tier else "",
+        tier_points=_points_in_tier_period(member, terms, today),
+        next_tier=terms.tiers[tier] if tier < len(terms.tiers) else None,
+        settled_periods=frozenset(periods),
+        return_window_days=terms.return_window_days,
+        offers=tuple(_open_offers(view, facts, now)),
+    )
+
+
+def _open_offers(view: Snapshot, facts: FanFacts, now: Timestamp) -> Iterator[tuple[str, int, int]]:
+    for row in view.listed(facts.fan, "account_offer", None, LISTED_MAX):
+        offer: Offer | None = view.record(offer_key(Hash(row.id)))
+        if offer is not None and offer.program == facts.program and offer.is_open and offer.expires_at > now:
+            yield row.id.hex(), offer.points, offer.expires_at
+
+
+def _points_in_tier_period(member: Member, terms: Terms, today: Day) -> int:
+    """What was earned in the tier period that holds today (spec TIER-1)."""
+    if not terms.tiers:
+        return 0
+    begin = (today - terms.tier_anchor_day) // terms.tier_period_days * terms.tier_period_days
+    first = max(begin + terms.tier_anchor_day, 0)
+    return max((points for since, _, _, points in member.tier_history if since == first), default=0)
+
+
+def is_of_program(view: Snapshot, campaign_id: CampaignId, program_id: ProgramId, program: Program) -> bool:
+    """Whether a campaign is the program's: by its owner, or in its points. What a fan backs elsewhere is not its business."""
+    campaign: Campaign | None = view.record(campaign_key(campaign_id))
+    if campaign is None:
+        return False
+    return campaign.creator == program.owner or collects_points_of(campaign.unit, program_id)
+
+
+def _read_backed(view: Snapshot, facts: FanFacts, program: Program) -> tuple[Backing, ...]:
+    backed: list[Backing] = []
+    for row in view.listed(facts.fan, "account_pledge", None, LISTED_MAX):
+        campaign, number = CampaignId(row.id[:32]), int.from_bytes(row.id[32:], "big")
+        pledge: Pledge | None = view.record(pledge_key(campaign, number))
+        if pledge is None or pledge.backer != facts.fan or not is_of_program(view, campaign, facts.program, program):
+            continue
+        backed.append(Backing(campaign.hex(), number, pledge.quantity, pledge.voted_round))
+    return tuple(backed)
+
+
+def _read_voted(view: Snapshot, facts: FanFacts) -> Iterator[str]:
+    for row in view.listed(facts.fan, "account_ballot", None, LISTED_MAX):
+        proposal: Proposal | None = view.record(proposal_key(ProposalId(row.id[:32])))
+        if proposal is not None and proposal.program == facts.program:
+            yield row.id[:32].hex()
+
+
+def _read_contributed(view: Snapshot, facts: FanFacts) -> Iterator[str]:
+    for row in view.listed(facts.fan, "account_contribution", None, LISTED_MAX):
+        found: Contribution | None = view.record(contribution_key(ContributionId(row.id)))
+        if found is not None and found.program == facts.program:
+            yield row.id.hex()
+
+
+def _read_said(view: Snapshot, facts: FanFacts, program: Program) -> Iterator[Said]:
+    for row in view.listed(facts.fan, "account_review", None, LISTED_MAX):
+        is_own = row.id == facts.program or is_of_program(view, CampaignId(row.id), facts.program, program)
+        review: Review | None = view.record(review_key(Hash(row.id), facts.fan)) if is_own else None
+        if review is not None:
+            yield Said(row.id.hex(), review.stance == CRITICISE, review.score, review.latest_at)
+
+
+def _read_store(store: ReceiptStore, facts: FanFacts, categories: Categories) -> OffChain:
+    kept = store.preferences.find(facts.fan, facts.program)
+    wishes = Wishes() if kept is None else Wishes(kept.document, kept.reset_at, kept.changed_at)
+    rows = store.page(facts.fan, program=facts.program, period=None, before=None, limit=PURCHASES_MAX, with_gifts=False)
+    purchases = sorted((_purchase_of(row, categories) for row in rows), key=lambda found: (found.time, found.receipt))
+    deeds = store.behaviour.all_of(facts.fan, facts.program)
+    behaviour = [Behaviour(deed.kind, deed.item, deed.seconds, deed.at) for _, deed in deeds]
+    return (
+        tuple(found for found in purchases if found.time >= wishes.reset_at),
+        tuple(found for found in behaviour if found.at >= wishes.reset_at),
+        wishes,
+    )
+
+
+def _purchase_of(kept: KeptReceipt, categories: Categories) -> Purchase:
+    receipt = kept.signed.receipt
+    lines = (read_bought_line(line, categories) for line in kept.lines)
+    return Purchase(
+        receipt=kept.id.hex(),
+        time=Timestamp(receipt.time),
+        period=kept.period,
+        net_cents=receipt.net_cents,
+        points=receipt.points,
+        codes=receipt.codes,
+        lines=tuple(line for line in lines if line is not None),
+    )
+
+
+def _granted_purchases(purchases: tuple[Purchase, ...], scopes: frozenset[str]) -> tuple[Purchase, ...]:
+    """All of them, or of each only the lines of categories that were granted."""
+    if RECEIPTS in scopes:
+        return purchases
+    wanted = {scope.removeprefix(CATEGORY_PREFIX) for scope in scopes if scope.startswith(CATEGORY_PREFIX)}
+    if not wanted:
+        return ()
+    found: list[Purchase] = []
+    for purchase in purchases:
+        lines = tuple(line for line in purchase.lines if line.category in wanted)
+        if lines:
+            cents = sum(line.cents for line in lines)
+            found.append(replace(purchase, net_cents=cents, points=0, codes=(), lines=lines))
+    return tuple(found)

@@ -1,0 +1,209 @@
+"""Products: what runs out, what is there again or costs less, what is new, and what the fan would not have thought of."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from api.personalization.assist import bought_reason, day_of
+from api.personalization.candidates import ANTICIPATE, GUESSED, SAID, Candidate, Reason, Scene, Words
+from api.personalization.catalogue import Product
+from api.personalization.facts import BEHAVIOUR, CAMPAIGNS, RECEIPTS, VOICE, Purchase
+from api.personalization.predictor import Scored, gaps_by_item, times_by_item
+from api.personalization.profile import usual_items
+from api.personalization.rhythm import DAY_SECONDS
+from api.personalization.texts import show_money
+
+NEWS_DAYS: Final = 7
+"""A price that fell, a product that is there again or new: news for a week."""
+DUE_SCORE: Final = 0.8
+AGAIN_TIMES: Final = 3
+"""Bought so often, a category is bought again and again."""
+DISCOVERIES: Final = 3
+
+
+def find_discoveries(scene: Scene) -> Iterator[Candidate]:
+    """All that might be said of products."""
+    yield from _made_with_you(scene)
+    yield from _replenish(scene)
+    yield from _news(scene)
+    found = [one for one in scene.predictor.discover(scene.facts, scene.catalogue, DISCOVERIES) if one.score > 0]
+    for scored in found:
+        yield _discovery(scene, scored)
+    yield from _challenge(scene, found)
+
+
+def scopes_of(scene: Scene) -> frozenset[str]:
+    """The scopes by which taste is known."""
+    by_category = {scope for scope in scene.facts.scopes if scope.startswith(RECEIPTS)}
+    return frozenset(by_category | ({BEHAVIOUR} & scene.facts.scopes))
+
+
+def _made_with_you(scene: Scene) -> Iterator[Candidate]:
+    mine = {backing.campaign for backing in scene.facts.backed} | scene.facts.voted | set(scene.facts.contributed)
+    for item in scene.catalogue.made:
+        product = scene.catalogue.products[item]
+        if product.made_from.lower() not in mine or not product.in_stock:
+            continue
+        yield Candidate(
+            topic="made_with_you",
+            kind=ANTICIPATE,
+            subject=item,
+            occasion=product.made_from,
+            words=Words("made_with_you", {"item": scene.names(item)}),
+            reasons=(
+                Reason(Words("why_contributed"), SAID, {"made_from": product.made_from}),
+                Reason(Words("why_brand_says"), SAID, {"product": item}),
+            ),
+            relevance=0.9,
+            scopes=scene.facts.scopes & {CAMPAIGNS, VOICE},
+            action={"kind": "look", "item": item},
+        )
+
+
+def _replenish(scene: Scene) -> Iterator[Candidate]:
+    for scored in scene.predictor.next_basket(scene.facts, scene.now, DISCOVERIES):
+        product = scene.catalogue.products.get(scored.item)
+        if scored.score < DUE_SCORE or (product is not None and (product.lasts or not product.in_stock)):
+            continue
+        if product is not None and product.recall:
+            continue
+        last = _last_with(scene, scored.item)
+        if last is None:
+            continue
+        fields = {"item": scene.names(scored.item), "days": gaps_by_item(scene.facts)[scored.item]}
+        yield Candidate(
+            topic="replenish",
+            kind=ANTICIPATE,
+            subject=scored.item,
+            occasion=last.receipt,
+            words=Words("replenish", fields),
+            reasons=replenish_reasons(scene, scored.item),
+            relevance=scored.score,
+            scopes=scopes_of(scene),
+            action={"kind": "buy", "item": scored.item},
+            receipts=frozenset({last.receipt}),
+        )
+
+
+def _last_with(scene: Scene, item: str) -> Purchase | None:
+    """The last purchase of an item."""
+    bought = (one for one in reversed(scene.facts.purchases) if any(line.item == item for line in one.lines))
+    return next(bought, None)
+
+
+def replenish_reasons(scene: Scene, item: str) -> tuple[Reason, ...]:
+    """Why something may be needed again: how often it was bought, and when it was last."""
+    last = _last_with(scene, item)
+    often = (_bought_often(scene, item),)
+    return often if last is None else (*often, bought_reason(scene, last, item))
+
+
+def _news(scene: Scene) -> Iterator[Candidate]:
+    document = scene.facts.wishes.document
+    wished = set(document.get("wishes", ())) | {deed.item for deed in scene.facts.behaviour}
+    disliked = set(document.get("dislikes", ()))
+    usual = set(usual_items(scene.facts, AGAIN_TIMES))
+    again = {taste.name: taste.times for taste in scene.profile.categories if taste.times >= AGAIN_TIMES}
+    known = times_by_item(scene.facts)
+    since = scene.now - NEWS_DAYS * DAY_SECONDS
+    for product in scene.catalogue.news(since):
+        item = product.item
+        if item in disliked or product.category in disliked or not product.in_stock or product.recall:
+            continue
+        is_wanted = item in wished or (item in usual and not product.lasts)
+        if is_wanted and product.restocked_at > since:
+            yield _news_item(
+                scene, product, "back_in_stock", product.restocked_at, _why_wanted(scene, item, wished), {}
+            )
+        elif is_wanted and product.cheaper_at > since and product.price_before_cents > product.price_cents:
+            prices = {"price": show_money(product.price_cents), "before": show_money(product.price_before_cents)}
+            yield _news_item(scene, product, "price_drop", product.cheaper_at, _why_wanted(scene, item, wished), prices)
+        elif product.first_at > max(since, scene.catalogue.begun) and product.category in again and item not in known:
+            fields = {"category": product.category, "times": again[product.category]}
+            reason = Reason(Words("why_taste", fields), SAID, {"category": product.category})
+            yield _news_item(scene, product, "new_in_category", product.first_at, reason, fields)
+
+
+def _why_wanted(scene: Scene, item: str, wished: set[str]) -> Reason:
+    return Reason(Words("why_wish"), SAID, {"product": item}) if item in wished else _bought_often(scene, item)
+
+
+def _bought_often(scene: Scene, item: str) -> Reason:
+    bought = times_by_item(scene.facts).get(item, [])
+    fields = {"item": scene.names(item), "times": len(bought), "days": gaps_by_item(scene.facts).get(item) or 0}
+    return Reason(Words("why_bought_often", fields), SAID, {"product": item})
+
+
+def _news_item(
+    scene: Scene, product: Product, topic: str, at: int, why: Reason, fields: Mapping[str, object]
+) -> Candidate:
+    return Candidate(
+        topic=topic,
+        kind=ANTICIPATE,
+        subject=product.item,
+        occasion=str(at),
+        words=Words(topic, {"item": scene.names(product.item), **fields}),
+        reasons=(why, Reason(Words("why_brand_says"), SAID, {"product": product.item})),
+        relevance=0.7,
+        scopes=scopes_of(scene),
+        action={"kind": "buy", "item": product.item},
+    )
+
+
+def discovery_reasons(scene: Scene, scored: Scored) -> tuple[Reason, ...]:
+    """Why something that was never bought is recommended: what speaks for it, and that it is a guess."""
+    reasons: list[Reason] = []
+    for item in scored.because[:2]:
+        last = _last_with(scene, item)
+        if last is not None:
+            reasons.append(bought_reason(scene, last, item))
+    if scored.because:
+        reasons.append(Reason(Words("why_pairs", {"item": scene.names(scored.item)}), SAID, {"product": scored.item}))
+    else:
+        reasons.append(Reason(Words("why_wish"), SAID, {"product": scored.item}))
+    reasons.append(Reason(Words("why_never"), SAID, {}))
+    reasons.append(Reason(Words("why_guess"), GUESSED, {"score": scored.score}))
+    return tuple(reasons)
+
+
+def _discovery(scene: Scene, scored: Scored) -> Candidate:
+    reasons = discovery_reasons(scene, scored)
+    receipts = {str(reason.source["receipt"]) for reason in reasons if "receipt" in reason.source}
+    return Candidate(
+        topic="discovery",
+        kind=ANTICIPATE,
+        subject=scored.item,
+        occasion="",
+        words=Words("discovery", {"item": scene.names(scored.item)}),
+        reasons=reasons,
+        relevance=scored.score,
+        scopes=scopes_of(scene),
+        action={"kind": "look", "item": scored.item},
+        receipts=frozenset(receipts),
+    )
+
+
+def _challenge(scene: Scene, found: list[Scored]) -> Iterator[Candidate]:
+    """Two usual items and one discovery of a category in which nothing was bought so far; once a month."""
+    usual = [item for item in usual_items(scene.facts, AGAIN_TIMES) if not _lasts(scene, item)][:2]
+    known = {taste.name for taste in scene.profile.categories}
+    fresh = [one for one in found if scene.catalogue.categories.get(one.item, "") not in known | {""}]
+    if len(usual) < 2 or not fresh:
+        return
+    names = [scene.names(item) for item in (*usual, fresh[0].item)]
+    month = day_of(scene, scene.now)[:7]
+    yield Candidate(
+        topic="challenge",
+        kind=ANTICIPATE,
+        subject=" ".join((*usual, fresh[0].item)),
+        occasion=month,
+        words=Words("challenge", dict(zip(("first", "second", "item"), names, strict=True))),
+        reasons=(*(_bought_often(scene, item) for item in usual), *discovery_reasons(scene, fresh[0])),
+        relevance=min(fresh[0].score + 0.3, 1.0),
+        scopes=scopes_of(scene),
+        action={"kind": "challenge", "items": [*usual, fresh[0].item]},
+    )
+
+
+def _lasts(scene: Scene, item: str) -> bool:
+    product = scene.catalogue.products.get(item)
+    return product is not None and product.lasts

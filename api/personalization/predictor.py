@@ -1,0 +1,167 @@
+"""What is guessed of a fan, by whom: the place where a trained model plugs in, and plain rules that need none.
+
+A predictor is given facts that the consent gate has passed, and answers with numbers between 0 and 1. `stage` and `version` stand
+in every explanation. The rules below are the first stages: `rules` for a fan with no history of its own, `behaviour` for one with
+some. A trained one (`prediction`) is given to `Personalization` by whoever starts the application, and must answer for every fan
+without reading anything but what it is given.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+from statistics import median
+from typing import Final, Protocol
+
+from api.personalization.catalogue import Catalogue
+from api.personalization.facts import FanFacts
+from api.personalization.rhythm import DAY_SECONDS, find_gap_days
+
+RULES: Final = "rules"
+BY_BEHAVIOUR: Final = "behaviour"
+PREDICTION: Final = "prediction"
+STAGES: Final = (RULES, BY_BEHAVIOUR, PREDICTION)
+PURCHASES_FOR_BEHAVIOUR: Final = 3
+GAP_DAYS_UNKNOWN: Final = 30.0
+"""Between visits of a fan of whom there are too few."""
+LEAVING_SCALE: Final = 3.0
+"""Usual gaps beyond the first after which 63 % are taken to have left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An item and how likely it is, 0 to 1. `because` are items that speak for it."""
+
+    item: str
+    score: float
+    because: tuple[str, ...] = ()
+
+
+class Predictor(Protocol):
+    """Guesses. All of them are functions of what is given: the same facts give the same bytes."""
+
+    @property
+    def version(self) -> str:
+        """Which rules, or which model from which build."""
+        ...
+
+    def stage_of(self, facts: FanFacts) -> str:
+        """Which of `STAGES` this predictor answers by for such a fan."""
+        ...
+
+    def leaving(self, facts: FanFacts, now: int) -> float:
+        """How likely the fan buys nothing any more."""
+        ...
+
+    def discover(self, facts: FanFacts, catalogue: Catalogue, limit: int) -> Sequence[Scored]:
+        """What the fan never bought and might like, the likeliest first."""
+        ...
+
+    def next_basket(self, facts: FanFacts, now: int, limit: int) -> Sequence[Scored]:
+        """What of its usual items it is likely to need now, the likeliest first."""
+        ...
+
+
+class PlainRules:
+    """Without any model: own counts and intervals, and what the brand says goes together."""
+
+    @property
+    def version(self) -> str:
+        """Of these rules."""
+        return "plain rules 1"
+
+    def stage_of(self, facts: FanFacts) -> str:
+        """By how much is known."""
+        return BY_BEHAVIOUR if len(facts.purchases) >= PURCHASES_FOR_BEHAVIOUR else RULES
+
+    def leaving(self, facts: FanFacts, now: int) -> float:
+        """1 - exp(-(r - 1) / 3), where r is the time since the last purchase in usual gaps; 0 within one gap."""
+        if not facts.purchases:
+            return 0.5
+        gap = max(find_gap_days([found.time for found in facts.purchases]) or GAP_DAYS_UNKNOWN, 3.0)
+        ratio = (now - facts.purchases[-1].time) / DAY_SECONDS / gap
+        return round(1 - exp(-max(ratio - 1, 0.0) / LEAVING_SCALE), 3)
+
+    def discover(self, facts: FanFacts, catalogue: Catalogue, limit: int) -> Sequence[Scored]:
+        """What the brand says goes with what was bought; then what is in categories of wishes and of what was looked at."""
+        found = facts.remember(("discover", catalogue.version), lambda: self._discover(facts, catalogue))
+        return found[:limit]
+
+    def _discover(self, facts: FanFacts, catalogue: Catalogue) -> list[Scored]:
+        bought = {line.item for found in facts.purchases for line in found.lines}
+        counts: dict[str, int] = {}
+        for found in facts.purchases:
+            for item in {line.item for line in found.lines}:
+                counts[item] = counts.get(item, 0) + 1
+        because: dict[str, list[str]] = {}
+        for item in sorted(counts):
+            product = catalogue.products.get(item)
+            for other in product.pairs_with if product is not None else ():
+                because.setdefault(other, []).append(item)
+        total = max(sum(counts.values()), 1)
+        scored = [
+            Scored(item, round(min(sum(counts[one] for one in why) / total * 5, 1.0), 4), tuple(why))
+            for item, why in because.items()
+        ]
+        looked_at = {deed.item for deed in facts.behaviour}
+        likes = set(facts.wishes.document.get("likes", ())) | set(facts.wishes.document.get("wishes", ()))
+        wanted = looked_at | likes
+        named = {item for name in wanted for item in (name, *catalogue.by_category.get(name, ()))}
+        scored += [Scored(item, 0.3) for item in sorted(named) if item not in because]
+        dislikes = set(facts.wishes.document.get("dislikes", ()))
+        found = [one for one in scored if one.item not in bought and may_offer(one.item, catalogue, dislikes)]
+        return sorted(found, key=lambda one: (-one.score, one.item))
+
+    def next_basket(self, facts: FanFacts, now: int, limit: int) -> Sequence[Scored]:
+        """An item that was bought three times or more, near the end of its own usual interval: 1 at its end, 0 two later."""
+        scored: list[Scored] = []
+        shares, gaps = store_shares(facts), gaps_by_item(facts)
+        for item, times in times_by_item(facts).items():
+            gap = gaps[item]
+            if len(times) < PURCHASES_FOR_BEHAVIOUR or gap is None:
+                continue
+            ratio = (now - times[-1]) / DAY_SECONDS / (gap * shares[item])
+            score = ratio**2 if ratio <= 1 else 1 - (ratio - 1) / 2
+            if score > 0:
+                scored.append(Scored(item, round(score, 4)))
+        return sorted(scored, key=lambda one: (-one.score, one.item))[:limit]
+
+
+def store_shares(facts: FanFacts) -> dict[str, float]:
+    """How much of each item was bought last, in its usual quantities; 1 at least: who has lots of it needs it later."""
+    return facts.remember("shares", lambda: _find_shares(facts))
+
+
+def _find_shares(facts: FanFacts) -> dict[str, float]:
+    quantities: dict[str, list[int]] = {}
+    for found in facts.purchases:
+        for line in found.lines:
+            if line.quantity > 0:
+                quantities.setdefault(line.item, []).append(line.quantity)
+    return {item: max(found[-1] / median(found), 1.0) for item, found in quantities.items()}
+
+
+def times_by_item(facts: FanFacts) -> dict[str, list[int]]:
+    """When each item was bought, ascending; two lines of one receipt are one time, and what went back is none."""
+    return facts.remember("times", lambda: _find_times(facts))
+
+
+def gaps_by_item(facts: FanFacts) -> dict[str, float | None]:
+    """Days between two purchases of each item (see `find_gap_days`)."""
+    times = times_by_item(facts)
+    return facts.remember("gaps", lambda: {item: find_gap_days(found) for item, found in times.items()})
+
+
+def _find_times(facts: FanFacts) -> dict[str, list[int]]:
+    times: dict[str, list[int]] = {}
+    for found in facts.purchases:
+        for item in sorted({line.item for line in found.lines if line.quantity > 0}):
+            times.setdefault(item, []).append(found.time)
+    return times
+
+
+def may_offer(item: str, catalogue: Catalogue, dislikes: set[str]) -> bool:
+    """In stock, not recalled, and nothing that the fan said it does not want."""
+    product = catalogue.products.get(item)
+    if product is None or not product.in_stock or product.recall:
+        return False
+    return item not in dislikes and product.category not in dislikes

@@ -1,0 +1,164 @@
+"""Everything that personalization says, in English and Korean. A test fills in every template in both languages."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from api.personalization.candidates import Words
+
+LANGUAGES: Final = ("en", "ko")
+
+TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
+    "recall": (
+        "Recall: please do not use {item} any more. {text}",
+        "리콜 안내: {item} 사용을 중지해 주세요. {text}",
+    ),
+    "return_window": (
+        "You can bring back what you bought on {bought} until {until}.",
+        "{bought}에 구매하신 상품은 {until}까지 반품하실 수 있습니다.",
+    ),
+    "how_to": ("How to use {item}: {text}", "{item} 사용 방법: {text}"),
+    "late_delivery": (
+        "“{title}” is {days} days late. You may ask its creator, and criticise; unless its delivery is shown in time, what is "
+        "still in escrow goes back to you by itself.",
+        "“{title}” 프로젝트의 배송이 {days}일 늦어지고 있습니다. 창작자에게 문의하거나 의견을 남기실 수 있고, 기한 안에 배송이 "
+        "확인되지 않으면 에스크로에 남은 금액은 자동으로 환불됩니다.",
+    ),
+    "unclaimed_points": (
+        "{points} {unit} of your purchase on {bought} were not settled in time. You can claim them.",
+        "{bought} 구매의 {points} {unit} 적립이 제때 정산되지 않았습니다. 지급을 청구하실 수 있습니다.",
+    ),
+    "points_expiring": (
+        "{points} {unit} expire on {until}.",
+        "{points} {unit}의 유효 기간이 {until}에 끝납니다.",
+    ),
+    "near_reward": (
+        "{missing} {unit} more, and “{reward}” is yours. A usual purchase of yours may close the gap.",
+        "{missing} {unit}만 더 모으시면 “{reward}” 리워드를 받으실 수 있습니다. 평소 구매 한 번이면 채워질 수 있습니다.",
+    ),
+    "near_tier": (
+        "{missing} {unit} more in this period, and you reach {tier}.",
+        "이번 기간에 {missing} {unit}만 더 모으시면 {tier} 등급이 됩니다.",
+    ),
+    "offer_waiting": (
+        "An offer of {points} {unit} for you alone waits until {until}.",
+        "회원님만을 위한 {points} {unit} 혜택이 {until}까지 기다리고 있습니다.",
+    ),
+    "campaign_ending": (
+        "“{title}” ends on {until}; {pledged} of {goal} are pledged.",
+        "“{title}” 캠페인이 {until}에 끝납니다. 목표 {goal} 중 {pledged}이(가) 모였습니다.",
+    ),
+    "campaign_nearly": (
+        "“{title}” lacks only {missing} to its goal.",
+        "“{title}” 캠페인이 목표까지 {missing}만 남았습니다.",
+    ),
+    "campaign_milestone": (
+        "“{title}”, which you backed, is funded. Next step: {step}, due {until}.",
+        "후원하신 “{title}” 캠페인이 펀딩에 성공했습니다. 다음 단계: {step}, 기한 {until}.",
+    ),
+    "milestone_vote": (
+        "Your vote on “{step}” of “{title}” waits until {until}.",
+        "“{title}” 캠페인의 “{step}” 단계에 대한 투표가 {until}까지 기다리고 있습니다.",
+    ),
+    "open_vote": (
+        "“{title}”: you can vote until {until}.",
+        "“{title}” 안건에 {until}까지 투표하실 수 있습니다.",
+    ),
+    "made_with_you": ("{item} is here: you helped to make it.", "함께 만들어 주신 {item} 상품이 나왔습니다."),
+    "replenish": (
+        "{item}: about {days} days after the last one you usually buy it again.",
+        "{item}: 보통 약 {days}일마다 다시 구매하십니다.",
+    ),
+    "back_in_stock": ("{item} is in stock again.", "{item} 상품이 다시 입고되었습니다."),
+    "price_drop": (
+        "{item} costs {price} now, {before} before.",
+        "{item} 가격이 {before}에서 {price}(으)로 내렸습니다.",
+    ),
+    "new_in_category": (
+        "New in {category}, which you buy again and again: {item}.",
+        "자주 구매하시는 {category} 분야의 새 상품: {item}",
+    ),
+    "discovery": ("You might like {item}.", "{item} 상품은 어떠세요?"),
+    "challenge": (
+        "Your own small challenge: {first}, {second}, and something new to you, {item}.",
+        "나만의 작은 도전: {first}, {second}, 그리고 처음 만나는 {item}",
+    ),
+    "winning_back": (
+        "It has been {days} days. If something was not right, tell us; you owe nothing.",
+        "{days}일 만에 인사드립니다. 아쉬운 점이 있었다면 알려 주세요. 부담은 갖지 않으셔도 됩니다.",
+    ),
+    "why_bought": ("You bought {item} on {bought}.", "{bought}에 {item} 상품을 구매하셨습니다."),
+    "why_bought_often": (
+        "You bought {item} {times} times, usually every {days} days.",
+        "{item} 상품을 {times}번, 보통 {days}일마다 구매하셨습니다.",
+    ),
+    "why_pairs": ("{item} goes with it, says the brand.", "브랜드에 따르면 {item} 상품과 잘 어울립니다."),
+    "why_brand_says": ("The brand says so in its product feed.", "브랜드의 상품 정보에 따른 내용입니다."),
+    "why_balance": ("You have {points} {unit}.", "{points} {unit}을(를) 가지고 계십니다."),
+    "why_lots": (
+        "{points} of your {unit} were earned under terms that end on {until}.",
+        "{unit} 중 {points}의 유효 기간은 {until}까지입니다.",
+    ),
+    "why_price": ("“{reward}” costs {price} {unit}.", "“{reward}” 리워드는 {price} {unit}입니다."),
+    "why_tier": (
+        "{tier} needs {threshold} {unit} in a period; you have {points}.",
+        "{tier} 등급은 한 기간에 {threshold} {unit}이 필요하고, 현재 {points}입니다.",
+    ),
+    "why_backed": ("You backed “{title}” with {quantity}.", "“{title}” 캠페인을 {quantity}만큼 후원하셨습니다."),
+    "why_campaign": (
+        "The chain shows {pledged} of {goal} for “{title}”.",
+        "체인에 따르면 “{title}” 캠페인은 {goal} 중 {pledged}이(가) 모였습니다.",
+    ),
+    "why_member": ("You were a member when the vote was called.", "투표가 시작될 때 회원이셨습니다."),
+    "why_wish": ("You wished for it, or looked at it.", "찜하셨거나 살펴보신 상품입니다."),
+    "why_taste": ("You bought in {category} {times} times.", "{category} 분야에서 {times}번 구매하셨습니다."),
+    "why_never": ("You never bought it, as far as you let us know.", "알려 주신 범위에서는 구매하신 적이 없습니다."),
+    "why_guess": ("That you may like it is a guess.", "좋아하실 것이라는 것은 추측입니다."),
+    "why_silent": (
+        "Your last purchase was on {bought}; usually {days} days pass.",
+        "마지막 구매는 {bought}이고, 보통 {days}일 간격으로 구매하셨습니다.",
+    ),
+    "why_return_days": ("The terms give {days} days for returns.", "약관의 반품 기간은 {days}일입니다."),
+    "why_not_settled": (
+        "The till signed {points} {unit}; the chain has no entry for that period.",
+        "매장이 {points} {unit}에 서명했지만, 체인에는 그 기간의 적립 기록이 없습니다.",
+    ),
+    "why_offer": ("The program promised it to you on the chain.", "프로그램이 체인에서 회원님께 약속했습니다."),
+    "why_contributed": ("You backed it, voted for it or worked on it.", "후원, 투표 또는 참여로 함께하신 상품입니다."),
+}  # fmt: skip - a template is one sentence in two languages, side by side
+"""English and Korean. A field `until` or `bought` is a day of the shop's calendar."""
+
+
+def say(words: Words, language: str) -> str:
+    """The text in one language."""
+    template = TEMPLATES[words.name][LANGUAGES.index(language)]
+    fields = {name: _in_language(value, language) for name, value in words.fields.items()}
+    if language == "en" and "unit" in fields:
+        fields["unit"] = _plural(fields)
+    return template.format(**fields)
+
+
+def say_all(words: Words) -> dict[str, str]:
+    """The text in all languages."""
+    return {language: say(words, language) for language in LANGUAGES}
+
+
+def _plural(fields: Mapping[str, Any]) -> str:
+    """The program's unit as it stands after a number, in English."""
+    unit = str(fields["unit"])
+    count = next((fields[name] for name in ("missing", "threshold", "price", "points") if name in fields), 2)
+    return unit if count == 1 or unit.endswith("s") else f"{unit}s"
+
+
+def _in_language(value: Any, language: str) -> Any:
+    return (value.get(language) or value.get("en") or "") if isinstance(value, Mapping) else value
+
+
+def show_day(time: int, zone: Any = UTC) -> str:
+    """A day as both languages write it in short: 2026-11-08."""
+    return datetime.fromtimestamp(time, zone).date().isoformat()
+
+
+def show_money(cents: int) -> str:
+    """Cents as a person writes them: 6.49."""
+    return f"{cents // 100}.{cents % 100:02d}"

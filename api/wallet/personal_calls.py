@@ -1,0 +1,106 @@
+"""The client's calls about personalization: `client.personal.messages(sign, program)`; a brand's are signed by its own account."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import httpx2
+import msgpack
+
+Answer = Mapping[str, Any]
+SignRequest = Callable[[httpx2.Request], None]
+
+FEED_MAX: Final = 2_000
+"""Products in one request; a longer feed is sent in parts."""
+
+
+class PersonalCalls:
+    """One method for each endpoint. `read` sends a request and reads its JSON."""
+
+    def __init__(self, read: Callable[..., Answer]) -> None:
+        self._read = read
+
+    # --- a fan's own ---
+
+    def profile(self, sign: SignRequest, program: bytes) -> Answer:
+        """`GET /v1/me/profile`: what the program's personalization knows of the account."""
+        return self._get("profile", sign, program)
+
+    def messages(self, sign: SignRequest, program: bytes) -> Answer:
+        """`GET /v1/me/messages`: what the program has to say now."""
+        return self._get("messages", sign, program)
+
+    def recommendations(self, sign: SignRequest, program: bytes, *, limit: int = 10) -> Answer:
+        """`GET /v1/me/recommendations`: what may be liked, and what may be needed."""
+        return self._get("recommendations", sign, program, limit=limit)
+
+    def preferences(self, sign: SignRequest, program: bytes) -> Answer:
+        """`GET /v1/me/preferences`: how and when the account is spoken to."""
+        return self._get("preferences", sign, program)
+
+    def put_preferences(self, sign: SignRequest, program: bytes, said: Mapping[str, Any]) -> Answer:
+        """`PUT /v1/me/preferences`: takes the place of what was said before."""
+        return self._send("PUT", "preferences", sign, program, said)
+
+    def correct(self, sign: SignRequest, program: bytes, said: Mapping[str, Any]) -> Answer:
+        """`PUT /v1/me/profile`: likes, dislikes, wishes."""
+        return self._send("PUT", "profile", sign, program, said)
+
+    def reset(self, sign: SignRequest, program: bytes) -> Answer:
+        """`DELETE /v1/me/profile`: nothing before now counts any more."""
+        parameters = {"program": program.hex()}
+        return self._read("DELETE", "/v1/me/profile", parameters=parameters, sign=sign)
+
+    def give_feedback(self, sign: SignRequest, program: bytes, events: Sequence[Mapping[str, Any]]) -> Answer:
+        """`POST /v1/me/feedback`: what was done with messages; what became of each."""
+        return self._send("POST", "feedback", sign, program, {"events": list(events)})
+
+    def add_behaviour(self, sign: SignRequest, program: bytes, events: Sequence[Mapping[str, Any]]) -> Answer:
+        """`POST /v1/me/behaviour`: what the fan looked at."""
+        return self._send("POST", "behaviour", sign, program, {"events": list(events)})
+
+    def _get(self, what: str, sign: SignRequest, program: bytes, **more: int) -> Answer:
+        parameters = {"program": program.hex(), **more}
+        return self._read("GET", f"/v1/me/{what}", parameters=parameters, sign=sign)
+
+    def _send(self, method: str, what: str, sign: SignRequest, program: bytes, said: Mapping[str, Any]) -> Answer:
+        content = msgpack.packb({"program": program.hex(), **said})
+        return self._read(method, f"/v1/me/{what}", content=content, sign=sign)
+
+    # --- a brand's ---
+
+    def put_products(
+        self, sign: SignRequest, program: bytes, products: Sequence[Mapping[str, Any]], *, zone: str, whole: bool
+    ) -> Answer:
+        """`PUT /v1/programs/{id}/products`: in as many requests as it takes; the answer to the last one."""
+        parts = [products[first : first + FEED_MAX] for first in range(0, len(products), FEED_MAX)] or [[]]
+        answer: Answer = {}
+        for number, part in enumerate(parts):
+            said = {"products": list(part), "zone": zone, "whole": whole and number == 0}
+            path = f"/v1/programs/{program.hex()}/products"
+            answer = self._read("PUT", path, content=msgpack.packb(said), sign=sign)
+        return answer
+
+    def segments(self, sign: SignRequest, program: bytes) -> Answer:
+        """`GET /v1/programs/{id}/segments`: groups of fans that are large enough."""
+        return self._read("GET", f"/v1/programs/{program.hex()}/segments", sign=sign)
+
+    def plan(self, sign: SignRequest, program: bytes, said: Mapping[str, Any]) -> Answer:
+        """`POST /v1/programs/{id}/plan`: reach and cost."""
+        return self._read("POST", f"/v1/programs/{program.hex()}/plan", content=msgpack.packb(dict(said)), sign=sign)
+
+    def make_webhook(self, sign: SignRequest, program: bytes, url: str) -> Answer:
+        """`POST /v1/programs/{id}/webhooks`: its id and its secret, which is shown this once."""
+        content = msgpack.packb({"url": url})
+        return self._read("POST", f"/v1/programs/{program.hex()}/webhooks", content=content, sign=sign)
+
+    def webhooks(self, sign: SignRequest, program: bytes) -> Answer:
+        """`GET /v1/programs/{id}/webhooks`: how many messages wait, arrived, or were lost."""
+        return self._read("GET", f"/v1/programs/{program.hex()}/webhooks", sign=sign)
+
+    def drop_webhook(self, sign: SignRequest, program: bytes, webhook: bytes) -> Answer:
+        """`DELETE /v1/programs/{id}/webhooks/{id}`. Harmless a second time."""
+        return self._read("DELETE", f"/v1/programs/{program.hex()}/webhooks/{webhook.hex()}", sign=sign)
+
+    def report(self, sign: SignRequest, program: bytes) -> Answer:
+        """`GET /v1/programs/{id}/message-report`: lift against the holdout, and the price of opt-outs."""
+        return self._read("GET", f"/v1/programs/{program.hex()}/message-report", sign=sign)
