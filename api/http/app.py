@@ -31,6 +31,7 @@ from api.http.routers import (
     contributions,
     delivery_forms,
     events,
+    finality,
     mining,
     offers,
     own_data,
@@ -83,6 +84,7 @@ ROUTERS = (
     events,
     mining,
     service,
+    finality,
 )
 """In the order in which paths are tried: what is asked most comes first."""
 
