@@ -19,7 +19,6 @@ from ledger.transaction import Transaction
 from ledger.types import Address
 from node.chain import Chain
 from node.clock import Clock, SystemClock
-from node.finality.silence import SilenceWatch
 from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
@@ -79,7 +78,6 @@ class Node:
             self.mempool = Mempool(self.chain, config.limits)
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
             self.stall = StallWatch(self.chain, self.clock)
-            self.silence = SilenceWatch(self.chain)
             self.reader = Reader(open_engine(url, read_only=True))
             self.snapshots = Snapshots(self.chain, self.lock, open_engine(url, read_only=True))
             undone_on_failure.pop_all()
@@ -116,7 +114,6 @@ class Node:
         """Take in the blocks whose time has come, and look whether blocks come at all. To be called every second or so."""
         self.stall.look()
         with self.lock:
-            self.silence.look()
             return self.waiting.poll()
 
     def dry_run(self, raw: bytes) -> DryRun:
