@@ -5,9 +5,8 @@ it holds many steps. The trees in memory follow it and are rebuilt from it when 
 after it was committed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError
@@ -24,21 +23,24 @@ from ledger.block import (
 )
 from ledger.difficulty import DifficultyState
 from ledger.errors import BlockViolation, LedgerError, Malformed, RuleViolation, Violation
-from ledger.fork_choice import Branch, TieKey, is_better
+from ledger.finality.certificates import Certificate
+from ledger.finality.votes import Checkpoint, SignedVote
+from ledger.fork_choice import TieKey, is_better, order
 from ledger.genesis import Genesis, make_genesis
 from ledger.header_chain import check_header
-from ledger.kinds import Context
 from ledger.merkle import IncrementalTree
 from ledger.params import Params
 from ledger.pow import target_from_compact, work_of
 from ledger.transaction import Transaction, decode_transaction, read_identity
 from ledger.transition import BlockExecution, Transition
-from ledger.types import BlockHash, ChainId, Hash, Height, RecordKey, Timestamp, TxId, Work
+from ledger.types import BlockHash, ChainId, Height, Timestamp, Work
 from node.assembly import assemble_block, choose_valid, root_of
+from node.chain_reading import ChainReading
 from node.clock import Clock
 from node.collector import paused_collector
-from node.decoding import decode_transactions, read_kept
+from node.decoding import NOTHING_AHEAD, Ahead, decode_transactions, read_kept
 from node.errors import NodeError
+from node.finality.keeper import FinalityKeeper, Learned
 from node.listeners import Listeners
 from node.missed import find_missed_change
 from node.reach import Reach
@@ -60,21 +62,17 @@ SYNC_TRANSACTIONS = 20_000
 SYNC_BLOCKS = 500
 
 
-class Ahead(NamedTuple):
-    """What was done for a block before its turn came: its transactions were decoded, all their signatures were found good."""
-
-    transactions: Sequence[Transaction] | None = None
-    are_signed: bool = False
-
-
-NOTHING_AHEAD = Ahead()
-
-
-class Chain:
+class Chain(ChainReading):
     """The active chain over one store. Not thread-safe: its owner holds a lock around every call. Others only read `blocks`."""
 
     def __init__(
-        self, engine: Engine, params: Params, clock: Clock, tie_key: TieKey, keep_blocks: int | None = None
+        self,
+        engine: Engine,
+        params: Params,
+        clock: Clock,
+        tie_key: TieKey,
+        keep_blocks: int | None = None,
+        trusted: Checkpoint | None = None,
     ) -> None:
         """`keep_blocks`: how many blocks it can take back; what only leads further back is deleted. None: all are kept."""
         self.params = params
@@ -97,6 +95,9 @@ class Chain:
             self.reach = Reach(self._blocks)
             self.state = StoreState(self._connection)
             self._index = Index(self._connection)
+            self.finality = FinalityKeeper(
+                self._connection, self._blocks, params=params, chain_id=self.chain_id, trusted=trusted
+            )
             self._open(genesis)
         except DatabaseError as fault:
             self._connection.close()
@@ -117,6 +118,7 @@ class Chain:
             raise NodeError(OTHER_CHAIN, found=first, expected=genesis.chain_id)
         self._load()
         self._told = self.tip
+        self._follow_best()
 
     def _load(self) -> None:
         """Rebuild what is kept in memory from the store. Raises `store.corrupt` where it is not what the tip commits to."""
@@ -142,6 +144,9 @@ class Chain:
         for height, kept in enumerate(self._blocks.active_blocks(first), start=first):
             self._window.extend(Height(height), read_kept(self._connection, kept, read_identity))
         self._connection.info[LOADED] = True
+        if self.finality.is_active:
+            self.finality.load(self.state)
+            self._connection.commit()
         self._connection.rollback()
         self._is_stale, self._may_have_missed = False, True
 
@@ -165,60 +170,6 @@ class Chain:
             self._connection.connection.rollback()  # SQLAlchemy itself sends none after a commit that failed
             self._load()
 
-    # --- reading ---
-
-    def next_context(self) -> Context:
-        """Where the next block's transactions are applied."""
-        return Context(self.params, Height(self.tip.height + 1), self.tip.header.time, self.state_root)
-
-    @property
-    def window(self) -> Mapping[bytes, TxId]:
-        """Author and salt of each transaction of the last blocks, and its txid."""
-        return self._window.txids
-
-    @property
-    def state_root(self) -> Hash:
-        """The root of the state at the tip."""
-        return self.state_tree.root()
-
-    def block(self, block_hash: BlockHash) -> Block | None:
-        """A block that is here, active or not."""
-        return self._blocks.body(block_hash)
-
-    def block_at(self, height: Height) -> Block | None:
-        """The active block at `height`."""
-        block_hash = self._blocks.active_hash(height)
-        return None if block_hash is None else self._blocks.body(block_hash)
-
-    def state_path(self, key: RecordKey) -> tuple[int, tuple[Hash, ...]] | None:
-        """Slot and inclusion path of the record under `key` in the latest state."""
-        stored = self.state.stored(key)
-        return None if stored is None else (stored.slot, self.state_tree.tree.inclusion_path(stored.slot))
-
-    def history_path(self, height: Height) -> tuple[Hash, ...]:
-        """Inclusion path of the block at `height` in the history that the tip commits to: all blocks below it."""
-        tip_leaf = self._history.leaf(self.tip.height)
-        self._history.truncate(self.tip.height)
-        path = self._history.inclusion_path(height)
-        self._history.extend([tip_leaf])
-        return path
-
-    def height_of(self, block_hash: BlockHash) -> Height | None:
-        """The height of a block of the active chain; None for any other."""
-        known = self._blocks.header(block_hash)
-        return known.height if known is not None and self._blocks.active_hash(known.height) == block_hash else None
-
-    def header_at(self, height: Height) -> KnownHeader:
-        """The active header at `height`, which exists."""
-        block_hash = self._blocks.active_hash(height)
-        known = None if block_hash is None else self._blocks.header(block_hash)
-        assert known is not None, f"the active chain has no height {height}"
-        return known
-
-    def subscribe(self, listener: Callable[[TipChanged], None], *, first: bool = False) -> None:
-        """Call `listener` after every change of the tip, in the writer's thread; `first`: before those that take their time."""
-        self.listeners.subscribe(listener, first=first)
-
     # --- building ---
 
     def build_template(self, transactions: Iterable[Transaction], payees_of: PayeesOf, time: Timestamp) -> Template:
@@ -234,7 +185,8 @@ class Chain:
     def _build(self, transactions: Iterable[Transaction], payees_of: PayeesOf, time: Timestamp) -> Template:
         context = self.next_context()
         execution = BlockExecution(self.state, context, self.window)
-        kept, dropped = choose_valid(execution, transactions)
+        own = self.finality.transactions_for(self.state, context.height, self._tie_key)
+        kept, dropped = choose_valid(execution, (*own, *transactions))
         reward = execution.reward
         payees = payees_of(reward)
         transition = execution.finish(payees)
@@ -250,7 +202,13 @@ class Chain:
             payees=payees,
         )
         block = assemble_block(self.params, self.tip, commitment, kept, transition.codes, reward=reward, time=time)
-        return Template(block, target_from_compact(block.header.bits), context.height, reward, tuple(dropped))
+        return Template(
+            block,
+            target_from_compact(block.header.bits),
+            context.height,
+            reward,
+            tuple(pair for pair in dropped if pair[0] not in own),
+        )
 
     # --- accepting ---
 
@@ -277,6 +235,7 @@ class Chain:
         Raises `HeaderViolation`, `BlockViolation` or `Malformed`; `block.unknown_parent`, `block.too_early` and
         `block.body_mismatch` say nothing against the block itself. Database faults become `NodeError`; nothing is half-written.
         """
+        self.finality.check()
         try:
             with paused_collector():
                 self._refresh()
@@ -323,13 +282,52 @@ class Chain:
         if block.header.previous == self.tip.hash:
             return self._extend(block, known, ahead)
         self._commit()
-        is_best = is_better(Branch(known.hash, known.work), Branch(self.tip.hash, self.tip.work), self._tie_key)
+        is_best = is_better(self.finality.branch(known), self.finality.branch(self.tip), self._tie_key)
         if is_best and self.reach.includes(self.extent, known, block.header.previous):
-            self._tell(self._reorganise(block, known))
+            self._tell(self._reorganise(known, block))
             return AcceptedBlock(known.hash, is_new=True, is_tip=True)
         self._blocks.add(known, block.encode())
+        self.finality.note_side(block.transactions)
         self._connection.commit()
-        return AcceptedBlock(known.hash, is_new=True, is_tip=False)
+        self._follow_best()
+        return AcceptedBlock(known.hash, is_new=True, is_tip=self.tip.hash == known.hash)
+
+    def _follow_best(self) -> None:
+        """After votes or a certificate: go over to the branch that they put in front, as far as its blocks are valid."""
+        while tips := self._better_tips():
+            best = min(tips, key=lambda known: order(self.finality.branch(known), self._tie_key))
+            if not is_better(self.finality.branch(best), self.finality.branch(self.tip), self._tie_key):
+                return
+            self._commit()
+            try:
+                self._tell(self._reorganise(best))
+                return
+            except (Malformed, BlockViolation):
+                continue
+
+    def _better_tips(self) -> list[KnownHeader]:
+        tips = self.finality.better_tips()
+        return [known for known in tips if self.reach.includes(self.extent, known, known.header.previous)]
+
+    def take_vote(self, signed: SignedVote) -> Learned:
+        """An attestor's vote that came by itself. Raises what is wrong with it, and `NodeError`."""
+        return self._learn(lambda: self.finality.take_vote(signed))
+
+    def take_certificate(self, certificate: Certificate) -> Learned:
+        """A certificate that came by itself; it may lead to another branch. Raises what is wrong with it, and `NodeError`."""
+        return self._learn(lambda: self.finality.take_certificate(certificate))
+
+    def _learn(self, take: Callable[[], Learned]) -> Learned:
+        try:
+            self._refresh()
+            self._commit()
+            learned = take()
+            self._connection.commit()
+            self._follow_best()
+            return learned
+        except DatabaseError as fault:
+            self._recover()
+            raise explain_fault(fault, self._path) from fault
 
     def _check_header(self, block: Block) -> KnownHeader:
         header = block.header
@@ -343,7 +341,9 @@ class Chain:
         if ahead > maximum:
             raise BlockViolation(TOO_EARLY, time=header.time, ahead=ahead, maximum=maximum)
         work = Work(parent.work + work_of(target_from_compact(header.bits)))
-        return KnownHeader(block.hash, header, state, work, "")
+        known = KnownHeader(block.hash, header, state, work, "")
+        self.finality.check_header(known)
+        return known
 
     def _extend(self, block: Block, known: KnownHeader, ahead: Ahead) -> AcceptedBlock:
         try:
@@ -357,7 +357,8 @@ class Chain:
         waiting = sum(len(kept.transactions) for kept in self._uncommitted)
         if not self._is_syncing or waiting >= SYNC_TRANSACTIONS or len(self._uncommitted) >= SYNC_BLOCKS:
             self._commit()
-        return AcceptedBlock(known.hash, is_new=True, is_tip=True)
+        self._follow_best()
+        return AcceptedBlock(known.hash, is_new=True, is_tip=self.tip.hash == known.hash)
 
     def _remember_invalid(self, block: Block, known: KnownHeader, fault: LedgerError) -> None:
         """A block with good work and a bad body is kept as invalid, so that it is not checked again."""
@@ -366,9 +367,10 @@ class Chain:
         self._blocks.add(invalid, block.encode())
         self._connection.commit()
 
-    def _reorganise(self, block: Block, known: KnownHeader) -> TipChanged:
-        """Take back blocks down to the fork and connect the better branch, in one database transaction."""
-        self._blocks.add(known, block.encode())
+    def _reorganise(self, known: KnownHeader, block: Block | None = None) -> TipChanged:
+        """Take back blocks down to the fork and connect the better branch, in one database transaction. `block`: it is new."""
+        if block is not None:
+            self._blocks.add(known, block.encode())
         fork, *branch = self._blocks.branch_of(known)
         disconnected, connected = ChangedBlocks(self._read_transactions), ChangedBlocks(self._read_transactions)
         at = known
@@ -383,7 +385,8 @@ class Chain:
             self._connection.rollback()
             check_whole(self._connection)
             self._load()
-            self._blocks.add(known, block.encode())
+            if block is not None:
+                self._blocks.add(known, block.encode())
             self._blocks.condemn(at.hash, fault.code.name)
             self._connection.commit()
             if at is known:
@@ -444,6 +447,7 @@ class Chain:
         self._history.extend([known.history_leaf])
         self._window.extend(height, transactions)
         self.tip = known
+        self.finality.note_connected(known, transactions, self.state)
         return ConnectedBlock(known.hash, height, tuple(transactions))
 
     def _execute(self, transactions: Sequence[Transaction], commitment: Commitment) -> Transition:
@@ -479,10 +483,6 @@ class Chain:
         self._told = beginning.tip
         self._refresh()
         self._tell(TipChanged((ConnectedBlock(self.tip.hash, self.tip.height, ()),), ()))
-
-    def verify_signatures(self, transactions: Sequence[Transaction]) -> list[RuleViolation | None]:
-        """Check the signatures of many transactions in one phase; one verdict each."""
-        return self._verifier.judge(transactions, self.chain_id)
 
     def close(self) -> None:
         """Close the store; what was committed is safe."""

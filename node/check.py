@@ -21,7 +21,8 @@ from ledger.params import Params
 from ledger.pow import target_from_compact, work_of
 from ledger.transition import Undo
 from ledger.types import Height, Timestamp
-from node.chain import Ahead, Chain
+from node.chain import Chain
+from node.decoding import Ahead
 from node.errors import NodeError
 from node.store.blocks import BlockStore, KnownHeader
 from node.store.engine import OTHER_CHAIN, STORE_CORRUPT, describe_store, explain_fault, open_engine

@@ -1,7 +1,7 @@
 """The transactions of a block: of one from outside, and of one that was good when it was kept."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
@@ -32,3 +32,13 @@ def read_kept(connection: Connection, block: Block, read: Callable[[bytes], Read
         return [read(raw) for raw in block.transactions]
     except LedgerError as fault:
         raise corrupt_store(connection, f"a transaction of block {block.hash.hex()}: {fault}") from fault
+
+
+class Ahead(NamedTuple):
+    """What was done for a block before its turn came: its transactions were decoded, all their signatures were found good."""
+
+    transactions: Sequence[Transaction] | None = None
+    are_signed: bool = False
+
+
+NOTHING_AHEAD = Ahead()

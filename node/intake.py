@@ -21,8 +21,9 @@ from ledger.block import Block
 from ledger.errors import LedgerError
 from ledger.transaction import Transaction, decode_transaction, signature_checks
 from ledger.types import ChainId
-from node.chain import Ahead, Chain
+from node.chain import Chain
 from node.collector import paused_collector
+from node.decoding import Ahead
 from node.signatures import Check, verify_quickly
 
 CHUNK_BYTES = 512 * 1024

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from ledger.block import Block
 from ledger.errors import LedgerError
+from ledger.finality.votes import Checkpoint
 from ledger.fork_choice import TieKey
 from ledger.params import Params
 from ledger.transaction import Transaction
@@ -47,6 +48,7 @@ class NodeConfig:
     limits: MempoolLimits = field(default_factory=MempoolLimits)
     waiting_limits: WaitingLimits = field(default_factory=WaitingLimits)
     keep_blocks: int | None = None
+    trusted: Checkpoint | None = None
 
 
 class Node:
@@ -77,7 +79,7 @@ class Node:
             undone_on_failure.callback(self._engine.dispose)
             migrate(self._engine)
             tie_key = TieKey(random_bytes(32))
-            self.chain = Chain(self._engine, config.params, self.clock, tie_key, config.keep_blocks)
+            self.chain = Chain(self._engine, config.params, self.clock, tie_key, config.keep_blocks, config.trusted)
             undone_on_failure.callback(self.chain.close)
             self.chain.extent.check()
             self.health.ask_also(lambda: self.chain.reach.find_missed(self.chain.tip))

@@ -16,8 +16,9 @@ from ledger.header import version_is_valid
 from ledger.header_chain import HEADER_VERSION, HEADER_WORK
 from ledger.pow import meets_target, target_from_compact
 from ledger.types import BlockHash, Timestamp
-from node.chain import KNOWN_INVALID, NOTHING_AHEAD, TOO_EARLY, UNKNOWN_PARENT, Ahead, Chain
+from node.chain import KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT, Chain
 from node.clock import Clock
+from node.decoding import NOTHING_AHEAD, Ahead
 from node.errors import NodeError
 from node.tip import AcceptedBlock
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from bench_ballots import measure_ballots
 from bench_chain import opened_chain
+from bench_finality import measure_finality
 from bench_growth import measure_growth
 from bench_http import measure_reads
 from bench_mining import measure_mining
@@ -252,6 +253,7 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "headers": measure_headers,
     "http": measure_http,
     "signatures": measure_signatures,
+    "finality": lambda _: measure_finality(),
     "hashing": lambda world: measure_mining(world.sizes.hashes),
     "ballots": lambda world: measure_ballots(world.sizes.accounts),
     "refunds": lambda world: measure_refunds(world.sizes.refunds),

@@ -33,6 +33,7 @@ from api.http.routers import (
     contributions,
     delivery_forms,
     events,
+    finality,
     groups,
     mining,
     offers,
@@ -96,6 +97,7 @@ ROUTERS = (
     events,
     mining,
     service,
+    finality,
 )
 """In the order in which paths are tried: what is asked most comes first."""
 

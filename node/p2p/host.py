@@ -17,8 +17,9 @@ from ledger.header import HEADER_BYTES
 from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import BlockHash, ChainId, Height, TxId, WtxId
-from node.chain import NOTHING_AHEAD, Ahead, Chain
+from node.chain import Chain
 from node.clock import Clock
+from node.decoding import NOTHING_AHEAD, Ahead
 from node.errors import NodeError
 from node.health import Health
 from node.mempool.pool import Mempool

@@ -12,7 +12,8 @@ from itertools import islice
 from ledger.block import BODY_MISMATCH, Block
 from ledger.errors import LedgerError
 from ledger.types import BlockHash, Height
-from node.chain import NOTHING_AHEAD, TOO_EARLY, UNKNOWN_PARENT, Ahead
+from node.chain import TOO_EARLY, UNKNOWN_PARENT
+from node.decoding import NOTHING_AHEAD, Ahead
 from node.errors import NodeError
 from node.p2p.connection import Connection, Remembered
 from node.p2p.host import Host, Taken

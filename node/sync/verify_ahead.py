@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ledger.block import Block
 from ledger.types import BlockHash, ChainId
-from node.chain import NOTHING_AHEAD, Ahead
+from node.decoding import NOTHING_AHEAD, Ahead
 from node.intake import WORKERS_MAX, Decoded, Helpers, read_ahead
 
 SIGNATURES_TOGETHER = 512

@@ -20,7 +20,8 @@ from ledger.transaction import decode_transaction, signature_checks
 from ledger.types import Amount, Signature, Timestamp
 from node import chain as chain_module
 from node import intake
-from node.chain import BAD_TRANSACTION, KNOWN_INVALID, Ahead
+from node.chain import BAD_TRANSACTION, KNOWN_INVALID
+from node.decoding import Ahead
 from node.errors import NodeError
 from node.intake import take_in, verify_checks
 from node.tip import TipChanged

@@ -11,8 +11,9 @@ from ledger.block import Block
 from ledger.errors import BlockViolation, HeaderViolation, Malformed
 from ledger.header_chain import HEADER_VERSION, HEADER_WORK
 from ledger.pow import BITS_ZERO
-from node.chain import KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT, WRONG_ROOT, Ahead
+from node.chain import KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT, WRONG_ROOT
 from node.clock import ManualClock
+from node.decoding import Ahead
 from node.errors import NodeError
 from node.node import Node, NodeConfig
 from node.store.engine import STORE_FAILED

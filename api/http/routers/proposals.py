@@ -298,7 +298,7 @@ def _next_context(services: Services, view: Snapshot) -> Context:
     """As a transaction in the next block would find it; its state root is not looked at here."""
     tip = view.tip()
     params = services.node.chain.params
-    return Context(params, Height(tip.height + 1), tip.header.time, tip.header.merkle_root)
+    return Context(params, Height(tip.height + 1), tip.header.time, tip.header.merkle_root, tip.header.hash)
 
 
 def _numbers_of(view: Snapshot, proposal: Proposal, voter: Address) -> list[int]:

@@ -9,7 +9,7 @@ from ledger.block import Block
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.types import Amount, BlockHash
 from node import intake
-from node.chain import NOTHING_AHEAD
+from node.decoding import NOTHING_AHEAD
 from node.sync import verify_ahead
 from node.sync.verify_ahead import IDLE_SECONDS, VerifyAhead
 from tests.simulation.people import EVERYBODY
