@@ -1,6 +1,6 @@
 """The transactions of a block: of one from outside, and of one that was good when it was kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
