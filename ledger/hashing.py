@@ -63,6 +63,9 @@ JOIN_VOUCHER_PROOF: Final = tagged_hash("fansumer/join-voucher-proof")
 TEXT: Final = tagged_hash("fansumer/text")
 CONTRIBUTION: Final = tagged_hash("fansumer/contribution")
 CONTRIBUTION_SIGNATURE: Final = tagged_hash("fansumer/contribution-signature")
+ATTESTATION: Final = tagged_hash("fansumer/attestation")
+ATTESTOR_SET: Final = tagged_hash("fansumer/attestor-set")
+REPLACEMENT: Final = tagged_hash("fansumer/attestor-replacement")
 
 
 def object_id(noun: str, txid: TxId, index: int) -> Hash:

@@ -1,12 +1,12 @@
 """Everything that makes one chain differ from another, and every limit of the law, each with its reason.
 
-`Params` is hashed into the genesis commitment (spec PAR-1): two files that differ are two chains. `upgrades` alone is left out of
-that hash, since it is agreed after genesis: it names kinds and rule sets that become valid from a later height on (PAR-2). What
-no activation names is invalid.
+`Params` is hashed into the genesis commitment (spec PAR-1): two files that differ are two chains. `upgrades` and `trusted` alone
+are left out of that hash, since they are agreed after genesis: the one names kinds and rule sets that become valid from a later height
+on (PAR-2), the other a block from which a new node starts (FIN-9). What no activation names is invalid.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from typing import Annotated, Any, cast
 
@@ -16,8 +16,9 @@ from ledger.difficulty import Era, check_eras
 from ledger.emission import Emission
 from ledger.errors import Code, Malformed
 from ledger.hashing import PARAMS
+from ledger.keys import public_key_is_strict
 from ledger.schema import Integer, ListOf, Octets, Row, Struct, Text, identifier
-from ledger.types import INTEGER_MAX, Address, Amount, CompactBits, Hash, Height, Timestamp
+from ledger.types import INTEGER_MAX, Address, Amount, BlockHash, CompactBits, Hash, Height, PublicKey, Timestamp
 
 BAD_FILE = Code(
     "params.file",
@@ -195,6 +196,16 @@ OBLIGATION_DAYS_MAX = 400
 """An answer that is due later than in a year and a month is none."""
 OBLIGATION_GRACE_SECONDS = 30 * 86_400
 """How late an obligation may be before it counts as broken."""
+ATTESTORS_MAX = 128
+"""Attestors of one set: each vote is a signature that every node checks, and a certificate stays below 10 kB."""
+ATTESTOR_WEIGHT_MAX = 2**32 - 1
+"""Weight of one attestor: fine enough for any share, and sums stay far from the limit of integers."""
+CHECKPOINTS_KEPT = 64
+"""Newest checkpoints for which the state takes votes: a day of blocks. An older one is passed over by a vote for a newer one."""
+JUSTIFIED_KEPT = 32
+"""Justified checkpoints from which a vote may start: the last final one and the newest after it."""
+FINALITY_WEIGHT_MAX = 400_000
+"""Room of a block that is kept for votes and evidence, besides its weight: one vote each of two full sets fits."""
 
 # --- weight: what a transaction costs every node, in one unit (spec ENV-7) ---------------------------------------------------
 
@@ -220,6 +231,17 @@ class Allocation:
 
     address: Annotated[Address, identifier()]
     amount: Annotated[Amount, Integer(1, INTEGER_MAX)]
+
+
+@dataclass(frozen=True, slots=True)
+class Attestor:
+    """A key that says which blocks are final, and how much its word weighs (spec FIN-1)."""
+
+    key: Annotated[PublicKey, Octets(32, 32)]
+    weight: Annotated[int, Integer(1, ATTESTOR_WEIGHT_MAX)]
+
+
+ATTESTORS = ListOf(Struct(Attestor), 0, ATTESTORS_MAX)
 
 
 ERA = Row(
@@ -253,6 +275,15 @@ class Params:
     allocations: Annotated[tuple[Allocation, ...], ListOf(Struct(Allocation), 0, 1_024)]
     kinds: Annotated[tuple[str, ...], ListOf(Text(1, 32), 1, 256)]
     upgrades: Annotated[tuple[tuple[str, int], ...], ListOf(Row(Text(1, 32), Integer(1, 2**32 - 1)), 0, 256)] = ()
+    attestors: Annotated[tuple[Attestor, ...], ATTESTORS] = ()
+    recovery_keys: Annotated[tuple[PublicKey, ...], ListOf(Octets(32, 32), 0, POLICY_KEYS_MAX)] = ()
+    recovery_threshold: Annotated[int, Integer(0, POLICY_KEYS_MAX)] = 0
+    silence_days: Annotated[int, Integer(1, 366)] = 14
+    silence_blocks: Annotated[int, Integer(1, 2**32 - 1)] = 1_440
+    checkpoint_interval_blocks: Annotated[int, Integer(1, 10_000)] = 20
+    trusted: Annotated[
+        tuple[tuple[Height, BlockHash], ...], ListOf(Row(Integer(0, 2**32 - 1), Octets(32, 32)), 0, 1)
+    ] = ()
 
     def __post_init__(self) -> None:
         self._refuse_unless(
@@ -263,8 +294,23 @@ class Params:
         addresses = [allocation.address for allocation in self.allocations]
         self._refuse_unless(sorted(set(addresses)) == addresses, "allocations must be sorted by address and unique")
         self._refuse_unless(sum(a.amount for a in self.allocations) <= INTEGER_MAX // 2, "allocations are too large")
+        self._check_attestors()
         check_eras(self.difficulty_eras)
         assert self.emission.total >= 0, "a bad emission schedule raises when it is made"
+
+    def _check_attestors(self) -> None:
+        for name, keys in (("attestors", [a.key for a in self.attestors]), ("recovery_keys", list(self.recovery_keys))):
+            self._refuse_unless(sorted(set(keys)) == keys, f"{name} must be sorted by key and unique")
+            self._refuse_unless(all(map(public_key_is_strict, keys)), f"{name} holds a key that can sign nothing")
+        self._refuse_unless(
+            bool(self.recovery_threshold) == bool(self.recovery_keys)
+            and self.recovery_threshold <= len(self.recovery_keys),
+            "recovery_threshold must lie within 1 and the number of recovery_keys, or be 0 without any",
+        )
+        self._refuse_unless(
+            bool(self.attestors) or not (self.recovery_keys or self.trusted),
+            "recovery_keys and trusted have no meaning without attestors",
+        )
 
     def _refuse_unless(self, holds: bool, reason: str) -> None:
         if not holds:
@@ -286,7 +332,7 @@ class Params:
     @cached_property
     def hash(self) -> Hash:
         """Binds the chain to its rules: part of the genesis commitment (spec PAR-1)."""
-        return Hash(PARAMS(pack(PARAMS_SHAPE.encode(replace(self, upgrades=())))))
+        return Hash(PARAMS(pack(PARAMS_SHAPE.encode(replace(self, upgrades=(), trusted=())))))
 
     @cached_property
     def activations(self) -> Mapping[str, Height]:
@@ -314,6 +360,11 @@ class Params:
 
 PARAMS_SHAPE = Struct(Params)
 
+OPTIONAL: Mapping[str, Any] = {
+    field.name: [] if field.default == () else field.default for field in fields(Params) if field.default is not MISSING
+}
+"""What a params file may leave out, and what it means then: no upgrades and no attestors."""
+
 
 def params_to_mapping(params: Params) -> dict[str, Any]:
     """The params as a JSON-like mapping: bytes as hex, the rest as it is."""
@@ -322,20 +373,26 @@ def params_to_mapping(params: Params) -> dict[str, Any]:
         value = getattr(params, field.name)
         found[field.name] = value.hex() if isinstance(value, bytes) else _thawed(value)
     found["allocations"] = [[a.address.hex(), a.amount] for a in params.allocations]
+    found["attestors"] = [[a.key.hex(), a.weight] for a in params.attestors]
+    found["recovery_keys"] = [key.hex() for key in params.recovery_keys]
+    found["trusted"] = [[height, block_hash[::-1].hex()] for height, block_hash in params.trusted]
     return found
 
 
 def params_from_mapping(mapping: Mapping[str, Any]) -> Params:
     """Read what `params_to_mapping` wrote. Raises `Malformed` naming what is wrong."""
     names = {field.name for field in fields(Params)}
-    unknown, missing = sorted(set(mapping) - names), sorted(names - {"upgrades"} - set(mapping))
+    unknown, missing = sorted(set(mapping) - names), sorted(names - set(OPTIONAL) - set(mapping))
     if unknown or missing:
         raise Malformed(BAD_FILE, reason=f"unknown fields {unknown}, missing fields {missing}")
-    found: dict[str, Any] = {"upgrades": [], **mapping}
+    found: dict[str, Any] = {**OPTIONAL, **mapping}
     try:
         found["magic"] = bytes.fromhex(found["magic"])
         prefix = found["address_prefix"]
         found["allocations"] = [[_read_address(prefix, text), amount] for text, amount in found["allocations"]]
+        found["attestors"] = [[bytes.fromhex(key), weight] for key, weight in found["attestors"]]
+        found["recovery_keys"] = [bytes.fromhex(key) for key in found["recovery_keys"]]
+        found["trusted"] = [[height, bytes.fromhex(text)[::-1]] for height, text in found["trusted"]]
         return PARAMS_SHAPE.decode(tuple(_frozen(found[name]) for name in PARAMS_SHAPE.names), "params")
     except (AttributeError, TypeError, ValueError) as fault:
         raise Malformed(BAD_FILE, reason=f"hexadecimal text, plain text or array expected ({fault})") from fault

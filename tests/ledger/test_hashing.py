@@ -45,6 +45,9 @@ TAGS = {
     "JOIN_VOUCHER": "fansumer/join-voucher",
     "JOIN_VOUCHER_SIGNATURE": "fansumer/join-voucher-signature",
     "JOIN_VOUCHER_PROOF": "fansumer/join-voucher-proof",
+    "ATTESTATION": "fansumer/attestation",
+    "ATTESTOR_SET": "fansumer/attestor-set",
+    "REPLACEMENT": "fansumer/attestor-replacement",
 }
 
 
@@ -74,7 +77,7 @@ def test_declared_tags(name: str) -> None:
 def test_every_tag_is_declared_once_and_differs() -> None:
     declared = {name for name, value in vars(hashing).items() if name.isupper() and callable(value)}
     assert declared == set(TAGS)
-    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 34
+    assert len({getattr(hashing, name)(b"") for name in declared}) == len(TAGS) == 37
 
 
 def test_object_id() -> None:

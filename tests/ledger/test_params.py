@@ -10,23 +10,35 @@ from ledger.address import CHARACTER, encode_address
 from ledger.difficulty import PARAMS_ERAS
 from ledger.emission import PARAMS_EMISSION
 from ledger.errors import Malformed
+from ledger.keys import public_key_of
 from ledger.networks import NETWORKS
-from ledger.params import BAD_FILE, GENESIS_TIME_MIN, Params, params_from_mapping, params_to_mapping
-from ledger.schema import OUT_OF_RANGE, WRONG_COUNT, WRONG_TYPE
-from ledger.types import INTEGER_MAX, Address, Amount, Height
+from ledger.params import BAD_FILE, GENESIS_TIME_MIN, OPTIONAL, Attestor, Params, params_from_mapping, params_to_mapping
+from ledger.schema import OUT_OF_RANGE, WRONG_COUNT, WRONG_LENGTH, WRONG_TYPE
+from ledger.types import INTEGER_MAX, Address, Amount, BlockHash, Height, PrivateSeed, PublicKey
 from tests.support.memory_chain import sim_params
 from tests.support.refusal import refused
 from tests.support.shop import FAN, FRIEND
 
 PARAMS = sim_params(FAN.address, FRIEND.address)
 SIM_ERA = PARAMS.eras[0]
+KEYS = tuple(sorted(public_key_of(PrivateSeed(bytes([n]) * 32)) for n in (1, 2)))
+ATTESTORS = tuple(Attestor(key, 7) for key in KEYS)
+ATTESTED = replace(
+    PARAMS,
+    attestors=ATTESTORS,
+    recovery_keys=KEYS,
+    recovery_threshold=2,
+    trusted=((Height(40), BlockHash(bytes(range(32)))),),
+)
 
 
-@pytest.mark.parametrize("params", [*NETWORKS.values(), PARAMS], ids=lambda params: params.name)
+@pytest.mark.parametrize("params", [*NETWORKS.values(), PARAMS, ATTESTED], ids=lambda params: params.name)
 def test_a_file_gives_the_same_params(params: Params) -> None:
     written = json.loads(json.dumps(params_to_mapping(params)))
     assert params_from_mapping(written) == params
-    del written["upgrades"]
+    for name in OPTIONAL:
+        if not getattr(params, name) or name == "trusted":
+            del written[name]
     assert params_from_mapping(written).hash == params.hash
 
 
@@ -48,12 +60,21 @@ def test_every_difference_but_an_upgrade_is_another_chain() -> None:
         {"validity_blocks_max": 7},
         {"allocations": PARAMS.allocations[:1]},
         {"kinds": PARAMS.kinds[1:]},
+        {"attestors": ATTESTORS},
+        {"attestors": (replace(ATTESTORS[0], weight=8), ATTESTORS[1])},
+        {"attestors": ATTESTORS, "recovery_keys": KEYS, "recovery_threshold": 1},
+        {"attestors": ATTESTORS, "recovery_keys": KEYS, "recovery_threshold": 2},
+        {"silence_days": 7},
+        {"silence_blocks": 7},
+        {"checkpoint_interval_blocks": 7},
     ]
-    assert {name for change in changes for name in change} | {"upgrades"} == set(params_to_mapping(PARAMS))
+    assert {name for change in changes for name in change} | {"upgrades", "trusted"} == set(params_to_mapping(PARAMS))
     hashes = {replace(PARAMS, **change).hash for change in changes}
     assert len(hashes) == len(changes)
     assert PARAMS.hash not in hashes
     assert replace(PARAMS, upgrades=(("toy", 5),)).hash == PARAMS.hash
+    attested = replace(PARAMS, attestors=ATTESTORS)
+    assert replace(attested, trusted=((Height(40), BlockHash(b"b" * 32)),)).hash == attested.hash
 
 
 @pytest.mark.parametrize(
@@ -69,6 +90,18 @@ def test_every_difference_but_an_upgrade_is_another_chain() -> None:
             {"allocations": tuple(replace(a, amount=Amount(INTEGER_MAX // 4 + 1)) for a in PARAMS.allocations)},
             "too large",
         ),
+        ({"attestors": ATTESTORS[::-1]}, "attestors must be sorted"),
+        ({"attestors": ATTESTORS[:1] * 2}, "attestors must be sorted"),
+        ({"attestors": (Attestor(PublicKey(bytes(32)), 1),)}, "sign nothing"),
+        (
+            {"attestors": ATTESTORS, "recovery_keys": KEYS[::-1], "recovery_threshold": 1},
+            "recovery_keys must be sorted",
+        ),
+        ({"attestors": ATTESTORS, "recovery_keys": KEYS}, "recovery_threshold must lie"),
+        ({"attestors": ATTESTORS, "recovery_keys": KEYS, "recovery_threshold": 3}, "recovery_threshold must lie"),
+        ({"attestors": ATTESTORS, "recovery_threshold": 1}, "recovery_threshold must lie"),
+        ({"recovery_keys": KEYS, "recovery_threshold": 1}, "no meaning without attestors"),
+        ({"trusted": ((Height(20), BlockHash(bytes(32))),)}, "no meaning without attestors"),
     ],
 )
 def test_params_that_contradict_themselves(change: dict[str, Any], reason: str) -> None:
@@ -103,6 +136,14 @@ def test_a_bad_schedule_is_refused() -> None:
         ({"address_prefix": 5}, BAD_FILE),
         ({"name": "\ud800"}, BAD_FILE),
         ({"surprise": 1}, BAD_FILE),
+        ({"attestors": [["00"]]}, BAD_FILE),
+        ({"attestors": [["00" * 31, 1]]}, WRONG_LENGTH),
+        ({"attestors": [["01" * 32, 0]]}, OUT_OF_RANGE),
+        ({"recovery_keys": [5]}, BAD_FILE),
+        ({"recovery_keys": 5}, BAD_FILE),
+        ({"trusted": [[20, "zz"]]}, BAD_FILE),
+        ({"trusted": [[20, "00"]]}, WRONG_LENGTH),
+        ({"checkpoint_interval_blocks": 0}, OUT_OF_RANGE),
         ({"kinds": json.loads("[" * 17 + "]" * 17)}, BAD_FILE),
         ({"kinds": json.loads("[" * 900 + "]" * 900)}, BAD_FILE),
         ({"kinds": json.loads("[" * 16 + "]" * 16)}, WRONG_TYPE),
