@@ -6,11 +6,12 @@ is noted here and taken up by the network code in its own thread.
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ledger.block import Block
 from ledger.errors import LedgerError
+from ledger.finality.votes import Checkpoint
 from ledger.header import HEADER_BYTES
 from ledger.params import Params
 from ledger.transaction import Transaction
@@ -22,6 +23,7 @@ from node.health import Health
 from node.mempool.pool import Mempool
 from node.node import Node
 from node.p2p.messages import HEADERS_PER_ANSWER, LOCATOR_HASHES_MAX
+from node.p2p.votes import FinalityDesk
 from node.store.blocks import KnownHeader
 from node.tip import ConnectedBlock, TipChanged
 from node.waiting import WaitingBlocks
@@ -49,6 +51,22 @@ class Taken:
     fault: LedgerError | None
 
 
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """What is known of finality, from wherever (spec FIN-9).
+
+    `final`: the last final checkpoint; None on a chain without attestors. `justified`: it and those above it, on whatever branch.
+    `active_justified`: the highest of them on the active chain.
+    """
+
+    final: Checkpoint | None = None
+    justified: Mapping[BlockHash, Height] = field(default_factory=dict)
+    active_justified: Height = Height(0)
+
+
+NO_LANDMARKS = Landmarks()
+
+
 class Host:
     """What the network code sees of its node."""
 
@@ -67,6 +85,7 @@ class Host:
         self._mempool = mempool
         self._waiting = waiting
         self._health = health
+        self.finality: FinalityDesk | None = None
         self._news: deque[TipNews] = deque()
         self._arrivals: deque[Transaction] = deque(maxlen=ARRIVALS_MAX)
         with lock:
@@ -106,6 +125,16 @@ class Host:
         """What the mempool took in since this was asked last."""
         while self._arrivals:
             yield self._arrivals.popleft()
+
+    # --- finality ---
+
+    def landmarks(self) -> Landmarks:
+        """What is final and justified, as far as this node knows."""
+        return NO_LANDMARKS
+
+    def leaves_final(self, known: KnownHeader) -> bool:
+        """Whether a block of the store, no lower than the last final checkpoint, is known to be of another branch."""
+        return False
 
     # --- headers ---
 

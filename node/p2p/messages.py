@@ -10,10 +10,12 @@ from ledger import coinbase as coinbase_format
 from ledger.block import COMMITMENT_BYTES_MAX
 from ledger.codec import pack, unpack
 from ledger.errors import Code, Malformed
+from ledger.finality.certificates import CERTIFICATE_BYTES_MAX
+from ledger.finality.votes import SIGNED_VOTE_BYTES_MAX
 from ledger.header import HEADER_BYTES
 from ledger.params import BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, EARN_ENTRIES_MAX, TRANSACTION_BYTES_MAX
 from ledger.schema import WRONG_LENGTH, Boolean, Integer, ListOf, Octets, OneOf, Row, Text, identifier
-from ledger.types import BlockHash, ChainId, PublicKey, Signature, WtxId
+from ledger.types import BlockHash, ChainId, Height, PublicKey, Signature, WtxId
 
 FRAME_BYTES_MAX = BLOCK_BYTES_MAX + 65_536
 """The largest frame: a block and what stands around it."""
@@ -31,6 +33,9 @@ INVENTORY_MAX = 1_000
 TRANSACTIONS_BYTES_MAX = 1_048_576
 """Transactions of one answer, together; what does not fit is sent in another."""
 SHORT_ID_BYTES = 6
+VOTES_PER_MESSAGE = 128
+CERTIFICATES_PER_MESSAGE = 16
+EVIDENCE_PER_MESSAGE = 16
 
 NOT_A_MESSAGE = Code(
     "p2p.message", "these bytes are no message: {reason}", "Check which version of the protocol the peer speaks."
@@ -235,6 +240,39 @@ class Transactions:
     transactions: Annotated[tuple[bytes, ...], ListOf(RAW_TRANSACTION, 1, TRANSACTIONS_PER_REQUEST)]
 
 
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """Votes of attestors (spec NET-15)."""
+
+    tag: ClassVar[int] = 20
+    votes: Annotated[tuple[bytes, ...], ListOf(Octets(1, SIGNED_VOTE_BYTES_MAX), 1, VOTES_PER_MESSAGE)]
+
+
+@dataclass(frozen=True, slots=True)
+class GetCertificates:
+    """Which checkpoints above this height are certified?"""
+
+    tag: ClassVar[int] = 21
+    above: Annotated[Height, Integer(0, 2**32 - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """Certificates, ascending by the height of their targets; unasked ones are new."""
+
+    tag: ClassVar[int] = 22
+    is_answer: Annotated[bool, Boolean()]
+    certificates: Annotated[tuple[bytes, ...], ListOf(Octets(1, CERTIFICATE_BYTES_MAX), 0, CERTIFICATES_PER_MESSAGE)]
+
+
+@dataclass(frozen=True, slots=True)
+class Lies:
+    """Evidence that attestors signed votes that conflict."""
+
+    tag: ClassVar[int] = 23
+    evidence: Annotated[tuple[bytes, ...], ListOf(Octets(1, 2 * SIGNED_VOTE_BYTES_MAX), 1, EVIDENCE_PER_MESSAGE)]
+
+
 Message = (
     Hello
     | Proof
@@ -256,6 +294,10 @@ Message = (
     | Inventory
     | GetTransactions
     | Transactions
+    | Votes
+    | GetCertificates
+    | Certificates
+    | Lies
 )
 
 
@@ -296,6 +338,10 @@ LIMITS: dict[int, MessageLimit] = {
         MessageLimit(Inventory, 65_536, 600, 300, TRANSACTION_LANE),
         MessageLimit(GetTransactions, 8_192, 1_200, 600, TRANSACTION_LANE),
         MessageLimit(Transactions, 1_310_720, None, 0, TRANSACTION_LANE),
+        MessageLimit(Votes, 40_960, 300, 300),
+        MessageLimit(GetCertificates, 32, 600, 300),
+        MessageLimit(Certificates, 286_720, 60, 60),
+        MessageLimit(Lies, 16_384, 30, 30),
     )
 }
 """By tag (spec NET-3)."""

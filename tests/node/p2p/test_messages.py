@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger.codec import pack
 from ledger.errors import Malformed
 from ledger.schema import Struct
-from ledger.types import BlockHash, ChainId, PublicKey, Signature, WtxId
+from ledger.types import BlockHash, ChainId, Height, PublicKey, Signature, WtxId
 from node.p2p import messages
 from node.p2p.messages import LIMITS, Message, decode_message, encode_message, lane_of
 
@@ -39,6 +39,10 @@ EXAMPLES: tuple[Message, ...] = (
     messages.Inventory((WtxId(ID),)),
     messages.GetTransactions((WtxId(ID),)),
     messages.Transactions((b"tx",)),
+    messages.Votes((b"vote", b"other")),
+    messages.GetCertificates(Height(40)),
+    messages.Certificates(False, (b"certificate",)),
+    messages.Lies((b"evidence",)),
 )
 
 
@@ -69,7 +73,7 @@ def test_a_frame_that_is_too_long_is_not_read(message: Message) -> None:
     [
         b"",
         b"\x91",
-        b"\x91\x14",
+        b"\x91\x18",
         b"\xdc\x00\x02\x03\xc4\x01a",
         b"\x81\x03\x01",
         pack((200, b"")),
@@ -94,7 +98,7 @@ def test_a_missing_field_and_one_too_many_are_refused() -> None:
             decode_message(frame)
 
 
-@given(st.binary(max_size=200), st.integers(0, 19), st.integers(0, 2**32))
+@given(st.binary(max_size=200), st.integers(0, len(EXAMPLES) - 1), st.integers(0, 2**32))
 def test_any_bytes_are_a_message_or_malformed(tail: bytes, tag: int, seed: int) -> None:
     example = bytearray(encode_message(EXAMPLES[tag]))
     rng = random.Random(seed)
