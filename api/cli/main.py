@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from api.cli import (
+    attest,
     audit,
     brand,
     chain,
@@ -68,6 +69,7 @@ app.add_typer(partner.app, name="partner")
 app.add_typer(chain.app, name="chain")
 app.add_typer(proof.app, name="proof")
 app.add_typer(audit.app, name="audit")
+app.add_typer(attest.app, name="attest")
 app.add_typer(db.app, name="db")
 app.add_typer(demo.app, name="demo")
 
