@@ -6,6 +6,7 @@ from ledger import coinbase as coinbase_format
 from ledger.block import Block, Commitment, transaction_root
 from ledger.difficulty import DifficultyState, initial
 from ledger.domains.accounts.state import Account, account_key
+from ledger.domains.finality.state import FINALITY_KEY, initial_finality
 from ledger.hashing import COMMITMENT, sha256d
 from ledger.header import VERSION_BASE, Header
 from ledger.merkle import root
@@ -32,12 +33,13 @@ class Genesis:
 def make_genesis(params: Params) -> Genesis:
     """Compute the genesis block of `params` (spec GEN-1). Raises `Malformed` `params.unknown_kind`.
 
-    Slot 0 holds the chain record, the slots after it the allocations in the order of their addresses. Its header proves no work:
+    Slot 0 holds the chain record, the slots after it the allocations in the order of their addresses; the last one the
+    attestors, where there are any. Its header proves no work:
     it is valid because it is computed, and its commitment holds the hash of the params where later ones hold the chain id.
     """
     check_kinds_known(params)
     allocated = params.allocated
-    count = 1 + len(params.allocations)
+    count = 1 + len(params.allocations) + bool(params.attestors)
     chain = ChainRecord(
         slot_count=count,
         free_head=Slot(0),
@@ -54,6 +56,8 @@ def make_genesis(params: Params) -> Genesis:
     for index, allocation in enumerate(params.allocations):
         account = Account(allocation.amount, Hash(b""), Amount(0))
         records.append((Slot(index + 1), account_key(allocation.address), account))
+    if params.attestors:
+        records.append((Slot(count - 1), FINALITY_KEY, initial_finality(params)))
     contents = tuple((slot, SlotContent(key, encode_record(key, record), Slot(0))) for slot, key, record in records)
     commitment = Commitment(
         chain_id=ChainId(params.hash),

@@ -14,6 +14,7 @@ from ledger.state import RuleView
 from ledger.types import (
     Address,
     Amount,
+    BlockHash,
     ChainId,
     Hash,
     Height,
@@ -47,13 +48,14 @@ class Cost(NamedTuple):
 class Context:
     """Where a rule is applied: the block's height and the chain's clock, which is the previous block's time (spec BLK-3).
 
-    `state_root` is the previous block's: the state that a proposal takes as its snapshot (spec VOI-1).
+    `state_root` is the previous block's: the state that a proposal takes as its snapshot (spec VOI-1). `parent` is its hash.
     """
 
     params: Params
     height: Height
     time: Timestamp
     state_root: Hash
+    parent: BlockHash
 
 
 class Call(NamedTuple):
@@ -102,7 +104,7 @@ class Kind(Generic[Payload]):
     one go. `admits_sponsor` is asked before a pool pays for somebody who is not yet a member. `prepaid_weight` is the weight that
     some record has paid in advance (0: none does), and `attestations` are signatures of others in the payload.
     `waits_for_recovery`: it moves coin or points out of the author's account, or changes who may sign for it, and so waits while
-    guardians recover the account (spec ACC-5).
+    guardians recover the account (spec ACC-5). `has_reserved_room`: a block keeps room for it besides its weight (spec FIN-6).
     """
 
     name: str
@@ -117,6 +119,7 @@ class Kind(Generic[Payload]):
     attestations: Callable[[Address, Payload, ChainId], tuple[Attestation, ...]] = no_attestations
     prepaid_weight: int = 0
     waits_for_recovery: bool = False
+    has_reserved_room: bool = False
 
 
 def one_unit(view: RuleView, subject: bytes, number: int) -> int:

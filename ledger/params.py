@@ -1,8 +1,8 @@
 """Everything that makes one chain differ from another, and every limit of the law, each with its reason.
 
 `Params` is hashed into the genesis commitment (spec PAR-1): two files that differ are two chains. `upgrades` and `trusted` alone
-are left out of that hash, since they are agreed after genesis: the one names kinds and rule sets that become valid from a later height
-on (PAR-2), the other a block from which a new node starts (FIN-9). What no activation names is invalid.
+are left out of that hash, since they are agreed after genesis: the one names kinds and rule sets that become valid from a later
+height on (PAR-2), the other a block from which a new node starts (FIN-9). What no activation names is invalid.
 """
 
 from collections.abc import Mapping

@@ -30,6 +30,10 @@ from ledger.domains.crowdfunding.pledge_change import PLEDGE_CHANGE
 from ledger.domains.crowdfunding.pledge_late import PLEDGE_LATE
 from ledger.domains.crowdfunding.pledge_withdraw import PLEDGE_WITHDRAW
 from ledger.domains.crowdfunding.refunds import REFUND
+from ledger.domains.finality.attest import FINALITY_ATTEST
+from ledger.domains.finality.evidence import FINALITY_EVIDENCE
+from ledger.domains.finality.replace_silent import FINALITY_REPLACE_SILENT
+from ledger.domains.finality.set_attestors import FINALITY_SET_ATTESTORS
 from ledger.domains.loyalty.adjust import ADJUST
 from ledger.domains.loyalty.contests import END_CONTEST
 from ledger.domains.loyalty.earn import DROP_BATCH, EARN
@@ -126,6 +130,7 @@ register(PLEDGE, PLEDGE_CHANGE, PLEDGE_CANCEL, PLEDGE_LATE, PLEDGE_WITHDRAW)
 register(MILESTONE_SUBMIT, MILESTONE_VOTE, DELIVERY_CONFIRM)
 register(PROPOSAL_CREATE, BALLOT_CAST, BALLOT_COMMIT, BALLOT_REVEAL, PROPOSAL_RESPOND, OBLIGATION_FULFIL)
 register(MISSION_CREATE, CONTRIBUTION_RECORD, CONTRIBUTION_CREDIT, REVIEW, REVIEW_REPLY)
+register(FINALITY_ATTEST, FINALITY_EVIDENCE, FINALITY_SET_ATTESTORS, FINALITY_REPLACE_SILENT)
 
 register_due(
     BEGIN_DAY,

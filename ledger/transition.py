@@ -11,6 +11,7 @@ from typing import Any
 from ledger.codec import pack_shaped, unpack
 from ledger.domains.accounts.recovery import check_not_recovering, load_policy_hash, settle_recovery
 from ledger.domains.accounts.state import load_account
+from ledger.domains.finality.opening import open_finality
 from ledger.due import QUEUE_START, DueItem, due_time
 from ledger.errors import Code, RuleViolation
 from ledger.events import Event
@@ -18,6 +19,7 @@ from ledger.evolve import replace
 from ledger.fees import charge_fee, count_sponsored
 from ledger.invariants import check_block, check_postings
 from ledger.kinds import Call, Context
+from ledger.params import FINALITY_WEIGHT_MAX
 from ledger.registry import DUE_KINDS
 from ledger.reward import Payee, check_payees, pay_reward
 from ledger.schema import Integer, ListOf, Octets, Row
@@ -40,6 +42,11 @@ WRONG_POLICY = Code(
     "witness.wrong_policy",
     "signer {signer} is not governed by the policy that was shown",
     "Show the account's present policy; it may have been changed.",
+)
+NO_RESERVED_ROOM = Code(
+    "block.reserved_full",
+    "the room of {maximum} that a block keeps for votes and evidence would be passed",
+    "Wait for the next block.",
 )
 BLOCK_FULL = Code("block.full", "the block's weight limit {maximum} would be passed", "Wait for the next block.")
 
@@ -86,6 +93,12 @@ def _check_policies(view: Overlay, transaction: Transaction, context: Context) -
         if account.is_guarded:
             guarded.append(signer)
     return guarded
+
+
+def begin_block(overlay: Overlay, context: Context) -> None:
+    """What a block does before its transactions: note a checkpoint, change the set of attestors, do what is due (spec BLK-3)."""
+    open_finality(overlay, context)
+    run_due_work(overlay, context)
 
 
 def run_due_work(overlay: Overlay, context: Context) -> int:
@@ -174,13 +187,14 @@ class BlockExecution:
         self.context = context
         self.overlay = Overlay(base)
         self.weight = Weight(0)
+        self.reserved_weight = Weight(0)
         self.codes: list[tuple[str, ...]] = []
         self._base = base
         self._window = window
         self._in_block: dict[bytes, TxId] = {}
         self._event_ends: list[int] = []
         self._phases: list[tuple[list[RecordKey], list[RecordKey]]] = []
-        run_due_work(self.overlay, context)
+        begin_block(self.overlay, context)
         self._end_phase()
 
     def _end_phase(self) -> None:
@@ -189,15 +203,21 @@ class BlockExecution:
 
     def add(self, transaction: Transaction) -> tuple[str, ...]:
         """Apply the next transaction. Raises `RuleViolation` and leaves the block as it was."""
-        weight = Weight(self.weight + transaction.weight)
-        if weight > self.context.params.block_weight_max:
+        is_reserved = transaction.kind.has_reserved_room
+        weight = Weight((self.reserved_weight if is_reserved else self.weight) + transaction.weight)
+        if is_reserved and weight > FINALITY_WEIGHT_MAX:
+            raise RuleViolation(NO_RESERVED_ROOM, maximum=FINALITY_WEIGHT_MAX)
+        if not is_reserved and weight > self.context.params.block_weight_max:
             raise RuleViolation(BLOCK_FULL, maximum=self.context.params.block_weight_max)
         earlier = self._in_block.get(transaction.once_key)
         if earlier is not None:
             raise RuleViolation(REPEATED if earlier == transaction.txid else SALT_USED)
         codes = apply_transaction(self.overlay, transaction, self.context, self._window)
         self._in_block[transaction.once_key] = transaction.txid
-        self.weight = weight
+        if is_reserved:
+            self.reserved_weight = weight
+        else:
+            self.weight = weight
         self.codes.append(codes)
         self._event_ends.append(len(self.overlay.events))
         return codes

@@ -190,7 +190,7 @@ class Chain:
 
     def next_context(self) -> Context:
         """Where the next block's transactions are applied."""
-        return Context(self.params, Height(self.tip.height + 1), self.tip.header.time, self.state_root)
+        return Context(self.params, Height(self.tip.height + 1), self.tip.header.time, self.state_root, self.tip.hash)
 
     @property
     def window(self) -> Mapping[bytes, TxId]:

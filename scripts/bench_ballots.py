@@ -21,7 +21,20 @@ from ledger.kinds import Call, Context
 from ledger.merkle import IncrementalTree
 from ledger.networks import NETWORKS
 from ledger.state import Overlay, Stored, encode_record, record_leaf
-from ledger.types import Address, Amount, Day, Hash, Height, ProgramId, ProposalId, RecordKey, Slot, Timestamp, TxId
+from ledger.types import (
+    Address,
+    Amount,
+    BlockHash,
+    Day,
+    Hash,
+    Height,
+    ProgramId,
+    ProposalId,
+    RecordKey,
+    Slot,
+    Timestamp,
+    TxId,
+)
 
 BALLOTS = 2_000
 CHANGED = 10_000
@@ -84,7 +97,7 @@ def measure_ballots(members: int) -> dict[str, Any]:
         records.put(proposal_key(proposal), asked)
         records.put(tally_key(proposal), empty_tally(method, options))
         choice = tuple(range(options)) if method == RANKED else (1,)
-        overlay, context = Overlay(records), Context(NETWORKS["sim"], Height(2), NOW, root)
+        overlay, context = Overlay(records), Context(NETWORKS["sim"], Height(2), NOW, root, BlockHash(bytes(32)))
         payloads = [CastBallot(proposal, choice, (_prove(records, tree, voter),)) for voter in chosen]
         spent: list[float] = []
         for voter, payload in zip(chosen, payloads, strict=True):

@@ -39,7 +39,20 @@ from ledger.params import SHARES, Allocation, Params
 from ledger.state import Stored, encode_record
 from ledger.supply import CHAIN_KEY, ChainRecord
 from ledger.transition import BlockExecution
-from ledger.types import Address, Amount, CampaignId, Day, Hash, Height, Points, ProgramId, RecordKey, Slot, Timestamp
+from ledger.types import (
+    Address,
+    Amount,
+    BlockHash,
+    CampaignId,
+    Day,
+    Hash,
+    Height,
+    Points,
+    ProgramId,
+    RecordKey,
+    Slot,
+    Timestamp,
+)
 
 DAY_SECONDS = 86_400
 NOW = Timestamp(1_800_000_000)
@@ -80,7 +93,7 @@ def measure_refunds(count: int) -> dict[str, Any]:
 
 def _measure(unit: Unit, count: int) -> float:
     state, params = make_state(unit, count)
-    context = Context(params, Height(1_000), NOW, Hash(bytes(32)))
+    context = Context(params, Height(1_000), NOW, Hash(bytes(32)), BlockHash(bytes(32)))
     taken: list[float] = []
     for _ in range(ROUNDS):
         started = time.perf_counter()

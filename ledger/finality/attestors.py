@@ -53,10 +53,13 @@ SET_BYTES_MAX = 16 + ATTESTORS_MAX * 48
 def sets_needed(source_set: AttestorSet, target_set: AttestorSet) -> tuple[AttestorSet, ...]:
     """The sets of which each must hold a quorum for a link: one, or both where the link crosses a change (spec FIN-5).
 
-    A set that was put in the place of a silent one needs nobody else. A link may cross one change, never two.
+    A set that was put in the place of a silent one needs nobody else. Any other link may cross one change, never two.
     """
-    assert 0 <= target_set.number - source_set.number <= 1, "a link crosses at most one change of the set"
-    if target_set.number == source_set.number or target_set.replaces_silent:
+    crossed = target_set.number - source_set.number
+    assert crossed in (0, 1) or (crossed > 0 and target_set.replaces_silent), (
+        "a link crosses at most one change of the set"
+    )
+    if crossed == 0 or target_set.replaces_silent:
         return (target_set,)
     return (source_set, target_set)
 

@@ -20,7 +20,7 @@ from ledger.fees import sponsor_policy_at
 from ledger.kinds import Context
 from ledger.state import Overlay
 from ledger.transaction import EXPIRED, OwnFee, Sponsored, Transaction, decode_transaction
-from ledger.transition import REPEATED, SALT_USED, apply_transaction, run_due_work
+from ledger.transition import REPEATED, SALT_USED, apply_transaction, begin_block
 from ledger.types import Address, Amount, TxId
 from node.chain import Chain
 from node.errors import NodeError
@@ -355,7 +355,7 @@ class Mempool:
     def _start_overlay(self) -> None:
         self._context: Context = self._chain.next_context()
         self._overlay = Overlay(self._chain.state)
-        run_due_work(self._overlay, self._context)
+        begin_block(self._overlay, self._context)
 
     def _start_again(self, wanted: Sequence[Transaction]) -> dict[TxId, RuleViolation]:
         """Empty the pool and take in `wanted`, in that order; returns why some are no longer valid.

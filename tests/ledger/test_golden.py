@@ -243,7 +243,7 @@ def test_chain() -> None:
         assert (commitment.chain_id, commitment.height, clock) == (genesis.chain_id, height, case["clock"])
         assert commitment.history_root == root(history)
         transactions = [decode_transaction(raw, genesis.chain_id) for raw in block.transactions]
-        context = Context(params, commitment.height, Timestamp(clock), state.root())
+        context = Context(params, commitment.height, Timestamp(clock), state.root(), tip)
         transition = execute(state, context, window, transactions, commitment.payees)
         assert transition.undo == Undo.decode(bytes.fromhex(case["undo"]))
         state.apply(transition)

@@ -18,7 +18,7 @@ from ledger.params import Params
 from ledger.state import SlotContent, Stored, decode_record
 from ledger.transaction import BAD_ATTESTATION, decode_transaction
 from ledger.transition import BlockExecution, Transition, Undo
-from ledger.types import Address, Amount, Hash, Height, RecordKey, Slot, Timestamp, TxId
+from ledger.types import Address, Amount, BlockHash, Hash, Height, RecordKey, Slot, Timestamp, TxId
 from tests.model.snapshots import Snapshot, leaf_of_free_slot, leaf_of_record, root_of
 
 CHAIN_KEY = b"0"
@@ -104,7 +104,7 @@ class LedgerChain:
 
     def begin_block(self, height: int, now: int, window: Mapping[bytes, TxId], parent_root: bytes) -> None:
         """The next block, with its due work done."""
-        context = Context(self.params, Height(height), Timestamp(now), Hash(parent_root))
+        context = Context(self.params, Height(height), Timestamp(now), Hash(parent_root), BlockHash(bytes(32)))
         self._execution = BlockExecution(self.state, context, window)
 
     def offer(self, raw: bytes) -> tuple[str, tuple[str, ...]]:

@@ -38,7 +38,19 @@ from ledger.transaction import (
     signing_hash,
 )
 from ledger.transition import BlockExecution, Transition, Undo, execute
-from ledger.types import Address, Amount, Hash, Height, PrivateSeed, PublicKey, RecordKey, Slot, Timestamp, TxId
+from ledger.types import (
+    Address,
+    Amount,
+    BlockHash,
+    Hash,
+    Height,
+    PrivateSeed,
+    PublicKey,
+    RecordKey,
+    Slot,
+    Timestamp,
+    TxId,
+)
 
 GENESIS_TIME = Timestamp(1_767_225_600)
 """2026-01-01T00:00:00Z, the first second of day 20454."""
@@ -228,7 +240,11 @@ class Scenario:
     @property
     def context(self) -> Context:
         """What the next block's rules will see."""
-        return Context(self.params, self.height, self.time, self.state.root())
+        return Context(self.params, self.height, self.time, self.state.root(), self.hash_at(Height(self.height - 1)))
+
+    def hash_at(self, height: Height) -> BlockHash:
+        """The hash of the block at `height`. Blocks here have no headers, so it stands for one."""
+        return BlockHash(sha256(self.chain_id + height.to_bytes(4, "big")).digest() if height else self.chain_id)
 
     @property
     def window(self) -> dict[bytes, TxId]:

@@ -104,5 +104,5 @@ def _can_be_answered(services: Services, view: Snapshot, contest: Contest) -> bo
     """As a transaction in the next block would find it."""
     tip = view.tip()
     no_root = Hash(bytes(32))  # whether it is over is a matter of time and height
-    context = Context(services.node.chain.params, Height(tip.height + 1), tip.header.time, no_root)
+    context = Context(services.node.chain.params, Height(tip.height + 1), tip.header.time, no_root, tip.header.hash)
     return contest.outcome == OPEN and not is_over(contest, context)

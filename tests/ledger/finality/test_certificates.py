@@ -134,6 +134,8 @@ def test_the_first_link_across_needs_both_sets() -> None:
 def test_a_set_in_the_place_of_a_silent_one_needs_nobody_else() -> None:
     new = attestor_set(1, {4: 1}, replaces_silent=True)
     assert sets_needed(FOUR, new) == (new,)
+    second = replace(new, number=2)
+    assert sets_needed(FOUR, second) == (second,), "also where the set before it never justified anything"
 
 
 def test_a_link_crosses_one_change() -> None:

@@ -1,0 +1,1 @@
+"""Attestors on the chain: which votes it holds, what they made final, and how their set changes."""
