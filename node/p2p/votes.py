@@ -6,13 +6,13 @@ with points, and takes no memory. What is kept is bounded by keys and checkpoint
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Final, Protocol, TypeVar
 
 from ledger.errors import LedgerError
 from ledger.finality.certificates import Certificate
 from ledger.finality.votes import Evidence, SignedVote
 from ledger.types import Height
+from node.attest.pool import Verdict
 from node.errors import NodeError
 from node.p2p.connection import Connection, Remembered
 from node.p2p.effects import Effects
@@ -37,19 +37,6 @@ ASK_AGAIN_SECONDS: Final = 30
 
 Said = SignedVote | Certificate | Evidence
 Item = TypeVar("Item", SignedVote, Certificate, Evidence)
-
-
-class Verdict(Enum):
-    """What became of something that a peer said."""
-
-    NEW = auto()
-    KNOWN = auto()
-    PAST = auto()
-    """It is about what is final long since."""
-    LATER = auto()
-    """This node knows too little yet: nothing is kept, and it may come again."""
-    FOREIGN = auto()
-    """It is signed well, by somebody whose word does not count here."""
 
 
 POINTS: Final = {Verdict.FOREIGN: UNASKED, Verdict.PAST: TRIFLE}
