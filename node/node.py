@@ -23,7 +23,7 @@ from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mining.miner import Miner
 from node.snapshots import Snapshots
-from node.stall import StallWatch
+from node.stall import SilenceWatch, StallWatch
 from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
@@ -76,6 +76,7 @@ class Node:
             self.mempool = Mempool(self.chain, config.limits)
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
             self.stall = StallWatch(self.chain, self.clock)
+            self.silence = SilenceWatch(self.chain)
             self.reader = Reader(open_engine(url, read_only=True))
             self.snapshots = Snapshots(self.chain, self.lock, open_engine(url, read_only=True))
             undone_on_failure.pop_all()
@@ -109,8 +110,9 @@ class Node:
             return self.waiting.offer(block)
 
     def poll_waiting(self) -> tuple[Released, ...]:
-        """Take in the blocks whose time has come, and look whether blocks come at all. To be called every second or so."""
+        """Take in the blocks whose time has come, and look whether blocks come at all, and become final. To be called every second or so."""
         self.stall.look()
+        self.silence.look()
         with self.lock:
             return self.waiting.poll()
 

@@ -29,7 +29,8 @@ async def read_health(request: Request) -> Response:
 async def read_readiness(request: Request) -> Response:
     """Whether the store can be read and written, transactions are taken in, the miner lives, and the tip is fresh.
 
-    `stalled` is no fault of the node: nobody has found a block for ten times the chain's block time.
+    `stalled` is no fault of the node: nobody has found a block for ten times the chain's block time. Nor is `finality_stalled`: no
+    checkpoint was justified for two intervals, so that more than a third of the attestors' weight is silent.
     A problem with 503 says what is wrong: `node.broken`, `node.thread_died`, what the store said when a block was to be written
     (`store.full`), or `http.not_ready`.
     """
@@ -43,7 +44,13 @@ async def read_readiness(request: Request) -> Response:
     if maximum is not None and age_s > maximum:
         raise RequestFault(NOT_READY, reason=f"the tip is {age_s} seconds old", tip_age_s=age_s, height=tip.height)
     return json_response(
-        {"status": "ready", "height": tip.height, "tip_age_s": age_s, "stalled": services.node.stall.is_stalled()}
+        {
+            "status": "ready",
+            "height": tip.height,
+            "tip_age_s": age_s,
+            "stalled": services.node.stall.is_stalled(),
+            "finality_stalled": services.node.silence.is_stalled(),
+        }
     )
 
 

@@ -22,5 +22,14 @@ class ReadyAnswer(Answer):
     height: int
     tip_age_s: int
     stalled: bool = Field(description="No block has come for ten times the chain's block time: its miners are gone.")
+    finality_stalled: bool = Field(
+        description="No checkpoint was justified for two intervals: more than a third of the attestors' weight is silent."
+    )
 
-    EXAMPLE: ClassVar[Example] = {"status": "ready", "height": 1_440, "tip_age_s": 4, "stalled": False}
+    EXAMPLE: ClassVar[Example] = {
+        "status": "ready",
+        "height": 1_440,
+        "tip_age_s": 4,
+        "stalled": False,
+        "finality_stalled": False,
+    }
