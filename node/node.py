@@ -16,6 +16,7 @@ from ledger.fork_choice import TieKey
 from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import Address
+from node.attest.desk import open_desk
 from node.chain import Chain
 from node.clock import Clock, SystemClock
 from node.health import Health
@@ -77,6 +78,7 @@ class Node:
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
             self.stall = StallWatch(self.chain, self.clock)
             self.silence = SilenceWatch(self.chain)
+            self.desk = open_desk(self.chain, self.mempool, self.lock, self.clock, random_bytes)
             self.reader = Reader(open_engine(url, read_only=True))
             self.snapshots = Snapshots(self.chain, self.lock, open_engine(url, read_only=True))
             undone_on_failure.pop_all()

@@ -6,16 +6,16 @@ is noted here and taken up by the network code in its own thread.
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from ledger.block import Block
 from ledger.errors import LedgerError
-from ledger.finality.votes import Checkpoint
 from ledger.header import HEADER_BYTES
 from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import BlockHash, ChainId, Height, TxId, WtxId
+from node.attest.desk import Landmarks, VoteDesk
 from node.chain import Chain
 from node.clock import Clock
 from node.errors import NodeError
@@ -23,7 +23,6 @@ from node.health import Health
 from node.mempool.pool import Mempool
 from node.node import Node
 from node.p2p.messages import HEADERS_PER_ANSWER, LOCATOR_HASHES_MAX
-from node.p2p.votes import FinalityDesk
 from node.store.blocks import KnownHeader
 from node.tip import ConnectedBlock, TipChanged
 from node.waiting import WaitingBlocks
@@ -51,19 +50,6 @@ class Taken:
     fault: LedgerError | None
 
 
-@dataclass(frozen=True, slots=True)
-class Landmarks:
-    """What is known of finality, from wherever (spec FIN-9).
-
-    `final`: the last final checkpoint; None on a chain without attestors. `justified`: it and those above it, on whatever branch.
-    `active_justified`: the highest of them on the active chain.
-    """
-
-    final: Checkpoint | None = None
-    justified: Mapping[BlockHash, Height] = field(default_factory=dict)
-    active_justified: Height = Height(0)
-
-
 NO_LANDMARKS = Landmarks()
 
 
@@ -78,6 +64,7 @@ class Host:
         clock: Clock,
         lock: threading.RLock,
         health: Health,
+        desk: VoteDesk | None = None,
     ) -> None:
         self.chain = chain
         self.clock = clock
@@ -85,7 +72,7 @@ class Host:
         self._mempool = mempool
         self._waiting = waiting
         self._health = health
-        self.finality: FinalityDesk | None = None
+        self.finality: VoteDesk | None = desk
         self._news: deque[TipNews] = deque()
         self._arrivals: deque[Transaction] = deque(maxlen=ARRIVALS_MAX)
         with lock:
@@ -95,7 +82,7 @@ class Host:
     @staticmethod
     def of_node(node: Node) -> "Host":
         """Of an open node."""
-        return Host(node.chain, node.mempool, node.waiting, node.clock, node.lock, node.health)
+        return Host(node.chain, node.mempool, node.waiting, node.clock, node.lock, node.health, node.desk)
 
     @property
     def params(self) -> Params:
@@ -130,11 +117,15 @@ class Host:
 
     def landmarks(self) -> Landmarks:
         """What is final and justified, as far as this node knows."""
-        return NO_LANDMARKS
+        return NO_LANDMARKS if self.finality is None else self.finality.landmarks()
 
     def leaves_final(self, known: KnownHeader) -> bool:
-        """Whether a block of the store, no lower than the last final checkpoint, is known to be of another branch."""
-        return False
+        """Whether a block of the store, no lower than the last final checkpoint, is of a branch without it."""
+        final = self.landmarks().final
+        if final is None:
+            return False
+        with self.lock:
+            return self.chain.leaves(known, final)
 
     # --- headers ---
 

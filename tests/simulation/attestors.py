@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from ledger.errors import Violation
 from ledger.finality.votes import Checkpoint, SignedVote, Vote, sign_vote
 from ledger.keys import public_key_of
 from ledger.types import Height, PrivateSeed, PublicKey
@@ -33,7 +35,8 @@ def hand_over(node: FakeNode, signed: SignedVote) -> None:
     """Give a node a vote, as over HTTP; what it refuses is its own affair."""
 
     def take() -> None:
-        node.desk.submit(signed)
+        with suppress(Violation):
+            node.desk.submit(signed)
 
     node.guarded(take)
     node.work()

@@ -16,6 +16,7 @@ from ledger.fork_choice import TieKey
 from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import Address, PrivateSeed, TxId
+from node.attest.desk import open_desk
 from node.chain import Chain
 from node.health import Health
 from node.mempool.policy import MempoolLimits
@@ -138,7 +139,8 @@ class FakeNode:
         self.mempool = Mempool(self.chain, MempoolLimits())
         self.waiting = WaitingBlocks(self.chain, self.clock, WaitingLimits())
         self.chain.subscribe(self._follow)
-        self.host = Host(self.chain, self.mempool, self.waiting, self.clock, lock, Health())
+        self.desk = open_desk(self.chain, self.mempool, lock, self.clock, self._draw_bytes)
+        self.host = Host(self.chain, self.mempool, self.waiting, self.clock, lock, Health(), self.desk)
         rng = random.Random(self._rng.randbytes(16))
         book = AddressBook(self._book_key, rng)
         book.restore(self._book_rows)
@@ -151,6 +153,9 @@ class FakeNode:
             self.peers.dialler.name(address)
         self.network.join(self)
         self._tick_in(self._rng.uniform(0, TICK_SECONDS))
+
+    def _draw_bytes(self, count: int) -> bytes:
+        return self._rng.randbytes(count)
 
     def stop(self) -> None:
         """Switch off at once."""
