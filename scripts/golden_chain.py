@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 
+import golden_finality
 import golden_offers
 from api.wallet.contests import contest_of
 from api.wallet.offers import contest_offer_of
@@ -108,7 +109,7 @@ from ledger.types import (
     Timestamp,
     Work,
 )
-from tests.support.memory_chain import DAY_SECONDS, GENESIS_DAY, GENESIS_TIME, MinedBlock, Scenario, Signer
+from tests.support.memory_chain import DAY_SECONDS, GENESIS_DAY, GENESIS_TIME, MinedBlock, Signer
 
 FRIEND, BOARD, HELPER = Signer.named("friend"), Signer.named("board"), Signer.named("helper")
 NEWCOMER = Signer.named("newcomer")
@@ -178,6 +179,12 @@ def golden_params() -> Params:
         ),
         kinds=tuple(sorted(KINDS)),
         upgrades=(("pledge", 1_000),),
+        attestors=golden_finality.ATTESTORS,
+        recovery_keys=golden_finality.RECOVERY_KEYS,
+        recovery_threshold=2,
+        silence_days=1,
+        silence_blocks=8,
+        checkpoint_interval_blocks=golden_finality.INTERVAL,
     )
 
 
@@ -195,7 +202,7 @@ class GoldenChain:
     """The chain: `scenario` applies the rules, `blocks` are sealed with headers of their own."""
 
     def __init__(self) -> None:
-        self.scenario = Scenario(params=golden_params())
+        self.scenario = golden_finality.AttestedScenario(params=golden_params())
         genesis = self.scenario.genesis
         self.tip, self.difficulty, self.work = genesis.block.hash, genesis.difficulty, genesis.work
         self.history = IncrementalTree([history_leaf(self.tip, self.work, self.difficulty.effective_time)])
@@ -209,6 +216,7 @@ class GoldenChain:
         self.difficulty = advance(self.scenario.params.difficulty_eras, self.difficulty, block.header.time)
         self.work = Work(self.work + work_of(target_from_compact(bits)))
         self.tip = block.hash
+        self.scenario.hashes.append(self.tip)
         self.history.extend([history_leaf(self.tip, self.work, self.difficulty.effective_time)])
         self.blocks.append(GoldenBlock(block, mined, self.work, self.difficulty))
 
@@ -280,6 +288,7 @@ def make_golden_chain() -> GoldenChain:
         chain.add()
     chain.add(time=chain.scenario.time + DAY_SECONDS)  # deadlines pass
     chain.add()  # one campaign is released, the other refunded
+    golden_finality.attest(chain, author=FAN)
     _contest_and_answer(chain, program, forgotten)
     chain.add(time=chain.scenario.time + 31 * DAY_SECONDS)
     claim = sign("points.claim_collateral", PointsClaimCollateral(stand), author=NEWCOMER, payment=Prepaid())

@@ -148,7 +148,7 @@ def chain_vectors(chain: GoldenChain) -> dict[str, Any]:
     return {
         "params": {
             "file": params_to_mapping(params),
-            "hashed": pack(PARAMS_SHAPE.encode(params)[:-1] + ((),)).hex(),
+            "hashed": pack(PARAMS_SHAPE.encode(replace(params, upgrades=(), trusted=()))).hex(),
             "hash": params.hash.hex(),
         },
         "genesis": {

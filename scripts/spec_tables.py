@@ -66,6 +66,9 @@ TAG_USES = {
     "OFFER": "OFR-1: id of an offer",
     "JOIN_VOUCHER": "JOIN-1: voucher id",
     "JOIN_VOUCHER_SIGNATURE": "JOIN-1: what an issuer signs of a voucher",
+    "ATTESTATION": "FIN-2: what an attestor signs",
+    "ATTESTOR_SET": "FIN-7: what those sign who choose the next set",
+    "REPLACEMENT": "FIN-8: what recovery keys sign",
     "JOIN_VOUCHER_PROOF": "JOIN-1: what the holder of a voucher signs for an account",
     "TEXT": "TXT-1: text hash",
     "CONTRIBUTION": "MIS-2: contribution id",
@@ -157,6 +160,7 @@ def least_payload(**changes: Any) -> Any:
     """What `cost` reads of a payload that has no more than the least."""
     nobody = SimpleNamespace(signatures=())
     least = {"entries": (), "entry": None, "receipts": (), "consent": nobody, "referrer": b"", "voucher": ()}
+    least |= {"votes": (), "members": (), "approvals": ()}
     return SimpleNamespace(**{**least, **changes})
 
 
@@ -166,12 +170,20 @@ def _describe_cost(kind: Kind[Any]) -> tuple[str, str, str, str]:
     one = kind.cost(least_payload(entries=((),)))
     shown = kind.cost(least_payload(receipts=((),)))
     signed = kind.cost(least_payload(consent=SimpleNamespace(signatures=((),))))
+    voted = kind.cost(least_payload(votes=((),)))
+    chosen = kind.cost(least_payload(members=((),)))
+    approved = kind.cost(least_payload(approvals=((),)))
     described = [
         str(base)
         + (f" + {more - base} per entry" if more != base else "")
         + (f" + {by_receipt - base} per receipt" if by_receipt != base else "")
         + (f" + {by_fan - base} per signature of the fan" if by_fan != base else "")
-        for base, more, by_receipt, by_fan in zip(none, one, shown, signed, strict=True)
+        + (f" + {by_vote - base} per vote" if by_vote != base else "")
+        + (f" + {by_member - base} per member" if by_member != base else "")
+        + (f" + {by_approval - base} per approval" if by_approval != base else "")
+        for base, more, by_receipt, by_fan, by_vote, by_member, by_approval in zip(
+            none, one, shown, signed, voted, chosen, approved, strict=True
+        )
     ]
     return described[0], described[1], described[2], described[3]
 

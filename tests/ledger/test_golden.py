@@ -95,7 +95,7 @@ def test_hashes() -> None:
         assert hashing.sha256d(bytes.fromhex(case["data"])).hex() == case["hash"]
     for case in found["object_ids"]:
         assert hashing.object_id(case["noun"], TxId(bytes.fromhex(case["txid"])), case["index"]).hex() == case["id"]
-    assert (len(found["tagged"]), len(found["sha256d"]), len(found["object_ids"])) == (102, 3, 6)
+    assert (len(found["tagged"]), len(found["sha256d"]), len(found["object_ids"])) == (111, 3, 6)
 
 
 def test_trees() -> None:
@@ -165,7 +165,7 @@ def test_transactions() -> None:
             assert keys.verify(key, message, signature)
             signatures += 1
     assert {case["kind"] for case in found["transactions"]} >= set(read("chain")["params"]["file"]["kinds"])
-    assert (len(found["transactions"]), signatures) == (109, 132)
+    assert (len(found["transactions"]), signatures) == (116, 155)
 
 
 def test_records() -> None:
@@ -178,8 +178,8 @@ def test_records() -> None:
         assert list(Table.catalogue[key[0]].shape.names) == case["names"]
     for case in found["free_slots"]:
         assert free_leaf(Slot(case["next"])).hex() == case["leaf"]
-    assert len({case["table"] for case in found["records"]}) == 36
-    assert (len(found["records"]), len(found["free_slots"])) == (156, 5)
+    assert len({case["table"] for case in found["records"]}) == 39
+    assert (len(found["records"]), len(found["free_slots"])) == (164, 5)
 
 
 def test_work() -> None:
@@ -212,7 +212,7 @@ def test_headers_and_coinbases() -> None:
         assert (coinbase.extranonce.hex(), coinbase.magic.hex()) == (fields["extranonce"], fields["magic"])
         committed = hashing.COMMITMENT(bytes.fromhex(case["commitment"])).hex()
         assert coinbase.commitment.hex() == fields["commitment"] == case["commitment_hash"] == committed
-    assert len(found) == 99
+    assert len(found) == 113
 
 
 def test_genesis() -> None:
@@ -225,7 +225,7 @@ def test_genesis() -> None:
     assert (genesis.chain_id.hex(), str(genesis.work)) == (expected["hash"], expected["work"])
     assert genesis.difficulty.effective_time == expected["effective_time"]
     assert [content.leaf().hex() for _, content in genesis.contents] == [slot["leaf"] for slot in expected["slots"]]
-    assert len(expected["slots"]) == 6
+    assert len(expected["slots"]) == 7
 
 
 def test_chain() -> None:
@@ -259,7 +259,7 @@ def test_chain() -> None:
         assert difficulty.effective_time == case["effective_time"]
         history.append(history_leaf(tip, work, difficulty.effective_time))
         window |= {transaction.once_key: transaction.txid for transaction in transactions}
-    assert len(found["blocks"]) == 99
+    assert len(found["blocks"]) == 113
 
 
 def test_commitments() -> None:
@@ -272,13 +272,13 @@ def test_commitments() -> None:
             assert getattr(commitment, name).hex() == expected[name]
         for name in ("height", "transaction_count", "slot_count"):
             assert getattr(commitment, name) == expected[name]
-        assert commitment.slot_count == case.get("slot_count", 1 + len(found["params"]["file"]["allocations"]))
+        assert commitment.slot_count == case.get("slot_count", 2 + len(found["params"]["file"]["allocations"]))
         assert [[address.hex(), amount] for address, amount in commitment.payees] == expected["payees"]
         pairs = zip(block.transactions, block.results, strict=True)
         leaves = [transaction_leaf(WtxId(hashing.WTX(raw)), codes) for raw, codes in pairs]
         assert [leaf.hex() for leaf in leaves] == case.get("transaction_leaves", [])
         assert transaction_root(leaves) == commitment.transaction_root
-    assert len(blocks) == 100
+    assert len(blocks) == 114
 
 
 def test_receipt() -> None:

@@ -5,6 +5,7 @@ from itertools import pairwise
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.envelope import read_transaction, wtxid
 from tests.second_decoder.faults import Fault
+from tests.second_decoder.finality import first_finality
 from tests.second_decoder.hashing import leaf_hash, tagged, tree_root, twice
 from tests.second_decoder.layouts import KNOWN
 from tests.second_decoder.params import params_hash
@@ -105,13 +106,20 @@ def genesis_slots(params: dict) -> Slots:
     slots = Slots()
     allocated = sum(item["amount"] for item in params["allocations"])
     record = dict.fromkeys(("free_head", "due_sequence", "pools", "locked", "escrow", "maturing", "burned"), 0)
-    record |= {"slot_count": 1 + len(params["allocations"]), "emitted": allocated, "accounts": allocated}
+    record |= {"slot_count": count_of(params), "emitted": allocated, "accounts": allocated}
     slots.put(0, (b"0", write_value(b"0", record)))
     for index, item in enumerate(params["allocations"]):
         key = b"A" + item["address"]
         fields = {"balance": item["amount"], "policy_hash": b"", "deposit": 0, "is_guarded": False}
         slots.put(index + 1, (key, write_value(key, fields)))
+    if params["attestors"]:
+        slots.put(count_of(params) - 1, (b"a", write_value(b"a", first_finality(params))))
     return slots
+
+
+def count_of(params: dict) -> int:
+    """The slots of genesis: the chain record, the allocations, and where there are attestors, theirs."""
+    return 1 + len(params["allocations"]) + bool(params["attestors"])
 
 
 def genesis_block(params: dict) -> bytes:
@@ -124,7 +132,7 @@ def genesis_block(params: dict) -> bytes:
             "state_root": tree_root(genesis_slots(params).leaves),
             "history_root": tree_root([]),
             "transaction_count": 0,
-            "slot_count": 1 + len(params["allocations"]),
+            "slot_count": count_of(params),
             "payees": [],
         }
     )

@@ -5,7 +5,7 @@ The rules of the kinds are not done again here; what a block writes is given, an
 
 from copy import deepcopy
 
-from tests.second_decoder import challenges, contests, guardians, offers, reviews, voice
+from tests.second_decoder import challenges, contests, finality, guardians, offers, reviews, voice
 from tests.second_decoder.block import (
     check_payees,
     genesis_block,
@@ -222,6 +222,8 @@ class Chain:
         """LOY-15, LOY-16, LOY-19, OFR-5 and OFR-6: what contests, answers and reversals leave in their records."""
         for transaction in block["transactions"]:
             body, payload = transaction["body"], transaction["body"]["payload"]
+            if body["kind"] == "finality.attest":
+                finality.check_votes(body, self.checkpoints(self.state()), self.checkpoints(after))
             if body["kind"] == "earn.answer_contest":
                 contests.check_answered(payload, self.state(), after)
             if body["kind"] == "reverse":
@@ -247,6 +249,10 @@ class Chain:
                     self.clock.time,
                     block["commitment"]["height"],
                 )
+
+    def checkpoints(self, state: dict[bytes, bytes]) -> dict[bytes, dict]:
+        """The votes that the chain holds, by the key of their checkpoint (FIN-3)."""
+        return {key: read_value(key, value) for key, value in state.items() if key[:1] == b"k"}
 
     def fee_of(self, raw: bytes, body: dict, after: dict[bytes, bytes]) -> int:
         """What one transaction pays (FEE-1, FEE-2, FEE-4), with the terms in force before the block where there were any."""
@@ -299,6 +305,11 @@ class Chain:
             assert matured not in after
             first[matured] = before[matured]
         assert (own in after) == bool(block["commitment"]["payees"])
+        noted = finality.noted_key(self.params, height)
+        if (
+            noted and block["transactions"]
+        ):  # what a block notes at its beginning comes before what its transactions write
+            return [before | {noted: after[noted]}, first, after]
         return [first, after]
 
     def add(self, raw: bytes, changed: dict) -> dict:

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from tests.second_decoder import campaigns, offers
+from tests.second_decoder import campaigns, finality, offers
 from tests.second_decoder.collateral import voucher_attestations
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
@@ -19,6 +19,7 @@ EXIT_WEIGHT = 1_200
 CONTEST_WEIGHT = 5_000
 CHALLENGE_CONTEST_WEIGHT = 20_000
 PREPAID_WEIGHTS = {
+    **finality.PREPAID_WEIGHTS,
     "earn.contest": CONTEST_WEIGHT,
     "challenge.contest": CHALLENGE_CONTEST_WEIGHT,
     "offer.contest": CONTEST_WEIGHT,
@@ -114,8 +115,10 @@ def check_challenge(payload: dict) -> None:
 def check_payload(kind: str, payload: dict) -> None:
     """The kinds' own checks of what shapes cannot say.
 
-    ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19, CHL-2, CHL-5, CHL-6, OFR-5, CRF-1, CRF-2.
+    ACC-4, ACC-5, LOY-1, LOY-3, LOY-11, LOY-15, LOY-16, LOY-19, CHL-2, CHL-5, CHL-6, OFR-5, CRF-1, CRF-2, FIN-6 to FIN-10.
     """
+    if kind.startswith("finality."):
+        finality.check_payload(kind, payload)
     if kind == "account.set_policy":
         check_policy(payload["policy"])
     if kind == "account.set_guardians":
@@ -288,6 +291,8 @@ def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]
     LOY-15 and OFR-5 a till, CHL-5 tills, RCP-9 a till and the fan, JOIN-2 a voucher, MIS-2 an issuer.
     """
     payload = body["payload"]
+    if body["kind"].startswith("finality."):
+        return finality.attestations(body, chain_id)
     if body["kind"] == "member.join":
         return voucher_attestations(body, chain_id)
     if body["kind"] == "contribution.record":
@@ -314,6 +319,8 @@ def attestations(body: dict, chain_id: bytes) -> list[tuple[bytes, bytes, bytes]
 def cost_of(body: dict) -> tuple[int, int, int, int]:
     """Records, slots, due items and signatures in the payload (ENV-7): the kind's cost, with what this payload adds to it."""
     records, slots, due = COSTS[body["kind"]]
+    if body["kind"].startswith("finality."):
+        return records + finality.members_in(body), slots, due, finality.signatures_in(body)
     entries = len(body["payload"]["entries"]) if body["kind"] in ("earn", "offer.issue", "offer.settle") else 0
     records += 2 * entries
     if body["kind"] == "offer.issue":

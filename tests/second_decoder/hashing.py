@@ -40,6 +40,9 @@ TAGS = {
     "JOIN_VOUCHER": "fansumer/join-voucher",
     "JOIN_VOUCHER_SIGNATURE": "fansumer/join-voucher-signature",
     "JOIN_VOUCHER_PROOF": "fansumer/join-voucher-proof",
+    "ATTESTATION": "fansumer/attestation",
+    "ATTESTOR_SET": "fansumer/attestor-set",
+    "REPLACEMENT": "fansumer/attestor-replacement",
 }
 
 

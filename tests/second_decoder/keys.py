@@ -68,6 +68,11 @@ def encode_point(point: tuple) -> bytes:
 BASE = decode_point((4 * pow(5, -1, PRIME) % PRIME).to_bytes(32, "little")) or NEUTRAL
 
 
+def is_usable(key: bytes) -> bool:
+    """Whether KEY-1, 3 and 4 admit a public key."""
+    return len(key) == 32 and int.from_bytes(key, "little") & LOW_255 < PRIME and key not in SMALL
+
+
 def is_valid(key: bytes, message: bytes, signature: bytes) -> bool:
     """Whether a signature is valid by KEY-1, in the order of its five points."""
     if len(key) != 32 or len(signature) != 64:

@@ -5,7 +5,7 @@ Fields that the prose names without a shape have here the one that stands for th
 
 from typing import Any
 
-from tests.second_decoder import campaigns
+from tests.second_decoder import campaigns, finality
 from tests.second_decoder.named_shapes import NAMED, SHAPES
 from tests.second_decoder.shapes import shape_of
 from tests.second_decoder.voice_shapes import VOICE_KINDS, VOICE_RECORDS
@@ -174,6 +174,7 @@ KIND_SHAPES = {
     "consent.revoke": ("[grantee: id, purpose: int 0..3, scope: text 0..32]", 1, 0, 0, True),
     **campaigns.KIND_SHAPES,
     **VOICE_KINDS,
+    **finality.KIND_SHAPES,
 }
 
 # First byte of the key -> (table, parts of the key after it, value). Anchors as in STA-1.
@@ -321,6 +322,7 @@ RECORD_SHAPES = {
     ),
     **VOICE_RECORDS,
     **campaigns.RECORD_SHAPES,
+    **finality.RECORD_SHAPES,
 }
 
 KNOWN: dict[str, Any] = {}

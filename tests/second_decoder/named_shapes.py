@@ -1,9 +1,10 @@
 """Shapes of the text that have a name of their own, copied from its prose, with the anchor that each stands under."""
 
-from tests.second_decoder import campaigns
+from tests.second_decoder import campaigns, finality
 
 # In an order in which each stands before it is used. tables.md writes those in NAMED by name.
 SHAPES = {
+    **finality.SHAPES,
     # Fields that every record names without repeating the shape: FEE-5, FEE-4.
     "payer": "bytes 0..33",
     "deposit": "int 0..M",
@@ -31,7 +32,10 @@ SHAPES = {
                   due_weight_max: int 10000..100000000, fee_rate_min: int 0..1000000, record_deposit: int 0..2^43-1,
                   account_minimum: int 0..2^43-1, validity_blocks_max: int 1..100000,
                   allocations: list 0..1024 of allocation, kinds: list 1..256 of text 1..32,
-                  upgrades: list 0..256 of [name: text 1..32, height: int 1..2^32-1]]""",
+                  upgrades: list 0..256 of [name: text 1..32, height: int 1..2^32-1],
+                  attestors: attestors, recovery_keys: list 0..16 of bytes 32, recovery_threshold: int 0..16,
+                  silence_days: int 1..366, silence_blocks: int 1..2^32-1, checkpoint_interval_blocks: int 1..10000,
+                  trusted: list 0..1 of [height: int 0..2^32-1, hash: id]]""",
     # LOY-8
     "lot": "[version: int 1..2^31-1, activation_day: int 0..2^31-1, expiry_day: int 0..2^31-1, points: int 1..M]",
     # VOI-1, VOI-2
@@ -140,6 +144,7 @@ SHAPES = {
 
 # The names under which tables.md keeps a structure apart; all others it writes out where they stand.
 NAMED = {
+    **finality.NAMED,
     "policy": "Policy",
     "witness": "Witness",
     "guardians": "Guardians",

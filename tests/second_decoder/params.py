@@ -5,11 +5,22 @@ from itertools import pairwise
 from tests.second_decoder.encoding import decode, encode
 from tests.second_decoder.faults import Fault
 from tests.second_decoder.hashing import tagged
+from tests.second_decoder.keys import is_usable
 from tests.second_decoder.layouts import KNOWN
 from tests.second_decoder.pow import HALF_OF_RANGE, SEGWIT_MAGIC, check_eras, subsidies_in_all
 from tests.second_decoder.shapes import Boolean, Integer, Listing, String, Structure
 
 PARAMS = KNOWN["params"]
+LEFT_OUT = {
+    "upgrades": [],
+    "attestors": [],
+    "recovery_keys": [],
+    "recovery_threshold": 0,
+    "silence_days": 14,
+    "silence_blocks": 1_440,
+    "checkpoint_interval_blocks": 20,
+    "trusted": [],
+}
 
 
 def from_json(shape, item):
@@ -35,9 +46,15 @@ def check_params(params: dict) -> None:
     if params["address_prefix"] != params["address_prefix"].lower():
         raise Fault("params.file", "address_prefix")
     addresses = [item["address"] for item in params["allocations"]]
-    for names in (params["kinds"], addresses):
+    keys = [item["key"] for item in params["attestors"]]
+    for names in (params["kinds"], addresses, keys, params["recovery_keys"]):
         if any(left >= right for left, right in pairwise(names)):
             raise Fault("params.file", "order")
+    if not all(is_usable(key) for key in (*keys, *params["recovery_keys"])):
+        raise Fault("params.file", "keys")
+    threshold, recovery = params["recovery_threshold"], len(params["recovery_keys"])
+    if bool(threshold) != bool(recovery) or threshold > recovery or (not keys and (recovery or params["trusted"])):
+        raise Fault("params.file", "recovery")
     if sum(item["amount"] for item in params["allocations"]) > HALF_OF_RANGE:
         raise Fault("params.file", "allocations")
     if subsidies_in_all(params) > HALF_OF_RANGE:
@@ -47,19 +64,21 @@ def check_params(params: dict) -> None:
 
 def read_file(fields: dict) -> dict:
     """Params from the object of a params file (PAR-1)."""
-    fields = {"upgrades": [], **fields}
+    fields = {**LEFT_OUT, **fields}
     names = [name for name, _ in PARAMS.fields]
     if set(fields) != set(names):
         raise Fault("params.file", "fields")
     values = [from_json(shape, fields[name]) for name, shape in PARAMS.fields]
     params = PARAMS.read(values, "params")
+    for item in params["trusted"]:  # a block hash is shown reversed
+        item["hash"] = item["hash"][::-1]
     check_params(params)
     return params
 
 
 def hashed_bytes(params: dict) -> bytes:
-    """What the params hash is taken of: the 17 fields, with no upgrades (PAR-1)."""
-    return encode(PARAMS.write({**params, "upgrades": []}))
+    """What the params hash is taken of: the 24 fields, with no upgrades and nothing trusted (PAR-1)."""
+    return encode(PARAMS.write({**params, "upgrades": [], "trusted": []}))
 
 
 def params_hash(params: dict) -> bytes:
