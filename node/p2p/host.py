@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ledger.block import Block
 from ledger.errors import LedgerError
+from ledger.finality.votes import Checkpoint
 from ledger.header import HEADER_BYTES
 from ledger.params import Params
 from ledger.transaction import Transaction
@@ -22,6 +23,7 @@ from node.errors import NodeError
 from node.health import Health
 from node.mempool.pool import Mempool
 from node.node import Node
+from node.p2p.connection import Remembered
 from node.p2p.messages import HEADERS_PER_ANSWER, LOCATOR_HASHES_MAX
 from node.store.blocks import KnownHeader
 from node.tip import ConnectedBlock, TipChanged
@@ -29,6 +31,8 @@ from node.waiting import WaitingBlocks
 
 LOCATOR_ROW = 10
 """Hashes of a locator before its steps double."""
+OFF_FINAL_REMEMBERED = 4_096
+"""Blocks that are known to lie on a branch without the last final one: what stands on them does so, too."""
 ARRIVALS_MAX = 50_000
 """Transactions that wait to be told to others; what is more is told when a peer connects."""
 
@@ -73,6 +77,7 @@ class Host:
         self._waiting = waiting
         self._health = health
         self.finality: VoteDesk | None = desk
+        self._off_final: Remembered[BlockHash] = Remembered(OFF_FINAL_REMEMBERED)
         self._news: deque[TipNews] = deque()
         self._arrivals: deque[Transaction] = deque(maxlen=ARRIVALS_MAX)
         with lock:
@@ -121,11 +126,14 @@ class Host:
 
     def leaves_final(self, known: KnownHeader) -> bool:
         """Whether a block of the store, no lower than the last final checkpoint, is of a branch without it."""
-        final = self.landmarks().final
-        if final is None:
+        if self.finality is None:
             return False
-        with self.lock:
-            return self.chain.leaves(known, final)
+        if known.hash not in self._off_final:
+            is_off = known.header.previous in self._off_final
+            if not is_off and not self.finality.leaves_final(Checkpoint(known.height, known.hash)):
+                return False
+            self._off_final.add(known.hash)
+        return True
 
     # --- headers ---
 

@@ -12,7 +12,7 @@ from ledger.errors import LedgerError
 from ledger.finality.certificates import Certificate
 from ledger.finality.votes import Evidence, SignedVote
 from ledger.types import Height
-from node.attest.pool import Verdict
+from node.attest.desk import Said, Verdict
 from node.errors import NodeError
 from node.p2p.connection import Connection, Remembered
 from node.p2p.effects import Effects
@@ -35,7 +35,6 @@ ANSWER_SECONDS: Final = 30
 ASK_AGAIN_SECONDS: Final = 30
 """After an answer of which something could not be judged yet."""
 
-Said = SignedVote | Certificate | Evidence
 Item = TypeVar("Item", SignedVote, Certificate, Evidence)
 
 
@@ -108,7 +107,7 @@ class VoteGossip:
         self._peers.pop(peer, None)
 
     def _ask(self, peer: Connection, state: PeerVotes, above: Height) -> None:
-        state.asked_at, state.asked_above, state.is_behind = self._effects.stopwatch.seconds(), above, False
+        state.asked_at, state.asked_above = self._effects.stopwatch.seconds(), above
         peer.send(GetCertificates(above))
 
     def _state(self, peer: Connection) -> tuple[FinalityDesk, PeerVotes]:
@@ -141,7 +140,7 @@ class VoteGossip:
         found = self._take(
             state, message.certificates, Certificate.decode, desk.take_certificate, is_answer=message.is_answer
         )
-        if not message.is_answer or len(found) < CERTIFICATES_PER_MESSAGE or state.is_behind:
+        if not message.is_answer or len(found) < CERTIFICATES_PER_MESSAGE:
             return
         above = found[-1].vote.target.height
         if above <= state.asked_above:
@@ -229,6 +228,7 @@ class VoteGossip:
                 state.asked_at, state.is_behind, state.heard_at = None, True, now
                 late.append(peer)
             elif state.is_behind and state.asked_at is None and now - state.heard_at > ASK_AGAIN_SECONDS:
+                state.is_behind = False
                 self._ask(peer, state, self._desk.final_height)
         return late
 

@@ -139,7 +139,7 @@ class FakeNode:
         self.mempool = Mempool(self.chain, MempoolLimits())
         self.waiting = WaitingBlocks(self.chain, self.clock, WaitingLimits())
         self.chain.subscribe(self._follow)
-        self.desk = open_desk(self.chain, self.mempool, lock, self.clock, self._draw_bytes)
+        self.desk = open_desk(self.chain, lock, self.clock)
         self.host = Host(self.chain, self.mempool, self.waiting, self.clock, lock, Health(), self.desk)
         rng = random.Random(self._rng.randbytes(16))
         book = AddressBook(self._book_key, rng)
@@ -153,9 +153,6 @@ class FakeNode:
             self.peers.dialler.name(address)
         self.network.join(self)
         self._tick_in(self._rng.uniform(0, TICK_SECONDS))
-
-    def _draw_bytes(self, count: int) -> bytes:
-        return self._rng.randbytes(count)
 
     def stop(self) -> None:
         """Switch off at once."""
