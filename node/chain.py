@@ -5,7 +5,7 @@ it holds many steps. The trees in memory follow it and are rebuilt from it when 
 after it was committed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, TypeVar
 
@@ -23,21 +23,25 @@ from ledger.block import (
     check_body_belongs,
 )
 from ledger.difficulty import DifficultyState
-from ledger.errors import BlockViolation, Code, LedgerError, Malformed, RuleViolation, Violation
-from ledger.fork_choice import Branch, TieKey, is_better
+from ledger.errors import BlockViolation, LedgerError, Malformed, RuleViolation, Violation
+from ledger.finality.certificates import Certificate
+from ledger.finality.votes import Checkpoint, SignedVote
+from ledger.fork_choice import TieKey, is_better, order
 from ledger.genesis import Genesis, make_genesis
 from ledger.header_chain import check_header
-from ledger.kinds import Context
 from ledger.merkle import IncrementalTree
 from ledger.params import Params
 from ledger.pow import target_from_compact, work_of
 from ledger.transaction import Transaction, decode_transaction, read_identity
 from ledger.transition import BlockExecution, Transition
-from ledger.types import BlockHash, ChainId, Hash, Height, RecordKey, Timestamp, TxId, Work
+from ledger.types import BlockHash, ChainId, Height, Timestamp, Work
 from node.assembly import assemble_block, root_of
+from node.block_faults import BAD_TRANSACTION, KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT
+from node.chain_reading import ChainReading
 from node.clock import Clock
 from node.collector import paused_collector
 from node.errors import NodeError
+from node.finality.keeper import FinalityKeeper, Learned
 from node.listeners import Listeners
 from node.missed import find_missed_change
 from node.signatures import SignatureVerifier
@@ -49,17 +53,6 @@ from node.store.prefetch import keys_read
 from node.store.state import StateTree, StoreState
 from node.tip import AcceptedBlock, ChangedBlocks, ConnectedBlock, PayeesOf, Template, TipChanged
 from node.window import TransactionWindow
-
-UNKNOWN_PARENT = Code("block.unknown_parent", "its parent {parent} is not known here", "Send the parent first.")
-TOO_EARLY = Code(
-    "block.too_early",
-    "its time {time} is {ahead} s ahead of this node's clock; {maximum} s are allowed",
-    "Send it again later, and check both clocks.",
-)
-KNOWN_INVALID = Code("block.known_invalid", "it, or a block below it, is invalid: {reason}", "Mine on another block.")
-BAD_TRANSACTION = Code(
-    "block.transaction", "transaction {position} is not valid: {reason}", "Mine on the parent without it."
-)
 
 SYNC_TRANSACTIONS = 20_000
 """Transactions of one commit while many blocks come in a row; their undo and rows stay in memory until then."""
@@ -79,10 +72,12 @@ class Ahead(NamedTuple):
 NOTHING_AHEAD = Ahead()
 
 
-class Chain:
+class Chain(ChainReading):
     """The active chain over one store. Not thread-safe: its owner holds a lock around every call. Others only read `blocks`."""
 
-    def __init__(self, engine: Engine, params: Params, clock: Clock, tie_key: TieKey) -> None:
+    def __init__(
+        self, engine: Engine, params: Params, clock: Clock, tie_key: TieKey, trusted: Checkpoint | None = None
+    ) -> None:
         self.params = params
         self._clock = clock
         self._tie_key = tie_key
@@ -101,6 +96,9 @@ class Chain:
             self.blocks = self._blocks = BlockStore(self._connection)
             self.state = StoreState(self._connection)
             self._index = Index(self._connection)
+            self.finality = FinalityKeeper(
+                self._connection, self._blocks, params=params, chain_id=self.chain_id, trusted=trusted
+            )
             self._open(genesis)
         except DatabaseError as fault:
             self._connection.close()
@@ -120,6 +118,7 @@ class Chain:
             raise NodeError(OTHER_CHAIN, found=first, expected=genesis.chain_id)
         self._load()
         self._told = self.tip
+        self._follow_best()
 
     def _write_genesis(self, genesis: Genesis) -> None:
         header = genesis.block.header
@@ -153,6 +152,9 @@ class Chain:
         for height, kept in enumerate(self._blocks.active_blocks(first), start=first):
             self._window.extend(Height(height), self._read_kept(kept, read_identity))
         self._connection.info[LOADED] = True
+        if self.finality.is_active:
+            self.finality.load(self.state)
+            self._connection.commit()
         self._connection.rollback()
         self._is_stale, self._may_have_missed = False, True
 
@@ -186,56 +188,6 @@ class Chain:
             self._connection.connection.rollback()  # SQLAlchemy itself sends none after a commit that failed
             self._load()
 
-    # --- reading ---
-
-    def next_context(self) -> Context:
-        """Where the next block's transactions are applied."""
-        return Context(self.params, Height(self.tip.height + 1), self.tip.header.time, self.state_root, self.tip.hash)
-
-    @property
-    def window(self) -> Mapping[bytes, TxId]:
-        """Author and salt of each transaction of the last blocks, and its txid."""
-        return self._window.txids
-
-    @property
-    def state_root(self) -> Hash:
-        """The root of the state at the tip."""
-        return self.state_tree.root()
-
-    def block(self, block_hash: BlockHash) -> Block | None:
-        """A block that is here, active or not."""
-        return self._blocks.body(block_hash)
-
-    def block_at(self, height: Height) -> Block | None:
-        """The active block at `height`."""
-        block_hash = self._blocks.active_hash(height)
-        return None if block_hash is None else self._blocks.body(block_hash)
-
-    def state_path(self, key: RecordKey) -> tuple[int, tuple[Hash, ...]] | None:
-        """Slot and inclusion path of the record under `key` in the latest state."""
-        stored = self.state.stored(key)
-        return None if stored is None else (stored.slot, self.state_tree.tree.inclusion_path(stored.slot))
-
-    def history_path(self, height: Height) -> tuple[Hash, ...]:
-        """Inclusion path of the block at `height` in the history that the tip commits to: all blocks below it."""
-        tip_leaf = self._history.leaf(self.tip.height)
-        self._history.truncate(self.tip.height)
-        path = self._history.inclusion_path(height)
-        self._history.extend([tip_leaf])
-        return path
-
-    def height_of(self, block_hash: BlockHash) -> Height | None:
-        """The height of a block of the active chain; None for any other."""
-        known = self._blocks.header(block_hash)
-        return known.height if known is not None and self._blocks.active_hash(known.height) == block_hash else None
-
-    def header_at(self, height: Height) -> KnownHeader:
-        """The active header at `height`, which exists."""
-        block_hash = self._blocks.active_hash(height)
-        known = None if block_hash is None else self._blocks.header(block_hash)
-        assert known is not None, f"the active chain has no height {height}"
-        return known
-
     def subscribe(self, listener: Callable[[TipChanged], None], *, first: bool = False) -> None:
         """Call `listener` after every change of the tip, in the writer's thread; `first`: before those that take their time."""
         self.listeners.subscribe(listener, first=first)
@@ -257,12 +209,14 @@ class Chain:
         execution = BlockExecution(self.state, context, self.window)
         kept: list[Transaction] = []
         dropped: list[tuple[Transaction, RuleViolation]] = []
-        for transaction in transactions:
+        own = self.finality.transactions_for(self.state, context.height, self._tie_key)
+        for transaction in (*own, *transactions):
             try:
                 execution.add(transaction)
                 kept.append(transaction)
             except RuleViolation as fault:
-                dropped.append((transaction, fault))
+                if transaction not in own:
+                    dropped.append((transaction, fault))
         reward = execution.reward
         payees = payees_of(reward)
         transition = execution.finish(payees)
@@ -305,6 +259,7 @@ class Chain:
         Raises `HeaderViolation`, `BlockViolation` or `Malformed`; `block.unknown_parent`, `block.too_early` and
         `block.body_mismatch` say nothing against the block itself. Database faults become `NodeError`; nothing is half-written.
         """
+        self.finality.check()
         try:
             with paused_collector():
                 self._refresh()
@@ -350,12 +305,49 @@ class Chain:
         if block.header.previous == self.tip.hash:
             return self._extend(block, known, ahead)
         self._commit()
-        if is_better(Branch(known.hash, known.work), Branch(self.tip.hash, self.tip.work), self._tie_key):
-            self._tell(self._reorganise(block, known))
+        if is_better(self.finality.branch(known), self.finality.branch(self.tip), self._tie_key):
+            self._tell(self._reorganise(known, block))
             return AcceptedBlock(known.hash, is_new=True, is_tip=True)
         self._blocks.add(known, block.encode())
+        self.finality.note_side(block.transactions)
         self._connection.commit()
-        return AcceptedBlock(known.hash, is_new=True, is_tip=False)
+        self._follow_best()
+        return AcceptedBlock(known.hash, is_new=True, is_tip=self.tip.hash == known.hash)
+
+    def _follow_best(self) -> None:
+        """After votes or a certificate: go over to the branch that they put in front, as far as its blocks are valid."""
+        tips = self.finality.better_tips()
+        while tips:
+            best = min(tips, key=lambda known: order(self.finality.branch(known), self._tie_key))
+            if not is_better(self.finality.branch(best), self.finality.branch(self.tip), self._tie_key):
+                return
+            self._commit()
+            try:
+                self._tell(self._reorganise(best))
+            except (Malformed, BlockViolation):
+                tips = self.finality.better_tips()
+            else:
+                return
+
+    def take_vote(self, signed: SignedVote) -> Learned:
+        """An attestor's vote that came by itself. Raises what is wrong with it, and `NodeError`."""
+        return self._learn(lambda: self.finality.take_vote(signed))
+
+    def take_certificate(self, certificate: Certificate) -> Learned:
+        """A certificate that came by itself; it may lead to another branch. Raises what is wrong with it, and `NodeError`."""
+        return self._learn(lambda: self.finality.take_certificate(certificate))
+
+    def _learn(self, take: Callable[[], Learned]) -> Learned:
+        try:
+            self._refresh()
+            self._commit()
+            learned = take()
+            self._connection.commit()
+            self._follow_best()
+            return learned
+        except DatabaseError as fault:
+            self._recover()
+            raise explain_fault(fault, self._path) from fault
 
     def _check_header(self, block: Block) -> KnownHeader:
         header = block.header
@@ -369,7 +361,9 @@ class Chain:
         if ahead > maximum:
             raise BlockViolation(TOO_EARLY, time=header.time, ahead=ahead, maximum=maximum)
         work = Work(parent.work + work_of(target_from_compact(header.bits)))
-        return KnownHeader(block.hash, header, state, work, "")
+        known = KnownHeader(block.hash, header, state, work, "")
+        self.finality.check_header(known)
+        return known
 
     def _extend(self, block: Block, known: KnownHeader, ahead: Ahead) -> AcceptedBlock:
         try:
@@ -383,7 +377,8 @@ class Chain:
         waiting = sum(len(kept.transactions) for kept in self._uncommitted)
         if not self._is_syncing or waiting >= SYNC_TRANSACTIONS or len(self._uncommitted) >= SYNC_BLOCKS:
             self._commit()
-        return AcceptedBlock(known.hash, is_new=True, is_tip=True)
+        self._follow_best()
+        return AcceptedBlock(known.hash, is_new=True, is_tip=self.tip.hash == known.hash)
 
     def _remember_invalid(self, block: Block, known: KnownHeader, fault: LedgerError) -> None:
         """A block with good work and a bad body is kept as invalid, so that it is not checked again."""
@@ -392,9 +387,10 @@ class Chain:
         self._blocks.add(invalid, block.encode())
         self._connection.commit()
 
-    def _reorganise(self, block: Block, known: KnownHeader) -> TipChanged:
-        """Take back blocks down to the fork and connect the better branch, in one database transaction."""
-        self._blocks.add(known, block.encode())
+    def _reorganise(self, known: KnownHeader, block: Block | None = None) -> TipChanged:
+        """Take back blocks down to the fork and connect the better branch, in one database transaction. `block`: it is new."""
+        if block is not None:
+            self._blocks.add(known, block.encode())
         fork, *branch = self._blocks.branch_of(known)
         disconnected, connected = ChangedBlocks(self._read_transactions), ChangedBlocks(self._read_transactions)
         at = known
@@ -409,7 +405,8 @@ class Chain:
             self._connection.rollback()
             check_whole(self._connection)
             self._load()
-            self._blocks.add(known, block.encode())
+            if block is not None:
+                self._blocks.add(known, block.encode())
             self._blocks.condemn(at.hash, fault.code.name)
             self._connection.commit()
             if at is known:
@@ -466,6 +463,7 @@ class Chain:
         self._history.extend([known.history_leaf])
         self._window.extend(height, transactions)
         self.tip = known
+        self.finality.note_connected(known, transactions, self.state)
         return ConnectedBlock(known.hash, height, tuple(transactions))
 
     def _decode(self, block: Block) -> list[Transaction]:

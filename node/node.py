@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from ledger.block import Block
 from ledger.errors import LedgerError
+from ledger.finality.votes import Checkpoint
 from ledger.fork_choice import TieKey
 from ledger.params import Params
 from ledger.transaction import Transaction
@@ -43,6 +44,7 @@ class NodeConfig:
     database_url: str | None = field(default=None, repr=False)
     limits: MempoolLimits = field(default_factory=MempoolLimits)
     waiting_limits: WaitingLimits = field(default_factory=WaitingLimits)
+    trusted: Checkpoint | None = None
 
 
 class Node:
@@ -72,7 +74,7 @@ class Node:
             self._engine: Engine = open_engine(url)
             undone_on_failure.callback(self._engine.dispose)
             migrate(self._engine)
-            self.chain = Chain(self._engine, config.params, self.clock, TieKey(random_bytes(32)))
+            self.chain = Chain(self._engine, config.params, self.clock, TieKey(random_bytes(32)), config.trusted)
             undone_on_failure.callback(self.chain.close)
             self.mempool = Mempool(self.chain, config.limits)
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)

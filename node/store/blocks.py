@@ -157,6 +157,15 @@ class BlockStore:
             raise self.corrupt(f"the header of block {height} is missing")
         return known
 
+    def valid_leaves(self, height: Height) -> list[KnownHeader]:
+        """The ends of all branches of valid blocks, at or above `height`."""
+        child = headers.alias("child")
+        followed = select(child.c.previous).where(child.c.invalid_code.is_(None), child.c.height > height)
+        query = select(headers).where(
+            headers.c.height >= height, headers.c.invalid_code.is_(None), headers.c.hash.not_in(followed)
+        )
+        return [self._known(row) for row in self._connection.execute(query)]
+
     def active_headers(self) -> Iterator[KnownHeader]:
         """The active chain's headers from genesis on."""
         joined = headers.join(active, headers.c.hash == active.c.hash)

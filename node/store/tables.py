@@ -1,11 +1,12 @@
 """Every table of the node, in one place. All SQL of the node stays below `node/store/`.
 
-The chain itself: `headers`, `bodies`, `active`, `undo`, `records`. The read model, built from events only and rebuilt from the
-chain at any time: `transactions`, `history`, `listing`. The read model is append-only: each row carries the height that made it,
-and taking a block back deletes its rows.
+The chain itself: `headers`, `bodies`, `active`, `undo`, `records`. What attestors said, which may come without any block:
+`certificates`, `justified`, `attestor_sets`. The read model, built from events only and rebuilt from the chain at any time:
+`transactions`, `history`, `listing`. The read model is append-only: each row carries the height that made it, and taking a block
+back deletes its rows.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -105,4 +106,30 @@ listing = Table(
     Index("listing_in_order", "parent", "kind", "height", "sequence"),
     Index("listing_by_height", "height"),
     sqlite_with_rowid=False,
+)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("target", LargeBinary(32), primary_key=True),
+    Column("source", LargeBinary(32), primary_key=True),
+    Column("height", BigInteger, nullable=False, comment="of the target"),
+    Column("data", LargeBinary, nullable=False),
+    Index("certificates_by_height", "height"),
+)
+
+justified = Table(
+    "justified",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("height", BigInteger, nullable=False),
+    Column("set_number", BigInteger, nullable=False),
+    Column("is_final", Boolean, nullable=False),
+)
+
+attestor_sets = Table(
+    "attestor_sets",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, primary_key=True),
 )

@@ -8,11 +8,14 @@ from ledger.domains.finality.evidence import GiveEvidence, SignedLink
 from ledger.domains.finality.replace_silent import ReplaceSilent, replacement_hash
 from ledger.domains.finality.set_attestors import SetAttestors, choice_hash
 from ledger.domains.finality.state import FINALITY_KEY, CheckpointVotes, Finality, checkpoint_votes_key
-from ledger.finality.votes import Checkpoint, Vote, sign_vote
+from ledger.finality.attestors import AttestorSet
+from ledger.finality.certificates import Certificate, make_certificate
+from ledger.finality.votes import Checkpoint, SignedVote, Vote, sign_vote
 from ledger.keys import public_key_of, sign
 from ledger.params import Attestor, Params
 from ledger.transaction import Prepaid
-from ledger.types import ChainId, Hash, Height, PrivateSeed, PublicKey, Signature
+from ledger.types import BlockHash, ChainId, Hash, Height, PrivateSeed, PublicKey, Signature
+from tests.support.branching_chain import BranchingChain
 from tests.support.memory_chain import Scenario, sim_params
 from tests.support.shop import FAN
 
@@ -57,11 +60,8 @@ def sign_all(message: Hash, places: tuple[int, ...]) -> tuple[tuple[PublicKey, S
     return tuple((KEYS[place], sign(SEEDS[KEYS[place]], message)) for place in sorted(places))
 
 
-class Attested(Scenario):
-    """A scenario with attestors; everybody's transactions are sent by one fan."""
-
-    def __init__(self, *places: int, **changes: Any) -> None:
-        super().__init__(params=attested_params(*(places or (0, 1, 2, 3)), **changes))
+class AttestedActs(Scenario):
+    """What attestors do on a chain; everybody's transactions are sent by one fan."""
 
     @property
     def finality(self) -> Finality:
@@ -119,3 +119,33 @@ class Attested(Scenario):
         checkpoint = self.checkpoint(final)
         message = replacement_hash(self.chain_id, number, checkpoint, members)
         return ReplaceSilent(number, checkpoint, members, sign_all(message, places))
+
+
+class Attested(AttestedActs):
+    """A scenario with attestors."""
+
+    def __init__(self, *places: int, **changes: Any) -> None:
+        super().__init__(params=attested_params(*(places or (0, 1, 2, 3)), **changes))
+
+
+class AttestedBranches(AttestedActs, BranchingChain):
+    """The same with real blocks, and branches."""
+
+    def __init__(self, *places: int, **changes: Any) -> None:
+        super().__init__(params=attested_params(*(places or (0, 1, 2, 3)), **changes))
+
+    def hash_at(self, height: Height) -> BlockHash:
+        """The hash of the block at `height` of the branch on which this is now."""
+        return self.path[height].block.hash
+
+    def signed(self, source: int, target: int, place: int, number: int = 0) -> SignedVote:
+        """A vote of one key that comes by itself."""
+        vote = Vote(self.chain_id, number, self.checkpoint(source), self.checkpoint(target))
+        return sign_vote(SEEDS[KEYS[place]], KEYS[place], vote)
+
+    def certificate(self, source: int, target: int, *places: int) -> Certificate:
+        """A certificate of the first set for a link of this branch."""
+        signed = [self.signed(source, target, place) for place in places]
+        made = make_certificate(signed, (AttestorSet(0, self.params.attestors),))
+        assert made is not None, "these hold no quorum"
+        return made

@@ -303,7 +303,7 @@ def test_a_newer_schema_is_left_alone(copy: Path) -> None:
         Node(NodeConfig(copy.parent, PARAMS))
     assert copy.read_bytes() == before
     with closing(sqlite3.connect(copy)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
     Node(NodeConfig(copy.parent, PARAMS)).close()
 
 
