@@ -80,7 +80,7 @@ class Node:
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
             self.stall = StallWatch(self.chain, self.clock)
             self.silence = SilenceWatch(self.chain)
-            self.desk = open_desk(self.chain, self.mempool, self.lock, self.clock, random_bytes)
+            self.desk = open_desk(self.chain, self.lock, self.clock)
             self.reader = Reader(open_engine(url, read_only=True))
             self.snapshots = Snapshots(self.chain, self.lock, open_engine(url, read_only=True))
             undone_on_failure.pop_all()
