@@ -196,7 +196,7 @@ def _flat(node: dict[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, value in node.items():
         if name == "votes":
-            shown[name] = [{part: vote[part] for part in ("source_height", "target_height", "target_hash")} for vote in value]
+            shown[name] = [{"from": vote["source"]["height"], "to": vote["target"]["height"]} for vote in value]
         elif isinstance(value, dict):
             shown[name] = f"{value['height']} {value['hash']}"
         else:

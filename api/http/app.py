@@ -24,6 +24,7 @@ from api.http.receipt_desk import ReceiptDesk
 from api.http.rendering import Renderer
 from api.http.routers import (
     accounts,
+    attesting,
     campaigns,
     chain,
     challenges,
@@ -82,6 +83,7 @@ ROUTERS = (
     partner,
     events,
     mining,
+    attesting,
     service,
 )
 """In the order in which paths are tried: what is asked most comes first."""

@@ -93,6 +93,8 @@ PATHS = {
     "/v1/events",
     "/v1/campaigns/{campaign}/pledges/{number}/proof",
     "/v1/campaigns/{campaign}/proof",
+    "/v1/finality/attestors/{key}",
+    "/v1/finality/votes",
     "/v1/mining",
     "/v1/mining/blocks",
     "/v1/mining/blocks/{mined_block}",
@@ -101,7 +103,7 @@ PATHS = {
     "/readyz",
     "/metrics",
 }
-OPERATIONS_MORE = 7
+OPERATIONS_MORE = 8
 """Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off, a
 delivery form sent and deleted, a text read, brought and erased.
 """
