@@ -124,6 +124,15 @@ def show_ballots(answer: Any) -> list[Figure]:
     ]
 
 
+def show_finality(answer: Any) -> list[Figure]:
+    """A certificate of the links that make a block final: what it weighs on the wire and on one core."""
+    of = f"certificate of {answer['attestors']} attestors"
+    return [
+        Figure(f"{of}, checked", answer["check_ms"], "ms"),
+        Figure(f"{of}, {answer['signatures']} signatures", answer["bytes"], "bytes"),
+    ]
+
+
 def show_hashing(answer: Any) -> list[Figure]:
     """What the embedded miner does on one core."""
     return [Figure("mining with hashlib, 1 core", answer["hashes"] / answer["seconds"] / 1e6, "MH/s")]
@@ -210,6 +219,7 @@ SHOWN: dict[str, Callable[[Any], list[Figure]]] = {
     "root": show_root,
     "headers": show_headers,
     "ballots": show_ballots,
+    "finality": show_finality,
     "kinds": show_kinds,
     "blocks": show_blocks,
     "transfers": show_transfers,

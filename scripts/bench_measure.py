@@ -23,6 +23,7 @@ from typing import Any
 
 from bench_ballots import measure_ballots
 from bench_chain import opened_chain
+from bench_finality import measure_finality
 from bench_growth import measure_growth
 from bench_http import measure_reads
 from bench_network import measure_relay, measure_sync
@@ -261,6 +262,7 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "http": measure_http,
     "signatures": measure_signatures,
     "hashing": measure_hashing,
+    "finality": lambda _: measure_finality(),
     "ballots": lambda world: measure_ballots(world.sizes.accounts),
     "refunds": lambda world: measure_refunds(world.sizes.refunds),
     "sync": measure_sync,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli import contributions, mining, proposals, reviews, texts, updates
+from api.cli import attestors, contributions, mining, proposals, reviews, texts, updates
 from api.cli.node import DataDir, ParamsFile
 from api.cli.options import (
     DEFAULT_URL,
@@ -360,5 +360,6 @@ def _print_page(page: Mapping[str, Any], columns: Sequence[str] | Mapping[str, s
         print_rows(page["items"], columns)
 
 
+app.command("finality")(attestors.finality)
 app.command("reviews")(reviews.list_reviews)
 app.command("contributions")(contributions.list_contributions)

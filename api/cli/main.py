@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from api.cli import (
     attest,
+    attestors,
     audit,
     brand,
     chain,
@@ -67,9 +68,10 @@ app.add_typer(till_serve.app, name="till")
 app.add_typer(creator.app, name="creator")
 app.add_typer(partner.app, name="partner")
 app.add_typer(chain.app, name="chain")
+app.add_typer(attestors.app, name="attestors")
+app.add_typer(attest.app, name="attest")
 app.add_typer(proof.app, name="proof")
 app.add_typer(audit.app, name="audit")
-app.add_typer(attest.app, name="attest")
 app.add_typer(db.app, name="db")
 app.add_typer(demo.app, name="demo")
 

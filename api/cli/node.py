@@ -11,6 +11,7 @@ from api.cli import node_operator
 
 if TYPE_CHECKING:
     from api.cli.up import UpOptions
+    from ledger.finality.votes import Checkpoint
     from node.p2p.network import NetworkSettings
 
 app = typer.Typer(no_args_is_help=True, help="Run a node: chain, API, and a miner if it is wanted.")
@@ -40,6 +41,14 @@ Database = Annotated[
             "The store: postgresql://USER@HOST:PORT/DATABASE, a password best in PGPASSWORD or ~/.pgpass. "
             "By default an SQLite file in the chain's folder."
         ),
+    ),
+]
+Trust = Annotated[
+    str | None,
+    typer.Option(
+        "--trust",
+        metavar="HEIGHT:HASH",
+        help="A checkpoint that you know to be final, from people you trust: at the first start, and to settle a conflict.",
     ),
 ]
 Payout = Annotated[
@@ -139,6 +148,7 @@ def run(
     listen: Listen = None,
     peer: PeerNames = None,
     stratum: Stratum = None,
+    trust: Trust = None,
 ) -> None:
     """Run a node. Ctrl-C stops it, and nothing is lost.
 
@@ -147,6 +157,7 @@ def run(
       fansumer node run --network dev --payout dfan1p...
       fansumer node run --network dev --listen 0.0.0.0:8790 --peer node.example:8790
       fansumer node run --stratum 0.0.0.0:3333
+      fansumer node run --trust 1440:0000...5f2a
       fansumer node run --data-dir chain --params params.json
       fansumer node run --database postgresql://fansumer@localhost/ledger
     """
@@ -157,7 +168,27 @@ def run(
     options = _options(
         network, params, data_dir, database, host, port, workers, payout, public_url or [], stratum, chain=network
     )
-    running.run_up(replace(options, network_settings=_network(listen, peer or [])), Console())
+    settings = _network(listen, peer or [])
+    running.run_up(replace(options, network_settings=settings, trusted=_read_trust(trust)), Console())
+
+
+def _read_trust(text: str | None) -> "Checkpoint | None":
+    """HEIGHT:HASH, the hash as it is shown; None where none was given."""
+    from ledger.finality.votes import Checkpoint
+    from ledger.types import BlockHash, Height
+
+    if text is None:
+        return None
+    height, _, shown = text.partition(":")
+    try:
+        block_hash = bytes.fromhex(shown)[::-1]
+        if len(block_hash) != 32 or not 0 <= int(height) < 2**32:
+            raise ValueError
+    except ValueError as fault:
+        raise typer.BadParameter(
+            "a height, a colon and the 64 hex digits of a block hash", param_hint="--trust"
+        ) from fault
+    return Checkpoint(Height(int(height)), BlockHash(block_hash))
 
 
 def _network(listen: str | None, peers: list[str]) -> "NetworkSettings | None":

@@ -29,6 +29,7 @@ from api.wallet.derivation import derive_main_seed
 from api.wallet.whole_file import PUBLIC, write_whole
 from ledger.address import encode_address
 from ledger.errors import Code
+from ledger.finality.votes import Checkpoint
 from ledger.networks import NETWORKS
 from ledger.params import Params, params_from_mapping, params_to_mapping
 from ledger.types import Address
@@ -80,6 +81,7 @@ class UpOptions:
     stratum: tuple[str, int] | None = None
     database_url: str | None = field(default=None, repr=False)
     network_settings: NetworkSettings | None = None
+    trusted: Checkpoint | None = None
 
 
 def default_folder(name: str) -> Path:
@@ -109,7 +111,7 @@ class Running:
     def __init__(self, options: UpOptions, folder: Path, params: Params, payout: Address | None) -> None:
         listener = bind_port(options.host, options.port)
         try:
-            self.node = Node(NodeConfig(folder, params, options.database_url))
+            self.node = Node(NodeConfig(folder, params, options.database_url, trusted=options.trusted))
         except BaseException:
             listener.close()
             raise

@@ -32,6 +32,7 @@ from api.http.routers import (
     contributions,
     delivery_forms,
     events,
+    finality,
     mining,
     offers,
     own_data,
@@ -85,6 +86,7 @@ ROUTERS = (
     mining,
     attesting,
     service,
+    finality,
 )
 """In the order in which paths are tried: what is asked most comes first."""
 

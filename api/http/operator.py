@@ -12,7 +12,8 @@ from starlette.routing import Route
 from api.http.bodies import parse_object, read_bounded
 from api.http.deps import services_of
 from api.http.problems import BAD_BODY, RequestFault
-from api.http.rendering import json_response, show_time
+from api.http.rendering import json_response
+from api.words import show_time
 from ledger.errors import Code
 from node.node import Node
 from node.p2p.address import PeerAddress, make_address

@@ -165,6 +165,10 @@ class Client(OwnDataRequests):
         """`GET /v1/chain/params`: the chain's params file."""
         return self._json("GET", "/v1/chain/params")
 
+    def finality(self) -> Answer:
+        """`GET /v1/finality`: the attestors in force, what is justified and final, and whether something is wrong."""
+        return self._json("GET", "/v1/finality")
+
     def raw_blocks(self, first: int, *, limit: int = RAW_LIMIT) -> list[bytes]:
         """`GET /v1/blocks` in canonical bytes: the active chain's, from the height `first` on, as many as one answer holds."""
         parameters: dict[str, str | int] = {"from": first, "limit": limit}

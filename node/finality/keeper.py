@@ -5,6 +5,7 @@ Used by `node.chain` alone, within its database transactions and under its owner
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -51,6 +52,15 @@ NOT_TRUSTED = Code(
 Learned = tuple[Taken, Change]
 """What became of a vote or certificate, and what followed from it."""
 
+
+class Known(NamedTuple):
+    """What any thread may ask for at any time: the highest justified and the last final checkpoint, and a conflict."""
+
+    justified: Justified
+    final: Justified
+    conflict: tuple[Checkpoint, Checkpoint] | None
+
+
 NOT_ADMITTED = -1
 """Stands for "justified nowhere" in a branch that lacks a final checkpoint: it is behind every other."""
 
@@ -77,6 +87,11 @@ class FinalityKeeper:
         self.pinned: Checkpoint | None = None
         self._conflict: tuple[Checkpoint, Checkpoint] | None = None
         self.book = self._new_book()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Let others see what is known now."""
+        self.known = Known(self.book.justified, self.book.final, self._conflict)
 
     def _new_book(self) -> FinalityBook:
         start = Justified(Height(0), BlockHash(self._chain_id), 0)
@@ -101,6 +116,7 @@ class FinalityKeeper:
         self.book.restore(certificates, [found for found, _ in rows])
         self.book.learn_sets([AttestorSet(0, self._params.attestors), *self._store.sets()])
         self._learn_state(state)
+        self._tell()
         if self._conflict is not None:
             log.critical("finality.conflict", fault=str(self._fault()))
 
@@ -219,6 +235,7 @@ class FinalityKeeper:
     def _trust(self, found: Justified) -> None:
         self.book.trust(found)
         self._store.put_justified(found, is_final=True)
+        self._tell()
 
     def _take_votes(self, transactions: Iterable[Transaction], *, is_verified: bool) -> None:
         for transaction in transactions:
@@ -273,6 +290,8 @@ class FinalityKeeper:
         if change.conflict is not None:
             self._conflict = (change.conflict.known, change.conflict.other)
             self._store.put_conflict(*self._conflict)
+        self._tell()
+        if change.conflict is not None:
             log.critical("finality.conflict", fault=str(self._fault()))
 
     def certificates_from(self, height: Height, limit: int) -> list[Certificate]:

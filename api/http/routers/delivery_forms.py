@@ -12,10 +12,11 @@ from api.http.deps import IdText, Services, parse_id, services_of
 from api.http.openapi import SIGNED, answers, refuses, signed_body
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.problems import RequestFault
-from api.http.rendering import json_response, show_time
+from api.http.rendering import json_response
 from api.http.schemas.delivery_forms import DeliveryFormBody, DeliveryFormDropped, DeliveryFormKept, DeliveryFormsAnswer
 from api.http.signatures import authenticate, authenticate_body
 from api.receipts.delivery_forms import KeptForm
+from api.words import show_time
 from ledger.domains.crowdfunding.state import (
     Campaign,
     Pledge,

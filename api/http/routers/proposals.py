@@ -13,7 +13,7 @@ from api.http.openapi import answers, refuses, signed_body
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.problems import RequestFault
 from api.http.promises import collect_promises, obligation_days_late
-from api.http.rendering import json_response, show_time
+from api.http.rendering import json_response
 from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.proposals import (
     AccountBallotsAnswer,
@@ -27,6 +27,7 @@ from api.http.schemas.proposals import (
 )
 from api.http.voice_words import show_tally, words_of_answer
 from api.voice.opening import OPENING_BYTES_MAX, decode_opening
+from api.words import show_time
 from ledger.domains.loyalty.state import load_program
 from ledger.domains.voice.ballot_reveal import (
     NOT_COMMITTED,

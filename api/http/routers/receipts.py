@@ -12,13 +12,14 @@ from api.http.deps import IdText, Services, parse_id, services_of
 from api.http.openapi import SIGNED, answers, receipt_body
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.problems import BAD_BODY, RequestFault
-from api.http.rendering import json_response, show_time
+from api.http.rendering import json_response
 from api.http.schemas.answer import EXAMPLE_ID, ID_PATTERN
 from api.http.schemas.receipts import ErasedAnswer, GiftAnswer, ReceiptAnswer, ReceiptKept, ReceiptsAnswer
 from api.http.signatures import authenticate
 from api.receipts.admission import admit_receipt
 from api.receipts.lines import read_lines
 from api.receipts.store import LINES_BYTES_MAX, LINES_MAX, KeptReceipt
+from api.words import show_time
 from ledger.codec import Value, unpack
 from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX, SignedReceipt, decode_receipt, encode_receipt
 from ledger.errors import Code

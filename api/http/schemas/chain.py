@@ -62,7 +62,8 @@ class ChainAnswer(Answer):
 class ParamsAnswer(Answer):
     """The params file of the chain: `fansumer audit verify` needs nothing else to compute the first block.
 
-    `eras` are [start height, block time s, half-life s, limit bits, anchor bits, retargets], `upgrades` [kind, height].
+    `eras` are [start height, block time s, half-life s, limit bits, anchor bits, retargets], `upgrades` [kind, height],
+    `attestors` [public key, weight], `trusted` [height, hash].
     """
 
     name: str
@@ -82,6 +83,13 @@ class ParamsAnswer(Answer):
     allocations: list[list[str | int]]
     kinds: list[str]
     upgrades: list[list[str | int]]
+    attestors: list[list[str | int]]
+    recovery_keys: list[str]
+    recovery_threshold: int
+    silence_days: int
+    silence_blocks: int
+    checkpoint_interval_blocks: int
+    trusted: list[list[str | int]]
 
     EXAMPLE: ClassVar[Example] = params_to_mapping(NETWORKS["dev"])
 

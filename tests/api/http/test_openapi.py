@@ -21,6 +21,7 @@ PATHS = {
     "/v1/transactions/{txid}/proof",
     "/v1/chain",
     "/v1/chain/params",
+    "/v1/finality",
     "/v1/blocks",
     "/v1/blocks/{block}",
     "/v1/accounts/{address}",

@@ -12,7 +12,7 @@ from ledger.errors import BlockViolation
 from ledger.finality.votes import Checkpoint, sign_vote
 from ledger.fork_choice import TieKey
 from ledger.params import Params
-from ledger.types import Amount, BlockHash, Height
+from ledger.types import Amount, BlockHash, Height, Timestamp
 from node.chain import Chain
 from node.clock import ManualClock
 from node.errors import NodeError
@@ -251,7 +251,7 @@ def mine_here(store: Store, blocks: int) -> None:
     """Let the store's own templates become blocks."""
     for _ in range(blocks):
         time = store.chain.tip.header.time + 60
-        template = store.chain.build_template([], pay_all_to(MINER), time)
+        template = store.chain.build_template([], pay_all_to(MINER), Timestamp(time))
         nonce = search_range(struct_prefix(template), template.target, 0, 2**20)
         assert nonce is not None
         store.chain.accept_block(with_nonce(template, nonce))
@@ -269,8 +269,12 @@ def test_a_miner_puts_votes_and_evidence_into_its_blocks(world: tuple[AttestedBr
     store.chain.take_vote(sign_vote(SEEDS[KEYS[3]], KEYS[3], other))
     assert len(store.chain.finality.evidence) == 1
     mine_here(store, 1)
-    finality = store.chain.state.stored(FINALITY_KEY).record
+    stored = store.chain.state.stored(FINALITY_KEY)
+    assert stored is not None
+    finality = stored.record
     assert [found.height for found in finality.justified] == [0, 4]
     assert finality.scheduled[0].members == attestors(0, 1, 2)
     mine_here(store, 1)
-    assert not store.chain.block_at(store.chain.tip.height).transactions, "each once"
+    last = store.chain.block_at(store.chain.tip.height)
+    assert last is not None
+    assert not last.transactions, "each once"

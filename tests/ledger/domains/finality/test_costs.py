@@ -1,5 +1,6 @@
 """What the kinds of finality read, cost, and tell whom."""
 
+from ledger.domains.finality.attest import Attest
 from ledger.domains.finality.events import (
     AttestorLied,
     CheckpointFinalised,
@@ -10,6 +11,9 @@ from ledger.domains.finality.events import (
     SetChosen,
     VoteCounted,
 )
+from ledger.domains.finality.evidence import GiveEvidence
+from ledger.domains.finality.replace_silent import ReplaceSilent
+from ledger.domains.finality.set_attestors import SetAttestors
 from ledger.domains.finality.state import FINALITY_KEY, SUBJECT, checkpoint_votes_key, liar_key
 from ledger.kinds import Cost
 from ledger.registry import KINDS
@@ -45,6 +49,7 @@ def test_costs_and_reads() -> None:
         ),
     }
     assert set(cases) == {name for name in KINDS if name.startswith("finality.")}
+    assert [type(case[0]) for case in cases.values()] == [Attest, GiveEvidence, SetAttestors, ReplaceSilent]
     for name, (payload, cost, reads) in cases.items():
         assert KINDS[name].cost(payload) == cost
         assert KINDS[name].reads(FAN.address, payload) == reads
