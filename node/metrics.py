@@ -42,13 +42,13 @@ class ChainMetrics:
         silent = Gauge(
             "fansumer_finality_stalled", "1 if no checkpoint was justified for two intervals.", registry=registry
         )
-        silent.set_function(lambda: int(node.silence.is_silent()))
+        silent.set_function(lambda: int(node.silence.is_stalled()))
         since = Gauge(
             "fansumer_finality_blocks_since_justified",
-            "Blocks above the highest justified checkpoint; 0 without attestors.",
+            "Blocks since the chain last held a checkpoint justified; 0 without attestors.",
             registry=registry,
         )
-        since.set_function(lambda: node.silence.blocks_since_justified)
+        since.set_function(lambda: node.silence.blocks)
         _watch_miners(node, registry)
         with node.lock:
             node.chain.subscribe(self.follow)

@@ -20,13 +20,12 @@ from ledger.types import Address
 from node.attest.desk import open_desk
 from node.chain import Chain
 from node.clock import Clock, SystemClock
-from node.finality.silence import SilenceWatch
 from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mining.miner import Miner
 from node.snapshots import Snapshots
-from node.stall import StallWatch
+from node.stall import SilenceWatch, StallWatch
 from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
@@ -115,10 +114,10 @@ class Node:
             return self.waiting.offer(block)
 
     def poll_waiting(self) -> tuple[Released, ...]:
-        """Take in the blocks whose time has come, and look whether blocks come, and become final. To be called every second or so."""
+        """Take in the blocks whose time has come; look whether blocks come, and become final. To be called every second or so."""
         self.stall.look()
+        self.silence.look()
         with self.lock:
-            self.silence.look()
             return self.waiting.poll()
 
     def dry_run(self, raw: bytes) -> DryRun:

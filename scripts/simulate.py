@@ -2,10 +2,13 @@
 
     python scripts/simulate.py --seeds 0..99         a hundred networks; ends with 1 if one of them failed
     python scripts/simulate.py --replay 17           one of them again, exactly, with all that happened in it
+    python scripts/simulate.py --attested            networks with attestors, liars among them, and a miner that attacks
 
 Each network has real nodes (chain, mempool, network code) and trouble that its seed decides: slow and broken lines, partitions,
 crashes, power cuts at a write, wrong clocks, secret miners, liars, hash rate that comes and goes. At the end all nodes must have
 one tip and one root, the chain must replay from genesis, coin must be what was emitted, and no transaction may be lost silently.
+With --attested, up to a third of the weight lies and 51 to 99 % of the hash power attacks: no two final blocks may lie on different
+branches, none may be left, and with less than a third silent it must go on; a node that starts late must come to the same answer.
 """
 
 import argparse
@@ -20,7 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import structlog
 
+from tests.simulation.attested_world import AttestedOutcome, AttestedWorld
 from tests.simulation.world import Outcome, World
+
+AnyWorld = type[World] | type[AttestedWorld]
 
 QUIET_LEVEL = 50
 
@@ -37,20 +43,21 @@ def parse_seeds(text: str) -> range:
     return found
 
 
-def run_seeds(seeds: Iterable[int]) -> int:
+def run_seeds(seeds: Iterable[int], make_world: AnyWorld = World) -> int:
     """Run one network for each seed; how many failed."""
+    option = " --attested" if make_world is AttestedWorld else ""
     failed: list[int] = []
     done = 0
     slowest_seconds = 0.0
     for seed in seeds:
         begun = time.process_time()
-        world = World(seed)
+        world = make_world(seed)
         try:
             print(world.run(), flush=True)
         except Exception as fault:  # noqa: BLE001 - whatever ends a simulation is a failure of its seed, and it is shown
             failed.append(seed)
             print(f"FAILED: seed {seed}: {type(fault).__name__}: {fault}", flush=True)
-            print(f"  again: python scripts/simulate.py --replay {seed}", flush=True)
+            print(f"  again: python scripts/simulate.py{option} --replay {seed}", flush=True)
         done += 1
         slowest_seconds = max(slowest_seconds, time.process_time() - begun)
     print(
@@ -59,11 +66,11 @@ def run_seeds(seeds: Iterable[int]) -> int:
     return len(failed)
 
 
-def replay(seed: int) -> int:
+def replay(seed: int, make_world: AnyWorld = World) -> int:
     """Run one network and print all that happened."""
-    world = World(seed)
+    world = make_world(seed)
     print(world.plan)
-    outcome: Outcome | None = None
+    outcome: Outcome | AttestedOutcome | None = None
     try:
         outcome = world.run()
     except Exception:  # noqa: BLE001 - it is shown, with all that led to it
@@ -79,13 +86,15 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=parse_seeds, default=range(10), metavar="A..B", help="which networks (0..9)")
     parser.add_argument("--replay", type=int, metavar="SEED", help="one network again, with all that happened")
+    parser.add_argument("--attested", action="store_true", help="networks with attestors, and those who attack them")
     parser.add_argument("--log", action="store_true", help="with what the nodes themselves log")
     options = parser.parse_args(arguments)
     if not options.log:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(QUIET_LEVEL))
+    make_world: AnyWorld = AttestedWorld if options.attested else World
     if options.replay is not None:
-        return replay(options.replay)
-    return 1 if run_seeds(options.seeds) else 0
+        return replay(options.replay, make_world)
+    return 1 if run_seeds(options.seeds, make_world) else 0
 
 
 if __name__ == "__main__":

@@ -94,13 +94,13 @@ def init(keystore: KeystoreFile = None, record: RecordFile = None, index: Index 
     say(f"The keystore is {path}, the signing record {place}.")
     say("The attestor's public key, for the chain's params:")
     typer.echo(key.hex())
-    say("Never run one key at two places. A record that was lost or restored is safe: the attestor listens before it votes.")
+    say(
+        "Never run one key at two places. A record that was lost or restored is safe: the attestor listens before it votes."
+    )
 
 
 @app.command()
-def run(
-    keystore: KeystoreFile = None, record: RecordFile = None, index: Index = 0, url: Url = DEFAULT_URL
-) -> None:
+def run(keystore: KeystoreFile = None, record: RecordFile = None, index: Index = 0, url: Url = DEFAULT_URL) -> None:
     """Attest at a node until Ctrl-C. It first listens for a full interval of checkpoints, then votes for each.
 
     It ends by itself (exit code 1) where somebody else votes with its key.

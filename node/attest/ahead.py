@@ -94,5 +94,3 @@ def _candidates(source_number: int, target_number: int, book: FinalityBook) -> l
         elif target_number == source_number + 1:
             found.extend(sets_needed(source_set, target_set) for source_set in book.sets_numbered(source_number))
     return found
-
-

@@ -128,7 +128,10 @@ class VoteDesk:
     def _judge_place(self, vote: Vote) -> Verdict | None:
         vote.check()
         interval = self._chain.params.checkpoint_interval_blocks
-        if vote.chain_id == self._chain.chain_id and vote.target.height > self._chain.tip.height + AHEAD_INTERVALS * interval:
+        if (
+            vote.chain_id == self._chain.chain_id
+            and vote.target.height > self._chain.tip.height + AHEAD_INTERVALS * interval
+        ):
             return Verdict.LATER
         if vote.target.height < self.final_height - PAST_INTERVALS * interval:
             if vote.chain_id != self._chain.chain_id:

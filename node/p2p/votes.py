@@ -178,7 +178,9 @@ class VoteGossip:
             state.heard.add(name)
             points = LATE if is_again else 0 if is_answer else POINTS.get(verdict, 0)
             if points and (complaint is None or points > complaint.points):
-                complaint = Offence(points, f"a {type(said).__name__} that is {'known' if is_again else verdict.name.lower()}")
+                complaint = Offence(
+                    points, f"a {type(said).__name__} that is {'known' if is_again else verdict.name.lower()}"
+                )
         if complaint is not None:
             raise complaint
         return found
@@ -260,5 +262,3 @@ def _parts(waiting: dict[bytes, bytes], count_max: int) -> Iterable[tuple[bytes,
     raws = tuple(waiting.values())
     waiting.clear()
     return [raws[start : start + count_max] for start in range(0, len(raws), count_max)]
-
-

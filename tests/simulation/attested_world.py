@@ -180,9 +180,7 @@ class AttestedWorld:
             for place, own in enumerate(seeds)
             if place not in faulty
         ]
-        self.liars = [
-            LyingAttestor(seeds[place], self._branch_rng(), f"liar {place}") for place in self.plan.liars
-        ]
+        self.liars = [LyingAttestor(seeds[place], self._branch_rng(), f"liar {place}") for place in self.plan.liars]
 
     def _branch_rng(self) -> random.Random:
         return random.Random(self.rng.randbytes(16))

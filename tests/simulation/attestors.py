@@ -84,7 +84,9 @@ class HonestAttestor:
             if made not in self.signed:
                 self.signed.append(made)
                 vote = made.vote
-                self._timeline.note(f"{self.name} votes {vote.source.height} -> {vote.target.height} {vote.target.hash.hex()[-8:]}")
+                self._timeline.note(
+                    f"{self.name} votes {vote.source.height} -> {vote.target.height} {vote.target.hash.hex()[-8:]}"
+                )
             hand_over(node, made)
 
     def _choose_node(self) -> FakeNode | None:

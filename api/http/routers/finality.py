@@ -1,6 +1,6 @@
 """Finality: who attests, what is justified and final, and whether something is wrong."""
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -13,7 +13,9 @@ from api.http.schemas.finality import FinalityAnswer
 from ledger.domains.finality.state import FINALITY_KEY, Finality, Justified
 from ledger.params import Attestor
 from node.finality.keeper import Known
-from node.finality.silence import is_silent
+
+SILENT_INTERVALS: Final = 2
+"""Of blocks without a justification on the chain: usually there is one in each interval."""
 
 router = APIRouter(prefix="/v1", tags=["chain"])
 
@@ -32,7 +34,7 @@ async def read_finality(request: Request) -> Response:
         known = services.node.chain.finality.known
         answer |= _show_record(finality) | _show_known(known)
         answer["blocks_since_justified"] = max(tip.height - known.justified.height, 0)
-        answer["silent"] = is_silent(tip.height, known.justified.height, interval)
+        answer["silent"] = tip.height - finality.silent_since_height >= SILENT_INTERVALS * interval
     return json_response(answer)
 
 

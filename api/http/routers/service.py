@@ -49,7 +49,7 @@ async def read_readiness(request: Request) -> Response:
             "height": tip.height,
             "tip_age_s": age_s,
             "stalled": services.node.stall.is_stalled(),
-            "finality_stalled": services.node.silence.is_silent(),
+            "finality_stalled": services.node.silence.is_stalled(),
         }
     )
 

@@ -122,8 +122,9 @@ def _sets_from(finality: Finality, source: Checkpoint, target_set: AttestorSet) 
     if known is not None and known.set_number < target_set.number == finality.number:
         if finality.replaces_silent:
             return (target_set,)
-        if known.set_number == finality.number - 1:
-            return (AttestorSet(known.set_number, finality.former), target_set)
+        # A set that was chosen came into force by a final checkpoint of the set before it, and nothing below that is kept.
+        assert known.set_number == finality.number - 1, "a link crosses one change"
+        return (AttestorSet(known.set_number, finality.former), target_set)
     raise RuleViolation(NOT_JUSTIFIED, hash=source.hash[::-1], height=source.height)
 
 

@@ -93,7 +93,10 @@ def test_evidence_reaches_everybody_and_the_next_block(net: Quiet) -> None:
     assert all(set(node.desk.votes_of(KEYS[0])) == {one, other} for node in net.nodes)
     net.mine(net.nodes[2], 1)
     net.wait(10)
-    kinds = [transaction.kind.name for transaction in net.nodes[2].chain._decode_kept(net.nodes[2].chain.block_at(Height(16)))]
+    kinds = [
+        transaction.kind.name
+        for transaction in net.nodes[2].chain._decode_kept(net.nodes[2].chain.block_at(Height(16)))
+    ]
     assert "finality.evidence" in kinds
     assert net.nodes[0].desk.take_evidence(evidence).name == "KNOWN"
 
@@ -133,9 +136,7 @@ def wrong_messages(node: FakeNode) -> dict[str, tuple[Message, int]]:
     vote, certificate = sign(node, 0, 0, 4), certify(node, 0, 4)
     _, _, evidence = lie(node, 1)
     foreign_set = AttestorSet(0, attestors(4, 5, 6, 7))
-    foreign = [
-        sign_vote(SEEDS[KEYS[place]], KEYS[place], certificate.vote) for place in (4, 5, 6, 7)
-    ]
+    foreign = [sign_vote(SEEDS[KEYS[place]], KEYS[place], certificate.vote) for place in (4, 5, 6, 7)]
     other_chain = replace(vote.vote, chain_id=ChainId(b"d" * 32))
     stranger = make_evidence(
         sign(node, 7, 0, 4), sign(node, 7, 0, 4, target=Checkpoint(Height(4), BlockHash(b"x" * 32)))
@@ -150,7 +151,9 @@ def wrong_messages(node: FakeNode) -> dict[str, tuple[Message, int]]:
         "foreign vote": (Votes((sign(node, 7, 0, 4).encode(),)), UNASKED),
         "certificate of another set": (Certificates(False, (of_others.encode(),)), GRAVE),
         "certificate without a quorum": (
-            Certificates(False, (replace(certificate, signers=b"\x01", signatures=certificate.signatures[:1]).encode(),)),
+            Certificates(
+                False, (replace(certificate, signers=b"\x01", signatures=certificate.signatures[:1]).encode(),)
+            ),
             GRAVE,
         ),
         "certificate with a wrong signature": (
