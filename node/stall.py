@@ -70,7 +70,7 @@ class StallWatch:
 
 
 class SilenceWatch:
-    """Counts the blocks since the chain last held a checkpoint justified. Any thread may ask; one looks. Silent without attestors."""
+    """Counts the blocks since the chain last held a checkpoint justified. Any thread may ask; one looks. Idle without attestors."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain

@@ -1,5 +1,6 @@
 """`fansumer attest`: an attestor says which blocks are final, and never says two things that conflict."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -191,7 +192,7 @@ def _show_chains(chains: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _flat(node: dict[str, Any]) -> dict[str, Any]:
+def _flat(node: Mapping[str, Any]) -> dict[str, Any]:
     """What the node says, a checkpoint in one line, votes without their bytes."""
     shown: dict[str, Any] = {}
     for name, value in node.items():

@@ -1,6 +1,6 @@
 """Certificates of blocks that are not here yet (spec NET-16): checked in full, each on the one before, without any block.
 
-A node that starts late learns so which of the chains that it is shown holds what attestors made final, before it fetches any of them.
+A node that starts late learns so which of the chains that it is shown holds what attestors made final, before it fetches one.
 """
 
 from dataclasses import dataclass

@@ -54,9 +54,9 @@ class Phase(Enum):
 class Sight:
     """What a node shows at one moment.
 
-    `source`: the highest justified checkpoint of its branch. `target`: the highest checkpoint of it with `DEPTH_BLOCKS` blocks on it.
-    `set_number`: of the set in force at the target; `is_member`: whether the key counts for this link. `own_votes`: those of the key
-    that the node knows, from wherever. `is_fresh`: whether its last block is young.
+    `source`: the highest justified checkpoint of its branch. `target`: the highest checkpoint of it with `DEPTH_BLOCKS` blocks on
+    it. `set_number`: of the set in force at the target; `is_member`: whether the key counts for this link. `own_votes`: those of
+    the key that the node knows, from wherever. `is_fresh`: whether its last block is young.
     """
 
     chain_id: ChainId

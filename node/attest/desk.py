@@ -1,6 +1,6 @@
 """The votes of one node between peers, attestors and the chain: judged before they are kept (spec NET-15, NET-16, ATT-4).
 
-What is known of finality is the chain's to keep (`node.finality`); here it is decided what may come so far, and what is told to whom.
+What is known of finality is the chain's to keep (`node.finality`); here it is decided what comes so far, and what is told to whom.
 """
 
 import threading
@@ -27,6 +27,7 @@ from node.tip import TipChanged
 
 log = structlog.get_logger()
 
+GROUND: Final = Height(0)
 NEWS_MAX: Final = 20_000
 """What is new and waits to be told to peers; what is more they ask for, or learn from blocks."""
 AHEAD_INTERVALS: Final = 2
@@ -78,7 +79,7 @@ class Landmarks:
 
     final: Checkpoint | None = None
     justified: Mapping[BlockHash, Height] = field(default_factory=dict)
-    active_justified: Height = Height(0)
+    active_justified: Height = GROUND
 
 
 class VoteDesk:

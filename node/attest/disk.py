@@ -1,4 +1,4 @@
-"""The disk under a signing record: one file that is replaced whole, and a lock. Passed in, so that tests can cut the power (ATT-2)."""
+"""The disk under a signing record: one file that is replaced whole, and a lock. Passed in: tests cut the power (ATT-2)."""
 
 import errno
 import fcntl

@@ -1,8 +1,8 @@
 """What a key has signed, on disk: it never signs two votes that conflict (spec ATT-1, ATT-2).
 
-For each chain the highest source and the highest target that the key ever voted for are kept. A vote is signed only if its target is
-higher than that and its source no lower: then no two votes share a target's height and none lies around another. Both numbers are on
-the disk, synced, before there is a signature; a crash loses a vote at most, never the memory of one.
+For each chain the highest source and the highest target that the key ever voted for are kept. A vote is signed only if its target
+is higher than that and its source no lower: then no two votes share a target's height and none lies around another. Both numbers
+are on the disk, synced, before there is a signature; a crash loses a vote at most, never the memory of one.
 """
 
 import json
@@ -20,6 +20,7 @@ from node.errors import NodeError
 FORMAT: Final = "fansumer-signing-record"
 VERSION: Final = 1
 RECORD_BYTES_MAX: Final = 65_536
+GROUND: Final = Height(0)
 NUMBER_MAX: Final = 2**32 - 1
 CHAINS_MAX: Final = 32
 """Chains that one key attests on."""
@@ -58,8 +59,8 @@ TOO_MANY_CHAINS = Code(
 class Signed:
     """What a key has signed on one chain: the highest source and target, how many votes, and the last of them."""
 
-    source_floor: Height = Height(0)
-    target_floor: Height = Height(0)
+    source_floor: Height = GROUND
+    target_floor: Height = GROUND
     votes: int = 0
     last: Vote | None = None
 
@@ -151,7 +152,7 @@ class SigningRecord:
         return self._content.chains.get(chain_id, NOTHING)
 
     def sign(self, seed: PrivateSeed, vote: Vote) -> SignedVote:
-        """Write a vote down, then sign it. Raises `attest.would_conflict`, `attest.chains` or `attest.record_failed`: nothing is signed."""
+        """Write a vote down, then sign it. Raises `attest.would_conflict`, `.chains` or `.record_failed`: nothing is signed."""
         signed = self.signed(vote.chain_id)
         vote.check()
         if not signed.admits(vote):
@@ -169,7 +170,7 @@ class SigningRecord:
         return made
 
     def learn(self, vote: Vote) -> bool:
-        """A vote of this key was seen whose signature is good; whether the record did not know of it. Raises `attest.record_failed`."""
+        """A vote of this key was seen, signed well; whether the record did not know of it. Raises `attest.record_failed`."""
         signed = self.signed(vote.chain_id)
         raised = signed.raised(vote)
         if raised == signed:

@@ -12,7 +12,7 @@ from ledger.errors import LedgerError
 from ledger.finality.certificates import Certificate
 from ledger.finality.votes import Evidence, SignedVote
 from ledger.types import Height
-from node.attest.desk import Said, Verdict
+from node.attest.desk import GROUND, Said, Verdict
 from node.errors import NodeError
 from node.p2p.connection import Connection, Remembered
 from node.p2p.effects import Effects
@@ -81,7 +81,7 @@ class PeerVotes:
     certificates: dict[bytes, bytes] = field(default_factory=dict)
     evidence: dict[bytes, bytes] = field(default_factory=dict)
     asked_at: float | None = None
-    asked_above: Height = Height(0)
+    asked_above: Height = GROUND
     is_behind: bool = False
     heard_at: float = 0.0
 

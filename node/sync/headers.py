@@ -256,7 +256,7 @@ class HeaderSync:
         return max((heights.get(block_hash, Height(0)) for block_hash in checked.hashes), default=Height(0))
 
     def _leaves_final(self, raw: bytes) -> bool:
-        """Whether headers are of a branch that lacks the last final checkpoint (spec FIN-9); whoever sends them may not know of it."""
+        """Whether headers are of a branch without the last final checkpoint (spec FIN-9); who sends them may not know of it."""
         final = self._host.landmarks().final
         if final is None:
             return False

@@ -90,7 +90,8 @@ def test_a_node_that_is_away_is_waited_for_and_told_of_once(files: tuple[Path, P
     run, said = make_run(client, files)
     run.look()
     client.height = 40
-    client.faults = [Unreachable("client.unreachable", "no node answers", "")] * 2 + [KeyError("height")]
+    away = Unreachable("client.unreachable", "no node answers", "")
+    client.faults += [away, away, KeyError("height")]
     for _ in range(3):
         assert run.look() is None
     assert run.look() is not None

@@ -1,8 +1,8 @@
 """A network with attestors, drawn from a seed, and those who attack it: liars, silent ones, most of the hash power, partitions.
 
-What must hold: no two final blocks lie on different branches, at whatever nodes and times; a node never leaves one; no honest attestor
-ever signs two votes that conflict; once the bad times are over and less than a third is silent, new blocks become final; and a node
-that starts late comes to the same answer.
+What must hold: no two final blocks lie on different branches, at whatever nodes and times; a node never leaves one; no honest
+attestor ever signs two votes that conflict; once the bad times are over and less than a third is silent, new blocks become final;
+and a node that starts late comes to the same answer.
 """
 
 import itertools
@@ -124,7 +124,8 @@ class AttestedOutcome:
     def __str__(self) -> str:
         return (
             f"seed {self.seed}: height {self.height}, final {self.final}, {self.blocks} blocks, {self.reorganisations} "
-            f"reorganisations, {self.votes} votes, {self.lies} lies, {self.attacks} attacks, {self.frames} frames, digest {self.digest}"
+            f"reorganisations, {self.votes} votes, {self.lies} lies, {self.attacks} attacks, {self.frames} frames, "
+            f"digest {self.digest}"
         )
 
 
@@ -172,7 +173,7 @@ class AttestedWorld:
         self.finals: dict[int, BlockHash] = {0: BlockHash(b"")}
         self.final_seen: dict[str, int] = {}
         self.nodes: list[FakeNode] = [self._make_node(number, FakeNode) for number in range(self.plan.nodes)]
-        self.late: FakeNode | None = None
+        self.late: Any = None
         self.secret: Any = self._make_node(50, SecretMiner) if self.plan.attack_share else None
         faulty = (*self.plan.liars, *self.plan.silent)
         self.honest = [
@@ -188,7 +189,7 @@ class AttestedWorld:
     # --- the beginning ---
 
     def _make_node(self, number: int, kind: type[FakeNode]) -> Any:
-        made = kind(
+        return kind(
             f"node {number}",
             make_address(f"{number + 20}.{number + 7}.0.1", PORT),
             self.network,
@@ -198,7 +199,6 @@ class AttestedWorld:
             payout=Address(Signer.named(f"miner {number}").address),
             limits=DialLimits(dialled_max=3, taken_max=12, taken_per_host_max=3, has_feelers=False),
         )
-        return made
 
     @property
     def living(self) -> list[FakeNode]:
@@ -227,10 +227,10 @@ class AttestedWorld:
         self.timeline.plan(self.rng.expovariate(1 / seconds), happen)
 
     def _mine(self) -> None:
-        is_attack = self.secret is not None and self.secret.is_hidden and self.rng.random() < self.plan.attack_share
-        if is_attack:
-            self._mine_at(self.secret)
-            self._lie_at(self.secret)
+        secret = self.secret if self.secret is not None and self.secret.is_hidden else None
+        if secret is not None and self.rng.random() < self.plan.attack_share:
+            self._mine_at(secret)
+            self._lie_at(secret)
         elif self.living:
             self._mine_at(self.rng.choice(self.living))
 

@@ -76,7 +76,8 @@ class HonestAttestor:
             self.restart()
             return
         except NodeError as fault:
-            assert fault.code is KEY_IN_USE, f"{self.name} ended: {fault}"
+            if fault.code is not KEY_IN_USE:
+                raise AssertionError(f"{self.name} ended: {fault}") from fault
             self._timeline.note(f"{self.name} takes itself for another one, and starts again")
             self.restart()
             return

@@ -16,7 +16,7 @@ from ledger.fork_choice import TieKey
 from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import Address, PrivateSeed, TxId
-from node.attest.desk import open_desk
+from node.attest.desk import VoteDesk, open_desk
 from node.chain import Chain
 from node.health import Health
 from node.mempool.policy import MempoolLimits
@@ -139,8 +139,8 @@ class FakeNode:
         self.mempool = Mempool(self.chain, MempoolLimits())
         self.waiting = WaitingBlocks(self.chain, self.clock, WaitingLimits())
         self.chain.subscribe(self._follow)
-        self.desk = open_desk(self.chain, lock, self.clock)
-        self.host = Host(self.chain, self.mempool, self.waiting, self.clock, lock, Health(), self.desk)
+        self._desk = open_desk(self.chain, lock, self.clock)
+        self.host = Host(self.chain, self.mempool, self.waiting, self.clock, lock, Health(), self._desk)
         rng = random.Random(self._rng.randbytes(16))
         book = AddressBook(self._book_key, rng)
         book.restore(self._book_rows)
@@ -153,6 +153,12 @@ class FakeNode:
             self.peers.dialler.name(address)
         self.network.join(self)
         self._tick_in(self._rng.uniform(0, TICK_SECONDS))
+
+    @property
+    def desk(self) -> VoteDesk:
+        """Its desk for votes, on a chain with attestors."""
+        assert self._desk is not None, "this chain has attestors"
+        return self._desk
 
     def stop(self) -> None:
         """Switch off at once."""

@@ -9,6 +9,7 @@ import pytest
 
 from api.http.app import create_app
 from api.wallet.attestor_calls import read_sight
+from ledger.domains.finality.state import FINALITY_KEY, liar_key
 from ledger.finality.votes import Checkpoint, SignedVote, Vote, sign_vote
 from ledger.types import BlockHash, ChainId, Height
 from tests.api.http.conftest import UNLIMITED, open_client
@@ -62,7 +63,7 @@ async def test_votes_of_a_quorum_stand_in_the_next_block(attested: AttestedNode)
     assert attested.node.desk is not None
     assert attested.node.desk.final_height == 4
     attested.mine()
-    record = attested.node.chain.state.stored(b"a")
+    record = attested.node.chain.state.stored(FINALITY_KEY)
     assert record is not None
     assert record.record.final.height == 4
 
@@ -100,7 +101,7 @@ async def test_an_equivocating_attestor_is_taken_and_accused(attested: AttestedN
     await send(attested, one)
     assert (await send(attested, other)).status_code == 202
     attested.mine()
-    liar = attested.node.chain.state.stored(b"l" + KEYS[0])
+    liar = attested.node.chain.state.stored(liar_key(KEYS[0]))
     assert liar is not None
 
 

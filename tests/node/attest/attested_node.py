@@ -60,7 +60,7 @@ class AttestedNode:
             number, votes[0].vote.source, votes[0].vote.target, tuple((vote.key, vote.signature) for vote in votes)
         )
         first = Height(self.height + 1)
-        window = {"valid_from": first, "valid_until": Height(first + 20)}
+        window: dict[str, Any] = {"valid_from": first, "valid_until": Height(first + 20)}
         return self._signing.sign("finality.attest", payload, author=FAN, payment=Prepaid(), **window)
 
     def attest(self, source: int, target: int, *places: int, number: int = 0) -> None:

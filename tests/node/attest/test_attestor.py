@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -187,10 +188,8 @@ class Life(RuleBasedStateMachine):
     @rule(steps=st.integers(0, 3))
     def lose_power(self, steps: int) -> None:
         self.disk.steps_left = steps
-        try:
+        with suppress(PowerCut):
             self.look(is_lost=True)
-        except PowerCut:
-            pass
         self.start_again()
 
     @rule()

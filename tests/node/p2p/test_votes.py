@@ -1,4 +1,4 @@
-"""Votes, certificates and evidence between nodes: they reach everybody, and what is wrong with them costs its sender, not memory."""
+"""Votes, certificates and evidence between nodes: they reach everybody; what is wrong costs its sender points, and no memory."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -93,10 +93,9 @@ def test_evidence_reaches_everybody_and_the_next_block(net: Quiet) -> None:
     assert all(set(node.desk.votes_of(KEYS[0])) == {one, other} for node in net.nodes)
     net.mine(net.nodes[2], 1)
     net.wait(10)
-    kinds = [
-        transaction.kind.name
-        for transaction in net.nodes[2].chain._decode_kept(net.nodes[2].chain.block_at(Height(16)))
-    ]
+    block = net.nodes[2].chain.block_at(Height(16))
+    assert block is not None
+    kinds = [transaction.kind.name for transaction in net.nodes[2].chain._decode_kept(block)]
     assert "finality.evidence" in kinds
     assert net.nodes[0].desk.take_evidence(evidence).name == "KNOWN"
 
