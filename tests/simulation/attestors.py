@@ -17,7 +17,7 @@ from tests.simulation.events import Timeline
 from tests.simulation.fake_node import FakeNode
 
 LOOK_SECONDS = 6.0
-SWITCH_CHANCE = 0.02
+SWITCH_CHANCE = 0.1
 BACKUPS_MAX = 8
 
 
