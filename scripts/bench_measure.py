@@ -253,7 +253,6 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "headers": measure_headers,
     "http": measure_http,
     "signatures": measure_signatures,
-    "hashing": measure_hashing,
     "finality": lambda _: measure_finality(),
     "hashing": lambda world: measure_mining(world.sizes.hashes),
     "ballots": lambda world: measure_ballots(world.sizes.accounts),
