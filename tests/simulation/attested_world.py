@@ -18,7 +18,7 @@ from ledger.params import Params
 from ledger.types import Address, BlockHash, Height
 from node.p2p.address import PeerAddress, make_address
 from node.p2p.dialling import DialLimits
-from tests.simulation.attestors import LOOK_SECONDS, HonestAttestor, LyingAttestor, attestor_seed
+from tests.simulation.attestors import LOOK_SECONDS, ROAMING, SETTLED, HonestAttestor, LyingAttestor, attestor_seed
 from tests.simulation.events import SkewedClock, Timeline
 from tests.simulation.fake_network import FakeNetwork, Weather
 from tests.simulation.fake_node import FakeNode
@@ -181,6 +181,8 @@ class AttestedWorld:
             for place, own in enumerate(seeds)
             if place not in faulty
         ]
+        for attestor in self.honest:
+            attestor.switch_chance = ROAMING if seed % 2 else SETTLED
         self.liars = [LyingAttestor(seeds[place], self._branch_rng(), f"liar {place}") for place in self.plan.liars]
 
     def _branch_rng(self) -> random.Random:

@@ -17,7 +17,8 @@ from tests.simulation.events import Timeline
 from tests.simulation.fake_node import FakeNode
 
 LOOK_SECONDS = 6.0
-SWITCH_CHANCE = 0.1
+SETTLED, ROAMING = 0.02, 0.3
+"""How probably an attestor goes to another node at a look."""
 BACKUPS_MAX = 8
 
 
@@ -49,6 +50,7 @@ class HonestAttestor:
         self, seed: PrivateSeed, timeline: Timeline, rng: random.Random, living: Callable[[], list[FakeNode]], name: str
     ) -> None:
         self.seed, self.key, self.name = seed, public_key_of(seed), name
+        self.switch_chance = SETTLED
         self._timeline, self._rng, self._living = timeline, rng, living
         self._disk = PowerDisk(rng)
         make_record(self._disk, self.key)
@@ -92,7 +94,7 @@ class HonestAttestor:
 
     def _choose_node(self) -> FakeNode | None:
         living = self._living()
-        if self._node not in living or self._rng.random() < SWITCH_CHANCE:
+        if self._node not in living or self._rng.random() < self.switch_chance:
             self._node = self._rng.choice(living) if living else None
         return self._node
 

@@ -65,7 +65,7 @@ def plant_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("plant", "first"), [(plant_two_thirds, 20), (plant_lower_sources, 10), (plant_work_alone, 1)])
+@pytest.mark.parametrize(("plant", "first"), [(plant_two_thirds, 20), (plant_lower_sources, 5), (plant_work_alone, 1)])
 def test_a_planted_bug_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
