@@ -182,7 +182,7 @@ class AttestedWorld:
             if place not in faulty
         ]
         for attestor in self.honest:
-            attestor.switch_chance = ROAMING if seed % 2 else SETTLED
+            attestor.switch_chance = ROAMING if seed % 6 == 5 else SETTLED
         self.liars = [LyingAttestor(seeds[place], self._branch_rng(), f"liar {place}") for place in self.plan.liars]
 
     def _branch_rng(self) -> random.Random:
