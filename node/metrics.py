@@ -41,6 +41,16 @@ class ChainMetrics:
             "fansumer_chain_stalled", "1 if no block has come for ten times the chain's block time.", registry=registry
         )
         stalled.set_function(lambda: int(node.stall.is_stalled()))
+        silent = Gauge(
+            "fansumer_finality_stalled", "1 if no checkpoint was justified for two intervals.", registry=registry
+        )
+        silent.set_function(lambda: int(node.silence.is_stalled()))
+        since = Gauge(
+            "fansumer_finality_blocks_since_justified",
+            "Blocks since the chain last held a checkpoint justified; 0 without attestors.",
+            registry=registry,
+        )
+        since.set_function(lambda: node.silence.blocks)
         _watch_miners(node, registry)
         with node.lock:
             node.chain.subscribe(self.follow)

@@ -17,6 +17,7 @@ from ledger.fork_choice import TieKey
 from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import Address
+from node.attest.desk import open_desk
 from node.chain import Chain
 from node.clock import Clock, SystemClock
 from node.health import Health
@@ -25,7 +26,7 @@ from node.mempool.pool import DryRun, Mempool
 from node.mempool.returning import read_stale
 from node.mining.miner import Miner
 from node.snapshots import Snapshots
-from node.stall import StallWatch
+from node.stall import SilenceWatch, StallWatch
 from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
@@ -88,6 +89,8 @@ class Node:
             self.mempool.put_back(read_stale(self.chain))
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
             self.stall = StallWatch(self.chain, self.clock)
+            self.silence = SilenceWatch(self.chain)
+            self.desk = open_desk(self.chain, self.lock, self.clock)
             self.reader = Reader(open_engine(url, read_only=True))
             self.snapshots = Snapshots(self.chain, self.lock, open_engine(url, read_only=True))
             undone_on_failure.pop_all()
@@ -125,8 +128,9 @@ class Node:
             return self.waiting.offer(block)
 
     def poll_waiting(self) -> tuple[Released, ...]:
-        """Take in the blocks whose time has come, and look whether blocks come at all. To be called every second or so."""
+        """Take in the blocks whose time has come; look whether blocks come, and become final. To be called every second or so."""
         self.stall.look()
+        self.silence.look()
         with self.lock:
             return self.waiting.poll()
 

@@ -4,10 +4,14 @@
     python scripts/simulate.py --seeds 0..99 --faults       and a table of what went wrong in how many of them
     python scripts/simulate.py --replay 17                  one of them again, exactly, with all that happened in it
     python scripts/simulate.py --plant mempool              with a bug on purpose: ends with 0 if 200 networks find it
+    python scripts/simulate.py --attested                   networks with attestors, liars among them, and a miner that attacks
 
 Each network has real nodes (chain, mempool, network code) and trouble that its seed decides: frames that are slow, lost, doubled or
 out of order, partitions, crashes and power cuts in the middle of a write, wrong clocks, secret and withholding miners, liars, nodes
 that only liars reach, hash rate that comes and goes. What must hold at the end stands in ledger/spec/network.md (NET-15).
+one tip and one root, the chain must replay from genesis, coin must be what was emitted, and no transaction may be lost silently.
+With --attested, up to a third of the weight lies and 51 to 99 % of the hash power attacks: no two final blocks may lie on different
+branches, none may be left, and with less than a third silent it must go on; a node that starts late must come to the same answer.
 """
 
 import argparse
@@ -23,10 +27,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import structlog
 
+from tests.simulation.attested_world import AttestedOutcome, AttestedWorld
 from tests.simulation.faults import FaultCount, describe_faults
 from tests.simulation.plan import Outcome
 from tests.simulation.plants import PLANTS, SEEDS_MAX, planted
 from tests.simulation.world import World
+
+AnyWorld = type[World] | type[AttestedWorld]
 
 QUIET_LEVEL = 50
 SEED_SECONDS_MAX = 5
@@ -45,30 +52,31 @@ def parse_seeds(text: str) -> range:
     return found
 
 
-def run_seed(seed: int) -> Outcome | None:
+def run_seed(seed: int, make_world: AnyWorld = World) -> Outcome | AttestedOutcome | None:
     """Run one network and print how it ended; None if it failed."""
     try:
-        outcome = World(seed).run()
+        outcome = make_world(seed).run()
     except Exception as fault:  # noqa: BLE001 - whatever ends a simulation is a failure of its seed, and it is shown
         print(f"FAILED: seed {seed}: {type(fault).__name__}: {fault}", flush=True)
-        print(f"  again: python scripts/simulate.py --replay {seed}", flush=True)
+        option = " --attested" if make_world is AttestedWorld else ""
+        print(f"  again: python scripts/simulate.py{option} --replay {seed}", flush=True)
         return None
     print(outcome, flush=True)
     return outcome
 
 
-def run_seeds(seeds: Iterable[int], *, with_faults: bool) -> int:
+def run_seeds(seeds: Iterable[int], make_world: AnyWorld = World, *, with_faults: bool = False) -> int:
     """Run one network for each seed; how many failed."""
     failed: list[int] = []
     counts: list[FaultCount] = []
     taken: list[tuple[float, int]] = []
     for seed in seeds:
         begun = time.process_time()
-        outcome = run_seed(seed)
+        outcome = run_seed(seed, make_world)
         taken.append((time.process_time() - begun, seed))
         if outcome is None:
             failed.append(seed)
-        else:
+        elif isinstance(outcome, Outcome):
             counts.append(outcome.faults)
     if with_faults:
         print(describe_faults(counts))
@@ -92,11 +100,11 @@ def find_plant(name: str, seeds: Iterable[int]) -> int | None:
     return None
 
 
-def replay(seed: int) -> int:
+def replay(seed: int, make_world: AnyWorld = World) -> int:
     """Run one network and print all that happened."""
-    world = World(seed)
+    world = make_world(seed)
     print(world.plan)
-    outcome: Outcome | None = None
+    outcome: Outcome | AttestedOutcome | None = None
     try:
         outcome = world.run()
     except Exception:  # noqa: BLE001 - it is shown, with all that led to it
@@ -114,18 +122,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--faults", action="store_true", help="how often each fault occurred")
     parser.add_argument("--replay", type=int, metavar="SEED", help="one network again, with all that happened")
     parser.add_argument("--plant", choices=sorted(PLANTS), help="a bug on purpose: which network finds it (0..199)")
+    parser.add_argument("--attested", action="store_true", help="networks with attestors, and those who attack them")
     parser.add_argument("--log", action="store_true", help="with what the nodes themselves log")
     options = parser.parse_args(arguments)
     if not options.log:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(QUIET_LEVEL))
+    make_world: AnyWorld = AttestedWorld if options.attested else World
     with planted(options.plant) if options.plant and options.replay is not None else nullcontext():
         if options.replay is not None:
-            return replay(options.replay)
+            return replay(options.replay, make_world)
     if options.plant:
         found = find_plant(options.plant, options.seeds or range(SEEDS_MAX))
         print("NOT FOUND" if found is None else f"found by seed {found}")
         return found is None
-    return 1 if run_seeds(options.seeds or range(10), with_faults=options.faults) else 0
+    return 1 if run_seeds(options.seeds or range(10), make_world, with_faults=options.faults) else 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from api.cli import (
+    attest,
     attestors,
     audit,
     brand,
@@ -70,6 +71,7 @@ app.add_typer(creator.app, name="creator")
 app.add_typer(partner.app, name="partner")
 app.add_typer(chain.app, name="chain")
 app.add_typer(attestors.app, name="attestors")
+app.add_typer(attest.app, name="attest")
 app.add_typer(proof.app, name="proof")
 app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")

@@ -29,7 +29,7 @@ def create(prefix: PrefixOffline = None, wallet: WalletFile = None, as_json: AsJ
     phrase = create_phrase()
     path = wallet_path(wallet)
     own = _own_addresses(phrase, prefix)
-    _save(path, phrase)
+    save_new(path, phrase)
     if as_json:
         print_json({"wallet": str(path), "phrase": phrase, "addresses": own})
         return
@@ -76,7 +76,7 @@ def restore(
     typed = typer.prompt("Words", hide_input=True, err=True) if phrase_file is None else read_text(phrase_file)
     phrase = check_phrase(typed)
     path = wallet_path(wallet)
-    _save(path, phrase)
+    save_new(path, phrase)
     if as_json:
         print_json({"wallet": str(path)})
     else:
@@ -84,7 +84,7 @@ def restore(
         say("Were keys changed, or an account recovered? Then: fansumer wallet find-keys")
 
 
-def _save(path: Path, phrase: str) -> None:
+def save_new(path: Path, phrase: str) -> None:
     """Write a new keystore; nothing is asked where one is in the way."""
     from api.cli import session
     from api.cli.output import UsageFault

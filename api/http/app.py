@@ -26,6 +26,7 @@ from api.http.receipt_desk import ReceiptDesk
 from api.http.rendering import Renderer
 from api.http.routers import (
     accounts,
+    attesting,
     campaigns,
     chain,
     challenges,
@@ -96,6 +97,7 @@ ROUTERS = (
     partner,
     events,
     mining,
+    attesting,
     service,
     finality,
 )

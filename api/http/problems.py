@@ -113,6 +113,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "delivery_form.no_pledge": 404,
     "partner.too_many_reads": 429,
     "me.busy": 503,
+    "attest.no_attestors": 404,
     "events.position": 409,
     "events.busy": 503,
     "operator.cookie": 401,

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 import httpx2
 import stamina
 
+from api.wallet.attestor_calls import AttestorCalls
 from api.wallet.campaign_calls import CampaignCalls
 from api.wallet.challenge_calls import ChallengeCalls
 from api.wallet.errors import ClientProblem, Unreachable
@@ -107,6 +108,7 @@ class Client(OwnDataRequests):
         self.proposals = ProposalCalls(self._json, self._page, self._proof)
         self.backing = CampaignCalls(self._json)
         self.mining = MiningCalls(self._json)
+        self.attesting = AttestorCalls(self._json)
         self.challenges = ChallengeCalls(self._json, self._page)
         self.offers = OfferCalls(self._json, self._page)
         self.personal = PersonalCalls(self._json)

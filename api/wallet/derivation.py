@@ -2,6 +2,7 @@
 
     m / 44' / 7411' / 0' / index'                        main accounts, which hold coin; index counts from 0
     m / 44' / 7411' / 1' / p1' / p2' / p3' / p4' / p5' / p6'   the one account for a program
+    m / 44' / 7411' / 2' / index'                        keys of attestors, which hold nothing
 
 Coin type 7411 is our own choice and not registered in SLIP-0044. `p1..p6` are the first 186 bits of SHA-256(program id),
 31 bits a level, most significant first. So a restored wallet needs only the phrase and the chain's list of programs to find
@@ -34,6 +35,7 @@ COIN_TYPE: Final = 7411
 
 MAIN_ROLE: Final = 0
 PROGRAM_ROLE: Final = 1
+ATTESTOR_ROLE: Final = 2
 
 LEVEL_BITS: Final = 31
 PROGRAM_LEVELS: Final = 6
@@ -70,6 +72,13 @@ BAD_PROGRAM = Code(
 def make_main_path(index: int = 0) -> tuple[int, ...]:
     """The levels, without the hardened bit, of main account number `index`. Raises WalletError derivation.bad_path."""
     levels = (PURPOSE, COIN_TYPE, MAIN_ROLE, index)
+    _check_levels(levels)
+    return levels
+
+
+def make_attestor_path(index: int = 0) -> tuple[int, ...]:
+    """The levels, without the hardened bit, of attestor key number `index`. Raises WalletError derivation.bad_path."""
+    levels = (PURPOSE, COIN_TYPE, ATTESTOR_ROLE, index)
     _check_levels(levels)
     return levels
 
@@ -124,6 +133,11 @@ def derive_seed(master: MasterSeed, levels: Sequence[int]) -> PrivateSeed:
 def derive_main_seed(master: MasterSeed, index: int = 0) -> PrivateSeed:
     """The seed of main account number `index`, which holds coin."""
     return derive_seed(master, make_main_path(index))
+
+
+def derive_attestor_seed(master: MasterSeed, index: int = 0) -> PrivateSeed:
+    """The seed of attestor key number `index`: it signs votes and nothing else."""
+    return derive_seed(master, make_attestor_path(index))
 
 
 def derive_program_seed(master: MasterSeed, program: ProgramId) -> PrivateSeed:

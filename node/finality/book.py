@@ -140,6 +140,18 @@ class FinalityBook:
         """Votes for checkpoints at or below this height are no longer taken."""
         return self.final.height - EVIDENCE_CHECKPOINTS * self._interval
 
+    def votes(self) -> list[SignedVote]:
+        """All votes above the last final checkpoint."""
+        return [signed for by_key in self._links.values() for signed in by_key.values()]
+
+    def votes_of(self, key: PublicKey) -> list[SignedVote]:
+        """Those of one key."""
+        return list(self._votes.get(key, {}).values())
+
+    def sets_numbered(self, number: int) -> list[AttestorSet]:
+        """Every set with that number that is known: branches may differ in it until it is final."""
+        return list(self._sets.get(number, ()))
+
     @property
     def waiting(self) -> int:
         """Certificates that wait for blocks, sources or sets."""
@@ -176,7 +188,7 @@ class FinalityBook:
         `.stranger`, `.vote_signature`, `.too_many`.
         """
         vote = signed.vote
-        self._check_form(vote)
+        self.check_form(vote)
         if signed in self._votes.get(signed.key, {}).values() or vote.target.height <= self._lowest:
             return Taken.KNOWN, Change()
         if not self._is_member(signed.key, vote.set_number):
@@ -194,7 +206,7 @@ class FinalityBook:
         `verify_certificate` raises.
         """
         vote = certificate.vote
-        self._check_form(vote)
+        self.check_form(vote)
         if (vote.source, vote.target) in self._linked or certificate.encode() in self._waiting:
             return Taken.KNOWN, Change()
         change = Change()
@@ -209,7 +221,8 @@ class FinalityBook:
         """After blocks have come: use what waited for them."""
         return self._settle(Change())
 
-    def _check_form(self, vote: Vote) -> None:
+    def check_form(self, vote: Vote) -> None:
+        """Raise what is wrong with a vote by itself: `finality.link`, `finality.other_chain`, `finality.no_checkpoint_height`."""
         vote.check()
         if vote.chain_id != self._chain_id:
             raise Violation(OTHER_CHAIN)

@@ -13,10 +13,12 @@ from sqlalchemy import Connection
 
 from ledger.block import Block
 from ledger.errors import LedgerError
+from ledger.finality.votes import Checkpoint
 from ledger.header import HEADER_BYTES
 from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import BlockHash, ChainId, Height, TxId, WtxId
+from node.attest.desk import Landmarks, VoteDesk
 from node.chain import Chain
 from node.clock import Clock
 from node.decoding import NOTHING_AHEAD, Ahead
@@ -24,6 +26,7 @@ from node.errors import NodeError
 from node.health import Health
 from node.mempool.pool import Mempool
 from node.node import Node
+from node.p2p.connection import Remembered
 from node.p2p.messages import HEADERS_PER_ANSWER, LOCATOR_HASHES_MAX
 from node.store.beginning import Beginning
 from node.store.blocks import KnownHeader
@@ -33,6 +36,8 @@ from node.waiting import WaitingBlocks
 
 LOCATOR_ROW = 10
 """Hashes of a locator before its steps double."""
+OFF_FINAL_REMEMBERED = 4_096
+"""Blocks that are known to lie on a branch without the last final one: what stands on them does so, too."""
 ARRIVALS_MAX = 50_000
 """Transactions that wait to be told to others; what is more is told when a peer connects."""
 
@@ -54,6 +59,9 @@ class Taken:
     fault: LedgerError | None
 
 
+NO_LANDMARKS = Landmarks()
+
+
 class Host:
     """What the network code sees of its node."""
 
@@ -65,6 +73,7 @@ class Host:
         clock: Clock,
         lock: threading.RLock,
         health: Health,
+        desk: VoteDesk | None = None,
     ) -> None:
         self.chain = chain
         self.clock = clock
@@ -72,6 +81,8 @@ class Host:
         self._mempool = mempool
         self._waiting = waiting
         self._health = health
+        self.finality: VoteDesk | None = desk
+        self._off_final: Remembered[BlockHash] = Remembered(OFF_FINAL_REMEMBERED)
         self._news: deque[TipNews] = deque()
         self._arrivals: deque[Transaction] = deque(maxlen=ARRIVALS_MAX)
         with lock:
@@ -81,7 +92,7 @@ class Host:
     @staticmethod
     def of_node(node: Node) -> "Host":
         """Of an open node."""
-        return Host(node.chain, node.mempool, node.waiting, node.clock, node.lock, node.health)
+        return Host(node.chain, node.mempool, node.waiting, node.clock, node.lock, node.health, node.desk)
 
     @property
     def params(self) -> Params:
@@ -137,6 +148,23 @@ class Host:
         """What the mempool took in since this was asked last."""
         while self._arrivals:
             yield self._arrivals.popleft()
+
+    # --- finality ---
+
+    def landmarks(self) -> Landmarks:
+        """What is final and justified, as far as this node knows."""
+        return NO_LANDMARKS if self.finality is None else self.finality.landmarks()
+
+    def leaves_final(self, known: KnownHeader) -> bool:
+        """Whether a block of the store, no lower than the last final checkpoint, is of a branch without it."""
+        if self.finality is None:
+            return False
+        if known.hash not in self._off_final:
+            is_off = known.header.previous in self._off_final
+            if not is_off and not self.finality.leaves_final(Checkpoint(known.height, known.hash)):
+                return False
+            self._off_final.add(known.hash)
+        return True
 
     # --- headers ---
 

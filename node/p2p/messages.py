@@ -10,10 +10,12 @@ from ledger import coinbase as coinbase_format
 from ledger.block import COMMITMENT_BYTES_MAX
 from ledger.codec import pack, unpack
 from ledger.errors import Code, Malformed
+from ledger.finality.certificates import CERTIFICATE_BYTES_MAX
+from ledger.finality.votes import SIGNED_VOTE_BYTES_MAX
 from ledger.header import HEADER_BYTES
 from ledger.params import BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, EARN_ENTRIES_MAX, TRANSACTION_BYTES_MAX
 from ledger.schema import WRONG_LENGTH, Boolean, Integer, ListOf, Octets, OneOf, Row, Text, identifier
-from ledger.types import BlockHash, ChainId, Hash, PublicKey, Signature, WtxId
+from ledger.types import BlockHash, ChainId, Hash, Height, PublicKey, Signature, WtxId
 from node.store.pieces import PIECE_BYTES_MAX
 
 FRAME_BYTES_MAX = BLOCK_BYTES_MAX + 65_536
@@ -35,6 +37,9 @@ SHORT_ID_BYTES = 6
 SNAPSHOTS_OFFERED_MAX = 4
 PIECES_PER_REQUEST = 16
 PATH_HASHES_MAX = 32
+VOTES_PER_MESSAGE = 128
+CERTIFICATES_PER_MESSAGE = 16
+EVIDENCE_PER_MESSAGE = 16
 
 NOT_A_MESSAGE = Code(
     "p2p.message", "these bytes are no message: {reason}", "Check which version of the protocol the peer speaks."
@@ -278,6 +283,39 @@ class SnapshotPiece:
     path: Annotated[tuple[Hash, ...], ListOf(identifier(), 0, PATH_HASHES_MAX)]
 
 
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """Votes of attestors (spec NET-20)."""
+
+    tag: ClassVar[int] = 24
+    votes: Annotated[tuple[bytes, ...], ListOf(Octets(1, SIGNED_VOTE_BYTES_MAX), 1, VOTES_PER_MESSAGE)]
+
+
+@dataclass(frozen=True, slots=True)
+class GetCertificates:
+    """Which checkpoints above this height are certified?"""
+
+    tag: ClassVar[int] = 25
+    above: Annotated[Height, Integer(0, 2**32 - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """Certificates, ascending by the height of their targets; unasked ones are new."""
+
+    tag: ClassVar[int] = 26
+    is_answer: Annotated[bool, Boolean()]
+    certificates: Annotated[tuple[bytes, ...], ListOf(Octets(1, CERTIFICATE_BYTES_MAX), 0, CERTIFICATES_PER_MESSAGE)]
+
+
+@dataclass(frozen=True, slots=True)
+class Lies:
+    """Evidence that attestors signed votes that conflict."""
+
+    tag: ClassVar[int] = 27
+    evidence: Annotated[tuple[bytes, ...], ListOf(Octets(1, 2 * SIGNED_VOTE_BYTES_MAX), 1, EVIDENCE_PER_MESSAGE)]
+
+
 Message = (
     Hello
     | Proof
@@ -303,6 +341,10 @@ Message = (
     | Snapshots
     | GetSnapshotPieces
     | SnapshotPiece
+    | Votes
+    | GetCertificates
+    | Certificates
+    | Lies
 )
 
 
@@ -347,6 +389,10 @@ LIMITS: dict[int, MessageLimit] = {
         MessageLimit(Snapshots, 512, None, 0, TRANSACTION_LANE),
         MessageLimit(GetSnapshotPieces, 1_024, 1_200, 600, TRANSACTION_LANE),
         MessageLimit(SnapshotPiece, FRAME_BYTES_MAX, None, 0, TRANSACTION_LANE),
+        MessageLimit(Votes, 40_960, 300, 300),
+        MessageLimit(GetCertificates, 32, 600, 300),
+        MessageLimit(Certificates, 286_720, 60, 60),
+        MessageLimit(Lies, 16_384, 30, 30),
     )
 }
 """By tag (spec NET-3)."""

@@ -135,6 +135,8 @@ class Network:
         with self._node.lock:
             self._node.chain.subscribe(self._note_change)
             self._node.mempool.follow_arrivals(lambda _: self._wake.set())
+            if self._node.desk is not None:
+                self._node.desk.subscribe(self._wake.set)
         for host, port in self._settings.named:
             self._name(host, port)
         self._thread.start()

@@ -32,10 +32,12 @@ from node.p2p.messages import (
     Addresses,
     BlockBody,
     BlockTransactions,
+    Certificates,
     CompactBlock,
     GetAddresses,
     GetBlocks,
     GetBlockTransactions,
+    GetCertificates,
     GetCompact,
     GetHeaders,
     GetTransactions,
@@ -43,15 +45,18 @@ from node.p2p.messages import (
     Headers,
     Hello,
     Inventory,
+    Lies,
     Message,
     Missing,
     Proof,
     Transactions,
+    Votes,
     WantCompact,
 )
 from node.p2p.relay import TransactionRelay
 from node.p2p.scores import BAN_SECONDS, BANNED, GRAVE, LATE, Offence, Scores
 from node.p2p.state_desk import SnapshotSettings, StateDesk
+from node.p2p.votes import VoteGossip
 from node.sync.bodies import BodySync
 from node.sync.header_tree import NO_WORK, HeaderTree
 from node.sync.headers import HeaderSync
@@ -105,6 +110,7 @@ class Peers:
         self.gossip = AddressGossip(host, effects, book, identity, self.dialler.own)
         self.states = StateDesk(host, self.tree, self.headers, settings.snapshots, seconds, self._blame)
         self.bodies.is_held = self.states.is_beginning
+        self.votes = VoteGossip(host.finality, effects)
         self._handlers = self._make_handlers()
 
     def _make_handlers(self) -> dict[type, Callable[[Connection, object], None]]:
@@ -125,6 +131,10 @@ class Peers:
             GetTransactions: self.relay.serve,
             Transactions: self.relay.receive_transactions,
             **self.states.handlers,
+            Votes: self.votes.receive_votes,
+            GetCertificates: self.votes.serve,
+            Certificates: self._receive_certificates,
+            Lies: self.votes.receive_lies,
         }
         return handlers
 
@@ -291,12 +301,22 @@ class Peers:
                 self.bodies.settle(block_hash)
             self.relay.note_tip(news)
         if has_new_tip:
-            self.tree.drop_below(self._host.tip.work)
+            self.tree.drop_below(self._host.landmarks().active_justified, self._host.tip.work)
             self.bodies.plan()
         arrivals = list(self._host.arrivals())
         self.relay.note_arrivals(arrivals)
         self.blocks.announce()
-        return has_new_tip or bool(arrivals)
+        has_votes = self.votes.note_news()
+        if self.headers.note_certified():
+            self._seek_certified()
+        return has_new_tip or bool(arrivals) or has_votes
+
+    def _seek_certified(self) -> None:
+        """A checkpoint is known to be justified: where its block is not here, ask who may have it."""
+        if any(self.headers.lacks(block_hash) for block_hash in self.tree.certified.heights):
+            for peer in self.ready:
+                self.headers.ask(peer)
+        self.bodies.plan()
 
     # --- messages that concern more than one ---
 
@@ -325,6 +345,11 @@ class Peers:
             self.states.fetching.receive_no_snapshot(peer, BlockHash(message.ids[0]))
         else:
             self.relay.receive_missing(peer, [WtxId(found) for found in message.ids])
+
+    def _receive_certificates(self, peer: Connection, message: Certificates) -> None:
+        self.votes.receive_certificates(peer, message)
+        if self.headers.note_certified():
+            self._seek_certified()
 
     def _receive_wish(self, peer: Connection, message: WantCompact) -> None:
         peer.wants_compact = message.is_wanted
@@ -355,6 +380,7 @@ class Peers:
         self.relay.add(peer)
         self.gossip.greet(peer)
         self.states.add(peer)
+        self.votes.add(peer)
         self.headers.add(peer)
 
     def _other_connection(self, peer: Connection) -> Connection | None:
@@ -392,6 +418,7 @@ class Peers:
         self.blocks.remove(peer)
         self.relay.remove(peer)
         self.gossip.remove(peer)
+        self.votes.remove(peer)
 
     def _note_lost(self, address: PeerAddress) -> None:
         named = self.dialler.named.get(address)
@@ -426,6 +453,8 @@ class Peers:
                 self._leave(peer, fault.code)
         for peer in self.headers.tick():
             self._blame(peer, LATE, "no headers in time")
+        for peer in self.votes.tick():
+            self._blame(peer, LATE, "no certificates in time")
         stalled = self.bodies.tick()
         with self._own_faults_logged():
             stalled += self.states.tick(is_syncing=self.bodies.is_syncing)

@@ -9,7 +9,7 @@ from node.p2p.address import PeerAddress
 BANNED = Code("p2p.banned", "it is banned until {until:time}", "Wait, or lift the ban: fansumer node unban HOST.")
 
 BAN_POINTS = 100
-GRAVE, UNASKED, LATE = 100, 20, 10
+GRAVE, UNASKED, LATE, TRIFLE = 100, 20, 10, 1
 FADING_PER_SECOND = 1 / 60
 BAN_SECONDS = 24 * 3_600
 HOSTS_MAX = 10_000

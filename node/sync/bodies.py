@@ -136,8 +136,8 @@ class BodySync:
         """Choose the branch again."""
         end = self._path[-1].hash if self._path else None
         for leaf in self._tree.leaves():
-            if leaf.worth < self._host.tip.work:
-                break
+            if leaf.worth < self._host.tip.work and self._tree.rank(leaf)[0] <= self._host.landmarks().active_justified:
+                continue
             is_same = leaf.known.hash == end
             branch = self._path if is_same else self._tree.branch(leaf.known.hash)
             if self._can_go_on(branch) and (is_same or not self._host.is_out_of_reach(branch)):

@@ -1,15 +1,17 @@
 """Headers that were checked and whose bodies are not here yet: a tree whose roots stand on blocks of the store (spec NET-8).
 
+Branches are compared by the highest justified checkpoint in them, then by work (spec FIN-9); without attestors by work alone.
+
 Only headers of chains with enough work come in, and of these a bounded number. It lives in memory: after a restart the
 headers above the last block are asked for again, which is 80 bytes a block.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from ledger.header import HEADER_BYTES, Header
 from ledger.header_chain import CheckedHeaders
-from ledger.types import BlockHash, Work
+from ledger.types import BlockHash, Height, Work
 from node.store.blocks import KnownHeader
 
 TREE_HEADERS_MAX = 20_000
@@ -25,6 +27,21 @@ class Leaf:
     worth: Work
 
 
+@dataclass(slots=True)
+class Certified:
+    """Checkpoints that are known to be justified, by hash, and how often that changed."""
+
+    heights: Mapping[BlockHash, Height] = field(default_factory=dict)
+    changes: int = 0
+
+    def note(self, heights: Mapping[BlockHash, Height]) -> bool:
+        """These are known now; whether that is news."""
+        if heights == self.heights:
+            return False
+        self.heights, self.changes = dict(heights), self.changes + 1
+        return True
+
+
 class HeaderTree:
     """Headers ahead of the store. `stored` finds the header of a block that is in it."""
 
@@ -34,6 +51,8 @@ class HeaderTree:
         self._headers: dict[BlockHash, KnownHeader] = {}
         self._children: dict[BlockHash, dict[BlockHash, None]] = {}
         self._leaves: dict[BlockHash, Leaf] = {}
+        self.certified = Certified()
+        self._ranks: dict[BlockHash, tuple[int, Height]] = {}
 
     def __len__(self) -> int:
         return len(self._headers)
@@ -66,13 +85,38 @@ class HeaderTree:
             below = self._leaves.pop(header.previous, None)
             self._leaves[block_hash] = Leaf(known, max(work, worth, NO_WORK if below is None else below.worth))
 
+    def rank(self, leaf: Leaf) -> tuple[Height, Work]:
+        """By what branches are compared: the highest justified checkpoint among the headers here, then what it is worth."""
+        return self._justified_on(leaf.known), leaf.worth
+
+    def rank_of(self, block_hash: BlockHash) -> Height:
+        """The highest justified checkpoint among the headers here that lead to one of them; 0 for any other."""
+        known = self._headers.get(block_hash)
+        return Height(0) if known is None else self._justified_on(known)
+
+    def _justified_on(self, leaf: KnownHeader) -> Height:
+        heights, changes = self.certified.heights, self.certified.changes
+        if not heights:
+            return Height(0)
+        kept = self._ranks.get(leaf.hash)
+        if kept is not None and kept[0] == changes:
+            return kept[1]
+        at: KnownHeader | None = leaf
+        found = Height(0)
+        while at is not None and not found:
+            found = heights.get(at.hash, Height(0))
+            at = self._headers.get(at.header.previous)
+        self._ranks = {name: rank for name, rank in self._ranks.items() if name in self._leaves}
+        self._ranks[leaf.hash] = changes, found
+        return found
+
     def leaves(self) -> list[Leaf]:
-        """The ends of all branches, the most worth first; of equal ones the first that came."""
-        return sorted(self._leaves.values(), key=lambda leaf: -leaf.worth)
+        """The ends of all branches, the best first; of equal ones the first that came."""
+        return sorted(self._leaves.values(), key=self.rank, reverse=True)
 
     def best(self) -> KnownHeader | None:
-        """The end of the branch with the most worth."""
-        found = max(self._leaves.values(), key=lambda leaf: leaf.worth, default=None)
+        """The end of the best branch."""
+        found = max(self._leaves.values(), key=self.rank, default=None)
         return None if found is None else found.known
 
     def branch(self, tip: BlockHash) -> list[KnownHeader]:
@@ -121,9 +165,12 @@ class HeaderTree:
                 self._leaves[below.hash] = Leaf(below, below.work)
         return dropped
 
-    def drop_below(self, work: Work) -> None:
-        """Forget branches that ended up with less work than that."""
-        self._drop_leaves(leaf for leaf in self._leaves.values() if leaf.worth < work)
+    def drop_below(self, justified: Height, work: Work) -> None:
+        """Forget branches that ended up with less work than that, and lead to no higher justified checkpoint."""
+        if self._leaves:
+            self._drop_leaves(
+                leaf for leaf in self._leaves.values() if leaf.worth < work and self.rank(leaf)[0] <= justified
+            )
 
     def keep_leading_to(self, tips: Iterable[BlockHash]) -> None:
         """Forget what leads to none of these: nobody is left who has its bodies."""
@@ -136,12 +183,12 @@ class HeaderTree:
         for block_hash in [found for found in self._headers if found not in wanted]:
             self.drop(block_hash)
 
-    def make_room(self, work: Work) -> None:
-        """Where there is no room, forget the branch with the least worth, if that is less than `work`."""
+    def make_room(self, justified: Height, work: Work) -> None:
+        """Where there is no room, forget the least branch, if it is less than one of that rank."""
         if self.room > 0 or not self._leaves:
             return
-        least = min(self._leaves.values(), key=lambda leaf: leaf.worth)
-        if least.worth < work:
+        least = min(self._leaves.values(), key=self.rank)
+        if self.rank(least) < (justified, work):
             self._drop_leaves([least])
 
     def _drop_leaves(self, leaves: Iterable[Leaf]) -> None:

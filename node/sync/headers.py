@@ -143,6 +143,14 @@ class HeaderSync:
         self._asked_at = now
         return True
 
+    def note_certified(self) -> bool:
+        """Take up which checkpoints are known to be justified; whether that is news."""
+        return self._tree.certified.note(self._host.landmarks().justified)
+
+    def lacks(self, block_hash: BlockHash) -> bool:
+        """Whether a block is neither here nor on its way."""
+        return self._tree.find(block_hash) is None
+
     # --- hearing ---
 
     def receive(self, peer: Connection, message: Headers) -> None:
@@ -159,7 +167,7 @@ class HeaderSync:
         if state.asked_at is None:
             raise Offence(UNASKED, "headers that nobody asked for")
         state.asked_at = None
-        if not count or self._is_far_ahead(message.raw):
+        if not count or self._is_far_ahead(message.raw) or self._leaves_final(message.raw):
             state.measure = None
         elif state.measure is None:
             self._take_answer(peer, state, message.raw)
@@ -168,7 +176,7 @@ class HeaderSync:
 
     def _hear_news(self, peer: Connection, state: PeerHeaders, raw: bytes) -> None:
         parent = self._tree.find(_parent_of(raw))
-        if self._is_far_ahead(raw):
+        if self._is_far_ahead(raw) or self._leaves_final(raw):
             return
         if parent is None:
             self.ask(peer)
@@ -185,7 +193,7 @@ class HeaderSync:
         end = self._keep(peer, state, parent, raw, checked)
         if len(checked.hashes) < HEADERS_PER_ANSWER:
             return
-        if end.work >= self.required_work:
+        if self._is_enough(end, checked):
             self._ask_on(peer, state, end)
         else:
             state.measure = Measure(base=parent, at=end, ends=[end.hash])
@@ -199,7 +207,7 @@ class HeaderSync:
         is_full = len(checked.hashes) == HEADERS_PER_ANSWER
         if not measure.is_fetching:
             measure.ends.append(end.hash)
-            if end.work >= self.required_work:
+            if self._is_enough(end, checked):
                 measure.is_fetching, measure.at, measure.worth = True, measure.base, end.work
                 self._ask_on(peer, state, measure.base)
             elif is_full:
@@ -238,6 +246,35 @@ class HeaderSync:
         """Whether a chain has times to which it can't have come honestly; this clock may be the wrong one, so nobody is blamed."""
         return Header.decode(raw[-HEADER_BYTES:]).time > self._host.clock.now() + AHEAD_SECONDS_MAX
 
+    def _is_enough(self, end: KnownHeader, checked: CheckedHeaders) -> bool:
+        """Whether headers are to be kept: their chain has the work, or holds a higher justified checkpoint than the active one."""
+        if end.work >= self.required_work:
+            return True
+        parent = self._tree.rank_of(end.header.previous)
+        return max(parent, self._certified_in(checked)) > self._host.landmarks().active_justified
+
+    def _certified_in(self, checked: CheckedHeaders) -> Height:
+        """The highest checkpoint among some headers that is known to be justified."""
+        heights = self._tree.certified.heights
+        if not heights:
+            return Height(0)
+        return max((heights.get(block_hash, Height(0)) for block_hash in checked.hashes), default=Height(0))
+
+    def _leaves_final(self, raw: bytes) -> bool:
+        """Whether headers are of a branch without the last final checkpoint (spec FIN-9); who sends them may not know of it."""
+        final = self._host.landmarks().final
+        if final is None:
+            return False
+        parent = self._tree.find(_parent_of(raw))
+        if parent is None:
+            return False
+        if parent.height < final.height:
+            place = final.height - parent.height - 1
+            if place < header_count(raw):
+                return Header.decode(raw[place * HEADER_BYTES : (place + 1) * HEADER_BYTES]).hash != final.hash
+            return False
+        return parent.hash not in self._tree and self._host.leaves_final(parent)
+
     def _check(self, parent: KnownHeader, raw: bytes) -> CheckedHeaders:
         """Check headers by POW-5. Raises `Offence`."""
         try:
@@ -250,8 +287,8 @@ class HeaderSync:
     ) -> KnownHeader:
         """Keep headers if their chain has enough work; the last of them."""
         end = _end_of(parent, raw, checked)
-        if end.work >= self.required_work:
-            self._tree.make_room(end.work)
+        if self._is_enough(end, checked):
+            self._tree.make_room(self._certified_in(checked), end.work)
             if self._tree.room >= header_count(raw):
                 self._tree.add(parent, raw, checked)
                 state.best = end

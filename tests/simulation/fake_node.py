@@ -10,6 +10,7 @@ from ledger.fork_choice import TieKey
 from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import Address, PrivateSeed, TxId
+from node.attest.desk import VoteDesk, open_desk
 from node.chain import Chain
 from node.health import Health
 from node.mempool.policy import MempoolLimits
@@ -130,7 +131,9 @@ class FakeNode:
         self.mempool.put_back(read_stale(self.chain))
         self.waiting = WaitingBlocks(self.chain, self.clock, WaitingLimits())
         self.chain.subscribe(self._follow)
-        self.host = Host(self.chain, self.mempool, self.waiting, self.clock, threading.RLock(), Health())
+        lock = threading.RLock()
+        self._desk = open_desk(self.chain, lock, self.clock)
+        self.host = Host(self.chain, self.mempool, self.waiting, self.clock, lock, Health(), self._desk)
         rng = random.Random(self._rng.randbytes(16))
         book = AddressBook(memory.book_key, rng)
         book.restore(memory.rows)
@@ -159,6 +162,12 @@ class FakeNode:
 
     def _peer_settings(self) -> PeerSettings:
         return PeerSettings(limits=self._limits)
+
+    @property
+    def desk(self) -> VoteDesk:
+        """Its desk for votes, on a chain with attestors."""
+        assert self._desk is not None, "this chain has attestors"
+        return self._desk
 
     def stop(self) -> None:
         """Switch off at once."""

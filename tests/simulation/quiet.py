@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from ledger.block import Block
 from ledger.header import Header
+from ledger.params import Params
 from ledger.pow import meets_target, target_from_compact
 from ledger.types import Address, PrivateSeed
 from node.errors import NodeError
@@ -100,11 +101,18 @@ class Puppet:
 class Quiet:
     """Nodes with trivial work and a fast network; nobody does anything that the test did not ask for."""
 
-    def __init__(self, count: int, *, weather: Weather | None = None, limits: DialLimits | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        *,
+        weather: Weather | None = None,
+        limits: DialLimits | None = None,
+        params: Params | None = None,
+    ) -> None:
         self.timeline = Timeline()
         self.rng = random.Random(7)
         self.network = FakeNetwork(self.timeline, random.Random(1), weather or Weather(delay_max=0.05))
-        self.params = sim_params(*(person.address for person in EVERYBODY))
+        self.params = params or sim_params(*(person.address for person in EVERYBODY))
         self.people = People(self.params, random.Random(2))
         self.limits = limits or DialLimits(dialled_max=0, has_feelers=False)
         self.nodes = [self._make(number) for number in range(count)]

@@ -27,6 +27,7 @@ from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, receipt_hash
 from ledger.domains.rewards.acceptance import AcceptanceStatement, SignedAcceptance, sign_acceptance
 from ledger.domains.rewards.redeem import Redeem
 from ledger.errors import LedgerError
+from ledger.finality.votes import SignedVote, Vote, sign_vote
 from ledger.hashing import object_id
 from ledger.registry import KINDS
 from ledger.transaction import Prepaid, Transaction
@@ -49,10 +50,11 @@ from ledger.types import (
     TxId,
 )
 from tests.support import live_votes
+from tests.support.attested import KEYS, SEEDS, attestors
 from tests.support.challenges import complete, create_challenge, entry_of
 from tests.support.contests import GRACE_DAYS, contest, sign
 from tests.support.live_shop import MINER, LiveShop
-from tests.support.memory_chain import DAY_SECONDS, Signer
+from tests.support.memory_chain import DAY_SECONDS, Signer, sim_params
 from tests.support.offers import citation, cite, consent, issue, make_offer, settle_offers
 from tests.support.pool_without_port import add_pool
 from tests.support.random_payloads import Ids, values_of
@@ -133,6 +135,14 @@ class HttpWorld:
         )
         self._last = random.choice(makers)(random)
         return self._last
+
+    def sign_vote(self, random: Random) -> SignedVote:
+        """An attestor's vote for what the node would have it vote for."""
+        desk = self.shop.node.desk
+        assert desk is not None, "this chain has attestors"
+        key = random.choice(KEYS[:4])
+        sight = desk.sight(key)
+        return sign_vote(SEEDS[key], key, Vote(sight.chain_id, sight.set_number, sight.source, sight.target))
 
     def sign_receipt(self, random: Random) -> SignedReceipt:
         """A receipt of the till for FAN, without lines; each is new. It is among `receipts` from now on."""
@@ -227,7 +237,8 @@ class HttpWorld:
 
 def open_http_world(folder: Path) -> HttpWorld:
     """Let a shop live for some days, and put the API in front of its node."""
-    shop = LiveShop(folder, refund_days=14, offer_day_max=Points(1_000))
+    params = sim_params(*(signer.address for signer in FUNDED), attestors=attestors(0, 1, 2, 3))
+    shop = LiveShop(folder, params=params, refund_days=14, offer_day_max=Points(1_000))
     chain = shop.chain
     txids: list[TxId] = []
     shop.join(FAN, FRIEND)

@@ -39,6 +39,7 @@ from ledger.domains.rewards.acceptance import encode_acceptance
 from ledger.domains.voice.ballot_reveal import RevealBallot
 from ledger.domains.voice.texts import encode_text, text_hash
 from ledger.types import Timestamp
+from tests.support.attested import KEYS
 from tests.support.http_world import PARTNER, HttpWorld
 from tests.support.live_votes import SALT
 from tests.support.memory_chain import Signer
@@ -61,6 +62,8 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "offer": lambda world: [offer.hex() for offer in world.offers],
     "campaign": lambda world: [campaign.hex() for campaign in world.campaigns],
     "proposal": lambda world: [proposal.hex() for proposal in world.proposals],
+    "key": lambda _: [key.hex() for key in KEYS[:5]],
+    "height": lambda _: [20, 40],
     "number": lambda _: [0],
     "trust": lambda world: [block for block in world.blocks if len(block) == 64],
     "event": lambda _: ["points.earned", "coin.moved"],
@@ -281,8 +284,19 @@ def _prepared(case: schemathesis.Case) -> dict[str, Any]:
     return {"method": sent["method"], "url": sent["url"], "params": sent.get("params") or None}
 
 
+def hand_vote_over(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """A vote that an attestor signed, as canonical bytes or in JSON."""
+    raw = world.sign_vote(random).encode()
+    if case.media_type == MSGPACK:
+        case.body = as_binary(raw)
+    else:
+        case.media_type = "application/json"
+        case.body = {"vote": b64encode(raw).decode()}
+
+
 REQUESTS: Final[Mapping[str, Prepare]] = {
     "POST /v1/acceptances": accept_at_the_till,
+    "POST /v1/finality/votes": hand_vote_over,
     "POST /v1/openings": hand_opening_over,
     "POST /v1/receipts": hand_signed_receipt_over,
     "GET /v1/receipts": sign_as_fan,

@@ -1,6 +1,6 @@
 """Finality: who attests, what is justified and final, and whether something is wrong."""
 
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -13,9 +13,7 @@ from api.http.schemas.finality import FinalityAnswer
 from ledger.domains.finality.state import FINALITY_KEY, Finality, Justified
 from ledger.params import Attestor
 from node.finality.keeper import Known
-
-SILENT_INTERVALS: Final = 2
-"""Of blocks without a justification on the chain: usually there is one in each interval."""
+from node.stall import SILENT_INTERVALS
 
 router = APIRouter(prefix="/v1", tags=["chain"])
 

@@ -29,7 +29,8 @@ async def read_health(request: Request) -> Response:
 async def read_readiness(request: Request) -> Response:
     """Whether the store can be read and written, transactions are taken in, the miner lives, and the tip is fresh.
 
-    `stalled` is no fault of the node: nobody has found a block for ten times the chain's block time.
+    `stalled` is no fault of the node: nobody has found a block for ten times the chain's block time. Nor is `finality_stalled`: no
+    checkpoint was justified for two intervals, so that more than a third of the attestors' weight is silent.
     `verified` is false as long as a node that began with a snapshot has not itself applied every block that led to it.
     A problem with 503 says what is wrong: `sync.beginning` (the snapshot is still being fetched), `chain.fork_too_deep`,
     `node.broken`, `node.thread_died`, what the store said when a block was to be written
@@ -51,6 +52,7 @@ async def read_readiness(request: Request) -> Response:
             "tip_age_s": age_s,
             "stalled": services.node.stall.is_stalled(),
             "verified": services.node.chain.extent.is_verified,
+            "finality_stalled": services.node.silence.is_stalled(),
         }
     )
 

@@ -22,6 +22,9 @@ class ReadyAnswer(Answer):
     height: int
     tip_age_s: int
     stalled: bool = Field(description="No block has come for ten times the chain's block time: its miners are gone.")
+    finality_stalled: bool = Field(
+        description="No checkpoint was justified for two intervals: more than a third of the attestors' weight is silent."
+    )
 
     verified: bool = Field(
         description="The node itself applied every block from the first one on. False while it verifies what led to its snapshot."
@@ -33,4 +36,5 @@ class ReadyAnswer(Answer):
         "tip_age_s": 4,
         "stalled": False,
         "verified": True,
+        "finality_stalled": False,
     }

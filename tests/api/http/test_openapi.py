@@ -108,6 +108,8 @@ PATHS = {
     "/v1/events",
     "/v1/campaigns/{campaign}/pledges/{number}/proof",
     "/v1/campaigns/{campaign}/proof",
+    "/v1/finality/attestors/{key}",
+    "/v1/finality/votes",
     "/v1/mining",
     "/v1/mining/blocks",
     "/v1/mining/blocks/{mined_block}",
@@ -116,7 +118,7 @@ PATHS = {
     "/readyz",
     "/metrics",
 }
-OPERATIONS_MORE = 12
+OPERATIONS_MORE = 20
 """Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off, a
 delivery form sent and deleted, a text read, brought and erased, a profile read, corrected and reset, preferences and products read
 and put, webhooks read and named.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger.codec import pack
 from ledger.errors import Malformed
 from ledger.schema import Struct
-from ledger.types import BlockHash, ChainId, Hash, PublicKey, Signature, WtxId
+from ledger.types import BlockHash, ChainId, Hash, Height, PublicKey, Signature, WtxId
 from node.p2p import messages
 from node.p2p.messages import LIMITS, Message, decode_message, encode_message, lane_of
 
@@ -43,6 +43,10 @@ EXAMPLES: tuple[Message, ...] = (
     messages.Snapshots(((1_000, BlockHash(ID)),)),
     messages.GetSnapshotPieces(BlockHash(ID), (0, 5)),
     messages.SnapshotPiece(BlockHash(ID), 5, b"slots", (Hash(ID),)),
+    messages.Votes((b"vote", b"other")),
+    messages.GetCertificates(Height(40)),
+    messages.Certificates(False, (b"certificate",)),
+    messages.Lies((b"evidence",)),
 )
 
 
@@ -98,7 +102,7 @@ def test_a_missing_field_and_one_too_many_are_refused() -> None:
             decode_message(frame)
 
 
-@given(st.binary(max_size=200), st.integers(0, 19), st.integers(0, 2**32))
+@given(st.binary(max_size=200), st.integers(0, len(EXAMPLES) - 1), st.integers(0, 2**32))
 def test_any_bytes_are_a_message_or_malformed(tail: bytes, tag: int, seed: int) -> None:
     example = bytearray(encode_message(EXAMPLES[tag]))
     rng = random.Random(seed)
