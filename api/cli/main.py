@@ -15,6 +15,7 @@ from api.cli import (
     guardians,
     node,
     partner,
+    personalize,
     proof,
     raised,
     reviews,
@@ -65,6 +66,7 @@ app.add_typer(brand.app, name="brand")
 app.add_typer(till_serve.app, name="till")
 app.add_typer(creator.app, name="creator")
 app.add_typer(partner.app, name="partner")
+app.add_typer(personalize.app, name="personalize")
 app.add_typer(chain.app, name="chain")
 app.add_typer(proof.app, name="proof")
 app.add_typer(audit.app, name="audit")

@@ -27,14 +27,24 @@ NO_HISTORY = Code(
     "there is no purchase before {as_of}; the first is of {first}",
     "Choose a later --as-of.",
 )
-BAD_DATE = Code(
-    "personalization.bad_date",
-    "{found} is no day",
-    "Write it as YYYY-MM-DD, such as 2017-10-04.",
+ITEMS_MISSING = Code(
+    "personalization.items_missing",
+    "for {task} it must be said what is ranked",
+    "Add --items category, or --items product.",
+)
+ITEMS_NEEDLESS = Code(
+    "personalization.items_needless",
+    "{task} ranks no items",
+    "Leave out --items.",
+)
+WRONG_DAY = Code(
+    "personalization.wrong_day",
+    "the features are of {found}, and the models were to be of {as_of}",
+    "Open the features of the day that the models are for.",
 )
 NO_TRUTH = Code(
     "personalization.no_truth",
-    "the purchases end on {last}: nothing after {as_of} tells whether a guess was right",
+    "the purchases end on {last}: what happens in the {days} days from {as_of} is not known",
     "Choose an earlier --as-of.",
 )
 MODELS_DAMAGED = Code(

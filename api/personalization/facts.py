@@ -118,7 +118,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as fault:
         raise PersonalizationError(FILE_DAMAGED, path=str(path), reason=str(fault)[:200]) from None
     if not isinstance(document, dict) or document.get("format") != MANIFEST_FORMAT or document.get("version") != 1:
-        raise PersonalizationError(FILE_DAMAGED, path=str(path), reason="it is no manifest of an export of this version")
+        raise PersonalizationError(
+            FILE_DAMAGED, path=str(path), reason="it is no manifest of an export of this version"
+        )
     return document
 
 
@@ -162,7 +164,9 @@ def _open_year(folder: Path, connection: Any) -> Facts:
         name: read_parquet(connection, [folder / f"{name}.parquet"], columns) for name, columns in YEAR_FILES.items()
     }
     lines, products, campaigns = tables["transactions"], tables["products"], tables["campaign_descriptions"]
-    is_fuel = (products.department == FUEL).fill_null(False) | products.product_type.startswith("GASOLINE").fill_null(False)
+    is_fuel = (products.department == FUEL).fill_null(False) | products.product_type.startswith("GASOLINE").fill_null(
+        False
+    )
     named = products.select(
         "product_id", category=ibis.ifelse(is_fuel, ibis.literal(FUEL), products.product_category.cast("string"))
     )

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api.personalization.errors import FILE_DAMAGED, NO_HISTORY, PersonalizationError
 from api.personalization.facts import Facts
-from api.personalization.features.lines import DAY_SECONDS, code_items, count_days, find_midnight, name_day, select_lines
+from api.personalization.features.lines import (
+    DAY_SECONDS,
+    code_items,
+    count_days,
+    find_midnight,
+    name_day,
+    select_lines,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -38,6 +45,8 @@ class Features:
     """household_id, basket_id, second, product, category (codes, null for what is no item), quantity, cents, discounts."""
     baskets: ir.Table
     """household_id, basket_id, second, cents, shop_discount, coupon_discount, item_count; one row each, sorted."""
+    coupons: ir.Table
+    """campaign_id and product (code) of what each promotion has coupons for."""
     names: dict[str, tuple[str, ...]] = field(repr=False)
     households: numpy.ndarray[Any, Any] = field(repr=False)
     """Every household with a line before `as_of`, sorted int64: rows of matrices are places in it."""
@@ -112,6 +121,9 @@ def _read(facts: Facts, as_of: date, catalogue_min: int) -> Features:
     baskets = connection.create_table(
         ibis.util.gen_name("baskets"), baskets.order_by("household_id", "second", "basket_id")
     )
+    offered = facts.coupons.inner_join(codes["product"], "product")
+    offered = offered.select("campaign_id", product=offered.product_code).distinct()
+    coupons = connection.create_table(ibis.util.gen_name("coupons"), offered.order_by("campaign_id", "product"))
     connection.raw_sql(f"DROP TABLE {raw.get_name()}")
     households = fetch(baskets.select("household_id").distinct().order_by("household_id"))["household_id"]
     if len(households) == 0:
@@ -127,6 +139,7 @@ def _read(facts: Facts, as_of: date, catalogue_min: int) -> Features:
         as_of=as_of,
         lines=table,
         baskets=baskets,
+        coupons=coupons,
         names=names,
         households=households.astype(numpy.int64),
         departments=_find_categories(table, len(names["product"])),

@@ -60,7 +60,9 @@ def select_lines(purchases: ir.Table, zone: ZoneInfo, before: int) -> ir.Table:
     offsets = find_offsets(zone, first, last)
     shift: Any = ibis.literal(offsets[-1][1])
     if len(offsets) > 1:
-        branches = [(past.moment < until, ibis.literal(offset)) for (_, offset), (until, _) in zip(offsets, offsets[1:])]
+        branches = [
+            (past.moment < until, ibis.literal(offset)) for (_, offset), (until, _) in zip(offsets, offsets[1:])
+        ]
         shift = ibis.cases(*branches, else_=offsets[-1][1])
     category = past.category
     return past.mutate(

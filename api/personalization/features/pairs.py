@@ -34,9 +34,7 @@ def describe_visits(features: Features, level: str, cut: int) -> ir.Table:
     )
     placed = earlier.select("household_id", "basket_id", since=ibis.row_number().over(latest_first).cast("int64"))
     visits = visits.inner_join(placed, ["household_id", "basket_id"])
-    in_order = ibis.window(
-        group_by=[visits.household_id, visits.item], order_by=[visits.second, visits.basket_id]
-    )
+    in_order = ibis.window(group_by=[visits.household_id, visits.item], order_by=[visits.second, visits.basket_id])
     return visits.mutate(
         age=(cut - visits.second) / float(DAY_SECONDS),
         gap=(visits.second - visits.second.lag().over(in_order)).cast("float64") / float(DAY_SECONDS),

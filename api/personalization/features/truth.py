@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     import numpy
 
 
-def fetch_bought(features: Features, level: str, cut: int, until: int) -> tuple[numpy.ndarray[Any, Any], numpy.ndarray[Any, Any]]:
+def fetch_bought(
+    features: Features, level: str, cut: int, until: int
+) -> tuple[numpy.ndarray[Any, Any], numpy.ndarray[Any, Any]]:
     """(household places, item codes), distinct and sorted, of what was bought in [cut, until) local seconds."""
     lines = features.lines
     span = lines.filter(lines.second >= cut, lines.second < until, lines[level].notnull())

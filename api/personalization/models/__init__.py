@@ -1,6 +1,6 @@
 """What the models know, as serving code uses it. Only this interface is meant for others; how models are fitted is not.
 
-    from api.personalization.models import load_models, save_models, train
+    from api.personalization.models import encode_models, load_models, save_models, train
 
     models = train(features, as_of, seed)                     everything, from api.personalization.features.Features
     save_models(models, path); models = load_models(path)     one file with a checksum, no pickle
@@ -30,7 +30,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from api.personalization.models.file import load_models, save_models
+from api.personalization.models.file import encode_models, load_models, save_models
 from api.personalization.models.served import LEVELS, MOMENTS, TASKS, Level, Models, Moment, Ranked, Task
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ __all__ = [
     "Moment",
     "Ranked",
     "Task",
+    "encode_models",
     "load_models",
     "save_models",
     "train",

@@ -47,7 +47,9 @@ class Stage:
     def score(self, part: slice) -> Array:
         """Dense scores of a run of households, what was bought below everything else."""
         bought = self.history.bought[part]
-        scores = bought @ self.weights + numpy.float32(ADOPTION_WEIGHT) * self.items["adoption_28"].astype(numpy.float32)
+        scores = bought @ self.weights + numpy.float32(ADOPTION_WEIGHT) * self.items["adoption_28"].astype(
+            numpy.float32
+        )
         scores[bought.nonzero()] = BOUGHT
         return scores
 

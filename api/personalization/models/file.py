@@ -33,8 +33,13 @@ DTYPES: Final = ("<i4", "<i8", "<f4", "<f8")
 
 def save_models(models: Models, path: Path) -> None:
     """Write models whole or not at all, readable by their owner only. Raises OSError."""
+    write_whole(path, encode_models(models))
+
+
+def encode_models(models: Models) -> bytes:
+    """The bytes of a model file."""
     content = encode_content(models)
-    write_whole(path, MAGIC + FORMAT + b"\n" + sha256(content).digest() + content)
+    return MAGIC + FORMAT + b"\n" + sha256(content).digest() + content
 
 
 def load_models(path: Path) -> Models:
@@ -87,7 +92,10 @@ def _name_arrays(models: Models) -> list[tuple[str, numpy.ndarray[Any, Any]]]:
     named += [("promotions", models.promotions), ("redemptions", models.redemptions)]
     named += [(f"timing.{moment}", models.timings[moment]) for moment in MOMENTS]
     for level in LEVELS:
-        named += [(f"near.{level}", models.catalogues[level].near), (f"weights.{level}", models.catalogues[level].weights)]
+        named += [
+            (f"near.{level}", models.catalogues[level].near),
+            (f"weights.{level}", models.catalogues[level].weights),
+        ]
         for task in TASKS:
             ranking, name = models.rankings[task, level], f"{task}.{level}"
             named += [(f"items.{name}", ranking.items), (f"scores.{name}", ranking.scores)]

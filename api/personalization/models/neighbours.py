@@ -25,7 +25,9 @@ def fit_cosines(bought: Any) -> numpy.ndarray[Any, Any]:
     return both
 
 
-def list_strongest(weights: numpy.ndarray[Any, Any], count: int) -> tuple[numpy.ndarray[Any, Any], numpy.ndarray[Any, Any]]:
+def list_strongest(
+    weights: numpy.ndarray[Any, Any], count: int
+) -> tuple[numpy.ndarray[Any, Any], numpy.ndarray[Any, Any]]:
     """Of each row the `count` largest positive weights, descending: (columns int32 with -1 behind the end, weights float32)."""
     items = len(weights)
     near = numpy.full((items, count), -1, dtype=numpy.int32)

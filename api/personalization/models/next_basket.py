@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 HORIZON_DAYS: Final = 7
-TRAINING_CUTS_DAYS: Final = (7, 14, 21, 28)
+TRAINING_CUTS_DAYS: Final = {"category": (7, 14, 21, 28, 35, 42), "product": (7, 14, 21, 28)}
 HISTORY_DAYS_MIN: Final = 14
 LOGISTIC_ROWS_MAX: Final = 300_000
 CANDIDATES: Final = {"category": 45, "product": 60}
@@ -57,7 +57,7 @@ class NextBasket:
 def fit_next_basket(features: Features, level: str, seed: int, history: History | None = None) -> NextBasket:
     """Both models on facts before the as-of day."""
     samples: list[tuple[History, Array, Array]] = []
-    for days in TRAINING_CUTS_DAYS:
+    for days in TRAINING_CUTS_DAYS[level]:
         cut = features.cut - days * 86_400
         if cut - features.first_second < HISTORY_DAYS_MIN * 86_400:
             continue
@@ -114,7 +114,9 @@ def describe_habits(history: History) -> Array:
 def _describe_items(history: History) -> list[Array]:
     """Of each column: how common it is, how often it is bought again, and whether that grows."""
     pairs, count = history.pairs, history.item_count
-    visits = {days: numpy.bincount(pairs["column"], weights=pairs[f"visits_{days}"], minlength=count) for days in (7, 28, 91)}
+    visits = {
+        days: numpy.bincount(pairs["column"], weights=pairs[f"visits_{days}"], minlength=count) for days in (7, 28, 91)
+    }
     again = numpy.bincount(pairs["column"], weights=pairs["visits"] > 1, minlength=count)
     every = numpy.bincount(pairs["column"], weights=pairs["visits"], minlength=count)
     buyers = numpy.maximum(history.buyers, 1)
@@ -128,7 +130,9 @@ def _describe_items(history: History) -> list[Array]:
     ]
 
 
-def _fit_trees(samples: list[tuple[History, Array, Array]], logistic: Logistic | None, level: str, seed: int) -> Boosted | None:
+def _fit_trees(
+    samples: list[tuple[History, Array, Array]], logistic: Logistic | None, level: str, seed: int
+) -> Boosted | None:
     rows: list[Array] = []
     truths: list[Array] = []
     for past, described, truth in samples:
