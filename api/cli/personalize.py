@@ -195,7 +195,7 @@ def evaluate(
     require_extra()
     from api.personalization.evaluation import TASKS
     from api.personalization.evaluation import evaluate as judge
-    from api.personalization.facts import open_facts
+    from api.personalization.sources import open_facts
 
     tasks = tuple(one.value for one in task) if task else TASKS
     found = list(judge(open_facts(data), as_of.date(), tasks, seed))
@@ -225,7 +225,7 @@ def _open(data: Path | None, as_of: date, out: Path, kind: str, *, force: bool) 
     from api.personalization.extra import require_extra
 
     require_extra()
-    from api.personalization.facts import open_facts
+    from api.personalization.sources import open_facts
     from api.personalization.features import open_features
 
     refuse_overwriting(out, kind, force=force)

@@ -51,7 +51,7 @@ def score_households(features: Features, task: str, seed: int) -> pyarrow.Table:
     if task == "redemption":
         from api.personalization.models.redemption import fit_redemption
 
-        pairs, scores = fit_redemption(features, seed)
+        pairs, scores = fit_redemption(features)
         columns: dict[str, Any] = {"household_id": pairs[:, 0], "campaign_id": pairs[:, 1]}
     else:
         from api.personalization.models.churn import fit_churn

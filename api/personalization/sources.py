@@ -121,6 +121,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise PersonalizationError(
             FILE_DAMAGED, path=str(path), reason="it is no manifest of an export of this version"
         )
+    if not isinstance(document.get("zone"), str) or not isinstance(document.get("buckets"), dict):
+        raise PersonalizationError(FILE_DAMAGED, path=str(path), reason="it lacks the zone or the buckets")
     return document
 
 
