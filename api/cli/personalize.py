@@ -225,8 +225,8 @@ def _open(data: Path | None, as_of: date, out: Path, kind: str, *, force: bool) 
     from api.personalization.extra import require_extra
 
     require_extra()
-    from api.personalization.sources import open_facts
     from api.personalization.features import open_features
+    from api.personalization.sources import open_facts
 
     refuse_overwriting(out, kind, force=force)
     parent = next(folder for folder in out.absolute().parents if folder.exists())

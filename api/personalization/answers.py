@@ -1,4 +1,4 @@
-"""Ranks and scores as Parquet: one row per household and place, or per household and promotion, sorted, the same bytes every time."""
+"""Ranks and scores as Parquet: one row per household and place, or household and promotion, the same bytes each time."""
 
 from __future__ import annotations
 

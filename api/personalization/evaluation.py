@@ -1,7 +1,7 @@
 """Models judged by what happened after their as-of day, beside the plainest guesses: what is popular, what the household does most.
 
 The same definitions as everywhere: history strictly before local midnight; households with at least 5 baskets; items that at least
-20 households bought; the truth is counted in local days from the cut. All fans count as having consented: this is for figures on the
+20 households bought; the truth is counted in local days from the cut. All fans count as having consented: this is for the
 public year, or for an export, which holds nobody who did not.
 """
 
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy
 
 from api.personalization.errors import NO_TRUTH, PersonalizationError
-from api.personalization.sources import DAY_SECONDS, Facts
 from api.personalization.features import Features, fetch, open_features
 from api.personalization.features.households import PARTS, describe_moments, fetch_households
 from api.personalization.features.lines import count_days, find_midnight, name_day
@@ -36,6 +35,7 @@ from api.personalization.models.ranking import fit_ranking
 from api.personalization.models.redemption import describe_promotion, fit_redemption
 from api.personalization.models.served import LEVELS, Level, Task
 from api.personalization.models.timing import fit_timing
+from api.personalization.sources import DAY_SECONDS, Facts
 
 if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]

@@ -4,8 +4,8 @@
     purchases/month=2026-01/bucket-07.parquet one file per local month and bucket of fans
 
 A fan's rows stand in one bucket, so that to erase a fan touches one file a month. Files are a function of the purchases alone: rows
-sorted, no time of writing. So an export that is brought up to date equals one that is made anew, byte for byte, and what did not change
-is not written again. A file that holds nobody any more is deleted.
+sorted, no time of writing. So an export that is brought up to date equals a new one byte for byte, and what did
+not change is not written again. A file that holds nobody any more is deleted.
 
 This module is given purchases; that a fan consented is decided before, by the consent gate: who is not given any more is erased.
 """
@@ -161,7 +161,9 @@ def _write_bucket(
         listed.sort(key=lambda row: (row[0], row[2], row[1]))
         columns = dict(zip(PURCHASES_SCHEMA, zip(*listed, strict=True), strict=True))
         schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in PURCHASES_SCHEMA.items()])
-        is_new = _put(path, _encode(pyarrow.table({name: list(values) for name, values in columns.items()}, schema=schema)))
+        is_new = _put(
+            path, _encode(pyarrow.table({name: list(values) for name, values in columns.items()}, schema=schema))
+        )
         counts["written" if is_new else "unchanged"] += 1
         old.discard(path)
     for path in old:

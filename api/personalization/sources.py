@@ -6,8 +6,8 @@
     coupons    campaign_id, product
     redeemed   household_id, campaign_id, day
 
-In the year, a category is the product's `product_category`; department FUEL, or a product type beginning GASOLINE, is FUEL. What is no
-product (DROPPED, or without a category) is left out later, together with lines of quantity 0: see `features.lines`.
+In the year, a category is the product's `product_category`; department FUEL, or a product type beginning GASOLINE, is FUEL. What is
+no product (DROPPED, or without a category) is left out later, together with lines of quantity 0: see `features.lines`.
 """
 
 from __future__ import annotations

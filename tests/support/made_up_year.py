@@ -1,4 +1,4 @@
-"""A shop's half year in the files of the grocer's year, made up from a seed: households with habits, tastes that go together, promotions."""
+"""A shop's half year in the files of the grocer's year, made up from a seed: habits, tastes, promotions."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -37,7 +37,9 @@ def make_lines(days: int = 200, households: int = HOUSEHOLDS, seed: int = 1) -> 
     return sorted(lines, key=lambda line: (line["transaction_timestamp"], line["basket_id"], line["product_id"]))
 
 
-def make_line(household: int, basket: int, product: int, moment: datetime, *, quantity: int = 1, coupon: bool = False) -> dict[str, Any]:
+def make_line(
+    household: int, basket: int, product: int, moment: datetime, *, quantity: int = 1, coupon: bool = False
+) -> dict[str, Any]:
     """One row of transactions.parquet."""
     return {
         "household_id": household,

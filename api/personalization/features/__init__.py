@@ -14,7 +14,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from api.personalization.errors import FILE_DAMAGED, NO_HISTORY, PersonalizationError
-from api.personalization.sources import Facts
 from api.personalization.features.lines import (
     DAY_SECONDS,
     code_items,
@@ -23,6 +22,7 @@ from api.personalization.features.lines import (
     name_day,
     select_lines,
 )
+from api.personalization.sources import Facts
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

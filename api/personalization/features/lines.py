@@ -1,4 +1,4 @@
-"""The lines of purchases that count, before one local midnight, as one sorted table with small integers for products and categories.
+"""The lines of purchases that count, before one local midnight, with local time, and numbers for products and categories.
 
 Local time is UTC plus the zone's offset, written out as cases over the zone's changes in the span of the data: the same expression
 on every engine, whatever zone a session is in. `second` counts local seconds since 1970-01-01T00:00 local: day = second // 86,400.
@@ -8,6 +8,7 @@ A day of 23 or 25 hours needs nothing else, since days and hours are read from t
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -60,9 +61,7 @@ def select_lines(purchases: ir.Table, zone: ZoneInfo, before: int) -> ir.Table:
     offsets = find_offsets(zone, first, last)
     shift: Any = ibis.literal(offsets[-1][1])
     if len(offsets) > 1:
-        branches = [
-            (past.moment < until, ibis.literal(offset)) for (_, offset), (until, _) in zip(offsets, offsets[1:])
-        ]
+        branches = [(past.moment < until, ibis.literal(offset)) for (_, offset), (until, _) in pairwise(offsets)]
         shift = ibis.cases(*branches, else_=offsets[-1][1])
     category = past.category
     return past.mutate(

@@ -10,10 +10,10 @@
     models.households                                         sorted int64; who is not in it has no history there
 
     models.rank("discovery" | "next7", "category" | "product", household, limit=10, bought=())  -> tuple[Ranked, ...]
-    models.rank_from("category" | "product", items, limit=10)  -> tuple[Ranked, ...]     for somebody with this basket, without training
+    models.rank_from("category" | "product", items, limit=10)  -> tuple[Ranked, ...]     for a basket, without training
     models.because("category" | "product", item, among, limit=3) -> tuple[Ranked, ...]   which of `among` speak for `item`
     models.popular("discovery" | "next7", "category" | "product", limit=10) -> tuple[Ranked, ...]   the rule for no history
-    models.moments("weekday" | "slot", household, limit=10)    -> tuple[Ranked, ...]     '0'..'6' (Monday 0); '<weekday>-<hour // 4>'
+    models.moments("weekday" | "slot", household, limit=10)   -> tuple[Ranked, ...]  0 to 6 (Monday 0); '<weekday>-<hour // 4>'
     models.churn(household) -> float | None                    probability of no basket in the next 42 days
     models.redemption(household, campaign) -> float | None     probability of redeeming a coupon of that promotion
     models.without(households) -> Models                       the same without these fans: a revocation, until it is rebuilt
@@ -22,7 +22,7 @@
 discovery leaves them out and moves up what goes with them. A household is an integer; `api.personalization.export.number_fan`
 gives it for an address. Models are immutable: rebuild in another process or thread and swap the one reference.
 
-Faults are PersonalizationError with a code: models.damaged, models.unknown_format, models.file_missing, personalization.extra_missing.
+Faults are PersonalizationError: models.damaged, models.unknown_format, models.file_missing, personalization.extra_missing.
 """
 
 from __future__ import annotations

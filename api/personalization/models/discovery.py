@@ -113,7 +113,7 @@ def read_stage(history: History) -> Stage:
 
 
 def describe_candidates(stage: Stage, part: slice) -> tuple[Array, Array, Array]:
-    """(household places, columns, features) of the candidates of a run of households; the first feature is the first stage's score."""
+    """(household places, columns, features) of a run of households' candidates; the first feature is the first stage's score."""
     history = stage.history
     scores = stage.score(part)
     count = min(CANDIDATES, history.item_count)

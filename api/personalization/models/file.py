@@ -1,8 +1,8 @@
-"""A model file: a line that says what it is, the SHA-256 of all that follows, a JSON header with its length, then arrays as bytes.
+"""A model file: what it is, the SHA-256 of all that follows, a JSON header with its length, then arrays as bytes.
 
-    fansumer-models 1\\n | sha256 (32) | header length (8, big-endian) | header (JSON, UTF-8) | arrays, little-endian, one after another
+    fansumer-models 1\\n | sha256 (32) | header length (8, big-endian) | header (JSON) | arrays, little-endian, one by one
 
-Nothing in it is executed when it is read. The version of the models is the beginning of that hash, so that equal content has equal names.
+Nothing in it is executed when it is read. The version of the models is the beginning of that hash.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""BG/NBD: how often a customer buys while it is one, and when it silently stops being one (P. Fader, B. Hardie, K. L. Lee, "Counting
-Your Customers the Easy Way", Marketing Science 24, 2005).
+"""BG/NBD: how often a customer buys while it is one, and when it silently stops being one (P. Fader, B. Hardie,
+K. L. Lee, "Counting Your Customers the Easy Way", Marketing Science 24, 2005).
 
 Each customer is its number of repeat purchases x, the age t_x at which the last was made, and the age T at the end, in one unit of
 time. Fitted by maximum likelihood over log parameters; on CDNOW it gives the published r .243, alpha 4.414, a .793, b 2.426.

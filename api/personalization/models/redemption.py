@@ -26,7 +26,7 @@ UNLEARNED: Final = 3.0
 
 
 def fit_redemption(features: Features) -> tuple[Array, Array]:
-    """(household, campaign) of all that were sent promotions starting on or after the as-of day, sorted, and their probabilities."""
+    """(household, campaign) of all that were sent promotions from the as-of day on, sorted, and their probabilities."""
     as_of_day, first_day = count_days(features.as_of), features.first_second // DAY_SECONDS
     promotions = list_promotions(features)
     rows: list[Array] = []

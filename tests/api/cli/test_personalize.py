@@ -27,7 +27,19 @@ def test_ranks_of_every_task_are_files_that_programs_read(here: Terminal, year_f
     for task, items in tasks:
         more = ["--items", items] if items else []
         answer = here.read(
-            "personalize", "rank", "--task", task, *more, "--as-of", DAY, "--limit", 5, "--out", out, "--data", year_folder
+            "personalize",
+            "rank",
+            "--task",
+            task,
+            *more,
+            "--as-of",
+            DAY,
+            "--limit",
+            5,
+            "--out",
+            out,
+            "--data",
+            year_folder,
         )
         table = pyarrow.parquet.read_table(out)
         rows = table.to_pylist()
@@ -89,9 +101,7 @@ def test_models_are_trained_into_a_file(here: Terminal, year_folder: Path) -> No
     out = here.home / "june.models"
     answer = here.read("personalize", "train", "--as-of", DAY, "--out", out, "--data", year_folder)
     assert load_models(out).version == answer["version"]
-    fault = here.fail(
-        "personalize", "rank", "--task", "slot", "--as-of", DAY, "--out", out, "--data", year_folder
-    )
+    fault = here.fail("personalize", "rank", "--task", "slot", "--as-of", DAY, "--out", out, "--data", year_folder)
     assert "trained models" in fault
 
 

@@ -1,6 +1,5 @@
 """A made-up half year, its features and its models, made once."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -25,5 +24,5 @@ def features(year_folder: Path) -> Features:
 
 
 @pytest.fixture(scope="session")
-def models(features: Features) -> Iterator[Models]:
-    yield train(features, AS_OF, 7)
+def models(features: Features) -> Models:
+    return train(features, AS_OF, 7)

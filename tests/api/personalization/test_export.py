@@ -54,7 +54,9 @@ def test_brought_up_to_date_equals_made_anew(tmp_path: Path) -> None:
     write(tmp_path / "new", make_purchases(45))
     assert read_files(tmp_path / "grown") == read_files(tmp_path / "new")
     assert {path.parent.name for path in (tmp_path / "new").glob("purchases/*/*")} == {
-        "month=2026-01", "month=2026-02", "month=2026-03"
+        "month=2026-01",
+        "month=2026-02",
+        "month=2026-03",
     }
 
 
@@ -89,7 +91,9 @@ def test_a_deleted_fan_is_in_no_partition_and_no_feature(tmp_path: Path) -> None
     assert gone not in fetch(features.lines)["household_id"]
     write(tmp_path, make_purchases(45, [fan for fan in FANS if fan != FANS[7]]))
     write(tmp_path / "new", make_purchases(45, [fan for fan in FANS if fan != FANS[7]]))
-    assert read_files(tmp_path / "new") == {name: data for name, data in read_files(tmp_path).items() if name[:4] != "new/"}
+    assert read_files(tmp_path / "new") == {
+        name: data for name, data in read_files(tmp_path).items() if name[:4] != "new/"
+    }
 
 
 def test_features_of_an_export_are_those_of_its_purchases(tmp_path: Path) -> None:
@@ -117,7 +121,13 @@ def test_wrong_zones_and_manifests_are_refused(tmp_path: Path) -> None:
         delete_fans(tmp_path, [1])
     write(tmp_path, make_purchases(10))
     good = json.loads((tmp_path / "export.json").read_text())
-    for bad in (b"{", b"[]", b"{}", json.dumps(good | {"version": 2}).encode(), json.dumps(good | {"zone": 3}).encode()):
+    for bad in (
+        b"{",
+        b"[]",
+        b"{}",
+        json.dumps(good | {"version": 2}).encode(),
+        json.dumps(good | {"zone": 3}).encode(),
+    ):
         (tmp_path / "export.json").write_bytes(bad)
         with pytest.raises(PersonalizationError, match="file_damaged"):
             open_facts(tmp_path)

@@ -43,7 +43,9 @@ def test_ease_is_its_closed_form_from_either_side(bought: sparse.csr_matrix) -> 
 
 def test_bg_nbd_on_cdnow_gives_the_published_parameters() -> None:
     with CDNOW.open() as file:
-        rows = numpy.array([[float(row[name]) for name in ("frequency", "recency", "T")] for row in csv.DictReader(file)])
+        rows = numpy.array(
+            [[float(row[name]) for name in ("frequency", "recency", "T")] for row in csv.DictReader(file)]
+        )
     assert len(rows) == 2_357
     found = fit_lifetime(rows[:, 0], rows[:, 1], rows[:, 2])
     assert found is not None

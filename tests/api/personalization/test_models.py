@@ -30,8 +30,8 @@ def test_everybody_with_history_gets_ten_of_what_is_asked(models: Models, featur
 
 def test_habits_stand_first(models: Models) -> None:
     hits = sum(
-        models.rank("next7", "category", household, limit=3)[0].item in
-        {f"SHELF {(household % 4 * 4 + step) % 16:02}" for step in range(3)}
+        models.rank("next7", "category", household, limit=3)[0].item
+        in {f"SHELF {(household % 4 * 4 + step) % 16:02}" for step in range(3)}
         for household in range(1, HOUSEHOLDS + 1)
     )
     assert hits > 0.9 * HOUSEHOLDS
@@ -101,7 +101,13 @@ def test_a_damaged_model_file_is_refused_with_a_code(models: Models, tmp_path: P
     data = encode_models(models)
     cases = {
         "models.unknown_format": [b"", b"PAR1", b"fansumer-models 2\n" + data[18:], data[:10]],
-        "models.damaged": [data[:-1], data[:60], data + b"x", data[:500] + bytes([data[500] ^ 1]) + data[501:], data[:18]],
+        "models.damaged": [
+            data[:-1],
+            data[:60],
+            data + b"x",
+            data[:500] + bytes([data[500] ^ 1]) + data[501:],
+            data[:18],
+        ],
     }
     for code, damaged in cases.items():
         for bad in damaged:
@@ -131,7 +137,9 @@ def test_nothing_of_the_day_or_later_changes_a_byte(models: Models, tmp_path: Pa
     midnight = datetime(2017, 6, 20, 4)  # noqa: DTZ001 - the files hold naive times; local midnight in UTC
     lines = [line for line in make_lines() if line["transaction_timestamp"] < midnight]
     assert len(lines) < len(make_lines())
-    later = [make_line(1, 10**6 + number, 5, midnight.replace(tzinfo=UTC) + timedelta(hours=number)) for number in range(200)]
+    later = [
+        make_line(1, 10**6 + number, 5, midnight.replace(tzinfo=UTC) + timedelta(hours=number)) for number in range(200)
+    ]
     later += [make_line(10**6, 10**7, 901, midnight.replace(tzinfo=UTC), quantity=77)]
     promotions = make_promotions()
     known = [row for row in promotions["coupon_redemptions"] if row["redemption_date"].date() < AS_OF]
