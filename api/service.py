@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 
 import uvicorn
+from prometheus_client import CollectorRegistry
 
 from api.http.app import create_app
+from api.http.operator import OperatorDesk
 from api.http.settings import HttpSettings
 from ledger.errors import Code
 from node.errors import NodeError
@@ -48,17 +50,33 @@ def bind_port(host: str, port: int) -> socket.socket:
     return listener
 
 
+def url_of(listener: socket.socket) -> str:
+    """What a client on this machine calls the API."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class Service:
     """Serves a node's API until it is closed. The node itself belongs to the caller."""
 
-    def __init__(self, node: Node, listener: socket.socket, settings: HttpSettings) -> None:
+    def __init__(
+        self,
+        node: Node,
+        listener: socket.socket,
+        settings: HttpSettings,
+        *,
+        registry: CollectorRegistry | None = None,
+        operator: OperatorDesk | None = None,
+    ) -> None:
         host, port = listener.getsockname()[:2]
-        self.url = f"http://{host}:{port}"
+        self.url = url_of(listener)
         self._listener = listener
         if not settings.origins and host in LOOPBACK_HOSTS:
             named = tuple(f"http://{name}:{port}" for name in LOOPBACK_NAMES)
             settings = settings.model_copy(update={"origins": named})
-        self._app = create_app(node, settings)
+        self._app = create_app(node, settings, registry=registry)
+        if operator is not None:
+            self._app.router.routes.extend(operator.routes)
         config = uvicorn.Config(
             self._app,
             log_level="warning",

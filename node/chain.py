@@ -80,7 +80,7 @@ NOTHING_AHEAD = Ahead()
 
 
 class Chain:
-    """The active chain over one store. Not thread-safe: its owner holds a lock around every call."""
+    """The active chain over one store. Not thread-safe: its owner holds a lock around every call. Others only read `blocks`."""
 
     def __init__(self, engine: Engine, params: Params, clock: Clock, tie_key: TieKey) -> None:
         self.params = params
@@ -98,7 +98,7 @@ class Chain:
         except DatabaseError as fault:
             raise explain_fault(fault, self._path) from fault
         try:
-            self._blocks = BlockStore(self._connection)
+            self.blocks = self._blocks = BlockStore(self._connection)
             self.state = StoreState(self._connection)
             self._index = Index(self._connection)
             self._open(genesis)

@@ -39,7 +39,13 @@ NEEDED = ("ledger", "node", "api", "sqlalchemy", "cryptography", "uvicorn")
 LOTS_RATIO_MAX = 2.0
 """A member's lots are in its record, which is read and written whole: up to 128 of them, and never more."""
 BREAKDOWNS = ("transfers", "earn")
-DATA_PARTS = {"transfers": ("transfers",), "earn": ("earn",), "headers": ("headers",), "http": ("settled",)}
+DATA_PARTS = {
+    "transfers": ("transfers",),
+    "earn": ("earn",),
+    "headers": ("headers",),
+    "http": ("settled",),
+    "sync": ("transfers",),
+}
 """What a bench needs prepared."""
 
 
@@ -142,6 +148,26 @@ def show_refunds(answer: Any) -> list[Figure]:
     ]
 
 
+def show_sync(answer: Any) -> list[Figure]:
+    """A new node beside one that reads the same blocks from its disk."""
+    rate = answer["transactions"] / answer["sync_s"]
+    share = 100 * answer["disk_s"] / answer["sync_s"]
+    return [
+        Figure("sync over loopback", rate, "tx/s"),
+        Figure("sync, of the speed from disk", share, "%", 60),
+    ]
+
+
+def show_relay(answer: Any) -> list[Figure]:
+    """A new block over ten lines of 50 ms each."""
+    share = 100 * answer["hop_bytes"] / answer["block_bytes"]
+    return [
+        Figure(f"block of {answer['transactions']:,} over 10 lines of 50 ms", answer["lines_s"], "s"),
+        Figure("the same: work of one node", answer["work_ms"], "ms"),
+        Figure("the same: bytes of one line", share, "% of the block"),
+    ]
+
+
 def show_kinds(answer: Any) -> list[Figure]:
     """What each kind's rule takes, besides signatures, root and SQL; half of them must be below the limit."""
     figures = [
@@ -191,6 +217,8 @@ SHOWN: dict[str, Callable[[Any], list[Figure]]] = {
     "http": show_http,
     "stratum": show_stratum,
     "refunds": show_refunds,
+    "sync": show_sync,
+    "relay": show_relay,
 }
 
 

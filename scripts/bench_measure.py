@@ -25,6 +25,7 @@ from bench_ballots import measure_ballots
 from bench_chain import opened_chain
 from bench_growth import measure_growth
 from bench_http import measure_reads
+from bench_network import measure_relay, measure_sync
 from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds
 from bench_stratum import measure_stratum
@@ -262,6 +263,8 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "hashing": measure_hashing,
     "ballots": lambda world: measure_ballots(world.sizes.accounts),
     "refunds": lambda world: measure_refunds(world.sizes.refunds),
+    "sync": measure_sync,
+    "relay": lambda world: measure_relay(2 * world.sizes.refunds),
     "kinds": measure_kinds,
     "blocks": measure_blocks,
     "stratum": lambda world: measure_stratum(is_full=world.sizes is FULL),

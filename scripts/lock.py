@@ -3,7 +3,7 @@
 Run it after a change of the dependencies, with an installed `uv` or without: it makes a throwaway environment for one.
 `--upgrade` takes the newest versions; without it what is locked stays where it can.
 
-requirements.lock      base, demo and report, with the build backend: what `scripts/run.py` installs
+requirements.lock      base, miner, demo, report and personalization, with the build backend: what `scripts/run.py` installs
 requirements-dev.lock  the same versions, and the tools for tests: what `scripts/test.py` installs
 
 Both hold for every Python that `requires-python` allows and every platform, carry the hash of each file, and name no index.
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUN_LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"
 PYTHON_OLDEST = "3.11"
+EXTRAS = ("miner", "demo", "report", "personalization")
 
 
 def find_uv(folder: Path) -> str:
@@ -51,7 +52,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         uv = find_uv(Path(folder))
-        base = ["--extra", "demo", "--extra", "report", "--group", "build"]
+        extras = [word for extra in EXTRAS for word in ("--extra", extra)]
+        base = [*extras, "--group", "build"]
         compile_lock(uv, RUN_LOCK, *base, upgrade=options.upgrade)
         compile_lock(uv, DEV_LOCK, *base, "--group", "dev", "--constraints", RUN_LOCK, upgrade=options.upgrade)
 

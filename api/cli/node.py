@@ -1,13 +1,17 @@
 """`fansumer up` and `fansumer node`: running a node."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli import node_operator
+
 if TYPE_CHECKING:
     from api.cli.up import UpOptions
+    from node.p2p.network import NetworkSettings
 
 app = typer.Typer(no_args_is_help=True, help="Run a node: chain, API, and a miner if it is wanted.")
 
@@ -49,6 +53,18 @@ PublicUrl = Annotated[
         help="What clients call this node, such as https://node.example; signed requests for other names are refused.",
     ),
 ]
+Listen = Annotated[
+    str | None,
+    typer.Option(
+        "--listen",
+        metavar="HOST:PORT",
+        help="Take connections of other nodes there, such as 0.0.0.0:8790. Port 0 takes a free one.",
+    ),
+]
+PeerNames = Annotated[
+    list[str] | None,
+    typer.Option("--peer", metavar="HOST:PORT", help="Another node, to be connected to always. May be given often."),
+]
 Stratum = Annotated[
     str | None,
     typer.Option(
@@ -58,8 +74,6 @@ Stratum = Annotated[
     ),
 ]
 PUBLIC_URL = re.compile(r"https?://[^/?#@\s]{1,200}")
-
-ENDPOINT = re.compile(r"(\[(?P<v6>[0-9a-fA-F:.]{2,45})\]|(?P<host>[^:/\[\]\s]{1,253})):(?P<port>[0-9]{1,5})")
 
 
 def up(
@@ -122,6 +136,8 @@ def run(
     workers: Workers = 1,
     payout: Payout = None,
     public_url: PublicUrl = None,
+    listen: Listen = None,
+    peer: PeerNames = None,
     stratum: Stratum = None,
 ) -> None:
     """Run a node. Ctrl-C stops it, and nothing is lost.
@@ -129,6 +145,7 @@ def run(
     \b
     Examples:
       fansumer node run --network dev --payout dfan1p...
+      fansumer node run --network dev --listen 0.0.0.0:8790 --peer node.example:8790
       fansumer node run --stratum 0.0.0.0:3333
       fansumer node run --data-dir chain --params params.json
       fansumer node run --database postgresql://fansumer@localhost/ledger
@@ -140,7 +157,18 @@ def run(
     options = _options(
         network, params, data_dir, database, host, port, workers, payout, public_url or [], stratum, chain=network
     )
-    running.run_up(options, Console())
+    running.run_up(replace(options, network_settings=_network(listen, peer or [])), Console())
+
+
+def _network(listen: str | None, peers: list[str]) -> "NetworkSettings | None":
+    """What was asked for of the network; None where nothing was. Raises `p2p.address`."""
+    from node.p2p.address import split_host_port
+    from node.p2p.network import NetworkSettings
+
+    if listen is None and not peers:
+        return None
+    place = None if listen is None else split_host_port(listen, is_zero_allowed=True)
+    return NetworkSettings(listen=place, named=tuple(split_host_port(name) for name in peers))
 
 
 def _options(
@@ -159,11 +187,12 @@ def _options(
 ) -> "UpOptions":
     """What was asked for, checked; `chain` names the folder by default.
 
-    Raises Malformed params.file or UsageFault address.*.
+    Raises Malformed params.file, UsageFault address.*, or `p2p.address`.
     """
     from api.cli.chain_params import load_params
     from api.cli.session import parse_address
     from api.cli.up import UpOptions, default_folder
+    from node.p2p.address import split_host_port
 
     origins = tuple(url.rstrip("/") for url in public_urls)
     if not all(PUBLIC_URL.fullmatch(origin) for origin in origins):
@@ -180,13 +209,9 @@ def _options(
         network=network,
         params_file=params,
         origins=origins,
-        stratum=None if stratum is None else parse_endpoint(stratum),
+        stratum=None if stratum is None else split_host_port(stratum, is_zero_allowed=True),
     )
 
 
-def parse_endpoint(text: str) -> tuple[str, int]:
-    """Host and port of HOST:PORT; an IPv6 host stands in brackets. Raises typer.BadParameter."""
-    found = ENDPOINT.fullmatch(text)
-    if found is None or int(found["port"]) > 65_535:
-        raise typer.BadParameter("--stratum is HOST:PORT, such as 0.0.0.0:3333 or [::]:3333")
-    return found["v6"] or found["host"], int(found["port"])
+for command in (node_operator.status, node_operator.peers, node_operator.ban, node_operator.unban):
+    app.command()(command)

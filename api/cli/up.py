@@ -6,18 +6,23 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
 from rich.console import Console
 
+from api.cli.logs import configure_log
 from api.cli.session import data_folder
 from api.demo.brand import DEMO_PHRASE
 from api.demo.driver import STORE_FILE
 from api.demo.replay import DEMO_WEEKS, ReplayOptions, demo_brand_master, run_replay
 from api.demo.walk import Walk, WalkReport
+from api.http.operator import OperatorDesk
 from api.http.settings import HttpSettings
-from api.service import STOPPED, Service, bind_port
+from api.node_place import remove_url, write_url
+from api.service import STOPPED, Service, bind_port, url_of
 from api.wallet.builder import Signer
 from api.wallet.client import Client
 from api.wallet.derivation import derive_main_seed
@@ -30,7 +35,8 @@ from ledger.types import Address
 from node.audit import AuditReport, audit_store
 from node.errors import NodeError
 from node.node import Node, NodeConfig
-from node.store.engine import StoreLock
+from node.p2p.network import Network, NetworkMetrics, NetworkSettings
+from node.store.engine import STORE_FOLDER, StoreLock
 from node.stratum.server import STOPPED as STRATUM_STOPPED
 from node.stratum.server import StratumServer, listen
 
@@ -73,6 +79,7 @@ class UpOptions:
     origins: tuple[str, ...] = ()
     stratum: tuple[str, int] | None = None
     database_url: str | None = field(default=None, repr=False)
+    network_settings: NetworkSettings | None = None
 
 
 def default_folder(name: str) -> Path:
@@ -106,7 +113,24 @@ class Running:
         except BaseException:
             listener.close()
             raise
-        self.service = Service(self.node, listener, HttpSettings(tip_age_seconds_max=None, origins=options.origins))
+        self._folder = folder
+        self.network: Network | None = None
+        with ExitStack() as undone_on_failure:
+            undone_on_failure.callback(listener.close)
+            undone_on_failure.callback(self.node.close)
+            registry = CollectorRegistry()
+            try:
+                if options.network_settings is not None:
+                    self.network = Network(self.node, options.network_settings)
+                    NetworkMetrics(self.network, registry)
+                write_url(folder, url_of(listener))
+            except OSError as fault:
+                raise NodeError(STORE_FOLDER, path=str(folder), reason=fault.strerror or str(fault)) from fault
+            undone_on_failure.callback(remove_url, folder)
+            desk = OperatorDesk(self.node, self.network)
+            settings = HttpSettings(tip_age_seconds_max=None, origins=options.origins)
+            self.service = Service(self.node, listener, settings, registry=registry, operator=desk)
+            undone_on_failure.pop_all()
         self.url = self.service.url
         self.node.payout = payout
         if payout is not None and options.miner_workers:
@@ -119,8 +143,10 @@ class Running:
                 raise
 
     def start(self) -> None:
-        """Answer requests and mine."""
+        """Answer requests, talk to other nodes, and mine. Raises `api.not_started` or `p2p.port`."""
         self.service.start()
+        if self.network is not None:
+            self.network.start()
         if self.node.stratum is not None:
             self.node.stratum.start()
         if self.node.miner is not None:
@@ -136,12 +162,16 @@ class Running:
 
     def close(self) -> None:
         """Stop answering, stop mining, close the store: in this order nothing is lost."""
+        remove_url(self._folder)
         self.service.close()
+        if self.network is not None:
+            self.network.close()
         self.node.close()
 
 
 def run_up(options: UpOptions, console: Console) -> None:
     """Run a node until it is told to stop (Ctrl-C or SIGTERM)."""
+    configure_log()
     folder = options.data_dir or default_folder(options.network)
     params = find_params(options, folder)
     running = Running(options, folder, params, options.payout)
@@ -219,8 +249,11 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
 
 
 def _hints_for_node(running: Running) -> list[str]:
+    listening = (
+        [f"Takes other nodes on port {running.network.port}."] if running.network and running.network.port else []
+    )
     mining = "mining" if running.node.miner is not None else "not mining (name a --payout address)"
-    return [f"Chain {running.node.chain.params.name}, height {running.node.chain.tip.height}, {mining}."]
+    return [f"Chain {running.node.chain.params.name}, height {running.node.chain.tip.height}, {mining}.", *listening]
 
 
 def _hints_for_miners(running: Running) -> list[str]:

@@ -43,11 +43,13 @@ PARAMETER = Code(
 MEDIA = Code(
     "http.media_type",
     "a body of the type {found} is not taken here",
-    'Send application/msgpack, or application/json with {"transaction": "<base64>"}.',
+    "Send application/msgpack, or application/json as /docs shows it.",
 )
-BAD_BODY = Code("http.body", "the body is not usable: {reason}", 'Send {"transaction": "<base64>"}.')
+BAD_BODY = Code("http.body", "the body is not usable: {reason}", "Send it as /docs shows it.")
 BODY_TOO_LARGE = Code(
-    "http.body_too_large", "the body has more than {maximum} bytes", "Send fewer entries in one transaction."
+    "http.body_too_large",
+    "the body has more than {maximum} bytes",
+    "Send less at a time; of entries, fewer in one transaction.",
 )
 RATE_LIMITED = Code(
     "http.rate_limited",
@@ -110,6 +112,9 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "me.busy": 503,
     "events.position": 409,
     "events.busy": 503,
+    "operator.cookie": 401,
+    "operator.no_network": 409,
+    "operator.no_ban": 404,
 }
 STATUS_OF_STORE: Final = 503
 STATUS_UNSIGNED: Final = 401

@@ -113,6 +113,7 @@ class Mempool:
         self._behind: list[TipChanged] = []
         self._is_stale = False
         self._followers_of_consents: list[Callable[[Transaction], None]] = []
+        self._followers_of_arrivals: list[Callable[[Transaction], None]] = []
         self._start_overlay()
         chain.subscribe(self._follow)
 
@@ -142,6 +143,10 @@ class Mempool:
         `consent.revoke` that its fan signed, be there room for it or not.
         """
         self._followers_of_consents.append(follower)
+
+    def follow_arrivals(self, follower: Callable[[Transaction], None]) -> None:
+        """Call `follower`, under the node's lock, with each new transaction that is taken in."""
+        self._followers_of_arrivals.append(follower)
 
     def dropped(self, txid: TxId) -> Dropped | None:
         """Why a transaction that was here is gone, as far as it is remembered."""
@@ -188,6 +193,8 @@ class Mempool:
             return fault
         if granted_consent(transaction) is not None or revoked_consent(transaction) is not None:
             self._tell(transaction)
+        for follower in self._followers_of_arrivals:
+            follower(transaction)
         return transaction
 
     def _tell_refused(self, transaction: Transaction) -> None:

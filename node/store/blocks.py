@@ -46,6 +46,8 @@ class BlockStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._header = select(headers).where(headers.c.hash == bindparam("wanted"))
+        self._body = select(bodies.c.block).where(bodies.c.hash == bindparam("wanted"))
+        self._active = select(active.c.hash).where(active.c.height == bindparam("wanted"))
         self._add_header = Bulk(
             connection,
             insert(headers),
@@ -62,8 +64,19 @@ class BlockStore:
 
     def body(self, block_hash: BlockHash) -> Block | None:
         """The whole block with this hash, if it is here."""
-        data = read(self._connection, select(bodies.c.block).where(bodies.c.hash == block_hash)).scalar()
+        data = self.raw_body(block_hash)
         return None if data is None else self._decode(data)
+
+    def raw_body(self, block_hash: BlockHash) -> bytes | None:
+        """The bytes of a block that is here."""
+        return read(self._connection, self._body, {"wanted": block_hash}).scalar()
+
+    def raw_headers(self, first: Height, count: int) -> bytes:
+        """The bytes of the active chain's headers from the height `first` on, at most `count` of them, in a row."""
+        joined = headers.join(active, headers.c.hash == active.c.hash)
+        wanted = (active.c.height >= first) & (active.c.height < first + count)
+        rows = read(self._connection, select(headers.c.raw).select_from(joined).where(wanted).order_by(active.c.height))
+        return b"".join(rows.scalars())
 
     def corrupt(self, reason: str) -> NodeError:
         """What the store holds can't be what was written into it."""
@@ -120,7 +133,7 @@ class BlockStore:
 
     def active_hash(self, height: Height) -> BlockHash | None:
         """Hash of the active block at `height`."""
-        found = read(self._connection, select(active.c.hash).where(active.c.height == height)).scalar()
+        found = read(self._connection, self._active, {"wanted": height}).scalar()
         return None if found is None else BlockHash(found)
 
     def branch_of(self, tip: KnownHeader) -> list[KnownHeader]:

@@ -9,6 +9,7 @@ from bench import show_blocks, show_kinds, show_reference
 from bench_ballots import measure_ballots
 from bench_growth import measure_growth
 from bench_measure import measure_earn, measure_headers, measure_transfers
+from bench_network import measure_relay
 from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds, measure_reference
 from bench_stratum import measure_shares
@@ -57,6 +58,13 @@ def test_shares_are_checked() -> None:
 def test_refunds_are_measured_in_both_units() -> None:
     answer = measure_refunds(40)
     assert answer["count"] == 40 and answer["coin_ms"] > 0 and answer["points_ms"] > 0
+
+
+def test_a_block_travels_in_small_pieces() -> None:
+    answer = measure_relay(40)
+    assert answer["transactions"] == 40 and answer["work_ms"] > 0
+    assert 0.5 <= answer["lines_s"] < 0.6, "ten lines, each once"
+    assert answer["hop_bytes"] < answer["block_bytes"] / 5
 
 
 def test_rules_are_measured_by_kind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

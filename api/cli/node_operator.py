@@ -1,0 +1,116 @@
+"""`fansumer node status`, `peers`, `ban`, `unban`: what the operator asks of a node that runs, with the cookie of its folder."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.options import AsJson
+
+Folder = Annotated[
+    Path | None, typer.Option("--data-dir", help="The node's folder; by default the network's in your data folder.")
+]
+Network = Annotated[str, typer.Option("--network", help="Which network's node: main, test, dev or sim.")]
+Host = Annotated[str, typer.Argument(metavar="HOST", help="An IP address.")]
+
+TIMEOUT_SECONDS = 40
+
+
+def _ask(network: str, folder: Path | None, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    """What the node answers. Raises `operator.not_running`, or what it refuses with."""
+    import httpx2
+
+    from api.data_folder import data_folder
+    from api.node_place import NOT_RUNNING, read_place
+    from api.wallet.errors import ClientProblem
+    from node.errors import NodeError
+
+    url, credentials = read_place(folder or data_folder() / network)
+    try:
+        with httpx2.Client(base_url=url, auth=credentials, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+            response = client.request(method, path, json=body)
+    except httpx2.HTTPError as fault:
+        shown = str(folder or network)
+        raise NodeError(NOT_RUNNING, folder=shown, reason=f"{url} does not answer ({fault})") from None
+    if response.is_success:
+        return response.json()
+    problem = response.json()
+    raise ClientProblem(problem["code"], problem["detail"], problem["advice"], status=response.status_code)
+
+
+def status(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = False) -> None:
+    """How a node that runs here is doing: its tip, what waits, its peers.
+
+    \b
+    Examples:
+      fansumer node status
+      fansumer node status --network test --json
+    """
+    found = _ask(network, data_dir, "GET", "/operator/status")
+    if as_json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        shown = "runs without a network" if name == "peers" and value is None else value
+        print(f"{name.replace('_', ' '):<22}{shown}")
+
+
+def peers(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = False) -> None:
+    """The connections of a node that runs here, and who is banned.
+
+    \b
+    Example:
+      fansumer node peers
+    """
+    found = _ask(network, data_dir, "GET", "/operator/peers")
+    if as_json:
+        print(json.dumps(found))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("address", "how", "ready", "height", "ping", "in", "out", "points", "since")
+    for peer in found["peers"]:
+        ping = peer["ping_seconds"]
+        table.add_row(
+            peer["address"],
+            peer["purpose"],
+            "yes" if peer["is_ready"] else "no",
+            "?" if peer["height"] is None else str(peer["height"]),
+            "?" if ping is None else f"{ping * 1_000:.0f} ms",
+            f"{peer['bytes_received']:,}",
+            f"{peer['bytes_sent']:,}",
+            f"{peer['points']:.0f}",
+            f"{peer['seconds']:.0f} s",
+        )
+    Console().print(table)
+    for ban in found["bans"]:
+        print(f"banned: {ban['host']} until {ban['until_time']}: {ban['reason']}")
+
+
+def ban(
+    host: Host,
+    seconds: Annotated[int, typer.Option("--seconds", min=1, max=366 * 86_400, help="How long.")] = 86_400,
+    network: Network = "dev",
+    data_dir: Folder = None,
+) -> None:
+    """Leave a host and take no connection of it for a while.
+
+    \b
+    Example:
+      fansumer node ban 203.0.113.7 --seconds 3600
+    """
+    found = _ask(network, data_dir, "POST", "/operator/bans", {"host": host, "seconds": seconds})
+    print(f"{found['host']} is banned for {found['seconds']} s.")
+
+
+def unban(host: Host, network: Network = "dev", data_dir: Folder = None) -> None:
+    """Lift a ban.
+
+    \b
+    Example:
+      fansumer node unban 203.0.113.7
+    """
+    found = _ask(network, data_dir, "DELETE", f"/operator/bans/{host}")
+    print(f"{found['host']} is welcome again.")

@@ -1,0 +1,209 @@
+"""The node that the network code belongs to: what it may ask of it, and what it hears from it.
+
+Everything happens in the thread that calls, with the node's lock held. What other threads do to the node (the miner, the API)
+is noted here and taken up by the network code in its own thread.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ledger.block import Block
+from ledger.errors import LedgerError
+from ledger.header import HEADER_BYTES
+from ledger.params import Params
+from ledger.transaction import Transaction
+from ledger.types import BlockHash, ChainId, Height, TxId, WtxId
+from node.chain import Chain
+from node.clock import Clock
+from node.errors import NodeError
+from node.health import Health
+from node.mempool.pool import Mempool
+from node.node import Node
+from node.p2p.messages import HEADERS_PER_ANSWER, LOCATOR_HASHES_MAX
+from node.store.blocks import KnownHeader
+from node.tip import ConnectedBlock, TipChanged
+from node.waiting import WaitingBlocks
+
+LOCATOR_ROW = 10
+"""Hashes of a locator before its steps double."""
+ARRIVALS_MAX = 50_000
+"""Transactions that wait to be told to others; what is more is told when a peer connects."""
+
+
+@dataclass(frozen=True, slots=True)
+class TipNews:
+    """The active chain changed: the blocks that joined it, lowest first; what they confirmed, and what was taken back."""
+
+    connected: tuple[BlockHash, ...]
+    confirmed: tuple[WtxId, ...]
+    taken_back: tuple[WtxId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a block that was taken in. `fault` None: it is in the store, or was there."""
+
+    hash: BlockHash
+    fault: LedgerError | None
+
+
+class Host:
+    """What the network code sees of its node."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        mempool: Mempool,
+        waiting: WaitingBlocks,
+        clock: Clock,
+        lock: threading.RLock,
+        health: Health,
+    ) -> None:
+        self.chain = chain
+        self.clock = clock
+        self.lock = lock
+        self._mempool = mempool
+        self._waiting = waiting
+        self._health = health
+        self._news: deque[TipNews] = deque()
+        self._arrivals: deque[Transaction] = deque(maxlen=ARRIVALS_MAX)
+        with lock:
+            chain.subscribe(self._note_change)
+            mempool.follow_arrivals(self._arrivals.append)
+
+    @staticmethod
+    def of_node(node: Node) -> "Host":
+        """Of an open node."""
+        return Host(node.chain, node.mempool, node.waiting, node.clock, node.lock, node.health)
+
+    @property
+    def params(self) -> Params:
+        """The chain's params."""
+        return self.chain.params
+
+    @property
+    def chain_id(self) -> ChainId:
+        """The chain's id."""
+        return self.chain.chain_id
+
+    @property
+    def tip(self) -> KnownHeader:
+        """The last block."""
+        return self.chain.tip
+
+    def _note_change(self, changed: TipChanged) -> None:
+        connected = tuple(block.hash for block in changed.connected)
+        self._news.append(TipNews(connected, _wtxids_of(changed.connected), _wtxids_of(changed.disconnected)))
+
+    def news(self) -> Iterable[TipNews]:
+        """What changed since this was asked last."""
+        while self._news:
+            yield self._news.popleft()
+
+    def arrivals(self) -> Iterable[Transaction]:
+        """What the mempool took in since this was asked last."""
+        while self._arrivals:
+            yield self._arrivals.popleft()
+
+    # --- headers ---
+
+    def header(self, block_hash: BlockHash) -> KnownHeader | None:
+        """The header of a block that is here, active or not."""
+        with self.lock:
+            return self.chain.blocks.header(block_hash)
+
+    def hash_at(self, height: Height) -> BlockHash | None:
+        """The active block at a height."""
+        with self.lock:
+            return self.chain.blocks.active_hash(height)
+
+    def locator(self, ahead: Sequence[BlockHash], base: Height) -> tuple[BlockHash, ...]:
+        """A locator of `ahead`, headers in a row whose bodies are not here, lowest first, above the active chain up to `base`.
+
+        It begins one below the end, so that who has the same chain answers with its last header, and shows thereby that it has it.
+        """
+        found: list[BlockHash] = []
+        height, step = base + len(ahead) - 1, 1
+        with self.lock:
+            while height > 0 and len(found) < LOCATOR_HASHES_MAX - 1:
+                above = height - base
+                block_hash = ahead[above - 1] if above > 0 else self.chain.blocks.active_hash(Height(height))
+                if block_hash is not None:
+                    found.append(block_hash)
+                if len(found) >= LOCATOR_ROW:
+                    step *= 2
+                height -= step
+        return (*found, BlockHash(self.chain_id))
+
+    def headers_after(self, locator: Sequence[BlockHash]) -> bytes:
+        """The answer to a locator (spec NET-7)."""
+        with self.lock:
+            heights = (self.chain.height_of(block_hash) for block_hash in locator)
+            fork = next((height for height in heights if height is not None), Height(0))
+            return self.chain.blocks.raw_headers(Height(fork + 1), HEADERS_PER_ANSWER)
+
+    # --- blocks ---
+
+    def raw_block(self, block_hash: BlockHash) -> bytes | None:
+        """A block's bytes, if it is here and nothing speaks against it."""
+        with self.lock:
+            known = self.chain.blocks.header(block_hash)
+            return None if known is None or known.invalid_code else self.chain.blocks.raw_body(block_hash)
+
+    def block(self, block_hash: BlockHash) -> Block | None:
+        """A block, if it is here and nothing speaks against it."""
+        raw = self.raw_block(block_hash)
+        return None if raw is None else Block.decode(raw)
+
+    def take_in(self, blocks: Sequence[Block]) -> list[Taken]:
+        """Give the chain blocks in a row, with one commit for many of them; the outcome of each up to the first that is refused.
+
+        Raises `NodeError` where this node failed; then those that it had taken may not be here.
+        """
+        found: list[Taken] = []
+        with self.lock, self._health.writing():
+            if len(blocks) == 1:
+                return [self._offer(blocks[0])]
+            with self.chain.syncing():
+                for block in blocks:
+                    found.append(self._offer(block))
+                    if found[-1].fault is not None:
+                        break
+        return found
+
+    def _offer(self, block: Block) -> Taken:
+        try:
+            self._waiting.offer(block)
+        except NodeError:
+            raise
+        except LedgerError as fault:
+            return Taken(block.hash, fault)
+        return Taken(block.hash, None)
+
+    # --- transactions ---
+
+    def submit(self, raws: Sequence[bytes]) -> list[Transaction | LedgerError]:
+        """Take in transactions; one result each. Raises `NodeError` where this node failed."""
+        with self.lock, self._health.writing():
+            return self._mempool.submit_batch(raws)
+
+    def waiting_transactions(self) -> list[Transaction]:
+        """All that waits, in order of arrival."""
+        with self.lock:
+            return self._mempool.transactions()
+
+    def waiting_transaction(self, txid: TxId) -> Transaction | None:
+        """One that waits."""
+        with self.lock:
+            return self._mempool.get(txid)
+
+
+def _wtxids_of(blocks: Iterable[ConnectedBlock]) -> tuple[WtxId, ...]:
+    return tuple(transaction.wtxid for block in blocks for transaction in block.transactions)
+
+
+def header_count(raw: bytes) -> int:
+    """How many headers some bytes are."""
+    return len(raw) // HEADER_BYTES

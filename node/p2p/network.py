@@ -1,0 +1,306 @@
+"""A running node's network: the real transport, a thread for the network code, and what is kept over a restart."""
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from ledger import keys
+from ledger.types import PublicKey, Work
+from node.node import Node
+from node.p2p.address import PeerAddress, make_address
+from node.p2p.addresses import AddressBook
+from node.p2p.connection import Purpose
+from node.p2p.dialling import ANCHORS_MAX, USUAL_LIMITS, DialLimits
+from node.p2p.effects import Effects
+from node.p2p.handshake import Identity
+from node.p2p.host import Host
+from node.p2p.memory import PeerMemory, read_memory, read_node_key, write_memory
+from node.p2p.peers import Peers, PeerSettings
+from node.p2p.scores import Ban
+from node.p2p.websocket import WebSocketTransport
+from node.sync.header_tree import NO_WORK
+from node.tip import TipChanged
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 1.0
+KEEP_SECONDS = 600
+"""How often what is known of others is written down."""
+RESOLVE_SECONDS = 60
+"""How often the name of a peer is looked up again."""
+STOP_SECONDS_MAX = 30
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """What the operator chose. `listen`: host and port, or None. `named`: host names or IP addresses with ports."""
+
+    listen: tuple[str, int] | None = None
+    named: tuple[tuple[str, int], ...] = ()
+    agent: str = "fansumer"
+    minimum_work: Work = NO_WORK
+    limits: DialLimits = USUAL_LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class PeerReport:
+    """One connection, for people."""
+
+    address: str
+    purpose: str
+    is_ready: bool
+    agent: str
+    key: str
+    seconds: float
+    ping_seconds: float | None
+    bytes_received: int
+    bytes_sent: int
+    height: int | None
+    points: float
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkReport:
+    """The network as this node sees it."""
+
+    peers: tuple[PeerReport, ...]
+    missing_blocks: int
+    known_addresses: int
+    bans: Mapping[bytes, Ban]
+
+
+class Monotonic:
+    """The computer's stopwatch."""
+
+    def seconds(self) -> float:
+        """Now."""
+        return time.monotonic()
+
+
+class Network:
+    """The network of one open node. Everything that changes it happens in its own thread."""
+
+    def __init__(self, node: Node, settings: NetworkSettings) -> None:
+        self._node, self._settings = node, settings
+        self._calls: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._folder = node.config.data_dir
+        self._memory = read_memory(self._folder)
+        self._seed = read_node_key(self._folder)
+        self.transport = WebSocketTransport(self)
+        self._thread = threading.Thread(target=self._run, name="p2p", daemon=True)
+        self.port: int | None = None
+        self._report = NetworkReport((), 0, 0, {})
+
+    def start(self) -> None:
+        """Listen and dial. Raises `p2p.port`."""
+        self.transport.start()
+        try:
+            if self._settings.listen is not None:
+                self.port = self.transport.listen(*self._settings.listen)
+        except BaseException:
+            self.transport.stop()
+            raise
+        self._peers = self._make_peers()
+        with self._node.lock:
+            self._node.chain.subscribe(self._note_change)
+            self._node.mempool.follow_arrivals(lambda _: self._wake.set())
+        for host, port in self._settings.named:
+            self._name(host, port)
+        self._thread.start()
+
+    def _make_peers(self) -> Peers:
+        rng = random.SystemRandom()
+        host = Host.of_node(self._node)
+        book = AddressBook(self._memory.book_key, rng)
+        book.restore(self._memory.rows)
+        identity = Identity(self._seed, host.chain_id, self.port or 0, self._settings.agent)
+        settings = PeerSettings(self._settings.minimum_work, self._settings.limits)
+        peers = Peers(host, identity, Effects(self.transport, Monotonic(), rng), book, settings)
+        peers.scores.restore(dict(self._memory.bans))
+        peers.dialler.anchors = list(self._memory.anchors)
+        return peers
+
+    def _note_change(self, _: TipChanged) -> None:
+        self._wake.set()
+
+    def _name(self, host: str, port: int) -> None:
+        """Let a peer be dialled always; a name is looked up now and then."""
+        try:
+            address = make_address(host, port)
+        except ValueError:
+            self.transport.call_later(0, lambda: self._resolve(host, port))
+            return
+        self._call(lambda: self._peers.dialler.name(address))
+
+    async def _resolve(self, host: str, port: int) -> None:
+        for address in (await self.transport.find_addresses(host, port))[:1]:
+            self._call(lambda address=address: self._peers.dialler.name(address))
+        self.transport.call_later(RESOLVE_SECONDS, lambda: self._resolve(host, port))
+
+    # --- the thread ---
+
+    def _call(self, do: Callable[[], object]) -> None:
+        self._calls.put(do)
+        self._wake.set()
+
+    def ask(self, question: Callable[[Peers], Answer]) -> Answer:
+        """Ask or change something in the network's thread. Raises TimeoutError where it does not answer."""
+        answer: Future[Answer] = Future()
+
+        def do() -> None:
+            answer.set_result(question(self._peers))
+
+        self._call(do)
+        return answer.result(STOP_SECONDS_MAX)
+
+    def _run(self) -> None:
+        with self._node.health.watching("network"):
+            tick_at, keep_at = 0.0, time.monotonic() + KEEP_SECONDS
+            while not (self._stop.is_set() or self._node.health.is_broken.is_set()):
+                self._wake.clear()
+                self._do_calls()
+                has_worked = self._peers.work()
+                now = time.monotonic()
+                if now >= tick_at:
+                    tick_at = now + TICK_SECONDS
+                    self._peers.tick()
+                    self._report = self._make_report()
+                if now >= keep_at:
+                    keep_at = now + KEEP_SECONDS
+                    self._keep()
+                if not has_worked:
+                    self._wake.wait(max(0.0, tick_at - now))
+
+    def _do_calls(self) -> None:
+        while True:
+            try:
+                do = self._calls.get_nowait()
+            except queue.Empty:
+                return
+            do()
+
+    # --- what the transport tells, in its thread ---
+
+    def taken(self, address: PeerAddress, begin: Callable[[int], None]) -> None:
+        def take() -> None:
+            link = self._peers.new_link()
+            begin(link)
+            self._peers.taken(link, address)
+
+        self._call(take)
+
+    def opened(self, link: int, begin: Callable[[int], None]) -> None:
+        def open_link() -> None:
+            begin(link)
+            self._peers.opened(link)
+
+        self._call(open_link)
+
+    def failed(self, link: int) -> None:
+        self._call(lambda: self._peers.failed(link))
+
+    def heard(self, link: int, frame: bytes) -> None:
+        self._peers.received(link, frame)
+        self._wake.set()
+
+    def is_full(self, link: int) -> bool:
+        return self._peers.inbox.is_full(link)
+
+    def lost(self, link: int) -> None:
+        self._call(lambda: self._peers.closed(link))
+
+    # --- what people see ---
+
+    @property
+    def key(self) -> PublicKey:
+        """This node's key."""
+        return keys.public_key_of(self._seed)
+
+    def report(self) -> NetworkReport:
+        """How it was a second ago at most; never waits."""
+        return self._report
+
+    def _make_report(self) -> NetworkReport:
+        peers = self._peers
+        now = time.monotonic()
+        return NetworkReport(
+            peers=tuple(
+                PeerReport(
+                    address=str(peer.address),
+                    purpose=peer.purpose.name.lower(),
+                    is_ready=peer.is_ready,
+                    agent=peer.hello.agent if peer.is_ready else "",
+                    key="" if peer.key is None else peer.key.hex(),
+                    seconds=now - peer.opened_at,
+                    ping_seconds=peer.ping_seconds,
+                    bytes_received=peer.bytes_received,
+                    bytes_sent=peer.bytes_sent,
+                    height=None if (best := peers.headers.best_of(peer)) is None else best.height,
+                    points=peers.scores.points(peer.address, now),
+                )
+                for peer in peers.connections.values()
+            ),
+            missing_blocks=peers.bodies.missing,
+            known_addresses=len(peers.book),
+            bans=peers.scores.bans(self._node.clock.now()),
+        )
+
+    # --- the end ---
+
+    def _keep(self) -> None:
+        peers = self._peers
+        anchors = [peer.address for peer in peers.ready if peer.purpose is Purpose.DIALLED][:ANCHORS_MAX]
+        bans = peers.scores.bans(self._node.clock.now())
+        try:
+            write_memory(self._folder, PeerMemory(peers.book.key, peers.book.rows(), anchors, bans))
+        except OSError as fault:
+            log.warning("p2p.not_kept", reason=str(fault))  # it is only a help
+
+    def close(self) -> None:
+        """Stop everything; what is known of others is kept. Harmless a second time."""
+        if self._stop.is_set() or not self._thread.is_alive():
+            self._stop.set()
+            self.transport.stop()
+            return
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(STOP_SECONDS_MAX)
+        self._keep()
+        self.transport.stop()
+
+
+class NetworkMetrics:
+    """What an operator watches of the network, in Prometheus' form."""
+
+    def __init__(self, network: Network, registry: CollectorRegistry) -> None:
+        peers = Gauge("fansumer_peers", "Connections whose handshake is done.", ("direction",), registry=registry)
+        for direction, is_taken in (("taken", True), ("dialled", False)):
+            peers.labels(direction).set_function(lambda is_taken=is_taken: _count(network, is_taken=is_taken))
+        missing = Gauge(
+            "fansumer_sync_missing_blocks", "Blocks that are known by their headers only.", registry=registry
+        )
+        missing.set_function(lambda: network.report().missing_blocks)
+        known = Gauge("fansumer_peer_addresses", "Addresses of other nodes that are known.", registry=registry)
+        known.set_function(lambda: network.report().known_addresses)
+        bans = Gauge("fansumer_peer_bans", "Hosts that are banned.", registry=registry)
+        bans.set_function(lambda: len(network.report().bans))
+
+
+def _count(network: Network, *, is_taken: bool) -> int:
+    return sum(
+        1
+        for peer in network.report().peers
+        if peer.is_ready and (peer.purpose == Purpose.TAKEN.name.lower()) == is_taken
+    )

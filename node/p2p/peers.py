@@ -1,0 +1,400 @@
+"""All peers of one node: connections come and go here, and every message is handed to whom it concerns.
+
+It is a machine without clock, socket or thread: the transport tells it what happened (`opened`, `failed`, `received`, `closed`),
+somebody calls `tick` about once a second and `work` while there is any, all in one thread. Given the same calls, the same
+randomness and the same node it does the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from ledger.errors import Code
+from ledger.types import BlockHash, Timestamp, Work, WtxId
+from node.errors import NodeError
+from node.p2p.address import PeerAddress
+from node.p2p.addresses import AddressBook
+from node.p2p.blocks import BlockRelay
+from node.p2p.connection import Connection, Purpose
+from node.p2p.dialling import USUAL_LIMITS, Dialler, DialLimits, choose_leaving
+from node.p2p.effects import Effects
+from node.p2p.gossip import AddressGossip
+from node.p2p.handshake import SELF, Identity
+from node.p2p.host import Host
+from node.p2p.inbox import FairInbox
+from node.p2p.messages import (
+    BLOCKS,
+    COMPACT,
+    Addresses,
+    BlockBody,
+    BlockTransactions,
+    CompactBlock,
+    GetAddresses,
+    GetBlocks,
+    GetBlockTransactions,
+    GetCompact,
+    GetHeaders,
+    GetTransactions,
+    Goodbye,
+    Headers,
+    Hello,
+    Inventory,
+    Message,
+    Missing,
+    Proof,
+    Transactions,
+    WantCompact,
+)
+from node.p2p.relay import TransactionRelay
+from node.p2p.scores import BAN_SECONDS, BANNED, LATE, Offence, Scores
+from node.sync.bodies import BodySync
+from node.sync.header_tree import NO_WORK, HeaderTree
+from node.sync.headers import HeaderSync
+
+log = structlog.get_logger()
+
+DUPLICATE = Code(
+    "p2p.duplicate",
+    "there is a connection to this node already",
+    "Nothing: one connection between two nodes is enough.",
+)
+FULL = Code("p2p.full", "all places for connections are taken", "Try again later, or name another peer.")
+
+
+ABOUT_BLOCKS = (Headers, BlockBody, Missing, CompactBlock, BlockTransactions)
+"""After these there may be other blocks to ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSettings:
+    """What the operator chooses. `minimum_work`: less than any honest chain has by now (spec NET-8)."""
+
+    minimum_work: Work = NO_WORK
+    limits: DialLimits = USUAL_LIMITS
+
+
+class Peers:
+    """The network code of one node."""
+
+    def __init__(
+        self, host: Host, identity: Identity, effects: Effects, book: AddressBook, settings: PeerSettings
+    ) -> None:
+        self._host, self._identity, self._effects = host, identity, effects
+        self._settings = settings
+        self.book = book
+        self.scores = Scores()
+        self.dialler = Dialler(book, settings.limits)
+        self.inbox = FairInbox()
+        self.connections: dict[int, Connection] = {}
+        self._dialling: dict[int, tuple[PeerAddress, Purpose]] = {}
+        self._next_link = 1
+        seconds = effects.stopwatch.seconds
+        self.tree = HeaderTree(host.header)
+        self.headers = HeaderSync(host, self.tree, settings.minimum_work, seconds)
+        self.bodies = BodySync(host, self.tree, self.headers, seconds, self._blame)
+        self.blocks = BlockRelay(host, effects, self.headers, self.bodies)
+        self.relay = TransactionRelay(host, effects, lambda: self.bodies.is_syncing)
+        self.gossip = AddressGossip(host, effects, book, identity, self.dialler.own)
+        self._handlers = self._make_handlers()
+
+    def _make_handlers(self) -> dict[type, Callable[[Connection, object], None]]:
+        handlers: dict[type, Callable[..., None]] = {
+            GetAddresses: self.gossip.serve,
+            Addresses: self.gossip.receive,
+            GetHeaders: self.blocks.serve_headers,
+            Headers: self._receive_headers,
+            GetBlocks: self.blocks.serve_blocks,
+            BlockBody: lambda peer, message: self.bodies.receive(peer, message.block),
+            Missing: self._receive_missing,
+            WantCompact: self._receive_wish,
+            GetCompact: self.blocks.serve_compact,
+            CompactBlock: self.blocks.receive_compact,
+            GetBlockTransactions: self.blocks.serve_transactions,
+            BlockTransactions: self.blocks.receive_transactions,
+            Inventory: self.relay.receive_inventory,
+            GetTransactions: self.relay.serve,
+            Transactions: self.relay.receive_transactions,
+        }
+        return handlers
+
+    @property
+    def ready(self) -> list[Connection]:
+        """The connections whose handshake is done, the feelers left out."""
+        return [peer for peer in self.connections.values() if peer.is_ready and peer.purpose is not Purpose.FEELER]
+
+    # --- what the transport tells ---
+
+    def new_link(self) -> int:
+        """A number for a connection that is taken."""
+        link, self._next_link = self._next_link, self._next_link + 1
+        return link
+
+    def taken(self, link: int, address: PeerAddress) -> None:
+        """Somebody dialled this node."""
+        refusal = self._refusal(address)
+        peer = Connection(link, address, Purpose.TAKEN, self._identity, self._effects)
+        if refusal is not None:
+            peer.close(refusal)
+            return
+        self.connections[link] = peer
+        peer.start()
+
+    def _refusal(self, address: PeerAddress) -> Code | None:
+        if self.scores.ban_of(address, self._host.clock.now()) is not None:
+            return BANNED
+        taken = [peer for peer in self.connections.values() if not peer.is_dialled]
+        limits = self._settings.limits
+        if sum(1 for peer in taken if peer.address.host == address.host) >= limits.taken_per_host_max:
+            return FULL
+        if len(taken) >= limits.taken_max:
+            leaving = choose_leaving(taken)
+            if leaving is None:
+                return FULL
+            self._leave(leaving, FULL)
+        return None
+
+    def opened(self, link: int) -> None:
+        """A connection that was dialled is open."""
+        address, purpose = self._dialling.pop(link)
+        peer = Connection(link, address, purpose, self._identity, self._effects)
+        self.connections[link] = peer
+        peer.start()
+
+    def failed(self, link: int) -> None:
+        """A connection that was dialled did not come about."""
+        address, _ = self._dialling.pop(link)
+        self._note_lost(address)
+
+    def closed(self, link: int) -> None:
+        """The other side, or the line between, ended a connection."""
+        peer = self.connections.get(link)
+        if peer is not None:
+            self._forget(peer)
+
+    def received(self, link: int, frame: bytes) -> None:
+        """A frame came; it is worked on by `work`. To be called from any thread."""
+        self.inbox.put(link, frame)
+
+    # --- working ---
+
+    def work(self) -> bool:
+        """Do one piece of work: blocks that have their turn, or one frame. False if there was nothing to do."""
+        if self.bodies.is_ready:
+            self._advance()
+            return True
+        found = self.inbox.take()
+        if found is None:
+            return self._follow_node()
+        link, frame = found
+        peer = self.connections.get(link)
+        if peer is not None:
+            self._handle(peer, frame)
+        else:
+            self.inbox.forget(link)  # it was left, and something was on its way still
+        self._follow_node()
+        return True
+
+    def _handle(self, peer: Connection, frame: bytes) -> None:
+        try:
+            message = peer.receive(frame)
+            if message is not None:
+                self._dispatch(peer, message)
+        except Offence as offence:
+            self._blame(peer, offence.points, offence.reason)
+        except NodeError as fault:
+            if peer.is_ready:
+                log.warning(
+                    "p2p.node_failed", code=fault.code.name, reason=str(fault)
+                )  # its own store, no fault of a peer
+            else:
+                self._refuse(peer, fault.code)
+
+    def _refuse(self, peer: Connection, code: Code) -> None:
+        """A handshake that can't be done."""
+        if code is SELF and peer.is_dialled:
+            self.dialler.note_self(peer.address)
+        self._leave(peer, code)
+
+    def _dispatch(self, peer: Connection, message: Message) -> None:
+        if isinstance(message, Goodbye):
+            log.info("p2p.goodbye", peer=str(peer.address), code=message.code)
+            self._close(peer)
+            return
+        if isinstance(message, Hello):
+            return
+        if isinstance(message, Proof):
+            self._welcome(peer)
+            return
+        if peer.purpose is Purpose.FEELER:
+            return
+        self._handlers[type(message)](peer, message)
+        if isinstance(message, ABOUT_BLOCKS):
+            self.bodies.plan()
+
+    def _advance(self) -> None:
+        try:
+            self.bodies.advance()
+        except NodeError as fault:
+            log.warning("p2p.node_failed", code=fault.code.name, reason=str(fault))
+        self._follow_node()
+        self.bodies.plan()
+
+    def _follow_node(self) -> bool:
+        """Take up what happened to the node, here or in other threads; whether anything did."""
+        has_new_tip = False
+        for news in self._host.news():
+            has_new_tip = True
+            for block_hash in news.connected:
+                self.bodies.settle(block_hash)
+            self.relay.note_tip(news)
+        if has_new_tip:
+            self.tree.drop_below(self._host.tip.work)
+            self.bodies.plan()
+        arrivals = list(self._host.arrivals())
+        self.relay.note_arrivals(arrivals)
+        self.blocks.announce()
+        return has_new_tip or bool(arrivals)
+
+    # --- messages that concern more than one ---
+
+    def _receive_headers(self, peer: Connection, message: Headers) -> None:
+        self.headers.receive(peer, message)
+        best = self.headers.best_of(peer)
+        if best is not None:
+            peer.known_blocks.add(best.hash)
+
+    def _receive_missing(self, peer: Connection, message: Missing) -> None:
+        if message.of in (BLOCKS, COMPACT):
+            self.bodies.receive_missing(peer, [BlockHash(found) for found in message.ids])
+        else:
+            self.relay.receive_missing(peer, [WtxId(found) for found in message.ids])
+
+    def _receive_wish(self, peer: Connection, message: WantCompact) -> None:
+        peer.wants_compact = message.is_wanted
+
+    # --- coming and going ---
+
+    def _welcome(self, peer: Connection) -> None:
+        """A handshake is done."""
+        other = self._other_connection(peer)
+        if other is not None:
+            leaving = self._choose_duplicate(peer, other)
+            self._leave(leaving, DUPLICATE)
+            if leaving is peer:
+                return
+        self._effects.transport.welcome(peer.link)
+        now = self._host.clock.now()
+        if peer.is_dialled:
+            self.book.note_success(peer.address, now)
+            named = self.dialler.named.get(peer.address)
+            if named is not None:
+                named.note_success()
+        if peer.purpose is Purpose.FEELER:
+            self._close(peer)
+            return
+        log.info("p2p.connected", peer=str(peer.address), purpose=peer.purpose.name.lower(), agent=peer.hello.agent)
+        self.bodies.add(peer)
+        self.blocks.add(peer)
+        self.relay.add(peer)
+        self.gossip.greet(peer)
+        self.headers.add(peer)
+
+    def _other_connection(self, peer: Connection) -> Connection | None:
+        """Another connection to the same key whose handshake is done."""
+        for other in self.connections.values():
+            if other is not peer and other.is_ready and other.key == peer.key:
+                return other
+        return None
+
+    def _choose_duplicate(self, newer: Connection, older: Connection) -> Connection:
+        """Which of two connections to one node goes (spec NET-5)."""
+        assert newer.key is not None, "its handshake is done"
+        if newer.is_dialled == older.is_dialled:
+            return newer
+        is_dialled_kept = self._identity.key < newer.key
+        return older if newer.is_dialled == is_dialled_kept else newer
+
+    def _leave(self, peer: Connection, code: Code) -> None:
+        log.info("p2p.left", peer=str(peer.address), code=code.name)
+        peer.close(code)
+        self._forget(peer)
+
+    def _close(self, peer: Connection) -> None:
+        peer.close()
+        self._forget(peer)
+
+    def _forget(self, peer: Connection) -> None:
+        del self.connections[peer.link]
+        self.inbox.forget(peer.link)
+        if peer.is_dialled:
+            self._note_lost(peer.address)
+        self.headers.remove(peer)
+        self.bodies.remove(peer)
+        self.blocks.remove(peer)
+        self.relay.remove(peer)
+        self.gossip.remove(peer)
+
+    def _note_lost(self, address: PeerAddress) -> None:
+        named = self.dialler.named.get(address)
+        if named is not None:
+            named.note_failure(self._effects.stopwatch.seconds())
+
+    def _blame(self, peer: Connection, points: int, reason: str) -> None:
+        """Count points against a peer's host; at the end of patience leave it, and ban it unless it was named."""
+        log.info("p2p.offence", peer=str(peer.address), points=points, reason=reason)
+        if not self.scores.blame(peer.address, points, self._effects.stopwatch.seconds()):
+            return
+        if peer.purpose is not Purpose.NAMED and not peer.address.is_loopback:
+            self.ban(peer.address, BAN_SECONDS, reason)
+        if peer.link in self.connections:
+            self._leave(peer, BANNED)
+
+    def ban(self, address: PeerAddress, seconds: int, reason: str) -> None:
+        """Ban a host, and leave all its connections."""
+        self.scores.ban(address, Timestamp(self._host.clock.now() + seconds), reason)
+        log.warning("p2p.ban", host=str(address), seconds=seconds, reason=reason)
+        for peer in [found for found in self.connections.values() if found.address.host == address.host]:
+            self._leave(peer, BANNED)
+
+    # --- time ---
+
+    def tick(self) -> None:
+        """What time brings. To be called about once a second."""
+        for peer in list(self.connections.values()):
+            try:
+                peer.tick()
+            except NodeError as fault:
+                self._leave(peer, fault.code)
+        for peer in self.headers.tick():
+            self._blame(peer, LATE, "no headers in time")
+        for peer in self.bodies.tick():
+            self._leave(peer, STALLED)
+        self._ask_for_news()
+        self._follow_node()
+        self.bodies.plan()
+        self.blocks.tick()
+        self.relay.tick()
+        self.gossip.tick()
+        self._dial()
+
+    def _ask_for_news(self) -> None:
+        ready = self.ready
+        if ready and self.headers.is_time_to_ask():
+            self.headers.ask(self._effects.rng.choice(ready))
+
+    def _dial(self) -> None:
+        now = self._effects.stopwatch.seconds()
+        for address, purpose in self.dialler.choose(self.connections.values(), self._dialling.values(), now):
+            if purpose is not Purpose.NAMED and self.scores.ban_of(address, self._host.clock.now()) is not None:
+                continue
+            self.book.note_attempt(address)
+            link = self.new_link()
+            self._dialling[link] = (address, purpose)
+            self._effects.transport.dial(link, address)
+
+
+STALLED = Code(
+    "p2p.stalled", "it did not send blocks that others have", "Nothing: its line or its machine is too slow."
+)
+"""Why a peer is left for others (spec NET-9)."""
