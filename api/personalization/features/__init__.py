@@ -22,10 +22,9 @@ from api.personalization.features.lines import (
     name_day,
     select_lines,
 )
-from api.personalization.sources import Facts
+from api.personalization.sources import Facts, Table
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     import numpy
 
     Columns = dict[str, numpy.ndarray[Any, Any]]
@@ -41,11 +40,11 @@ class Features:
 
     facts: Facts
     as_of: date
-    lines: ir.Table
+    lines: Table
     """household_id, basket_id, second, product, category (codes, null for what is no item), quantity, cents, discounts."""
-    baskets: ir.Table
+    baskets: Table
     """household_id, basket_id, second, cents, shop_discount, coupon_discount, item_count; one row each, sorted."""
-    coupons: ir.Table
+    coupons: Table
     """campaign_id and product (code) of what each promotion has coupons for."""
     names: dict[str, tuple[str, ...]] = field(repr=False)
     households: numpy.ndarray[Any, Any] = field(repr=False)
@@ -83,7 +82,7 @@ def open_features(facts: Facts, as_of: date, *, catalogue_min: int = CATALOGUE_H
         raise PersonalizationError(FILE_DAMAGED, path=facts.source, reason=str(fault)[:200]) from None
 
 
-def fetch(expression: ir.Table) -> Columns:
+def fetch(expression: Table) -> Columns:
     """An expression's rows as arrays by column; null numbers are not-a-number."""
     table = expression.to_pyarrow()
     return {name: table[name].combine_chunks().to_numpy(zero_copy_only=False) for name in table.column_names}
@@ -148,7 +147,7 @@ def _read(facts: Facts, as_of: date, catalogue_min: int) -> Features:
     )
 
 
-def _find_categories(lines: ir.Table, products: int) -> numpy.ndarray[Any, Any]:
+def _find_categories(lines: Table, products: int) -> numpy.ndarray[Any, Any]:
     """The category of each product; where lines disagree, the least code."""
     import numpy
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api.personalization.features import Features, fetch
 from api.personalization.features.lines import DAY_SECONDS
+from api.personalization.sources import Table
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     import numpy
 
 WINDOWS_DAYS: Final = (7, 14, 28, 42, 56, 84, 126)
@@ -18,7 +18,7 @@ MONDAY_SHIFT: Final = 3
 """1970-01-01 was a Thursday: (day + 3) % 7 is 0 on Mondays."""
 
 
-def describe_households(features: Features, cut: int) -> ir.Table:
+def describe_households(features: Features, cut: int) -> Table:
     """One row per household with a basket before the cut, sorted."""
     import ibis
 
@@ -49,7 +49,7 @@ def describe_households(features: Features, cut: int) -> ir.Table:
     return baskets.group_by("household_id").aggregate(**measures).order_by("household_id")
 
 
-def describe_moments(features: Features, cut: int) -> ir.Table:
+def describe_moments(features: Features, cut: int) -> Table:
     """Baskets before the cut by household, weekday (Monday 0), part of the day (hour // 4) and week of age."""
     baskets = features.baskets.filter(features.baskets.second < cut)
     baskets = baskets.mutate(

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+from api.personalization.sources import Table
 
 DROPPED: Final = ("COUPON/MISC ITEMS", "COUPONS/STORE & MFG", "COUPON", "MEAT / DELI / PROD SUPPLIES")
 """Categories of the real year that are no products."""
@@ -51,7 +50,7 @@ def name_day(days: int) -> date:
     return EPOCH + timedelta(days=days)
 
 
-def select_lines(purchases: ir.Table, zone: ZoneInfo, before: int) -> ir.Table:
+def select_lines(purchases: Table, zone: ZoneInfo, before: int) -> Table:
     """Lines of a quantity before a UTC second, with local time; `is_item` says whether it is a product in a known category."""
     import ibis
 
@@ -70,7 +69,7 @@ def select_lines(purchases: ir.Table, zone: ZoneInfo, before: int) -> ir.Table:
     )
 
 
-def code_items(lines: ir.Table, level: str) -> ir.Table:
+def code_items(lines: Table, level: str) -> Table:
     """The distinct items of a level by name, numbered from 0: columns `level` and `<level>_code`."""
     import ibis
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api.personalization.features import Features, fetch
 from api.personalization.features.lines import DAY_SECONDS
+from api.personalization.sources import Table
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     import numpy
 
 WINDOWS_DAYS: Final = (7, 14, 28, 56, 91)
@@ -16,7 +16,7 @@ HALF_LIVES_DAYS: Final = (14, 45, 120)
 FADING_UNIT: Final = 2.0**30
 
 
-def describe_visits(features: Features, level: str, cut: int) -> ir.Table:
+def describe_visits(features: Features, level: str, cut: int) -> Table:
     """One row per household, item and basket before the cut, with its age in days, the gap to the one before, and how many baskets
     the household had after it."""
     import ibis
@@ -41,7 +41,7 @@ def describe_visits(features: Features, level: str, cut: int) -> ir.Table:
     )
 
 
-def describe_pairs(features: Features, level: str, cut: int) -> ir.Table:
+def describe_pairs(features: Features, level: str, cut: int) -> Table:
     """One row per household and item, sorted: visits in windows and fading, first and last age, gaps, quantity, money."""
     visits = describe_visits(features, level, cut)
     measures: dict[str, Any] = {

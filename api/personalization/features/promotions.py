@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api.personalization.features import Features, fetch
 from api.personalization.features.lines import DAY_SECONDS, count_days
+from api.personalization.sources import Table
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     import numpy
 
 LATELY_DAYS: Final = 60
@@ -38,7 +38,7 @@ def list_promotions(features: Features) -> list[Promotion]:
     ]
 
 
-def describe_recipients(features: Features, promotion: Promotion, cut_day: int) -> ir.Table:
+def describe_recipients(features: Features, promotion: Promotion, cut_day: int) -> Table:
     """One row per household that was sent the promotion, sorted: features before the cut's day, and `is_redeemed` as far as the
     features' own day allows to know."""
     import ibis

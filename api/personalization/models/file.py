@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from api.personalization.errors import MODELS_DAMAGED, MODELS_MISSING, MODELS_UNKNOWN, PersonalizationError
-from api.personalization.models.served import LEVELS, MOMENTS, TASKS, Catalogue, Models, Ranking
+from api.personalization.models.served import LEVELS, MOMENTS, TASKS, Catalogue, Level, Models, Ranking, Task
 from api.wallet.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -107,11 +107,11 @@ def _decode(content: bytes) -> Models:
     size = int.from_bytes(content[:LENGTH_BYTES], "big")
     header = json.loads(content[LENGTH_BYTES : LENGTH_BYTES + size])
     arrays = _read_arrays(content, LENGTH_BYTES + size, header["arrays"])
-    catalogues = {
+    catalogues: dict[Level, Catalogue] = {
         level: Catalogue.of(header["names"][level], arrays[f"near.{level}"], arrays[f"weights.{level}"])
         for level in LEVELS
     }
-    rankings = {
+    rankings: dict[tuple[Task, Level], Ranking] = {
         (task, level): Ranking(
             arrays[f"items.{task}.{level}"],
             arrays[f"scores.{task}.{level}"],

@@ -55,7 +55,7 @@ def fit_logistic(rows: Array, truth: Array, strength: float = 1.0) -> Logistic |
     deviations = numpy.where(deviations > 0, deviations, 1.0)
     model = LogisticRegression(C=strength, max_iter=ITERATIONS_MAX)
     model.fit((rows - means) / deviations, truth > 0)
-    return Logistic(means, deviations, model.coef_[0], float(model.intercept_[0]))
+    return Logistic(means, deviations, numpy.asarray(model.coef_)[0], float(numpy.asarray(model.intercept_)[0]))
 
 
 def fit_boosted(rows: Array, truth: Array, seed: int, *, rounds: int = 150, **settings: Any) -> Boosted | None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet
 import pytest
@@ -24,6 +25,7 @@ def here(terminal: Terminal, year_folder: Path) -> Terminal:
 def test_ranks_of_every_task_are_files_that_programs_read(here: Terminal, year_folder: Path) -> None:
     out = here.home / "ranks.parquet"
     tasks = [("discovery", "category"), ("next7", "product"), ("weekday", None), ("slot", None)]
+    rows: list[dict[str, Any]] = []
     for task, items in tasks:
         more = ["--items", items] if items else []
         answer = here.read(
