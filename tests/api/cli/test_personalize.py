@@ -87,7 +87,7 @@ def test_no_file_of_another_kind_is_overwritten(here: Terminal, year_folder: Pat
     out = here.home / "mine"
     command = ("personalize", "rank", "--task", "weekday", "--as-of", DAY, "--data", year_folder, "--out")
     out.write_text("a letter")
-    assert "cli.other_file" in here.fail(*command, out)
+    assert "cli.other_file" in here.fail(*command, out, expect=2)
     assert out.read_text() == "a letter"
     here.run(*command, out, "--force")
     before = out.read_bytes()
@@ -103,8 +103,8 @@ def test_models_are_trained_into_a_file(here: Terminal, year_folder: Path) -> No
     out = here.home / "june.models"
     answer = here.read("personalize", "train", "--as-of", DAY, "--out", out, "--data", year_folder)
     assert load_models(out).version == answer["version"]
-    fault = here.fail("personalize", "rank", "--task", "slot", "--as-of", DAY, "--out", out, "--data", year_folder)
-    assert "trained models" in fault
+    command = ("personalize", "rank", "--task", "slot", "--as-of", DAY, "--out", out, "--data", year_folder)
+    assert "trained models" in here.fail(*command, expect=2)
 
 
 def test_judging_prints_every_measure(here: Terminal, year_folder: Path) -> None:
