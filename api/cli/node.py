@@ -74,6 +74,7 @@ Stratum = Annotated[
     ),
 ]
 PUBLIC_URL = re.compile(r"https?://[^/?#@\s]{1,200}")
+ENDPOINT = re.compile(r"(\[(?P<v6>[0-9a-fA-F:.]{2,45})\]|(?P<host>[^:/\[\]\s]{1,253})):(?P<port>[0-9]{1,5})")
 
 
 def up(
@@ -187,12 +188,11 @@ def _options(
 ) -> "UpOptions":
     """What was asked for, checked; `chain` names the folder by default.
 
-    Raises Malformed params.file, UsageFault address.*, or `p2p.address`.
+    Raises Malformed params.file or UsageFault address.*.
     """
     from api.cli.chain_params import load_params
     from api.cli.session import parse_address
     from api.cli.up import UpOptions, default_folder
-    from node.p2p.address import split_host_port
 
     origins = tuple(url.rstrip("/") for url in public_urls)
     if not all(PUBLIC_URL.fullmatch(origin) for origin in origins):
@@ -209,8 +209,16 @@ def _options(
         network=network,
         params_file=params,
         origins=origins,
-        stratum=None if stratum is None else split_host_port(stratum, is_zero_allowed=True),
+        stratum=None if stratum is None else parse_endpoint(stratum),
     )
+
+
+def parse_endpoint(text: str) -> tuple[str, int]:
+    """Host and port of a place for miners, HOST:PORT; an IPv6 host stands in brackets. Raises typer.BadParameter."""
+    found = ENDPOINT.fullmatch(text)
+    if found is None or int(found["port"]) > 65_535:
+        raise typer.BadParameter("--stratum is HOST:PORT, such as 0.0.0.0:3333 or [::]:3333")
+    return found["v6"] or found["host"], int(found["port"])
 
 
 for command in (node_operator.status, node_operator.peers, node_operator.ban, node_operator.unban):
