@@ -134,7 +134,8 @@ def delete_fans(folder: Path, households: Iterable[int]) -> int:
 def _take_out(path: Path, gone: set[int]) -> int:
     import pyarrow.parquet
 
-    table = pyarrow.parquet.read_table(path, partitioning=None)
+    with pyarrow.parquet.ParquetFile(path) as file:
+        table = file.read()
     keep = [household not in gone for household in table["household_id"].to_pylist()]
     rows = len(keep) - sum(keep)
     if rows:

@@ -45,7 +45,8 @@ def describe_households(features: Features, cut: int) -> Table:
     for days in WINDOWS_DAYS:
         within = baskets.age <= days
         measures[f"baskets_{days}"] = within.cast("int64").sum().cast("float64")
-        measures[f"cents_{days}"] = ibis.ifelse(within, baskets.cents, 0).sum().cast("float64")
+        spent: Any = ibis.ifelse(within, baskets.cents, 0)
+        measures[f"cents_{days}"] = spent.sum().cast("float64")
     return baskets.group_by("household_id").aggregate(**measures).order_by("household_id")
 
 
