@@ -173,7 +173,7 @@ def test_little_history_gives_plain_answers(tmp_path: Path) -> None:
 def test_long_after_the_data_everybody_is_gone(year_folder: Path) -> None:
     day = date(2030, 1, 1)
     found = train(open_features(open_facts(year_folder), day), day, 7)
-    assert len(found.rank("discovery", "product", 1)) == 10
+    assert len(found.rank("next7", "product", 1)) == 10
     assert found.rank("next7", "category", 1)
     with pytest.raises(PersonalizationError, match="wrong_day"):
         train(open_features(open_facts(year_folder), day), AS_OF, 7)
