@@ -7,9 +7,9 @@ after it was committed.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError
 
 from ledger.block import (
@@ -23,7 +23,7 @@ from ledger.block import (
     check_body_belongs,
 )
 from ledger.difficulty import DifficultyState
-from ledger.errors import BlockViolation, Code, LedgerError, Malformed, RuleViolation, Violation
+from ledger.errors import BlockViolation, LedgerError, Malformed, RuleViolation, Violation
 from ledger.fork_choice import Branch, TieKey, is_better
 from ledger.genesis import Genesis, make_genesis
 from ledger.header_chain import check_header
@@ -34,39 +34,30 @@ from ledger.pow import target_from_compact, work_of
 from ledger.transaction import Transaction, decode_transaction, read_identity
 from ledger.transition import BlockExecution, Transition
 from ledger.types import BlockHash, ChainId, Hash, Height, RecordKey, Timestamp, TxId, Work
-from node.assembly import assemble_block, root_of
+from node.assembly import assemble_block, choose_valid, root_of
 from node.clock import Clock
 from node.collector import paused_collector
+from node.decoding import decode_transactions, read_kept
 from node.errors import NodeError
 from node.listeners import Listeners
 from node.missed import find_missed_change
+from node.reach import Reach
+from node.refusals import BAD_TRANSACTION, KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT
 from node.signatures import SignatureVerifier
+from node.store.beginning import Beginning, write_beginning, write_genesis
 from node.store.blocks import BlockStore, KnownHeader
 from node.store.damage import check_kept, check_root, check_whole, present, read_commitment
 from node.store.engine import LOADED, OTHER_CHAIN, corrupt_store, describe_store, explain_fault
+from node.store.extent import Extent, prune, read_extent
 from node.store.index import Index
 from node.store.prefetch import keys_read
 from node.store.state import StateTree, StoreState
 from node.tip import AcceptedBlock, ChangedBlocks, ConnectedBlock, PayeesOf, Template, TipChanged
 from node.window import TransactionWindow
 
-UNKNOWN_PARENT = Code("block.unknown_parent", "its parent {parent} is not known here", "Send the parent first.")
-TOO_EARLY = Code(
-    "block.too_early",
-    "its time {time} is {ahead} s ahead of this node's clock; {maximum} s are allowed",
-    "Send it again later, and check both clocks.",
-)
-KNOWN_INVALID = Code("block.known_invalid", "it, or a block below it, is invalid: {reason}", "Mine on another block.")
-BAD_TRANSACTION = Code(
-    "block.transaction", "transaction {position} is not valid: {reason}", "Mine on the parent without it."
-)
-
 SYNC_TRANSACTIONS = 20_000
 """Transactions of one commit while many blocks come in a row; their undo and rows stay in memory until then."""
 SYNC_BLOCKS = 500
-
-
-Read = TypeVar("Read")
 
 
 class Ahead(NamedTuple):
@@ -82,8 +73,12 @@ NOTHING_AHEAD = Ahead()
 class Chain:
     """The active chain over one store. Not thread-safe: its owner holds a lock around every call. Others only read `blocks`."""
 
-    def __init__(self, engine: Engine, params: Params, clock: Clock, tie_key: TieKey) -> None:
+    def __init__(
+        self, engine: Engine, params: Params, clock: Clock, tie_key: TieKey, keep_blocks: int | None = None
+    ) -> None:
+        """`keep_blocks`: how many blocks it can take back; what only leads further back is deleted. None: all are kept."""
         self.params = params
+        self._keep_blocks = keep_blocks
         self._clock = clock
         self._tie_key = tie_key
         self._path = describe_store(engine.url)
@@ -99,6 +94,7 @@ class Chain:
             raise explain_fault(fault, self._path) from fault
         try:
             self.blocks = self._blocks = BlockStore(self._connection)
+            self.reach = Reach(self._blocks)
             self.state = StoreState(self._connection)
             self._index = Index(self._connection)
             self._open(genesis)
@@ -114,21 +110,13 @@ class Chain:
     def _open(self, genesis: Genesis) -> None:
         tip = self._blocks.tip()
         if tip is None:
-            self._write_genesis(genesis)
+            write_genesis(self._blocks, self.state, genesis)
+            self._connection.commit()
         first = self._blocks.active_hash(Height(0))
         if first != genesis.chain_id:
             raise NodeError(OTHER_CHAIN, found=first, expected=genesis.chain_id)
         self._load()
         self._told = self.tip
-
-    def _write_genesis(self, genesis: Genesis) -> None:
-        header = genesis.block.header
-        known = KnownHeader(BlockHash(genesis.chain_id), header, genesis.difficulty, genesis.work, "")
-        self._blocks.add(known, genesis.block.encode())
-        self._blocks.activate(known, None)
-        rows = [(slot, content) for slot, content in genesis.contents]
-        self.state.write_genesis(rows)
-        self._connection.commit()
 
     def _load(self) -> None:
         """Rebuild what is kept in memory from the store. Raises `store.corrupt` where it is not what the tip commits to."""
@@ -139,6 +127,7 @@ class Chain:
         if tip is None or block is None:
             raise corrupt_store(self._connection, "the last block is missing")
         self.tip = tip
+        self.extent: Extent = read_extent(self._connection)
         self.state.forget()
         self.state_tree = StateTree()
         self.state_tree.rebuild(self._connection)
@@ -151,7 +140,7 @@ class Chain:
         self._window = TransactionWindow(self.params.validity_blocks_max)
         first = Height(max(tip.height - self.params.validity_blocks_max, 1))
         for height, kept in enumerate(self._blocks.active_blocks(first), start=first):
-            self._window.extend(Height(height), self._read_kept(kept, read_identity))
+            self._window.extend(Height(height), read_kept(self._connection, kept, read_identity))
         self._connection.info[LOADED] = True
         self._connection.rollback()
         self._is_stale, self._may_have_missed = False, True
@@ -167,16 +156,6 @@ class Chain:
     def _tell(self, changed: TipChanged) -> None:
         self._told = self.tip
         self.listeners.announce(changed)
-
-    def _decode_kept(self, block: Block) -> list[Transaction]:
-        """The transactions of a block that was valid when it was kept. Raises `store.corrupt`."""
-        return self._read_kept(block, lambda raw: decode_transaction(raw, self.chain_id))
-
-    def _read_kept(self, block: Block, read: Callable[[bytes], Read]) -> list[Read]:
-        try:
-            return [read(raw) for raw in block.transactions]
-        except LedgerError as fault:
-            raise corrupt_store(self._connection, f"a transaction of block {block.hash.hex()}: {fault}") from fault
 
     def _recover(self) -> None:
         """After a fault of this machine: back to what is committed; where even that can't be read, try again at the next call."""
@@ -255,14 +234,7 @@ class Chain:
     def _build(self, transactions: Iterable[Transaction], payees_of: PayeesOf, time: Timestamp) -> Template:
         context = self.next_context()
         execution = BlockExecution(self.state, context, self.window)
-        kept: list[Transaction] = []
-        dropped: list[tuple[Transaction, RuleViolation]] = []
-        for transaction in transactions:
-            try:
-                execution.add(transaction)
-                kept.append(transaction)
-            except RuleViolation as fault:
-                dropped.append((transaction, fault))
+        kept, dropped = choose_valid(execution, transactions)
         reward = execution.reward
         payees = payees_of(reward)
         transition = execution.finish(payees)
@@ -329,6 +301,7 @@ class Chain:
             self._connection.rollback()
             return
         changed = TipChanged(tuple(self._uncommitted), ())
+        self._prune()
         self._connection.commit()
         self._uncommitted = []
         self._tell(changed)
@@ -350,7 +323,8 @@ class Chain:
         if block.header.previous == self.tip.hash:
             return self._extend(block, known, ahead)
         self._commit()
-        if is_better(Branch(known.hash, known.work), Branch(self.tip.hash, self.tip.work), self._tie_key):
+        is_best = is_better(Branch(known.hash, known.work), Branch(self.tip.hash, self.tip.work), self._tie_key)
+        if is_best and self.reach.includes(self.extent, known, block.header.previous):
             self._tell(self._reorganise(block, known))
             return AcceptedBlock(known.hash, is_new=True, is_tip=True)
         self._blocks.add(known, block.encode())
@@ -415,17 +389,21 @@ class Chain:
             if at is known:
                 raise
             raise BlockViolation(KNOWN_INVALID, reason=fault.code.name) from fault
+        self._prune()
         self._connection.commit()
         return TipChanged(connected.blocks, disconnected.blocks)
+
+    def _prune(self) -> None:
+        self.extent = prune(self._connection, self.extent, self.tip.height, self._keep_blocks, self.params)
 
     def _read_transactions(self, block_hash: BlockHash) -> tuple[Transaction, ...]:
         """The transactions of a block that is or was active."""
         block = present(self._connection, self._blocks.body(block_hash), "a block that was active")
-        return tuple(self._decode_kept(block))
+        return tuple(read_kept(self._connection, block, lambda raw: decode_transaction(raw, self.chain_id)))
 
     def _disconnect(self) -> ConnectedBlock:
         gone = self.tip
-        block = present(self._connection, self._blocks.body(gone.hash), "the last block")
+        transactions = self._read_transactions(gone.hash)
         parent = present(self._connection, self._blocks.header(gone.header.previous), "the last block's parent")
         undo = self._blocks.deactivate(gone.height)
         self.state.take_back(undo)
@@ -436,8 +414,8 @@ class Chain:
         returning = self._window.take_back(gone.height)
         older = None if returning is None else self.block_at(returning)
         if returning is not None and older is not None:
-            self._window.restore(returning, self._read_kept(older, read_identity))
-        return ConnectedBlock(gone.hash, gone.height, tuple(self._decode_kept(block)))
+            self._window.restore(returning, read_kept(self._connection, older, read_identity))
+        return ConnectedBlock(gone.hash, gone.height, transactions)
 
     def _connect(self, block: Block, known: KnownHeader, ahead: Ahead) -> ConnectedBlock:
         """Apply a block to the tip that is its parent. Changes nothing in memory if it raises."""
@@ -447,7 +425,7 @@ class Chain:
             raise BlockViolation(COMMITTED_WRONG, what="chain id or height")
         if commitment.history_root != self._history.root():
             raise BlockViolation(WRONG_ROOT, name="history")
-        transactions = self._decode(block) if ahead.transactions is None else ahead.transactions
+        transactions = decode_transactions(block, self.chain_id) if ahead.transactions is None else ahead.transactions
         bad = None if ahead.are_signed else self._verifier.first_bad_transaction(transactions, self.chain_id)
         if bad is not None:
             raise BlockViolation(BAD_TRANSACTION, position=bad, reason="witness.signature")
@@ -468,15 +446,6 @@ class Chain:
         self.tip = known
         return ConnectedBlock(known.hash, height, tuple(transactions))
 
-    def _decode(self, block: Block) -> list[Transaction]:
-        found: list[Transaction] = []
-        for position, raw in enumerate(block.transactions):
-            try:
-                found.append(decode_transaction(raw, self.chain_id))
-            except LedgerError as fault:
-                raise BlockViolation(BAD_TRANSACTION, position=position, reason=str(fault)) from fault
-        return found
-
     def _execute(self, transactions: Sequence[Transaction], commitment: Commitment) -> Transition:
         execution = BlockExecution(self.state, self.next_context(), self.window)
         for position, transaction in enumerate(transactions):
@@ -485,6 +454,31 @@ class Chain:
             except RuleViolation as fault:
                 raise BlockViolation(BAD_TRANSACTION, position=position, reason=str(fault)) from fault
         return execution.finish(commitment.payees)
+
+    # --- other changes of the store ---
+
+    def change_store(self, change: Callable[[Connection], Extent]) -> None:
+        """Let `change` write what is neither a block nor its taking back, and say what the store holds then. Raises `NodeError`."""
+        try:
+            self._refresh()
+            extent = change(self._connection)
+            self._connection.commit()
+            self.extent = extent
+        except DatabaseError as fault:
+            self._recover()
+            raise explain_fault(fault, self._path) from fault
+        except BaseException:
+            self._recover()
+            raise
+
+    def begin_with(self, beginning: Beginning) -> None:
+        """Go on from a snapshot instead of from genesis, after which nothing came yet. Raises `snapshot.unusable`."""
+        assert self.tip.height == 0, "only an empty chain begins with a snapshot"
+        self.change_store(lambda connection: write_beginning(connection, beginning))
+        self._is_stale = True
+        self._told = beginning.tip
+        self._refresh()
+        self._tell(TipChanged((ConnectedBlock(self.tip.hash, self.tip.height, ()),), ()))
 
     def verify_signatures(self, transactions: Sequence[Transaction]) -> list[RuleViolation | None]:
         """Check the signatures of many transactions in one phase; one verdict each."""

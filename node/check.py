@@ -25,6 +25,7 @@ from node.chain import Ahead, Chain
 from node.errors import NodeError
 from node.store.blocks import BlockStore, KnownHeader
 from node.store.engine import OTHER_CHAIN, STORE_CORRUPT, describe_store, explain_fault, open_engine
+from node.store.extent import Extent, read_extent
 from node.store.migrate import STORE_NEWER, STORE_OLDER, SchemaVersion, migrate, read_version
 from node.store.reader import STORE_EMPTY
 from node.store.scan import FOLLOWING, begin_snapshot, find_difference
@@ -106,16 +107,21 @@ def _check_all(connection: Connection, params: Params, report: CheckReport, prog
     _check_chain_meant(connection, params)
     _note(report, "database", lambda: _check_database(connection, report))
     report.notes.extend(_read_notes(connection))
+    extent = read_extent(connection)
     chain_is_whole = all(
         [
             _note(report, "headers", lambda: _check_headers(connection, params)),
             _note(report, "active chain", lambda: _check_active(connection)),
-            _note(report, "bodies", lambda: _check_bodies(connection, params)),
+            _note(report, "bodies", lambda: _check_bodies(connection, params, extent)),
         ]
     )
-    _note(report, "undo", lambda: _check_undo(connection))
+    _note(report, "undo", lambda: _check_undo(connection, extent))
     _note(report, "state root", lambda: _check_state_root(connection))
-    if progress is None:
+    if not extent.is_verified:
+        report.notes.append(UNVERIFIED.format(snapshot=extent.snapshot))
+    if extent.bodies_from > 1:
+        report.notes.append(LEFT_OUT.format(last=extent.bodies_from - 1))
+    if progress is None or extent.bodies_from > 1:
         return
     if chain_is_whole:
         _note(report, "rebuilt", lambda: _check_rebuilt(connection, params, progress))
@@ -169,6 +175,14 @@ def _check_database(connection: Connection, report: CheckReport) -> str:
     return found.text
 
 
+UNVERIFIED = (
+    "the chain began with a snapshot of the state after block {snapshot}; what led to it is not verified yet: start the node, "
+    "and it goes on with that"
+)
+LEFT_OUT = (
+    "blocks 1 to {last} are not here, so that records, undo and read model were not compared with what the blocks give; that "
+    "the records are those that the tip commits to was checked"
+)
 RISKS = {
     "fsync": ("off", "the server runs with fsync=off: a power cut can damage the store"),
     "full_page_writes": ("off", "the server runs with full_page_writes=off: a power cut can damage the store"),
@@ -240,16 +254,19 @@ def _check_active(connection: Connection) -> str:
     return f"height {below.height}, tip {below.hash[::-1].hex()}"
 
 
-def _check_bodies(connection: Connection, params: Params) -> str:
-    """Every known block's body is here, and belongs to its header."""
+def _check_bodies(connection: Connection, params: Params, extent: Extent) -> str:
+    """The body of every known block that is to be here is, and belongs to its header."""
     count = 0
-    query = select(headers.c.hash, headers.c.height, headers.c.invalid_code, bodies.c.block).select_from(
-        headers.join(bodies, bodies.c.hash == headers.c.hash, isouter=True)
-    )
+    joined = headers.join(bodies, bodies.c.hash == headers.c.hash, isouter=True)
+    query = select(
+        headers.c.hash, headers.c.height, headers.c.invalid_code, bodies.c.block, active.c.height.label("active")
+    ).select_from(joined.join(active, active.c.hash == headers.c.hash, isouter=True))
     with connection.execute(query, execution_options={"yield_per": 16}) as rows:
-        for block_hash, height, invalid_code, raw in rows:
+        for block_hash, height, invalid_code, raw, active_height in rows:
             shown = f"the body of block {block_hash[::-1].hex()} of height {height}"
             if raw is None:
+                if height < extent.bodies_from or (active_height is None and extent.floor):
+                    continue  # it was pruned, or its branch was
                 raise _Damage(f"{shown} is missing")
             try:
                 block = Block.decode(raw)
@@ -266,9 +283,9 @@ def _check_bodies(connection: Connection, params: Params) -> str:
     return f"{count} belong to their headers"
 
 
-def _check_undo(connection: Connection) -> str:
-    """Every active block but genesis can be taken back."""
-    expected = select(active.c.height).where(active.c.height > 0).order_by(active.c.height)
+def _check_undo(connection: Connection, extent: Extent) -> str:
+    """Every active block above the floor, which is genesis where nothing was pruned, can be taken back."""
+    expected = select(active.c.height).where(active.c.height > extent.floor).order_by(active.c.height)
     heights = [row[0] for row in connection.execute(expected)]
     found: list[int] = []
     with connection.execute(select(undo).order_by(undo.c.height), execution_options={"yield_per": 1_000}) as rows:

@@ -4,7 +4,7 @@ A broken invariant is never survived: whoever meets it raises on, nothing is wri
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -34,14 +34,28 @@ class Health:
         self._broken: NodeError | None = None
         self._dead: NodeError | None = None
         self._failing: NodeError | None = None
+        self._sources: list[Callable[[], NodeError | None]] = []
+
+    def ask_also(self, source: Callable[[], NodeError | None]) -> None:
+        """Let `source` say what is wrong, if anything, whenever somebody asks; a node goes on with it."""
+        self._sources.append(source)
 
     def check(self) -> None:
         """Raise the gravest of what is wrong now: `node.broken`, `node.thread_died` or what the store said."""
         _raise_again(self._broken or self._dead or self._failing)
+        for source in self._sources:
+            _raise_again(source())
 
     def check_unbroken(self) -> None:
         """Raise `node.broken` once an invariant was found broken."""
         _raise_again(self._broken)
+
+    def note_fatal(self, fault: NodeError) -> None:
+        """Nothing that this node says is to be believed any more: whoever runs it closes it."""
+        if self._broken is None:
+            self._broken = fault
+            log.critical("node.stopped", code=fault.code.name, reason=str(fault))
+        self.is_broken.set()
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -76,10 +76,18 @@ def _chunks(raw_blocks: Iterable[bytes], chain_id: ChainId) -> Iterator[list[Dec
 
 
 def _decode(raw: bytes, chain_id: ChainId) -> Decoded:
-    block = None
     try:
         with paused_collector():
             block = Block.decode(raw)
+    except LedgerError:
+        return Decoded(raw, None, None, ())
+    return read_ahead(block, raw, chain_id)
+
+
+def read_ahead(block: Block, raw: bytes, chain_id: ChainId) -> Decoded:
+    """Read a block's transactions ahead of its turn, with all that is to be verified."""
+    try:
+        with paused_collector():
             transactions = [decode_transaction(transaction, chain_id) for transaction in block.transactions]
             checks = [check for transaction in transactions for check in signature_checks(transaction, chain_id)]
     except LedgerError:
@@ -91,7 +99,7 @@ def _verify_ahead(
     stack: ExitStack, chunks: Iterator[list[Decoded]], workers: int
 ) -> Iterator[tuple[list[Decoded], Sequence[bool]]]:
     """Each chunk with a verdict for each of its blocks: True only where all signatures are known to be good."""
-    helpers = _Helpers(stack, workers)
+    helpers = Helpers(stack, workers)
     ahead: deque[tuple[list[Decoded], Future[list[bool]] | None]] = deque()
     for number, chunk in enumerate(chunks):
         # The first chunk is applied while the processes start.
@@ -102,7 +110,7 @@ def _verify_ahead(
         yield helpers.verdict(*ahead.popleft())
 
 
-class _Helpers:
+class Helpers:
     """The processes that verify ahead, started when there is enough to do. They may die, or not answer: the chain verifies then."""
 
     def __init__(self, stack: ExitStack, workers: int) -> None:

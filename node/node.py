@@ -36,13 +36,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
-    """How to run a node. `database_url` None: an SQLite file in the data folder; it may hold a password, so it is not shown."""
+    """How to run a node. `database_url` None: an SQLite file in the data folder; it may hold a password, so it is not shown.
+
+    `keep_blocks`: how many blocks it can take back; older ones are pruned. None: all are kept.
+    """
 
     data_dir: Path
     params: Params
     database_url: str | None = field(default=None, repr=False)
     limits: MempoolLimits = field(default_factory=MempoolLimits)
     waiting_limits: WaitingLimits = field(default_factory=WaitingLimits)
+    keep_blocks: int | None = None
 
 
 class Node:
@@ -72,8 +76,12 @@ class Node:
             self._engine: Engine = open_engine(url)
             undone_on_failure.callback(self._engine.dispose)
             migrate(self._engine)
-            self.chain = Chain(self._engine, config.params, self.clock, TieKey(random_bytes(32)))
+            tie_key = TieKey(random_bytes(32))
+            self.chain = Chain(self._engine, config.params, self.clock, tie_key, config.keep_blocks)
             undone_on_failure.callback(self.chain.close)
+            self.chain.extent.check()
+            self.health.ask_also(lambda: self.chain.reach.find_missed(self.chain.tip))
+            self._url = url
             self.mempool = Mempool(self.chain, config.limits)
             self.mempool.put_back(read_stale(self.chain))
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
@@ -81,6 +89,10 @@ class Node:
             self.reader = Reader(open_engine(url, read_only=True))
             self.snapshots = Snapshots(self.chain, self.lock, open_engine(url, read_only=True))
             undone_on_failure.pop_all()
+
+    def open_for_reading(self) -> Engine:
+        """Another engine of the store, for whoever reads much of it at once; the caller disposes of it."""
+        return open_engine(self._url, read_only=True)
 
     def start_miner(self, payout: Address, workers: int) -> Miner:
         """Make the embedded miner; its `start` lets it run by itself."""

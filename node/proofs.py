@@ -38,6 +38,7 @@ from ledger.types import (
 )
 from node.chain import Chain
 from node.errors import NodeError
+from node.store.extent import BLOCK_NOT_KEPT
 
 NO_RECORD = Code(
     "proof.no_record",
@@ -144,8 +145,13 @@ def make_record_proof(chain: Chain, key: RecordKey, *naming: RecordKey, trust: B
 def make_transaction_proof(
     chain: Chain, txid: TxId, height: Height, position: int, trust: BlockHash | None = None
 ) -> Proof:
-    """A proof of a transaction that stands at `position` of the active block at `height`, and of the names in it."""
+    """A proof of a transaction that stands at `position` of the active block at `height`, and of the names in it.
+
+    Raises `transaction.unknown`, `block.not_kept`, and what `make_record_proof` raises.
+    """
     block = chain.block_at(height)
+    if block is None and height < chain.extent.bodies_from:
+        raise NodeError(BLOCK_NOT_KEPT, height=height, bodies_from=chain.extent.bodies_from)
     if block is None or position >= len(block.transactions):
         raise NodeError(NO_TRANSACTION, txid=txid)
     leaves = [

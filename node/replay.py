@@ -26,6 +26,7 @@ from node.errors import NodeError
 from node.intake import take_in
 from node.store.blocks import BlockStore
 from node.store.engine import STORE_CORRUPT, open_engine
+from node.store.extent import read_extent
 from node.store.migrate import migrate
 from node.store.scan import BLOCK_MISSING, read_raw_blocks
 
@@ -41,6 +42,13 @@ WRONG_END = Code(
     "audit.wrong_end",
     "the source names {claimed} as its last block, and its blocks end with {found}",
     "Ask the source again; if it stays so, do not rely on it.",
+)
+PRUNED = Code(
+    "audit.pruned",
+    "blocks 1 to {last} are not in this store, so nothing in it can be verified from the first block on: neither its state, nor "
+    "what was issued, nor who holds what",
+    "Audit a node that keeps all blocks, or a dump of one. What is here is checked by `fansumer db check`: the headers and their "
+    "work from the first one on, the blocks that are kept, and that the records are those that the last block commits to.",
 )
 EMPTY_SOURCE = Code("audit.empty", "the source holds no block", "Name a store that a node has opened once.")
 
@@ -95,7 +103,10 @@ class StoreSource:
         self.tip = None if tip is None else tip.hash
 
     def blocks(self) -> Iterator[bytes]:
-        """The active chain's blocks after genesis."""
+        """The active chain's blocks after genesis. Raises `audit.pruned` where the first of them are not here."""
+        bodies_from = read_extent(self._connection).bodies_from
+        if bodies_from > 1:
+            raise NodeError(PRUNED, last=bodies_from - 1)
         return read_raw_blocks(self._connection, Height(1))
 
 

@@ -19,18 +19,23 @@ from ledger.domains.voice.state import Proposal
 from ledger.errors import Code
 from ledger.merkle import IncrementalTree
 from ledger.state import SlotContent
-from ledger.transition import Undo
 from ledger.types import BlockHash, Hash, Height, RecordKey, Slot
 from node.chain import Chain
 from node.errors import NodeError
-from node.store.scan import begin_snapshot
-from node.store.tables import active, records, undo
+from node.store.extent import read_extent
+from node.store.scan import begin_snapshot, former_contents
+from node.store.tables import active, records
 from node.tip import TipChanged
 
 NOT_MY_SNAPSHOT = Code(
     "proposal.no_snapshot",
     "the state after block {height} is not the proposal's snapshot any more",
     "The chain was reorganised: ask for the proposal again.",
+)
+PRUNED_PAST = Code(
+    "proposal.pruned",
+    "this node does not keep what leads back to the state after block {height}, on which the proposal's ballots rest",
+    "Ask a node that keeps all blocks, or more of them, for the way to your ballot.",
 )
 SYNCING = Code(
     "proposal.syncing",
@@ -131,20 +136,11 @@ def _hash_at(connection: Connection, height: Height) -> BlockHash | None:
     return None if found is None else BlockHash(bytes(found))
 
 
-def _former_contents(connection: Connection, first: Height) -> dict[Slot, SlotContent]:
-    """What slots held before the block `first`, of all that it and later blocks changed."""
-    found: dict[Slot, SlotContent] = {}
-    query = select(undo.c.data).where(undo.c.height >= first).order_by(undo.c.height.desc())
-    with connection.execute(query, execution_options={"yield_per": 64}) as rows:
-        for (data,) in rows:
-            contents = Undo.decode(bytes(data)).contents
-            found.update((slot, content) for slot, content in contents if content is not None)
-    return found
-
-
 def _make(connection: Connection, proposal: Proposal, tree: IncrementalTree, height: Height, tip: BlockHash) -> _Held:
-    """Take a copy of the present tree back to the snapshot's root."""
-    former = _former_contents(connection, Height(proposal.snapshot_height + 1))
+    """Take a copy of the present tree back to the snapshot's root. Raises `proposal.pruned`, `proposal.no_snapshot`."""
+    if proposal.snapshot_height < read_extent(connection).floor:
+        raise NodeError(PRUNED_PAST, height=proposal.snapshot_height)
+    former = former_contents(connection, Height(proposal.snapshot_height + 1))
     former = {slot: content for slot, content in former.items() if slot < proposal.snapshot_slots}
     if len(tree) >= proposal.snapshot_slots:
         tree.truncate(proposal.snapshot_slots)
@@ -161,7 +157,7 @@ def _advance(connection: Connection, held: _Held, height: Height, tip: BlockHash
     if (held.seen_height, held.seen_hash) == (height, tip):
         return
     follows = _hash_at(connection, held.seen_height) == held.seen_hash
-    held.note(_former_contents(connection, Height((held.seen_height if follows else held.height) + 1)).items())
+    held.note(former_contents(connection, Height((held.seen_height if follows else held.height) + 1)).items())
     held.seen_height, held.seen_hash = height, tip
 
 

@@ -16,7 +16,7 @@ from ledger.header import version_is_valid
 from ledger.header_chain import HEADER_VERSION, HEADER_WORK
 from ledger.pow import meets_target, target_from_compact
 from ledger.types import BlockHash, Timestamp
-from node.chain import KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT, Chain
+from node.chain import KNOWN_INVALID, NOTHING_AHEAD, TOO_EARLY, UNKNOWN_PARENT, Ahead, Chain
 from node.clock import Clock
 from node.errors import NodeError
 from node.tip import AcceptedBlock
@@ -91,10 +91,10 @@ class WaitingBlocks:
     def __contains__(self, block_hash: BlockHash) -> bool:
         return block_hash in self._waiting
 
-    def offer(self, block: Block) -> Offered:
+    def offer(self, block: Block, ahead: Ahead = NOTHING_AHEAD) -> Offered:
         """Give a block to the chain, and then those that waited for it. Raises what speaks against it, and `NodeError`."""
         try:
-            result = self._accept(block)
+            result = self._accept(block, ahead)
         except (Malformed, Violation) as fault:
             if fault.code not in SAYS_NOTHING:
                 self._give_up(block.hash, fault)
@@ -168,10 +168,10 @@ class WaitingBlocks:
 
     # --- keeping ---
 
-    def _accept(self, block: Block) -> AcceptedBlock | WaitingBlock:
+    def _accept(self, block: Block, ahead: Ahead = NOTHING_AHEAD) -> AcceptedBlock | WaitingBlock:
         """Give a block to the chain; if it is too early in either way, it waits. Raises what speaks against it."""
         try:
-            return self._chain.accept_block(block)
+            return self._chain.accept_block(block, ahead)
         except BlockViolation as fault:
             if fault.code not in (UNKNOWN_PARENT, TOO_EARLY):
                 raise

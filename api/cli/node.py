@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli import node_operator
+from node.keeping import PRUNE_KEEP_MIN
 
 if TYPE_CHECKING:
     from api.cli.up import UpOptions
@@ -73,6 +74,35 @@ Stratum = Annotated[
         help="Let ordinary miners (Stratum v1) work here; 0.0.0.0:3333 lets other computers in. Off unless named.",
     ),
 ]
+Sync = Annotated[
+    str,
+    typer.Option(
+        "--sync",
+        metavar="full|snapshot",
+        help=(
+            "How an empty folder comes to the chain: by all blocks (full), or with a snapshot of the state that other nodes "
+            "offer, whose history is verified behind it (snapshot)."
+        ),
+    ),
+]
+Prune = Annotated[
+    int | None,
+    typer.Option(
+        "--prune",
+        metavar="KEEP",
+        min=PRUNE_KEEP_MIN,
+        help="Delete blocks when so many stand on them, and those whose transactions may not come again. All are kept by default.",
+    ),
+]
+MinimumWork = Annotated[
+    str | None,
+    typer.Option(
+        "--minimum-work",
+        metavar="HEX",
+        help="No chain with less work is followed: what somebody whom you trust sees as `work` in `fansumer node status`.",
+    ),
+]
+HEX_WORK = re.compile("(0x)?[0-9a-fA-F]{1,64}")
 PUBLIC_URL = re.compile(r"https?://[^/?#@\s]{1,200}")
 ENDPOINT = re.compile(r"(\[(?P<v6>[0-9a-fA-F:.]{2,45})\]|(?P<host>[^:/\[\]\s]{1,253})):(?P<port>[0-9]{1,5})")
 
@@ -139,6 +169,9 @@ def run(
     public_url: PublicUrl = None,
     listen: Listen = None,
     peer: PeerNames = None,
+    sync: Sync = "full",
+    minimum_work: MinimumWork = None,
+    prune: Prune = None,
     stratum: Stratum = None,
 ) -> None:
     """Run a node. Ctrl-C stops it, and nothing is lost.
@@ -148,6 +181,7 @@ def run(
       fansumer node run --network dev --payout dfan1p...
       fansumer node run --network dev --listen 0.0.0.0:8790 --peer node.example:8790
       fansumer node run --stratum 0.0.0.0:3333
+      fansumer node run --peer node.example:8790 --sync snapshot --prune 1000
       fansumer node run --data-dir chain --params params.json
       fansumer node run --database postgresql://fansumer@localhost/ledger
     """
@@ -158,18 +192,31 @@ def run(
     options = _options(
         network, params, data_dir, database, host, port, workers, payout, public_url or [], stratum, chain=network
     )
-    running.run_up(replace(options, network_settings=_network(listen, peer or [])), Console())
+    settings = _network(listen, peer or [], sync, minimum_work)
+    running.run_up(replace(options, network_settings=settings, keep_blocks=prune), Console())
 
 
-def _network(listen: str | None, peers: list[str]) -> "NetworkSettings | None":
+def _network(listen: str | None, peers: list[str], sync: str, minimum_work: str | None) -> "NetworkSettings | None":
     """What was asked for of the network; None where nothing was. Raises `p2p.address`."""
+    from ledger.types import Work
     from node.p2p.address import split_host_port
     from node.p2p.network import NetworkSettings
 
+    if sync not in ("full", "snapshot"):
+        raise typer.BadParameter("--sync is full or snapshot")
+    if minimum_work is not None and not HEX_WORK.fullmatch(minimum_work):
+        raise typer.BadParameter("--minimum-work is 1 to 64 hexadecimal digits")
     if listen is None and not peers:
+        if sync == "snapshot" or minimum_work is not None:
+            raise typer.BadParameter("--sync snapshot and --minimum-work need other nodes: name --peer or --listen")
         return None
     place = None if listen is None else split_host_port(listen, is_zero_allowed=True)
-    return NetworkSettings(listen=place, named=tuple(split_host_port(name) for name in peers))
+    return NetworkSettings(
+        listen=place,
+        named=tuple(split_host_port(name) for name in peers),
+        minimum_work=Work(int(minimum_work or "0", 16)),
+        begins_with_snapshot=sync == "snapshot",
+    )
 
 
 def _options(

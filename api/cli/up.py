@@ -69,6 +69,7 @@ class UpOptions:
     """Where and how to run. `data_dir` None: the user's data folder. Port 0 takes a free one.
 
     `stratum` None: no port for miners. `database_url` None: a file in the folder.
+    `keep_blocks`: how many blocks it can take back; None keeps all.
     """
 
     data_dir: Path | None = None
@@ -82,6 +83,7 @@ class UpOptions:
     stratum: tuple[str, int] | None = None
     database_url: str | None = field(default=None, repr=False)
     network_settings: NetworkSettings | None = None
+    keep_blocks: int | None = None
 
 
 def default_folder(name: str) -> Path:
@@ -111,12 +113,13 @@ class Running:
     def __init__(self, options: UpOptions, folder: Path, params: Params, payout: Address | None) -> None:
         listener = bind_port(options.host, options.port)
         try:
-            self.node = Node(NodeConfig(folder, params, options.database_url))
+            self.node = Node(NodeConfig(folder, params, options.database_url, keep_blocks=options.keep_blocks))
         except BaseException:
             listener.close()
             raise
         self._folder = folder
         self.network: Network | None = None
+        self._is_mining = False
         with ExitStack() as undone_on_failure:
             undone_on_failure.callback(listener.close)
             undone_on_failure.callback(self.node.close)
@@ -151,11 +154,18 @@ class Running:
             self.network.start()
         if self.node.stratum is not None:
             self.node.stratum.start()
-        if self.node.miner is not None:
+        self._start_miner()
+
+    def _start_miner(self) -> None:
+        """Mine, once the chain has begun: what is mined on genesis before is of no use."""
+        is_beginning = self.network is not None and self.network.is_beginning
+        if self.node.miner is not None and not self._is_mining and not is_beginning:
+            self._is_mining = True
             self.node.miner.start()
 
     def check(self) -> None:
-        """Raise what makes it pointless to go on: `node.broken`, `api.stopped` or `stratum.stopped`."""
+        """Raise what makes it pointless to go on: `node.broken`, `snapshot.history_invalid`, `api.stopped`, `stratum.stopped`."""
+        self._start_miner()
         self.node.health.check_unbroken()
         if self.node.stratum is not None and not self.node.stratum.is_serving:
             raise NodeError(STRATUM_STOPPED)

@@ -240,7 +240,9 @@ class Revocations:
     def _valid_from(self, view: Snapshot, place: TransactionPlace) -> Height:
         block_hash = view.hash_at(place.height)
         block = None if block_hash is None else view.block(block_hash)
-        assert block is not None, "a listed transaction stands in an active block"
+        if block is None:
+            # It was pruned. At the earliest it was signed for a window that its block ends: whoever revoked gets the benefit.
+            return Height(max(place.height - self._node.chain.params.validity_blocks_max + 1, 0))
         return decode_transaction(block.transactions[place.position], self._chain_id).body.valid_from
 
 

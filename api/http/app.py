@@ -15,6 +15,7 @@ from api.http.block_calls import RPC_ROUTE
 from api.http.deps import Services
 from api.http.event_feed import EventFeed
 from api.http.export_desk import ExportDesk
+from api.http.history_notice import HistoryNotice
 from api.http.limits import BodyLimit, RateLimit
 from api.http.metrics import CountRequests, HttpMetrics
 from api.http.openapi import DESCRIPTION, SUMMARY, TITLE, make_document
@@ -107,7 +108,7 @@ def create_app(
         yield
         app.state.services.close()
 
-    middleware = [Middleware(CountRequests, metrics), Middleware(PrivateAnswers)]
+    middleware = [Middleware(CountRequests, metrics), Middleware(PrivateAnswers), Middleware(HistoryNotice, node)]
     if chosen.rate_limited:
         middleware.append(Middleware(RateLimit, chosen))
     middleware.append(Middleware(BodyLimit, chosen.body_bytes_max))

@@ -69,12 +69,18 @@ class OperatorDesk:
         node, network = self._node, self._network
         with node.reader.snapshot() as view:
             tip = view.tip()
+        extent = node.chain.extent
         found: dict[str, Any] = {
             "network": node.chain.params.name,
             "chain_id": node.chain.chain_id[::-1].hex(),
             "height": tip.height,
             "tip": tip.hash[::-1].hex(),
+            "work": f"{node.chain.tip.work:x}",
             "tip_age_s": max(node.clock.now() - tip.header.time, 0),
+            "verified": "fully verified" if extent.is_verified else f"the state of block {extent.snapshot} is not yet",
+            "blocks_from": extent.bodies_from,
+            "events_from": extent.history_from,
+            "can_take_back_to": extent.floor,
             "transactions_waiting": len(node.mempool),
             "is_mining": node.miner is not None,
             "peers": None,
@@ -86,6 +92,8 @@ class OperatorDesk:
                 "listens_on": network.port,
                 "peers": sum(peer.is_ready for peer in report.peers),
                 "missing_blocks": report.missing_blocks,
+                "sync": report.sync,
+                "history": report.history,
                 "known_addresses": report.known_addresses,
                 "bans": len(report.bans),
             }

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from api.http.history_notice import without_guessing
 from api.named_accounts import name_addresses
 from api.request_signature import ACCEPT_SIGNATURE
 from ledger.errors import Code, LedgerError, Malformed
@@ -115,6 +116,9 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "operator.cookie": 401,
     "operator.no_network": 409,
     "operator.no_ban": 404,
+    "block.not_kept": 404,
+    "history.not_here": 404,
+    "proposal.pruned": 409,
 }
 STATUS_OF_STORE: Final = 503
 STATUS_UNSIGNED: Final = 401
@@ -189,7 +193,9 @@ def without_whereabouts(fault: LedgerError) -> LedgerError:
 async def _on_ledger_error(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, LedgerError), "registered for this class"
     shown = without_whereabouts(fault)
-    if shown is not fault:
+    if shown is fault:
+        shown = without_guessing(fault, request.app.state.services.node)
+    else:
         log.error("http.store", path=request.url.path, code=fault.code.name, reason=str(fault))
     return _respond(request, shown)
 

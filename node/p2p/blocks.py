@@ -229,7 +229,7 @@ class BlockRelay:
             self._bodies.ask_whole(peer, puzzle.hash)  # short ids met, or the peer lies: the whole block shows which
             return
         size = sum(len(raw) for raw in block.transactions)
-        self._bodies.receive_block(peer, block, size, is_asked=False)
+        self._bodies.receive_block(peer, block, size)
         self.note_giver(peer)
 
     # --- time ---

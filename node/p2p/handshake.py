@@ -31,12 +31,16 @@ OUT_OF_PLACE = Code("p2p.place", "{message} does not belong here", "The peer is 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """This node among others: its key, its chain, where it takes connections (port 0: nowhere), how it calls itself."""
+    """This node among others: its key, its chain, where it takes connections (port 0: nowhere), how it calls itself.
+
+    `blocks_from`: from which height on it has the blocks of its chain; 0 for all.
+    """
 
     seed: PrivateSeed = field(repr=False)
     chain_id: ChainId
     listen_port: int = 0
     agent: str = ""
+    blocks_from: int = 0
     key: PublicKey = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,7 +62,9 @@ class Handshake:
     def hello(self) -> Hello:
         """What is sent first."""
         who = self._identity
-        return Hello(VERSION_MIN, VERSION, who.chain_id, self._key, self._challenge, who.listen_port, who.agent)
+        return Hello(
+            VERSION_MIN, VERSION, who.chain_id, self._key, self._challenge, who.listen_port, who.agent, who.blocks_from
+        )
 
     def receive(self, message: Message) -> Proof | None:
         """Take the other's next message; what is to be sent back, if anything. Raises `NodeError` with why to close."""

@@ -6,8 +6,10 @@ is noted here and taken up by the network code in its own thread.
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from ledger.block import Block
 from ledger.errors import LedgerError
@@ -15,14 +17,16 @@ from ledger.header import HEADER_BYTES
 from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import BlockHash, ChainId, Height, TxId, WtxId
-from node.chain import Chain
+from node.chain import NOTHING_AHEAD, Ahead, Chain
 from node.clock import Clock
 from node.errors import NodeError
 from node.health import Health
 from node.mempool.pool import Mempool
 from node.node import Node
 from node.p2p.messages import HEADERS_PER_ANSWER, LOCATOR_HASHES_MAX
+from node.store.beginning import Beginning
 from node.store.blocks import KnownHeader
+from node.store.extent import Extent
 from node.tip import ConnectedBlock, TipChanged
 from node.waiting import WaitingBlocks
 
@@ -93,6 +97,32 @@ class Host:
         """The last block."""
         return self.chain.tip
 
+    # --- what the store holds ---
+
+    @property
+    def extent(self) -> Extent:
+        """What the store holds of the chain."""
+        return self.chain.extent
+
+    def change_store(self, change: Callable[[Connection], Extent]) -> None:
+        """Write what is no block. Raises `NodeError`."""
+        with self.lock, self._health.writing():
+            self.chain.change_store(change)
+
+    def begin_with(self, beginning: Beginning) -> None:
+        """Let the chain begin with a snapshot. Raises `NodeError`."""
+        with self.lock, self._health.writing():
+            self.chain.begin_with(beginning)
+
+    def is_out_of_reach(self, branch: Sequence[KnownHeader]) -> bool:
+        """Whether a branch leaves the chain below what the store leads back to; the operator is told."""
+        with self.lock:
+            return not self.chain.reach.includes(self.extent, branch[-1], branch[0].header.previous)
+
+    def note_invalid(self, fault: NodeError) -> None:
+        """What this node stands on is not valid: it is to stop."""
+        self._health.note_fatal(fault)
+
     def _note_change(self, changed: TipChanged) -> None:
         connected = tuple(block.hash for block in changed.connected)
         self._news.append(TipNews(connected, _wtxids_of(changed.connected), _wtxids_of(changed.disconnected)))
@@ -157,25 +187,31 @@ class Host:
         raw = self.raw_block(block_hash)
         return None if raw is None else Block.decode(raw)
 
-    def take_in(self, blocks: Sequence[Block]) -> list[Taken]:
+    def take_in(
+        self,
+        blocks: Sequence[Block],
+        ahead_of: Callable[[BlockHash], Ahead] = lambda _: NOTHING_AHEAD,
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> list[Taken]:
         """Give the chain blocks in a row, with one commit for many of them; the outcome of each up to the first that is refused.
 
+        `ahead_of`: what was done for a block already. `go_on`: asked after each whether there is time for another.
         Raises `NodeError` where this node failed; then those that it had taken may not be here.
         """
         found: list[Taken] = []
         with self.lock, self._health.writing():
             if len(blocks) == 1:
-                return [self._offer(blocks[0])]
+                return [self._offer(blocks[0], ahead_of(blocks[0].hash))]
             with self.chain.syncing():
                 for block in blocks:
-                    found.append(self._offer(block))
-                    if found[-1].fault is not None:
+                    found.append(self._offer(block, ahead_of(block.hash)))
+                    if found[-1].fault is not None or not go_on():
                         break
         return found
 
-    def _offer(self, block: Block) -> Taken:
+    def _offer(self, block: Block, ahead: Ahead) -> Taken:
         try:
-            self._waiting.offer(block)
+            self._waiting.offer(block, ahead)
         except NodeError:
             raise
         except LedgerError as fault:

@@ -13,7 +13,8 @@ from ledger.errors import Code, Malformed
 from ledger.header import HEADER_BYTES
 from ledger.params import BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, EARN_ENTRIES_MAX, TRANSACTION_BYTES_MAX
 from ledger.schema import WRONG_LENGTH, Boolean, Integer, ListOf, Octets, OneOf, Row, Text, identifier
-from ledger.types import BlockHash, ChainId, PublicKey, Signature, WtxId
+from ledger.types import BlockHash, ChainId, Hash, PublicKey, Signature, WtxId
+from node.store.pieces import PIECE_BYTES_MAX
 
 FRAME_BYTES_MAX = BLOCK_BYTES_MAX + 65_536
 """The largest frame: a block and what stands around it."""
@@ -31,6 +32,9 @@ INVENTORY_MAX = 1_000
 TRANSACTIONS_BYTES_MAX = 1_048_576
 """Transactions of one answer, together; what does not fit is sent in another."""
 SHORT_ID_BYTES = 6
+SNAPSHOTS_OFFERED_MAX = 4
+PIECES_PER_REQUEST = 16
+PATH_HASHES_MAX = 32
 
 NOT_A_MESSAGE = Code(
     "p2p.message", "these bytes are no message: {reason}", "Check which version of the protocol the peer speaks."
@@ -56,7 +60,7 @@ RAW_TRANSACTION = Octets(1, TRANSACTION_BYTES_MAX)
 RESULT_ROW = Row(POSITION, ListOf(Text(0, 64), 1, EARN_ENTRIES_MAX))
 TRANSACTION_ROW = Row(POSITION, RAW_TRANSACTION)
 
-BLOCKS, COMPACT, TRANSACTIONS = 0, 1, 2
+BLOCKS, COMPACT, TRANSACTIONS, SNAPSHOTS = 0, 1, 2, 3
 """What is missing."""
 
 
@@ -72,6 +76,7 @@ class Hello:
     challenge: Annotated[bytes, Octets(32, 32)]
     listen_port: Annotated[int, Integer(0, 65_535)]
     agent: Annotated[str, Text(0, 64)]
+    blocks_from: Annotated[int, Integer(0, 2**32 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,7 @@ class Missing:
     """What you asked for is not here."""
 
     tag: ClassVar[int] = 11
-    of: Annotated[int, Integer(0, 2)]
+    of: Annotated[int, Integer(0, 3)]
     ids: Annotated[tuple[bytes, ...], ListOf(identifier(), 1, TRANSACTIONS_PER_REQUEST)]
 
 
@@ -235,6 +240,44 @@ class Transactions:
     transactions: Annotated[tuple[bytes, ...], ListOf(RAW_TRANSACTION, 1, TRANSACTIONS_PER_REQUEST)]
 
 
+@dataclass(frozen=True, slots=True)
+class GetSnapshots:
+    """Of which states do you have a snapshot?"""
+
+    tag: ClassVar[int] = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """The snapshots that I have: (height, hash of the block)."""
+
+    tag: ClassVar[int] = 21
+    offered: Annotated[
+        tuple[tuple[int, BlockHash], ...],
+        ListOf(Row(Integer(0, 2**32 - 1), identifier()), 0, SNAPSHOTS_OFFERED_MAX),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class GetSnapshotPieces:
+    """Send me these pieces of this snapshot."""
+
+    tag: ClassVar[int] = 22
+    hash: Annotated[BlockHash, identifier()]
+    numbers: Annotated[tuple[int, ...], ListOf(Integer(0, 2**32 - 1), 1, PIECES_PER_REQUEST)]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPiece:
+    """Slots in a row, and the path from their subtree to the state root."""
+
+    tag: ClassVar[int] = 23
+    hash: Annotated[BlockHash, identifier()]
+    number: Annotated[int, Integer(0, 2**32 - 1)]
+    slots: Annotated[bytes, Octets(1, PIECE_BYTES_MAX)]
+    path: Annotated[tuple[Hash, ...], ListOf(identifier(), 0, PATH_HASHES_MAX)]
+
+
 Message = (
     Hello
     | Proof
@@ -256,6 +299,10 @@ Message = (
     | Inventory
     | GetTransactions
     | Transactions
+    | GetSnapshots
+    | Snapshots
+    | GetSnapshotPieces
+    | SnapshotPiece
 )
 
 
@@ -296,6 +343,10 @@ LIMITS: dict[int, MessageLimit] = {
         MessageLimit(Inventory, 65_536, 600, 300, TRANSACTION_LANE),
         MessageLimit(GetTransactions, 8_192, 1_200, 600, TRANSACTION_LANE),
         MessageLimit(Transactions, 1_310_720, None, 0, TRANSACTION_LANE),
+        MessageLimit(GetSnapshots, 32, 10, 10, TRANSACTION_LANE),
+        MessageLimit(Snapshots, 512, None, 0, TRANSACTION_LANE),
+        MessageLimit(GetSnapshotPieces, 1_024, 1_200, 600, TRANSACTION_LANE),
+        MessageLimit(SnapshotPiece, FRAME_BYTES_MAX, None, 0, TRANSACTION_LANE),
     )
 }
 """By tag (spec NET-3)."""

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from ledger import keys
 from ledger.types import PublicKey, Work
+from node.errors import NodeError
 from node.node import Node
 from node.p2p.address import PeerAddress, make_address
 from node.p2p.addresses import AddressBook
@@ -25,8 +26,10 @@ from node.p2p.host import Host
 from node.p2p.memory import PeerMemory, read_memory, read_node_key, write_memory
 from node.p2p.peers import Peers, PeerSettings
 from node.p2p.scores import Ban
+from node.p2p.snapshot_files import BEGINNING, USUAL_HEIGHTS, SnapshotFiles, SnapshotHeights
 from node.p2p.websocket import WebSocketTransport
 from node.sync.header_tree import NO_WORK
+from node.sync.verify_ahead import VerifyAhead
 from node.tip import TipChanged
 
 log = structlog.get_logger()
@@ -49,6 +52,8 @@ class NetworkSettings:
     named: tuple[tuple[str, int], ...] = ()
     agent: str = "fansumer"
     minimum_work: Work = NO_WORK
+    begins_with_snapshot: bool = False
+    snapshots: SnapshotHeights = USUAL_HEIGHTS
     limits: DialLimits = USUAL_LIMITS
 
 
@@ -77,6 +82,8 @@ class NetworkReport:
     missing_blocks: int
     known_addresses: int
     bans: Mapping[bytes, Ban]
+    sync: str = ""
+    history: str = ""
 
 
 class Monotonic:
@@ -101,7 +108,19 @@ class Network:
         self.transport = WebSocketTransport(self)
         self._thread = threading.Thread(target=self._run, name="p2p", daemon=True)
         self.port: int | None = None
+        self._is_beginning = settings.begins_with_snapshot and node.chain.tip.height == 0
         self._report = NetworkReport((), 0, 0, {})
+        self._ahead = VerifyAhead(node.chain.chain_id)
+        self._snapshots = SnapshotFiles(node, settings.snapshots, is_wanted=settings.begins_with_snapshot)
+        node.health.ask_also(self._find_beginning)
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether the chain is to begin with a snapshot that is not here yet."""
+        return self._is_beginning
+
+    def _find_beginning(self) -> NodeError | None:
+        return NodeError(BEGINNING, progress=self._report.sync or "starting") if self._is_beginning else None
 
     def start(self) -> None:
         """Listen and dial. Raises `p2p.port`."""
@@ -126,7 +145,9 @@ class Network:
         book = AddressBook(self._memory.book_key, rng)
         book.restore(self._memory.rows)
         identity = Identity(self._seed, host.chain_id, self.port or 0, self._settings.agent)
-        settings = PeerSettings(self._settings.minimum_work, self._settings.limits)
+        settings = PeerSettings(
+            self._settings.minimum_work, self._settings.limits, self._snapshots.settings, self._ahead
+        )
         peers = Peers(host, identity, Effects(self.transport, Monotonic(), rng), book, settings)
         peers.scores.restore(dict(self._memory.bans))
         peers.dialler.anchors = list(self._memory.anchors)
@@ -177,6 +198,7 @@ class Network:
                     tick_at = now + TICK_SECONDS
                     self._peers.tick()
                     self._report = self._make_report()
+                    self._is_beginning = self._peers.states.is_beginning
                 if now >= keep_at:
                     keep_at = now + KEEP_SECONDS
                     self._keep()
@@ -255,6 +277,8 @@ class Network:
             missing_blocks=peers.bodies.missing,
             known_addresses=len(peers.book),
             bans=peers.scores.bans(self._node.clock.now()),
+            sync=peers.states.fetching.progress,
+            history=peers.states.history.progress,
         )
 
     # --- the end ---
@@ -273,12 +297,16 @@ class Network:
         if self._stop.is_set() or not self._thread.is_alive():
             self._stop.set()
             self.transport.stop()
+            self._snapshots.close()
             return
         self._stop.set()
         self._wake.set()
         self._thread.join(STOP_SECONDS_MAX)
         self._keep()
         self.transport.stop()
+        self._peers.states.history.close()
+        self._snapshots.close()
+        self._ahead.close()
 
 
 class NetworkMetrics:

@@ -5,12 +5,14 @@ somebody calls `tick` about once a second and `work` while there is any, all in 
 randomness and the same node it does the same.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import structlog
 
-from ledger.errors import Code
+from ledger.block import Block
+from ledger.errors import Code, Malformed
 from ledger.types import BlockHash, Timestamp, Work, WtxId
 from node.errors import NodeError
 from node.p2p.address import PeerAddress
@@ -26,6 +28,7 @@ from node.p2p.inbox import FairInbox
 from node.p2p.messages import (
     BLOCKS,
     COMPACT,
+    SNAPSHOTS,
     Addresses,
     BlockBody,
     BlockTransactions,
@@ -47,10 +50,12 @@ from node.p2p.messages import (
     WantCompact,
 )
 from node.p2p.relay import TransactionRelay
-from node.p2p.scores import BAN_SECONDS, BANNED, LATE, Offence, Scores
+from node.p2p.scores import BAN_SECONDS, BANNED, GRAVE, LATE, Offence, Scores
+from node.p2p.state_desk import SnapshotSettings, StateDesk
 from node.sync.bodies import BodySync
 from node.sync.header_tree import NO_WORK, HeaderTree
 from node.sync.headers import HeaderSync
+from node.sync.verify_ahead import VerifyAhead
 
 log = structlog.get_logger()
 
@@ -72,6 +77,8 @@ class PeerSettings:
 
     minimum_work: Work = NO_WORK
     limits: DialLimits = USUAL_LIMITS
+    snapshots: SnapshotSettings | None = None
+    ahead: VerifyAhead | None = None
 
 
 class Peers:
@@ -90,12 +97,14 @@ class Peers:
         self._dialling: dict[int, tuple[PeerAddress, Purpose]] = {}
         self._next_link = 1
         seconds = effects.stopwatch.seconds
-        self.tree = HeaderTree(host.header)
+        self.tree = HeaderTree(lambda block_hash: self.states.fetching.find(block_hash) or host.header(block_hash))
         self.headers = HeaderSync(host, self.tree, settings.minimum_work, seconds)
-        self.bodies = BodySync(host, self.tree, self.headers, seconds, self._blame)
+        self.bodies = BodySync(host, self.tree, self.headers, seconds, self._blame, settings.ahead)
         self.blocks = BlockRelay(host, effects, self.headers, self.bodies)
         self.relay = TransactionRelay(host, effects, lambda: self.bodies.is_syncing)
         self.gossip = AddressGossip(host, effects, book, identity, self.dialler.own)
+        self.states = StateDesk(host, self.tree, self.headers, settings.snapshots, seconds, self._blame)
+        self.bodies.is_held = self.states.is_beginning
         self._handlers = self._make_handlers()
 
     def _make_handlers(self) -> dict[type, Callable[[Connection, object], None]]:
@@ -105,7 +114,7 @@ class Peers:
             GetHeaders: self.blocks.serve_headers,
             Headers: self._receive_headers,
             GetBlocks: self.blocks.serve_blocks,
-            BlockBody: lambda peer, message: self.bodies.receive(peer, message.block),
+            BlockBody: self._receive_body,
             Missing: self._receive_missing,
             WantCompact: self._receive_wish,
             GetCompact: self.blocks.serve_compact,
@@ -115,6 +124,7 @@ class Peers:
             Inventory: self.relay.receive_inventory,
             GetTransactions: self.relay.serve,
             Transactions: self.relay.receive_transactions,
+            **self.states.handlers,
         }
         return handlers
 
@@ -133,12 +143,16 @@ class Peers:
     def taken(self, link: int, address: PeerAddress) -> None:
         """Somebody dialled this node."""
         refusal = self._refusal(address)
-        peer = Connection(link, address, Purpose.TAKEN, self._identity, self._effects)
+        peer = Connection(link, address, Purpose.TAKEN, self._identity_now(), self._effects)
         if refusal is not None:
             peer.close(refusal)
             return
         self.connections[link] = peer
         peer.start()
+
+    def _identity_now(self) -> Identity:
+        """Who this node is, and which blocks it has."""
+        return replace(self._identity, blocks_from=self._host.extent.bodies_from)
 
     def _refusal(self, address: PeerAddress) -> Code | None:
         if self.scores.ban_of(address, self._host.clock.now()) is not None:
@@ -157,7 +171,7 @@ class Peers:
     def opened(self, link: int) -> None:
         """A connection that was dialled is open."""
         address, purpose = self._dialling.pop(link)
-        peer = Connection(link, address, purpose, self._identity, self._effects)
+        peer = Connection(link, address, purpose, self._identity_now(), self._effects)
         self.connections[link] = peer
         peer.start()
 
@@ -183,9 +197,12 @@ class Peers:
         if self.bodies.is_ready:
             self._advance()
             return True
+        if self.states.fetching.is_ready:
+            self._begin_with_snapshot()
+            return True
         found = self.inbox.take()
         if found is None:
-            return self._follow_node()
+            return self._follow_node() or self._do_history()
         link, frame = found
         peer = self.connections.get(link)
         if peer is not None:
@@ -233,12 +250,37 @@ class Peers:
             self.bodies.plan()
 
     def _advance(self) -> None:
-        try:
+        with self._own_faults_logged():
             self.bodies.advance()
-        except NodeError as fault:
-            log.warning("p2p.node_failed", code=fault.code.name, reason=str(fault))
         self._follow_node()
         self.bodies.plan()
+
+    def _begin_with_snapshot(self) -> None:
+        with self._own_faults_logged():
+            self.states.fetching.finish()
+        self._go_on_in_full()
+
+    def _go_on_in_full(self) -> None:
+        """Fetch bodies, once the chain has begun with a snapshot, or is not going to."""
+        if self.bodies.is_held and not self.states.is_beginning:
+            self.bodies.is_held = False
+            log.info("snapshot.ended", outcome=self.states.fetching.outcome)
+            self._follow_node()
+            self.bodies.plan()
+
+    @contextmanager
+    def _own_faults_logged(self) -> Iterator[None]:
+        """Within, this node's own failing is no fault of a peer."""
+        try:
+            yield
+        except NodeError as fault:
+            log.warning("p2p.node_failed", code=fault.code.name, reason=str(fault))
+
+    def _do_history(self) -> bool:
+        """Some of the history behind a snapshot, when nothing else is to be done."""
+        with self._own_faults_logged():
+            return self.states.work(is_syncing=self.bodies.is_syncing)
+        return False
 
     def _follow_node(self) -> bool:
         """Take up what happened to the node, here or in other threads; whether anything did."""
@@ -258,7 +300,17 @@ class Peers:
 
     # --- messages that concern more than one ---
 
+    def _receive_body(self, peer: Connection, message: BlockBody) -> None:
+        """A block: for the history, for a snapshot's window, or for the branch. Raises `Offence`."""
+        try:
+            block = Block.decode(message.block)
+        except Malformed as fault:
+            raise Offence(GRAVE, str(fault)) from fault
+        if not self.states.take_block(peer, block, message.block):
+            self.bodies.receive_block(peer, block, len(message.block), raw=message.block)
+
     def _receive_headers(self, peer: Connection, message: Headers) -> None:
+        self.states.fetching.make_room()
         self.headers.receive(peer, message)
         best = self.headers.best_of(peer)
         if best is not None:
@@ -266,7 +318,11 @@ class Peers:
 
     def _receive_missing(self, peer: Connection, message: Missing) -> None:
         if message.of in (BLOCKS, COMPACT):
-            self.bodies.receive_missing(peer, [BlockHash(found) for found in message.ids])
+            hashes = [BlockHash(found) for found in message.ids]
+            self.bodies.receive_missing(peer, hashes)
+            self.states.receive_missing(peer, hashes)
+        elif message.of == SNAPSHOTS:
+            self.states.fetching.receive_no_snapshot(peer, BlockHash(message.ids[0]))
         else:
             self.relay.receive_missing(peer, [WtxId(found) for found in message.ids])
 
@@ -298,6 +354,7 @@ class Peers:
         self.blocks.add(peer)
         self.relay.add(peer)
         self.gossip.greet(peer)
+        self.states.add(peer)
         self.headers.add(peer)
 
     def _other_connection(self, peer: Connection) -> Connection | None:
@@ -329,6 +386,7 @@ class Peers:
         self.inbox.forget(peer.link)
         if peer.is_dialled:
             self._note_lost(peer.address)
+        self.states.remove(peer)
         self.headers.remove(peer)
         self.bodies.remove(peer)
         self.blocks.remove(peer)
@@ -368,8 +426,12 @@ class Peers:
                 self._leave(peer, fault.code)
         for peer in self.headers.tick():
             self._blame(peer, LATE, "no headers in time")
-        for peer in self.bodies.tick():
+        stalled = self.bodies.tick()
+        with self._own_faults_logged():
+            stalled += self.states.tick(is_syncing=self.bodies.is_syncing)
+        for peer in dict.fromkeys(stalled):
             self._leave(peer, STALLED)
+        self._go_on_in_full()
         self._ask_for_news()
         self._follow_node()
         self.bodies.plan()

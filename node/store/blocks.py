@@ -91,6 +91,11 @@ class BlockStore:
 
     def add(self, known: KnownHeader, block_bytes: bytes) -> None:
         """Keep a block whose header is good and whose body belongs to it."""
+        self.add_header(known)
+        self.add_body(known.hash, block_bytes)
+
+    def add_header(self, known: KnownHeader) -> None:
+        """Keep a header alone."""
         state = known.difficulty
         row = (
             known.hash,
@@ -103,7 +108,10 @@ class BlockStore:
             known.invalid_code or None,
         )
         self._add_header.run([row])
-        self._add_body.run([(known.hash, block_bytes)])
+
+    def add_body(self, block_hash: BlockHash, block_bytes: bytes) -> None:
+        """Keep the body of a header that is here."""
+        self._add_body.run([(block_hash, block_bytes)])
 
     def activate(self, known: KnownHeader, undo_data: Undo | None) -> None:
         """Make the block the active one at its height."""

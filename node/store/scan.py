@@ -8,12 +8,13 @@ from sqlalchemy import Connection, Table, select
 from ledger.codec import unpack
 from ledger.errors import Code, Malformed
 from ledger.events import Event
-from ledger.state import decode_record
-from ledger.types import Height, RecordKey
+from ledger.state import SlotContent, decode_record
+from ledger.transition import Undo
+from ledger.types import Height, RecordKey, Slot
 from node.errors import NodeError
 from node.store.engine import corrupt_store
 from node.store.reader import decode_event
-from node.store.tables import active, bodies, history, listing, records, transactions
+from node.store.tables import active, bodies, history, listing, records, transactions, undo
 
 BLOCK_MISSING = Code(
     "store.block_missing",
@@ -48,6 +49,17 @@ def read_raw_blocks(connection: Connection, first: Height) -> Iterator[bytes]:
             if raw is None:
                 raise NodeError(BLOCK_MISSING, height=height)
             yield bytes(raw)
+
+
+def former_contents(connection: Connection, first: Height) -> dict[Slot, SlotContent]:
+    """What slots held before the block `first`, of all that it and later blocks changed."""
+    found: dict[Slot, SlotContent] = {}
+    query = select(undo.c.data).where(undo.c.height >= first).order_by(undo.c.height.desc())
+    with connection.execute(query, execution_options={"yield_per": 64}) as rows:
+        for (data,) in rows:
+            contents = Undo.decode(bytes(data)).contents
+            found.update((slot, content) for slot, content in contents if content is not None)
+    return found
 
 
 def scan_records(connection: Connection, prefix: bytes) -> Iterator[tuple[RecordKey, Any]]:

@@ -7,11 +7,12 @@ to the chain, many at once. A peer that stalls is passed over, one whose block i
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ledger.block import BODY_MISMATCH, Block
-from ledger.errors import LedgerError, Malformed
+from ledger.errors import LedgerError
 from ledger.types import BlockHash, Height
-from node.chain import TOO_EARLY, UNKNOWN_PARENT
+from node.chain import NOTHING_AHEAD, TOO_EARLY, UNKNOWN_PARENT, Ahead
 from node.errors import NodeError
 from node.p2p.connection import Connection, Remembered
 from node.p2p.host import Host, Taken
@@ -20,6 +21,7 @@ from node.p2p.scores import GRAVE, UNASKED, Offence
 from node.store.blocks import KnownHeader
 from node.sync.header_tree import HeaderTree
 from node.sync.headers import HeaderSync
+from node.sync.verify_ahead import VerifyAhead
 
 WINDOW_BLOCKS = 128
 PEER_BLOCKS = 16
@@ -27,7 +29,8 @@ STALL_SECONDS = 20
 BUFFER_BYTES_MAX = 67_108_864
 """Bodies that wait for their turn: four of the largest. Above it only the next block is asked for."""
 TAKEN_AT_ONCE = 32
-"""Blocks that are given to the chain before other work has its turn."""
+TAKEN_SECONDS = 1.0
+"""Blocks that are given to the chain, and how long, before other work has its turn."""
 LACKING_SECONDS = 30
 RETRY_SECONDS = 10
 """After this node's store failed."""
@@ -64,7 +67,13 @@ class BodySync:
     """Fetches bodies for the branch of `tree` with the most worth that somebody has, and gives them to the chain."""
 
     def __init__(
-        self, host: Host, tree: HeaderTree, headers: HeaderSync, seconds: Callable[[], float], blame: Blame
+        self,
+        host: Host,
+        tree: HeaderTree,
+        headers: HeaderSync,
+        seconds: Callable[[], float],
+        blame: Blame,
+        ahead: VerifyAhead | None = None,
     ) -> None:
         self._host, self._tree, self._headers = host, tree, headers
         self._seconds = seconds
@@ -77,6 +86,9 @@ class BodySync:
         self._heights: dict[BlockHash, Height] = {}
         self._reach: dict[Connection, tuple[BlockHash, BlockHash, Height]] = {}
         self._failed_until = 0.0
+        self._ahead = ahead
+        self.is_held = False
+        """Whether no body is to be fetched now: the chain begins with a snapshot."""
 
     def add(self, peer: Connection) -> None:
         """A peer is ready."""
@@ -97,7 +109,7 @@ class BodySync:
     @property
     def is_syncing(self) -> bool:
         """Whether so much is missing that blocks come before everything else."""
-        return len(self._path) > NEARLY_THERE
+        return self.is_held or len(self._path) > NEARLY_THERE
 
     def is_asked_of(self, peer: Connection, block_hash: BlockHash) -> bool:
         """Whether a peer has this block to send."""
@@ -115,8 +127,9 @@ class BodySync:
 
     def plan(self) -> None:
         """Choose the branch again: the one with the most worth whose next body somebody can send. Ask for what is missing."""
-        self.plan_branch()
-        self._request()
+        if not self.is_held:
+            self.plan_branch()
+            self._request()
 
     def plan_branch(self) -> None:
         """Choose the branch again."""
@@ -126,7 +139,7 @@ class BodySync:
                 break
             is_same = leaf.known.hash == end
             branch = self._path if is_same else self._tree.branch(leaf.known.hash)
-            if self._can_go_on(branch):
+            if self._can_go_on(branch) and (is_same or not self._host.is_out_of_reach(branch)):
                 if not is_same:
                     self._follow(branch)
                 return
@@ -138,7 +151,7 @@ class BodySync:
         head = next((known for known in branch if known.hash not in self._arrived), None)
         if head is None or head.hash in self._owner:
             return bool(branch)
-        able = [peer for peer, state in self._peers.items() if not self._is_lacking(state, head.hash)]
+        able = [peer for peer, state in self._peers.items() if not self._is_lacking(peer, state, head)]
         if branch is self._path:
             return any(self._reach_of(peer) >= head.height for peer in able)
         hashes = {known.hash for known in branch}
@@ -149,8 +162,9 @@ class BodySync:
         best = self._headers.best_of(peer)
         return best is not None and any(known.hash in hashes for known in reversed(self._tree.branch(best.hash)))
 
-    def _is_lacking(self, state: PeerBodies, block_hash: BlockHash) -> bool:
-        return state.lacking.get(block_hash, 0.0) > self._seconds()
+    def _is_lacking(self, peer: Connection, state: PeerBodies, known: KnownHeader) -> bool:
+        """Whether a peer said that it does not keep a block any more, or did not send it."""
+        return known.height < peer.hello.blocks_from or state.lacking.get(known.hash, 0.0) > self._seconds()
 
     def _follow(self, branch: Sequence[KnownHeader]) -> None:
         self._path = deque(branch)
@@ -161,6 +175,8 @@ class BodySync:
 
     def _discard(self, block_hash: BlockHash) -> None:
         self._arrived_bytes -= self._arrived.pop(block_hash).bytes
+        if self._ahead is not None:
+            self._ahead.forget((block_hash,))
 
     def _reach_of(self, peer: Connection) -> Height:
         """Up to which height of the branch a peer has the bodies."""
@@ -204,7 +220,7 @@ class BodySync:
         least = PEER_BLOCKS
         for peer, state in self._peers.items():
             load = len(state.asked) + len(wanted.get(peer, ()))
-            if load < least and self._reach_of(peer) >= known.height and not self._is_lacking(state, known.hash):
+            if load < least and self._reach_of(peer) >= known.height and not self._is_lacking(peer, state, known):
                 found, least = peer, load
         return found
 
@@ -242,19 +258,11 @@ class BodySync:
 
     # --- hearing ---
 
-    def receive(self, peer: Connection, raw: bytes) -> None:
-        """A body came. Raises `Offence`."""
-        try:
-            block = Block.decode(raw)
-        except Malformed as fault:
-            raise Offence(GRAVE, str(fault)) from fault
-        self.receive_block(peer, block, len(raw))
-
-    def receive_block(self, peer: Connection, block: Block, size: int, *, is_asked: bool = True) -> None:
-        """A block came, whole or put together. Raises `Offence`."""
+    def receive_block(self, peer: Connection, block: Block, size: int, *, raw: bytes | None = None) -> None:
+        """A block came: whole, as `raw`, or put together of what was sent. Raises `Offence`."""
         block_hash = block.hash
         state = self._peers[peer]
-        if is_asked and block_hash not in state.once_asked:
+        if raw is not None and block_hash not in state.once_asked:
             raise Offence(UNASKED, "a block that nobody asked for")
         state.heard_at = self._seconds()
         peer.gave_block_at = state.heard_at
@@ -266,6 +274,7 @@ class BodySync:
         if block_hash in self._heights and block_hash not in self._arrived:
             self._arrived[block_hash] = Arrived(block, size, peer)
             self._arrived_bytes += size
+            self._read_ahead()
 
     def receive_missing(self, peer: Connection, ids: Iterable[BlockHash]) -> None:
         """A peer does not have what it was asked for."""
@@ -298,7 +307,9 @@ class BodySync:
         if not run:
             return
         try:
-            outcomes = self._host.take_in([arrived.block for arrived in run])
+            until = self._seconds() + TAKEN_SECONDS
+            blocks, ahead_of = [arrived.block for arrived in run], self._ahead_of
+            outcomes = self._host.take_in(blocks, ahead_of, lambda: self._seconds() < until)
         except NodeError:
             self._failed_until = self._seconds() + RETRY_SECONDS
             self._resettle(run)
@@ -308,6 +319,21 @@ class BodySync:
                 self._refuse(arrived, taken, taken.fault)
                 break
             self._settle(taken.hash)
+        self._read_ahead()
+
+    def _read_ahead(self) -> None:
+        """Let the signatures of the blocks whose turn comes next be verified meanwhile."""
+        if self._ahead is None or not self.is_syncing:
+            return
+        for known in islice(self._path, TAKEN_AT_ONCE):
+            arrived = self._arrived.get(known.hash)
+            if arrived is None or not self._ahead.has_room:
+                return
+            if known.hash not in self._ahead:
+                self._ahead.put(arrived.block, known.hash, self._seconds())
+
+    def _ahead_of(self, block_hash: BlockHash) -> Ahead:
+        return NOTHING_AHEAD if self._ahead is None else self._ahead.take(block_hash)
 
     def _settle(self, block_hash: BlockHash) -> None:
         self._tree.settle(block_hash)
@@ -354,6 +380,8 @@ class BodySync:
     def tick(self) -> list[Connection]:
         """Pass over who stalls; those who are to be left, since others do answer."""
         now = self._seconds()
+        if self._ahead is not None:
+            self._ahead.tick(now)
         left: list[Connection] = []
         for peer, state in tuple(self._peers.items()):
             if not state.asked or now - state.heard_at <= STALL_SECONDS:

@@ -84,6 +84,15 @@ class HeaderTree:
             at = self._headers.get(at.header.previous)
         return found[::-1]
 
+    def take_lowest(self, tip: BlockHash, count: int) -> list[KnownHeader]:
+        """Take the lowest headers off the branch to `tip`, and forget the branches that leave it there."""
+        taken = self.branch(tip)[:count]
+        for known in taken:
+            for sibling in [found for found in self._children[known.header.previous] if found != known.hash]:
+                self.drop(sibling)
+            self.settle(known.hash)
+        return taken
+
     def settle(self, block_hash: BlockHash) -> None:
         """The body is in the store now."""
         known = self._headers.pop(block_hash, None)

@@ -79,6 +79,11 @@ class HeaderSync:
             found.best = known
 
     @property
+    def is_busy(self) -> bool:
+        """Whether some peer's chain is not known to its end yet."""
+        return any(state.asked_at is not None or state.measure or state.has_more for state in self._peers.values())
+
+    @property
     def required_work(self) -> Work:
         """What a chain must have for any of it to be kept."""
         return Work(max(self._minimum_work, self._host.tip.work))

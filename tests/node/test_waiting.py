@@ -11,7 +11,7 @@ from ledger.block import Block
 from ledger.errors import BlockViolation, HeaderViolation, Malformed
 from ledger.header_chain import HEADER_VERSION, HEADER_WORK
 from ledger.pow import BITS_ZERO
-from node.chain import KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT, WRONG_ROOT
+from node.chain import KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT, WRONG_ROOT, Ahead
 from node.clock import ManualClock
 from node.errors import NodeError
 from node.node import Node, NodeConfig
@@ -212,11 +212,11 @@ def test_a_store_that_fails_makes_them_wait_a_little(
         waiting.offer(block)
     real, calls = store.chain.accept_block, []
 
-    def failing_once(block: Block) -> AcceptedBlock:
+    def failing_once(block: Block, ahead: Ahead) -> AcceptedBlock:
         calls.append(block)
         if len(calls) == 2:
             raise NodeError(STORE_FAILED, reason="a disk that fails")
-        return real(block)
+        return real(block, ahead)
 
     monkeypatch.setattr(store.chain, "accept_block", failing_once)
     (failed,) = waiting.offer(first).released

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -36,16 +37,23 @@ class PowerCut(BaseException):
     """The machine stops here: nothing after it is done, not even what a program does when it fails."""
 
 
+@dataclass(slots=True)
+class StatementsLeft:
+    """Until the power is cut, over all disks of one machine; None: no cut is planned."""
+
+    number: int | None = None
+
+
 class FakeDisk:
     """A data folder that outlives crashes. `faults` counts what was done to it."""
 
-    def __init__(self, rng: random.Random, faults: FaultCount) -> None:
+    def __init__(self, rng: random.Random, faults: FaultCount, statements_left: StatementsLeft | None = None) -> None:
         self._rng, self._faults = rng, faults
+        self.statements_left = statements_left or StatementsLeft()
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="fansumer-sim-", dir=memory if memory.is_dir() else None))
         self._store, self._log = self.folder / "chain.sqlite", self.folder / "chain.sqlite-wal"
         self._pages_copied_at = rng.choice(PAGES_COPIED_AT)
-        self._statements_left: int | None = None
         self._commits_left: int | None = None
         self._file_cut: tuple[str, int] | None = None
         self._is_cut = False
@@ -74,7 +82,7 @@ class FakeDisk:
 
     def cut_at_statement(self, number: int) -> None:
         """Stop before the statement of that number that the chain gives to its database."""
-        self._statements_left = number
+        self.statements_left.number = number
 
     def cut_in_commit(self, number: int) -> None:
         """Stop within the commit of that number."""
@@ -86,14 +94,15 @@ class FakeDisk:
 
     def calm_down(self) -> None:
         """Plan no cut any more."""
-        self._statements_left = self._commits_left = self._file_cut = None
+        self.statements_left.number = self._commits_left = self._file_cut = None
 
     def _count_statement(self, *_: object) -> None:
         if self._is_cut:
             raise PowerCut
-        if self._statements_left is not None:
-            self._statements_left -= 1
-            if self._statements_left <= 0:
+        left = self.statements_left
+        if left.number is not None:
+            left.number -= 1
+            if left.number <= 0:
                 self._cut(POWER_CUT)
 
     def _cut(self, fault: str) -> None:

@@ -109,12 +109,12 @@ class FakeNode:
         except PowerCut:
             self.timeline.note(f"{self.name} loses its power while it starts")
             self.crashes += 1
-            self.disk.lose_power()
+            self._lose_power()
 
     def _begin(self) -> None:
         memory, seed = self.disk.read_memory(), self.disk.read_key()
         tie_key = TieKey(self._rng.randbytes(32))
-        self.chain = Chain(self.disk.engine, self.params, self.clock, tie_key)
+        self.chain = self._open_chain(tie_key)
         try:
             self._build(memory, seed)
         except PowerCut:
@@ -137,7 +137,7 @@ class FakeNode:
         identity = Identity(seed, self.chain.chain_id, self.address.port, f"sim {self.name}")
         self._transport = FakeTransport(self, self.network, self.wires)
         effects = Effects(self._transport, self.timeline, rng)
-        self.peers = Peers(self.host, identity, effects, book, PeerSettings(limits=self._limits))
+        self.peers = Peers(self.host, identity, effects, book, self._peer_settings())
         self.peers.gossip.own = self.address
         self.peers.scores.restore(dict(memory.bans))
         self.peers.dialler.anchors = list(memory.anchors)
@@ -154,12 +154,21 @@ class FakeNode:
             assert self.chain.tip.work >= self._told.work, f"{self.name} starts below where it was"
         self.seen.update(dict.fromkeys(self.chain.window.values()))
 
+    def _open_chain(self, tie_key: TieKey) -> Chain:
+        return Chain(self.disk.engine, self.params, self.clock, tie_key)
+
+    def _peer_settings(self) -> PeerSettings:
+        return PeerSettings(limits=self._limits)
+
     def stop(self) -> None:
         """Switch off at once."""
         self.is_on = self._transport.is_live = False
         self.crashes += 1
         self.network.leave(self)
         self.chain.close()
+        self._lose_power()
+
+    def _lose_power(self) -> None:
         self.disk.lose_power()
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """The chain and its blocks."""
 
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
@@ -17,6 +18,8 @@ from ledger.block import Block, Commitment
 from ledger.codec import pack
 from ledger.params import params_to_mapping
 from ledger.types import INTEGER_MAX, BlockHash, Height
+from node.errors import NodeError
+from node.store.extent import BLOCK_NOT_KEPT
 from node.store.reader import BlockRow, HeaderRow, Snapshot
 
 HEIGHT_DIGITS_MAX: Final = 10
@@ -94,13 +97,17 @@ async def read_blocks(
             raise RequestFault(PARAMETER, parameter="cursor", reason="whole blocks are asked for by `from`")
         with services.reader.snapshot() as view:
             raws = view.raw_blocks(Height(first or 0), limit, RAW_BYTES_MAX)
+            extent = services.node.chain.extent
+            if not raws and 0 < (first or 0) < extent.bodies_from:
+                raise NodeError(BLOCK_NOT_KEPT, height=first, bodies_from=extent.bodies_from)
         return Response(pack(tuple(raws)), media_type=MSGPACK, headers=VARY)
     page = Page("blocks", (), cursor, limit, width=1)
     newest = INTEGER_MAX if first is None else first + 1
     below = newest if page.position is None else page.position[0]
     with services.reader.snapshot() as view:
         rows = view.blocks_below(below, page.rows_wanted)
-    return json_response(page.answer(rows, lambda row: (row.height,), _show_row))
+    history_from = services.node.chain.extent.history_from
+    return json_response(page.answer(rows, lambda row: (row.height,), partial(_show_row, history_from)))
 
 
 def accepts_msgpack(request: Request) -> bool:
@@ -108,12 +115,12 @@ def accepts_msgpack(request: Request) -> bool:
     return MSGPACK in request.headers.get("accept", "").lower()
 
 
-def _show_row(row: BlockRow) -> dict[str, Any]:
+def _show_row(history_from: Height, row: BlockRow) -> dict[str, Any]:
     return {
         "height": row.height,
         "hash": show_hash(row.hash),
         **show_header(row.header),
-        "transactions": row.transactions,
+        "transactions": None if row.height < history_from else row.transactions,
     }
 
 
@@ -139,8 +146,11 @@ async def read_block(
     with services.reader.snapshot() as view:
         found = _find_block(view, block)
         body = None if found is None else view.block(found.hash)
-        if found is None or body is None:
+        if found is None:
             raise RequestFault(NO_BLOCK, block=block)
+        if body is None:
+            bodies_from = services.node.chain.extent.bodies_from
+            raise NodeError(BLOCK_NOT_KEPT, height=found.height, bodies_from=bodies_from)
         if accepts_msgpack(request):
             return Response(body.encode(), media_type=MSGPACK, headers=VARY)
         return json_response(_show_block(services, view, found, body))

@@ -30,7 +30,9 @@ async def read_readiness(request: Request) -> Response:
     """Whether the store can be read and written, transactions are taken in, the miner lives, and the tip is fresh.
 
     `stalled` is no fault of the node: nobody has found a block for ten times the chain's block time.
-    A problem with 503 says what is wrong: `node.broken`, `node.thread_died`, what the store said when a block was to be written
+    `verified` is false as long as a node that began with a snapshot has not itself applied every block that led to it.
+    A problem with 503 says what is wrong: `sync.beginning` (the snapshot is still being fetched), `chain.fork_too_deep`,
+    `node.broken`, `node.thread_died`, what the store said when a block was to be written
     (`store.full`), or `http.not_ready`.
     """
     services = services_of(request)
@@ -43,7 +45,13 @@ async def read_readiness(request: Request) -> Response:
     if maximum is not None and age_s > maximum:
         raise RequestFault(NOT_READY, reason=f"the tip is {age_s} seconds old", tip_age_s=age_s, height=tip.height)
     return json_response(
-        {"status": "ready", "height": tip.height, "tip_age_s": age_s, "stalled": services.node.stall.is_stalled()}
+        {
+            "status": "ready",
+            "height": tip.height,
+            "tip_age_s": age_s,
+            "stalled": services.node.stall.is_stalled(),
+            "verified": services.node.chain.extent.is_verified,
+        }
     )
 
 

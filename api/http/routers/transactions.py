@@ -17,7 +17,9 @@ from api.http.schemas.transactions import DryRunAnswer, Submitted, TransactionAn
 from ledger.errors import Code, LedgerError, RuleViolation
 from ledger.transaction import Transaction, decode_transaction
 from ledger.types import TxId
+from node.errors import NodeError
 from node.proofs import NO_TRANSACTION
+from node.store.extent import BLOCK_NOT_KEPT
 from node.store.reader import Snapshot, TransactionPlace
 
 APPLIED_SHOWN: Final = "applied"
@@ -126,7 +128,9 @@ def _show_confirmed(services: Services, txid: TxId) -> dict[str, Any] | None:
 def _show_place(services: Services, view: Snapshot, txid: TxId, place: TransactionPlace) -> dict[str, Any]:
     block_hash = view.hash_at(place.height)
     block = None if block_hash is None else view.block(block_hash)
-    assert block is not None and block_hash is not None, "a listed transaction stands in an active block"
+    assert block_hash is not None, "a listed transaction stands in an active block"
+    if block is None:
+        raise NodeError(BLOCK_NOT_KEPT, height=place.height, bodies_from=services.node.chain.extent.bodies_from)
     transaction = decode_transaction(block.transactions[place.position], services.chain_id)
     is_program = program_test(view)
     return {

@@ -97,7 +97,9 @@ class BlockItem(Answer):
     time: int
     bits: str
     nonce: int
-    transactions: int
+    transactions: int | None = Field(
+        description="Null where this node began with a snapshot of a later block and does not have its older events yet."
+    )
 
     EXAMPLE: ClassVar[Example] = {
         "height": 1_440,

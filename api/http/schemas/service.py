@@ -23,4 +23,14 @@ class ReadyAnswer(Answer):
     tip_age_s: int
     stalled: bool = Field(description="No block has come for ten times the chain's block time: its miners are gone.")
 
-    EXAMPLE: ClassVar[Example] = {"status": "ready", "height": 1_440, "tip_age_s": 4, "stalled": False}
+    verified: bool = Field(
+        description="The node itself applied every block from the first one on. False while it verifies what led to its snapshot."
+    )
+
+    EXAMPLE: ClassVar[Example] = {
+        "status": "ready",
+        "height": 1_440,
+        "tip_age_s": 4,
+        "stalled": False,
+        "verified": True,
+    }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger.codec import pack
 from ledger.errors import Malformed
 from ledger.schema import Struct
-from ledger.types import BlockHash, ChainId, PublicKey, Signature, WtxId
+from ledger.types import BlockHash, ChainId, Hash, PublicKey, Signature, WtxId
 from node.p2p import messages
 from node.p2p.messages import LIMITS, Message, decode_message, encode_message, lane_of
 
@@ -19,7 +19,7 @@ SPEC = Path(__file__).resolve().parents[3] / "ledger" / "spec" / "network.md"
 ID = bytes(range(32))
 
 EXAMPLES: tuple[Message, ...] = (
-    messages.Hello(1, 1, ChainId(ID), PublicKey(ID), ID, 8_790, "a node"),
+    messages.Hello(1, 1, ChainId(ID), PublicKey(ID), ID, 8_790, "a node", 7),
     messages.Proof(Signature(bytes(64))),
     messages.Goodbye("p2p.self"),
     messages.Ping(bytes(8)),
@@ -39,6 +39,10 @@ EXAMPLES: tuple[Message, ...] = (
     messages.Inventory((WtxId(ID),)),
     messages.GetTransactions((WtxId(ID),)),
     messages.Transactions((b"tx",)),
+    messages.GetSnapshots(),
+    messages.Snapshots(((1_000, BlockHash(ID)),)),
+    messages.GetSnapshotPieces(BlockHash(ID), (0, 5)),
+    messages.SnapshotPiece(BlockHash(ID), 5, b"slots", (Hash(ID),)),
 )
 
 
@@ -69,7 +73,7 @@ def test_a_frame_that_is_too_long_is_not_read(message: Message) -> None:
     [
         b"",
         b"\x91",
-        b"\x91\x14",
+        b"\x91\x7f",
         b"\xdc\x00\x02\x03\xc4\x01a",
         b"\x81\x03\x01",
         pack((200, b"")),
