@@ -167,6 +167,16 @@ def show_refunds(answer: Any) -> list[Figure]:
     ]
 
 
+def show_personal(answer: Any) -> list[Figure]:
+    """The grocer's year into features and models, on as many cores as they use: one. Nothing where the extras are not installed."""
+    if "missing" in answer:
+        return []
+    figures = [Figure(f"a year into features, {answer['pairs']:,} pairs", answer["features_s"], "s", 30, is_limit=True)]
+    if "models_s" in answer:
+        figures.append(Figure("all models of a year", answer["models_s"], "s", 300, is_limit=True))
+    return [*figures, Figure("memory for them", answer["memory_mb"], "MB", 4_096, is_limit=True)]
+
+
 def show_sync(answer: Any) -> list[Figure]:
     """A new node beside one that reads the same blocks from its disk."""
     rate = answer["transactions"] / answer["sync_s"]
@@ -236,6 +246,7 @@ SHOWN: dict[str, Callable[[Any], list[Figure]]] = {
     "earn": show_earn,
     "http": show_http,
     "stratum": show_stratum,
+    "personal": show_personal,
     "refunds": show_refunds,
     "sync": show_sync,
     "relay": show_relay,

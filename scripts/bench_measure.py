@@ -28,6 +28,7 @@ from bench_growth import measure_growth
 from bench_http import measure_reads
 from bench_mining import measure_mining
 from bench_network import measure_relay, measure_sync
+from bench_personal import measure_personal
 from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds
 from bench_stratum import measure_stratum
@@ -256,6 +257,7 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "finality": lambda _: measure_finality(),
     "hashing": lambda world: measure_mining(world.sizes.hashes),
     "ballots": lambda world: measure_ballots(world.sizes.accounts),
+    "personal": lambda world: measure_personal(with_models=world.sizes is FULL),
     "refunds": lambda world: measure_refunds(world.sizes.refunds),
     "sync": measure_sync,
     "relay": lambda world: measure_relay(2 * world.sizes.refunds),

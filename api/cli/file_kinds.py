@@ -12,6 +12,8 @@ UNKNOWN: Final = "something else"
 PROOF: Final = "a proof"
 DUMP: Final = "a dump"
 REPORT: Final = "an audit's report"
+ANSWERS: Final = "ranks or scores of `fansumer personalize`"
+MODELS: Final = "trained models"
 TEXTS: Final = {
     "fansumer-receipt-link:": "the text of a QR code that names a receipt at a node",
     "fansumer-receipt:": "a receipt, as the text of a till's QR code",
@@ -20,6 +22,9 @@ TEXTS: Final = {
 }
 READ_BYTES_MAX: Final = 2**24
 """How much of a file is looked at: every kind but a dump is smaller, and a dump says at its beginning what it is."""
+PARQUET_START: Final = b"PAR1"
+ANSWERS_MARK: Final = b"fansumer.personalize"
+MODELS_START: Final = b"fansumer-models "
 REPORT_START: Final = b"<!DOCTYPE html>"
 REPORT_TITLE: Final = b"<title>Audit of the chain "
 
@@ -51,7 +56,14 @@ def kind_of_file(path: Path) -> str:
 
 def kind_of(data: bytes) -> str:
     """What bytes are, in words. A receipt is one of its own kind: another one in its place would be a promise that is lost."""
-    readers: tuple[Callable[[bytes], str], ...] = (_document_kind, _report_kind, _proof_kind, _receipt_kind)
+    readers: tuple[Callable[[bytes], str], ...] = (
+        _document_kind,
+        _report_kind,
+        _answers_kind,
+        _models_kind,
+        _proof_kind,
+        _receipt_kind,
+    )
     return next((found for found in (read(data) for read in readers) if found), UNKNOWN)
 
 
@@ -113,6 +125,15 @@ def _document_kind(data: bytes) -> str:
 
 def _report_kind(data: bytes) -> str:
     return REPORT if data.startswith(REPORT_START) and REPORT_TITLE in data[:2_000] else ""
+
+
+def _answers_kind(data: bytes) -> str:
+    """A Parquet file ends with its metadata, in which these commands name themselves."""
+    return ANSWERS if data.startswith(PARQUET_START) and ANSWERS_MARK in data else ""
+
+
+def _models_kind(data: bytes) -> str:
+    return MODELS if data.startswith(MODELS_START) else ""
 
 
 def _proof_kind(data: bytes) -> str:

@@ -18,6 +18,7 @@ from api.cli import (
     mine,
     node,
     partner,
+    personalize,
     proof,
     raised,
     reviews,
@@ -69,6 +70,7 @@ app.add_typer(brand.app, name="brand")
 app.add_typer(till_serve.app, name="till")
 app.add_typer(creator.app, name="creator")
 app.add_typer(partner.app, name="partner")
+app.add_typer(personalize.app, name="personalize")
 app.add_typer(chain.app, name="chain")
 app.add_typer(attestors.app, name="attestors")
 app.add_typer(attest.app, name="attest")

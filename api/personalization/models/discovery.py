@@ -1,0 +1,158 @@
+"""Discovery in two stages: EASE and the adoption rate find candidates among what a household never bought; trees rank them.
+
+The adoption rate of an item is the share of those who had not bought it that did so for the first time in the last days. The trees
+are trained on cuts of 28 days and more before the as-of day, whose truth is known by then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy
+
+from api.personalization.models.ease import fit_ease
+from api.personalization.models.history import History, look_up, place_in_group, read_history
+from api.personalization.models.learners import Boosted, fit_boosted
+from api.personalization.models.neighbours import fit_cosines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from api.personalization.features import Features
+
+    Array = numpy.ndarray[Any, Any]
+
+HORIZON_DAYS: Final = 28
+TRAINING_CUTS_DAYS: Final = {"category": (28, 42, 56, 70, 84), "product": (28, 42, 56)}
+HISTORY_DAYS_MIN: Final = 14
+"""A training cut with less history before it says little about taste."""
+CANDIDATES: Final = 120
+ADOPTION_WEIGHT: Final = 2.0
+BOUGHT: Final = -numpy.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The first stage of one cut: item weights and what is known of each item."""
+
+    history: History
+    weights: Array
+    cosines: Array
+    items: dict[str, Array]
+    groups: Array
+    """Of each column the group whose share of the household's purchases is a feature."""
+    group_tastes: dict[str, Array]
+
+    def score(self, part: slice) -> Array:
+        """Dense scores of a run of households, what was bought below everything else."""
+        bought = self.history.bought[part]
+        scores = bought @ self.weights + numpy.float32(ADOPTION_WEIGHT) * self.items["adoption_28"].astype(
+            numpy.float32
+        )
+        scores[bought.nonzero()] = BOUGHT
+        return scores
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """Both stages, fitted; the trees are missing where nothing could be learned."""
+
+    stage: Stage
+    trees: Boosted | None
+
+    def list_scores(self) -> Iterator[tuple[Array, Array, Array]]:
+        """(household places, columns, scores) of all candidates, a run of households at a time."""
+        for part in self.stage.history.chunks():
+            rows, columns, features = describe_candidates(self.stage, part)
+            yield rows, columns, features[:, 0] if self.trees is None else self.trees.log_odds(features)
+
+
+def fit_discovery(features: Features, level: str, seed: int, history: History | None = None) -> Discovery:
+    """Both stages on facts before the as-of day."""
+    rows: list[Array] = []
+    truths: list[Array] = []
+    for days in TRAINING_CUTS_DAYS[level]:
+        cut = features.cut - days * 86_400
+        if cut - features.first_second < HISTORY_DAYS_MIN * 86_400:
+            continue
+        stage = read_stage(read_history(features, level, cut))
+        truth, is_settled = stage.history.truth(HORIZON_DAYS), stage.history.is_settled
+        for part in stage.history.chunks():
+            households, columns, found = describe_candidates(stage, part)
+            keep = is_settled[households]
+            rows.append(found[keep])
+            truths.append(look_up(truth, households[keep], columns[keep]))
+    trees = fit_boosted(numpy.concatenate(rows), numpy.concatenate(truths), seed) if rows else None
+    del rows, truths
+    return Discovery(read_stage(history or read_history(features, level, features.cut)), trees)
+
+
+def read_stage(history: History) -> Stage:
+    """The first stage at a history's cut."""
+    pairs, count = history.pairs, history.item_count
+    never = history.household_count - history.buyers
+    items: dict[str, Array] = {}
+    for days in (14, 28, 84):
+        adopted = numpy.bincount(pairs["column"][pairs["first_age"] <= days], minlength=count)
+        items[f"adoption_{days}"] = adopted / numpy.maximum(never + adopted, 1)
+    lately = numpy.bincount(pairs["column"], weights=pairs["visits_28"] > 0, minlength=count)
+    items["lately"] = lately / max(history.household_count, 1)
+    items["share"] = history.buyers / max(history.household_count, 1)
+    items["trend_14"] = items["adoption_14"] / numpy.maximum(items["adoption_28"], 1e-9)
+    items["trend_28"] = items["adoption_28"] / numpy.maximum(items["adoption_84"], 1e-9)
+    groups, tastes = _find_tastes(history)
+    return Stage(
+        history=history,
+        weights=fit_ease(history.bought),
+        cosines=fit_cosines(history.bought),
+        items=items,
+        groups=groups,
+        group_tastes=tastes,
+    )
+
+
+def describe_candidates(stage: Stage, part: slice) -> tuple[Array, Array, Array]:
+    """(household places, columns, features) of a run of households' candidates; the first feature is the first stage's score."""
+    history = stage.history
+    scores = stage.score(part)
+    count = min(CANDIDATES, history.item_count)
+    columns = numpy.argsort(-scores, axis=1, kind="stable")[:, :count]
+    places = numpy.repeat(numpy.arange(part.start, part.stop), count)
+    order = columns.ravel()
+    first = scores[places - part.start, order]
+    keep = first > BOUGHT
+    places, order, first = places[keep], order[keep], first[keep]
+    bought = history.bought[part]
+    sizes = numpy.asarray(bought.sum(axis=1)).ravel()
+    alike = (bought @ stage.cosines)[places - part.start, order] / (sizes[places - part.start] + 1.0)
+    ease = first - numpy.float32(ADOPTION_WEIGHT) * stage.items["adoption_28"][order]
+    households = history.households
+    lately = numpy.asarray(history_new(history)[places], dtype=numpy.float64)
+    described = [first, ease, place_in_group(places, ease), alike]
+    described += [values[order] for values in stage.items.values()]
+    described += [households[name][places] for name in ("baskets", "baskets_14", "baskets_28", "baskets_56")]
+    described += [sizes[places - part.start], lately, lately / numpy.maximum(households["baskets_28"][places], 1.0)]
+    described += [taste[places, stage.groups[order]] for taste in stage.group_tastes.values()]
+    return places, order, numpy.column_stack(described).astype(numpy.float32)
+
+
+def history_new(history: History) -> Array:
+    """How many items each household bought for the first time in the last 28 days."""
+    new = history.pairs["first_age"] <= HORIZON_DAYS
+    return numpy.bincount(history.pairs["household"][new], minlength=history.household_count)
+
+
+def _find_tastes(history: History) -> tuple[Array, dict[str, Array]]:
+    """For products: how much, how many and how many new ones a household bought of each one's category."""
+    if history.level != "product" or not history.item_count:
+        return numpy.zeros(history.item_count, dtype=numpy.int64), {}
+    groups = history.features.departments[history.codes]
+    pairs = history.pairs
+    shape = (history.household_count, int(groups.max()) + 1)
+    places = (pairs["household"], groups[pairs["column"]])
+    tastes = {name: numpy.zeros(shape, dtype=numpy.float32) for name in ("fading", "kinds", "new_kinds")}
+    numpy.add.at(tastes["fading"], places, pairs["fading_45"])
+    numpy.add.at(tastes["kinds"], places, 1.0)
+    numpy.add.at(tastes["new_kinds"], places, pairs["first_age"] <= HORIZON_DAYS)
+    return groups, tastes

