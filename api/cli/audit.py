@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.node import DataDir, ParamsFile
+from api.cli.options import DataDir, ParamsFile
 from api.cli.options import AsJson, DatabaseUrl, Force, Source
 
 app = typer.Typer(

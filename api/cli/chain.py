@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli import contributions, mining, proposals, reviews, texts, updates
-from api.cli.node import DataDir, ParamsFile
+from api.cli.options import DataDir, ParamsFile
 from api.cli.options import (
     DEFAULT_URL,
     AsJson,

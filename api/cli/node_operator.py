@@ -6,12 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.options import AsJson
+from api.cli.options import AsJson, Network
+from api.cli.options import DataDir as Folder
 
-Folder = Annotated[
-    Path | None, typer.Option("--data-dir", help="The node's folder; by default the network's in your data folder.")
-]
-Network = Annotated[str, typer.Option("--network", help="Which network's node: main, test, dev or sim.")]
 Host = Annotated[str, typer.Argument(metavar="HOST", help="An IP address.")]
 
 TIMEOUT_SECONDS = 40

@@ -30,6 +30,36 @@ Account = Annotated[
         rich_help_panel="Node and wallet",
     ),
 ]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="FANSUMER_DATA_DIR",
+        help="The chain's folder; by default one for each network in your data folder.",
+    ),
+]
+Network = Annotated[
+    str, typer.Option("--network", envvar="FANSUMER_NETWORK", help="Which network: main, test, dev or sim.")
+]
+ParamsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--params", help="A private chain's params file; by default params.json in the folder, if it is there."
+    ),
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        "--database-url",
+        envvar="FANSUMER_DATABASE",
+        metavar="URL",
+        help=(
+            "The store: postgresql://USER@HOST:PORT/DATABASE, a password best in PGPASSWORD or ~/.pgpass. "
+            "By default an SQLite file in the chain's folder."
+        ),
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Wait until the transaction stands in a block, or only send it.")

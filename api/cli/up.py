@@ -34,6 +34,7 @@ from ledger.params import Params, params_from_mapping, params_to_mapping
 from ledger.types import Address
 from node.audit import AuditReport, audit_store
 from node.errors import NodeError
+from node.mempool.policy import MempoolLimits
 from node.node import Node, NodeConfig
 from node.p2p.network import Network, NetworkMetrics, NetworkSettings
 from node.store.engine import STORE_FOLDER, StoreLock
@@ -66,7 +67,7 @@ Say = Callable[[str], None]
 class UpOptions:
     """Where and how to run. `data_dir` None: the user's data folder. Port 0 takes a free one.
 
-    `stratum` None: no port for miners. `database_url` None: a file in the folder.
+    `stratum` None: no port for miners. `database_url` None: a file in the folder. `rates`: of reads and of writes.
     """
 
     data_dir: Path | None = None
@@ -80,6 +81,9 @@ class UpOptions:
     stratum: tuple[str, int] | None = None
     database_url: str | None = field(default=None, repr=False)
     network_settings: NetworkSettings | None = None
+    mempool_limits: MempoolLimits = field(default_factory=MempoolLimits)
+    rates: tuple[str, str] | None = None
+    log_level: str = "info"
 
 
 def default_folder(name: str) -> Path:
@@ -109,7 +113,7 @@ class Running:
     def __init__(self, options: UpOptions, folder: Path, params: Params, payout: Address | None) -> None:
         listener = bind_port(options.host, options.port)
         try:
-            self.node = Node(NodeConfig(folder, params, options.database_url))
+            self.node = Node(NodeConfig(folder, params, options.database_url, options.mempool_limits))
         except BaseException:
             listener.close()
             raise
@@ -128,7 +132,7 @@ class Running:
                 raise NodeError(STORE_FOLDER, path=str(folder), reason=fault.strerror or str(fault)) from fault
             undone_on_failure.callback(remove_url, folder)
             desk = OperatorDesk(self.node, self.network)
-            settings = HttpSettings(tip_age_seconds_max=None, origins=options.origins)
+            settings = HttpSettings(tip_age_seconds_max=None, origins=options.origins, **_rates(options))
             self.service = Service(self.node, listener, settings, registry=registry, operator=desk)
             undone_on_failure.pop_all()
         self.url = self.service.url
@@ -169,9 +173,13 @@ class Running:
         self.node.close()
 
 
+def _rates(options: UpOptions) -> dict[str, str]:
+    return {} if options.rates is None else dict(zip(("read_rate", "write_rate"), options.rates, strict=True))
+
+
 def run_up(options: UpOptions, console: Console) -> None:
     """Run a node until it is told to stop (Ctrl-C or SIGTERM)."""
-    configure_log()
+    configure_log(options.log_level)
     folder = options.data_dir or default_folder(options.network)
     params = find_params(options, folder)
     running = Running(options, folder, params, options.payout)

@@ -6,6 +6,7 @@ in the other side's buffers, and at last with the other side. Nothing is ever dr
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from node.p2p.messages import LANES, lane_of
@@ -27,8 +28,9 @@ class _Waiting:
 class FairInbox:
     """Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_max: int = TOTAL_BYTES_MAX) -> None:
         self._lock = threading.Lock()
+        self._bytes_max = bytes_max
         self._links: dict[int, _Waiting] = {}
         self._turns: tuple[deque[int], ...] = tuple(deque[int]() for _ in LANES)
         self.bytes = 0
@@ -52,14 +54,17 @@ class FairInbox:
             if waiting is None or not waiting.frames:
                 return False
             is_over = waiting.bytes >= LINK_BYTES_MAX or waiting.frames >= LINK_FRAMES_MAX
-            return is_over or self.bytes >= TOTAL_BYTES_MAX
+            return is_over or self.bytes >= self._bytes_max
 
-    def take(self) -> tuple[int, bytes] | None:
-        """The next frame and whose it is; None if nothing waits."""
+    def take(self, may_speak: Callable[[int], bool] = lambda _: True) -> tuple[int, bytes] | None:
+        """The next frame, of a connection that may speak, and whose it is; None if there is none."""
         with self._lock:
             for lane, turns in enumerate(self._turns):
-                if turns:
-                    return self._take_from(turns.popleft(), lane)
+                for _ in range(len(turns)):
+                    link = turns.popleft()
+                    if may_speak(link):
+                        return self._take_from(link, lane)
+                    turns.append(link)
         return None
 
     def _take_from(self, link: int, lane: int) -> tuple[int, bytes]:

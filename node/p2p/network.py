@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -15,7 +16,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from ledger import keys
 from ledger.types import PublicKey, Work
 from node.node import Node
-from node.p2p.address import PeerAddress, make_address
+from node.p2p.address import PeerAddress, PeerName, make_address
 from node.p2p.addresses import AddressBook
 from node.p2p.connection import Purpose
 from node.p2p.dialling import ANCHORS_MAX, USUAL_LIMITS, DialLimits
@@ -25,7 +26,7 @@ from node.p2p.host import Host
 from node.p2p.memory import PeerMemory, read_memory, read_node_key, write_memory
 from node.p2p.peers import Peers, PeerSettings
 from node.p2p.scores import Ban
-from node.p2p.websocket import WebSocketTransport
+from node.p2p.websocket import HALF_OPEN_MAX, HALF_OPEN_PER_HOST_MAX, OUTBOX_BYTES_MAX, Gate, WebSocketTransport
 from node.sync.header_tree import NO_WORK
 from node.tip import TipChanged
 
@@ -43,13 +44,18 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """What the operator chose. `listen`: host and port, or None. `named`: host names or IP addresses with ports."""
+    """What the operator chose. `listen`: host and port, or None. `tls`: files of the port's certificate and of its key.
+
+    `memory_bytes`: what may wait of what others sent and of what is sent to them, together.
+    """
 
     listen: tuple[str, int] | None = None
-    named: tuple[tuple[str, int], ...] = ()
+    named: tuple[PeerName, ...] = ()
     agent: str = "fansumer"
     minimum_work: Work = NO_WORK
     limits: DialLimits = USUAL_LIMITS
+    tls: tuple[Path, Path] | None = None
+    memory_bytes: int = 2 * OUTBOX_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class PeerReport:
     address: str
     purpose: str
     is_ready: bool
+    is_encrypted: bool
     agent: str
     key: str
     seconds: float
@@ -98,7 +105,10 @@ class Network:
         self._folder = node.config.data_dir
         self._memory = read_memory(self._folder)
         self._seed = read_node_key(self._folder)
-        self.transport = WebSocketTransport(self)
+        limits = settings.limits
+        gate = Gate(limits.taken_max + HALF_OPEN_MAX, limits.taken_per_host_max + HALF_OPEN_PER_HOST_MAX)
+        half = settings.memory_bytes // 2
+        self.transport = WebSocketTransport(self, tls=settings.tls, gate=gate, outbox_bytes=half)
         self._thread = threading.Thread(target=self._run, name="p2p", daemon=True)
         self.port: int | None = None
         self._report = NetworkReport((), 0, 0, {})
@@ -116,8 +126,8 @@ class Network:
         with self._node.lock:
             self._node.chain.subscribe(self._note_change)
             self._node.mempool.follow_arrivals(lambda _: self._wake.set())
-        for host, port in self._settings.named:
-            self._name(host, port)
+        for name in self._settings.named:
+            self._name(name)
         self._thread.start()
 
     def _make_peers(self) -> Peers:
@@ -126,7 +136,7 @@ class Network:
         book = AddressBook(self._memory.book_key, rng)
         book.restore(self._memory.rows)
         identity = Identity(self._seed, host.chain_id, self.port or 0, self._settings.agent)
-        settings = PeerSettings(self._settings.minimum_work, self._settings.limits)
+        settings = PeerSettings(self._settings.minimum_work, self._settings.limits, self._settings.memory_bytes // 2)
         peers = Peers(host, identity, Effects(self.transport, Monotonic(), rng), book, settings)
         peers.scores.restore(dict(self._memory.bans))
         peers.dialler.anchors = list(self._memory.anchors)
@@ -135,19 +145,24 @@ class Network:
     def _note_change(self, _: TipChanged) -> None:
         self._wake.set()
 
-    def _name(self, host: str, port: int) -> None:
-        """Let a peer be dialled always; a name is looked up now and then."""
+    def _name(self, name: PeerName) -> None:
+        """Let a peer be dialled always; a host's name is looked up now and then."""
         try:
-            address = make_address(host, port)
+            address = make_address(name.host, name.port)
         except ValueError:
-            self.transport.call_later(0, lambda: self._resolve(host, port))
+            self.transport.call_later(0, lambda: self._resolve(name))
             return
-        self._call(lambda: self._peers.dialler.name(address))
+        self._call(lambda: self._take_name(name, address))
 
-    async def _resolve(self, host: str, port: int) -> None:
-        for address in (await self.transport.find_addresses(host, port))[:1]:
-            self._call(lambda address=address: self._peers.dialler.name(address))
-        self.transport.call_later(RESOLVE_SECONDS, lambda: self._resolve(host, port))
+    async def _resolve(self, name: PeerName) -> None:
+        for address in (await self.transport.find_addresses(name.host, name.port))[:1]:
+            self._call(lambda address=address: self._take_name(name, address))
+        self.transport.call_later(RESOLVE_SECONDS, lambda: self._resolve(name))
+
+    def _take_name(self, name: PeerName, address: PeerAddress) -> None:
+        if name.is_tls:
+            self.transport.only_tls.add(address)
+        self._peers.dialler.name(address, name.key)
 
     # --- the thread ---
 
@@ -193,18 +208,18 @@ class Network:
 
     # --- what the transport tells, in its thread ---
 
-    def taken(self, address: PeerAddress, begin: Callable[[int], None]) -> None:
+    def taken(self, address: PeerAddress, channel: bytes, begin: Callable[[int], None]) -> None:
         def take() -> None:
             link = self._peers.new_link()
             begin(link)
-            self._peers.taken(link, address)
+            self._peers.taken(link, address, channel)
 
         self._call(take)
 
-    def opened(self, link: int, begin: Callable[[int], None]) -> None:
+    def opened(self, link: int, channel: bytes, begin: Callable[[int], None]) -> None:
         def open_link() -> None:
             begin(link)
-            self._peers.opened(link)
+            self._peers.opened(link, channel)
 
         self._call(open_link)
 
@@ -218,8 +233,8 @@ class Network:
     def is_full(self, link: int) -> bool:
         return self._peers.inbox.is_full(link)
 
-    def lost(self, link: int) -> None:
-        self._call(lambda: self._peers.closed(link))
+    def lost(self, link: int, offence: str) -> None:
+        self._call(lambda: self._peers.closed(link, offence))
 
     # --- what people see ---
 
@@ -241,6 +256,7 @@ class Network:
                     address=str(peer.address),
                     purpose=peer.purpose.name.lower(),
                     is_ready=peer.is_ready,
+                    is_encrypted=peer.is_encrypted,
                     agent=peer.hello.agent if peer.is_ready else "",
                     key="" if peer.key is None else peer.key.hex(),
                     seconds=now - peer.opened_at,

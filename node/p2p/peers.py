@@ -20,9 +20,9 @@ from node.p2p.connection import Connection, Purpose
 from node.p2p.dialling import USUAL_LIMITS, Dialler, DialLimits, choose_leaving
 from node.p2p.effects import Effects
 from node.p2p.gossip import AddressGossip
-from node.p2p.handshake import SELF, Identity
+from node.p2p.handshake import OTHER_KEY, SELF, Identity
 from node.p2p.host import Host
-from node.p2p.inbox import FairInbox
+from node.p2p.inbox import TOTAL_BYTES_MAX, FairInbox
 from node.p2p.messages import (
     BLOCKS,
     COMPACT,
@@ -47,7 +47,7 @@ from node.p2p.messages import (
     WantCompact,
 )
 from node.p2p.relay import TransactionRelay
-from node.p2p.scores import BAN_SECONDS, BANNED, LATE, Offence, Scores
+from node.p2p.scores import BAN_SECONDS, BANNED, GRAVE, LATE, Offence, Scores
 from node.sync.bodies import BodySync
 from node.sync.header_tree import NO_WORK, HeaderTree
 from node.sync.headers import HeaderSync
@@ -72,6 +72,28 @@ class PeerSettings:
 
     minimum_work: Work = NO_WORK
     limits: DialLimits = USUAL_LIMITS
+    inbox_bytes: int = TOTAL_BYTES_MAX
+
+
+@dataclass(slots=True)
+class PeerCounts:
+    """What happened since the start. Bytes and frames: of connections that have ended."""
+
+    offences: int = 0
+    bans: int = 0
+    refused: int = 0
+    failed_handshakes: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    frames_received: int = 0
+    frames_sent: int = 0
+
+    def add(self, peer: Connection) -> None:
+        """A connection has ended."""
+        self.bytes_received += peer.bytes_received
+        self.bytes_sent += peer.bytes_sent
+        self.frames_received += peer.frames_received
+        self.frames_sent += peer.frames_sent
 
 
 class Peers:
@@ -84,8 +106,9 @@ class Peers:
         self._settings = settings
         self.book = book
         self.scores = Scores()
+        self.counts = PeerCounts()
         self.dialler = Dialler(book, settings.limits)
-        self.inbox = FairInbox()
+        self.inbox = FairInbox(settings.inbox_bytes)
         self.connections: dict[int, Connection] = {}
         self._dialling: dict[int, tuple[PeerAddress, Purpose]] = {}
         self._next_link = 1
@@ -130,11 +153,12 @@ class Peers:
         link, self._next_link = self._next_link, self._next_link + 1
         return link
 
-    def taken(self, link: int, address: PeerAddress) -> None:
+    def taken(self, link: int, address: PeerAddress, channel: bytes = b"") -> None:
         """Somebody dialled this node."""
         refusal = self._refusal(address)
-        peer = Connection(link, address, Purpose.TAKEN, self._identity, self._effects)
+        peer = Connection(link, address, Purpose.TAKEN, self._identity, self._effects, channel)
         if refusal is not None:
+            self.counts.refused += 1
             peer.close(refusal)
             return
         self.connections[link] = peer
@@ -154,10 +178,10 @@ class Peers:
             self._leave(leaving, FULL)
         return None
 
-    def opened(self, link: int) -> None:
+    def opened(self, link: int, channel: bytes = b"") -> None:
         """A connection that was dialled is open."""
         address, purpose = self._dialling.pop(link)
-        peer = Connection(link, address, purpose, self._identity, self._effects)
+        peer = Connection(link, address, purpose, self._identity, self._effects, channel)
         self.connections[link] = peer
         peer.start()
 
@@ -166,10 +190,15 @@ class Peers:
         address, _ = self._dialling.pop(link)
         self._note_lost(address)
 
-    def closed(self, link: int) -> None:
-        """The other side, or the line between, ended a connection."""
+    def closed(self, link: int, offence: str = "") -> None:
+        """The other side, or the line between, ended a connection; or the transport did, because of an offence."""
         peer = self.connections.get(link)
-        if peer is not None:
+        if peer is None:
+            return
+        if offence:
+            self._blame(peer, GRAVE, offence)
+        if link in self.connections:
+            log.info("p2p.lost", peer=str(peer.address))
             self._forget(peer)
 
     def received(self, link: int, frame: bytes) -> None:
@@ -183,7 +212,7 @@ class Peers:
         if self.bodies.is_ready:
             self._advance()
             return True
-        found = self.inbox.take()
+        found = self.inbox.take(self._is_listened_to)
         if found is None:
             return self._follow_node()
         link, frame = found
@@ -194,6 +223,11 @@ class Peers:
             self.inbox.forget(link)  # it was left, and something was on its way still
         self._follow_node()
         return True
+
+    def _is_listened_to(self, link: int) -> bool:
+        """Whoever does not take what it is sent asks for nothing more meanwhile (spec NET-6)."""
+        peer = self.connections.get(link)
+        return peer is None or not peer.is_blocked
 
     def _handle(self, peer: Connection, frame: bytes) -> None:
         try:
@@ -214,6 +248,7 @@ class Peers:
         """A handshake that can't be done."""
         if code is SELF and peer.is_dialled:
             self.dialler.note_self(peer.address)
+        self.counts.failed_handshakes += 1
         self._leave(peer, code)
 
     def _dispatch(self, peer: Connection, message: Message) -> None:
@@ -283,17 +318,26 @@ class Peers:
             self._leave(leaving, DUPLICATE)
             if leaving is peer:
                 return
+        named = self.dialler.named.get(peer.address) if peer.is_dialled else None
+        if named is not None and named.key not in (None, peer.key):
+            log.warning("p2p.other_key", peer=str(peer.address), key="" if peer.key is None else peer.key.hex())
+            self._refuse(peer, OTHER_KEY)
+            return
         self._effects.transport.welcome(peer.link)
-        now = self._host.clock.now()
         if peer.is_dialled:
-            self.book.note_success(peer.address, now)
-            named = self.dialler.named.get(peer.address)
-            if named is not None:
-                named.note_success()
+            self.book.note_success(peer.address, self._host.clock.now())
+        if named is not None:
+            named.note_success()
         if peer.purpose is Purpose.FEELER:
             self._close(peer)
             return
-        log.info("p2p.connected", peer=str(peer.address), purpose=peer.purpose.name.lower(), agent=peer.hello.agent)
+        log.info(
+            "p2p.connected",
+            peer=str(peer.address),
+            purpose=peer.purpose.name.lower(),
+            agent=peer.hello.agent,
+            encrypted=peer.is_encrypted,
+        )
         self.bodies.add(peer)
         self.blocks.add(peer)
         self.relay.add(peer)
@@ -326,6 +370,7 @@ class Peers:
 
     def _forget(self, peer: Connection) -> None:
         del self.connections[peer.link]
+        self.counts.add(peer)
         self.inbox.forget(peer.link)
         if peer.is_dialled:
             self._note_lost(peer.address)
@@ -342,6 +387,7 @@ class Peers:
 
     def _blame(self, peer: Connection, points: int, reason: str) -> None:
         """Count points against a peer's host; at the end of patience leave it, and ban it unless it was named."""
+        self.counts.offences += 1
         log.info("p2p.offence", peer=str(peer.address), points=points, reason=reason)
         if not self.scores.blame(peer.address, points, self._effects.stopwatch.seconds()):
             return
@@ -352,6 +398,7 @@ class Peers:
 
     def ban(self, address: PeerAddress, seconds: int, reason: str) -> None:
         """Ban a host, and leave all its connections."""
+        self.counts.bans += 1
         self.scores.ban(address, Timestamp(self._host.clock.now() + seconds), reason)
         log.warning("p2p.ban", host=str(address), seconds=seconds, reason=reason)
         for peer in [found for found in self.connections.values() if found.address.host == address.host]:
