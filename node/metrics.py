@@ -39,6 +39,10 @@ class ChainMetrics:
             "fansumer_chain_stalled", "1 if no block has come for ten times the chain's block time.", registry=registry
         )
         stalled.set_function(lambda: int(node.stall.is_stalled()))
+        waiting = Gauge("fansumer_mempool_transactions", "Transactions that wait for a block.", registry=registry)
+        waiting.set_function(lambda: len(node.mempool))
+        weight = Gauge("fansumer_mempool_weight", "Their weight.", registry=registry)
+        weight.set_function(lambda: node.mempool.weight)
         _watch_miners(node, registry)
         with node.lock:
             node.chain.subscribe(self.follow)

@@ -22,11 +22,13 @@ from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mining.miner import Miner
+from node.other_law import OtherLaw
 from node.snapshots import Snapshots
 from node.stall import StallWatch
 from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
+from node.tip_log import TipLog
 from node.waiting import Offered, Released, WaitingBlocks, WaitingLimits
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class Node:
             self.mempool = Mempool(self.chain, config.limits)
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
             self.stall = StallWatch(self.chain, self.clock)
+            TipLog(self.chain)
+            self.other_law = OtherLaw(lambda: self.chain.tip)
             self.reader = Reader(open_engine(url, read_only=True))
             self.snapshots = Snapshots(self.chain, self.lock, open_engine(url, read_only=True))
             undone_on_failure.pop_all()

@@ -270,7 +270,10 @@ def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 def example() -> str:
     """A settings file with every setting, commented out, and its default or an example."""
-    lines = ["# Settings of a fansumer node. What stands on the command line or in the environment goes before this file.", ""]
+    lines = [
+        "# Settings of a fansumer node. What stands on the command line or in the environment goes before this file.",
+        "",
+    ]
     for setting in SETTINGS:
         if setting.name == "data_dir":
             continue

@@ -130,7 +130,9 @@ SETTINGS: Final = (
         low=0,
         high=128,
     ),
-    Setting("taken_max", "COUNT", "Connections of other nodes that are taken.", default=64, kind=int, low=0, high=1_024),
+    Setting(
+        "taken_max", "COUNT", "Connections of other nodes that are taken.", default=64, kind=int, low=0, high=1_024
+    ),
     Setting(
         "taken_per_host_max",
         "COUNT",

@@ -36,7 +36,8 @@ from node.audit import AuditReport, audit_store
 from node.errors import NodeError
 from node.mempool.policy import MempoolLimits
 from node.node import Node, NodeConfig
-from node.p2p.network import Network, NetworkMetrics, NetworkSettings
+from node.p2p.metrics import NetworkMetrics
+from node.p2p.network import Network, NetworkSettings
 from node.store.engine import STORE_FOLDER, StoreLock
 from node.stratum.server import STOPPED as STRATUM_STOPPED
 from node.stratum.server import StratumServer, listen

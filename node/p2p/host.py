@@ -21,6 +21,7 @@ from node.errors import NodeError
 from node.health import Health
 from node.mempool.pool import Mempool
 from node.node import Node
+from node.other_law import OtherLaw
 from node.p2p.messages import HEADERS_PER_ANSWER, LOCATOR_HASHES_MAX
 from node.store.blocks import KnownHeader
 from node.tip import ConnectedBlock, TipChanged
@@ -60,10 +61,12 @@ class Host:
         clock: Clock,
         lock: threading.RLock,
         health: Health,
+        other_law: OtherLaw | None = None,
     ) -> None:
         self.chain = chain
         self.clock = clock
         self.lock = lock
+        self.other_law = other_law or OtherLaw(lambda: chain.tip)
         self._mempool = mempool
         self._waiting = waiting
         self._health = health
@@ -76,7 +79,7 @@ class Host:
     @staticmethod
     def of_node(node: Node) -> "Host":
         """Of an open node."""
-        return Host(node.chain, node.mempool, node.waiting, node.clock, node.lock, node.health)
+        return Host(node.chain, node.mempool, node.waiting, node.clock, node.lock, node.health, node.other_law)
 
     @property
     def params(self) -> Params:

@@ -33,7 +33,7 @@ class FairInbox:
         self._bytes_max = bytes_max
         self._links: dict[int, _Waiting] = {}
         self._turns: tuple[deque[int], ...] = tuple(deque[int]() for _ in LANES)
-        self.bytes = 0
+        self.bytes = self.frames = 0
 
     def put(self, link: int, frame: bytes) -> None:
         """Add a frame."""
@@ -46,6 +46,7 @@ class FairInbox:
             waiting.bytes += len(frame)
             waiting.frames += 1
             self.bytes += len(frame)
+            self.frames += 1
 
     def is_full(self, link: int) -> bool:
         """Whether nothing more should be read from this connection now."""
@@ -73,6 +74,7 @@ class FairInbox:
         waiting.bytes -= len(frame)
         waiting.frames -= 1
         self.bytes -= len(frame)
+        self.frames -= 1
         if waiting.lanes[lane]:
             self._turns[lane].append(link)
         return link, frame
@@ -84,6 +86,7 @@ class FairInbox:
             if waiting is None:
                 return
             self.bytes -= waiting.bytes
+            self.frames -= waiting.frames
             for turns in self._turns:
                 if link in turns:
                     turns.remove(link)

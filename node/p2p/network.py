@@ -6,12 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge
 
 from ledger import keys
 from ledger.types import PublicKey, Work
@@ -24,7 +23,7 @@ from node.p2p.effects import Effects
 from node.p2p.handshake import Identity
 from node.p2p.host import Host
 from node.p2p.memory import PeerMemory, read_memory, read_node_key, write_memory
-from node.p2p.peers import Peers, PeerSettings
+from node.p2p.peers import PeerCounts, Peers, PeerSettings
 from node.p2p.scores import Ban
 from node.p2p.websocket import HALF_OPEN_MAX, HALF_OPEN_PER_HOST_MAX, OUTBOX_BYTES_MAX, Gate, WebSocketTransport
 from node.sync.header_tree import NO_WORK
@@ -80,10 +79,20 @@ class PeerReport:
 class NetworkReport:
     """The network as this node sees it."""
 
-    peers: tuple[PeerReport, ...]
-    missing_blocks: int
-    known_addresses: int
-    bans: Mapping[bytes, Ban]
+    peers: tuple[PeerReport, ...] = ()
+    missing_blocks: int = 0
+    known_addresses: int = 0
+    bans: Mapping[bytes, Ban] = field(default_factory=dict)
+    tried_addresses: int = 0
+    is_syncing: bool = False
+    header_height: int = 0
+    inbox_frames: int = 0
+    inbox_bytes: int = 0
+    outbox_bytes: int = 0
+    arrived_bytes: int = 0
+    wanted_transactions: int = 0
+    gate_refused: int = 0
+    counts: PeerCounts = field(default_factory=PeerCounts)
 
 
 class Monotonic:
@@ -111,7 +120,7 @@ class Network:
         self.transport = WebSocketTransport(self, tls=settings.tls, gate=gate, outbox_bytes=half)
         self._thread = threading.Thread(target=self._run, name="p2p", daemon=True)
         self.port: int | None = None
-        self._report = NetworkReport((), 0, 0, {})
+        self._report = NetworkReport()
 
     def start(self) -> None:
         """Listen and dial. Raises `p2p.port`."""
@@ -250,6 +259,10 @@ class Network:
     def _make_report(self) -> NetworkReport:
         peers = self._peers
         now = time.monotonic()
+        best = peers.tree.best()
+        counts = replace(peers.counts)
+        for peer in peers.connections.values():
+            counts.add(peer)
         return NetworkReport(
             peers=tuple(
                 PeerReport(
@@ -271,6 +284,16 @@ class Network:
             missing_blocks=peers.bodies.missing,
             known_addresses=len(peers.book),
             bans=peers.scores.bans(self._node.clock.now()),
+            tried_addresses=peers.book.tried_count,
+            is_syncing=peers.bodies.is_syncing,
+            header_height=max(self._node.chain.tip.height, 0 if best is None else best.height),
+            inbox_frames=peers.inbox.frames,
+            inbox_bytes=peers.inbox.bytes,
+            outbox_bytes=self.transport.unsent,
+            arrived_bytes=peers.bodies.arrived_bytes,
+            wanted_transactions=peers.relay.wanted,
+            gate_refused=self.transport.gate.refused,
+            counts=counts,
         )
 
     # --- the end ---
@@ -295,28 +318,3 @@ class Network:
         self._thread.join(STOP_SECONDS_MAX)
         self._keep()
         self.transport.stop()
-
-
-class NetworkMetrics:
-    """What an operator watches of the network, in Prometheus' form."""
-
-    def __init__(self, network: Network, registry: CollectorRegistry) -> None:
-        peers = Gauge("fansumer_peers", "Connections whose handshake is done.", ("direction",), registry=registry)
-        for direction, is_taken in (("taken", True), ("dialled", False)):
-            peers.labels(direction).set_function(lambda is_taken=is_taken: _count(network, is_taken=is_taken))
-        missing = Gauge(
-            "fansumer_sync_missing_blocks", "Blocks that are known by their headers only.", registry=registry
-        )
-        missing.set_function(lambda: network.report().missing_blocks)
-        known = Gauge("fansumer_peer_addresses", "Addresses of other nodes that are known.", registry=registry)
-        known.set_function(lambda: network.report().known_addresses)
-        bans = Gauge("fansumer_peer_bans", "Hosts that are banned.", registry=registry)
-        bans.set_function(lambda: len(network.report().bans))
-
-
-def _count(network: Network, *, is_taken: bool) -> int:
-    return sum(
-        1
-        for peer in network.report().peers
-        if peer.is_ready and (peer.purpose == Purpose.TAKEN.name.lower()) == is_taken
-    )

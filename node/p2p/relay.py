@@ -83,6 +83,11 @@ class TransactionRelay:
         self._is_time_to_retry = False
         self._read_pool()
 
+    @property
+    def wanted(self) -> int:
+        """How many transactions others told of that are not here."""
+        return len(self._wanted)
+
     def add(self, peer: Connection) -> None:
         """A peer is ready: it is told of all that waits here."""
         state = self._peers[peer] = PeerRelay(tell_at=self._next_time())
@@ -131,6 +136,10 @@ class TransactionRelay:
             self._confirmed.add(wtxid)
             self._forget_wanted(wtxid)
         self._read_pool()
+        for wtxid in news.taken_back:
+            if wtxid in self._waiting:  # it waits again, and perhaps only here
+                for peer, state in self._peers.items():
+                    self._plan_telling(peer, state, wtxid)
 
     def _read_pool(self) -> None:
         self._waiting = {transaction.wtxid: transaction.txid for transaction in self._host.waiting_transactions()}
