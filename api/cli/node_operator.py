@@ -50,6 +50,8 @@ def status(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = 
         return
     for name, value in found.items():
         shown = "runs without a network" if name == "peers" and value is None else value
+        if name == "alarm":
+            shown = "none" if value is None else f"{value['code']}: {value['detail']}\n{'':<22}{value['advice']}"
         print(f"{name.replace('_', ' '):<22}{shown}")
 
 
@@ -67,7 +69,7 @@ def peers(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = F
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("address", "how", "ready", "height", "ping", "in", "out", "points", "since")
+    table = Table("address", "how", "ready", "height", "ping", "in", "out", "points", "since", "TLS")
     for peer in found["peers"]:
         ping = peer["ping_seconds"]
         table.add_row(
@@ -80,6 +82,7 @@ def peers(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = F
             f"{peer['bytes_sent']:,}",
             f"{peer['points']:.0f}",
             f"{peer['seconds']:.0f} s",
+            "yes" if peer["is_encrypted"] else "no",
         )
     Console().print(table)
     for ban in found["bans"]:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from api.http.deps import services_of
 from api.http.problems import BAD_BODY, RequestFault
-from api.http.rendering import json_response, show_time
+from api.http.rendering import json_response, show_alarm, show_time
 from api.http.signatures import read_bounded
 from ledger.errors import Code
 from node.node import Node
@@ -77,6 +77,7 @@ class OperatorDesk:
             "tip_age_s": max(node.clock.now() - tip.header.time, 0),
             "transactions_waiting": len(node.mempool),
             "is_mining": node.miner is not None,
+            "alarm": show_alarm(node.other_law.fault()),
             "peers": None,
         }
         if network is not None:

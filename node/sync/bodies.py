@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from ledger.block import BODY_MISMATCH, Block
+from ledger.block import BODY_MISMATCH, WRONG_RESULTS, WRONG_ROOT, WRONG_SLOT_COUNT, Block
 from ledger.errors import LedgerError, Malformed
 from ledger.types import BlockHash, Height
-from node.chain import TOO_EARLY, UNKNOWN_PARENT
+from node.chain import BAD_TRANSACTION, KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT
 from node.errors import NodeError
 from node.p2p.connection import Connection, Remembered
 from node.p2p.host import Host, Taken
@@ -36,6 +36,8 @@ LACKING_SECONDS = 30
 RETRY_SECONDS = 10
 """After this node's store failed."""
 ASKED_REMEMBERED = 4_096
+OF_ANOTHER_LAW = (BAD_TRANSACTION, WRONG_RESULTS, WRONG_ROOT, WRONG_SLOT_COUNT, KNOWN_INVALID)
+"""What a block may be refused for because its maker follows a newer law (spec NET-16); it was paid for with work."""
 NEARLY_THERE = 2
 """With so few bodies missing, transactions are told and asked for, and new blocks announced (spec NET-9)."""
 
@@ -358,15 +360,18 @@ class BodySync:
         if fault.code is UNKNOWN_PARENT:
             self._follow([])
             return
+        points = GRAVE
         if fault.code is BODY_MISMATCH:
             self._discard(taken.hash)
         else:
-            self._note_other_law(taken.hash, fault)
+            if fault.code in OF_ANOTHER_LAW:
+                points = UNASKED
+                self._note_other_law(taken.hash, fault)
             for gone in self._tree.drop(taken.hash):
                 if gone in self._arrived:
                     self._discard(gone)
             self._follow([])
-        self._blame(arrived.sender, GRAVE, str(fault))
+        self._blame(arrived.sender, points, str(fault))
 
     def _note_other_law(self, block_hash: BlockHash, fault: LedgerError) -> None:
         """A block with real work is refused: somebody else took it for a good one."""

@@ -118,7 +118,9 @@ def test_a_flooded_node_keeps_its_memory_and_answers(tmp_path: Path) -> None:
         visitor.join(30)
         most = memory_mib(process.pid, "VmHWM")
         # `pytest -s` shows the figures that NET-17 tells of.
-        sys.stdout.write(f"\n{before:.0f} MiB before, {most:.0f} at most, p99 {visitor.p99():.3f} s of {len(visitor.seconds)}\n")
+        sys.stdout.write(
+            f"\n{before:.0f} MiB before, {most:.0f} at most, p99 {visitor.p99():.3f} s of {len(visitor.seconds)}\n"
+        )
         sys.stdout.write(f"{dict(sorted(flood.done().items()))}\n")
         assert visitor.failures == []
         assert most - before <= LIMIT_MIB

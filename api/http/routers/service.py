@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.http.deps import services_of
 from api.http.openapi import answers
 from api.http.problems import NOT_READY, RequestFault
-from api.http.rendering import json_response
+from api.http.rendering import json_response, show_alarm
 from api.http.schemas.service import HealthAnswer, ReadyAnswer
 from node.errors import NodeError
 from node.store.reader import Reader, Tip
@@ -29,7 +29,8 @@ async def read_health(request: Request) -> Response:
 async def read_readiness(request: Request) -> Response:
     """Whether the store can be read and written, transactions are taken in, the miner lives, and the tip is fresh.
 
-    `stalled` is no fault of the node: nobody has found a block for ten times the chain's block time.
+    `stalled` is no fault of the node: nobody has found a block for ten times the chain's block time. `alarm` tells of blocks of
+    another law (`law.other`), which this node refuses; once they have clearly more work than its chain, that is a problem with 503.
     A problem with 503 says what is wrong: `node.broken`, `node.thread_died`, what the store said when a block was to be written
     (`store.full`), or `http.not_ready`.
     """
@@ -38,12 +39,22 @@ async def read_readiness(request: Request) -> Response:
     age_s = max(services.node.clock.now() - tip.header.time, 0)
     maximum = services.settings.tip_age_seconds_max
     services.node.health.check()
+    other_law = services.node.other_law
+    alarm = other_law.fault()
+    if alarm is not None and other_law.is_leading:
+        raise alarm
     if services.submissions.broken:
         raise RequestFault(NOT_READY, reason="it stopped at a broken invariant")
     if maximum is not None and age_s > maximum:
         raise RequestFault(NOT_READY, reason=f"the tip is {age_s} seconds old", tip_age_s=age_s, height=tip.height)
     return json_response(
-        {"status": "ready", "height": tip.height, "tip_age_s": age_s, "stalled": services.node.stall.is_stalled()}
+        {
+            "status": "ready",
+            "height": tip.height,
+            "tip_age_s": age_s,
+            "stalled": services.node.stall.is_stalled(),
+            "alarm": show_alarm(alarm),
+        }
     )
 
 

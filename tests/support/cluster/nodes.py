@@ -158,3 +158,5 @@ class ClusterNode:
         """End what is left of it."""
         if self.is_on:
             self.kill()
+        if self._client is not None:
+            self._client.close()
