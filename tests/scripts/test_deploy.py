@@ -106,5 +106,7 @@ def test_files_that_it_names_are_there() -> None:
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / "fansumer.service"
     unit.write_text((DEPLOY / "fansumer.service").read_text().replace("/opt/fansumer/.venv/bin/fansumer", "/bin/true"))
-    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False, timeout=60
+    )
     assert (done.returncode, done.stderr.strip()) == (0, "")
