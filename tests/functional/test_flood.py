@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from ledger.block import Block
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.params import params_to_mapping
 from ledger.types import Amount, Height
