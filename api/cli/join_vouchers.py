@@ -8,6 +8,7 @@ import typer
 
 from api.cli.options import DEFAULT_URL, Account, AsJson, Force, PayOwn, Program, Url, Wait, WalletFile
 from api.cli.output import UsageFault
+from api.words import speak_time
 from ledger.errors import Code
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ PRINTED_ALREADY = Code(
     "the file {path} is there already, and vouchers in it would stay valid though nobody had them written down any more",
     "Name another file, or add --force. Revoking the key's scope to enrol ends every voucher that it printed.",
 )
-FOREVER = 253_402_300_799
-"""The last second that a date can show."""
 
 
 def print_vouchers(
@@ -89,7 +88,12 @@ def print_vouchers(
             _refuse_existing(path)
     made = [print_voucher(chain, of_program, seed, ends) for _ in range(count)]
     write_file(out, "".join(voucher.to_text() + "\n" for voucher in made).encode(), force=force)
-    answer: dict[str, Any] = {"program": of_program.hex(), "vouchers": count, "until": show_end(ends), "file": str(out)}
+    answer: dict[str, Any] = {
+        "program": of_program.hex(),
+        "vouchers": count,
+        "until": speak_time(ends),
+        "file": str(out),
+    }
     if sheet is not None:
         write_file(sheet, draw_sheet(made).encode(), force=force)
         answer["sheet"] = str(sheet)
@@ -108,15 +112,10 @@ def draw_sheet(vouchers: "list[PrintedVoucher]") -> str:
 
     figures = [
         f"<figure>{draw_symbol(voucher.to_text(), 'svg')['svg']}<figcaption>Join once, until "
-        f"{show_end(voucher.valid_until)}: fansumer wallet join --voucher</figcaption></figure>\n"
+        f"{speak_time(voucher.valid_until)}: fansumer wallet join --voucher</figcaption></figure>\n"
         for voucher in vouchers
     ]
     return SHEET_HEAD + "".join(figures) + "</html>\n"
-
-
-def show_end(time: int) -> str:
-    """A voucher's last second as people write it."""
-    return datetime.fromtimestamp(min(time, FOREVER), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def warn_of_revived(wallet: "Wallet", program: "ProgramId", issuer: str) -> None:

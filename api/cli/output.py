@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Any
 
 from api.wallet.errors import ClientProblem, Unreachable
+from api.words import show_time
 from ledger.errors import LedgerError
 
 COMMANDS = {
@@ -23,6 +24,8 @@ COMMANDS = {
     "redeem": "fansumer wallet redeem",
 }
 """What a person types for a request or a transaction that advice of the ledger or of a node names."""
+SECONDS_SHOWN_MIN = 1_000_000_000
+"""What is less is no time of a chain."""
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
 TYPED_WRONG = ("address.", "id.format", "http.parameter")
@@ -137,12 +140,15 @@ def _flatten(row: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", _shown(value)
+            yield f"{prefix}{name}", _shown(name, value)
 
 
-def _shown(value: Any) -> Any:
+def _shown(name: str, value: Any) -> Any:
+    """What a person is shown of a field: times of the chain, which are seconds since 1970, as dates; words instead of nothing."""
     if value is None:
         return "-"
+    if type(value) is int and value >= SECONDS_SHOWN_MIN and (name.endswith("_at") or name == "until"):
+        return show_time(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
@@ -162,5 +168,5 @@ def _split(answer: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tuple
             facts.extend((f"{name}.{inner}", found) for inner, found in inner_facts)
             tables.extend((f"{name}.{inner}", found) for inner, found in inner_tables)
         else:
-            facts.append((name, _shown(value)))
+            facts.append((name, _shown(name, value)))
     return facts, tables

@@ -1,7 +1,6 @@
 """Points besides purchases: given by a brand, given on by a fan, taken back for returns."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,10 +68,9 @@ def adjust(
 
 def tell_sunset(name: str, shown: Mapping[str, Any]) -> str:
     """A program's announced end, in a sentence for its fans."""
-    ends, closes = (
-        datetime.fromtimestamp(min(shown[field], 253_402_300_799), UTC).strftime("%Y-%m-%d %H:%M UTC")
-        for field in ("sunset_at", "closes_at")
-    )
+    from api.words import speak_time
+
+    ends, closes = speak_time(shown["sunset_at"]), speak_time(shown["closes_at"])
     if shown["state"] == "closed":
         return f"{name} has ended: since {closes} nothing can be redeemed."
     verb = "ended" if shown["state"] == "winding_down" else "ends"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, Url, Wait, WalletFile
+from api.words import speak_time
 from ledger.errors import Code
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ PAST = Code(
     "the program would end on {at}, and that is past; the earliest is {earliest}",
     "Name a day ahead, after the notice that the program's terms promise.",
 )
-LAST_SECOND = 253_402_300_799
-"""The last one that a date can show."""
 
 
 def sunset(
@@ -60,7 +59,8 @@ def sunset(
         _refuse_early(opened, shown, ends)
         closes = ends + int(shown["terms"]["wind_down_days"]) * 86_400
         say(
-            f"{shown['name']} ends on {_show(ends)}: nothing is earned after that, and redeeming ends on {_show(closes)}. "
+            f"{shown['name']} ends on {speak_time(ends)}: nothing is earned after that, "
+            f"and redeeming ends on {speak_time(closes)}. "
             "Once it is announced, this cannot be taken back."
         )
         if not yes:
@@ -73,7 +73,9 @@ def sunset(
             answer |= opened.client.program(of_program)["sunset"] or {}
     if not as_json:
         dates = {"sunset_at": "earning_ends", "closes_at": "redeeming_ends"}
-        answer = {dates.get(name, name): _show(value) if name in dates else value for name, value in answer.items()}
+        answer = {
+            dates.get(name, name): speak_time(value) if name in dates else value for name, value in answer.items()
+        }
     print_answer(answer, as_json=as_json)
 
 
@@ -89,11 +91,6 @@ def _refuse_early(opened: "Wallet", shown: "Answer", ends: "Timestamp") -> None:
     now, notice_days = int(opened.client.chain()["time"]), int(shown["terms"]["notice_days"])
     earliest = now + notice_days * 86_400
     if ends <= now:
-        raise WalletError(PAST, at=_show(ends), earliest=_show(earliest))
+        raise WalletError(PAST, at=speak_time(ends), earliest=speak_time(earliest))
     if ends < earliest:
         raise WalletError(TOO_EARLY, notice_days=notice_days, earliest=earliest)
-
-
-def _show(time: int) -> str:
-    """A second as people write it."""
-    return datetime.fromtimestamp(min(time, LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, Final, get_type_hints
 
-from api.words import counted
+from api.words import counted, show_time
 from ledger.address import encode_address
 from ledger.domains.accounts.state import Account, Guardianship
 from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, FormerPledge, Pledge
@@ -43,14 +43,6 @@ def clean(text: str) -> str:
 def block_text(block_hash: BlockHash) -> str:
     """A block's hash as people know it, the highest byte first."""
     return block_hash[::-1].hex()
-
-
-def time_text(seconds: int) -> str:
-    """A time as RFC 3339, UTC; one that no calendar holds as its number."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return f"second {seconds}"
 
 
 def day_text(day: int) -> str:
@@ -165,7 +157,7 @@ def tell_record(shown: ShownRecord, names: Names) -> Lines:
         yield f"unit          {clean(record.unit)}, {record.decimals} decimals"
         yield f"owner         {names.address(record.owner)}"
         if record.sunset_at:
-            yield f"ends          {time_text(record.sunset_at)}, redeeming {time_text(record.closes_at)}"
+            yield f"ends          {show_time(record.sunset_at)}, redeeming {show_time(record.closes_at)}"
     elif isinstance(record, Contribution):
         yield from _tell_contribution(record, identifier, names)
     elif isinstance(record, Review):
@@ -185,14 +177,14 @@ def _tell_guardianship(record: Guardianship, address: bytes, names: Names) -> Li
     yield f"needed        {guardians.threshold} of {len(guardians.addresses)}, and {days} of waiting"
     yield from (f"guardian      {names.address(guardian)}" for guardian in guardians.addresses)
     for place, policy_hash, time in record.approvals:
-        yield f"said          {names.address(guardians.addresses[place])}: {policy_hash.hex()}, {time_text(time)}"
+        yield f"said          {names.address(guardians.addresses[place])}: {policy_hash.hex()}, {show_time(time)}"
     for recovery in record.recovery:
         yield f"recovery      to the policy {recovery.policy_hash.hex()}"
-        yield f"in force      from the later of {time_text(recovery.effective_at)} and block {recovery.effective_height}"
-        until = f"{time_text(recovery.expires_at)} and block {recovery.expires_height}"
+        yield f"in force      from the later of {show_time(recovery.effective_at)} and block {recovery.effective_height}"
+        until = f"{show_time(recovery.expires_at)} and block {recovery.expires_height}"
         yield f"lapses        unless the account signs before the later of {until}"
     if record.not_before:
-        yield f"cool-down     until {time_text(record.not_before)}, after {record.failures} that failed"
+        yield f"cool-down     until {show_time(record.not_before)}, after {record.failures} that failed"
 
 
 def _tell_books(books: Books, program_id: bytes, names: Names) -> Lines:
@@ -210,9 +202,9 @@ def _tell_member(member: Member, identifier: bytes, names: Names) -> Lines:
     program_id, address = identifier[:32], identifier[32:]
     program = names.program(program_id)
     yield f"member {names.address(address)} of {names.program_text(program_id)}"
-    yield f"joined        {time_text(member.joined_at)}"
+    yield f"joined        {show_time(member.joined_at)}"
     if member.left_at:
-        yield f"left          {time_text(member.left_at)}"
+        yield f"left          {show_time(member.left_at)}"
     if program is None:
         today = Day(names.day_time // SECONDS_A_DAY)
     else:
@@ -242,9 +234,9 @@ def _tell_campaign(campaign: Campaign, campaign_id: bytes, names: Names) -> Line
     if campaign.late_days:
         yield f"steps taken   {len(campaign.late_days)}, late by {', '.join(counted(days, 'day') for days in campaign.late_days)}"
     if campaign.delivered_at:
-        yield f"delivered     {time_text(campaign.delivered_at)}"
+        yield f"delivered     {show_time(campaign.delivered_at)}"
     if campaign.until:
-        yield f"decided       {time_text(campaign.until)} and block {campaign.until_height}, whichever is later"
+        yield f"decided       {show_time(campaign.until)} and block {campaign.until_height}, whichever is later"
     yield f"creator       {names.address(campaign.creator)}"
     if isinstance(campaign.unit, PointsUnit):
         yield f"collects      points of {names.program_text(campaign.unit.program)}"
@@ -254,12 +246,12 @@ def _tell_terms(terms: CampaignTerms, campaign_id: bytes, names: Names) -> Lines
     yield f"terms of the {names.campaign_text(campaign_id)}, which never change"
     kept = "all or nothing" if terms.all_or_nothing else "kept in any case"
     yield f"goal          {names.quantity_text(terms.goal, terms.unit)}, {kept}"
-    yield f"deadline      {time_text(terms.deadline)}"
+    yield f"deadline      {show_time(terms.deadline)}"
     for title, share, due in terms.milestones:
-        when = f"by {time_text(due)}" if due else "at the deadline"
+        when = f"by {show_time(due)}" if due else "at the deadline"
         yield f"milestone     {clean(title)}: {share / 100:g} % {when}"
     if terms.delivery_due:
-        yield f"delivery      by {time_text(terms.delivery_due)}, {terms.reserve / 100:g} % until then"
+        yield f"delivery      by {show_time(terms.delivery_due)}, {terms.reserve / 100:g} % until then"
     yield f"silence       {'approves' if terms.silence_approves else 'rejects'}"
 
 
@@ -287,12 +279,12 @@ def _tell_contribution(record: Contribution, identifier: bytes, names: Names) ->
     yield f"contribution {identifier.hex()}"
     yield f"fan           {names.address(record.fan)}"
     yield f"for           {names.program_text(record.program)}"
-    yield f"what          {ROLE_NAMES[record.role]}, {time_text(record.worked_at)}; hash of the work {record.work.hex()}"
+    yield f"what          {ROLE_NAMES[record.role]}, {show_time(record.worked_at)}; hash of the work {record.work.hex()}"
     yield f"signed by     {names.address(record.issuer)} for the brand, and by the fan"
     if record.credited_at:
         terms = names.terms.get(record.product)
         title = "" if terms is None else f'"{clean(terms.title)}" '
-        yield f"led to        {title}{record.product.hex()}, as the brand said on {time_text(record.credited_at)}"
+        yield f"led to        {title}{record.product.hex()}, as the brand said on {show_time(record.credited_at)}"
 
 
 def _tell_review(record: Review, identifier: bytes, names: Names) -> Lines:
@@ -301,18 +293,18 @@ def _tell_review(record: Review, identifier: bytes, names: Names) -> Lines:
     yield f"review of {shown}"
     yield f"author        {names.address(author)}, who has {STANDING_NAMES[record.standing.tag]} there"
     yield f"says          {STANCE_NAMES[record.stance]}, {record.score} of 5"
-    yield f"since         {time_text(record.first_at)}, in revision {record.revisions} of {time_text(record.latest_at)}"
+    yield f"since         {show_time(record.first_at)}, in revision {record.revisions} of {show_time(record.latest_at)}"
     if record.text:
         yield f"text          hash {record.text.hex()}"
     if record.replies:
-        yield f"answered      {time_text(record.replied_at)}, hash {record.reply.hex()}"
+        yield f"answered      {show_time(record.replied_at)}, hash {record.reply.hex()}"
 
 
 def tell_transaction(shown: ShownTransaction, transaction: Transaction | None, names: Names) -> Lines:
     """A transaction in lines; the first says what it is."""
     kind = "a transaction that this version can not read" if transaction is None else transaction.kind.name
     yield f"{kind}, transaction {shown.txid.hex()}"
-    yield f"in block      {shown.height} of {time_text(shown.time)}, {block_text(shown.block_hash)}"
+    yield f"in block      {shown.height} of {show_time(shown.time)}, {block_text(shown.block_hash)}"
     yield f"depth         {shown.depth:,} (1: nothing is built on it yet within this proof)"
     refused = [code for code in shown.results if code]
     yield f"result        {_results_text(shown.results, refused)}"
@@ -350,7 +342,7 @@ def _payload_facts(payload: Any, names: Names) -> Iterator[tuple[str, str]]:
         elif declared is Address:
             yield field.name, names.address(value)
         elif declared is Timestamp:
-            yield field.name, time_text(value) if value else "-"
+            yield field.name, show_time(value) if value else "-"
         elif isinstance(value, tuple) and value and hasattr(value[0], "points"):
             program = names.program(program_id)
             for entry in value:
@@ -410,7 +402,7 @@ def tell_report(
 ) -> Lines:
     """The whole answer for a person. `params`, where they are this chain's, give accounts their text form."""
     names = Names(report, params)
-    yield f"The proof holds. Block {report.anchor_height}, {time_text(report.anchor_time)}, chain {report.chain_id.hex()}."
+    yield f"The proof holds. Block {report.anchor_height}, {show_time(report.anchor_time)}, chain {report.chain_id.hex()}."
     for shown in report.shown:
         if isinstance(shown, ShownTransaction):
             first, *rest = tell_transaction(shown, read_transaction(shown, report), names)
@@ -435,7 +427,7 @@ def describe_report(report: ProofReport, sizes: dict[str, int], *, chain_is_know
         "block": block_text(report.anchor_hash),
         "height": report.anchor_height,
         "time": report.anchor_time,
-        "date": time_text(report.anchor_time),
+        "date": show_time(report.anchor_time),
         "rests_on": block_text(report.rests_on),
         "headers_on_top": report.following,
         "work_on_top": report.work_on_top,

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from api.http.rendering import Renderer, show_time
+from api.http.rendering import Renderer
+from api.words import show_time
 from ledger.domains.accounts.recovery import PHASE_NAMES, live_approvals, phase_at, policy_in_force
 from ledger.domains.accounts.state import (
     NO_ACCOUNT,

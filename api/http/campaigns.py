@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from api.http.deps import Services
-from api.http.rendering import show_time
+from api.words import show_time
 from ledger.domains.crowdfunding.escrow import share_between
 from ledger.domains.crowdfunding.events import Pledged
 from ledger.domains.crowdfunding.pledge_withdraw import has_refused

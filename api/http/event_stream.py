@@ -21,7 +21,8 @@ from starlette.types import Receive, Scope, Send
 from api.http.deps import Services, program_test
 from api.http.event_feed import Listener
 from api.http.problems import RequestFault
-from api.http.rendering import show_hash, show_time
+from api.http.rendering import show_hash
+from api.words import show_time
 from ledger.errors import Code
 from ledger.events import Event
 from ledger.types import BlockHash, Height

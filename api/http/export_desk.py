@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from api.http.problems import RequestFault
-from api.http.rendering import Renderer, show_hash, show_time
+from api.http.rendering import Renderer, show_hash
+from api.words import show_time
 from ledger.block import Block
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.state import program_key

@@ -1,7 +1,6 @@
 """What the operator alone may see and do, with the cookie from the data folder. No part of the public API or its document."""
 
 import ipaddress
-import json
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -10,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.http.bodies import parse_object, read_bounded
 from api.http.deps import services_of
 from api.http.problems import BAD_BODY, RequestFault
-from api.http.rendering import json_response, show_alarm, show_time
-from api.http.signatures import read_bounded
+from api.http.rendering import json_response, show_alarm
+from api.words import show_time
 from ledger.errors import Code
 from node.node import Node
 from node.p2p.address import PeerAddress, make_address
@@ -130,12 +130,9 @@ def _parse_host(text: str) -> PeerAddress:
 
 def _read_ban(body: bytes) -> tuple[PeerAddress, int]:
     """Host and seconds of a body. Raises `http.body` or `operator.host`."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestFault(BAD_BODY, reason="it is not JSON") from None
-    if not isinstance(found, dict) or not isinstance(found.get("host"), str) or found.keys() - {"host", "seconds"}:
-        raise RequestFault(BAD_BODY, reason="it is not an object with `host` and `seconds`")
+    found = parse_object(body, frozenset({"host", "seconds"}), frozenset({"host"}))
+    if not isinstance(found["host"], str):
+        raise RequestFault(BAD_BODY, reason="`host` is no text")
     seconds = found.get("seconds", BAN_SECONDS)
     if type(seconds) is not int or not 1 <= seconds <= BAN_SECONDS_MAX:
         raise RequestFault(BAD_BODY, reason=f"`seconds` is not 1 to {BAN_SECONDS_MAX}")

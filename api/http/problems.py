@@ -43,11 +43,13 @@ PARAMETER = Code(
 MEDIA = Code(
     "http.media_type",
     "a body of the type {found} is not taken here",
-    'Send application/msgpack, or application/json with {"transaction": "<base64>"}.',
+    "Send application/msgpack, or application/json as /docs shows it.",
 )
-BAD_BODY = Code("http.body", "the body is not usable: {reason}", 'Send {"transaction": "<base64>"}.')
+BAD_BODY = Code("http.body", "the body is not usable: {reason}", "Send it as /docs shows it.")
 BODY_TOO_LARGE = Code(
-    "http.body_too_large", "the body has more than {maximum} bytes", "Send fewer entries in one transaction."
+    "http.body_too_large",
+    "the body has more than {maximum} bytes",
+    "Send less at a time; of entries, fewer in one transaction.",
 )
 RATE_LIMITED = Code(
     "http.rate_limited",

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from api.http.campaigns import describe_state
 from api.http.deps import Services
-from api.http.rendering import show_time
 from api.http.voice_words import words_of_answer
+from api.words import show_time
 from ledger.domains.crowdfunding.decisions import days_late
 from ledger.domains.crowdfunding.state import FUNDED, STATUS_NAMES, load_campaign, load_campaign_terms
 from ledger.domains.voice.obligation_fulfil import days_late as days_late_of

@@ -7,7 +7,7 @@ declared type says, so a new event or a new rule needs no line here.
 import re
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache, lru_cache
 from typing import Any, get_origin, get_type_hints
 
@@ -39,11 +39,6 @@ def json_response(content: Any, status: int = 200) -> Response:
 def show_hash(block_hash: BlockHash) -> str:
     """A block's hash as people are shown it."""
     return block_hash[::-1].hex()
-
-
-def show_time(seconds: int) -> str:
-    """A time in words a person reads: RFC 3339, UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @lru_cache(DAYS_REMEMBERED)

@@ -21,8 +21,9 @@ from http_message_signatures.structures import VerifyResult
 from starlette.requests import Request
 
 from api.http.account_keys import policy_hash_at_tip
+from api.http.bodies import read_bounded
 from api.http.deps import Services, services_of
-from api.http.problems import BODY_TOO_LARGE, RequestFault
+from api.http.problems import RequestFault
 from api.request_signature import (
     ACCOUNT_HEADER,
     NONCE_CHARACTERS_MAX,
@@ -136,16 +137,6 @@ async def authenticate_body(request: Request, bytes_max: int) -> tuple[Address, 
     if not await services.receipts.run(lambda store: store.use_nonces(nonces, now, expires_at)):
         raise RequestFault(REPLAYED)
     return account, body
-
-
-async def read_bounded(request: Request, bytes_max: int) -> bytes:
-    """The body. Raises `http.body_too_large` as soon as it is longer than `bytes_max`."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > bytes_max:
-            raise RequestFault(BODY_TOO_LARGE, maximum=bytes_max)
-    return body
 
 
 def verify_message(message: SignedMessage, body: bytes, now: Timestamp) -> list[VerifyResult]:

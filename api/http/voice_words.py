@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from api.http.rendering import show_time
-from api.words import counted
+from api.words import counted, show_time
 from ledger.domains.voice.state import (
     AGE_NAMES,
     DECLINED,

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from api.http.rendering import show_time
 from api.reporting.mapping import TOTALS
-from api.words import counted
+from api.words import counted, show_time
 from node.audit_programs import LIVE
 
 

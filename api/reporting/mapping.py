@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from api.http.rendering import show_day, show_time
+from api.http.rendering import show_day
+from api.words import show_time
 from ledger.address import encode_address
 from ledger.domains.crowdfunding.state import STATUS_NAMES
 from ledger.domains.crowdfunding.terms import PointsUnit

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from api.http.rendering import show_time
 from api.reporting.mapping import map_findings
 from api.reporting.receipts_audit import NEVER_SHOWN, UNKNOWN_TEXTS, CheckedContest, CheckedEntry, ReceiptsReport
-from api.words import counted
+from api.words import counted, show_time
 from ledger.address import encode_address
 from ledger.domains.loyalty.state import OUTCOME_NAMES
 from node.audit_settlements import ProgramSettlements

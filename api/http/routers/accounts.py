@@ -12,10 +12,11 @@ from api.http.account_keys import show_keys
 from api.http.deps import AddressText, Services, program_test, services_of
 from api.http.openapi import answers
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
-from api.http.rendering import Renderer, json_response, show_time
+from api.http.rendering import Renderer, json_response
 from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.accounts import AccountAnswer, HistoryAnswer
 from api.http.standing import show_standing, show_sunset
+from api.words import show_time
 from ledger.domains.accounts.state import NO_ACCOUNT, Account, account_key
 from ledger.types import Address, Timestamp
 from node.proofs import make_account_proof

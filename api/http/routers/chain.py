@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.http.bodies import MSGPACK
 from api.http.deps import Services, parse_id, services_of
 from api.http.openapi import answers
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
@@ -20,7 +21,6 @@ from node.store.reader import BlockRow, HeaderRow, Snapshot
 
 HEIGHT_DIGITS_MAX: Final = 10
 """A height has 32 bits; a longer text is taken for a hash."""
-MSGPACK_TYPE: Final = "application/msgpack"
 RAW_BYTES_MAX: Final = 4 * 2**20
 """Whole blocks in one answer: bounds the time that it may hold the event loop. A larger block comes alone."""
 VARY: Final = {"Vary": "Accept"}
@@ -76,9 +76,7 @@ async def read_params(request: Request) -> Response:
 @router.get(
     "/blocks",
     summary="The blocks of the active chain",
-    responses=answers(
-        BlocksAnswer, other=f"With Accept: {MSGPACK_TYPE}: a canonical array of whole blocks, ascending."
-    ),
+    responses=answers(BlocksAnswer, other=f"With Accept: {MSGPACK}: a canonical array of whole blocks, ascending."),
 )
 async def read_blocks(
     request: Request, cursor: Cursor = None, limit: Limit = PAGE_LIMIT, first: FirstHeight = None
@@ -96,7 +94,7 @@ async def read_blocks(
             raise RequestFault(PARAMETER, parameter="cursor", reason="whole blocks are asked for by `from`")
         with services.reader.snapshot() as view:
             raws = view.raw_blocks(Height(first or 0), limit, RAW_BYTES_MAX)
-        return Response(pack(tuple(raws)), media_type=MSGPACK_TYPE, headers=VARY)
+        return Response(pack(tuple(raws)), media_type=MSGPACK, headers=VARY)
     page = Page("blocks", (), cursor, limit, width=1)
     newest = INTEGER_MAX if first is None else first + 1
     below = newest if page.position is None else page.position[0]
@@ -107,7 +105,7 @@ async def read_blocks(
 
 def accepts_msgpack(request: Request) -> bool:
     """Whether the client asks for canonical bytes, by name."""
-    return MSGPACK_TYPE in request.headers.get("accept", "").lower()
+    return MSGPACK in request.headers.get("accept", "").lower()
 
 
 def _show_row(row: BlockRow) -> dict[str, Any]:
@@ -122,7 +120,7 @@ def _show_row(row: BlockRow) -> dict[str, Any]:
 @router.get(
     "/blocks/{block}",
     summary="One block",
-    responses=answers(BlockAnswer, other=f"With Accept: {MSGPACK_TYPE}: the block's canonical bytes."),
+    responses=answers(BlockAnswer, other=f"With Accept: {MSGPACK}: the block's canonical bytes."),
 )
 async def read_block(
     request: Request,
@@ -144,7 +142,7 @@ async def read_block(
         if found is None or body is None:
             raise RequestFault(NO_BLOCK, block=block)
         if accepts_msgpack(request):
-            return Response(body.encode(), media_type=MSGPACK_TYPE, headers=VARY)
+            return Response(body.encode(), media_type=MSGPACK, headers=VARY)
         return json_response(_show_block(services, view, found, body))
 
 

@@ -1,22 +1,22 @@
 """Delivery forms: what a backer tells a campaign's creator in private, encrypted, off the chain (spec CRF-12)."""
 
-import json
-from base64 import b64decode, b64encode
-from binascii import Error
+from base64 import b64encode
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.http.bodies import read_media_type, unwrap
 from api.http.deps import IdText, Services, parse_id, services_of
 from api.http.openapi import SIGNED, answers, refuses, signed_body
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
-from api.http.problems import BAD_BODY, MEDIA, RequestFault
-from api.http.rendering import json_response, show_time
+from api.http.problems import RequestFault
+from api.http.rendering import json_response
 from api.http.schemas.delivery_forms import DeliveryFormBody, DeliveryFormDropped, DeliveryFormKept, DeliveryFormsAnswer
 from api.http.signatures import authenticate, authenticate_body
 from api.receipts.delivery_forms import KeptForm
+from api.words import show_time
 from ledger.domains.crowdfunding.state import (
     Campaign,
     Pledge,
@@ -53,8 +53,6 @@ FORM_BYTES_MIN: Final = 49
 FORM_BYTES_MAX: Final = 4_049
 BODY_BYTES_MAX: Final = 8_192
 VERSION: Final = b"\x01"
-MSGPACK: Final = "application/msgpack"
-JSON: Final = "application/json"
 Number = Annotated[int, Path(description="The number of a pledge, from 0 on.", examples=[0], ge=0, le=2**32 - 1)]
 
 router = APIRouter(tags=["campaigns"])
@@ -73,9 +71,9 @@ async def put_form(request: Request, campaign: IdText, number: Number) -> Respon
     """
     services = services_of(request)
     campaign_id = CampaignId(parse_id("campaign", campaign))
-    media_type = _read_media_type(request)
+    media_type = read_media_type(request)
     account, body = await authenticate_body(request, BODY_BYTES_MAX)
-    form = _read_form(body, is_json=media_type == JSON)
+    form = _read_form(body, media_type)
     with services.reader.snapshot() as view:
         pledge: Pledge | None = view.record(pledge_key(campaign_id, number))
         if pledge is None:
@@ -89,34 +87,12 @@ async def put_form(request: Request, campaign: IdText, number: Number) -> Respon
     return json_response({"campaign": campaign_id.hex(), "number": number, "bytes": len(form)})
 
 
-def _read_media_type(request: Request) -> str:
-    """Raises `http.media_type`."""
-    announced = request.headers.get("content-type", "")
-    media_type = announced.partition(";")[0].strip().lower()
-    if media_type not in (MSGPACK, JSON):
-        raise RequestFault(MEDIA, found=announced[:100] or "none")
-    return media_type
-
-
-def _read_form(body: bytes, *, is_json: bool) -> bytes:
+def _read_form(body: bytes, media_type: str) -> bytes:
     """The bytes of a form in a body. Raises `http.body`, `delivery_form.shape`."""
-    form = _read_json(body) if is_json else body
+    form = unwrap(body, media_type, "form")
     if form[:1] != VERSION or not FORM_BYTES_MIN <= len(form) <= FORM_BYTES_MAX:
         raise RequestFault(BAD_FORM, found=len(form))
     return form
-
-
-def _read_json(body: bytes) -> bytes:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestFault(BAD_BODY, reason="it is not JSON") from None
-    if not isinstance(found, dict) or set(found) != {"form"} or not isinstance(found["form"], str):
-        raise RequestFault(BAD_BODY, reason="it is not an object with the one field `form`")
-    try:
-        return b64decode(found["form"], validate=True)
-    except (Error, ValueError):
-        raise RequestFault(BAD_BODY, reason="`form` is not base64") from None
 
 
 @router.get(

@@ -11,12 +11,13 @@ from starlette.responses import Response, StreamingResponse
 from api.http.deps import Services, program_test, services_of
 from api.http.openapi import SIGNED, answers
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
-from api.http.rendering import ANSWER, json_response, show_time
+from api.http.rendering import ANSWER, json_response
 from api.http.routers.receipts import show_whole_receipt
 from api.http.schemas.own_data import ConsentsAnswer, DeletionAnswer, ExportAnswer, ReadsAnswer
 from api.http.signatures import authenticate
 from api.receipts.access_log import GIVEN, Read
 from api.receipts.revocation_notes import Note
+from api.words import show_time
 from ledger.domains.consent.state import PURPOSE_NAMES, Consent, consent_key
 from ledger.domains.rewards.acceptance import encode_acceptance
 from ledger.types import Address

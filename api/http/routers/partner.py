@@ -11,11 +11,12 @@ from api.http.deps import IdText, program_test
 from api.http.openapi import SIGNED, answers, refuses
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.partner_reads import CAMPAIGNS, HISTORY, RECEIPTS, STANDING, PartnerRead, admit
-from api.http.rendering import json_response, show_time
+from api.http.rendering import json_response
 from api.http.schemas.answer import ADDRESS_PATTERN, EXAMPLE_ADDRESS
 from api.http.schemas.partner import PartnerCampaigns, PartnerHistory, PartnerReceipts, PartnerStanding
 from api.http.standing import show_standing
 from api.receipts.store import KeptReceipt
+from api.words import show_time
 from ledger.domains.crowdfunding.events import Pledged
 from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, campaign_key, campaign_terms_key
 from ledger.domains.crowdfunding.terms import CampaignTerms, PointsUnit

@@ -1,21 +1,19 @@
 """Proposals, their ballots and tallies; what a voter needs; and the public record of promises."""
 
 import asyncio
-import json
-from base64 import b64decode
-from binascii import Error
 from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.http.bodies import read_canonical
 from api.http.deps import AddressText, IdText, Services, parse_id, services_of
 from api.http.openapi import answers, refuses, signed_body
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
-from api.http.problems import BAD_BODY, MEDIA, RequestFault
+from api.http.problems import RequestFault
 from api.http.promises import collect_promises, obligation_days_late
-from api.http.rendering import json_response, show_time
+from api.http.rendering import json_response
 from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.proposals import (
     AccountBallotsAnswer,
@@ -27,9 +25,9 @@ from api.http.schemas.proposals import (
     ProposalAnswer,
     ProposalsAnswer,
 )
-from api.http.signatures import read_bounded
 from api.http.voice_words import show_tally, words_of_answer
 from api.voice.opening import OPENING_BYTES_MAX, decode_opening
+from api.words import show_time
 from ledger.domains.loyalty.state import load_program
 from ledger.domains.voice.ballot_reveal import (
     NOT_COMMITTED,
@@ -337,7 +335,7 @@ async def keep_opening(request: Request) -> Response:
     It must open a commitment that stands in a block. Whoever runs this node can read it before the end; nobody else can.
     """
     services = services_of(request)
-    opening = decode_opening(await _read_opening(request))
+    opening = decode_opening(await read_canonical(request, "opening", BODY_BYTES_MAX))
     with services.reader.snapshot() as view:
         _check_opening(services, view, opening)
     is_new = await services.openings.keep(opening)
@@ -363,27 +361,6 @@ def _check_opening(services: Services, view: Snapshot, opening: RevealBallot) ->
     if seal_choice(opening.proposal, opening.voter, opening.choice, opening.salt) != ballot.commitment:
         raise RuleViolation(WRONG_OPENING, voter=opening.voter)
     check_choice(proposal, opening.choice)
-
-
-async def _read_opening(request: Request) -> bytes:
-    """The bytes of an opening in a body. Raises `http.media_type`, `http.body`, `http.body_too_large`."""
-    announced = request.headers.get("content-type", "")
-    media_type = announced.partition(";")[0].strip().lower()
-    if media_type not in ("application/msgpack", "application/json"):
-        raise RequestFault(MEDIA, found=announced[:100] or "none")
-    body = await read_bounded(request, BODY_BYTES_MAX)
-    if media_type == "application/msgpack":
-        return body
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestFault(BAD_BODY, reason="it is not JSON") from None
-    if not isinstance(found, dict) or set(found) != {"opening"} or not isinstance(found["opening"], str):
-        raise RequestFault(BAD_BODY, reason="it is not an object with the one field `opening`")
-    try:
-        return b64decode(found["opening"], validate=True)
-    except (Error, ValueError):
-        raise RequestFault(BAD_BODY, reason="`opening` is not base64") from None
 
 
 @router.get("/v1/programs/{program}/promises", summary="A program's promises", responses=answers(PromisesAnswer))

@@ -1,25 +1,25 @@
 """Receipts: tills hand them over; the fan, and nobody else, reads and erases its own."""
 
-import json
-from base64 import b64decode, b64encode
-from binascii import Error
+from base64 import b64encode
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.http.bodies import JSON, parse_base64, parse_object, read_bounded, read_media_type
 from api.http.deps import IdText, Services, parse_id, services_of
 from api.http.openapi import SIGNED, answers, receipt_body
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
-from api.http.problems import BAD_BODY, MEDIA, RequestFault
-from api.http.rendering import json_response, show_time
+from api.http.problems import BAD_BODY, RequestFault
+from api.http.rendering import json_response
 from api.http.schemas.answer import EXAMPLE_ID, ID_PATTERN
 from api.http.schemas.receipts import ErasedAnswer, GiftAnswer, ReceiptAnswer, ReceiptKept, ReceiptsAnswer
-from api.http.signatures import authenticate, read_bounded
+from api.http.signatures import authenticate
 from api.receipts.admission import admit_receipt
 from api.receipts.lines import read_lines
 from api.receipts.store import LINES_BYTES_MAX, LINES_MAX, KeptReceipt
+from api.words import show_time
 from ledger.codec import Value, unpack
 from ledger.domains.loyalty.receipts import RECEIPT_BYTES_MAX, SignedReceipt, decode_receipt, encode_receipt
 from ledger.errors import Code
@@ -29,6 +29,8 @@ from ledger.types import INTEGER_MAX, Address, ProgramId, ReceiptHash
 
 HANDOVER_BYTES_MAX: Final = (RECEIPT_BYTES_MAX + LINES_BYTES_MAX) * 4 // 3 + 4_096
 """The largest receipt with the most lines, in base64 and JSON."""
+FIELDS: Final = frozenset({"receipt", "lines"})
+FIELDS_NEEDED: Final = frozenset({"receipt"})
 PERIOD_BYTES: Final = 8
 
 NO_RECEIPT = Code(
@@ -76,12 +78,9 @@ async def hand_receipt_over(request: Request) -> Response:
 
 async def _read_handover(request: Request) -> tuple[SignedReceipt, tuple[Value, ...]]:
     """Receipt and lines of a body. Raises `http.media_type`, `http.body`, `http.body_too_large`, and what is malformed."""
-    announced = request.headers.get("content-type", "")
-    media_type = announced.partition(";")[0].strip().lower()
-    if media_type not in ("application/msgpack", "application/json"):
-        raise RequestFault(MEDIA, found=announced[:100] or "none")
+    media_type = read_media_type(request)
     body = await read_bounded(request, HANDOVER_BYTES_MAX)
-    if media_type == "application/json":
+    if media_type == JSON:
         return _read_json(body)
     found = unpack(body, bytes_max=HANDOVER_BYTES_MAX, items_max=LINES_MAX)
     if not isinstance(found, tuple) or len(found) != 2:
@@ -93,17 +92,8 @@ async def _read_handover(request: Request) -> tuple[SignedReceipt, tuple[Value, 
 
 
 def _read_json(body: bytes) -> tuple[SignedReceipt, tuple[Value, ...]]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestFault(BAD_BODY, reason="it is not JSON") from None
-    if not isinstance(found, dict) or not isinstance(found.get("receipt"), str) or found.keys() - {"receipt", "lines"}:
-        raise RequestFault(BAD_BODY, reason="it is not an object with `receipt` and `lines`")
-    try:
-        raw = b64decode(found["receipt"], validate=True)
-    except (Error, ValueError):
-        raise RequestFault(BAD_BODY, reason="`receipt` is not base64") from None
-    return decode_receipt(raw), read_lines(found.get("lines", []))
+    found = parse_object(body, FIELDS, FIELDS_NEEDED)
+    return decode_receipt(parse_base64(found["receipt"], "receipt")), read_lines(found.get("lines", []))
 
 
 @router.get(

@@ -1,8 +1,5 @@
 """Redemptions: what became of them, and shops that accept them at once."""
 
-import json
-from base64 import b64decode
-from binascii import Error
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -10,10 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.acceptance_admission import admit_acceptance
+from api.http.bodies import read_canonical
 from api.http.deps import AddressText, IdText, Services, parse_id, services_of
 from api.http.openapi import answers, signed_body
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
-from api.http.problems import BAD_BODY, MEDIA, RequestFault
+from api.http.problems import RequestFault
 from api.http.redemptions import (
     SeenRedemption,
     see_fallen_out,
@@ -23,7 +21,6 @@ from api.http.redemptions import (
 )
 from api.http.rendering import json_response
 from api.http.schemas.redemptions import AcceptanceBody, AcceptanceKept, RedemptionAnswer, RedemptionsAnswer
-from api.http.signatures import read_bounded
 from ledger.domains.loyalty.state import load_program
 from ledger.domains.rewards.acceptance import ACCEPTANCE_BYTES_MAX, SignedAcceptance, decode_acceptance
 from ledger.errors import Code
@@ -152,31 +149,10 @@ async def accept_redemption(request: Request) -> Response:
     acceptance of a redemption holds; the same bytes again are harmless.
     """
     services = services_of(request)
-    signed = decode_acceptance(await _read_acceptance(request))
+    signed = decode_acceptance(await read_canonical(request, "acceptance", BODY_BYTES_MAX))
     seen = await find_redemption(services, signed.statement.hold, None)
     now = services.node.clock.now()
     with services.reader.snapshot() as view:
         admit_acceptance(Overlay(view), signed, seen, services, now=now)
     is_new = await services.receipts.run(lambda store: store.acceptances.add(signed, now))
     return json_response({"redemption": signed.statement.hold.hex(), "is_new": is_new}, 201)
-
-
-async def _read_acceptance(request: Request) -> bytes:
-    """The bytes of an acceptance in a body. Raises `http.media_type`, `http.body`, `http.body_too_large`."""
-    announced = request.headers.get("content-type", "")
-    media_type = announced.partition(";")[0].strip().lower()
-    if media_type not in ("application/msgpack", "application/json"):
-        raise RequestFault(MEDIA, found=announced[:100] or "none")
-    body = await read_bounded(request, BODY_BYTES_MAX)
-    if media_type == "application/msgpack":
-        return body
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestFault(BAD_BODY, reason="it is not JSON") from None
-    if not isinstance(found, dict) or set(found) != {"acceptance"} or not isinstance(found["acceptance"], str):
-        raise RequestFault(BAD_BODY, reason="it is not an object with the one field `acceptance`")
-    try:
-        return b64decode(found["acceptance"], validate=True)
-    except (Error, ValueError):
-        raise RequestFault(BAD_BODY, reason="`acceptance` is not base64") from None

@@ -1,18 +1,18 @@
 """Texts by the hash that stands on the chain: anybody who has one may bring it, its author alone may erase it here."""
 
-import json
 from typing import Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.http.bodies import MSGPACK, parse_object, read_bounded, read_media_type
 from api.http.deps import IdText, parse_id, services_of
 from api.http.openapi import SIGNED, answers, refuses, signed_body
-from api.http.problems import BAD_BODY, MEDIA, RequestFault
+from api.http.problems import BAD_BODY, RequestFault
 from api.http.rendering import json_response
 from api.http.schemas.voice import TextAnswer, TextBody, TextErased, TextKept
-from api.http.signatures import authenticate, read_bounded
+from api.http.signatures import authenticate
 from api.receipts.texts import ERASED, TextRefused
 from ledger.domains.voice.texts import DOCUMENT, TEXT_BYTES_MAX, TextDocument, decode_text, text_hash
 from ledger.errors import Code
@@ -20,6 +20,7 @@ from ledger.types import Address, Hash
 
 BODY_BYTES_MAX: Final = TEXT_BYTES_MAX * 6 + 1_024
 """The longest text, each byte of it escaped."""
+FIELDS: Final = frozenset({"salt", "content"})
 
 MISSING = Code(
     "text.missing",
@@ -78,24 +79,18 @@ async def keep_text(request: Request, text: IdText) -> Response:
 
 async def _read_document(request: Request) -> TextDocument:
     """The body. Raises `http.media_type`, `http.body`, `http.body_too_large`, and what is malformed."""
-    announced = request.headers.get("content-type", "")
-    media_type = announced.partition(";")[0].strip().lower()
-    if media_type not in ("application/msgpack", "application/json"):
-        raise RequestFault(MEDIA, found=announced[:100] or "none")
+    media_type = read_media_type(request)
     body = await read_bounded(request, BODY_BYTES_MAX)
-    return decode_text(body) if media_type == "application/msgpack" else _read_json(body)
+    return decode_text(body) if media_type == MSGPACK else _read_json(body)
 
 
 def _read_json(body: bytes) -> TextDocument:
+    found = parse_object(body, FIELDS)
     try:
-        found = json.loads(body)
-        salt = bytes.fromhex(found.pop("salt"))
-        content = found.pop("content")
-        is_whole = not found
-    except (AttributeError, ValueError, TypeError, KeyError, RecursionError):
-        raise RequestFault(BAD_BODY, reason="it is not an object with `salt` in hex and `content`") from None
-    if not is_whole:
-        raise RequestFault(BAD_BODY, reason="it has more than `salt` and `content`")
+        salt = bytes.fromhex(found["salt"])
+    except (ValueError, TypeError):
+        raise RequestFault(BAD_BODY, reason="`salt` is not hex") from None
+    content = found["content"]
     try:
         return DOCUMENT.decode((salt, content), "text")
     except UnicodeEncodeError:

@@ -1,8 +1,5 @@
 """Transactions: taking them in, trying them, and saying what became of them."""
 
-import json
-from base64 import b64decode
-from binascii import Error
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -10,9 +7,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.http.bodies import read_media_type, unwrap
 from api.http.deps import IdText, Services, parse_id, program_test, services_of
 from api.http.openapi import TRANSACTION_BODY, answers
-from api.http.problems import BAD_BODY, MEDIA, UNCONFIRMED, RequestFault
+from api.http.problems import UNCONFIRMED, RequestFault
 from api.http.rendering import json_response, show_hash
 from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof, prove_transaction
 from api.http.schemas.transactions import DryRunAnswer, Submitted, TransactionAnswer
@@ -30,23 +28,8 @@ router = APIRouter(prefix="/v1/transactions", tags=["transactions"])
 
 async def read_transaction_bytes(request: Request) -> bytes:
     """The bytes of the transaction in a request's body. Raises `http.media_type`, `http.body`, `http.body_too_large`."""
-    announced = request.headers.get("content-type", "")
-    media_type = announced.partition(";")[0].strip().lower()
-    if media_type not in ("application/msgpack", "application/json"):
-        raise RequestFault(MEDIA, found=announced[:100] or "none")
-    body = await request.body()
-    if media_type == "application/msgpack":
-        return body
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestFault(BAD_BODY, reason="it is not JSON") from None
-    if not isinstance(found, dict) or set(found) != {"transaction"} or not isinstance(found["transaction"], str):
-        raise RequestFault(BAD_BODY, reason="it is not an object with the one field `transaction`")
-    try:
-        return b64decode(found["transaction"], validate=True)
-    except (Error, ValueError):
-        raise RequestFault(BAD_BODY, reason="`transaction` is not base64") from None
+    media_type = read_media_type(request)
+    return unwrap(await request.body(), media_type, "transaction")
 
 
 @router.post(

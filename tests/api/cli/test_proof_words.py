@@ -12,8 +12,8 @@ from api.cli.proof_words import (
     effort_text,
     points_text,
     tell_report,
-    time_text,
 )
+from api.words import show_time
 from ledger.domains.accounts.state import (
     Account,
     Guardians,
@@ -71,8 +71,8 @@ def test_work_in_time_of_a_core(seconds: float, text: str) -> None:
 
 def test_days_and_times_that_no_calendar_holds() -> None:
     assert (day_text(NEVER), day_text(0), day_text(2**30)) == ("never", "1970-01-01", f"day {2**30}")
-    assert time_text(0) == "1970-01-01T00:00:00Z"
-    assert time_text(2**40) in ("second 1099511627776", "36812-02-20T00:36:16Z")
+    assert show_time(0) == "1970-01-01T00:00:00Z"
+    assert show_time(2**40) in ("second 1099511627776", "36812-02-20T00:36:16Z")
 
 
 def test_a_record_that_can_not_be_read_is_said_to_be() -> None:
