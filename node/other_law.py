@@ -48,7 +48,7 @@ class OtherLaw:
         self._branch: Branch | None = None
 
     def note(self, height: Height, reason: str, work: Work, blocks: int) -> None:
-        """A branch of `blocks` blocks whose lowest, at `height`, was refused for `reason`; `work`: of the whole chain up to its end."""
+        """A branch of `blocks` blocks whose lowest, at `height`, was refused for `reason`; `work`: of the chain up to its end."""
         with self._lock:
             known = self._branch
             if known is not None and known.work >= work:

@@ -1,6 +1,6 @@
 """A node's settings from where people write them: the command line before the environment before a TOML file.
 
-The sources are read by pydantic-settings; which one a value came from is kept, so that a fault names it and `node settings` shows it.
+The sources are read by pydantic-settings; where a value came from is kept, so that a fault names it and `node settings` shows it.
 """
 
 import difflib
@@ -152,12 +152,20 @@ class _Base(BaseSettings):
     )
 
     @classmethod
-    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **_: Any) -> tuple[Any, ...]:
+    def settings_customise_sources(
+        cls,
+        settings_cls: Any,
+        init_settings: Any,
+        env_settings: Any,
+        dotenv_settings: Any,
+        file_secret_settings: Any,
+    ) -> tuple[Any, ...]:
         """What `load` merged: it reads the sources one by one, to know which a value is from."""
         return (init_settings,)
 
 
-_Model: Any = create_model("NodeSettings", __base__=_Base, **{s.name: _field_of(s) for s in SETTINGS})
+_FIELDS: dict[str, Any] = {setting.name: _field_of(setting) for setting in SETTINGS}
+_Model: Any = create_model("NodeSettings", __base__=_Base, **_FIELDS)
 
 
 # --- where values come from ---

@@ -1,7 +1,7 @@
-"""Every setting of a node, once: its name in the file, in the environment and on the command line, what it is for, what is allowed.
+"""Every setting of a node, once: its name in file, environment and command line, what it is for, what is allowed.
 
-`listen` is `listen = "0.0.0.0:8790"` in node.toml, FANSUMER_LISTEN in the environment and `--listen` on the command line. Nothing is
-imported here that a command line would have to wait for: help is made from this table, too.
+`listen` is `listen = "0.0.0.0:8790"` in node.toml, FANSUMER_LISTEN in the environment, `--listen` on the command line. Help is made
+from this table, too, so nothing is imported here that a command line would have to wait for.
 """
 
 from dataclasses import dataclass
@@ -108,7 +108,7 @@ SETTINGS: Final = (
     Setting(
         "peer",
         "[wss://][KEY@]HOST:PORT",
-        "Another node, to be connected to always. wss:// asks for TLS; KEY is its node key in 64 hex digits, if it must be that one.",
+        "Another node, to be connected to always. wss:// asks for TLS; KEY is the node key (64 hex digits) that it must have.",
         default=(),
         is_list=True,
         example=["node.example:8790"],

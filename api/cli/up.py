@@ -133,7 +133,10 @@ class Running:
                 raise NodeError(STORE_FOLDER, path=str(folder), reason=fault.strerror or str(fault)) from fault
             undone_on_failure.callback(remove_url, folder)
             desk = OperatorDesk(self.node, self.network)
-            settings = HttpSettings(tip_age_seconds_max=None, origins=options.origins, **_rates(options))
+            settings = HttpSettings(tip_age_seconds_max=None, origins=options.origins)
+            if options.rates is not None:
+                read_rate, write_rate = options.rates
+                settings = settings.model_copy(update={"read_rate": read_rate, "write_rate": write_rate})
             self.service = Service(self.node, listener, settings, registry=registry, operator=desk)
             undone_on_failure.pop_all()
         self.url = self.service.url
@@ -172,10 +175,6 @@ class Running:
         if self.network is not None:
             self.network.close()
         self.node.close()
-
-
-def _rates(options: UpOptions) -> dict[str, str]:
-    return {} if options.rates is None else dict(zip(("read_rate", "write_rate"), options.rates, strict=True))
 
 
 def run_up(options: UpOptions, console: Console) -> None:

@@ -10,7 +10,7 @@ from node.errors import NodeError
 BAD_TLS = Code(
     "p2p.tls",
     "the certificate {certificate} with the key {key} can't be used: {reason}",
-    "Both are PEM files of one pair; `openssl req -x509 -newkey ed25519 -nodes -subj /CN=node -keyout KEY -out CERTIFICATE` makes one.",
+    "Both are PEM files, a pair; as of: openssl req -x509 -newkey ed25519 -nodes -subj /CN=node -keyout KEY -out CERTIFICATE",
 )
 PEM_END = "-----END CERTIFICATE-----"
 

@@ -1,5 +1,6 @@
 """The trial of real nodes, short: three on loopback, killed and frozen under load. The long one is scripts/five_nodes.py."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,8 @@ from tests.support.postgres import NoPostgres, Postgres, open_postgres
 @pytest.mark.parametrize("seed", [5])
 def test_three_nodes_end_as_one_and_lose_nothing(seed: int, tmp_path: Path) -> None:
     postgres: Postgres | None = None
-    try:
+    with suppress(NoPostgres):  # then all three stores are SQLite: what is tested here is not the store
         postgres = open_postgres()
-    except NoPostgres:
-        pass  # then all three stores are SQLite: what is tested here is not the store
     notes: list[str] = []
     trial = Trial(tmp_path, seed, 3, notes.append, postgres=postgres, namespaces=False)
     try:

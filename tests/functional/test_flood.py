@@ -1,4 +1,4 @@
-"""A real node under floods of everything that strangers can send: its memory stays within the limit, its API answers, it says what it did.
+"""A real node under floods of all that strangers can send: its memory stays within the limit, its API answers, it says what it did.
 
 The limit is NET-17's: what it had before, plus `network_memory`, plus 64 MiB, plus 1.5 MiB for each connection that may be taken.
 """
@@ -16,7 +16,7 @@ import pytest
 from ledger.block import Block
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.params import params_to_mapping
-from ledger.types import Amount, Height
+from ledger.types import Amount, ChainId, Height
 from node.mining.miner import pay_all_to, struct_prefix, with_nonce
 from node.mining.search import search_range
 from node.node import Node, NodeConfig
@@ -108,7 +108,7 @@ def test_a_flooded_node_keeps_its_memory_and_answers(tmp_path: Path) -> None:
     ):
         assert process.stdout is not None and "http://" in process.stdout.readline()
         url = f"http://127.0.0.1:{api_port}"
-        chain_id = bytes.fromhex(httpx2.get(f"{url}/v1/chain").json()["chain_id"])
+        chain_id = ChainId(bytes.fromhex(httpx2.get(f"{url}/v1/chain").json()["chain_id"]))
         before = memory_mib(process.pid, "VmRSS")
         visitor = Visitor(url)
         visitor.start()

@@ -1,4 +1,4 @@
-"""What lies under scripts/deploy: every figure that dashboard and alerts name exists, files name what is there, settings are settings."""
+"""What lies under scripts/deploy: the figures that dashboard and alerts name exist, files name what is there, settings are some."""
 
 import json
 import re

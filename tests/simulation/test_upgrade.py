@@ -1,4 +1,4 @@
-"""A network where half the nodes know a new kind: one chain until its activation height, and what each half does and says after it."""
+"""A network where half the nodes know a new kind: one chain until its activation, and what each half does and says after it."""
 
 import random
 from collections.abc import Iterator

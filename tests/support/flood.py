@@ -223,7 +223,7 @@ class Flood:
     ) -> None:
         self.strangers = [
             (attack, Stranger(index, port, chain_id, genesis_header, block))
-            for index, attack in enumerate(attack for attack in attacks for _ in range(each))
+            for index, attack in enumerate([attack for attack in attacks for _ in range(each)])
         ]
         self._threads = [
             threading.Thread(target=stranger.run, args=(attack,), name=attack.__name__, daemon=True)

@@ -37,8 +37,8 @@ def child(
 ) -> Iterator["subprocess.Popen[str]"]:
     """A process whose output is read, gone at the end with all that it started.
 
-    `errors`: where its standard error goes, instead of to this process's. After `seconds_max` it is killed, so that whoever reads or waits gets the end of its output; then the test fails and says that
-    it waited for `what`.
+    `errors`: where its standard error goes, instead of to this process's. After `seconds_max` it is killed, so that whoever reads
+    or waits gets the end of its output; then the test fails and says that it waited for `what`.
     """
     late = threading.Event()
     with subprocess.Popen(

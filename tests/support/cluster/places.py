@@ -51,8 +51,11 @@ class Place:
     def __init__(self, address: str, namespace: str | None) -> None:
         self.address = address
         self.namespace = namespace
-        entering = () if namespace is None else (namespace,)
-        self._thread = ThreadPoolExecutor(1, initializer=None if namespace is None else enter, initargs=entering)
+        self._thread = ThreadPoolExecutor(1, initializer=self._enter)
+
+    def _enter(self) -> None:
+        if self.namespace is not None:
+            enter(self.namespace)
 
     def command(self, command: Sequence[str]) -> list[str]:
         """The command as it is started here; the process that it makes is the command's own."""
