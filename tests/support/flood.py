@@ -223,7 +223,7 @@ class Flood:
     ) -> None:
         self.strangers = [
             (attack, Stranger(index, port, chain_id, genesis_header, block))
-            for index, attack in enumerate([attack for attack in attacks for _ in range(each)])
+            for index, attack in enumerate([kind for kind in attacks for _ in range(each)])
         ]
         self._threads = [
             threading.Thread(target=stranger.run, args=(attack,), name=attack.__name__, daemon=True)
@@ -235,7 +235,7 @@ class Flood:
             thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *details: object) -> None:
         for _, stranger in self.strangers:
             stranger.end.set()
         for thread in self._threads:
