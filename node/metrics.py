@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from node.mining.engine import KERNEL
+from node.mining.miner import MinerFigures
 from node.node import Node
 from node.stratum.pool import Figures
 from node.tip import TipChanged
@@ -65,12 +67,24 @@ class ChainMetrics:
 
 
 def _watch_miners(node: Node, registry: CollectorRegistry) -> None:
-    """The figures of the Stratum port; all 0 while it is closed."""
+    """The figures of the embedded miner, all 0 where it does not run, and of the Stratum port, all 0 while that is closed."""
+    for name, text, read_own in EMBEDDED:
+        gauge = Gauge(f"fansumer_miner_{name}", text, registry=registry)
+        gauge.set_function(lambda read=read_own: 0 if node.miner is None else read(node.miner.figures))
     for name, text, read in MINERS:
         gauge = Gauge(f"fansumer_stratum_{name}", text, registry=registry)
         gauge.set_function(lambda read=read: 0 if node.stratum is None else read(node.stratum.pool.figures))
 
 
+EMBEDDED: tuple[tuple[str, str, Callable[[MinerFigures], int]], ...] = (
+    ("hashes", "Hashes of the embedded miner since the start.", lambda figures: figures.hashes),
+    ("blocks", "Blocks that the embedded miner found since the start.", lambda figures: figures.blocks),
+    (
+        "kernel_workers",
+        "Processes of the embedded miner that hash with the compiled kernel, the others with hashlib.",
+        lambda figures: figures.engines.count(KERNEL),
+    ),
+)
 MINERS: tuple[tuple[str, str, Callable[[Figures], int]], ...] = (
     ("connections", "Open connections of miners.", lambda figures: figures.connections),
     ("shares", "Shares that counted since the start.", lambda figures: figures.shares),

@@ -50,8 +50,8 @@ from ledger.types import (
 )
 from node.chain import Chain
 from node.clock import ManualClock
+from node.mining.engine import search_range
 from node.mining.miner import pay_all_to, struct_prefix, with_nonce
-from node.mining.search import search_range
 from node.store.engine import open_engine
 from node.store.migrate import migrate
 

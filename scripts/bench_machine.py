@@ -14,6 +14,7 @@ from cryptography.hazmat.backends.openssl import backend
 
 FSYNCS = 50
 PAGE = bytes(4_096)
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON"}
 
 
 def describe_machine(folder: Path) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def describe_machine(folder: Path) -> dict[str, Any]:
 
 
 def _cpu_model() -> str:
-    """The processor's name, with the two instruction sets that hashing and signatures depend on."""
+    """The processor's name, with the instruction sets that hashing, signatures and the miner's kernel depend on."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -41,7 +42,8 @@ def _cpu_model() -> str:
     facts = {name.strip(): value.strip() for name, value in facts.items()}
     flags = facts.get("flags", facts.get("Features", "")).split()
     sha = "with" if "sha_ni" in flags or "sha2" in flags else "without"
-    return f"{facts.get('model name', platform.machine())}, {sha} SHA instructions"
+    widest = next((name for flag, name in VECTORS.items() if flag in flags), "no AVX2")
+    return f"{facts.get('model name', platform.machine())}, {sha} SHA instructions, {widest}"
 
 
 def _memory_gib() -> float | None:

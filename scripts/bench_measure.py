@@ -25,6 +25,7 @@ from bench_ballots import measure_ballots
 from bench_chain import opened_chain
 from bench_growth import measure_growth
 from bench_http import measure_reads
+from bench_mining import measure_mining
 from bench_network import measure_relay, measure_sync
 from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds
@@ -46,9 +47,8 @@ from ledger.header_chain import check_headers
 from ledger.merkle import IncrementalTree
 from ledger.state import Overlay
 from ledger.supply import load_chain_record
-from ledger.types import Hash, Target
+from ledger.types import Hash
 from node.intake import take_in
-from node.mining.search import search_range
 from node.signatures import SignatureVerifier
 
 Answer = dict[str, Any]
@@ -237,14 +237,6 @@ def measure_signatures(world: World) -> Answer:
     return {"one_thread": rates[0], "two_threads": rates[1]}
 
 
-def measure_hashing(world: World) -> Answer:
-    """The inline search of the miner on one core, for a target that nothing meets."""
-    count = world.sizes.hashes
-    started = time.perf_counter()
-    assert search_range(bytes(76), Target(0), 0, count) is None, "no hash is zero"
-    return {"hashes": count, "seconds": time.perf_counter() - started}
-
-
 def measure_http(world: World) -> Answer:
     """Reading accounts; this process reads, one that it starts serves."""
     with scratch_store(world.settled) as folder:
@@ -260,7 +252,7 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "headers": measure_headers,
     "http": measure_http,
     "signatures": measure_signatures,
-    "hashing": measure_hashing,
+    "hashing": lambda world: measure_mining(world.sizes.hashes),
     "ballots": lambda world: measure_ballots(world.sizes.accounts),
     "refunds": lambda world: measure_refunds(world.sizes.refunds),
     "sync": measure_sync,

@@ -23,8 +23,8 @@ from ledger.block import Block
 from ledger.hashing import sha256d
 from ledger.types import Address, Amount, Timestamp
 from node.clock import ManualClock
+from node.mining.engine import search_range
 from node.mining.miner import pay_all_to, struct_prefix, with_nonce
-from node.mining.search import search_range
 from node.node import Node, NodeConfig
 from node.stratum.jobs import EXTRANONCE2_BYTES, Job
 from node.stratum.payout import Claim, Window

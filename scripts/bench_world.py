@@ -60,7 +60,7 @@ from ledger.types import (
     Signature,
     Timestamp,
 )
-from node.mining.search import search_range
+from node.mining.engine import search_range
 
 WEEK_SECONDS = 7 * DAY_SECONDS
 POINTS_MAX = 900

@@ -13,6 +13,7 @@ from api.cli import (
     db,
     demo,
     guardians,
+    mine,
     node,
     partner,
     proof,
@@ -53,6 +54,7 @@ app = typer.Typer(
     ),
 )
 app.command("up")(node.up)
+app.command("mine")(mine.mine)
 app.add_typer(node.app, name="node")
 app.add_typer(wallet.app, name="wallet")
 wallet.app.add_typer(guardians.app, name="guardians")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli import node_operator
-from api.cli.options import AsJson
+from api.cli.options import AsJson, parse_endpoint
 from api.cli.settings_options import with_settings
 
 if TYPE_CHECKING:
@@ -144,7 +144,6 @@ def _options(found: "Settings", leave_out: tuple[str, ...] = ()) -> "UpOptions":
     from api.cli.session import parse_address
     from api.cli.up import UpOptions
     from node.mempool.policy import MempoolLimits
-    from node.p2p.address import split_host_port
 
     own = {name: None if name in leave_out else found[name] for name in DEMO_OWN}
     network = own["network"] or "dev"
@@ -159,7 +158,7 @@ def _options(found: "Settings", leave_out: tuple[str, ...] = ()) -> "UpOptions":
         network=network,
         params_file=own["params"],
         origins=found["public_url"],
-        stratum=None if found["stratum"] is None else split_host_port(found["stratum"], is_zero_allowed=True),
+        stratum=None if found["stratum"] is None else parse_endpoint(found["stratum"]),
         network_settings=_network(found),
         mempool_limits=MempoolLimits(found["mempool_weight"], found["mempool_author_max"]),
         rates=(found["read_rate"], found["write_rate"]),

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, create_model
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict, TomlConfigSettingsSource
 
+from api.cli.options import ENDPOINT
 from api.cli.output import UsageFault
 from api.cli.settings_table import BY_NAME, CONFIG_FILE, ENVIRONMENT_PREFIX, SETTINGS, Setting
 from api.data_folder import HOME_VARIABLE, data_folder
@@ -65,11 +66,9 @@ def _check_listening(text: str) -> str:
 
 
 def _check_port_named(text: str) -> str:
-    _check_listening(text)
-    if text.count(":") > 1 and not text.startswith("["):
-        raise ValueError("an IPv6 address stands in brackets before its port")
-    if not re.search(r":\d+$", text):
-        raise ValueError("the port is missing")
+    found = ENDPOINT.fullmatch(text)
+    if found is None or int(found["port"]) > 65_535:
+        raise ValueError("it is no HOST:PORT, such as 0.0.0.0:3333 or [::]:3333")
     return text
 
 

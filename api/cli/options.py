@@ -1,5 +1,6 @@
 """Options that many commands share, each declared once. Only typer is imported here, so that help is shown at once."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -7,6 +8,7 @@ import typer
 
 DEFAULT_URL: Final = "http://127.0.0.1:8780"
 AMOUNT_MAX: Final = 2**63 - 1
+ENDPOINT: Final = re.compile(r"(\[(?P<v6>[0-9a-fA-F:.]{2,45})\]|(?P<host>[^:/\[\]\s]{1,253})):(?P<port>[0-9]{1,5})")
 
 Url = Annotated[
     str, typer.Option("--url", envvar="FANSUMER_URL", help="The node's API.", rich_help_panel="Node and wallet")
@@ -112,3 +114,11 @@ CARRIED_NOTE: Final = (
     "says: fansumer wallet receipts check FILE --opening FILE"
 )
 """Said wherever a person may compare receipts with a balance."""
+
+
+def parse_endpoint(text: str) -> tuple[str, int]:
+    """Host and port of a place for miners, HOST:PORT; an IPv6 host stands in brackets. Raises typer.BadParameter."""
+    found = ENDPOINT.fullmatch(text)
+    if found is None or int(found["port"]) > 65_535:
+        raise typer.BadParameter("--stratum is HOST:PORT, such as 0.0.0.0:3333 or [::]:3333")
+    return found["v6"] or found["host"], int(found["port"])

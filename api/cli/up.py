@@ -5,6 +5,7 @@ import signal
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from ledger.types import Address
 from node.audit import AuditReport, audit_store
 from node.errors import NodeError
 from node.mempool.policy import MempoolLimits
+from node.mining.miner import MinerFigures
 from node.node import Node, NodeConfig
 from node.p2p.metrics import NetworkMetrics
 from node.p2p.network import Network, NetworkSettings
@@ -247,8 +249,13 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
         )
         for hint in [*hints(running), *_hints_for_miners(running)]:
             console.print(hint, highlight=False, soft_wrap=True)
+        is_told = False
         while not stop.wait(0.5):
             running.check()
+            miner = running.node.miner
+            if miner is not None and not is_told and miner.figures.is_settled:
+                is_told = True
+                console.print(f"The miner hashes with {list_engines(miner.figures)}.", highlight=False, soft_wrap=True)
             running.node.poll_waiting()
         console.print("Stopping ...")
     finally:
@@ -256,11 +263,18 @@ def _serve(running: Running, console: Console, hints: Callable[[Running], list[s
     console.print("Stopped; nothing is lost.")
 
 
+def list_engines(figures: MinerFigures) -> str:
+    """What the miner's processes hash with, and how many of them."""
+    counted = Counter(figures.engines)
+    return "; ".join(f"{engine}, in {count} process{'es'[: 2 * (count > 1)]}" for engine, count in counted.items())
+
+
 def _hints_for_node(running: Running) -> list[str]:
     listening = (
         [f"Takes other nodes on port {running.network.port}."] if running.network and running.network.port else []
     )
-    mining = "mining" if running.node.miner is not None else "not mining (name a --payout address)"
+    miner = running.node.miner
+    mining = "not mining (name a --payout address)" if miner is None else f"mining with {list_engines(miner.figures)}"
     return [f"Chain {running.node.chain.params.name}, height {running.node.chain.tip.height}, {mining}.", *listening]
 
 

@@ -3,12 +3,13 @@
 import struct
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
 from ledger.block import Block
 from ledger.errors import LedgerError
+from ledger.header import Header
 from ledger.reward import Payee
 from ledger.types import Address, Amount, Timestamp
 from node.chain import Chain
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 0.2
 """How often a waiting miner looks at the clock."""
+REFRESH_SECONDS = 10
+"""After so long a search goes on with a new block: with the present time and what has come to wait. Nothing is lost by that."""
 
 
 def pay_all_to(address: Address) -> Callable[[Amount], tuple[Payee, ...]]:
@@ -33,6 +36,21 @@ def pay_all_to(address: Address) -> Callable[[Amount], tuple[Payee, ...]]:
 def with_nonce(template: Template, nonce: int) -> Block:
     """The template's block with the nonce that was found."""
     return replace(template.block, header=replace(template.block.header, nonce=nonce))
+
+
+def with_header(template: Template, header: bytes) -> Block:
+    """The template's block with the header that was found: another nonce, and perhaps other version bits."""
+    return replace(template.block, header=Header.decode(header))
+
+
+@dataclass(frozen=True, slots=True)
+class MinerFigures:
+    """Hashes and blocks since the start; what each worker hashes with, and whether that is settled."""
+
+    hashes: int
+    blocks: int
+    engines: tuple[str, ...]
+    is_settled: bool
 
 
 class Miner:
@@ -53,6 +71,7 @@ class Miner:
         self._health = health
         self._payout = payout
         self._search = NonceSearch(workers)
+        self._blocks = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         chain.subscribe(self._follow, first=True)
@@ -66,17 +85,26 @@ class Miner:
         return self._chain.build_template(transactions, pay_all_to(self._payout), time)
 
     def mine_one(self, time: Timestamp) -> AcceptedBlock | None:
-        """Build, search and publish one block with the given time; None if the tip changed or the miner was closed meanwhile."""
+        """Build, search and publish a block with the given time; None if the tip changed, it took long, or the miner was closed."""
         with self._lock, self._health.writing():
             job_id = self._search.present_job()
             if self._stop.is_set():
                 return None
             template = self.build(time)
-        nonce = self._search.search(struct_prefix(template), template.target, job_id)
-        if nonce is None:
+        prefix = struct_prefix(template)
+        header = self._search.search(prefix, template.target, job_id, seconds_max=REFRESH_SECONDS)
+        if header is None:
             return None
         with self._lock, self._health.writing():
-            return self._chain.accept_block(with_nonce(template, nonce))
+            accepted = self._chain.accept_block(with_header(template, header))
+        self._blocks += 1
+        return accepted
+
+    @property
+    def figures(self) -> MinerFigures:
+        """What was done so far; from any thread."""
+        search = self._search.figures
+        return MinerFigures(search.hashes, self._blocks, search.engines, self._search.is_settled)
 
     def earliest_time(self) -> Timestamp:
         """When the next block may be published: the parent's time + T."""

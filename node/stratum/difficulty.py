@@ -56,6 +56,16 @@ UNITS_MIN: Final = Units(465_653)
 """The hardest for the easiest bits: every other hash is a share."""
 
 
+SHARES_OF_BLOCK_MAX: Final = 12_500
+"""A share weighs at least this part of a block: 100,000 of them then fill the window, whatever was asked for (spec MINE-1)."""
+
+
+def easiest_for(block_target: Target) -> Units:
+    """The least that a share is asked for. Easier ones, cheap and many, would push those of others out of the window."""
+    hardest = hardest_for(block_target)
+    return min(max(Units(hardest // SHARES_OF_BLOCK_MAX), UNITS_MIN), hardest)
+
+
 def units_of_weight(weight: int) -> Units:
     """The difficulty at which a share takes so many hashes, at least `UNITS_MIN`."""
     return max(units_of(Target(max((1 << 256) // max(weight, 1) - 1, 1))), UNITS_MIN)

@@ -10,7 +10,7 @@ from ledger.hashing import sha256d
 from ledger.header import VERSION_BASE, Header
 from ledger.reward import Payee
 from ledger.types import BlockHash, Hash, Timestamp
-from node.stratum.difficulty import Units, hardest_for
+from node.stratum.difficulty import Units, easiest_for, hardest_for
 from node.stratum.payout import Window
 from node.tip import Template
 
@@ -49,6 +49,11 @@ class Job:
     def units_max(self) -> Units:
         """The hardest share that it may ask for."""
         return hardest_for(self.template.target)
+
+    @cached_property
+    def units_min(self) -> Units:
+        """The easiest one."""
+        return easiest_for(self.template.target)
 
     @cached_property
     def _coinbase_parts(self) -> tuple[bytes, bytes]:

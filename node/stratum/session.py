@@ -14,6 +14,7 @@ from ledger.errors import LedgerError
 from ledger.header import VERSION_BASE, VERSION_ROLLING_MASK, Header
 from ledger.types import Address, BlockHash, Target, Timestamp, Work
 from node.stratum.difficulty import (
+    UNITS_MIN,
     UNITS_OF_ONE,
     Units,
     lenient_target_of,
@@ -175,7 +176,7 @@ class Session:
 
     def _send(self, job: Job, *, clean: bool) -> None:
         name = self._name_job()
-        units = clamp_units(self._vardiff.units, job.units_max)
+        units = clamp_units(self._vardiff.units, job.units_min, job.units_max)
         if units != self._told_units:
             self._told_units = units
             self._output.append(set_difficulty(show_units(units)))
@@ -189,7 +190,7 @@ class Session:
         if not self._issued or not self.is_ready:
             return
         job = next(reversed(self._issued.values())).job
-        if self._vardiff.adjust(now_ms, job.units_max):
+        if self._vardiff.adjust(now_ms, job.units_min, job.units_max):
             self._send(job, clean=False)
 
     def _note_refusal(self, code: Refusal, *, is_share: bool) -> None:
@@ -244,7 +245,7 @@ class Session:
             case _:
                 raise Refused(Refusal.OTHER, "a difficulty is a number above 0")
         if not self._vardiff.has_counted:
-            self._vardiff.suggest(clamp_units(Units(int(asked * UNITS_OF_ONE)), Units(10**40)), now_ms)
+            self._vardiff.suggest(max(Units(int(asked * UNITS_OF_ONE)), UNITS_MIN), now_ms)
         return True
 
     def _submit(self, request: Request, now_ms: int, wall: Timestamp) -> bool:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ledger.types import Work
-from node.stratum.difficulty import UNITS_MIN, Units, units_of_weight, weight_of
+from node.stratum.difficulty import Units, units_of_weight, weight_of
 
 SHARE_MS: Final = 10_000
 """The wanted time between two shares: steady enough to pay by, and a thousand miners send a hundred lines a second."""
@@ -47,8 +47,8 @@ class Vardiff:
         """Whether the present measurement has ended."""
         return self._shares >= MEASURED_SHARES or now_ms - self._since_ms >= MEASURED_MS_MAX
 
-    def adjust(self, now_ms: int, units_max: Units) -> bool:
-        """End a measurement that is due; whether the difficulty is another one now. `units_max`: of the present job."""
+    def adjust(self, now_ms: int, units_min: Units, units_max: Units) -> bool:
+        """End a measurement that is due; whether the difficulty is another one now. The limits are the present job's."""
         if not self.is_due(now_ms):
             return False
         elapsed_ms = max(now_ms - self._since_ms, 1)
@@ -57,13 +57,13 @@ class Vardiff:
         self._begin(now_ms)
         if wanted < CHANGE_MIN * present and CHANGE_MIN * wanted > present:
             return False
-        units = clamp_units(units_of_weight(wanted), units_max)
+        units = clamp_units(units_of_weight(wanted), units_min, units_max)
         if units == self.units:
             return False
         self.units = units
         return True
 
 
-def clamp_units(units: Units, units_max: Units) -> Units:
+def clamp_units(units: Units, units_min: Units, units_max: Units) -> Units:
     """Within what a share can be asked for."""
-    return max(min(units, units_max), min(UNITS_MIN, units_max))
+    return min(max(units, units_min), units_max)

@@ -17,8 +17,8 @@ from node.chain import UNKNOWN_PARENT, Chain
 from node.clock import ManualClock
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import Mempool
+from node.mining.engine import search_range
 from node.mining.miner import pay_all_to, struct_prefix, with_nonce
-from node.mining.search import search_range
 from node.store.engine import open_engine
 from node.store.migrate import migrate
 from node.store.tables import active, history, listing, records, transactions, undo

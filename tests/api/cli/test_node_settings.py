@@ -131,7 +131,7 @@ def test_every_setting_reaches_the_node_from_each_place(terminal: Terminal, star
         ('tls_key = "x"', "settings.tls", "tls_key is named without tls_certificate"),
         ('data_dir = "x"', "settings.data_dir", "can't name data_dir"),
         ("network_memory = 1", "settings.value", "96"),
-        ('stratum = "::1:1"', "settings.value", "brackets"),
+        ('stratum = "::1:1"', "settings.value", "no HOST:PORT"),
         ('host = ""', "settings.value", "host in "),
     ],
 )

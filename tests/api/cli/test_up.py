@@ -12,11 +12,13 @@ import pytest
 from rich.console import Console
 
 from api.cli import up
+from api.cli.up import list_engines
 from api.service import bind_port
 from ledger.networks import NETWORKS
 from ledger.params import params_to_mapping
 from node.errors import NodeError
 from node.health import Health
+from node.mining.miner import MinerFigures
 from node.store.engine import StoreLock
 from tests.api.cli.conftest import Terminal
 
@@ -119,6 +121,19 @@ def test_where_miners_are_taken(
 )
 def test_what_is_no_place_for_miners(terminal: Terminal, text: str) -> None:
     assert "HOST:PORT" in terminal.fail("node", "run", "--stratum", text, expect=2)
+
+
+@pytest.mark.parametrize(
+    ("engines", "said"),
+    [
+        (("kernel",), "kernel, in 1 process"),
+        (("kernel", "kernel"), "kernel, in 2 processes"),
+        (("hashlib", "kernel", "hashlib"), "hashlib, in 2 processes; kernel, in 1 process"),
+    ],
+)
+def test_what_the_miner_hashes_with_is_said(engines: tuple[str, ...], said: str) -> None:
+    figures = MinerFigures(hashes=0, blocks=0, engines=engines, is_settled=True)
+    assert list_engines(figures) == said
 
 
 def test_params_are_kept_beside_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

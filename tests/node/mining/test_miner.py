@@ -149,9 +149,9 @@ def test_a_new_tip_ends_the_search_within_a_second(
     ended: list[float] = []
     real = miner._search.search
 
-    def watched(prefix: bytes, target: Target, job_id: int) -> int | None:
+    def watched(prefix: bytes, target: Target, job_id: int, *, seconds_max: float | None = None) -> bytes | None:
         began.append(time.monotonic())
-        found = real(prefix, target, job_id)
+        found = real(prefix, target, job_id, seconds_max=None)
         ended.append(time.monotonic())
         return found
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ledger.types import Target
-from node.mining.search import INLINE_HASHES, NONCES, NonceSearch, search_range
+from node.mining.engine import NONCES, SECOND_VERSION_BIT, search_range
+from node.mining.search import INLINE_HASHES, NonceSearch
 from tests.node.watching import is_gone, wait_until
 from tests.support.processes import SECONDS_MAX, child
 
@@ -23,9 +24,14 @@ CANCEL_SECONDS_MAX = 1.0
 """The issue's limit from a new tip to dropped work."""
 
 
-def hash_of(nonce: int) -> int:
+def hash_of_header(header: bytes) -> int:
     """The plain definition: sha256d of the header, little-endian."""
-    return int.from_bytes(sha256(sha256(PREFIX + nonce.to_bytes(4, "little")).digest()).digest(), "little")
+    return int.from_bytes(sha256(sha256(header).digest()).digest(), "little")
+
+
+def hash_of(nonce: int) -> int:
+    """The same of the prefix with a nonce."""
+    return hash_of_header(PREFIX + nonce.to_bytes(4, "little"))
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +48,6 @@ def test_a_range_gives_what_hashing_each_nonce_gives(divisor: int) -> None:
     assert search_range(PREFIX, target, 0, 4_000) == (good[0] if good else None)
     after = good[len(good) // 2] + 1
     assert search_range(PREFIX, target, after, 4_000 - after) == next((n for n in good if n >= after), None)
-    odd = [nonce for nonce in good if nonce % 3 == 1]
-    assert search_range(PREFIX, target, 1, 1_000, 3) == next((n for n in odd if n < 3_001), None)
 
 
 def test_a_target_is_met_by_equality() -> None:
@@ -63,7 +67,7 @@ def test_easy_work_needs_no_worker() -> None:
     search = NonceSearch(0)
     expected = search_range(PREFIX, Target(2**256 // 100), 0, INLINE_HASHES)
     assert expected is not None
-    assert search.search(PREFIX, Target(2**256 // 100), search.present_job()) == expected
+    assert search.search(PREFIX, Target(2**256 // 100), search.present_job()) == PREFIX + expected.to_bytes(4, "little")
     assert search.search(PREFIX, IMPOSSIBLE, search.present_job()) is None
     search.close()
 
@@ -71,15 +75,16 @@ def test_easy_work_needs_no_worker() -> None:
 def test_workers_find_what_hashing_finds(search: NonceSearch) -> None:
     for round_number in range(2):
         target = Target(2**256 // (60_000 + round_number))
-        nonce = search.search(PREFIX, target, search.present_job())
-        assert nonce is not None
-        assert hash_of(nonce) <= target
-        assert nonce >= INLINE_HASHES, "or no worker was asked"
+        header = search.search(PREFIX, target, search.present_job())
+        assert header is not None
+        assert header[4:76] == PREFIX[4:]
+        assert int.from_bytes(header[:4], "little") ^ int.from_bytes(PREFIX[:4], "little") in (0, SECOND_VERSION_BIT)
+        assert hash_of_header(header) <= target
 
 
-def cancel_after(search: NonceSearch, seconds: float) -> tuple[int | None, float]:
+def cancel_after(search: NonceSearch, seconds: float) -> tuple[bytes | None, float]:
     """Search for ever, cancel from another thread; what was found, and how long dropping took."""
-    found: list[int | None] = []
+    found: list[bytes | None] = []
     job_id = search.present_job()
     thread = threading.Thread(target=lambda: found.append(search.search(PREFIX, IMPOSSIBLE, job_id)))
     thread.start()
@@ -119,7 +124,7 @@ def test_a_worker_that_was_killed_is_started_again(search: NonceSearch) -> None:
 
 
 def test_a_worker_killed_in_the_middle_of_a_search_does_not_end_it(search: NonceSearch) -> None:
-    found: list[int | None] = []
+    found: list[bytes | None] = []
     job_id = search.present_job()
     thread = threading.Thread(target=lambda: found.append(search.search(PREFIX, IMPOSSIBLE, job_id)))
     thread.start()
@@ -135,8 +140,39 @@ def test_a_worker_killed_in_the_middle_of_a_search_does_not_end_it(search: Nonce
     assert found == [None]
 
 
+def test_a_search_ends_when_its_time_is_up(search: NonceSearch) -> None:
+    began = time.monotonic()
+    assert search.search(PREFIX, IMPOSSIBLE, search.present_job(), seconds_max=0.3) is None
+    assert 0.3 <= time.monotonic() - began < 0.3 + CANCEL_SECONDS_MAX
+    assert search.search(PREFIX, EASY, search.present_job(), seconds_max=30) is not None, "and the next one goes on"
+
+
+def test_hashes_are_counted(search: NonceSearch) -> None:
+    before = search.figures.hashes
+    assert search.search(PREFIX, IMPOSSIBLE, search.present_job(), seconds_max=0.3) is None
+    assert search.figures.hashes >= before + INLINE_HASHES + 2 * 5_000, "a slice of each worker, at least"
+
+
+def test_from_a_crash_on_workers_do_without_the_kernel() -> None:
+    search = NonceSearch(1)
+    try:
+        wait_until(lambda: search.is_settled, seconds=60)
+        assert search.figures.engines == ("kernel",)
+        for number, engine in ((signal.SIGKILL, "kernel"), (signal.SIGSEGV, "hashlib"), (signal.SIGKILL, "hashlib")):
+            ((_, victim),) = search._processes.values()
+            assert victim.pid is not None
+            os.kill(victim.pid, number)
+            victim.join(timeout=10)
+            assert search.search(PREFIX, IMPOSSIBLE, search.present_job(), seconds_max=1) is None
+            wait_until(lambda: search.is_settled, seconds=60)
+            assert search.figures.engines == (engine,)
+    finally:
+        search.close()
+
+
 def test_no_lock_is_shared_with_workers_that_may_be_killed_while_they_hold_it(search: NonceSearch) -> None:
-    assert not hasattr(search._job_now, "get_lock")
+    shared = search._shared
+    assert not any(hasattr(memory, "get_lock") for memory in (shared.job_now, shared.hashes, shared.engines))
 
 
 def test_closing_ends_every_worker_and_is_harmless_twice() -> None:

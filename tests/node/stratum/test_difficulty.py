@@ -5,13 +5,14 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.pow import target_from_compact
+from ledger.pow import target_from_compact, work_of
 from ledger.types import CompactBits, Target
 from node.stratum.difficulty import (
     EASIEST_BITS,
     UNITS_MIN,
     UNITS_OF_ONE,
     Units,
+    easiest_for,
     hardest_for,
     lenient_target_of,
     show_units,
@@ -20,7 +21,9 @@ from node.stratum.difficulty import (
     units_of_weight,
     weight_of,
 )
-from node.stratum.vardiff import FALL_MAX, FIRST_WEIGHT, RISE_MAX, SHARE_MS, Vardiff
+from node.stratum.payout import WINDOW_BLOCKS
+from node.stratum.shares import SHARES_KEPT_MAX
+from node.stratum.vardiff import FALL_MAX, FIRST_WEIGHT, RISE_MAX, SHARE_MS, Vardiff, clamp_units
 
 ANY_UNITS = st.integers(int(UNITS_MIN), 10**32).map(Units)
 
@@ -57,6 +60,17 @@ def test_whoever_finds_a_block_has_found_a_share(block_target: Target) -> None:
     assert units_of(target_of(units)) >= units
 
 
+@given(st.integers(1, 2**255).map(Target), st.integers(1, 10**45).map(Units))
+def test_as_many_shares_as_are_kept_fill_the_window_however_easy_they_were_asked_for(
+    target: Target, asked: Units
+) -> None:
+    hardest, easiest = hardest_for(target), easiest_for(target)
+    units = clamp_units(asked, easiest, hardest)
+    assert easiest <= units <= hardest
+    assert SHARES_KEPT_MAX * weight_of(units) >= WINDOW_BLOCKS * work_of(target)
+    assert units >= min(UNITS_MIN, hardest)
+
+
 @given(st.integers(2, 2**200))
 def test_a_weight_gives_a_difficulty_of_that_weight(weight: int) -> None:
     assert abs(Fraction(weight_of(units_of_weight(weight)), weight) - 1) < Fraction(1, 2) ** 15 + Fraction(1, weight)
@@ -69,7 +83,7 @@ def drive(vardiff: Vardiff, rate: int, seconds: int) -> list[float]:
         step = max(1000 * weight_of(vardiff.units) // rate, 1)
         if step > 5000:  # between two shares the clock is looked at
             for look in range(now_ms, now_ms + step, 5000):
-                if vardiff.adjust(look, Units(10**40)):
+                if vardiff.adjust(look, UNITS_MIN, Units(10**40)):
                     now_ms = look
                     break
             else:
@@ -78,7 +92,7 @@ def drive(vardiff: Vardiff, rate: int, seconds: int) -> list[float]:
         else:
             now_ms += step
             vardiff.note_share(weight_of(vardiff.units))
-        vardiff.adjust(now_ms, Units(10**40))
+        vardiff.adjust(now_ms, UNITS_MIN, Units(10**40))
         found.append(weight_of(vardiff.units) / (rate * SHARE_MS / 1000))
     return found
 
@@ -92,10 +106,10 @@ def test_a_burst_raises_it_by_a_bounded_factor_and_silence_lowers_it() -> None:
     vardiff = Vardiff(units_of_weight(FIRST_WEIGHT), 0)
     for _ in range(16):
         vardiff.note_share(weight_of(vardiff.units))
-    assert vardiff.adjust(1, Units(10**40))
+    assert vardiff.adjust(1, UNITS_MIN, Units(10**40))
     raised = weight_of(vardiff.units)
     assert abs(raised - RISE_MAX * FIRST_WEIGHT) < RISE_MAX * 16
-    assert not vardiff.adjust(60_000, Units(10**40)) and vardiff.adjust(90_001, Units(10**40))
+    assert not vardiff.adjust(60_000, UNITS_MIN, Units(10**40)) and vardiff.adjust(90_001, UNITS_MIN, Units(10**40))
     assert abs(weight_of(vardiff.units) - raised // FALL_MAX) < 100
 
 
@@ -103,7 +117,7 @@ def test_small_changes_are_chance_and_the_blocks_own_difficulty_is_the_limit() -
     vardiff = Vardiff(units_of_weight(FIRST_WEIGHT), 0)
     for _ in range(16):
         vardiff.note_share(weight_of(vardiff.units))
-    assert not vardiff.adjust(110_000, Units(10**40))
+    assert not vardiff.adjust(110_000, UNITS_MIN, Units(10**40))
     for _ in range(16):
         vardiff.note_share(weight_of(vardiff.units))
-    assert vardiff.adjust(110_001, UNITS_MIN) and vardiff.units == UNITS_MIN
+    assert vardiff.adjust(110_001, UNITS_MIN, UNITS_MIN) and vardiff.units == UNITS_MIN

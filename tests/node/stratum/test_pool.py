@@ -8,7 +8,7 @@ import pytest
 from ledger.types import Height, Timestamp, Work
 from node.clock import ManualClock
 from node.errors import NodeError
-from node.mining.search import search_range
+from node.mining.engine import search_range
 from node.node import Node, NodeConfig
 from node.store.engine import STORE_FULL
 from node.stratum.book import MiningBook

@@ -1,0 +1,1 @@
+"""A miner for any node's Stratum port: what `fansumer mine` runs."""
