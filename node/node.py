@@ -21,6 +21,7 @@ from node.clock import Clock, SystemClock
 from node.health import Health
 from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
+from node.mempool.returning import read_stale
 from node.mining.miner import Miner
 from node.other_law import OtherLaw
 from node.snapshots import Snapshots
@@ -76,6 +77,7 @@ class Node:
             self.chain = Chain(self._engine, config.params, self.clock, TieKey(random_bytes(32)))
             undone_on_failure.callback(self.chain.close)
             self.mempool = Mempool(self.chain, config.limits)
+            self.mempool.put_back(read_stale(self.chain))
             self.waiting = WaitingBlocks(self.chain, self.clock, config.waiting_limits)
             self.stall = StallWatch(self.chain, self.clock)
             TipLog(self.chain)

@@ -1,4 +1,4 @@
-"""Blocks of another law: others found them with real work, and this node must refuse them (spec NET-16).
+"""Blocks of another law: others found them with real work, and this node must refuse them (spec NET-17).
 
 One such block may be somebody's mistake or attack, and costs whoever made it a block's work. A branch of them that gets more work
 than the chain here means that most hash power follows rules that this program does not know: it is time for a new version.

@@ -418,6 +418,20 @@ class Mempool:
         returning = self._within_weight((tx for tx in taken_back if tx.txid not in rest), rest.values())
         self._take_all([*returning, *rest.values()])
 
+    def put_back(self, transactions: Iterable[Transaction]) -> None:
+        """After a start: take in again what stood in blocks that were taken back, as far as it is valid and there is room.
+
+        The pool that had it is gone with the memory of its process. What is wrong with the others is remembered.
+        """
+        self.catch_up()
+        rest = self.transactions()
+        known = {transaction.txid for transaction in rest}
+        window = self._chain.window
+        unmined = {tx.txid: tx for tx in transactions if tx.txid not in known and window.get(tx.once_key) != tx.txid}
+        verdicts = self._chain.verify_signatures(list(unmined.values()))  # some of these blocks were never connected
+        signed = [tx for tx, fault in zip(unmined.values(), verdicts, strict=True) if fault is None]
+        self._take_all([*rest, *self._within_weight(signed, rest)])
+
     def _take_all(self, wanted: Sequence[Transaction]) -> None:
         """Let all of `wanted` wait that is valid. One that lives off another behind it is tried once more at the end."""
         faults = self._start_again(wanted)

@@ -6,11 +6,17 @@ expired no more are named than the pool remembers, so that the depth of a reorga
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
+from ledger.errors import LedgerError
 from ledger.params import Params
-from ledger.transaction import Transaction
+from ledger.transaction import Transaction, decode_transaction
 from ledger.types import Height, TxId
+from node.chain import Chain
 from node.tip import ConnectedBlock, TipChanged
+
+PUT_BACK_MAX = 20_000
+"""Transactions of stale blocks that are read at a start: a pool holds no more small ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,23 @@ def still_possible(
                 is_mined = window.get(transaction.once_key) == transaction.txid
                 if transaction.body.valid_until >= next_height and not is_mined:
                     yield transaction
+
+
+def read_stale(chain: Chain) -> list[Transaction]:
+    """What stands in blocks that are in the store, not in the active chain, and young enough to hold what can still be mined.
+
+    Each once, the lowest block first. Bytes that are no transaction are left out: such a block was never connected.
+    """
+    first = Height(max(1, chain.tip.height + 2 - chain.params.validity_blocks_max))
+    found: dict[TxId, Transaction] = {}
+    raws = (raw for block in chain.blocks.stale_blocks(first) for raw in block.transactions)
+    for raw in islice(raws, PUT_BACK_MAX):
+        try:
+            transaction = decode_transaction(raw, chain.chain_id)
+        except LedgerError:
+            continue
+        found.setdefault(transaction.txid, transaction)
+    return list(found.values())
 
 
 def _can_hold_living(block: ConnectedBlock, params: Params, next_height: Height) -> bool:

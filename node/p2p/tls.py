@@ -1,4 +1,4 @@
-"""Optional TLS under the connections of nodes (spec NET-15): certificates may be self-signed, since the handshake binds to them."""
+"""Optional TLS under the connections of nodes (spec NET-16): certificates may be self-signed, since the handshake binds to them."""
 
 import hashlib
 import ssl

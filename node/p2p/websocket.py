@@ -230,7 +230,7 @@ class WebSocketTransport:
         await self._carry(await begun)
 
     async def _connect(self, address: PeerAddress) -> WebSocket:
-        """With TLS where it was asked for; else as this node itself listens, and then the other way (spec NET-15)."""
+        """With TLS where it was asked for; else as this node itself listens, and then the other way (spec NET-16)."""
         ways = [True] if address in self.only_tls else [self._server_context is not None, self._server_context is None]
         for is_tls in ways[:-1]:
             with contextlib.suppress(ssl.SSLError, InvalidMessage, ConnectionResetError):

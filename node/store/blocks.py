@@ -180,6 +180,18 @@ class BlockStore:
             for row in rows:
                 yield self._decode(row[0])
 
+    def stale_blocks(self, first: Height) -> Iterator[Block]:
+        """Blocks from the height `first` on that nothing speaks against and that are not active, the lowest first."""
+        joined = headers.join(bodies, bodies.c.hash == headers.c.hash).outerjoin(
+            active, active.c.hash == headers.c.hash
+        )
+        wanted = (headers.c.height >= first) & headers.c.invalid_code.is_(None) & active.c.height.is_(None)
+        found = select(headers.c.hash).select_from(joined).where(wanted).order_by(headers.c.height, headers.c.hash)
+        for (block_hash,) in self._connection.execute(found).fetchall():
+            block = self.body(BlockHash(block_hash))
+            if block is not None:
+                yield block
+
     def _known(self, row: Row[tuple[object, ...]]) -> KnownHeader:
         """A header that was good when it was written. Raises `store.corrupt`."""
         try:

@@ -37,7 +37,7 @@ RETRY_SECONDS = 10
 """After this node's store failed."""
 ASKED_REMEMBERED = 4_096
 OF_ANOTHER_LAW = (BAD_TRANSACTION, WRONG_RESULTS, WRONG_ROOT, WRONG_SLOT_COUNT, KNOWN_INVALID)
-"""What a block may be refused for because its maker follows a newer law (spec NET-16); it was paid for with work."""
+"""What a block may be refused for because its maker follows a newer law (spec NET-17); it was paid for with work."""
 NEARLY_THERE = 2
 """With so few bodies missing, transactions are told and asked for, and new blocks announced (spec NET-9)."""
 

@@ -1,6 +1,6 @@
 """A real node under floods of all that strangers can send: its memory stays within the limit, its API answers, it says what it did.
 
-The limit is NET-17's: what it had before, plus `network_memory`, plus 64 MiB, plus 1.5 MiB for each connection that may be taken.
+The limit is NET-18's: what it had before, plus `network_memory`, plus 64 MiB, plus 1.5 MiB for each connection that may be taken.
 """
 
 import json
@@ -33,7 +33,7 @@ NETWORK_MEMORY_MIB = 96
 TAKEN_MAX = 64
 LIMIT_MIB = NETWORK_MEMORY_MIB + 64 + 1.5 * TAKEN_MAX
 ANSWER_SECONDS_P99_MAX = 2.0
-"""On two busy cores that the strangers share; see NET-17 for what was measured."""
+"""On two busy cores that the strangers share; see NET-18 for what was measured."""
 
 
 def prepare(folder: Path) -> tuple[Block, bytes]:
@@ -118,7 +118,7 @@ def test_a_flooded_node_keeps_its_memory_and_answers(tmp_path: Path) -> None:
         visitor.end.set()
         visitor.join(30)
         most = memory_mib(process.pid, "VmHWM")
-        # `pytest -s` shows the figures that NET-17 tells of.
+        # `pytest -s` shows the figures that NET-18 tells of.
         sys.stdout.write(
             f"\n{before:.0f} MiB before, {most:.0f} at most, p99 {visitor.p99():.3f} s of {len(visitor.seconds)}\n"
         )

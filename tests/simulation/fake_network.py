@@ -1,6 +1,7 @@
 """A network of fake wires: frames take their time, connections break, sides are cut off from each other.
 
-Within one lane of one connection frames keep their order, as TCP's do; between connections they overtake each other as they like.
+Within one lane of one connection frames keep their order, as TCP's do, but where a seed wants it otherwise; between connections
+they overtake each other as they like. A frame that is lost is one that the other program threw away: with TCP the line breaks.
 """
 
 import random
@@ -19,12 +20,26 @@ from node.p2p.messages import (
     Inventory,
 )
 from tests.simulation.events import Timeline
+from tests.simulation.faults import (
+    BROKEN_LINE,
+    DOUBLED,
+    ECLIPSE,
+    LATE,
+    LOST,
+    OVERTAKEN,
+    PARTITION,
+    SILENT_PARTITION,
+    SLOW,
+    SLOW_SECONDS,
+    FaultCount,
+)
 
 DIAL_SECONDS_MAX = 10.0
 DOUBLED_TAGS = frozenset(
     bytes([message.tag]) for message in (GetHeaders, GetBlocks, BlockBody, GetTransactions, Inventory, CompactBlock)
 )
-"""What a confused peer may say twice without being blamed."""
+"""What a confused peer may say twice, too late or not at all without being blamed for more than its slowness."""
+LATE_SECONDS_MAX = 5.0
 
 
 class Station(Protocol):
@@ -64,6 +79,12 @@ class Weather:
     bytes_per_second: float = 1_000_000
     break_chance: float = 0.0
     double_chance: float = 0.0
+    loss_chance: float = 0.0
+    late_chance: float = 0.0
+
+    def calm_down(self) -> None:
+        """Frames come again, once and in their order."""
+        self.break_chance = self.double_chance = self.loss_chance = self.late_chance = 0.0
 
 
 @dataclass(eq=False, slots=True)
@@ -88,6 +109,9 @@ class FakeNetwork:
         self._rng = rng
         self._stations: dict[PeerAddress, Station] = {}
         self._wires: list[WireEnd] = []
+        self._captors: dict[Station, tuple[Station, ...]] = {}
+        self._newest: dict[Station, int] = {}
+        self.faults = FaultCount()
         self.frames = 0
         self.bytes = 0
         self.is_cut = False
@@ -108,6 +132,7 @@ class FakeNetwork:
     def cut(self, *, is_silent: bool) -> None:
         """From now on nothing gets from one side to another. Silent: connections stay, and what is sent comes afterwards."""
         self.is_cut, self.is_cut_silent = True, is_silent
+        self.faults.note(SILENT_PARTITION if is_silent else PARTITION)
         if not is_silent:
             for wire in list(self._wires):
                 if wire.other is not None and self._is_apart(wire):
@@ -124,6 +149,28 @@ class FakeNetwork:
     def _is_apart(self, wire: WireEnd) -> bool:
         return self.is_cut and wire.other is not None and wire.owner.side != wire.other.owner.side
 
+    # --- eclipses ---
+
+    def eclipse(self, station: Station, captors: tuple[Station, ...]) -> None:
+        """From now on nobody but its captors reaches a station, nor does it reach anybody else."""
+        self._captors[station] = captors
+        self.faults.note(ECLIPSE)
+        for wire in list(self._wires):
+            if wire.other is not None and not self._may_meet(wire.owner, wire.other.owner):
+                self._snap(wire)
+
+    def free(self, station: Station) -> None:
+        """Everybody reaches it again."""
+        self._captors.pop(station, None)
+
+    def is_eclipsed(self, station: Station) -> bool:
+        """Whether its captors hold it."""
+        return station in self._captors
+
+    def _may_meet(self, one: Station, other: Station) -> bool:
+        is_free = one not in self._captors or other in self._captors[one]
+        return is_free and (other not in self._captors or one in self._captors[other])
+
     # --- connections ---
 
     def dial(self, station: Station, link: int, address: PeerAddress, is_wanted: Callable[[], bool]) -> None:
@@ -134,7 +181,8 @@ class FakeNetwork:
         if not is_wanted():
             return
         target = self._stations.get(address)
-        if target is None or (self.is_cut and target.side != station.side):
+        is_there = target is not None and self._may_meet(station, target)
+        if target is None or not is_there or (self.is_cut and target.side != station.side):
             wait = self._rng.uniform(0.1, DIAL_SECONDS_MAX)
             self.timeline.plan(wait, lambda: station.fail(link) if is_wanted() else None)
             return
@@ -152,16 +200,35 @@ class FakeNetwork:
         self.bytes += len(frame)
         wire.unsent += len(frame)
         if self._rng.random() < self.weather.break_chance:
+            self.faults.note(BROKEN_LINE)
             self.timeline.note(f"wire breaks between {wire.owner.address} and {wire.other.owner.address}")
             self._snap(wire)
             return
         if self._is_apart(wire):
             wire.held.append((frame, lane))
             return
+        if frame[1:2] in DOUBLED_TAGS and self._mistreat(wire, frame, lane):
+            return
         self._carry(wire, frame, lane)
-        if frame[1:2] in DOUBLED_TAGS and self._rng.random() < self.weather.double_chance:
+
+    def _mistreat(self, wire: WireEnd, frame: bytes, lane: int) -> bool:
+        """Lose, double or hold up a frame, now and then; whether nothing more is to be done with it."""
+        chance = self._rng.random()
+        weather = self.weather
+        if chance < weather.loss_chance:
+            self.faults.note(LOST)
+            wire.unsent -= len(frame)
+            return True
+        chance -= weather.loss_chance
+        if chance < weather.late_chance:
+            self.faults.note(LATE)
+            self._arrive_in(self._rng.uniform(0.5, LATE_SECONDS_MAX), wire, frame)
+            return True
+        if chance - weather.late_chance < weather.double_chance:
+            self.faults.note(DOUBLED)
             wire.unsent += len(frame)
             self._carry(wire, frame, lane)
+        return False
 
     def _carry(self, wire: WireEnd, frame: bytes, lane: int) -> None:
         now = self.timeline.now
@@ -170,13 +237,24 @@ class FakeNetwork:
         wire.free_at[lane] = end
         arrive = end + self._delay()
         wire.free_at[lane] = max(wire.free_at[lane], arrive - self.weather.delay_min)
-        self.timeline.plan(arrive - now, lambda: self._arrive(wire, frame))
+        if arrive - now >= SLOW_SECONDS:
+            self.faults.note(SLOW)
+        self._arrive_in(arrive - now, wire, frame)
 
-    def _arrive(self, wire: WireEnd, frame: bytes) -> None:
+    def _arrive_in(self, seconds: float, wire: WireEnd, frame: bytes) -> None:
+        number = self.frames
+        self.timeline.plan(seconds, lambda: self._arrive(wire, frame, number))
+
+    def _arrive(self, wire: WireEnd, frame: bytes, number: int) -> None:
         wire.unsent -= len(frame)
         other = wire.other
-        if other is not None and not other.is_shut:
-            other.owner.hear(other, frame)
+        if other is None or other.is_shut:
+            return
+        newest = self._newest.get(other.owner, 0)
+        if number < newest:
+            self.faults.note(OVERTAKEN)
+        self._newest[other.owner] = max(number, newest)
+        other.owner.hear(other, frame)
 
     def shut(self, wire: WireEnd) -> None:
         """One side closes: what it sent before still comes, then the other side hears of it."""

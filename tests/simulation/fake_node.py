@@ -1,17 +1,11 @@
-"""A node of a simulation: the real chain, mempool, waiting blocks and network code, on a disk and wires that are fake.
+"""A node of a simulation: the real chain, mempool, waiting blocks and network code, on a disk and wires that are fake."""
 
-Its disk is an SQLite database in memory, which outlives a crash as a file does: what was committed is there, and nothing else.
-"""
-
-import itertools
 import random
-import sqlite3
 import threading
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, event
-
 from ledger.block import Block
+from ledger.errors import RuleViolation
 from ledger.fork_choice import TieKey
 from ledger.params import Params
 from ledger.transaction import Transaction
@@ -19,45 +13,31 @@ from ledger.types import Address, PrivateSeed, TxId
 from node.chain import Chain
 from node.health import Health
 from node.mempool.policy import MempoolLimits
-from node.mempool.pool import Mempool
+from node.mempool.pool import EVICTED, NO_ROOM, Mempool
+from node.mempool.returning import read_stale
+from node.mining.engine import search_range
 from node.mining.miner import pay_all_to, struct_prefix, with_nonce
-from node.mining.search import search_range
 from node.p2p.address import PeerAddress
 from node.p2p.addresses import AddressBook
-from node.p2p.dialling import DialLimits
+from node.p2p.connection import Purpose
+from node.p2p.dialling import ANCHORS_MAX, DialLimits
 from node.p2p.effects import Effects
 from node.p2p.handshake import Identity
 from node.p2p.host import Host
+from node.p2p.memory import PeerMemory
 from node.p2p.peers import Peers, PeerSettings
-from node.store.tables import metadata
+from node.store.blocks import KnownHeader
 from node.tip import TipChanged
 from node.waiting import WaitingBlocks, WaitingLimits
 from tests.simulation.events import SkewedClock, Timeline
+from tests.simulation.fake_disk import FakeDisk, PowerCut
 from tests.simulation.fake_network import FakeNetwork, Station, WireEnd
 
-TICK_SECONDS = 2.0
-NONCES_MAX = 100_000
-
-
-class PowerCut(BaseException):
-    """The machine stops here: nothing after it is done, not even what a program does when it fails."""
-
-
-class FakeDisk:
-    """An SQLite database in memory that is there until it is closed, whoever else opened it and was cut off."""
-
-    numbers = itertools.count()
-
-    def __init__(self) -> None:
-        place = f"file:simulated-{next(FakeDisk.numbers)}?mode=memory&cache=shared"
-        self._keeper = sqlite3.connect(place, uri=True)
-        self.engine = create_engine(f"sqlite:///{place}&uri=true", poolclass=NullPool)
-        metadata.create_all(self.engine)
-
-    def close(self) -> None:
-        """Throw it away."""
-        self.engine.dispose()
-        self._keeper.close()
+TICK_SECONDS = 3.0
+KEEP_SECONDS = 120.0
+NONCES_MAX = 2_000_000
+NO_FAULT_OF_ITS_OWN = (NO_ROOM.name, EVICTED.name)
+"""Reasons of the pool's, for which a transaction is dropped that is valid."""
 
 
 class FakeTransport:
@@ -109,75 +89,91 @@ class FakeNode:
         self.payout = payout
         self._limits = limits
         self._rng = rng
-        self._seed = PrivateSeed(rng.randbytes(32))
-        self._book_key = rng.randbytes(32)
-        self._book_rows: list[Any] = []
         self.named: list[PeerAddress] = []
         self.is_on = False
         self.crashes = 0
-        self.statements_left: int | None = None
         self.seen: dict[TxId, None] = {}
-        """Transactions that its chain held at some time since it was started last."""
+        """Transactions that its chain held at some time of its life, through all crashes."""
+        self._told: KnownHeader | None = None
         self._life = 0
-        self._is_working = False
-        self._disk = FakeDisk()
-        event.listen(self._disk.engine, "before_cursor_execute", self._count_statement)
+        self._keep_at = 0.0
+        self.disk = FakeDisk(random.Random(rng.randbytes(16)), network.faults)
 
     # --- life and death ---
 
     def start(self) -> None:
-        """Switch on: load what the disk holds, listen, dial."""
+        """Switch on: load what the disk holds, listen, dial. The power may be cut within."""
         assert not self.is_on, f"{self.name} runs already"
-        self.is_on = True
-        self._life += 1
-        self.seen = {}
-        self.wires: dict[int, WireEnd] = {}
-        lock = threading.RLock()
+        try:
+            self._begin()
+        except PowerCut:
+            self.timeline.note(f"{self.name} loses its power while it starts")
+            self.crashes += 1
+            self.disk.lose_power()
+
+    def _begin(self) -> None:
+        memory, seed = self.disk.read_memory(), self.disk.read_key()
         tie_key = TieKey(self._rng.randbytes(32))
-        self.chain = Chain(self._disk.engine, self.params, self.clock, tie_key)
+        self.chain = Chain(self.disk.engine, self.params, self.clock, tie_key)
+        try:
+            self._build(memory, seed)
+        except PowerCut:
+            self.chain.close()
+            raise
+
+    def _build(self, memory: PeerMemory, seed: PrivateSeed) -> None:
+        self._note_chain()
+        self._life += 1
+        self._keep_at = self.timeline.now + self._rng.uniform(0, KEEP_SECONDS)
+        self.wires: dict[int, WireEnd] = {}
         self.mempool = Mempool(self.chain, MempoolLimits())
+        self.mempool.put_back(read_stale(self.chain))
         self.waiting = WaitingBlocks(self.chain, self.clock, WaitingLimits())
         self.chain.subscribe(self._follow)
-        self.host = Host(self.chain, self.mempool, self.waiting, self.clock, lock, Health())
+        self.host = Host(self.chain, self.mempool, self.waiting, self.clock, threading.RLock(), Health())
         rng = random.Random(self._rng.randbytes(16))
-        book = AddressBook(self._book_key, rng)
-        book.restore(self._book_rows)
-        identity = Identity(self._seed, self.chain.chain_id, self.address.port, f"sim {self.name}")
+        book = AddressBook(memory.book_key, rng)
+        book.restore(memory.rows)
+        identity = Identity(seed, self.chain.chain_id, self.address.port, f"sim {self.name}")
         self._transport = FakeTransport(self, self.network, self.wires)
         effects = Effects(self._transport, self.timeline, rng)
         self.peers = Peers(self.host, identity, effects, book, PeerSettings(limits=self._limits))
         self.peers.gossip.own = self.address
+        self.peers.scores.restore(dict(memory.bans))
+        self.peers.dialler.anchors = list(memory.anchors)
         for address in self.named:
             self.peers.dialler.name(address)
+        self.is_on = True
         self.network.join(self)
         self._tick_in(self._rng.uniform(0, TICK_SECONDS))
+
+    def _note_chain(self) -> None:
+        """The store holds what it was told to hold. What stood in a block before counts from now on as well."""
+        if self._told is not None:
+            assert self.chain.blocks.header(self._told.hash) is not None, f"{self.name} lost a block that was committed"
+            assert self.chain.tip.work >= self._told.work, f"{self.name} starts below where it was"
+        self.seen.update(dict.fromkeys(self.chain.window.values()))
 
     def stop(self) -> None:
         """Switch off at once."""
         self.is_on = self._transport.is_live = False
         self.crashes += 1
-        self.statements_left = None
         self.network.leave(self)
-        self._book_rows = self.peers.book.rows()
         self.chain.close()
+        self.disk.lose_power()
 
     def close(self) -> None:
         """At the end of the simulation."""
         if self.is_on:
             self.chain.close()
             self.is_on = False
-        self._disk.close()
+        self.disk.close()
 
-    def cut_power_after(self, statements: int) -> None:
-        """Stop at a statement that the chain gives to its database."""
-        self.statements_left = statements
-
-    def _count_statement(self, *_: object) -> None:
-        if self.statements_left is None or not self.is_on:
-            return
-        self.statements_left -= 1
-        if self.statements_left <= 0:
-            raise PowerCut
+    def _keep(self) -> None:
+        """Write down what is known of others."""
+        peers = self.peers
+        anchors = [peer.address for peer in peers.ready if peer.purpose is Purpose.DIALLED][:ANCHORS_MAX]
+        self.disk.keep(PeerMemory(peers.book.key, peers.book.rows(), anchors, peers.scores.bans(self.clock.now())))
 
     def guarded(self, do: Any) -> Any:
         """Do something as this node; where its power is cut, it is off afterwards."""
@@ -191,11 +187,32 @@ class FakeNode:
             return None
 
     def _follow(self, changed: TipChanged) -> None:
+        self._told = self.chain.tip
         for block in changed.connected:
             self.seen.update(dict.fromkeys(transaction.txid for transaction in block.transactions))
         if changed.disconnected:
             depth = len(changed.disconnected)
             self.timeline.note(f"{self.name} takes {depth} back to height {self.chain.tip.height}")
+            self._check_returned(changed)
+
+    def _check_returned(self, changed: TipChanged) -> None:
+        """What was taken back is in another block now, or waits, or the node says why it does not, and that is true."""
+        again = {transaction.txid for block in changed.connected for transaction in block.transactions}
+        for block in changed.disconnected:
+            for transaction in block.transactions:
+                if transaction.txid not in again and self.mempool.get(transaction.txid) is None:
+                    self._check_dropped(transaction)
+
+    def _check_dropped(self, transaction: Transaction) -> None:
+        dropped = self.mempool.dropped(transaction.txid)
+        assert dropped is not None, f"{self.name} took {transaction.txid.hex()} back and does not say where it is"
+        if dropped.code in NO_FAULT_OF_ITS_OWN:
+            return
+        try:
+            self.mempool.dry_run(transaction.raw)
+        except RuleViolation:
+            return
+        raise AssertionError(f"{self.name} dropped {transaction.txid.hex()} for {dropped.code}, and it is valid")
 
     # --- time and work ---
 
@@ -206,6 +223,9 @@ class FakeNode:
             if self.is_on and self._life == life:
                 self.guarded(self.peers.tick)
                 self.guarded(self.waiting.poll)
+                if self.timeline.now >= self._keep_at:
+                    self._keep_at = self.timeline.now + KEEP_SECONDS
+                    self.guarded(self._keep)
                 self.work()
                 self._tick_in(TICK_SECONDS)
 
