@@ -212,13 +212,13 @@ class TransactionRelay:
             if isinstance(result, LedgerError) and wtxid not in self._confirmed:
                 self._hold(wtxid, Held(one.raw, one.tries + 1))
 
-    def receive_missing(self, peer: Connection, ids: Iterable[WtxId]) -> None:
+    def receive_missing(self, peer: Connection, ids: Sequence[WtxId]) -> None:
         """A peer does not have them any more."""
         state = self._peers[peer]
         for wtxid in ids:
             if state.asked.pop(wtxid, None) is not None:
                 self._ask_another(wtxid)
-        self._request(tuple(islice(state.offered, ASKED_MAX)))
+        self._request((*ids, *islice(state.offered, ASKED_MAX)))
 
     def serve(self, peer: Connection, message: GetTransactions) -> None:
         """Send what was asked for and waits here."""
