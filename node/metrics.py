@@ -51,6 +51,16 @@ class ChainMetrics:
             registry=registry,
         )
         since.set_function(lambda: node.silence.blocks)
+        waiting = Gauge("fansumer_mempool_transactions", "Transactions that wait for a block.", registry=registry)
+        waiting.set_function(lambda: len(node.mempool))
+        weight = Gauge("fansumer_mempool_weight", "Their weight.", registry=registry)
+        weight.set_function(lambda: node.mempool.weight)
+        other = Gauge(
+            "fansumer_other_law_blocks",
+            "Blocks with real work that this node refuses and others follow.",
+            registry=registry,
+        )
+        other.set_function(lambda: node.other_law.blocks)
         _watch_miners(node, registry)
         with node.lock:
             node.chain.subscribe(self.follow)

@@ -25,11 +25,13 @@ from node.mempool.policy import MempoolLimits
 from node.mempool.pool import DryRun, Mempool
 from node.mempool.returning import read_stale
 from node.mining.miner import Miner
+from node.other_law import OtherLaw
 from node.snapshots import Snapshots
 from node.stall import SilenceWatch, StallWatch
 from node.store.engine import StoreLock, faults_explained, folder_of_database, open_engine
 from node.store.migrate import migrate
 from node.store.reader import Reader
+from node.tip_log import TipLog
 from node.waiting import Offered, Released, WaitingBlocks, WaitingLimits
 
 if TYPE_CHECKING:
@@ -91,6 +93,8 @@ class Node:
             self.stall = StallWatch(self.chain, self.clock)
             self.silence = SilenceWatch(self.chain)
             self.desk = open_desk(self.chain, self.lock, self.clock)
+            TipLog(self.chain)
+            self.other_law = OtherLaw(lambda: self.chain.tip)
             self.reader = Reader(open_engine(url, read_only=True))
             self.snapshots = Snapshots(self.chain, self.lock, open_engine(url, read_only=True))
             undone_on_failure.pop_all()

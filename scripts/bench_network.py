@@ -20,6 +20,7 @@ from ledger.types import Amount
 from node.clock import ManualClock
 from node.intake import take_in
 from node.node import Node, NodeConfig
+from node.p2p.address import PeerName
 from node.p2p.network import Network, NetworkSettings
 from tests.simulation.fake_network import Weather
 from tests.simulation.people import EVERYBODY
@@ -50,7 +51,7 @@ def measure_sync(world: World) -> dict[str, Any]:
         with _running(full, NetworkSettings(listen=(LOOPBACK, 0))) as (one, first):
             assert first.port is not None, "it listens"
             started = time.perf_counter()
-            with _running(empty, NetworkSettings(named=((LOOPBACK, first.port),))) as (two, _):
+            with _running(empty, NetworkSettings(named=(PeerName(LOOPBACK, first.port),))) as (two, _):
                 while two.chain.tip.hash != one.chain.tip.hash:
                     assert time.perf_counter() - started < SYNC_SECONDS_MAX, "it does not sync"
                     time.sleep(POLL_SECONDS)

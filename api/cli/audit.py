@@ -11,8 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.node import DataDir, ParamsFile
-from api.cli.options import AsJson, DatabaseUrl, Force, Source
+from api.cli.options import AsJson, DatabaseUrl, DataDir, Force, ParamsFile, Source
 
 app = typer.Typer(
     no_args_is_help=True, help="Verify a chain from its first block, with nobody's permission; recompute what is owed."

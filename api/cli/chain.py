@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli import attestors, contributions, mining, proposals, reviews, texts, updates
-from api.cli.node import DataDir, ParamsFile
 from api.cli.options import (
     DEFAULT_URL,
     AsJson,
     Campaign,
     DatabaseUrl,
+    DataDir,
     Force,
     Limit,
+    ParamsFile,
     Program,
     Source,
     TransactionId,

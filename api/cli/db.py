@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.node import Database, DataDir, Network, ParamsFile
-from api.cli.options import AsJson
+from api.cli.options import AsJson, Database, DataDir, Network, ParamsFile
 
 app = typer.Typer(no_args_is_help=True, help="Look after a node's store: an SQLite file, or a PostgreSQL database.")
 

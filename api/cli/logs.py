@@ -19,8 +19,8 @@ class _ErrorStream:
         sys.stderr.flush()
 
 
-def configure_log() -> None:
-    """Let the log be written to standard error from now on."""
+def configure_log(level: str = "info") -> None:
+    """Let the log be written to standard error from now on, from `level` upwards."""
     stream: Any = _ErrorStream()
     is_for_people = sys.stderr.isatty()
     structlog.configure(
@@ -31,6 +31,6 @@ def configure_log() -> None:
             *([] if is_for_people else [structlog.processors.dict_tracebacks]),
             structlog.dev.ConsoleRenderer() if is_for_people else structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(stream),
     )

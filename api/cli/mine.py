@@ -55,7 +55,7 @@ def mine(
       fansumer mine --workers 2 --stratum 192.0.2.7:3333 --worker laptop
     """
     from api.cli.mine_view import watch
-    from api.cli.node import parse_endpoint
+    from api.cli.options import parse_endpoint
     from api.cli.session import connect, open_wallet, parse_address
     from api.mining.earnings import EarningsWatch
     from api.mining.rig import Rig

@@ -6,12 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.options import AsJson
+from api.cli.options import AsJson, Network
+from api.cli.options import DataDir as Folder
 
-Folder = Annotated[
-    Path | None, typer.Option("--data-dir", help="The node's folder; by default the network's in your data folder.")
-]
-Network = Annotated[str, typer.Option("--network", help="Which network's node: main, test, dev or sim.")]
 Host = Annotated[str, typer.Argument(metavar="HOST", help="An IP address.")]
 
 TIMEOUT_SECONDS = 40
@@ -53,6 +50,8 @@ def status(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = 
         return
     for name, value in found.items():
         shown = "runs without a network" if name == "peers" and value is None else value
+        if name == "alarm":
+            shown = "none" if value is None else f"{value['code']}: {value['detail']}\n{'':<22}{value['advice']}"
         print(f"{name.replace('_', ' '):<22}{shown}")
 
 
@@ -70,7 +69,7 @@ def peers(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = F
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("address", "how", "ready", "height", "ping", "in", "out", "points", "since")
+    table = Table("address", "how", "ready", "height", "ping", "in", "out", "points", "since", "TLS")
     for peer in found["peers"]:
         ping = peer["ping_seconds"]
         table.add_row(
@@ -83,6 +82,7 @@ def peers(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = F
             f"{peer['bytes_sent']:,}",
             f"{peer['points']:.0f}",
             f"{peer['seconds']:.0f} s",
+            "yes" if peer["is_encrypted"] else "no",
         )
     Console().print(table)
     for ban in found["bans"]:

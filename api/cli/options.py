@@ -1,5 +1,6 @@
 """Options that many commands share, each declared once. Only typer is imported here, so that help is shown at once."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -7,6 +8,7 @@ import typer
 
 DEFAULT_URL: Final = "http://127.0.0.1:8780"
 AMOUNT_MAX: Final = 2**63 - 1
+ENDPOINT: Final = re.compile(r"(\[(?P<v6>[0-9a-fA-F:.]{2,45})\]|(?P<host>[^:/\[\]\s]{1,253})):(?P<port>[0-9]{1,5})")
 
 Url = Annotated[
     str, typer.Option("--url", envvar="FANSUMER_URL", help="The node's API.", rich_help_panel="Node and wallet")
@@ -28,6 +30,36 @@ Account = Annotated[
         max=2**31 - 1,
         help="Which main account of the wallet acts.",
         rich_help_panel="Node and wallet",
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="FANSUMER_DATA_DIR",
+        help="The chain's folder; by default one for each network in your data folder.",
+    ),
+]
+Network = Annotated[
+    str, typer.Option("--network", envvar="FANSUMER_NETWORK", help="Which network: main, test, dev or sim.")
+]
+ParamsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--params", help="A private chain's params file; by default params.json in the folder, if it is there."
+    ),
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        "--database-url",
+        envvar="FANSUMER_DATABASE",
+        metavar="URL",
+        help=(
+            "The store: postgresql://USER@HOST:PORT/DATABASE, a password best in PGPASSWORD or ~/.pgpass. "
+            "By default an SQLite file in the chain's folder."
+        ),
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
@@ -82,3 +114,11 @@ CARRIED_NOTE: Final = (
     "says: fansumer wallet receipts check FILE --opening FILE"
 )
 """Said wherever a person may compare receipts with a balance."""
+
+
+def parse_endpoint(text: str) -> tuple[str, int]:
+    """Host and port of a place for miners, HOST:PORT; an IPv6 host stands in brackets. Raises typer.BadParameter."""
+    found = ENDPOINT.fullmatch(text)
+    if found is None or int(found["port"]) > 65_535:
+        raise typer.BadParameter("--stratum is HOST:PORT, such as 0.0.0.0:3333 or [::]:3333")
+    return found["v6"] or found["host"], int(found["port"])

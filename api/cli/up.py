@@ -36,9 +36,11 @@ from ledger.params import Params, params_from_mapping, params_to_mapping
 from ledger.types import Address
 from node.audit import AuditReport, audit_store
 from node.errors import NodeError
+from node.mempool.policy import MempoolLimits
 from node.mining.miner import MinerFigures
 from node.node import Node, NodeConfig
-from node.p2p.network import Network, NetworkMetrics, NetworkSettings
+from node.p2p.metrics import NetworkMetrics
+from node.p2p.network import Network, NetworkSettings
 from node.store.engine import STORE_FOLDER, StoreLock
 from node.stratum.server import STOPPED as STRATUM_STOPPED
 from node.stratum.server import StratumServer, listen
@@ -69,7 +71,7 @@ Say = Callable[[str], None]
 class UpOptions:
     """Where and how to run. `data_dir` None: the user's data folder. Port 0 takes a free one.
 
-    `stratum` None: no port for miners. `database_url` None: a file in the folder.
+    `stratum` None: no port for miners. `database_url` None: a file in the folder. `rates`: of reads and of writes.
     `keep_blocks`: how many blocks it can take back; None keeps all.
     """
 
@@ -86,6 +88,9 @@ class UpOptions:
     network_settings: NetworkSettings | None = None
     keep_blocks: int | None = None
     trusted: Checkpoint | None = None
+    mempool_limits: MempoolLimits = field(default_factory=MempoolLimits)
+    rates: tuple[str, str] | None = None
+    log_level: str = "info"
 
 
 def default_folder(name: str) -> Path:
@@ -116,7 +121,12 @@ class Running:
         listener = bind_port(options.host, options.port)
         try:
             chosen = NodeConfig(
-                folder, params, options.database_url, keep_blocks=options.keep_blocks, trusted=options.trusted
+                folder,
+                params,
+                options.database_url,
+                options.mempool_limits,
+                keep_blocks=options.keep_blocks,
+                trusted=options.trusted,
             )
             self.node = Node(chosen)
         except BaseException:
@@ -139,6 +149,9 @@ class Running:
             undone_on_failure.callback(remove_url, folder)
             desk = OperatorDesk(self.node, self.network)
             settings = HttpSettings(tip_age_seconds_max=None, origins=options.origins)
+            if options.rates is not None:
+                read_rate, write_rate = options.rates
+                settings = settings.model_copy(update={"read_rate": read_rate, "write_rate": write_rate})
             self.service = Service(self.node, listener, settings, registry=registry, operator=desk)
             undone_on_failure.pop_all()
         self.url = self.service.url
@@ -188,7 +201,7 @@ class Running:
 
 def run_up(options: UpOptions, console: Console) -> None:
     """Run a node until it is told to stop (Ctrl-C or SIGTERM)."""
-    configure_log()
+    configure_log(options.log_level)
     folder = options.data_dir or default_folder(options.network)
     params = find_params(options, folder)
     running = Running(options, folder, params, options.payout)

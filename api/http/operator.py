@@ -12,7 +12,7 @@ from starlette.routing import Route
 from api.http.bodies import parse_object, read_bounded
 from api.http.deps import services_of
 from api.http.problems import BAD_BODY, RequestFault
-from api.http.rendering import json_response
+from api.http.rendering import json_response, show_alarm
 from api.words import show_time
 from ledger.errors import Code
 from node.node import Node
@@ -83,6 +83,7 @@ class OperatorDesk:
             "can_take_back_to": extent.floor,
             "transactions_waiting": len(node.mempool),
             "is_mining": node.miner is not None,
+            "alarm": show_alarm(node.other_law.fault()),
             "peers": None,
         }
         if network is not None:

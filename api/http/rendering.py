@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from ledger.address import decode_address, encode_address
 from ledger.domains.loyalty.state import NEVER
+from ledger.errors import LedgerError
 from ledger.events import Event
 from ledger.header import Header
 from ledger.types import Address, BlockHash
@@ -117,3 +118,11 @@ class Renderer:
     def event(self, event: Event, is_program: Callable[[bytes], bool]) -> dict[str, Any]:
         """An event: its name and its fields."""
         return {"name": event.name, "data": self.plain(event, is_program)}
+
+
+def show_alarm(fault: LedgerError | None) -> dict[str, str] | None:
+    """What the operator must hear of, with what to do."""
+    if fault is None:
+        return None
+    name = fault.code.name
+    return {"code": name, "detail": str(fault).removeprefix(f"{name}: "), "advice": fault.advice}

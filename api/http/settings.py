@@ -11,13 +11,13 @@ BODY_BYTES_MAX = TRANSACTION_BYTES_MAX * 4 // 3 + 4_096
 """The largest transaction in base64, with the JSON around it."""
 
 
-def _checked_rate(text: str) -> str:
+def checked_rate(text: str) -> str:
     """`parse` raises ValueError, which pydantic reports with the field's name."""
     parse(text)
     return text
 
 
-Rate = Annotated[str, AfterValidator(_checked_rate)]
+Rate = Annotated[str, AfterValidator(checked_rate)]
 """As `limits` writes it: "6000/minute"."""
 
 

@@ -12,6 +12,7 @@ BAD_ADDRESS = Code(
     "Write HOST:PORT, such as 203.0.113.7:8790 or [2001:db8::1]:8790.",
 )
 DEFAULT_PORT = 8_790
+PLAIN, OVER_TLS = "ws://", "wss://"
 V4_GROUP_BYTES, V6_GROUP_BYTES, V6_HOST_BYTES = 2, 4, 8
 
 
@@ -82,3 +83,37 @@ def split_host_port(text: str, default_port: int = DEFAULT_PORT, *, is_zero_allo
     if not (port_text.isascii() and port_text.isdigit()) or not least <= int(port_text[:6]) <= 65_535:
         raise NodeError(BAD_ADDRESS, text=text, reason=f"the port is not {least} to 65535")
     return host, int(port_text)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerName:
+    """A peer as an operator names it: `[wss://][KEY@]HOST:PORT`. `key`: it must prove this node key."""
+
+    host: str
+    port: int
+    is_tls: bool = False
+    key: bytes | None = None
+
+    def __str__(self) -> str:
+        who = "" if self.key is None else f"{self.key.hex()}@"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{OVER_TLS if self.is_tls else ''}{who}{host}:{self.port}"
+
+
+def read_peer_name(text: str) -> PeerName:
+    """What an operator wrote. Raises `p2p.address`."""
+    is_tls = text.startswith(OVER_TLS)
+    rest = text.removeprefix(OVER_TLS).removeprefix(PLAIN)
+    who, at, place = rest.rpartition("@")
+    key = None
+    if at:
+        try:
+            key = bytes.fromhex(who)
+        except ValueError:
+            key = b""
+        if len(key) != 32 or not who.isalnum():
+            raise NodeError(BAD_ADDRESS, text=text, reason="what stands before @ is no node key of 64 hex digits")
+    host, port = split_host_port(place)
+    if any(sign in host for sign in "/?#@ \t\n"):
+        raise NodeError(BAD_ADDRESS, text=text, reason="the host is none")
+    return PeerName(host, port, is_tls, key)

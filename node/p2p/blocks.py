@@ -1,7 +1,7 @@
 """New blocks from node to node, and old ones for those who sync: announcing, compact blocks, serving (spec NET-7, NET-9)."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ledger.block import check_body_belongs
 from ledger.errors import LedgerError, Malformed
@@ -37,16 +37,18 @@ COMPACT_PEERS_MAX = 3
 """Peers that are asked to send new blocks at once as compact ones."""
 OWED_MAX = 1_024
 """Blocks that one peer may have asked for and not been sent."""
+PUZZLES_MAX = 4
+"""Compact blocks of one peer that lack transactions."""
 WTXIDS_REMEMBERED = 4
 """Blocks whose wtxids are kept, since all peers ask for the same newest one."""
 
 
 @dataclass(slots=True)
 class PeerBlocks:
-    """What a peer is owed, the compact block that is being put together with it, and whether it was ever asked for such."""
+    """What a peer is owed, the compact blocks that are being put together with it, and whether it was ever asked for such."""
 
     owed: deque[BlockHash]
-    puzzle: tuple[Puzzle, tuple[int, ...]] | None = None
+    puzzles: dict[BlockHash, tuple[Puzzle, tuple[int, ...]]] = field(default_factory=dict)
     was_wanted: bool = False
 
 
@@ -203,18 +205,27 @@ class BlockRelay:
             raise Offence(GRAVE, str(fault)) from fault
         lacking = puzzle.lacking
         if lacking:
-            self._peers[peer].puzzle = (puzzle, lacking)
+            self._lay_aside(peer, puzzle, lacking)
             peer.send(GetBlockTransactions(block_hash, lacking))
         else:
             self._finish(peer, puzzle)
 
+    def _lay_aside(self, peer: Connection, puzzle: Puzzle, lacking: tuple[int, ...]) -> None:
+        """Keep what lacks transactions until they come; where there are too many, the oldest is asked for whole."""
+        puzzles = self._peers[peer].puzzles
+        puzzles[puzzle.hash] = (puzzle, lacking)
+        if len(puzzles) > PUZZLES_MAX:
+            oldest = next(iter(puzzles))
+            del puzzles[oldest]
+            if self._bodies.is_asked_of(peer, oldest):
+                self._bodies.ask_whole(peer, oldest)
+
     def receive_transactions(self, peer: Connection, message: BlockTransactions) -> None:
         """What a compact block lacked came. Raises `Offence`."""
-        state = self._peers[peer]
-        if state.puzzle is None or state.puzzle[0].hash != message.hash:
+        found = self._peers[peer].puzzles.pop(BlockHash(message.hash), None)
+        if found is None:
             return  # another peer was quicker
-        puzzle, lacking = state.puzzle
-        state.puzzle = None
+        puzzle, lacking = found
         try:
             puzzle.fill(lacking, message.transactions)
         except Malformed as fault:

@@ -101,13 +101,22 @@ class Remembered(Generic[Item]):
 class Connection:
     """One peer from the moment its connection opens."""
 
-    def __init__(self, link: int, address: PeerAddress, purpose: Purpose, identity: Identity, effects: Effects) -> None:
+    def __init__(
+        self,
+        link: int,
+        address: PeerAddress,
+        purpose: Purpose,
+        identity: Identity,
+        effects: Effects,
+        channel: bytes = b"",
+    ) -> None:
         self.link = link
         self.address = address
         self.purpose = purpose
         self._effects = effects
         challenge = effects.rng.randbytes(32)
-        self._handshake = Handshake(identity, challenge, is_dialled=purpose is not Purpose.TAKEN)
+        self.is_encrypted = bool(channel)
+        self._handshake = Handshake(identity, challenge, is_dialled=purpose is not Purpose.TAKEN, channel=channel)
         self.opened_at = self._heard_at = effects.stopwatch.seconds()
         self._buckets: dict[int, TokenBucket] = {}
         self._ping: tuple[bytes, float] | None = None

@@ -41,9 +41,10 @@ KEPT = (Purpose.DIALLED, Purpose.NAMED)
 
 @dataclass(slots=True)
 class NamedPeer:
-    """A peer that the operator named: when it is dialled next, and how long the next pause is."""
+    """A peer that the operator named: the key it must have, when it is dialled next, how long the next pause is."""
 
     address: PeerAddress
+    key: bytes | None = None
     dial_at: float = 0.0
     pause_seconds: float = RETRY_NAMED_SECONDS
 
@@ -70,9 +71,9 @@ class Dialler:
     pick_at: float = 0.0
     dialled_at: dict[PeerAddress, float] = field(default_factory=dict)
 
-    def name(self, address: PeerAddress) -> None:
+    def name(self, address: PeerAddress, key: bytes | None = None) -> None:
         """The operator wants a connection to this peer."""
-        self.named.setdefault(address, NamedPeer(address))
+        self.named.setdefault(address, NamedPeer(address, key))
 
     def note_self(self, address: PeerAddress) -> None:
         """This node itself answers there."""

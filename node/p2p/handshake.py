@@ -24,6 +24,11 @@ WRONG_NETWORK = Code(
     "Name a peer of the same network; a private chain needs the same params file on both sides.",
 )
 SELF = Code("p2p.self", "it is this node itself", "Nothing: an address of this node was dialled.")
+OTHER_KEY = Code(
+    "p2p.other_key",
+    "it is another node than the one that was named",
+    "Ask who runs it for its node key (`fansumer node status`); somebody may stand between.",
+)
 BAD_KEY = Code("p2p.key", "its key is not one that can sign", "The peer is broken; leave it.")
 BAD_PROOF = Code("p2p.proof", "it does not hold the key that it named", "Somebody else answers at that address.")
 OUT_OF_PLACE = Code("p2p.place", "{message} does not belong here", "The peer is broken; leave it.")
@@ -50,8 +55,10 @@ class Identity:
 class Handshake:
     """One side of one handshake. `theirs` is what the other said, `is_done` whether it proved it."""
 
-    def __init__(self, identity: Identity, challenge: bytes, *, is_dialled: bool) -> None:
+    def __init__(self, identity: Identity, challenge: bytes, *, is_dialled: bool, channel: bytes = b"") -> None:
+        """`channel`: which channel the handshake belongs to (spec NET-4); empty where it is not encrypted."""
         assert len(challenge) == 32, "a challenge has 32 bytes"
+        self._channel = channel
         self._identity = identity
         self._key = identity.key
         self._challenge = challenge
@@ -98,4 +105,4 @@ class Handshake:
             raise NodeError(BAD_PROOF)
 
     def _signed(self, role: int, own: bytes, others: bytes, challenge: bytes, others_challenge: bytes) -> bytes:
-        return PROOF(pack((self._identity.chain_id, role, own, others, challenge, others_challenge)))
+        return PROOF(pack((self._identity.chain_id, role, own, others, challenge, others_challenge, self._channel)))

@@ -26,6 +26,7 @@ from node.errors import NodeError
 from node.health import Health
 from node.mempool.pool import Mempool
 from node.node import Node
+from node.other_law import OtherLaw
 from node.p2p.connection import Remembered
 from node.p2p.messages import HEADERS_PER_ANSWER, LOCATOR_HASHES_MAX
 from node.store.beginning import Beginning
@@ -74,10 +75,12 @@ class Host:
         lock: threading.RLock,
         health: Health,
         desk: VoteDesk | None = None,
+        other_law: OtherLaw | None = None,
     ) -> None:
         self.chain = chain
         self.clock = clock
         self.lock = lock
+        self.other_law = other_law or OtherLaw(lambda: chain.tip)
         self._mempool = mempool
         self._waiting = waiting
         self._health = health
@@ -92,7 +95,16 @@ class Host:
     @staticmethod
     def of_node(node: Node) -> "Host":
         """Of an open node."""
-        return Host(node.chain, node.mempool, node.waiting, node.clock, node.lock, node.health, node.desk)
+        return Host(
+            node.chain,
+            node.mempool,
+            node.waiting,
+            node.clock,
+            node.lock,
+            node.health,
+            node.desk,
+            node.other_law,
+        )
 
     @property
     def params(self) -> Params:

@@ -6,6 +6,7 @@ in the other side's buffers, and at last with the other side. Nothing is ever dr
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from node.p2p.messages import LANES, lane_of
@@ -27,11 +28,12 @@ class _Waiting:
 class FairInbox:
     """Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_max: int = TOTAL_BYTES_MAX) -> None:
         self._lock = threading.Lock()
+        self._bytes_max = bytes_max
         self._links: dict[int, _Waiting] = {}
         self._turns: tuple[deque[int], ...] = tuple(deque[int]() for _ in LANES)
-        self.bytes = 0
+        self.bytes = self.frames = 0
 
     def put(self, link: int, frame: bytes) -> None:
         """Add a frame."""
@@ -44,6 +46,7 @@ class FairInbox:
             waiting.bytes += len(frame)
             waiting.frames += 1
             self.bytes += len(frame)
+            self.frames += 1
 
     def is_full(self, link: int) -> bool:
         """Whether nothing more should be read from this connection now."""
@@ -52,14 +55,17 @@ class FairInbox:
             if waiting is None or not waiting.frames:
                 return False
             is_over = waiting.bytes >= LINK_BYTES_MAX or waiting.frames >= LINK_FRAMES_MAX
-            return is_over or self.bytes >= TOTAL_BYTES_MAX
+            return is_over or self.bytes >= self._bytes_max
 
-    def take(self) -> tuple[int, bytes] | None:
-        """The next frame and whose it is; None if nothing waits."""
+    def take(self, may_speak: Callable[[int], bool] = lambda _: True) -> tuple[int, bytes] | None:
+        """The next frame, of a connection that may speak, and whose it is; None if there is none."""
         with self._lock:
             for lane, turns in enumerate(self._turns):
-                if turns:
-                    return self._take_from(turns.popleft(), lane)
+                for _ in range(len(turns)):
+                    link = turns.popleft()
+                    if may_speak(link):
+                        return self._take_from(link, lane)
+                    turns.append(link)
         return None
 
     def _take_from(self, link: int, lane: int) -> tuple[int, bytes]:
@@ -68,6 +74,7 @@ class FairInbox:
         waiting.bytes -= len(frame)
         waiting.frames -= 1
         self.bytes -= len(frame)
+        self.frames -= 1
         if waiting.lanes[lane]:
             self._turns[lane].append(link)
         return link, frame
@@ -79,6 +86,7 @@ class FairInbox:
             if waiting is None:
                 return
             self.bytes -= waiting.bytes
+            self.frames -= waiting.frames
             for turns in self._turns:
                 if link in turns:
                     turns.remove(link)

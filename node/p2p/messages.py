@@ -20,6 +20,8 @@ from node.store.pieces import PIECE_BYTES_MAX
 
 FRAME_BYTES_MAX = BLOCK_BYTES_MAX + 65_536
 """The largest frame: a block and what stands around it."""
+SMALL_FRAME_BYTES_MAX = 1_310_720
+"""The largest frame of who was not asked for blocks: Transactions."""
 HANDSHAKE_BYTES_MAX = 1_024
 """The largest frame of somebody who has not shown who it is."""
 HEADERS_PER_ANSWER = 2_000

@@ -6,19 +6,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge
 
 from ledger import keys
 from ledger.types import PublicKey, Work
 from node.errors import NodeError
 from node.node import Node
-from node.p2p.address import PeerAddress, make_address
+from node.p2p.address import PeerAddress, PeerName, make_address
 from node.p2p.addresses import AddressBook
 from node.p2p.connection import Purpose
+from node.p2p.counts import PeerCounts
 from node.p2p.dialling import ANCHORS_MAX, USUAL_LIMITS, DialLimits
 from node.p2p.effects import Effects
 from node.p2p.handshake import Identity
@@ -27,7 +28,7 @@ from node.p2p.memory import PeerMemory, read_memory, read_node_key, write_memory
 from node.p2p.peers import Peers, PeerSettings
 from node.p2p.scores import Ban
 from node.p2p.snapshot_files import BEGINNING, USUAL_HEIGHTS, SnapshotFiles, SnapshotHeights
-from node.p2p.websocket import WebSocketTransport
+from node.p2p.websocket import HALF_OPEN_MAX, HALF_OPEN_PER_HOST_MAX, OUTBOX_BYTES_MAX, Gate, WebSocketTransport
 from node.sync.header_tree import NO_WORK
 from node.sync.verify_ahead import VerifyAhead
 from node.tip import TipChanged
@@ -46,15 +47,20 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """What the operator chose. `listen`: host and port, or None. `named`: host names or IP addresses with ports."""
+    """What the operator chose. `listen`: host and port, or None. `tls`: files of the port's certificate and of its key.
+
+    `memory_bytes`: what may wait of what others sent and of what is sent to them, together.
+    """
 
     listen: tuple[str, int] | None = None
-    named: tuple[tuple[str, int], ...] = ()
+    named: tuple[PeerName, ...] = ()
     agent: str = "fansumer"
     minimum_work: Work = NO_WORK
     begins_with_snapshot: bool = False
     snapshots: SnapshotHeights = USUAL_HEIGHTS
     limits: DialLimits = USUAL_LIMITS
+    tls: tuple[Path, Path] | None = None
+    memory_bytes: int = 2 * OUTBOX_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class PeerReport:
     address: str
     purpose: str
     is_ready: bool
+    is_encrypted: bool
     agent: str
     key: str
     seconds: float
@@ -78,10 +85,20 @@ class PeerReport:
 class NetworkReport:
     """The network as this node sees it."""
 
-    peers: tuple[PeerReport, ...]
-    missing_blocks: int
-    known_addresses: int
-    bans: Mapping[bytes, Ban]
+    peers: tuple[PeerReport, ...] = ()
+    missing_blocks: int = 0
+    known_addresses: int = 0
+    bans: Mapping[bytes, Ban] = field(default_factory=dict)
+    tried_addresses: int = 0
+    is_syncing: bool = False
+    header_height: int = 0
+    inbox_frames: int = 0
+    inbox_bytes: int = 0
+    outbox_bytes: int = 0
+    arrived_bytes: int = 0
+    wanted_transactions: int = 0
+    gate_refused: int = 0
+    counts: PeerCounts = field(default_factory=PeerCounts)
     sync: str = ""
     history: str = ""
 
@@ -105,11 +122,14 @@ class Network:
         self._folder = node.config.data_dir
         self._memory = read_memory(self._folder)
         self._seed = read_node_key(self._folder)
-        self.transport = WebSocketTransport(self)
+        limits = settings.limits
+        gate = Gate(limits.taken_max + HALF_OPEN_MAX, limits.taken_per_host_max + HALF_OPEN_PER_HOST_MAX)
+        half = settings.memory_bytes // 2
+        self.transport = WebSocketTransport(self, tls=settings.tls, gate=gate, outbox_bytes=half)
         self._thread = threading.Thread(target=self._run, name="p2p", daemon=True)
         self.port: int | None = None
         self._is_beginning = settings.begins_with_snapshot and node.chain.tip.height == 0
-        self._report = NetworkReport((), 0, 0, {})
+        self._report = NetworkReport()
         self._ahead = VerifyAhead(node.chain.chain_id)
         self._snapshots = SnapshotFiles(node, settings.snapshots, is_wanted=settings.begins_with_snapshot)
         node.health.ask_also(self._find_beginning)
@@ -137,8 +157,8 @@ class Network:
             self._node.mempool.follow_arrivals(lambda _: self._wake.set())
             if self._node.desk is not None:
                 self._node.desk.subscribe(self._wake.set)
-        for host, port in self._settings.named:
-            self._name(host, port)
+        for name in self._settings.named:
+            self._name(name)
         self._thread.start()
 
     def _make_peers(self) -> Peers:
@@ -148,7 +168,11 @@ class Network:
         book.restore(self._memory.rows)
         identity = Identity(self._seed, host.chain_id, self.port or 0, self._settings.agent)
         settings = PeerSettings(
-            self._settings.minimum_work, self._settings.limits, self._snapshots.settings, self._ahead
+            self._settings.minimum_work,
+            self._settings.limits,
+            self._snapshots.settings,
+            self._ahead,
+            inbox_bytes=self._settings.memory_bytes // 2,
         )
         peers = Peers(host, identity, Effects(self.transport, Monotonic(), rng), book, settings)
         peers.scores.restore(dict(self._memory.bans))
@@ -158,19 +182,24 @@ class Network:
     def _note_change(self, _: TipChanged) -> None:
         self._wake.set()
 
-    def _name(self, host: str, port: int) -> None:
-        """Let a peer be dialled always; a name is looked up now and then."""
+    def _name(self, name: PeerName) -> None:
+        """Let a peer be dialled always; a host's name is looked up now and then."""
         try:
-            address = make_address(host, port)
+            address = make_address(name.host, name.port)
         except ValueError:
-            self.transport.call_later(0, lambda: self._resolve(host, port))
+            self.transport.call_later(0, lambda: self._resolve(name))
             return
-        self._call(lambda: self._peers.dialler.name(address))
+        self._call(lambda: self._take_name(name, address))
 
-    async def _resolve(self, host: str, port: int) -> None:
-        for address in (await self.transport.find_addresses(host, port))[:1]:
-            self._call(lambda address=address: self._peers.dialler.name(address))
-        self.transport.call_later(RESOLVE_SECONDS, lambda: self._resolve(host, port))
+    async def _resolve(self, name: PeerName) -> None:
+        for address in (await self.transport.find_addresses(name.host, name.port))[:1]:
+            self._call(lambda address=address: self._take_name(name, address))
+        self.transport.call_later(RESOLVE_SECONDS, lambda: self._resolve(name))
+
+    def _take_name(self, name: PeerName, address: PeerAddress) -> None:
+        if name.is_tls:
+            self.transport.only_tls.add(address)
+        self._peers.dialler.name(address, name.key)
 
     # --- the thread ---
 
@@ -217,18 +246,18 @@ class Network:
 
     # --- what the transport tells, in its thread ---
 
-    def taken(self, address: PeerAddress, begin: Callable[[int], None]) -> None:
+    def taken(self, address: PeerAddress, channel: bytes, begin: Callable[[int], None]) -> None:
         def take() -> None:
             link = self._peers.new_link()
             begin(link)
-            self._peers.taken(link, address)
+            self._peers.taken(link, address, channel)
 
         self._call(take)
 
-    def opened(self, link: int, begin: Callable[[int], None]) -> None:
+    def opened(self, link: int, channel: bytes, begin: Callable[[int], None]) -> None:
         def open_link() -> None:
             begin(link)
-            self._peers.opened(link)
+            self._peers.opened(link, channel)
 
         self._call(open_link)
 
@@ -242,8 +271,8 @@ class Network:
     def is_full(self, link: int) -> bool:
         return self._peers.inbox.is_full(link)
 
-    def lost(self, link: int) -> None:
-        self._call(lambda: self._peers.closed(link))
+    def lost(self, link: int, offence: str) -> None:
+        self._call(lambda: self._peers.closed(link, offence))
 
     # --- what people see ---
 
@@ -259,12 +288,17 @@ class Network:
     def _make_report(self) -> NetworkReport:
         peers = self._peers
         now = time.monotonic()
+        best = peers.tree.best()
+        counts = replace(peers.counts)
+        for peer in peers.connections.values():
+            counts.add(peer)
         return NetworkReport(
             peers=tuple(
                 PeerReport(
                     address=str(peer.address),
                     purpose=peer.purpose.name.lower(),
                     is_ready=peer.is_ready,
+                    is_encrypted=peer.is_encrypted,
                     agent=peer.hello.agent if peer.is_ready else "",
                     key="" if peer.key is None else peer.key.hex(),
                     seconds=now - peer.opened_at,
@@ -281,6 +315,16 @@ class Network:
             bans=peers.scores.bans(self._node.clock.now()),
             sync=peers.states.fetching.progress,
             history=peers.states.history.progress,
+            tried_addresses=peers.book.tried_count,
+            is_syncing=peers.bodies.is_syncing,
+            header_height=max(self._node.chain.tip.height, 0 if best is None else best.height),
+            inbox_frames=peers.inbox.frames,
+            inbox_bytes=peers.inbox.bytes,
+            outbox_bytes=self.transport.unsent,
+            arrived_bytes=peers.bodies.arrived_bytes,
+            wanted_transactions=peers.relay.wanted,
+            gate_refused=self.transport.gate.refused,
+            counts=counts,
         )
 
     # --- the end ---
@@ -309,28 +353,3 @@ class Network:
         self._peers.states.history.close()
         self._snapshots.close()
         self._ahead.close()
-
-
-class NetworkMetrics:
-    """What an operator watches of the network, in Prometheus' form."""
-
-    def __init__(self, network: Network, registry: CollectorRegistry) -> None:
-        peers = Gauge("fansumer_peers", "Connections whose handshake is done.", ("direction",), registry=registry)
-        for direction, is_taken in (("taken", True), ("dialled", False)):
-            peers.labels(direction).set_function(lambda is_taken=is_taken: _count(network, is_taken=is_taken))
-        missing = Gauge(
-            "fansumer_sync_missing_blocks", "Blocks that are known by their headers only.", registry=registry
-        )
-        missing.set_function(lambda: network.report().missing_blocks)
-        known = Gauge("fansumer_peer_addresses", "Addresses of other nodes that are known.", registry=registry)
-        known.set_function(lambda: network.report().known_addresses)
-        bans = Gauge("fansumer_peer_bans", "Hosts that are banned.", registry=registry)
-        bans.set_function(lambda: len(network.report().bans))
-
-
-def _count(network: Network, *, is_taken: bool) -> int:
-    return sum(
-        1
-        for peer in network.report().peers
-        if peer.is_ready and (peer.purpose == Purpose.TAKEN.name.lower()) == is_taken
-    )

@@ -5,8 +5,7 @@ somebody calls `tick` about once a second and `work` while there is any, all in 
 randomness and the same node it does the same.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -19,12 +18,14 @@ from node.p2p.address import PeerAddress
 from node.p2p.addresses import AddressBook
 from node.p2p.blocks import BlockRelay
 from node.p2p.connection import Connection, Purpose
+from node.p2p.counts import PeerCounts
 from node.p2p.dialling import USUAL_LIMITS, Dialler, DialLimits, choose_leaving
+from node.p2p.duplicates import choose_leaving_duplicate, find_other
 from node.p2p.effects import Effects
 from node.p2p.gossip import AddressGossip
-from node.p2p.handshake import SELF, Identity
+from node.p2p.handshake import OTHER_KEY, SELF, Identity
 from node.p2p.host import Host
-from node.p2p.inbox import FairInbox
+from node.p2p.inbox import TOTAL_BYTES_MAX, FairInbox
 from node.p2p.messages import (
     BLOCKS,
     COMPACT,
@@ -53,6 +54,7 @@ from node.p2p.messages import (
     Votes,
     WantCompact,
 )
+from node.p2p.own_faults import log_own_fault, own_faults_logged
 from node.p2p.relay import TransactionRelay
 from node.p2p.scores import BAN_SECONDS, BANNED, GRAVE, LATE, Offence, Scores
 from node.p2p.state_desk import SnapshotSettings, StateDesk
@@ -84,6 +86,7 @@ class PeerSettings:
     limits: DialLimits = USUAL_LIMITS
     snapshots: SnapshotSettings | None = None
     ahead: VerifyAhead | None = None
+    inbox_bytes: int = TOTAL_BYTES_MAX
 
 
 class Peers:
@@ -96,8 +99,9 @@ class Peers:
         self._settings = settings
         self.book = book
         self.scores = Scores()
+        self.counts = PeerCounts()
         self.dialler = Dialler(book, settings.limits)
-        self.inbox = FairInbox()
+        self.inbox = FairInbox(settings.inbox_bytes)
         self.connections: dict[int, Connection] = {}
         self._dialling: dict[int, tuple[PeerAddress, Purpose]] = {}
         self._next_link = 1
@@ -150,11 +154,12 @@ class Peers:
         link, self._next_link = self._next_link, self._next_link + 1
         return link
 
-    def taken(self, link: int, address: PeerAddress) -> None:
+    def taken(self, link: int, address: PeerAddress, channel: bytes = b"") -> None:
         """Somebody dialled this node."""
         refusal = self._refusal(address)
-        peer = Connection(link, address, Purpose.TAKEN, self._identity_now(), self._effects)
+        peer = Connection(link, address, Purpose.TAKEN, self._identity_now(), self._effects, channel)
         if refusal is not None:
+            self.counts.refused += 1
             peer.close(refusal)
             return
         self.connections[link] = peer
@@ -178,10 +183,10 @@ class Peers:
             self._leave(leaving, FULL)
         return None
 
-    def opened(self, link: int) -> None:
+    def opened(self, link: int, channel: bytes = b"") -> None:
         """A connection that was dialled is open."""
         address, purpose = self._dialling.pop(link)
-        peer = Connection(link, address, purpose, self._identity_now(), self._effects)
+        peer = Connection(link, address, purpose, self._identity_now(), self._effects, channel)
         self.connections[link] = peer
         peer.start()
 
@@ -190,10 +195,15 @@ class Peers:
         address, _ = self._dialling.pop(link)
         self._note_lost(address)
 
-    def closed(self, link: int) -> None:
-        """The other side, or the line between, ended a connection."""
+    def closed(self, link: int, offence: str = "") -> None:
+        """The other side, or the line between, ended a connection; or the transport did, because of an offence."""
         peer = self.connections.get(link)
-        if peer is not None:
+        if peer is None:
+            return
+        if offence:
+            self._blame(peer, GRAVE, offence)
+        if link in self.connections:
+            log.info("p2p.lost", peer=str(peer.address))
             self._forget(peer)
 
     def received(self, link: int, frame: bytes) -> None:
@@ -210,7 +220,7 @@ class Peers:
         if self.states.fetching.is_ready:
             self._begin_with_snapshot()
             return True
-        found = self.inbox.take()
+        found = self.inbox.take(self._is_listened_to)
         if found is None:
             return self._follow_node() or self._do_history()
         link, frame = found
@@ -222,6 +232,11 @@ class Peers:
         self._follow_node()
         return True
 
+    def _is_listened_to(self, link: int) -> bool:
+        """Whoever does not take what it is sent asks for nothing more meanwhile (spec NET-6)."""
+        peer = self.connections.get(link)
+        return peer is None or not peer.is_blocked
+
     def _handle(self, peer: Connection, frame: bytes) -> None:
         try:
             message = peer.receive(frame)
@@ -231,9 +246,7 @@ class Peers:
             self._blame(peer, offence.points, offence.reason)
         except NodeError as fault:
             if peer.is_ready:
-                log.warning(
-                    "p2p.node_failed", code=fault.code.name, reason=str(fault)
-                )  # its own store, no fault of a peer
+                log_own_fault(fault)
             else:
                 self._refuse(peer, fault.code)
 
@@ -241,6 +254,7 @@ class Peers:
         """A handshake that can't be done."""
         if code is SELF and peer.is_dialled:
             self.dialler.note_self(peer.address)
+        self.counts.failed_handshakes += 1
         self._leave(peer, code)
 
     def _dispatch(self, peer: Connection, message: Message) -> None:
@@ -260,13 +274,13 @@ class Peers:
             self.bodies.plan()
 
     def _advance(self) -> None:
-        with self._own_faults_logged():
+        with own_faults_logged():
             self.bodies.advance()
         self._follow_node()
         self.bodies.plan()
 
     def _begin_with_snapshot(self) -> None:
-        with self._own_faults_logged():
+        with own_faults_logged():
             self.states.fetching.finish()
         self._go_on_in_full()
 
@@ -278,17 +292,9 @@ class Peers:
             self._follow_node()
             self.bodies.plan()
 
-    @contextmanager
-    def _own_faults_logged(self) -> Iterator[None]:
-        """Within, this node's own failing is no fault of a peer."""
-        try:
-            yield
-        except NodeError as fault:
-            log.warning("p2p.node_failed", code=fault.code.name, reason=str(fault))
-
     def _do_history(self) -> bool:
         """Some of the history behind a snapshot, when nothing else is to be done."""
-        with self._own_faults_logged():
+        with own_faults_logged():
             return self.states.work(is_syncing=self.bodies.is_syncing)
         return False
 
@@ -358,23 +364,32 @@ class Peers:
 
     def _welcome(self, peer: Connection) -> None:
         """A handshake is done."""
-        other = self._other_connection(peer)
+        other = find_other(self.connections.values(), peer)
         if other is not None:
-            leaving = self._choose_duplicate(peer, other)
+            leaving = choose_leaving_duplicate(self._identity.key, peer, other)
             self._leave(leaving, DUPLICATE)
             if leaving is peer:
                 return
+        named = self.dialler.named.get(peer.address) if peer.is_dialled else None
+        if named is not None and named.key not in (None, peer.key):
+            log.warning("p2p.other_key", peer=str(peer.address), key="" if peer.key is None else peer.key.hex())
+            self._refuse(peer, OTHER_KEY)
+            return
         self._effects.transport.welcome(peer.link)
-        now = self._host.clock.now()
         if peer.is_dialled:
-            self.book.note_success(peer.address, now)
-            named = self.dialler.named.get(peer.address)
-            if named is not None:
-                named.note_success()
+            self.book.note_success(peer.address, self._host.clock.now())
+        if named is not None:
+            named.note_success()
         if peer.purpose is Purpose.FEELER:
             self._close(peer)
             return
-        log.info("p2p.connected", peer=str(peer.address), purpose=peer.purpose.name.lower(), agent=peer.hello.agent)
+        log.info(
+            "p2p.connected",
+            peer=str(peer.address),
+            purpose=peer.purpose.name.lower(),
+            agent=peer.hello.agent,
+            encrypted=peer.is_encrypted,
+        )
         self.bodies.add(peer)
         self.blocks.add(peer)
         self.relay.add(peer)
@@ -382,21 +397,6 @@ class Peers:
         self.states.add(peer)
         self.votes.add(peer)
         self.headers.add(peer)
-
-    def _other_connection(self, peer: Connection) -> Connection | None:
-        """Another connection to the same key whose handshake is done."""
-        for other in self.connections.values():
-            if other is not peer and other.is_ready and other.key == peer.key:
-                return other
-        return None
-
-    def _choose_duplicate(self, newer: Connection, older: Connection) -> Connection:
-        """Which of two connections to one node goes (spec NET-5)."""
-        assert newer.key is not None, "its handshake is done"
-        if newer.is_dialled == older.is_dialled:
-            return newer
-        is_dialled_kept = self._identity.key < newer.key
-        return older if newer.is_dialled == is_dialled_kept else newer
 
     def _leave(self, peer: Connection, code: Code) -> None:
         log.info("p2p.left", peer=str(peer.address), code=code.name)
@@ -409,6 +409,7 @@ class Peers:
 
     def _forget(self, peer: Connection) -> None:
         del self.connections[peer.link]
+        self.counts.add(peer)
         self.inbox.forget(peer.link)
         if peer.is_dialled:
             self._note_lost(peer.address)
@@ -427,6 +428,7 @@ class Peers:
 
     def _blame(self, peer: Connection, points: int, reason: str) -> None:
         """Count points against a peer's host; at the end of patience leave it, and ban it unless it was named."""
+        self.counts.offences += 1
         log.info("p2p.offence", peer=str(peer.address), points=points, reason=reason)
         if not self.scores.blame(peer.address, points, self._effects.stopwatch.seconds()):
             return
@@ -437,6 +439,7 @@ class Peers:
 
     def ban(self, address: PeerAddress, seconds: int, reason: str) -> None:
         """Ban a host, and leave all its connections."""
+        self.counts.bans += 1
         self.scores.ban(address, Timestamp(self._host.clock.now() + seconds), reason)
         log.warning("p2p.ban", host=str(address), seconds=seconds, reason=reason)
         for peer in [found for found in self.connections.values() if found.address.host == address.host]:
@@ -456,7 +459,7 @@ class Peers:
         for peer in self.votes.tick():
             self._blame(peer, LATE, "no certificates in time")
         stalled = self.bodies.tick()
-        with self._own_faults_logged():
+        with own_faults_logged():
             stalled += self.states.tick(is_syncing=self.bodies.is_syncing)
         for peer in dict.fromkeys(stalled):
             self._leave(peer, STALLED)

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ledger.errors import LedgerError, Malformed
 from ledger.hashing import WTX
@@ -43,10 +44,11 @@ NOT_TRANSACTIONS = (BAD_SIGNATURE,)
 
 @dataclass(slots=True)
 class PeerRelay:
-    """What is to be told to a peer, what it told, and what was asked of it."""
+    """What is to be told to a peer, what it offered and was not asked for, and what was asked of it."""
 
     to_tell: dict[WtxId, None] = field(default_factory=dict)
     tell_at: float = 0.0
+    offered: dict[WtxId, None] = field(default_factory=dict)
     asked: dict[WtxId, float] = field(default_factory=dict)
 
 
@@ -83,6 +85,11 @@ class TransactionRelay:
         self._is_time_to_retry = False
         self._read_pool()
 
+    @property
+    def wanted(self) -> int:
+        """How many transactions others told of that are not here."""
+        return len(self._wanted)
+
     def add(self, peer: Connection) -> None:
         """A peer is ready: it is told of all that waits here."""
         state = self._peers[peer] = PeerRelay(tell_at=self._next_time())
@@ -94,13 +101,13 @@ class TransactionRelay:
         state = self._peers.pop(peer, None)
         if state is None:
             return
-        for wtxid in tuple(self._wanted):
-            wanted = self._wanted[wtxid]
-            if peer in wanted.tellers:
-                wanted.tellers.remove(peer)
-            if wanted.asked is peer:
+        for wtxid in state.offered:
+            self._wanted[wtxid].tellers.remove(peer)
+        for wtxid in (*state.offered, *state.asked):
+            wanted = self._wanted.get(wtxid)
+            if wanted is not None and wanted.asked is peer:
                 wanted.asked = None
-            if wanted.asked is None and not wanted.tellers:
+            if wanted is not None and wanted.asked is None and not wanted.tellers:
                 del self._wanted[wtxid]
 
     def _next_time(self) -> float:
@@ -131,12 +138,18 @@ class TransactionRelay:
             self._confirmed.add(wtxid)
             self._forget_wanted(wtxid)
         self._read_pool()
+        for wtxid in news.taken_back:
+            if wtxid in self._waiting:  # it waits again, and perhaps only here
+                for peer, state in self._peers.items():
+                    self._plan_telling(peer, state, wtxid)
 
     def _read_pool(self) -> None:
         self._waiting = {transaction.wtxid: transaction.txid for transaction in self._host.waiting_transactions()}
 
     def _forget_wanted(self, wtxid: WtxId) -> None:
         wanted = self._wanted.pop(wtxid, None)
+        for peer in () if wanted is None else wanted.tellers:
+            del self._peers[peer].offered[wtxid]
         if wanted is not None and wanted.asked is not None:
             state = self._peers.get(wanted.asked)
             if state is not None:
@@ -147,19 +160,20 @@ class TransactionRelay:
     def receive_inventory(self, peer: Connection, message: Inventory) -> None:
         """A peer has these."""
         peer.known_transactions.update(message.wtxids)
-        offers = sum(1 for wanted in self._wanted.values() if peer in wanted.tellers)
+        offered = self._peers[peer].offered
         for wtxid in message.wtxids:
             if wtxid in self._waiting or wtxid in self._confirmed or wtxid in self._refused:
                 continue
             wanted = self._wanted.get(wtxid)
             if wanted is None:
-                if offers >= WANTED_MAX:
+                if len(offered) >= WANTED_MAX:
                     break
-                offers += 1
                 self._wanted[wtxid] = Wanted(deque([peer]))
-            elif peer is not wanted.asked and peer not in wanted.tellers and len(wanted.tellers) < TELLERS_MAX:
+                offered[wtxid] = None
+            elif peer is not wanted.asked and wtxid not in offered and len(wanted.tellers) < TELLERS_MAX:
                 wanted.tellers.append(peer)
-        self._request()
+                offered[wtxid] = None
+        self._request(message.wtxids)
 
     def receive_transactions(self, peer: Connection, message: Transactions) -> None:
         """Transactions came. Raises `Offence`."""
@@ -198,13 +212,13 @@ class TransactionRelay:
             if isinstance(result, LedgerError) and wtxid not in self._confirmed:
                 self._hold(wtxid, Held(one.raw, one.tries + 1))
 
-    def receive_missing(self, peer: Connection, ids: Iterable[WtxId]) -> None:
+    def receive_missing(self, peer: Connection, ids: Sequence[WtxId]) -> None:
         """A peer does not have them any more."""
         state = self._peers[peer]
         for wtxid in ids:
             if state.asked.pop(wtxid, None) is not None:
                 self._ask_another(wtxid)
-        self._request()
+        self._request((*ids, *islice(state.offered, ASKED_MAX)))
 
     def serve(self, peer: Connection, message: GetTransactions) -> None:
         """Send what was asked for and waits here."""
@@ -242,29 +256,29 @@ class TransactionRelay:
         if not wanted.tellers:
             del self._wanted[wtxid]
 
-    def _request(self) -> None:
-        """Ask for what is wanted, each of one peer. Not while blocks are missing."""
+    def _request(self, wtxids: Iterable[WtxId]) -> None:
+        """Ask for those of these that are wanted, each of one peer. Not while blocks are missing."""
         if self._is_syncing():
             return
         now = self._effects.stopwatch.seconds()
         asking: dict[Connection, list[WtxId]] = {}
-        for wtxid, wanted in self._wanted.items():
-            if wanted.asked is not None:
-                continue
-            peer = self._next_teller(wanted)
-            if peer is None:
+        for wtxid in wtxids:
+            wanted = self._wanted.get(wtxid)
+            peer = None if wanted is None or wanted.asked is not None else self._next_teller(wtxid, wanted)
+            if wanted is None or peer is None:
                 continue
             wanted.asked = peer
             self._peers[peer].asked[wtxid] = now
             asking.setdefault(peer, []).append(wtxid)
-        for peer, wtxids in asking.items():
-            for start in range(0, len(wtxids), TRANSACTIONS_PER_REQUEST):
-                peer.send(GetTransactions(tuple(wtxids[start : start + TRANSACTIONS_PER_REQUEST])))
+        for peer, asked in asking.items():
+            for start in range(0, len(asked), TRANSACTIONS_PER_REQUEST):
+                peer.send(GetTransactions(tuple(asked[start : start + TRANSACTIONS_PER_REQUEST])))
 
-    def _next_teller(self, wanted: Wanted) -> Connection | None:
+    def _next_teller(self, wtxid: WtxId, wanted: Wanted) -> Connection | None:
         for _ in range(len(wanted.tellers)):
-            peer = wanted.tellers[0]
-            if len(self._peers[peer].asked) < ASKED_MAX:
+            state = self._peers[wanted.tellers[0]]
+            if len(state.asked) < ASKED_MAX:
+                del state.offered[wtxid]
                 return wanted.tellers.popleft()
             wanted.tellers.rotate(-1)
         return None
@@ -276,7 +290,8 @@ class TransactionRelay:
             for wtxid in [wtxid for wtxid, since in state.asked.items() if now - since > ANSWER_SECONDS]:
                 del state.asked[wtxid]
                 self._ask_another(wtxid)
-        self._request()
+        for state in tuple(self._peers.values()):
+            self._request(tuple(islice(state.offered, ASKED_MAX)))
         if self._is_syncing():
             return
         if self._is_time_to_retry and self._held:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from ledger.block import BODY_MISMATCH, Block
+import structlog
+
+from ledger.block import BODY_MISMATCH, WRONG_RESULTS, WRONG_ROOT, WRONG_SLOT_COUNT, Block
 from ledger.errors import LedgerError
 from ledger.types import BlockHash, Height
-from node.chain import TOO_EARLY, UNKNOWN_PARENT
+from node.chain import BAD_TRANSACTION, KNOWN_INVALID, TOO_EARLY, UNKNOWN_PARENT
 from node.decoding import NOTHING_AHEAD, Ahead
 from node.errors import NodeError
 from node.p2p.connection import Connection, Remembered
@@ -23,6 +25,8 @@ from node.store.blocks import KnownHeader
 from node.sync.header_tree import HeaderTree
 from node.sync.headers import HeaderSync
 from node.sync.verify_ahead import VerifyAhead
+
+log = structlog.get_logger()
 
 WINDOW_BLOCKS = 128
 PEER_BLOCKS = 16
@@ -36,6 +40,8 @@ LACKING_SECONDS = 30
 RETRY_SECONDS = 10
 """After this node's store failed."""
 ASKED_REMEMBERED = 4_096
+OF_ANOTHER_LAW = (BAD_TRANSACTION, WRONG_RESULTS, WRONG_ROOT, WRONG_SLOT_COUNT, KNOWN_INVALID)
+"""What a block may be refused for because its maker follows a newer law (spec NET-23); it was paid for with work."""
 NEARLY_THERE = 2
 """With so few bodies missing, transactions are told and asked for, and new blocks announced (spec NET-9)."""
 
@@ -46,7 +52,8 @@ Blame = Callable[[Connection, int, str], None]
 class PeerBodies:
     """What was asked of a peer and has not come. `lacking`: what it did not send, and until when it is not asked for that again.
 
-    `heard_at`: when it last sent a body, or began to be asked.
+    `heard_at`: when it last sent the one that was asked for first, or began to be asked. (Others count for nothing: a peer that
+    sends every new block and never the next one that is missing would hold up everything for ever.)
     """
 
     asked: dict[BlockHash, None] = field(default_factory=dict)
@@ -106,6 +113,11 @@ class BodySync:
     def missing(self) -> int:
         """How many bodies of the branch are not in the store."""
         return len(self._path)
+
+    @property
+    def arrived_bytes(self) -> int:
+        """Bytes of bodies that wait for their turn."""
+        return self._arrived_bytes
 
     @property
     def is_syncing(self) -> bool:
@@ -265,8 +277,9 @@ class BodySync:
         state = self._peers[peer]
         if raw is not None and block_hash not in state.once_asked:
             raise Offence(UNASKED, "a block that nobody asked for")
-        state.heard_at = self._seconds()
-        peer.gave_block_at = state.heard_at
+        peer.gave_block_at = self._seconds()
+        if next(iter(state.asked), block_hash) == block_hash:
+            state.heard_at = peer.gave_block_at
         peer.known_blocks.add(block_hash)
         owner = self._owner.get(block_hash)
         if owner is not None:
@@ -361,20 +374,37 @@ class BodySync:
             return  # it is tried again
 
     def _refuse(self, arrived: Arrived, taken: Taken, fault: LedgerError) -> None:
+        log.warning(
+            "sync.block_refused",
+            peer=str(arrived.sender.address),
+            block=taken.hash[::-1].hex(),
+            code=fault.code.name,
+            reason=str(fault),
+        )
         if fault.code is TOO_EARLY:
             self._discard(taken.hash)
             return  # the clock was set back: it is asked for again
         if fault.code is UNKNOWN_PARENT:
             self._follow([])
             return
+        points = GRAVE
         if fault.code is BODY_MISMATCH:
             self._discard(taken.hash)
         else:
+            if fault.code in OF_ANOTHER_LAW:
+                points = UNASKED
+                self._note_other_law(taken.hash, fault)
             for gone in self._tree.drop(taken.hash):
                 if gone in self._arrived:
                     self._discard(gone)
             self._follow([])
-        self._blame(arrived.sender, GRAVE, str(fault))
+        self._blame(arrived.sender, points, str(fault))
+
+    def _note_other_law(self, block_hash: BlockHash, fault: LedgerError) -> None:
+        """A block with real work is refused: somebody else took it for a good one."""
+        height, end = self._heights.get(block_hash), self._path[-1] if self._path else None
+        if height is not None and end is not None:
+            self._host.other_law.note(height, str(fault), end.work, end.height - height + 1)
 
     # --- time ---
 
@@ -388,6 +418,7 @@ class BodySync:
             if not state.asked or now - state.heard_at <= STALL_SECONDS:
                 continue
             late = tuple(state.asked)
+            log.warning("sync.stalled", peer=str(peer.address), blocks=len(late), first=late[0][::-1].hex())
             for block_hash in late:
                 self._note_lacking(peer, state, block_hash)
             others = [other for other in self._peers if other is not peer]

@@ -180,18 +180,16 @@ class HeaderSync:
             return
         if parent is None:
             self.ask(peer)
-        elif not parent.invalid_code:
+        else:
             self._keep(peer, state, parent, raw, self._check(parent, raw))
 
     def _take_answer(self, peer: Connection, state: PeerHeaders, raw: bytes) -> None:
         parent = self._tree.find(_parent_of(raw))
         if parent is None:
             raise Offence(UNASKED, "headers that follow from nothing known")
-        if parent.invalid_code:
-            return  # the peer knows no better yet: it is told by what it asks for next
         checked = self._check(parent, raw)
         end = self._keep(peer, state, parent, raw, checked)
-        if len(checked.hashes) < HEADERS_PER_ANSWER:
+        if len(checked.hashes) < HEADERS_PER_ANSWER or end is parent:
             return
         if self._is_enough(end, checked):
             self._ask_on(peer, state, end)
@@ -242,6 +240,16 @@ class HeaderSync:
         else:
             state.measure = None
 
+    def _find_refused(self, parent: KnownHeader, checked: CheckedHeaders) -> KnownHeader | None:
+        """The first of some headers that is known to be of a block that this node refused; what is in the store comes first."""
+        if parent.invalid_code:
+            return parent
+        for block_hash in checked.hashes:
+            known = self._host.header(block_hash)
+            if known is None or known.invalid_code:
+                return known
+        return None
+
     def _is_far_ahead(self, raw: bytes) -> bool:
         """Whether a chain has times to which it can't have come honestly; this clock may be the wrong one, so nobody is blamed."""
         return Header.decode(raw[-HEADER_BYTES:]).time > self._host.clock.now() + AHEAD_SECONDS_MAX
@@ -285,8 +293,13 @@ class HeaderSync:
     def _keep(
         self, peer: Connection, state: PeerHeaders, parent: KnownHeader, raw: bytes, checked: CheckedHeaders
     ) -> KnownHeader:
-        """Keep headers if their chain has enough work; the last of them."""
+        """Keep headers if their chain has enough work; the last of them, or the parent where this node refuses what follows it."""
         end = _end_of(parent, raw, checked)
+        refused = self._find_refused(parent, checked)
+        if refused is not None:
+            count = end.height - refused.height + 1
+            self._host.other_law.note(refused.height, refused.invalid_code, end.work, count)
+            return parent
         if self._is_enough(end, checked):
             self._tree.make_room(self._certified_in(checked), end.work)
             if self._tree.room >= header_count(raw):

@@ -20,7 +20,7 @@ from ledger.types import Amount
 from node.mining.miner import pay_all_to, struct_prefix, with_nonce
 from node.mining.search import search_range
 from node.node import Node, NodeConfig
-from node.p2p.address import make_address
+from node.p2p.address import PeerName, make_address
 from node.p2p.memory import KEY_FILE, PEERS_FILE, read_memory
 from node.p2p.messages import Hello, decode_message
 from node.p2p.network import Network, NetworkSettings
@@ -73,7 +73,7 @@ def ready(network: Network) -> int:
 def test_nodes_sync_relay_and_come_back(tmp_path: Path) -> None:
     with nothing_left_behind(), running(tmp_path / "one") as (one, first):
         last = mine(one, 300)
-        named = ((LOOPBACK, port_of(first)),)
+        named = (PeerName(LOOPBACK, port_of(first)),)
         with running(tmp_path / "two", named=named, listen=None) as (two, second):
             wait_until(lambda: two.chain.tip.hash == last.hash, 60)
             assert two.chain.state_root == one.chain.state_root

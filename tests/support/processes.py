@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 SECONDS_MAX = 120.0
 """How long a test waits for another process: the slowest of them is ready after ten seconds on a loaded machine."""
@@ -27,17 +28,23 @@ def end_group(process: "subprocess.Popen[str]", asked: signal.Signals = signal.S
 
 @contextmanager
 def child(
-    command: Sequence[str], what: str, *, environment: Mapping[str, str] | None = None, seconds_max: float = SECONDS_MAX
+    command: Sequence[str],
+    what: str,
+    *,
+    environment: Mapping[str, str] | None = None,
+    seconds_max: float = SECONDS_MAX,
+    errors: IO[bytes] | None = None,
 ) -> Iterator["subprocess.Popen[str]"]:
     """A process whose output is read, gone at the end with all that it started.
 
-    After `seconds_max` it is killed, so that whoever reads or waits gets the end of its output; then the test fails and says that
-    it waited for `what`.
+    `errors`: where its standard error goes, instead of to this process's. After `seconds_max` it is killed, so that whoever reads
+    or waits gets the end of its output; then the test fails and says that it waited for `what`.
     """
     late = threading.Event()
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
+        stderr=errors,
         text=True,
         env=environment_of_child() if environment is None else dict(environment),
         start_new_session=True,

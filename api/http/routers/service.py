@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.http.deps import services_of
 from api.http.openapi import answers
 from api.http.problems import NOT_READY, RequestFault
-from api.http.rendering import json_response
+from api.http.rendering import json_response, show_alarm
 from api.http.schemas.service import HealthAnswer, ReadyAnswer
 from node.errors import NodeError
 from node.store.reader import Reader, Tip
@@ -32,6 +32,8 @@ async def read_readiness(request: Request) -> Response:
     `stalled` is no fault of the node: nobody has found a block for ten times the chain's block time. Nor is `finality_stalled`: no
     checkpoint was justified for two intervals, so that more than a third of the attestors' weight is silent.
     `verified` is false as long as a node that began with a snapshot has not itself applied every block that led to it.
+    `alarm` tells of blocks of another law (`law.other`), which this node refuses; once they have clearly more work than its chain,
+    that is a problem with 503.
     A problem with 503 says what is wrong: `sync.beginning` (the snapshot is still being fetched), `chain.fork_too_deep`,
     `node.broken`, `node.thread_died`, what the store said when a block was to be written
     (`store.full`), or `http.not_ready`.
@@ -41,6 +43,10 @@ async def read_readiness(request: Request) -> Response:
     age_s = max(services.node.clock.now() - tip.header.time, 0)
     maximum = services.settings.tip_age_seconds_max
     services.node.health.check()
+    other_law = services.node.other_law
+    alarm = other_law.fault()
+    if alarm is not None and other_law.is_leading:
+        raise alarm
     if services.submissions.broken:
         raise RequestFault(NOT_READY, reason="it stopped at a broken invariant")
     if maximum is not None and age_s > maximum:
@@ -53,6 +59,7 @@ async def read_readiness(request: Request) -> Response:
             "stalled": services.node.stall.is_stalled(),
             "verified": services.node.chain.extent.is_verified,
             "finality_stalled": services.node.silence.is_stalled(),
+            "alarm": show_alarm(alarm),
         }
     )
 

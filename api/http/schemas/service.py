@@ -15,6 +15,20 @@ class HealthAnswer(Answer):
     EXAMPLE: ClassVar[Example] = {"status": "ok"}
 
 
+class AlarmAnswer(Answer):
+    """Something is wrong, though the node works."""
+
+    code: str = Field(description="Stable: law.other.")
+    detail: str
+    advice: str = Field(description="What to do about it.")
+
+    EXAMPLE: ClassVar[Example] = {
+        "code": "law.other",
+        "detail": "others follow another law since height 1200: 3 blocks with real work are refused here",
+        "advice": "Look for a new version of this program and install it.",
+    }
+
+
 class ReadyAnswer(Answer):
     """The store can be read, transactions are taken in, and the tip is not too old."""
 
@@ -29,6 +43,7 @@ class ReadyAnswer(Answer):
     verified: bool = Field(
         description="The node itself applied every block from the first one on. False while it verifies what led to its snapshot."
     )
+    alarm: AlarmAnswer | None = Field(description="What the operator must hear of, such as blocks of another law.")
 
     EXAMPLE: ClassVar[Example] = {
         "status": "ready",
@@ -37,4 +52,5 @@ class ReadyAnswer(Answer):
         "stalled": False,
         "verified": True,
         "finality_stalled": False,
+        "alarm": None,
     }

@@ -3,6 +3,8 @@
 import pytest
 from fastapi import FastAPI
 
+from ledger.pow import target_from_compact, work_of
+from ledger.types import Height, Work
 from node.errors import NodeError
 from node.store.engine import STORE_FULL
 from tests.api.http.conftest import open_client
@@ -43,3 +45,19 @@ async def test_a_store_that_takes_no_block(shop: LiveShop, live_app: FastAPI) ->
     assert await code_of_readiness(live_app) == "store.full"
     shop.node.health.note_store(None)
     assert await code_of_readiness(live_app) is None
+
+
+async def test_blocks_of_another_law_are_an_alarm_and_beyond_doubt_no_readiness(
+    shop: LiveShop, live_app: FastAPI
+) -> None:
+    tip = shop.node.chain.tip
+    own = work_of(target_from_compact(tip.header.bits))
+    shop.node.other_law.note(Height(5), "the kind toy.wave is unknown", Work(tip.work + own), 1)
+    async with open_client(live_app, raises=False) as client:
+        answer = await client.get("/readyz")
+        assert "fansumer_other_law_blocks 1.0" in (await client.get("/metrics")).text
+    alarm = answer.json()["alarm"]
+    assert (answer.status_code, alarm["code"]) == (200, "law.other")
+    assert "toy.wave" in alarm["detail"] and "new version" in alarm["advice"]
+    shop.node.other_law.note(Height(5), "the kind toy.wave is unknown", Work(tip.work + 6 * own), 6)
+    assert await code_of_readiness(live_app) == "law.other"

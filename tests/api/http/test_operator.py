@@ -44,9 +44,9 @@ class FakeNetwork:
         return question(self.peers)
 
     def report(self) -> NetworkReport:
-        peer = PeerReport("203.0.113.9:8790", "dialled", True, "other", "00", 5.0, None, 10, 20, 3, 0.0)
+        peer = PeerReport("203.0.113.9:8790", "dialled", True, False, "other", "00", 5.0, None, 10, 20, 3, 0.0)
         bans = {bytes([203, 0, 113, 7]): Ban(Timestamp(1_800_000_000), "garbage"), bytes(8): Ban(Timestamp(1), "why")}
-        return NetworkReport((peer,), 2, 40, bans)
+        return NetworkReport((peer,), 2, 40, bans, header_height=5)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from node.errors import NodeError
-from node.p2p.address import DEFAULT_PORT, PeerAddress, make_address, split_host_port
+from node.p2p.address import DEFAULT_PORT, PeerAddress, PeerName, make_address, read_peer_name, split_host_port
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,30 @@ def test_groups_hosts_and_what_can_be_dialled() -> None:
     for text in ("10.0.0.1", "192.168.1.1", "127.0.0.1", "169.254.1.1", "fe80::1", "fd00::1", "::1"):
         assert not make_address(text, 1).is_public, text
     assert make_address("8.8.8.8", 1).is_public
+
+
+KEY = "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("node.example", PeerName("node.example", DEFAULT_PORT)),
+        ("ws://node.example:1", PeerName("node.example", 1)),
+        ("wss://[::1]:1", PeerName("::1", 1, is_tls=True)),
+        (f"{KEY}@10.0.0.1:1", PeerName("10.0.0.1", 1, key=bytes.fromhex(KEY))),
+        (f"wss://{KEY}@[::1]:1", PeerName("::1", 1, True, bytes.fromhex(KEY))),
+    ],
+)
+def test_a_peer_is_named(text: str, found: PeerName) -> None:
+    assert read_peer_name(text) == found
+    assert read_peer_name(str(found)) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["", "wss://", f"{KEY[2:]}@a", f"{KEY}@", "x@a", "https://a:1", "a/b", "a b", "wss://a:0"]
+)
+def test_what_names_no_peer(text: str) -> None:
+    with pytest.raises(NodeError) as caught:
+        read_peer_name(text)
+    assert caught.value.code.name == "p2p.address"

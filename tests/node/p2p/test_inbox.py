@@ -59,3 +59,21 @@ def test_what_a_lost_connection_left_is_forgotten() -> None:
     inbox.forget(1)
     assert taken(inbox) == [(2, BLOCK), (2, TALK)]
     assert inbox.bytes == 0
+
+
+def test_who_may_not_speak_loses_no_turn() -> None:
+    inbox = FairInbox()
+    pings = [encode_message(Ping(bytes([number] * 8))) for number in range(3)]
+    for link in (1, 2):
+        for frame in pings:
+            inbox.put(link, frame)
+    assert [inbox.take(lambda link: link == 2) for _ in range(3)] == [(2, frame) for frame in pings]
+    assert inbox.take(lambda link: link == 2) is None and (inbox.frames, inbox.bytes) == (3, sum(map(len, pings)))
+    assert taken(inbox) == [(1, frame) for frame in pings]
+    assert (inbox.frames, inbox.bytes) == (0, 0)
+
+
+def test_all_together_have_a_limit_that_is_chosen() -> None:
+    inbox = FairInbox(bytes_max=len(BLOCK))
+    inbox.put(1, BLOCK)
+    assert inbox.is_full(1) and not inbox.is_full(2)

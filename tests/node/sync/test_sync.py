@@ -255,6 +255,21 @@ def test_a_peer_that_stalls_is_left_for_one_that_answers(two: Quiet) -> None:
     assert other.chain.tip.hash == one.chain.tip.hash
 
 
+def test_a_peer_that_sends_every_new_block_but_the_missing_one_is_left(two: Quiet) -> None:
+    """It was found by real nodes: each new block began its patience anew, for ever."""
+    two.start()
+    one, other = two.nodes
+    first, *later = two.mine(one, 8)
+    talker = two.puppet(other)
+    announced(two, other, talker, first, *later)
+    other.peers.dialler.name(one.address)
+    for block in later[:5]:
+        talker.say(BlockBody(block.encode()))
+        two.wait(5)
+    assert talker.goodbye == "p2p.stalled"
+    assert other.chain.tip.hash == one.chain.tip.hash
+
+
 def test_who_lacks_a_block_is_not_asked_for_it_again_soon(two: Quiet) -> None:
     two.start()
     one, other = two.nodes
