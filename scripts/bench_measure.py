@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from bench_ballots import measure_ballots
 from bench_chain import opened_chain
 from bench_finality import measure_finality
@@ -269,8 +271,13 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
 }
 
 
+SILENT_LEVEL = 60
+"""Above all that nodes log: standard output is for the figures."""
+
+
 def main(arguments: list[str]) -> None:
     """Measure one thing and say it in JSON."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(SILENT_LEVEL))
     name, folder, size = arguments
     sizes = {known.name: known for known in (FULL, QUICK, *GROWTH, *GROWTH_QUICK)}[size]
     world = World(Path(folder), sizes, lambda text: print(text, file=sys.stderr, flush=True))

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from bench_chain import END_OF_TIME, bench_params, opened_chain
 from bench_world import World, copy_store, read_blocks
 from ledger.domains.accounts.transfer import ToAccount, Transfer
@@ -32,12 +30,10 @@ SYNC_SECONDS_MAX = 600
 HOPS = 10
 HOP_SECONDS = 0.05
 LINE_BYTES_PER_SECOND = 12_500_000
-QUIET_LEVEL = 50
 
 
 def measure_sync(world: World) -> dict[str, Any]:
     """The blocks of transfers: taken in from disk, then by a second node from the first one over loopback."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(QUIET_LEVEL))
     blocks = read_blocks(world.transfers)
     with tempfile.TemporaryDirectory() as name:
         full, empty = Path(name) / "full", Path(name) / "empty"
@@ -74,7 +70,6 @@ def _running(folder: Path, settings: NetworkSettings) -> Iterator[tuple[Node, Ne
 
 def measure_relay(count: int) -> dict[str, Any]:
     """A block of transfers that all pools hold, from the first of eleven nodes in a line to the last."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(QUIET_LEVEL))
     quiet = Quiet(HOPS + 1, weather=Weather(HOP_SECONDS, HOP_SECONDS, LINE_BYTES_PER_SECOND))
     try:
         quiet.start(*((hop + 1, hop) for hop in range(HOPS)))

@@ -33,7 +33,7 @@ FUNCTIONAL = "tests/functional"
 CHECK_SECONDS_MAX = 15 * 60
 """How long a check may take: pyright, the slowest, takes one minute, and a few on a loaded machine."""
 TESTS_SECONDS_MAX = 55 * 60
-"""How long one run of pytest may take: about twice what the slowest takes on two loaded cores, and three fifths of the time that CI has."""
+"""How long one run of pytest may take: about twice what the slowest takes on two loaded cores."""
 LAST_WORDS_SECONDS = 10
 """What processes that are ended have to say where they are, before they are killed."""
 

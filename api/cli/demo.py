@@ -40,11 +40,13 @@ def replay(
     """
     from rich.console import Console
 
+    from api.cli.logs import configure_log
     from api.cli.output import print_json
     from api.demo.replay import ReplayOptions, run_replay
     from api.demo.summary import print_summary
     from ledger.types import Timestamp
 
+    configure_log("warning")
     ends = None if as_of is None else Timestamp(int(as_of.replace(tzinfo=UTC).timestamp()))
     options = ReplayOptions(weeks=weeks, as_of=ends, data_dir=data_dir, folder=folder)
     summary = run_replay(options, console=None if as_json else Console(stderr=True))

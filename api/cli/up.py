@@ -219,6 +219,7 @@ def _keep_params(folder: Path, params: Params) -> None:
 
 def run_demo(options: UpOptions, console: Console) -> None:
     """The demo: makes its chain once, then runs it."""
+    configure_log("warning")
     folder = options.data_dir or default_folder("demo")
     prepare_demo(folder, console)
     payout = demo_owner().address
@@ -338,6 +339,7 @@ def _hints_for_demo(running: Running) -> list[str]:
 
 def run_smoke(console: Console, *, workers: int = 1) -> None:
     """The demo in a temporary folder on a free port, a fan's walk, and an audit. Raises where anything is not as promised."""
+    configure_log("warning")
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="fansumer-smoke-") as name:
         folder = Path(name)

@@ -47,6 +47,11 @@ WRONG_DAY = Code(
     "the features are of {found}, and the models were to be of {as_of}",
     "Open the features of the day that the models are for.",
 )
+NOBODY_TO_JUDGE = Code(
+    "personalization.nobody_to_judge",
+    "as of {as_of} there is nobody by whom {task} could be judged: some must have done it, and some not",
+    "Choose another --as-of.",
+)
 NO_TRUTH = Code(
     "personalization.no_truth",
     "the purchases end on {last}: what happens in the {days} days from {as_of} is not known",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy
 
-from api.personalization.errors import NO_TRUTH, PersonalizationError
+from api.personalization.errors import NO_TRUTH, NOBODY_TO_JUDGE, PersonalizationError
 from api.personalization.features import Features, fetch, open_features
 from api.personalization.features.households import PARTS, describe_moments, fetch_households
 from api.personalization.features.lines import count_days, find_midnight, name_day
@@ -106,7 +106,7 @@ def _judge_rankings(facts: Facts, as_of: date, task: Task, seed: int) -> Iterato
 def _judge_ranking(task: Task, level: Level, history: History, items: Array, truth: Any, seed: int) -> Result:
     judged = history.is_settled & (numpy.diff(truth.indptr) > 0)
     if not judged.any():
-        raise PersonalizationError(NO_TRUTH, last="before", as_of=history.features.as_of.isoformat(), days=0)
+        raise PersonalizationError(NOBODY_TO_JUDGE, task=task, as_of=history.features.as_of.isoformat())
     ours = measure_ndcg(items, truth)[judged]
     popular = measure_ndcg(rank_popular(history, task), truth)[judged]
     plain, frequency = popular, None
@@ -181,9 +181,7 @@ def _judge_redemption(facts: Facts, as_of: date, seed: int) -> Iterator[Result]:
             plain.append(described[:, 14])
             truths.append(truth)
     if not truths or not 0 < sum(truth.sum() for truth in truths) < sum(len(truth) for truth in truths):
-        raise PersonalizationError(
-            NO_TRUTH, last=name_day(last // DAY_SECONDS).isoformat(), as_of=as_of.isoformat(), days=0
-        )
+        raise PersonalizationError(NOBODY_TO_JUDGE, task="redemption", as_of=as_of.isoformat())
     ours, others, truth = numpy.concatenate(scores), numpy.concatenate(plain), numpy.concatenate(truths)
     for name, measure in (("AUC", measure_auc), ("AP", measure_precision)):
         low, high = bound_auc_difference(ours, others, truth, seed, measure)
@@ -197,7 +195,7 @@ def _judge_churn(facts: Facts, as_of: date, seed: int) -> Result:
     truth = ~numpy.isin(features.households, later.households[back])
     judged = churn.can_churn(columns)
     if not 0 < truth[judged].sum() < judged.sum():
-        raise PersonalizationError(NO_TRUTH, last="before", as_of=as_of.isoformat(), days=churn.HORIZON_DAYS)
+        raise PersonalizationError(NOBODY_TO_JUDGE, task="churn", as_of=as_of.isoformat())
     ours, recency = churn.fit_churn(features, seed)[judged].astype(numpy.float64), columns["last_age"][judged]
     low, high = bound_auc_difference(ours, recency, truth[judged], seed)
     plain = measure_auc(recency, truth[judged])

@@ -13,12 +13,13 @@ from node.audit import audit_store
 from node.check import check_store
 from node.errors import NodeError
 from node.node import Node, NodeConfig
+from node.p2p.address import PeerName
 from node.p2p.network import Network, NetworkSettings
 from node.p2p.snapshot_files import BEGINNING, SnapshotHeights
 from node.store.extent import HISTORY_INVALID, Extent, write_extent
 from node.store.shelf import FILE
 from tests.functional import test_two_networks
-from tests.functional.test_two_networks import LOOPBACK, mine, running
+from tests.functional.test_two_networks import LOOPBACK, mine, port_of, running
 from tests.node.watching import nothing_left_behind, wait_until
 from tests.support.shop import FAN
 
@@ -36,7 +37,7 @@ def test_a_node_begins_with_a_snapshot_over_real_sockets(tmp_path: Path) -> None
         mine(one, 47)
         assert (tmp_path / "one" / FILE).exists()
         wait_until(lambda: bool(first._snapshots._shelf.whole()))
-        named = ((LOOPBACK, first.port),)
+        named = (PeerName(LOOPBACK, port_of(first)),)
         settings = {"named": named, "snapshots": HEIGHTS, "begins_with_snapshot": True, "listen": None}
         with running(tmp_path / "two", **settings) as (two, second):
             wait_until(lambda: two.chain.tip.hash == one.chain.tip.hash)

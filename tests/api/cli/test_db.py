@@ -17,6 +17,7 @@ from tests.support.shop import FAN
 from tests.support.stores import SQLITE, change_store, store_url
 
 PARAMS = sim_params(FAN.address)
+NEWEST = "0002"
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +52,7 @@ def chain_path(where: list[str]) -> Path:
 def test_a_good_store_is_in_order(terminal: Terminal, where: list[str]) -> None:
     lines = terminal.run("db", "check", *where).splitlines()
     assert lines[0].startswith("store ")
-    assert any(line.split() == ["schema", "ok", "version", "0001,", "the", "newest"] for line in lines)
+    assert any(line.split() == ["schema", "ok", "version", f"{NEWEST},", "the", "newest"] for line in lines)
     assert lines[-1].startswith("all is in order, ")
     found = terminal.read("db", "check", *where)
     assert found["good"] is True
@@ -73,9 +74,9 @@ def test_a_damaged_store_is_not(terminal: Terminal, where: list[str]) -> None:
 
 
 def test_migrating_what_is_current_changes_nothing(terminal: Terminal, where: list[str]) -> None:
-    assert terminal.run("db", "migrate", *where).endswith(": version 0001, nothing to do\n")
+    assert terminal.run("db", "migrate", *where).endswith(f": version {NEWEST}, nothing to do\n")
     found = terminal.read("db", "migrate", *where)
-    assert (found["from"], found["to"], found["changed"]) == ("0001", "0001", False)
+    assert (found["from"], found["to"], found["changed"]) == (NEWEST, NEWEST, False)
 
 
 def test_an_empty_database_gets_its_tables(terminal: Terminal, database: str, tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_an_empty_database_gets_its_tables(terminal: Terminal, database: str, tm
     else:
         where = ["--database", store_url(tmp_path / "new.sqlite")]
     assert "check.no_tables" in terminal.fail("db", "check", *where, expect=2)
-    assert terminal.run("db", "migrate", *where).endswith(": from no tables to version 0001\n")
+    assert terminal.run("db", "migrate", *where).endswith(f": from no tables to version {NEWEST}\n")
     assert "store.empty" in terminal.fail("db", "check", *where, expect=2)
 
 

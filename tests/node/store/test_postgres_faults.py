@@ -240,11 +240,13 @@ def test_a_transaction_that_the_server_refused_is_taken_back_whole(tmp_path: Pat
 MINE_FOR_EVER = """
 import sys
 from pathlib import Path
+from api.cli.logs import configure_log
 from node.clock import ManualClock
 from node.node import Node, NodeConfig
 from tests.support.memory_chain import GENESIS_TIME, sim_params
 from tests.support.shop import FAN
 
+configure_log("error")
 node = Node(NodeConfig(Path(sys.argv[1]), sim_params(FAN.address), sys.argv[2]), ManualClock(GENESIS_TIME + 10**8))
 miner = node.start_miner(FAN.address, workers=0)
 while True:
