@@ -32,7 +32,7 @@ BAD_VOTE_SIGNATURE = Code(
 STRANGER = Code(
     "finality.stranger",
     "the key {key} is in no set {number} that this node knows",
-    "Ask for `GET /v1/finality`, which names the set in force.",
+    "`fansumer chain finality` names the set in force.",
 )
 TOO_MANY = Code(
     "finality.too_many",

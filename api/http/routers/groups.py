@@ -21,7 +21,7 @@ from ledger.types import ProgramId
 
 PREFIX: Final = "/v1/programs/{program}"
 
-NO_TOPIC = Code("plan.topic", "there are no messages of the topic {topic}", "Choose one of: {known}.")
+NO_TOPIC = Code("plan.topic", "there are no messages of the topic {topic}, only of {known}", "Choose one of these.")
 
 router = APIRouter(prefix="/v1/programs", tags=["programs"])
 
