@@ -185,7 +185,8 @@ def test_closing_before_a_search_begins_ends_it_too(hard_node: Node, monkeypatch
     assert time.monotonic() - began < 4
 
 
-def test_a_fault_of_the_store_does_not_end_mining(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_the_store_does_not_end_mining(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = Node(NodeConfig(tmp_path, sim_params(FAN.address)), ManualClock(GENESIS_TIME))
     miner = node.start_miner(MINER, workers=0)
     real, calls = node.chain.accept_block, [0]
 
@@ -200,3 +201,4 @@ def test_a_fault_of_the_store_does_not_end_mining(node: Node, monkeypatch: pytes
     miner.start()
     wait_until(lambda: node.chain.tip.height == 1)
     assert calls[0] == 2
+    node.close()
