@@ -10,6 +10,7 @@ from node.errors import NodeError
 from node.store.engine import OTHER_CHAIN, STORE_CORRUPT, open_engine
 from node.store.migrate import STORE_NEWER, STORE_OLDER, migrate
 from node.store.reader import STORE_EMPTY
+from node.store.tables import metadata
 from tests.node.forged_blocks import forge
 from tests.node.lives import live
 from tests.node.stored_chain import StoredChain, StoredShop
@@ -217,5 +218,5 @@ def test_an_index_that_lost_a_row_is_found(copy: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("node.store.soundness._count_rows", lambda *_: next(counts))
     report = check_store(store_url(copy), PARAMS, is_quick=True)
     assert [line.text for line in report.lines if not line.is_good] == [
-        "the index of the table bodies finds 6 rows, and the table has 7"
+        f"the index of the table {metadata.sorted_tables[1].name} finds 6 rows, and the table has 7"
     ]

@@ -19,6 +19,7 @@ SEED = 20
 MINE_FOR_EVER = """
 import sys
 from pathlib import Path
+from api.cli.logs import configure_log
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.types import Amount, Timestamp
 from node.clock import ManualClock
@@ -26,6 +27,7 @@ from node.node import Node, NodeConfig
 from tests.support.memory_chain import GENESIS_TIME, Scenario, sim_params
 from tests.support.shop import FAN, FRIEND
 
+configure_log("error")
 params = sim_params(FAN.address)
 signing = Scenario(params=params)
 node = Node(NodeConfig(Path(sys.argv[1]), params), ManualClock(GENESIS_TIME + 10**8))
