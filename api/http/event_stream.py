@@ -207,18 +207,13 @@ def _show_block(block: BlockRow) -> dict[str, Any]:
     }
 
 
-class EventStream(EventSourceResponse):
-    """The answer that goes on: messages from `position` on, `limit` of them or without end."""
+class LiveStream(EventSourceResponse):
+    """An answer that goes on, to a client for whom `listener` waits at the feed."""
 
-    def __init__(
-        self, services: Services, reader: EventReader, position: Position, listener: Listener, limit: int | None
-    ) -> None:
-        super().__init__(self._messages(), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    def __init__(self, services: Services, listener: Listener, messages: AsyncIterator[bytes]) -> None:
+        super().__init__(messages, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._services = services
-        self._reader = reader
-        self._position = position
         self._listener = listener
-        self._left = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the client leaves, takes nothing for too long, or the stream ends."""
@@ -239,6 +234,18 @@ class EventStream(EventSourceResponse):
             await super().stream_response(send_in_time)
         except TimeoutError:
             self._services.metrics.slow_streams.inc()  # the server closes a connection whose answer stays unfinished
+
+
+class EventStream(LiveStream):
+    """The answer that goes on: messages from `position` on, `limit` of them or without end."""
+
+    def __init__(
+        self, services: Services, reader: EventReader, position: Position, listener: Listener, limit: int | None
+    ) -> None:
+        super().__init__(services, listener, self._messages())
+        self._reader = reader
+        self._position = position
+        self._left = limit
 
     async def _messages(self) -> AsyncIterator[bytes]:
         clock, settings = asyncio.get_running_loop().time, self._services.settings

@@ -9,11 +9,11 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from fastapi.sse import EventSourceResponse, format_sse_event
-from starlette.types import Receive, Scope, Send
+from fastapi.sse import format_sse_event
 
 from api.http.deps import Services
 from api.http.event_feed import Listener
+from api.http.event_stream import LiveStream
 from api.http.problems import RequestFault
 from api.personalization.service import PersonalRefused
 from ledger.errors import Code
@@ -44,25 +44,16 @@ def read_position(text: str | None) -> Position:
     return int(time), message
 
 
-class MessageStream(EventSourceResponse):
+class MessageStream(LiveStream):
     """The answer that goes on for one fan and program."""
 
     def __init__(
         self, services: Services, fan: Address, program: ProgramId, position: Position, listener: Listener
     ) -> None:
-        super().__init__(self._events(), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._services = services
+        super().__init__(services, listener, self._events())
         self._fan = fan
         self._program = program
         self._position = position
-        self._listener = listener
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until the client leaves or the stream ends."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._services.events.leave(self._listener)
 
     async def _events(self) -> AsyncIterator[bytes]:
         clock, settings = asyncio.get_running_loop().time, self._services.settings
