@@ -11,6 +11,7 @@ from api.cli import (
     contributions,
     join_vouchers,
     keys,
+    offer_plans,
     offers,
     own_challenges,
     own_data,
@@ -44,6 +45,7 @@ app.add_typer(together.treasury_app, name="treasury")
 app.add_typer(together.app, name="together")
 app.add_typer(own_challenges.app, name="challenges")
 app.add_typer(receipt.app, name="receipts")
+offers.wallet_app.command("fetch")(offer_plans.fetch)
 app.add_typer(offers.wallet_app, name="offers")
 app.add_typer(personal.profile_app, name="profile")
 

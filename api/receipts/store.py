@@ -25,6 +25,7 @@ from api.receipts.behaviour import BehaviourLog
 from api.receipts.delivery_forms import DeliveryForms
 from api.receipts.gifts import Gifts
 from api.receipts.inbox import Inbox
+from api.receipts.offer_plans import OfferPlans
 from api.receipts.openings import Openings
 from api.receipts.personal_tables import FANS_OWN, behaviour, preferences
 from api.receipts.preferences import KeptPreferences
@@ -138,6 +139,7 @@ class Deleted:
     messages: int
     feedback: int
     deliveries: int
+    drawn_offers: int
 
 
 class ReceiptStore:
@@ -155,6 +157,7 @@ class ReceiptStore:
         self.inbox = Inbox(self._transaction)
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)
+        self.offer_plans = OfferPlans(self._transaction)
         self.openings = Openings(self._transaction)
         self.preferences = KeptPreferences(self._transaction)
         self.products = Products(self._transaction)

@@ -33,7 +33,7 @@ def issue(life: Life) -> None:
             lasts = choose.choice((0, -1, EXPIRY_MAX + 1))
         codes = choose.choice(((), (), ("bread",), ("bread", "milk"), ("milk", "bread") if life.chance(2) else ()))
         least = choose.choice((0, 0, 100, 500))
-        needs_all = len(codes) > 1 and life.chance(50) or life.chance(1)
+        needs_all = (len(codes) > 1 and life.chance(50)) or life.chance(1)
         terms = (1, choose.choice((0, 0, 0, now, now + 60)), least, codes, "bread", needs_all)
         salt = life.fresh()
         hashed = terms_hash(salt, terms)

@@ -45,6 +45,10 @@ GONE: Final = (
     ("messages", "messages that were decided for you"),
     ("feedback", "what you did with messages"),
     ("deliveries", "messages that were sent out, or wait for that"),
+    (
+        "drawn_offers",
+        "terms of offers that plans drew for you: the offers stay on the chain, and nobody can show what they ask for",
+    ),
 )
 """Fields of `Deleted`, in words."""
 REMAINS: Final = (

@@ -135,6 +135,9 @@ PLANTED = {
     "deliveries": Planted(
         holds_fan, has("deliveries", message=lambda row: row.message.hex(), body=lambda row: row.body.decode())
     ),
+    "drawn_offers": Planted(
+        holds_fan, has("drawn_offers", offer=lambda row: row.offer.hex(), about=lambda row: json.loads(row.document))
+    ),
     "texts": Planted(holds_fan, has("texts", text=lambda row: row.text.hex(), kept_at=lambda row: row.kept_at)),
     "reads": Planted(
         holds_fan,
