@@ -47,7 +47,10 @@ class BrandDesk:
 
 
 def for_brand(command: Callable[..., Any]) -> Callable[..., None]:
-    """Make a command of `command(desk, ...)`: it also takes PROGRAM and the shared options, and what is returned is printed."""
+    """Make a command of `command(desk, ...)`: it also takes PROGRAM and the shared options, and what is returned is printed.
+
+    Exit code 1 if that lists something as `skipped`.
+    """
     hints = get_type_hints(command, include_extras=True)
     own = [
         parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
@@ -57,6 +60,7 @@ def for_brand(command: Callable[..., Any]) -> Callable[..., None]:
 
     @wraps(command)
     def call(*, program: str, wallet: Any, account: int, url: str, as_json: bool, **given: Any) -> None:
+        from api.cli.output import EXIT_REFUSED
         from api.cli.session import open_wallet, read_id
         from ledger.types import ProgramId
 
@@ -64,6 +68,8 @@ def for_brand(command: Callable[..., Any]) -> Callable[..., None]:
         with open_wallet(url, wallet, account) as opened:
             found = command(BrandDesk(opened, of_program), **given)
         _print(found, as_json=as_json)
+        if isinstance(found, Mapping) and found.get("skipped"):
+            raise typer.Exit(EXIT_REFUSED)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [

@@ -104,8 +104,8 @@ class PersonalCalls:
         return self._every(_plans(program), sign)
 
     def draw_offer_plan(self, sign: SignRequest, program: bytes, plan: str) -> Answer:
-        """`POST /v1/programs/{id}/offer-plans/{plan}/draw`. Harmless a second time."""
-        return self._read("POST", f"{_plans(program)}/{_part(plan)}/draw", sign=sign)
+        """`PUT /v1/programs/{id}/offer-plans/{plan}/draw`. Harmless a second time."""
+        return self._read("PUT", f"{_plans(program)}/{_part(plan)}/draw", sign=sign)
 
     def offer_entries(self, sign: SignRequest, program: bytes, plan: str) -> list[Answer]:
         """`GET /v1/programs/{id}/offer-plans/{plan}/entries`: all that is to be signed."""

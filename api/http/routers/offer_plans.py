@@ -105,11 +105,11 @@ async def list_plans(request: Request, program: IdText, cursor: Cursor = None, l
     return json_response(page.answer(found, lambda row: (row[0],), lambda row: row[1]))
 
 
-@router.post(
+@router.put(
     PLANS + "/{plan}/draw",
     tags=["programs"],
     summary="Draw a plan's fans",
-    responses=answers(OfferPlanDrawn) | refuses(401, 403, 404),
+    responses=answers(OfferPlanDrawn) | refuses(403, 409),
     openapi_extra=SIGNED,
 )
 async def draw_plan(request: Request, program: IdText, plan: PlanText) -> Response:

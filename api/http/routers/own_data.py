@@ -47,7 +47,7 @@ GONE: Final = (
     ("deliveries", "messages that were sent out, or wait for that"),
     (
         "drawn_offers",
-        "terms of offers that plans drew for you: the offers stay on the chain, and nobody can show what they ask for",
+        "terms of offers that plans drew for you, without which nobody can show what an offer on the chain asks for",
     ),
 )
 """Fields of `Deleted`, in words."""

@@ -112,7 +112,7 @@ class Stand:
 
     def draw(self, plan: dict[str, Any]) -> Any:
         """Draw its fans."""
-        return self.ask(f"/{plan['plan']}/draw", method="POST", model=OfferPlanDrawn)
+        return self.ask(f"/{plan['plan']}/draw", method="PUT", model=OfferPlanDrawn)
 
     def entries(self, plan: dict[str, Any], limit: int = 5) -> list[dict[str, Any]]:
         """All pages of what is to be signed."""
@@ -392,7 +392,7 @@ def test_wrong_things_have_their_code(stand: Stand) -> None:
         assert stand.ask(who=who) == (403, "program.not_yours")
     nowhere = "ab" * 16
     assert stand.ask(f"/{nowhere}") == (404, "plan.unknown")
-    assert stand.ask(f"/{nowhere}/draw", method="POST") == (404, "plan.unknown")
+    assert stand.ask(f"/{nowhere}/draw", method="PUT") == (404, "plan.unknown")
     assert stand.ask(f"/{nowhere}/entries") == (404, "plan.unknown")
     assert stand.ask("/xyz") == (400, "plan.id_format")
     assert stand.ask(f"/{'z' * 32}") == (400, "plan.id_format")
