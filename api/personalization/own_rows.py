@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api.receipts.offer_plans import DrawnOffer
 from api.receipts.store import ReceiptStore
 from api.wallet.offers import offer_text
 from ledger.domains.offers.terms import decode_offer
@@ -68,17 +69,18 @@ def show_personal(store: ReceiptStore, account: Address) -> dict[str, list[dict[
             }
             for kept in store.webhooks.all_of(account)
         ],
-        "drawn_offers": [
-            {
-                "plan": kept.plan.hex(),
-                "program": kept.program.hex(),
-                "held_out": kept.is_held_out,
-                "offer": kept.offer.hex(),
-                "text": "" if kept.is_held_out else offer_text(decode_offer(kept.sealed)),
-                "about": kept.document,
-                "drawn_at": kept.drawn_at,
-                "ends_at": kept.ends_at,
-            }
-            for kept in store.offer_plans.of_member(account)
-        ],
+        "drawn_offers": [_show_drawn(kept) for kept in store.offer_plans.of_member(account)],
+    }
+
+
+def _show_drawn(kept: DrawnOffer) -> dict[str, Any]:
+    return {
+        "plan": kept.plan.hex(),
+        "program": kept.program.hex(),
+        "held_out": kept.is_held_out,
+        "offer": kept.offer.hex(),
+        "text": "" if kept.is_held_out else offer_text(decode_offer(kept.sealed)),
+        "about": kept.document,
+        "drawn_at": kept.drawn_at,
+        "ends_at": kept.ends_at,
     }
