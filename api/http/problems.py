@@ -108,6 +108,8 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "partner.not_granted": 403,
     "personal.not_granted": 403,
     "program.not_yours": 403,
+    "hand_out.not_owner": 403,
+    "hand_out.no_attestors": 422,
     "delivery_form.not_yours": 403,
     "delivery_form.no_key": 409,
     "delivery_form.no_pledge": 404,

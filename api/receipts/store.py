@@ -24,6 +24,7 @@ from api.receipts.access_log import AccessLog
 from api.receipts.behaviour import BehaviourLog
 from api.receipts.delivery_forms import DeliveryForms
 from api.receipts.gifts import Gifts
+from api.receipts.hand_outs import HandOuts
 from api.receipts.inbox import Inbox
 from api.receipts.openings import Openings
 from api.receipts.personal_tables import FANS_OWN, behaviour, preferences
@@ -152,6 +153,7 @@ class ReceiptStore:
         self.behaviour = BehaviourLog(self._transaction)
         self.delivery_forms = DeliveryForms(self._transaction)
         self.gifts = Gifts(self._transaction)
+        self.hand_outs = HandOuts(self._transaction)
         self.inbox = Inbox(self._transaction)
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)

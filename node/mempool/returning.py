@@ -27,6 +27,30 @@ class Returned:
     expired: list[Transaction]
 
 
+class TakenBack:
+    """Where transactions stood that are in no block now because the chain left theirs: the newest `count_max` (spec FIN-11)."""
+
+    def __init__(self, count_max: int) -> None:
+        self._count_max = count_max
+        self._heights: dict[TxId, Height] = {}
+
+    def note(self, changed: TipChanged) -> None:
+        """Follow a change of the tip."""
+        for block in changed.disconnected:
+            for transaction in block.transactions:
+                self._heights[transaction.txid] = block.height
+                if len(self._heights) > self._count_max:
+                    del self._heights[next(iter(self._heights))]
+        if self._heights:
+            for block in changed.connected:
+                for transaction in block.transactions:
+                    self._heights.pop(transaction.txid, None)
+
+    def height_of(self, txid: TxId) -> Height | None:
+        """The height of the block that held it; None where none did, as far as is remembered."""
+        return self._heights.get(txid)
+
+
 def sort_out(
     changed: TipChanged, known: tuple[Container[TxId], ...], next_height: Height, expired_max: int
 ) -> Returned:
