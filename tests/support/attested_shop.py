@@ -7,7 +7,7 @@ from api.http.settings import HttpSettings
 from ledger.finality.votes import Vote, sign_vote
 from ledger.params import Params
 from tests.support.attested import INTERVAL, KEYS, SEEDS, attestors
-from tests.support.live_shop import LiveShop
+from tests.support.live_shop import LiveChain, LiveShop
 from tests.support.memory_chain import sim_params
 from tests.support.personal_shop import PersonalShop
 from tests.support.receipt_shop import SETTINGS
@@ -28,9 +28,9 @@ def open_attested_shop(folder: Path, settings: HttpSettings = SETTINGS) -> Perso
     return PersonalShop(shop, settings)
 
 
-def vote(shop: LiveShop, places: Iterable[int] = (0, 1, 2)) -> int:
+def vote(chain: LiveChain, places: Iterable[int] = (0, 1, 2)) -> int:
     """Attestors vote for what the node would have them vote for; the height of their target."""
-    desk = shop.node.desk
+    desk = chain.node.desk
     assert desk is not None, "this chain has attestors"
     height = 0
     for place in places:
@@ -41,10 +41,10 @@ def vote(shop: LiveShop, places: Iterable[int] = (0, 1, 2)) -> int:
     return height
 
 
-def justify_next(shop: LiveShop) -> int:
+def justify_next(chain: LiveChain) -> int:
     """Mine up to two blocks above the next checkpoint, and let a quorum vote for it; its height."""
-    tip = shop.node.chain.tip.height
+    tip = chain.node.chain.tip.height
     wanted = (tip // INTERVAL + 1) * INTERVAL + 2
-    shop.chain.mine(wanted - tip)
-    assert vote(shop) == wanted - 2
+    chain.mine(wanted - tip)
+    assert vote(chain) == wanted - 2
     return wanted - 2

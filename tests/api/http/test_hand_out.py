@@ -129,14 +129,14 @@ def test_until_it_is_justified_and_until_it_is_final(attested: PersonalShop) -> 
     assert look(attested, hold) == ("waiting", f"{wants_final} in no block.")
     chain.mine(1)
     assert look(attested, hold) == ("waiting", f"{wants_final} 1 block deep.")
-    justify_next(attested.shop)
+    justify_next(chain)
     standing, says = look(attested, hold)
     assert standing == "waiting" and says.endswith("blocks deep, justified.")
     assert choose(attested, level="justified")[0] == 200
     standing, says = look(attested, hold)
     assert standing == "settled" and says.startswith("The shop hands it out once it is justified; now it is ")
     assert choose(attested, level="final")[0] == 200
-    justify_next(attested.shop)
+    justify_next(chain)
     assert look(attested, hold) == ("settled", "Final: no node that knows it takes it back.")
     assert choose(attested, level="blocks", blocks=10_000)[0] == 200
     assert look(attested, hold)[0] == "settled", "what is final waits for no more blocks"
@@ -154,7 +154,7 @@ def test_an_acceptance_names_its_own_depth_and_ends_when_it_is_final(attested: P
         "accepted by the shop",
         "The shop hands it out at its own risk until 1000 blocks stand on it; now 1 does.",
     )
-    justify_next(attested.shop)
+    justify_next(chain)
     assert look(attested, hold)[0] == "accepted by the shop"
-    justify_next(attested.shop)
+    justify_next(chain)
     assert look(attested, hold)[0] == "settled"

@@ -83,7 +83,7 @@ def test_without_attestors_only_work_holds_it(tmp_path: Path) -> None:
 
 def test_from_the_pool_to_final(attested: PersonalShop) -> None:
     shop, http = attested.shop, attested.http
-    justify_next(shop)
+    justify_next(shop.chain)
     payment = pay(shop.chain)
     shop.chain.submit(payment)
     waits = look(http, payment.txid)
@@ -93,14 +93,13 @@ def test_from_the_pool_to_final(attested: PersonalShop) -> None:
     assert (found["confirmations"], found["justified"], found["final"]) == (1, False, False)
     assert found["reversal"]["attestors"] is None
     assert found["says"].endswith("neither justified nor final yet.")
-    assert justify_next(shop) >= found["height"]
+    assert justify_next(shop.chain) >= found["height"]
     found = look(http, payment.txid)
     assert (found["justified"], found["final"]) == (True, False)
     least = {"set_number": 0, "weight": 4, "members": 4, "turn_weight_min": 2, "turn_members_min": 2}
     assert found["reversal"]["attestors"] == {**least, "is_provable": False}
     assert "not final yet" in found["says"] and "at least 2 attestors of 4" in found["says"]
-    vote(shop, ())
-    justify_next(shop)
+    justify_next(shop.chain)
     found = look(http, payment.txid)
     assert (found["justified"], found["final"]) == (True, True)
     assert found["reversal"]["attestors"] == {**least, "is_provable": True}
@@ -116,7 +115,7 @@ def test_a_third_alone_justifies_nothing(attested: PersonalShop) -> None:
     payment = pay(shop.chain)
     shop.chain.submit(payment)
     shop.chain.mine(10)
-    vote(shop, (0, 1))
+    vote(shop.chain, (0, 1))
     assert look(attested.http, payment.txid)["justified"] is False
 
 
