@@ -146,12 +146,17 @@ def settle(
     if wait:
         say(f"sent {sent.txid.hex()}; waiting for its block")
         status = wallet.wait_for(sent)
-    answer |= {name: status[name] for name in ("status", "height", "confirmations") if name in status}
-    answer["says"] = status.get("says") or speak_worth(status)
+    answer |= show_status(status)
     for event in status.get("events") or ():
         if event["name"] == number_in:
             answer["number"] = event["data"]["number"]
     return answer
+
+
+def show_status(status: Answer) -> dict[str, object]:
+    """What became of a transaction, in short, and how safe it is in a sentence."""
+    shown = {name: status[name] for name in ("status", "height", "confirmations") if name in status}
+    return {**shown, "says": status.get("says") or speak_worth(status)}
 
 
 def warn_without_scope(wallet: Wallet, program: ProgramId, scope: str, consequence: str) -> bool | None:

@@ -113,9 +113,7 @@ def test_the_work_above_grows_with_every_block_and_so_does_its_rent(tmp_path: Pa
         tip = made.tip.height
         with node.reader.snapshot() as view:
             for height in range(tip + 1):
-                works = [
-                    work_of(target_from_compact(twig.block.header.bits)) for twig in made.path[height : tip + 1]
-                ]
+                works = [work_of(target_from_compact(twig.block.header.bits)) for twig in made.path[height : tip + 1]]
                 found = work_from(view, Height(height))
                 assert found == sum(works)
                 rent = rent_of(Work(found), price_cents=10**9)

@@ -197,7 +197,7 @@ def test_a_brand_says_what_it_waits_for(people: tuple[Terminal, Terminal, Termin
 
 
 def test_a_brand_that_waits_for_nothing(people: tuple[Terminal, Terminal, Terminal, str], node: WalletNode) -> None:
-    owner, till, fan, program = people
+    owner, _, fan, program = people
     reward = owner.read("brand", "list-reward", program, "Bread", "--price", 100)["reward"]
     with time_machine.travel(node.chain.clock.now(), tick=False):
         assert "once it is seen" in owner.run("brand", "hand-out", program, "pool")

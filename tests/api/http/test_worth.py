@@ -63,7 +63,7 @@ def test_without_attestors_only_work_holds_it(tmp_path: Path) -> None:
         assert (waits["status"], waits["confirmations"]) == ("unconfirmed", 0)
         assert (waits["justified"], waits["final"], waits["reversal"]) == (None, None, NOTHING)
         assert waits["says"].startswith("It waits for a block")
-        earlier = NOTHING
+        earlier, found = NOTHING, waits
         for count in range(1, 9):
             chain.mine()
             found = look(http, payment.txid)

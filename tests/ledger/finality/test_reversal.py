@@ -18,7 +18,9 @@ PRICES = st.integers(1, RENT_PRICE_CENTS_MAX)
 
 def members(*weights: int) -> AttestorSet:
     """A set with these weights."""
-    return AttestorSet(0, tuple(Attestor(PublicKey(bytes([place]) * 32), weight) for place, weight in enumerate(weights)))
+    return AttestorSet(
+        0, tuple(Attestor(PublicKey(bytes([place]) * 32), weight) for place, weight in enumerate(weights))
+    )
 
 
 @pytest.mark.parametrize(
