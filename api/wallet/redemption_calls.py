@@ -12,6 +12,8 @@ from ledger.errors import Code
 
 PAGE_LIMIT: Final = 100
 POLL_SECONDS: Final = 1.0
+ENDS: Final = ("settled", "borne by the shop")
+"""Standings after which the fan waits for nothing more."""
 
 NOT_SETTLED = Code(
     "redemption.not_settled",
@@ -57,11 +59,14 @@ class RedemptionCalls:
         return self._read("POST", "/v1/acceptances", content=acceptance)
 
     def wait_settled(self, redemption: bytes, *, seconds_max: float) -> Answer:
-        """The redemption once the shop hands it out: what it waits for is reached. Raises WalletError redemption.not_settled."""
+        """The redemption once what the shop waits for is reached, or once it fell out of the chain and the shop bears it.
+
+        Raises WalletError redemption.not_settled after `seconds_max`, ClientProblem redemption.unknown where it fell out unaccepted.
+        """
         ends = self._clock() + seconds_max
         while True:
             found = self.one(redemption)
-            if found["standing"] == "settled":
+            if found["standing"] in ENDS:
                 return found
             if self._clock() >= ends:
                 shown = {"redemption": redemption.hex(), "standing": found["standing"], "seconds": int(seconds_max)}

@@ -123,6 +123,7 @@ def test_every_setting_reaches_the_node_from_each_place(terminal: Terminal, star
         ("port = ", "settings.file", "node.toml"),
         ("port = 99999", "settings.value", "a whole number from 0 to 65535"),
         ("port = true", "settings.value", "of another kind"),
+        ("rent_price = 0", "settings.value", "a whole number from 1 to 1000000000"),
         ("port = 80.0", "settings.value", "of another kind"),
         ('port = "many"', "settings.value", "port in "),
         ('network = "moon"', "settings.value", "one of main, test, dev, sim"),

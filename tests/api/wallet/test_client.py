@@ -239,6 +239,8 @@ def test_waits_until_a_redemption_is_settled() -> None:
     node = FakeNode(good(standing="waiting"), good(standing="accepted by the shop"), good(standing="settled", held=1))
     assert node.client.redemptions.wait_settled(TXID, seconds_max=60)["held"] == 1
     assert len(node.requests) == 3
+    fallen_out = FakeNode(good(standing="accepted by the shop"), good(standing="borne by the shop"))
+    assert fallen_out.client.redemptions.wait_settled(TXID, seconds_max=60)["standing"] == "borne by the shop"
     with pytest.raises(WalletError) as fault:
         FakeNode(good(standing="waiting")).client.redemptions.wait_settled(TXID, seconds_max=3)
     assert fault.value.code.name == "redemption.not_settled"
