@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,10 +14,12 @@ from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.finality.state import Justified
 from ledger.finality.reversal import rent_of
 from ledger.pow import target_from_compact, work_of
-from ledger.types import Amount, BlockHash, Height, Work
+from ledger.types import Amount, BlockHash, Height, TxId, Work
 from node.clock import ManualClock
 from node.depth import Depth, Marks, read_marks, work_from
+from node.mempool.returning import TakenBack
 from node.node import Node, NodeConfig
+from node.tip import ConnectedBlock, TipChanged
 from tests.support.attested import INTERVAL, AttestedBranches
 from tests.support.branching_chain import BranchingChain
 from tests.support.memory_chain import sim_params
@@ -123,7 +128,7 @@ def test_the_work_above_grows_with_every_block_and_so_does_its_rent(tmp_path: Pa
     node.close()
 
 
-def test_what_the_chain_took_back_is_remembered_until_it_is_in_a_block_again(tmp_path: Path) -> None:
+def test_what_the_chain_took_back_is_remembered(tmp_path: Path) -> None:
     params = sim_params(FAN.address, FRIEND.address)
     made = BranchingChain(params=params)
     payment = made.sign("transfer", Transfer(ToAccount(FRIEND.address), Amount(5_000)), author=FAN)
@@ -143,7 +148,18 @@ def test_what_the_chain_took_back_is_remembered_until_it_is_in_a_block_again(tmp
         node.accept_block(twig.block)
     assert node.chain.tip.hash != old.hash
     assert node.mempool.taken_back.height_of(payment.txid) == height
-    made.block(payment)
-    node.accept_block(made.tip.block)
-    assert node.mempool.taken_back.height_of(payment.txid) is None
     node.close()
+
+
+def test_only_so_many_are_remembered_and_of_them_the_highest() -> None:
+    def payments(wanted: int) -> tuple[Any, ...]:
+        return tuple(SimpleNamespace(txid=TxId(next(numbers).to_bytes(32, "big"))) for _ in range(wanted))
+
+    numbers, book = count(), TakenBack(4)
+    low, high = payments(3), payments(3)
+    blocks = [ConnectedBlock(BlockHash(bytes(32)), Height(height), held) for height, held in ((9, high), (8, low))]
+    book.note(TipChanged(disconnected=tuple(blocks), connected=()))
+    assert [book.height_of(found.txid) for found in (*high, *low)] == [9, 9, 9, 8, None, None]
+    again = ConnectedBlock(BlockHash(bytes(32)), Height(10), (*high[:1], *low[2:]))
+    book.note(TipChanged(disconnected=(again,), connected=()))
+    assert [book.height_of(found.txid) for found in (*high, *low)] == [10, None, 9, 8, None, 10]
