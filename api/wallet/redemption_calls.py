@@ -61,7 +61,7 @@ class RedemptionCalls:
     def wait_settled(self, redemption: bytes, *, seconds_max: float) -> Answer:
         """The redemption once what the shop waits for is reached, or once it fell out of the chain and the shop bears it.
 
-        Raises WalletError redemption.not_settled after `seconds_max`, ClientProblem redemption.unknown where it fell out unaccepted.
+        Raises WalletError redemption.not_settled after `seconds_max`, ClientProblem redemption.unknown if it fell out unaccepted.
         """
         ends = self._clock() + seconds_max
         while True:
