@@ -111,6 +111,8 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "plan.unknown": 404,
     "plan.too_few": 409,
     "plan.too_many": 409,
+    "hand_out.not_owner": 403,
+    "hand_out.no_attestors": 422,
     "delivery_form.not_yours": 403,
     "delivery_form.no_key": 409,
     "delivery_form.no_pledge": 404,

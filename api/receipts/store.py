@@ -24,6 +24,7 @@ from api.receipts.access_log import AccessLog
 from api.receipts.behaviour import BehaviourLog
 from api.receipts.delivery_forms import DeliveryForms
 from api.receipts.gifts import Gifts
+from api.receipts.hand_outs import HandOuts
 from api.receipts.inbox import Inbox
 from api.receipts.offer_plans import OfferPlans
 from api.receipts.openings import Openings
@@ -154,6 +155,7 @@ class ReceiptStore:
         self.behaviour = BehaviourLog(self._transaction)
         self.delivery_forms = DeliveryForms(self._transaction)
         self.gifts = Gifts(self._transaction)
+        self.hand_outs = HandOuts(self._transaction)
         self.inbox = Inbox(self._transaction)
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)

@@ -256,6 +256,11 @@ def some_products(world: HttpWorld, random: Random) -> dict[str, Any]:
     return {"products": [{"item": "bread", "names": {"en": "Bread"}, "category": "bakery", "price_cents": price}]}
 
 
+def some_hand_out(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What OWNER waits for before it hands out."""
+    return {"level": random.choice(["pool", "blocks", "justified", "final"]), "blocks": random.randint(1, 20)}
+
+
 def sign_as_creator(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
     """By the creator of the campaign that takes forms."""
     case.path_parameters["campaign"] = world.campaigns[-1].hex()
@@ -344,6 +349,7 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "PUT /v1/programs/{program}/offer-plans/{plan}/draw": sign_for_plan,
     "GET /v1/programs/{program}/offer-plans/{plan}/entries": sign_for_plan,
     "GET /v1/me/offers": sign_for_program,
+    "PUT /v1/programs/{program}/hand-out": send_signed_object(OWNER, some_hand_out),
     "GET /v1/me/export": sign_as_fan,
     "DELETE /v1/me": sign_as_fan,
     f"GET {PARTNER_PREFIX}/standing": sign_as_partner,

@@ -40,6 +40,7 @@ PATHS = {
     "/v1/programs/{program}/contests",
     "/v1/programs/{program}/returns",
     "/v1/programs/{program}/redemptions",
+    "/v1/programs/{program}/hand-out",
     "/v1/accounts/{address}/redemptions",
     "/v1/redemptions/{redemption}",
     "/v1/acceptances",
@@ -125,8 +126,8 @@ PATHS = {
 }
 OPERATIONS_MORE = 14
 """Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off, a
-delivery form sent and deleted, a text read, brought and erased, a profile read, corrected and reset, preferences and products read
-and put, webhooks read and named.
+delivery form sent and deleted, a text read, brought and erased, a profile read, corrected and reset, preferences, products and what
+is waited for read and put, webhooks read and named.
 """
 
 

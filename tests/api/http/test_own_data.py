@@ -59,6 +59,7 @@ HOLD_NOTHING_OF_A_FAN = {
     "scrubs": "whether files must be written anew",
     "nonces": "hashes that name nobody, for two minutes",
     "products": "what a brand says of its products",
+    "hand_outs": "what a brand waits for before it hands out",
     "webhooks": "addresses of brands, with the secrets by which they know who sends",
     "shops": "the zone that a brand says its shop is in",
     "offer_plans": "what brands plan to offer whole groups",
