@@ -5,6 +5,7 @@ Used by `node.chain` alone, within its database transactions and under its owner
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import structlog
@@ -106,6 +107,7 @@ class FinalityKeeper:
         self.pinned, self._conflict = self._store.pinned(), self._store.conflict()
         if self._given is not None and self._given != self.pinned:
             self._pin(self._given)
+        waiting = self.book.waiting_certificates()
         self.book = self._new_book()
         self.book.pinned = self.pinned
         rows = self._store.all_justified()
@@ -116,9 +118,26 @@ class FinalityKeeper:
         self.book.restore(certificates, [found for found, _ in rows])
         self.book.learn_sets([AttestorSet(0, self._params.attestors), *self._store.sets()])
         self._learn_state(state)
+        for certificate in waiting:
+            with suppress(Malformed, Violation):
+                self._keep(self.book.take_certificate(certificate)[1])
         self._tell()
         if self._conflict is not None:
             log.critical("finality.conflict", fault=str(self._fault()))
+
+    def begin(self, state: StoreState) -> None:
+        """The chain begins with a snapshot: what its state says is justified and final is so, and the trusted checkpoint is."""
+        if not self.is_active:
+            return
+        record = _record(state)
+        for place, found in enumerate(record.justified):
+            self._store.put_justified(found, is_final=place == 0)
+        pinned = self.pinned
+        if pinned is None or (record.justified and pinned.height <= record.final.height):
+            return
+        in_force = record.set_at(pinned.height)
+        if in_force is not None and self._blocks.active_hash(pinned.height) == pinned.hash:
+            self._store.put_justified(Justified(pinned.height, pinned.hash, in_force.number), is_final=True)
 
     def _pin(self, trusted: Checkpoint) -> None:
         """The operator's word: a conflict is settled by it, and what was justified beside it is forgotten."""
