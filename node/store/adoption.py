@@ -48,7 +48,7 @@ def adopt_rows(connection: Connection, source: Connection, extent: Extent, *, wi
 
 
 def adopt_finality(connection: Connection, source: Connection) -> None:
-    """Copy what the second store learned of finality from its blocks and this one lacks; the database transaction is the caller's."""
+    """Copy what the second store learned of finality and this one lacks; the database transaction is the caller's."""
     for table in (attestor_sets, justified, certificates):
         keys = [column.name for column in table.primary_key.columns]
         known = {tuple(row) for row in connection.execute(select(*(table.c[name] for name in keys))).all()}

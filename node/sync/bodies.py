@@ -124,6 +124,11 @@ class BodySync:
         """Whether so much is missing that blocks come before everything else."""
         return self.is_held or len(self._path) > NEARLY_THERE
 
+    @property
+    def is_far_behind(self) -> bool:
+        """Whether so much is missing that nobody should mine on the tip, and somebody has it to send."""
+        return self.is_held or (len(self._path) > NEARLY_THERE and self._can_go_on(self._path))
+
     def is_asked_of(self, peer: Connection, block_hash: BlockHash) -> bool:
         """Whether a peer has this block to send."""
         return self._owner.get(block_hash) is peer

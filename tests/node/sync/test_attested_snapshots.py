@@ -1,4 +1,4 @@
-"""Beginning with a snapshot on a chain with attestors: what is final, justified and known of the sets, before and after the history."""
+"""Beginning with a snapshot on a chain with attestors: what is final, justified and known of sets, before and after the history."""
 
 from collections.abc import Iterator
 from dataclasses import replace
