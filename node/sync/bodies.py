@@ -137,9 +137,18 @@ class BodySync:
         """Whether a peer was asked for this block at some time, be it still wanted or not."""
         return block_hash in self._peers[peer].once_asked
 
+    def is_asked_of_another(self, peer: Connection, block_hash: BlockHash) -> bool:
+        """Whether a block is needed, and somebody else has it to send."""
+        owner = self._owner.get(block_hash)
+        return self.needs(block_hash) and owner is not None and owner is not peer
+
+    def needs(self, block_hash: BlockHash) -> bool:
+        """Whether a block is on the branch and not here."""
+        return block_hash in self._heights and block_hash not in self._arrived
+
     def is_wanted(self, block_hash: BlockHash) -> bool:
         """Whether a block is on the branch and neither here nor asked of anybody."""
-        return block_hash in self._heights and block_hash not in self._arrived and block_hash not in self._owner
+        return self.needs(block_hash) and block_hash not in self._owner
 
     # --- the branch ---
 
