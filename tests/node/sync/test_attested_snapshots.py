@@ -13,6 +13,7 @@ from ledger.params import Params
 from ledger.types import BlockHash, Height
 from node.finality import book as finality_book
 from node.p2p import messages, votes
+from node.store import extent
 from node.store.finality import FinalityStore
 from tests.node.stored_chain import read_tables
 from tests.simulation.people import EVERYBODY
@@ -226,3 +227,51 @@ def test_more_certificates_than_can_wait_are_asked_for_again_and_nobody_is_blame
     until(world, lambda: is_whole(world, node))
     assert blamed == []
     assert book(node).final == book(world.nodes[0]).final
+
+
+# --- certificates that go ---
+
+
+def heights(node: StateNode) -> list[int]:
+    """Of the targets of the certificates that it keeps."""
+    return [found.vote.target.height for found in kept(node)[2]]
+
+
+@pytest.fixture
+def pruned(world: QuietStates, monkeypatch: pytest.MonkeyPatch) -> StateNode:
+    """A node that prunes, and keeps certificates of three intervals more."""
+    monkeypatch.setattr(extent, "CERTIFICATES_KEPT_INTERVALS", 3)
+    node = join(world, Kind(keep_blocks=12))
+    until(world, lambda: node.chain.tip.hash == world.nodes[0].chain.tip.hash)
+    world.wait(5)
+    return node
+
+
+def test_who_prunes_lets_old_certificates_go_and_who_keeps_all_does_not(world: QuietStates, pruned: StateNode) -> None:
+    one = world.nodes[0]
+    assert heights(one)[0] == INTERVAL
+    low = pruned.chain.extent.floor - 3 * INTERVAL
+    assert heights(pruned) == [height for height in heights(one) if height >= low] != heights(one)
+    assert book(pruned).final == book(one).final
+    pruned.stop()
+    pruned.start()
+    assert (book(pruned).final, book(pruned).justified) == (book(one).final, book(one).justified)
+
+
+def test_who_starts_with_a_recent_trusted_checkpoint_needs_none_of_those_that_went(
+    world: QuietStates, pruned: StateNode
+) -> None:
+    trusted = heights(pruned)[0]
+    node = join(world, replace(BEGINNER, trusted=checkpoint(world, trusted)))
+    until(world, lambda: is_whole(world, node))
+    assert book(node).final == book(world.nodes[0]).final
+
+
+def test_who_needs_more_than_is_kept_blames_nobody_and_is_not_misled(world: QuietStates, pruned: StateNode) -> None:
+    node = world.add(FULL)
+    node.named.append(pruned.address)
+    node.start()
+    blamed: list[str] = []
+    node.peers._blame = lambda peer, points, reason: blamed.append(reason)  # type: ignore[method-assign] - a test's own
+    world.wait(40)
+    assert max(node.desk.landmarks().justified.values()) == 0 and blamed == []
