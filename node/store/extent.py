@@ -98,8 +98,8 @@ def write_extent(connection: Connection, extent: Extent) -> None:
 def prune(connection: Connection, extent: Extent, tip: Height, keep_blocks: int | None, params: Params) -> Extent:
     """Delete what only leads back more than `keep_blocks` below the tip, some of it at a time; what is held then.
 
-    That is undo, the bodies that no window of the floor needs, branches that leave below it, and certificates that nobody who starts
-    with a trusted checkpoint of the last year asks for. Headers and the read model stay.
+    That is undo, the bodies that no window of the floor needs, branches that leave below it, and certificates that nobody needs
+    who starts with a trusted checkpoint of the last year. Headers and the read model stay.
     The database transaction is the caller's.
     """
     floor = Height(0 if keep_blocks is None else max(tip - keep_blocks, 0))
