@@ -35,7 +35,6 @@ from tests.support.crash.kills import Killing, Outcome, show_table
 from tests.support.crash.peer_kills import MODES, PeerKilling, PeerOutcome, show_peer_table
 from tests.support.postgres import NoPostgres, Postgres, open_postgres
 
-
 QUIET_LEVEL = 50
 
 
