@@ -98,8 +98,9 @@ def main(arguments: list[str]) -> int:
                 killing.close()
             print(show_peer_table(peer_outcomes) if peer_outcomes else show_table(outcomes))
     seconds = time.monotonic() - began
+    kills = len(outcomes) + len(peer_outcomes)
     print(
-        f"{len(outcomes) + len(peer_outcomes)} kills, nothing that was reported is lost, nothing half-written; {seconds:.0f} s; seed {options.seed}"
+        f"{kills} kills, nothing that was reported is lost, nothing half-written; {seconds:.0f} s; seed {options.seed}"
     )
     return 0
 

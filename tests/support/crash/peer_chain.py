@@ -80,7 +80,7 @@ def _transfer(signing: Scenario, height: int, number: int) -> Transaction:
 
 
 def digest_of_rows(folder: Path, *, with_undo: bool) -> str:
-    """A hash of what follows from the chain. Without undo: of a node that prunes, which keeps what the moment of its commits left."""
+    """A hash of what follows from the chain. Without undo: how much of it a node that prunes has depends on its commits."""
     names = [table.name for table in DERIVED if with_undo or table.name != "undo"]
     with closing(sqlite3.connect(folder / STORE_FILE)) as connection:
         connection.execute("PRAGMA query_only=ON")

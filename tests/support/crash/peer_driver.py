@@ -2,9 +2,9 @@
 
     python -m tests.support.crash.peer_driver PORT GOAL
 
-PORT is that of a whole node on this computer, GOAL the hash of its last block. An order is one line of JSON on standard input: as in
-`tests.support.crash.driver`, with the phase `pruning` or `snapshot`. The child opens the folder's store, fetches what it lacks, tells
-how far it is, and closes when it has all that it is to have.
+PORT is that of a whole node on this computer, GOAL the hash of its last block. An order is one line of JSON on standard input: as
+in `tests.support.crash.driver`, with the phase `pruning` or `snapshot`. The child opens the folder's store, fetches what it lacks,
+tells how far it is, and closes when it has all that it is to have.
 """
 
 import faulthandler
