@@ -44,6 +44,11 @@ OFF_FINAL = Code(
 NO_ATTESTORS = Code(
     "finality.no_attestors", "this chain's params name no attestors", "Leave --trust out: here the most work decides."
 )
+NO_CHECKPOINT = Code(
+    "finality.no_checkpoint",
+    "height {height} is that of no checkpoint: this chain has one every {interval} blocks",
+    "Name the height and the hash of a checkpoint that is final, as `fansumer chain finality` shows it.",
+)
 NOT_TRUSTED = Code(
     "finality.not_trusted",
     "the chain in the store has another block at height {height}: {found}",
@@ -80,6 +85,9 @@ class FinalityKeeper:
     ) -> None:
         if trusted is not None and not params.attestors:
             raise NodeError(NO_ATTESTORS)
+        if trusted is not None and trusted.height % params.checkpoint_interval_blocks:
+            interval = params.checkpoint_interval_blocks
+            raise NodeError(NO_CHECKPOINT, height=trusted.height, interval=interval)
         self.is_active = bool(params.attestors)
         self._params, self._chain_id, self._blocks = params, chain_id, blocks
         self._store = FinalityStore(connection)

@@ -16,14 +16,14 @@ from tests.support.crash.injection import (
     SNAPSHOT,
     STATEMENT,
     STEP,
-    WRITE,
     Order,
 )
-from tests.support.crash.kills import ATTEMPTS_MAX, ENDS, MOMENT_MICROSECONDS, WRITE_BYTES, Run, Starter
+from tests.support.crash.kills import ATTEMPTS_MAX, ENDS, MOMENT_MICROSECONDS, Run, Starter
 from tests.support.crash.peer_chain import KEEP_BLOCKS, digest_of_rows, look_at_peer, whole_peer
 
 MODES: Final = (PRUNING, SNAPSHOT)
-WAYS: Final = (STATEMENT, STEP, BEFORE_COMMIT, WRITE, MOMENT, AFTER_COMMIT, ANY_TIME)
+WAYS: Final = (STATEMENT, STEP, BEFORE_COMMIT, MOMENT, AFTER_COMMIT, ANY_TIME)
+"""None at a byte of a write: that needs the main thread, and here the network's writes."""
 
 
 class PeerStarter(Starter):
@@ -116,8 +116,6 @@ class PeerKilling:
             extra = int(draw.random() * self._calm_seconds * 1e6)
         elif way == MOMENT:
             extra = int(draw.random() ** 2 * MOMENT_MICROSECONDS)
-        elif way == WRITE:
-            extra = int(draw.random() * WRITE_BYTES)
         return self._order(way, count, extra)
 
     def _finish(self, run: Run) -> None:
