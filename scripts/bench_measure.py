@@ -271,8 +271,8 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
 }
 
 
-SILENT_LEVEL = 60
-"""Above all that nodes log: standard output is for the figures."""
+SILENT_LEVEL = 50
+"""Only what is critical is logged: standard output is for the figures."""
 
 
 def main(arguments: list[str]) -> None:

@@ -77,8 +77,9 @@ def test_the_catalogue_is_sorted_and_whole() -> None:
 
 @pytest.mark.parametrize("code", all_codes(), ids=lambda code: code.name)
 def test_every_code_is_noun_and_fault_with_text_and_advice(code: Code) -> None:
-    noun, fault = code.name.split(".")
-    assert noun.replace("_", "").isalpha() and fault.replace("_", "").isalnum()
+    for word in code.name.split("."):
+        assert word[0].isalpha() and word.replace("_", "").isalnum() and word.islower()
+    assert code.name.count(".") == 1
     assert code.text and code.advice
 
 

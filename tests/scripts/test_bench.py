@@ -1,9 +1,13 @@
 """The benches work: on the smallest sizes, whose figures mean nothing."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import bench_measure
 import bench_rules
 from bench import show_blocks, show_kinds, show_personal, show_reference
 from bench_ballots import measure_ballots
@@ -14,7 +18,7 @@ from bench_personal import measure_personal
 from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds, measure_reference
 from bench_stratum import measure_shares
-from bench_world import SMALLEST, World
+from bench_world import QUICK, SMALLEST, World
 from ledger.params import CHALLENGE_RECEIPTS_MAX
 from ledger.registry import KINDS
 from tests.support.memory_chain import Signer
@@ -49,6 +53,14 @@ def test_ballots_are_counted_by_the_rule() -> None:
 
 def test_headers_are_checked(world: World) -> None:
     assert measure_headers(world)["headers"] == SMALLEST.headers
+
+
+def test_a_bench_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+    script = Path(bench_measure.__file__)
+    command = [sys.executable, str(script), "headers", str(tmp_path), QUICK.name]
+    answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["headers"] == QUICK.headers
 
 
 def test_shares_are_checked() -> None:
