@@ -17,6 +17,7 @@ from api.cli import (
     personal,
     pledges,
     points,
+    questions,
     receipt,
     redemptions,
     together,
@@ -367,3 +368,5 @@ app.command("messages")(personal.messages)
 app.command("recommendations")(personal.recommendations)
 app.command("feedback")(personal.feedback)
 app.command("preferences")(personal.preferences)
+app.command("questions")(questions.questions)
+app.command("answer")(questions.answer)

@@ -40,8 +40,10 @@ from api.personalization.facts import (
     Purchase,
     Said,
     Wishes,
+    leave_out,
 )
 from api.personalization.pacing import Past
+from api.personalization.preferences import with_answers
 from api.personalization.receipt_lines import read_bought_line
 from api.receipts.access_log import Read
 from api.receipts.store import KeptReceipt, ReceiptStore
@@ -331,13 +333,16 @@ def _read_said(view: Snapshot, facts: FanFacts, program: Program) -> Iterator[Sa
 
 def _read_store(store: ReceiptStore, facts: FanFacts, categories: Categories) -> OffChain:
     kept = store.preferences.find(facts.fan, facts.program)
-    wishes = Wishes() if kept is None else Wishes(kept.document, kept.reset_at, kept.changed_at)
+    wishes = Wishes() if kept is None else Wishes(with_answers(kept.document), kept.reset_at, kept.changed_at)
     rows = store.page(facts.fan, program=facts.program, period=None, before=None, limit=PURCHASES_MAX, with_gifts=False)
     purchases = sorted((_purchase_of(row, categories) for row in rows), key=lambda found: (found.time, found.receipt))
     deeds = store.behaviour.all_of(facts.fan, facts.program)
     behaviour = [Behaviour(deed.kind, deed.item, deed.seconds, deed.at) for _, deed in deeds]
     return (
-        tuple(found for found in purchases if found.time >= wishes.reset_at),
+        leave_out(
+            tuple(found for found in purchases if found.time >= wishes.reset_at),
+            frozenset(wishes.document.get("given", ())),
+        ),
         tuple(found for found in behaviour if found.at >= wishes.reset_at),
         wishes,
     )

@@ -18,6 +18,8 @@ DUE_SCORE: Final = 0.8
 AGAIN_TIMES: Final = 3
 """Bought so often, a category is bought again and again."""
 DISCOVERIES: Final = 3
+DUE_MORE: Final = 50
+"""Items that are looked at beyond those that are wanted, since some of them may not be named."""
 
 
 def find_discoveries(scene: Scene) -> Iterator[Candidate]:
@@ -59,12 +61,23 @@ def _made_with_you(scene: Scene) -> Iterator[Candidate]:
         )
 
 
+def find_due(scene: Scene, limit: int) -> list[Scored]:
+    """What the fan is likely to need now: nothing that lasts, is out of stock, was recalled, or is not wanted."""
+    disliked = set(scene.facts.wishes.document.get("dislikes", ()))
+
+    def may_be_named(item: str) -> bool:
+        product = scene.catalogue.products.get(item)
+        if item in disliked or scene.lasts(item):
+            return False
+        return product is None or (product.in_stock and not product.recall and product.category not in disliked)
+
+    found = scene.predictor.next_basket(scene.facts, scene.now, limit + DUE_MORE)
+    return [scored for scored in found if may_be_named(scored.item)][:limit]
+
+
 def _replenish(scene: Scene) -> Iterator[Candidate]:
-    for scored in scene.predictor.next_basket(scene.facts, scene.now, DISCOVERIES):
-        product = scene.catalogue.products.get(scored.item)
-        if scored.score < DUE_SCORE or (product is not None and (product.lasts or not product.in_stock)):
-            continue
-        if product is not None and product.recall:
+    for scored in find_due(scene, DISCOVERIES):
+        if scored.score < DUE_SCORE:
             continue
         last = _last_with(scene, scored.item)
         if last is None:
@@ -109,7 +122,7 @@ def _news(scene: Scene) -> Iterator[Candidate]:
         item = product.item
         if item in disliked or product.category in disliked or not product.in_stock or product.recall:
             continue
-        is_wanted = item in wished or (item in usual and not product.lasts)
+        is_wanted = item in wished or (item in usual and not scene.lasts(item))
         if is_wanted and product.restocked_at > since:
             yield _news_item(
                 scene, product, "back_in_stock", product.restocked_at, _why_wanted(scene, item, wished), {}
@@ -184,7 +197,7 @@ def _discovery(scene: Scene, scored: Scored) -> Candidate:
 
 def _challenge(scene: Scene, found: list[Scored]) -> Iterator[Candidate]:
     """Two usual items and one discovery of a category in which nothing was bought so far; once a month."""
-    usual = [item for item in usual_items(scene.facts, AGAIN_TIMES) if not _lasts(scene, item)][:2]
+    usual = [item for item in usual_items(scene.facts, AGAIN_TIMES) if not scene.lasts(item)][:2]
     known = {taste.name for taste in scene.profile.categories}
     fresh = [one for one in found if scene.catalogue.categories.get(one.item, "") not in known | {""}]
     if len(usual) < 2 or not fresh:
@@ -202,8 +215,3 @@ def _challenge(scene: Scene, found: list[Scored]) -> Iterator[Candidate]:
         scopes=scopes_of(scene),
         action={"kind": "challenge", "items": [*usual, fresh[0].item]},
     )
-
-
-def _lasts(scene: Scene, item: str) -> bool:
-    product = scene.catalogue.products.get(item)
-    return product is not None and product.lasts

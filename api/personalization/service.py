@@ -1,24 +1,27 @@
 """Personalization for one node: reads a fan through the gate, computes, and shows nothing whose consent ended meanwhile."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from api.http.receipt_desk import ReceiptDesk
 from api.personalization.board import Boards
-from api.personalization.candidates import Scene
+from api.personalization.candidates import QUESTION, Scene
 from api.personalization.consent_gate import PersonalGate
 from api.personalization.facts import FanFacts
 from api.personalization.feedback import Heard, judge_feedback
 from api.personalization.groups import Fan, make_group
 from api.personalization.messages import decide, show_message, shown_now
-from api.personalization.pacing import OPT_OUT, Past
+from api.personalization.pacing import CONVERTED, OPT_OUT, Past
 from api.personalization.predictor import PlainRules, Predictor
+from api.personalization.preferences import change_preferences, check_answers
 from api.personalization.profile import build_profile
+from api.personalization.questions import Imagine, find_question, show_asking
 from api.receipts.inbox import KeptFeedback, KeptMessage
 from api.receipts.store import ReceiptStore
 from ledger.errors import Code, LedgerError
-from ledger.types import Address, ProgramId
+from ledger.types import Address, ProgramId, Timestamp
 from node.clock import Clock
 from node.store.reader import Reader
 
@@ -40,10 +43,11 @@ class PersonalRefused(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A fan as it is seen at one moment, and the language in which it is spoken to."""
+    """A fan as it is seen at one moment, and the language in which it is spoken to. `imagine`: the same fan with other facts."""
 
     scene: Scene
     language: str
+    imagine: Imagine
 
     @property
     def facts(self) -> FanFacts:
@@ -72,9 +76,13 @@ class Personalization:
         linked = await self.gate.read_linked(facts, what_for)
         catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
         now = self._clock.now()
-        profile = build_profile(facts, catalogue, self.predictor, now, board.offset_minutes, linked)
-        scene = Scene(facts, profile, board, catalogue, self.predictor, now)
-        return Seen(scene, facts.wishes.document.get("language", "en"))
+        predictor = self.predictor
+
+        def imagine(of: FanFacts) -> Scene:
+            profile = build_profile(of, catalogue, predictor, now, board.offset_minutes, linked)
+            return Scene(of, profile, board, catalogue, predictor, now)
+
+        return Seen(imagine(facts), facts.wishes.document.get("language", "en"), imagine)
 
     async def answer(self, fan: Address, program: ProgramId, what_for: str, make: Callable[[Seen], Made]) -> Made:
         """What `make` makes of a fan. Raises `program.unknown`, `personal.not_granted`, also where it was taken back meanwhile."""
@@ -107,6 +115,39 @@ class Personalization:
                 return [show_message(message, seen.language) for message in shown]
         raise PersonalRefused(NOT_GRANTED)
 
+    # --- questions ---
+
+    async def question(self, fan: Address, program: ProgramId) -> dict[str, Any] | None:
+        """The question that is open for a fan, or is asked from now on; None if there is none. Raises as `answer`."""
+        for _ in range(READS_MAX):
+            seen = await self.see(fan, program, "questions")
+            if seen is None:
+                break
+            past = await self.gate.read_past(seen.facts)
+            # messages are decided once for each answer: not in the loop in which all requests are answered
+            found = await asyncio.to_thread(find_question, seen.scene, seen.imagine, past)
+            if not self.gate.still_holds(seen.facts):
+                continue
+            if found is None:
+                return None
+            if found.fresh is not None:
+                fresh, now = found.fresh, self._clock.now()
+                await self._desk.run(lambda store, fresh=fresh, now=now: store.inbox.add([fresh], now))
+            if self.gate.still_holds(seen.facts):
+                return show_asking(found, seen.language)
+        raise PersonalRefused(NOT_GRANTED)
+
+    async def prefer(self, fan: Address, program: ProgramId, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Let preferences, and answers among them, take the place of those before; returns the new document.
+
+        Raises AnswerRefused answer.question, answer.unknown.
+        """
+        check_answers(said.get("answers") or {})
+        now = self._clock.now()
+        return await self._desk.run(lambda store: _take_preferences(store, fan, program, said, now))
+
+    # --- groups ---
+
     async def group(self, program: ProgramId, what_for: str) -> list[Fan]:
         """All fans of a program whose consent is active, for figures of groups alone. Raises `program.unknown`."""
         with self._reader.snapshot() as view:
@@ -135,6 +176,18 @@ def _take_in(
                 _switch_off(store, fan, program, found.topic, now)
         results.append({"message": one.message.hex(), "kind": one.kind, "result": result})
     return results
+
+
+def _take_preferences(
+    store: ReceiptStore, fan: Address, program: ProgramId, said: Mapping[str, Any], now: Timestamp
+) -> dict[str, Any]:
+    """An answer is also what the fan did with the question: it was not ignored."""
+    document = store.preferences.change(fan, program, now, lambda before: change_preferences(before, said))
+    if said.get("answers"):
+        for asked in store.inbox.all_of(fan, program):
+            if asked.topic == QUESTION and asked.document["subject"] in said["answers"]:
+                store.inbox.add_feedback(KeptFeedback(asked.id, fan, program, CONVERTED, now, now))
+    return document
 
 
 def _switch_off(store: ReceiptStore, fan: Address, program: ProgramId, topic: str, now: Any) -> None:

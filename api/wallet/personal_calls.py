@@ -33,12 +33,16 @@ class PersonalCalls:
         """`GET /v1/me/recommendations`: what may be liked, and what may be needed."""
         return self._get("recommendations", sign, program, limit=limit)
 
+    def questions(self, sign: SignRequest, program: bytes) -> Answer:
+        """`GET /v1/me/questions`: the one question that is open, if there is one."""
+        return self._get("questions", sign, program)
+
     def preferences(self, sign: SignRequest, program: bytes) -> Answer:
         """`GET /v1/me/preferences`: how and when the account is spoken to."""
         return self._get("preferences", sign, program)
 
     def put_preferences(self, sign: SignRequest, program: bytes, said: Mapping[str, Any]) -> Answer:
-        """`PUT /v1/me/preferences`: takes the place of what was said before."""
+        """`PUT /v1/me/preferences`: takes the place of what was said before; answers that are left out stay."""
         return self._send("PUT", "preferences", sign, program, said)
 
     def correct(self, sign: SignRequest, program: bytes, said: Mapping[str, Any]) -> Answer:

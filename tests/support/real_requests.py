@@ -213,7 +213,7 @@ def some_feedback(world: HttpWorld, random: Random) -> dict[str, Any]:
 
 def some_preferences(world: HttpWorld, random: Random) -> dict[str, Any]:
     """What FAN prefers."""
-    return {"program": world.shop.program.hex(), "language": random.choice(["en", "ko"]), "day_max": 5}
+    return {"program": world.shop.program.hex(), "day_max": 5, "answers": {"language": random.choice(["en", "ko"])}}
 
 
 def some_corrections(world: HttpWorld, random: Random) -> dict[str, Any]:
@@ -315,6 +315,7 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "GET /v1/me/messages": sign_for_program,
     "GET /v1/me/messages/stream": sign_for_program,
     "GET /v1/me/recommendations": sign_for_program,
+    "GET /v1/me/questions": sign_for_program,
     "GET /v1/programs/{program}/webhooks": sign_as_brand,
     "POST /v1/programs/{program}/webhooks": send_signed_object(OWNER, some_webhook),
     "DELETE /v1/programs/{program}/webhooks/{webhook}": sign_as_brand,

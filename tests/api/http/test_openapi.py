@@ -92,6 +92,7 @@ PATHS = {
     "/v1/me/messages",
     "/v1/me/messages/stream",
     "/v1/me/recommendations",
+    "/v1/me/questions",
     "/v1/me/feedback",
     "/v1/me/preferences",
     "/v1/programs/{program}/products",
