@@ -109,9 +109,10 @@ def find_question(scene: Scene, imagine: Imagine, past: Past) -> Asking | None:
         return None
     asked = [message for message in past.messages if message.topic == QUESTION]
     answered = frozenset(said.get("answers", {}))
-    last = asked[-1] if asked else None
-    if last is not None and last.document["subject"] not in answered:
-        is_open = scene.now < last.expires_at and not past.said_of(last) & {DISMISSED, OPT_OUT, CONVERTED}
+    left = [one for one in asked if one.document["subject"] not in answered and CONVERTED not in past.said_of(one)]
+    if left:
+        last = left[-1]
+        is_open = scene.now < last.expires_at and not past.said_of(last) & {DISMISSED, OPT_OUT}
         weighed = _weigh_named(last.document["subject"], scene, imagine, past) if is_open else None
         if weighed is not None:
             return Asking(show_question(scene, weighed), last, None)
