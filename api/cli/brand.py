@@ -19,6 +19,7 @@ from api.cli import (
     proposals,
     reviews,
     rewards,
+    service_desk,
     till,
 )
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, CoinAmount, PayOwn, Program, Url, Wait, WalletFile
@@ -253,4 +254,5 @@ app.command("products")(insights.products)
 app.command("segments")(insights.segments)
 app.command("plan")(insights.plan)
 app.command("message-report")(insights.message_report)
+app.command("fan-history")(service_desk.fan_history)
 app.command("export-receipts")(exports.export_receipts)

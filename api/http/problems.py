@@ -106,6 +106,8 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "signature.threshold": 401,
     "signature.replayed": 401,
     "partner.not_granted": 403,
+    "service.not_granted": 403,
+    "service.not_yours": 403,
     "answer.question": 400,
     "answer.unknown": 400,
     "personal.not_granted": 403,

@@ -45,6 +45,15 @@ from api.personalization.facts import (
 from api.personalization.pacing import Past
 from api.personalization.preferences import with_answers
 from api.personalization.receipt_lines import read_bought_line
+from api.personalization.service_history import (
+    NOT_GRANTED,
+    SERVICE,
+    Look,
+    ServiceHistory,
+    read_chain,
+    read_store,
+    service_parts,
+)
 from api.receipts.access_log import Read
 from api.receipts.store import KeptReceipt, ReceiptStore
 from ledger.domains.consent.state import PERSONALISE
@@ -120,6 +129,33 @@ class PersonalGate:
             others = [found.program_id for found in view.memberships(facts.fan, PROGRAMS_LINKED_MAX)]
         read = [await self.read(facts.fan, other, what_for) for other in others if other != facts.program]
         return [found for found in read if found is not None]
+
+    async def read_for_service(self, fan: Address, program: ProgramId, look: Look) -> ServiceHistory | None:
+        """What the fan opened to the program's service staff, and a row of its own in the fan's log; None: nothing is open.
+
+        A refused look has its row, too. Raises ReadRefused partner.too_many_reads.
+        """
+        await self._consents.ready()
+        now = self._clock.now()
+        with self._reader.snapshot() as view:
+            parts = self._service_parts(view, fan, program)
+            is_member = view.stored(member_key(program, fan)) is not None
+            found = read_chain(view, fan, program, parts, look.limit) if is_member else {}
+        row = Read(fan, look.reader, program, PERSONALISE, SERVICE, now, now, staff=look.staff, why=look.why)
+        if is_member and parts:
+            history = await self._desk.run(lambda store: read_store(store, fan, program, found, parts, look, now))
+            with self._reader.snapshot() as view:
+                is_open = parts.keys() <= self._service_parts(view, fan, program).keys()
+            if is_open:
+                given = replace(row, given=history.count)
+                await self._desk.run(lambda store: store.log.add(given))
+                return history
+        await self._desk.run(lambda store: store.log.add(replace(row, code=NOT_GRANTED.name)))
+        return None
+
+    def _service_parts(self, view: Snapshot, fan: Address, program: ProgramId) -> dict[str, int]:
+        now = max(view.tip().header.time, self._clock.now())
+        return service_parts(self._consents, view, fan, program, now)
 
     async def read_past(self, facts: FanFacts) -> Past:
         """What was said to the fan for this program before, and what it did with that."""

@@ -105,6 +105,11 @@ class PersonalCalls:
         """`DELETE /v1/programs/{id}/webhooks/{id}`. Harmless a second time."""
         return self._read("DELETE", f"/v1/programs/{program.hex()}/webhooks/{webhook.hex()}", sign=sign)
 
+    def look(self, sign: SignRequest, program: bytes, said: Mapping[str, Any]) -> Answer:
+        """`POST /v1/programs/{id}/service-looks`: a fan's history, as far as the fan opened it to service staff."""
+        content = msgpack.packb(dict(said))
+        return self._read("POST", f"/v1/programs/{program.hex()}/service-looks", content=content, sign=sign)
+
     def report(self, sign: SignRequest, program: bytes) -> Answer:
         """`GET /v1/programs/{id}/message-report`: lift against the holdout, and the price of opt-outs."""
         return self._read("GET", f"/v1/programs/{program.hex()}/message-report", sign=sign)

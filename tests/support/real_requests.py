@@ -237,6 +237,12 @@ def some_plan(world: HttpWorld, random: Random) -> dict[str, Any]:
     return {"topic": random.choice(["discovery", "winning_back", "weather"]), "points_each": 5, "budget_points": 100}
 
 
+def some_look(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What OWNER's staff wants to know of FAN, or of somebody who did not allow it."""
+    member = world.text(FAN.address) if random.random() < 0.7 else random.choice(world.addresses)
+    return {"member": member, "why": "she asks for her points", "staff": "Mina", "limit": random.choice([1, 20])}
+
+
 def some_products(world: HttpWorld, random: Random) -> dict[str, Any]:
     """What OWNER sells."""
     price = random.randint(100, 900)
@@ -325,6 +331,7 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "PUT /v1/programs/{program}/products": send_signed_object(OWNER, some_products),
     "GET /v1/programs/{program}/segments": sign_as_brand,
     "GET /v1/programs/{program}/message-report": sign_as_brand,
+    "POST /v1/programs/{program}/service-looks": send_signed_object(OWNER, some_look),
     "POST /v1/programs/{program}/plan": send_signed_object(OWNER, some_plan),
     "GET /v1/me/export": sign_as_fan,
     "DELETE /v1/me": sign_as_fan,

@@ -88,7 +88,7 @@ def test_a_fan_answers_skips_and_takes_back(street: Street) -> None:
         (second,) = fan.read(*ask)
         assert second["question"] != "language"
         assert fan.read("wallet", "answer", program, second["question"], "--skip")["result"] == "skipped"
-        assert fan.read(*ask) == [] and "no question" in fan.run(*ask)
+        assert fan.read(*ask) == []
         assert fan.read("wallet", "answer", program, "language", "--take-back")["result"] == "taken back"
         assert fan.read("wallet", "preferences", program)["language"] == "en"
 

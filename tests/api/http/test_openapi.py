@@ -101,6 +101,7 @@ PATHS = {
     "/v1/programs/{program}/webhooks/{webhook}",
     "/v1/programs/{program}/plan",
     "/v1/programs/{program}/message-report",
+    "/v1/programs/{program}/service-looks",
     "/v1/me/export",
     "/v1/partner/programs/{program}/members/{member}/standing",
     "/v1/partner/programs/{program}/members/{member}/history",
