@@ -108,6 +108,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "partner.not_granted": 403,
     "service.not_granted": 403,
     "service.not_yours": 403,
+    "groups.too_long": 503,
     "answer.question": 400,
     "answer.unknown": 400,
     "personal.not_granted": 403,

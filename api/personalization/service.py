@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 from api.http.receipt_desk import ReceiptDesk
@@ -11,7 +12,7 @@ from api.personalization.candidates import QUESTION, Scene
 from api.personalization.consent_gate import PersonalGate
 from api.personalization.facts import FanFacts
 from api.personalization.feedback import Heard, judge_feedback
-from api.personalization.groups import Fan, make_group
+from api.personalization.groups import Fan, Tally, make_group
 from api.personalization.messages import decide, show_message, shown_now
 from api.personalization.pacing import CONVERTED, OPT_OUT, Past
 from api.personalization.predictor import PlainRules, Predictor
@@ -34,11 +35,23 @@ NOT_GRANTED = Code(
     "Allow it, if you want that: `fansumer wallet consent grant PROGRAM --purpose personalise`; refusing costs no points.",
 )
 
+GROUP_SECONDS_MAX: Final = 600
+"""A walk through all fans of a program that takes longer is given up, and says so: no figure is of some of them."""
+TOO_LONG = Code(
+    "groups.too_long",
+    "the program's fans were not all read within {seconds} s; of some of them no figures are made",
+    "Ask again at a quieter hour, or on a faster machine.",
+)
+
 Made = TypeVar("Made")
 
 
 class PersonalRefused(LedgerError):
     """What is asked for rests on a consent that is not there."""
+
+
+class GroupsRefused(LedgerError):
+    """Figures that would be of some fans only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,8 @@ class Personalization:
         self._reader = reader
         self._desk = desk
         self._clock = clock
+        self._walking = asyncio.Lock()
+        """Held while all fans of a program are read: one walk at a time bounds memory, and leaves others the store."""
 
     async def see(self, fan: Address, program: ProgramId, what_for: str) -> Seen | None:
         """A fan as its program may see it; None if nothing is granted. Raises `program.unknown`."""
@@ -155,6 +170,24 @@ class Personalization:
         found = await self.gate.read_group(program, what_for)
         catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
         return make_group(found, catalogue, self.predictor, self._clock.now(), board.offset_minutes)
+
+    async def tally(self, program: ProgramId, what_for: str, tally: Tally) -> dict[str, Any]:
+        """Figures of all fans of a program whose consent is active, read and counted chunk by chunk.
+
+        One such walk at a time; it is given up after GROUP_SECONDS_MAX. Raises `program.unknown`, `groups.too_long`.
+        """
+        with self._reader.snapshot() as view:
+            board = self.boards.read(view, program)
+        catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
+        now = self._clock.now()
+        async with self._walking:
+            until = monotonic() + GROUP_SECONDS_MAX
+            async for found in self.gate.walk_group(program, what_for):
+                for fan in make_group(found, catalogue, self.predictor, now, board.offset_minutes):
+                    tally.add(fan)
+                if monotonic() > until:
+                    raise GroupsRefused(TOO_LONG, seconds=GROUP_SECONDS_MAX)
+        return tally.show()
 
     async def hear(self, fan: Address, program: ProgramId, heard: Sequence[Heard]) -> list[dict[str, Any]]:
         """Take in what a fan did with messages; what became of each. An opt-out switches its topic off at once."""
