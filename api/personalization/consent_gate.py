@@ -206,13 +206,12 @@ class PersonalGate:
         return list(zip(facts, past, strict=True))
 
     def _read_past(self, store: ReceiptStore, fan: Address, program: ProgramId, *, is_group: bool = False) -> Past:
+        if is_group and (fan, program) not in self._past:
+            return _past_of(store, fan, program)
         key, version = (fan, program), store.inbox.version(fan, program)
         known = self._past.get(key)
         if known is None or known[0] != version:
-            past = Past(tuple(store.inbox.all_of(fan, program)), tuple(store.inbox.feedback_of(fan, program)))
-            known = (version, past)
-            if not is_group:
-                self._past[key] = known
+            known = self._past[key] = (version, _past_of(store, fan, program))
         return known[1]
 
     def still_holds(self, facts: FanFacts) -> bool:
@@ -300,11 +299,13 @@ class PersonalGate:
     def _with_off_chain(self, store: ReceiptStore, facts: FanFacts, *, is_group: bool = False) -> FanFacts:
         key = (facts.fan, facts.program)
         catalogue = self.catalogues.read(store, facts.program)
-        version = (*store.personal_version(*key), catalogue.version)
-        known = self._remembered.get(key)
-        if known is None or known.version != version:
-            known = Remembered(version, _read_store(store, facts, catalogue.categories), {})
-            if not is_group:
+        if is_group and key not in self._remembered:
+            known = Remembered((), _read_store(store, facts, catalogue.categories, with_behaviour=False), {})
+        else:
+            version = (*store.personal_version(*key), catalogue.version)
+            known = self._remembered.get(key)
+            if known is None or known.version != version:
+                known = Remembered(version, _read_store(store, facts, catalogue.categories), {})
                 self._remembered[key] = known
         purchases, behaviour, wishes = known.off_chain
         if facts.scopes not in known.by_scopes:
@@ -406,12 +407,19 @@ def _read_said(view: Snapshot, facts: FanFacts, program: Program) -> Iterator[Sa
             yield Said(row.id.hex(), review.stance == CRITICISE, review.score, review.latest_at)
 
 
-def _read_store(store: ReceiptStore, facts: FanFacts, categories: Categories) -> OffChain:
+def _past_of(store: ReceiptStore, fan: Address, program: ProgramId) -> Past:
+    return Past(tuple(store.inbox.all_of(fan, program)), tuple(store.inbox.feedback_of(fan, program)))
+
+
+def _read_store(
+    store: ReceiptStore, facts: FanFacts, categories: Categories, *, with_behaviour: bool = True
+) -> OffChain:
     kept = store.preferences.find(facts.fan, facts.program)
     wishes = Wishes() if kept is None else Wishes(with_answers(kept.document), kept.reset_at, kept.changed_at)
     rows = store.page(facts.fan, program=facts.program, period=None, before=None, limit=PURCHASES_MAX, with_gifts=False)
     purchases = sorted((_purchase_of(row, categories) for row in rows), key=lambda found: (found.time, found.receipt))
-    deeds = store.behaviour.all_of(facts.fan, facts.program)
+    # what is remembered serves all scopes; a group's fan, whose facts go at once, is read without its behaviour
+    deeds = store.behaviour.all_of(facts.fan, facts.program) if with_behaviour else []
     behaviour = [Behaviour(deed.kind, deed.item, deed.seconds, deed.at) for _, deed in deeds]
     return (
         leave_out(
