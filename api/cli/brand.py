@@ -20,6 +20,7 @@ from api.cli import (
     proposals,
     reviews,
     rewards,
+    service_desk,
     till,
 )
 from api.cli.options import AMOUNT_MAX, DEFAULT_URL, Account, AsJson, CoinAmount, PayOwn, Program, Url, Wait, WalletFile
@@ -259,4 +260,5 @@ offers.brand_app.command("issue-plan")(offer_plans.issue_plan)
 offers.brand_app.command("report")(offer_plans.report)
 app.command("plan")(insights.plan)
 app.command("message-report")(insights.message_report)
+app.command("fan-history")(service_desk.fan_history)
 app.command("export-receipts")(exports.export_receipts)

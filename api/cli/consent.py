@@ -38,7 +38,8 @@ Scope = Annotated[
     typer.Option(
         "--scope",
         help="To share: standing, history, receipts, gifts or campaigns. To personalise: receipts, receipts/CATEGORY, behaviour, "
-        "standing, campaigns, voice, linked. To contact: webhook. Empty is all but gifts and linked.",
+        "standing, campaigns, voice, linked; service, or service/PART (standing, receipts, campaigns, voice, messages), opens your "
+        "history to the brand's staff for 30 days at most. To contact: webhook. Empty is all but gifts, linked and service.",
     ),
 ]
 To = Annotated[

@@ -8,7 +8,7 @@ import typer
 
 from api.cli.options import DEFAULT_URL, AsJson, Limit, Program, Url, WalletFile
 
-READ_COLUMNS = ("date", "reader", "scope", "given", "times", "code")
+READ_COLUMNS = ("date", "reader", "scope", "given", "times", "code", "staff", "why")
 COUNTED = ("receipts", "reads", "records", "events", "transactions", "pending", "revocations")
 
 
@@ -19,7 +19,7 @@ def reads(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Show which partners read what of your account for a program, and which were refused, the newest first.
+    """Show who read what of your account for a program, and who was refused, the newest first; of service staff also why.
 
     \b
     Example:

@@ -192,12 +192,16 @@ def preferences(
     with open_wallet(url, wallet) as opened:
         sign, calls = opened.owner(of_program), opened.client.personal
         found = dict(calls.preferences(sign, of_program))
-        found.pop("program")
         if off or on:
             changes["off"] = sorted({*found["off"], *(off or ())} - set(on or ()))
         if changes:
-            found = dict(calls.put_preferences(sign, of_program, {**found, **changes}))
-    found["off"] = found["off"] if as_json else ", ".join(found["off"]) or "-"
+            said = {name: found[name] for name in found["said"]}
+            found = dict(calls.put_preferences(sign, of_program, {**said, **changes}))
+    found.pop("program")
+    found.pop("said")
+    if not as_json:
+        found["off"] = ", ".join(found["off"]) or "-"
+        found["answers"] = ", ".join(f"{name} = {answer}" for name, answer in found["answers"].items()) or "-"
     print_answer(found, as_json=as_json)
 
 

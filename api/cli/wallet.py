@@ -18,6 +18,7 @@ from api.cli import (
     personal,
     pledges,
     points,
+    questions,
     receipt,
     redemptions,
     together,
@@ -366,9 +367,12 @@ app.command("rotate-key")(keys.rotate_key)
 app.command("set-policy")(keys.set_policy)
 app.command("find-keys")(keys.find_keys)
 app.command("reads")(own_data.reads)
+app.command("access-log", hidden=True)(own_data.reads)
 app.command("export-data")(own_data.export_data)
 app.command("delete-data")(own_data.delete_data)
 app.command("messages")(personal.messages)
 app.command("recommendations")(personal.recommendations)
 app.command("feedback")(personal.feedback)
 app.command("preferences")(personal.preferences)
+app.command("questions")(questions.questions)
+app.command("answer")(questions.answer)

@@ -81,7 +81,7 @@ def _returns(scene: Scene) -> Iterator[Candidate]:
         until = purchase.time + days * DAY_SECONDS
         if not 0 < until - scene.now <= RETURN_DAYS_BEFORE * DAY_SECONDS:
             continue
-        durable = [line.item for line in purchase.lines if line.quantity > 0 and _lasts(scene, line.item)]
+        durable = [line.item for line in purchase.lines if line.quantity > 0 and scene.lasts(line.item)]
         if not durable:
             continue  # nobody brings yesterday's milk back
         yield Candidate(
@@ -101,11 +101,6 @@ def _returns(scene: Scene) -> Iterator[Candidate]:
             horizon_days=RETURN_DAYS_BEFORE,
             receipts=frozenset({purchase.receipt}),
         )
-
-
-def _lasts(scene: Scene, item: str) -> bool:
-    product = scene.catalogue.products.get(item)
-    return product is not None and product.lasts
 
 
 def _how_tos(scene: Scene) -> Iterator[Candidate]:

@@ -14,6 +14,7 @@ from ledger.types import Timestamp
 
 ASSIST: Final = "assist"
 ANTICIPATE: Final = "anticipate"
+QUESTION: Final = "question"
 
 PROVED: Final = "proved"
 """By the chain: anybody can check it."""
@@ -81,6 +82,14 @@ class Scene:
     def settle_by(self, time: int) -> int:
         """When a purchase made at a time must be settled by the terms in force (spec LOY-15)."""
         return int(settle_by(self.board.record, self.board.terms, Timestamp(time)))
+
+    def lasts(self, item: str) -> bool:
+        """Whether an item, bought once, is not needed again soon: as the fan answered, else as the brand's feed says."""
+        said = self.facts.wishes.document
+        if item in said.get("lasting", ()):
+            return True
+        product = self.catalogue.products.get(item)
+        return product is not None and product.lasts and item not in said.get("used_up", ())
 
     def names(self, item: str) -> dict[str, str]:
         """An item's name by language."""

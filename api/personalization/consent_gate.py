@@ -13,7 +13,8 @@ What was read off the chain is remembered, parsed, for as long as the store's ow
 for: what was erased, marked or added counts in the next answer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -41,9 +42,20 @@ from api.personalization.facts import (
     Purchase,
     Said,
     Wishes,
+    leave_out,
 )
 from api.personalization.pacing import Past
+from api.personalization.preferences import with_answers
 from api.personalization.receipt_lines import read_bought_line
+from api.personalization.service_history import (
+    NOT_GRANTED,
+    SERVICE,
+    Look,
+    ServiceHistory,
+    read_chain,
+    read_store,
+    service_parts,
+)
 from api.receipts.access_log import Read
 from api.receipts.store import KeptReceipt, ReceiptStore
 from api.wallet.offers import offer_text
@@ -61,7 +73,7 @@ from ledger.domains.voice.reviews import CRITICISE, Review, review_key
 from ledger.domains.voice.state import Proposal, proposal_key
 from ledger.types import Address, CampaignId, ContributionId, Day, Hash, ProgramId, ProposalId, Timestamp
 from node.clock import Clock
-from node.store.reader import Reader, Snapshot
+from node.store.reader import Position, Reader, Snapshot
 
 PURCHASES_MAX: Final = 2_000
 """The latest receipts of an account that count: five a week for seven years."""
@@ -71,10 +83,12 @@ PROGRAMS_LINKED_MAX: Final = 8
 FANS_REMEMBERED: Final = 20_000
 """Whose parsed receipts are kept in memory: about 40 kB each for a grocer's year."""
 
-GROUP_READ_MAX: Final = 20_000
-"""Members of a program that are looked at for figures of groups, the first ones."""
+GROUP_PAGE: Final = 1_000
+"""Members of a program whose addresses are read at a time, until there are none."""
 GROUP_CHUNK: Final = 100
-"""Of them at a time, so that others have their turn."""
+"""Of them, so many are read at a time, so that others have their turn, and only these are in memory."""
+GROUP_SCOPES: Final = frozenset({RECEIPTS, VOICE})
+"""What figures of groups are made of, with `receipts/CATEGORY`: nothing else of a fan is read for them."""
 
 Categories = Mapping[str, str]
 OffChain = tuple[tuple[Purchase, ...], tuple[Behaviour, ...], Wishes]
@@ -105,12 +119,14 @@ class PersonalGate:
         """What the fan granted to the program, and a row in the fan's log that says `what_for`; None: nothing is granted."""
         return (await self.read_all([fan], program, what_for))[0]
 
-    async def read_all(self, fans: Sequence[Address], program: ProgramId, what_for: str) -> list[FanFacts | None]:
-        """The same for many fans, in one go; each has its row."""
+    async def read_all(
+        self, fans: Sequence[Address], program: ProgramId, what_for: str, *, is_group: bool = False
+    ) -> list[FanFacts | None]:
+        """The same for many fans, in one go; each has its row. `is_group`: GROUP_SCOPES alone, and nothing is remembered."""
         await self._consents.ready()
         with self._reader.snapshot() as view:
-            found = [self._read_chain(view, fan, program) for fan in fans]
-        whole = await self._desk.run(lambda store: self._add_off_chain(store, found, what_for))
+            found = [self._read_chain(view, fan, program, is_group=is_group) for fan in fans]
+        whole = await self._desk.run(lambda store: self._add_off_chain(store, found, what_for, is_group=is_group))
         return [facts if facts is not None and self.still_holds(facts) else None for facts in whole]
 
     async def read_linked(self, facts: FanFacts, what_for: str) -> list[FanFacts]:
@@ -122,36 +138,90 @@ class PersonalGate:
         read = [await self.read(facts.fan, other, what_for) for other in others if other != facts.program]
         return [found for found in read if found is not None]
 
+    async def read_for_service(self, fan: Address, program: ProgramId, look: Look) -> ServiceHistory | None:
+        """What the fan opened to the program's service staff, and a row of its own in the fan's log; None: nothing is open.
+
+        A refused look has its row, too. Raises ReadRefused partner.too_many_reads.
+        """
+        await self._consents.ready()
+        now = self._clock.now()
+        with self._reader.snapshot() as view:
+            parts = self._service_parts(view, fan, program)
+            is_member = view.stored(member_key(program, fan)) is not None
+            found = read_chain(view, fan, program, parts, look.limit) if is_member else {}
+        row = Read(fan, look.reader, program, PERSONALISE, SERVICE, now, now, staff=look.staff, why=look.why)
+        if is_member and parts:
+            history = await self._desk.run(lambda store: read_store(store, fan, program, found, parts, look, now))
+            with self._reader.snapshot() as view:
+                is_open = parts.keys() <= self._service_parts(view, fan, program).keys()
+            if is_open:
+                given = replace(row, given=history.count)
+                await self._desk.run(lambda store: store.log.add(given))
+                return history
+        await self._desk.run(lambda store: store.log.add(replace(row, code=NOT_GRANTED.name)))
+        return None
+
+    def _service_parts(self, view: Snapshot, fan: Address, program: ProgramId) -> dict[str, int]:
+        now = max(view.tip().header.time, self._clock.now())
+        return service_parts(self._consents, view, fan, program, now)
+
     async def read_past(self, facts: FanFacts) -> Past:
         """What was said to the fan for this program before, and what it did with that."""
         return await self._desk.run(lambda store: self._read_past(store, facts.fan, facts.program))
 
     async def read_group(self, program: ProgramId, what_for: str) -> list[tuple[FanFacts, Past]]:
-        """All members of a program who granted it to personalise, with what was said to them: for figures of groups alone."""
-        with self._reader.snapshot() as view:
-            rows = view.listed(program, "member", None, GROUP_READ_MAX)
+        """All members of a program who granted it to personalise, with what was said to them, and all that they granted.
+
+        All of them are in memory at once; figures of groups alone are made by `walk_group`.
+        """
         found: list[tuple[FanFacts, Past]] = []
-        for first in range(0, len(rows), GROUP_CHUNK):
-            fans = [Address(row.id) for row in rows[first : first + GROUP_CHUNK]]
-            facts = [one for one in await self.read_all(fans, program, what_for) if one is not None]
-            past = await self._desk.run(
-                lambda store, facts=facts: [self._read_past(store, one.fan, program) for one in facts]
-            )
-            found += zip(facts, past, strict=True)
+        async for fans in self.walk_members(program):
+            found += await self._read_chunk(fans, program, what_for, is_group=False)
         return [one for one in found if self.still_holds(one[0])]
 
-    def _read_past(self, store: ReceiptStore, fan: Address, program: ProgramId) -> Past:
+    async def walk_group(self, program: ProgramId, what_for: str) -> AsyncIterator[list[tuple[FanFacts, Past]]]:
+        """The same in chunks, however many there are: for figures of groups alone, of GROUP_SCOPES."""
+        async for fans in self.walk_members(program):
+            found = await self._read_chunk(fans, program, what_for, is_group=True)
+            yield [one for one in found if self.still_holds(one[0])]
+
+    async def walk_members(self, program: ProgramId) -> AsyncIterator[list[Address]]:
+        """All that ever joined a program, in the order of joining, in chunks; others have their turn between two."""
+        place: Position | None = None
+        while True:
+            with self._reader.snapshot() as view:
+                rows = view.listed(program, "member", place, GROUP_PAGE)
+            for first in range(0, len(rows), GROUP_CHUNK):
+                await asyncio.sleep(0)
+                yield [Address(row.id) for row in rows[first : first + GROUP_CHUNK]]
+            if len(rows) < GROUP_PAGE:
+                return
+            place = rows[-1].position
+
+    async def _read_chunk(
+        self, fans: Sequence[Address], program: ProgramId, what_for: str, *, is_group: bool
+    ) -> list[tuple[FanFacts, Past]]:
+        found = await self.read_all(fans, program, what_for, is_group=is_group)
+        facts = [one for one in found if one is not None]
+        past = await self._desk.run(
+            lambda store: [self._read_past(store, one.fan, program, is_group=is_group) for one in facts]
+        )
+        return list(zip(facts, past, strict=True))
+
+    def _read_past(self, store: ReceiptStore, fan: Address, program: ProgramId, *, is_group: bool = False) -> Past:
+        if is_group and (fan, program) not in self._past:
+            return _past_of(store, fan, program)
         key, version = (fan, program), store.inbox.version(fan, program)
         known = self._past.get(key)
         if known is None or known[0] != version:
-            past = Past(tuple(store.inbox.all_of(fan, program)), tuple(store.inbox.feedback_of(fan, program)))
-            known = self._past[key] = (version, past)
+            known = self._past[key] = (version, _past_of(store, fan, program))
         return known[1]
 
     def still_holds(self, facts: FanFacts) -> bool:
         """Whether all that the facts rest on is granted still: asked right before something made of them is shown."""
         with self._reader.snapshot() as view:
-            return facts.scopes <= self._active_scopes(view, facts.fan, facts.program)
+            active = self._active_scopes(view, facts.fan, facts.program)
+        return bool(active) and facts.scopes <= active
 
     def allows_offers(self, view: Snapshot, fan: Address, program: ProgramId) -> bool:
         """Whether the law lets the program promise this fan something of its own (spec OFR-3), and no revocation says otherwise."""
@@ -182,10 +252,14 @@ class PersonalGate:
 
     # --- the chain ---
 
-    def _read_chain(self, view: Snapshot, fan: Address, program_id: ProgramId) -> FanFacts | None:
+    def _read_chain(
+        self, view: Snapshot, fan: Address, program_id: ProgramId, *, is_group: bool = False
+    ) -> FanFacts | None:
         scopes = self._active_scopes(view, fan, program_id)
         if not scopes:
             return None
+        if is_group:
+            scopes = frozenset(scope for scope in scopes if scope in GROUP_SCOPES or scope.startswith(CATEGORY_PREFIX))
         program: Program | None = view.record(program_key(program_id))
         member: Member | None = view.record(member_key(program_id, fan))
         if program is None or member is None or member.left_at:
@@ -207,9 +281,9 @@ class PersonalGate:
     # --- off the chain ---
 
     def _add_off_chain(
-        self, store: ReceiptStore, found: Sequence[FanFacts | None], what_for: str
+        self, store: ReceiptStore, found: Sequence[FanFacts | None], what_for: str, *, is_group: bool
     ) -> list[FanFacts | None]:
-        whole = [None if facts is None else self._with_off_chain(store, facts) for facts in found]
+        whole = [None if facts is None else self._with_off_chain(store, facts, is_group=is_group) for facts in found]
         now = self._clock.now()
         given = [
             Read(
@@ -229,13 +303,17 @@ class PersonalGate:
             store.log.add_counted(given)
         return whole
 
-    def _with_off_chain(self, store: ReceiptStore, facts: FanFacts) -> FanFacts:
+    def _with_off_chain(self, store: ReceiptStore, facts: FanFacts, *, is_group: bool = False) -> FanFacts:
         key = (facts.fan, facts.program)
         catalogue = self.catalogues.read(store, facts.program)
-        version = (*store.personal_version(*key), catalogue.version)
-        known = self._remembered.get(key)
-        if known is None or known.version != version:
-            known = self._remembered[key] = Remembered(version, _read_store(store, facts, catalogue.categories), {})
+        if is_group and key not in self._remembered:
+            known = Remembered((), _read_store(store, facts, catalogue.categories, with_behaviour=False), {})
+        else:
+            version = (*store.personal_version(*key), catalogue.version)
+            known = self._remembered.get(key)
+            if known is None or known.version != version:
+                known = Remembered(version, _read_store(store, facts, catalogue.categories), {})
+                self._remembered[key] = known
         purchases, behaviour, wishes = known.off_chain
         if facts.scopes not in known.by_scopes:
             known.by_scopes = {facts.scopes: (_granted_purchases(purchases, facts.scopes), {})}
@@ -352,15 +430,25 @@ def _read_promised(store: ReceiptStore, facts: FanFacts) -> tuple[Promised, ...]
     )
 
 
-def _read_store(store: ReceiptStore, facts: FanFacts, categories: Categories) -> OffChain:
+def _past_of(store: ReceiptStore, fan: Address, program: ProgramId) -> Past:
+    return Past(tuple(store.inbox.all_of(fan, program)), tuple(store.inbox.feedback_of(fan, program)))
+
+
+def _read_store(
+    store: ReceiptStore, facts: FanFacts, categories: Categories, *, with_behaviour: bool = True
+) -> OffChain:
     kept = store.preferences.find(facts.fan, facts.program)
-    wishes = Wishes() if kept is None else Wishes(kept.document, kept.reset_at, kept.changed_at)
+    wishes = Wishes() if kept is None else Wishes(with_answers(kept.document), kept.reset_at, kept.changed_at)
     rows = store.page(facts.fan, program=facts.program, period=None, before=None, limit=PURCHASES_MAX, with_gifts=False)
     purchases = sorted((_purchase_of(row, categories) for row in rows), key=lambda found: (found.time, found.receipt))
-    deeds = store.behaviour.all_of(facts.fan, facts.program)
+    # what is remembered serves all scopes; a group's fan, whose facts go at once, is read without its behaviour
+    deeds = store.behaviour.all_of(facts.fan, facts.program) if with_behaviour else []
     behaviour = [Behaviour(deed.kind, deed.item, deed.seconds, deed.at) for _, deed in deeds]
     return (
-        tuple(found for found in purchases if found.time >= wishes.reset_at),
+        leave_out(
+            tuple(found for found in purchases if found.time >= wishes.reset_at),
+            frozenset(wishes.document.get("given", ())),
+        ),
         tuple(found for found in behaviour if found.at >= wishes.reset_at),
         wishes,
     )

@@ -24,6 +24,8 @@ LOOKED_AT: Final = 20
 """Discoveries among which a new category is looked for."""
 USUAL_ITEMS: Final = 2
 """In a challenge of one's own."""
+DUE_MORE: Final = 50
+"""Items that are looked at beyond those that are wanted, since some of them may not be named."""
 
 
 def find_discoveries(scene: Scene) -> Iterator[Candidate]:
@@ -73,13 +75,24 @@ def _made_with_you(scene: Scene) -> Iterator[Candidate]:
         )
 
 
+def find_due(scene: Scene, limit: int) -> list[Scored]:
+    """What the fan is likely to need now: nothing that lasts, is out of stock, was recalled, or is not wanted."""
+    disliked = set(scene.facts.wishes.document.get("dislikes", ()))
+
+    def may_be_named(item: str) -> bool:
+        product = scene.catalogue.products.get(item)
+        if item in disliked or scene.lasts(item):
+            return False
+        return product is None or (product.in_stock and not product.recall and product.category not in disliked)
+
+    found = scene.predictor.next_basket(scene.facts, scene.now, limit + DUE_MORE)
+    return [scored for scored in found if may_be_named(scored.item)][:limit]
+
+
 def find_replenishments(scene: Scene) -> Iterator[Candidate]:
     """What runs out by one's own rhythm."""
-    for scored in scene.predictor.next_basket(scene.facts, scene.now, DISCOVERIES):
-        product = scene.catalogue.products.get(scored.item)
-        if scored.score < DUE_SCORE or (product is not None and (product.lasts or not product.in_stock)):
-            continue
-        if product is not None and product.recall:
+    for scored in find_due(scene, DISCOVERIES):
+        if scored.score < DUE_SCORE:
             continue
         last = _last_with(scene, scored.item)
         if last is None:
@@ -124,7 +137,7 @@ def _news(scene: Scene) -> Iterator[Candidate]:
         item = product.item
         if item in disliked or product.category in disliked or not product.in_stock or product.recall:
             continue
-        is_wanted = item in wished or (item in usual and not product.lasts)
+        is_wanted = item in wished or (item in usual and not scene.lasts(item))
         if is_wanted and product.restocked_at > since:
             yield _news_item(
                 scene, product, "back_in_stock", product.restocked_at, _why_wanted(scene, item, wished), {}
@@ -231,7 +244,7 @@ def _usual_of_two_kinds(scene: Scene) -> list[str]:
     """The two items that are bought most often, of two category codes, as a receipt tells them apart; nothing that lasts."""
     by_code: dict[str, str] = {}
     for item in usual_items(scene.facts, AGAIN_TIMES):
-        if not _lasts(scene, item):
+        if not scene.lasts(item):
             by_code.setdefault(scene.catalogue.code(item) or item, item)
     return list(by_code.values())[:USUAL_ITEMS]
 
@@ -255,8 +268,3 @@ def item_reasons(scene: Scene, item: str) -> tuple[Reason, ...]:
     found = scene.predictor.discover(scene.facts, scene.catalogue, LOOKED_AT)
     scored = next((one for one in found if one.item == item), Scored(item, 0.0))
     return (*discovery_reasons(scene, scored), *_reward_reasons(scene, item))
-
-
-def _lasts(scene: Scene, item: str) -> bool:
-    product = scene.catalogue.products.get(item)
-    return product is not None and product.lasts

@@ -4,7 +4,7 @@ Times are seconds since 1970, money whole cents, ids hexadecimal.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from ledger.types import Address, ProgramId
@@ -55,6 +55,22 @@ class Purchase:
     points: int
     codes: tuple[tuple[str, int], ...]
     lines: tuple[BoughtLine, ...]
+
+
+def leave_out(purchases: tuple[Purchase, ...], items: frozenset[str]) -> tuple[Purchase, ...]:
+    """Purchases without the lines of some items: what the fan said to have bought for others. Points and times stay."""
+    if not items:
+        return purchases
+    found: list[Purchase] = []
+    for kept in purchases:
+        purchase = kept
+        others = [line for line in purchase.lines if line.item in items]
+        if others:
+            lines = tuple(line for line in purchase.lines if line.item not in items)
+            cents = max(purchase.net_cents - sum(line.cents for line in others), 0)
+            purchase = replace(purchase, lines=lines, net_cents=cents)
+        found.append(purchase)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +136,10 @@ class Promised:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the fan said to the engine itself: see `preferences.Preferences`. `reset_at`: what was before does not count."""
+    """What the fan said to the engine itself, its answers applied: see `preferences.with_answers`.
+
+    `reset_at`: what was before does not count.
+    """
 
     document: dict[str, Any] = field(default_factory=dict)
     reset_at: int = 0

@@ -2,14 +2,19 @@
 
 A group of fewer than `GROUP_MIN` fans is not told at all, and sizes are rounded down to a multiple of `GROUP_STEP`, so that one fan
 more or less is not seen by asking twice. Only fans count whose consent is active in this moment.
+
+However many members a program has, all of them count: a `Tally` is given one fan after the other and keeps sums, and of a fan a few
+bytes (its usual basket, for a median), never the fan itself.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import sqrt
-from statistics import fmean, median
-from typing import Any, Final
+from statistics import median
+from typing import Any, Final, Protocol
 
+from api.personalization.candidates import QUESTION
 from api.personalization.catalogue import Catalogue
 from api.personalization.facts import FanFacts
 from api.personalization.pacing import CLICKED, CONVERTED, DISMISSED, HOLDOUT_SHARE, IMPRESSION, OPENED, OPT_OUT, Past
@@ -25,6 +30,8 @@ CONVERSION_DAYS: Final = 14
 """A purchase within so many days after a message's moment counts, for who was shown it and for who was held out alike."""
 Z_95: Final = 1.959964
 YEAR_DAYS: Final = 365
+BASKET_CENTS_MAX: Final = 2**62
+"""What is kept of a basket in eight bytes."""
 LOSS_ASSUMED: Final = 0.1
 """Of a fan's expected value that goes with an opt-out, where too few have opted out to measure it."""
 REACHED_DAYS: Final = 90
@@ -44,7 +51,26 @@ class Fan:
         return self.profile.facts
 
 
-Group = Sequence[Fan]
+Group = Iterable[Fan]
+
+
+class Tally(Protocol):
+    """Figures of a group, made fan by fan."""
+
+    def add(self, fan: Fan) -> None:
+        """Count a fan."""
+        ...
+
+    def show(self) -> dict[str, Any]:
+        """What may be told of all that were counted."""
+        ...
+
+
+def show_tally(tally: Tally, group: Group) -> dict[str, Any]:
+    """What a tally says of a group."""
+    for fan in group:
+        tally.add(fan)
+    return tally.show()
 
 
 def make_group(
@@ -78,57 +104,117 @@ DIMENSIONS: Final[Mapping[str, Callable[[Fan], str]]] = {
 """By what fans are grouped; `category` is the one in which a fan bought most lately."""
 
 
-def show_segments(group: Group) -> dict[str, Any]:
+@dataclass(slots=True)
+class Counted:
+    """Sums over the fans of one segment: 8 bytes of memory for each fan that bought something."""
+
+    fans: int = 0
+    leaving: float = 0.0
+    baskets: "array[int]" = field(default_factory=lambda: array("q"))
+
+    def add(self, fan: Fan) -> None:
+        """Count a fan."""
+        self.fans += 1
+        self.leaving += fan.profile.leaving
+        if fan.facts.purchases:
+            self.baskets.append(min(fan.profile.basket_cents, BASKET_CENTS_MAX))
+
+    def show(self) -> dict[str, Any]:
+        """Rounded, so that one fan more is not seen."""
+        baskets = self.baskets
+        return {
+            "median_basket_cents": int(median(baskets)) // 50 * 50 if len(baskets) >= GROUP_MIN else None,
+            "mean_leaving": round(self.leaving / self.fans, 1),
+        }
+
+
+class SegmentsTally:
     """Groups that are large enough, by dimension, the largest first; smaller ones are not even named."""
-    segments: list[dict[str, Any]] = []
-    for dimension, name_of in DIMENSIONS.items():
-        members: dict[str, list[Fan]] = {}
-        for fan in group:
-            members.setdefault(name_of(fan), []).append(fan)
-        for name, fans in sorted(members.items(), key=lambda found: (-len(found[1]), found[0])):
-            size = show_size(len(fans))
-            if size is not None:
-                segments.append({"dimension": dimension, "name": name, "fans": size, **_figures(fans)})
-    return {"fans": show_size(len(group)), "minimum": GROUP_MIN, "step": GROUP_STEP, "segments": segments}
+
+    def __init__(self) -> None:
+        self._fans = 0
+        self._counted: dict[tuple[str, str], Counted] = {}
+
+    def add(self, fan: Fan) -> None:
+        """Count a fan."""
+        self._fans += 1
+        for dimension, name_of in DIMENSIONS.items():
+            self._counted.setdefault((dimension, name_of(fan)), Counted()).add(fan)
+
+    def show(self) -> dict[str, Any]:
+        """The segments."""
+        places = {dimension: place for place, dimension in enumerate(DIMENSIONS)}
+        listed = sorted(self._counted.items(), key=lambda found: (places[found[0][0]], -found[1].fans, found[0][1]))
+        segments = [
+            {"dimension": dimension, "name": name, "fans": show_size(counted.fans), **counted.show()}
+            for (dimension, name), counted in listed
+            if counted.fans >= GROUP_MIN
+        ]
+        return {"fans": show_size(self._fans), "minimum": GROUP_MIN, "step": GROUP_STEP, "segments": segments}
 
 
-def _figures(fans: Sequence[Fan]) -> dict[str, Any]:
-    baskets = [fan.profile.basket_cents for fan in fans if fan.facts.purchases]
-    return {
-        "median_basket_cents": int(median(baskets)) // 50 * 50 if len(baskets) >= GROUP_MIN else None,
-        "mean_leaving": round(fmean(fan.profile.leaving for fan in fans), 1),
-    }
+def show_segments(group: Group) -> dict[str, Any]:
+    """The segments of a group."""
+    return show_tally(SegmentsTally(), group)
+
+
+def is_wanted(fan: Fan, wanted: Mapping[str, str | None]) -> bool:
+    """Whether a fan's segments are those that are wanted; None wants all."""
+    return all(value is None or DIMENSIONS[name](fan) == value for name, value in wanted.items())
 
 
 def select(group: Group, wanted: Mapping[str, str | None]) -> list[Fan]:
-    """The fans of a group whose segments are those that are wanted; None wants all."""
-    named = {name: value for name, value in wanted.items() if value is not None}
-    return [fan for fan in group if all(DIMENSIONS[name](fan) == value for name, value in named.items())]
+    """The fans of a group whose segments are those that are wanted."""
+    return [fan for fan in group if is_wanted(fan, wanted)]
+
+
+@dataclass(slots=True)
+class PlanTally:
+    """Whom a plan would reach at which cost, before anything is sent or promised.
+
+    Left out are those who switched the topic off or take no messages at all, and the held out tenth; the budget bounds the rest.
+    """
+
+    wanted: Mapping[str, str | None]
+    topic: str
+    points_each: int
+    budget_points: int
+    now: int
+    fans: int = 0
+    open_to: int = 0
+    active: int = 0
+
+    def add(self, fan: Fan) -> None:
+        """Count a fan."""
+        if not is_wanted(fan, self.wanted):
+            return
+        self.fans += 1
+        if is_open_to(fan, self.topic):
+            self.open_to += 1
+            self.active += _is_reached(fan, self.now)
+
+    def show(self) -> dict[str, Any]:
+        """Reach and cost."""
+        reach = show_size(int(self.active * (1 - HOLDOUT_SHARE)))
+        affordable = self.budget_points // self.points_each if self.points_each else None
+        limited = reach if reach is None or affordable is None else min(reach, affordable)
+        return {
+            "segment": show_size(self.fans),
+            "open_to_topic": show_size(self.open_to),
+            "reach": limited,
+            "held_out_share": HOLDOUT_SHARE,
+            "cost_points": None if limited is None else limited * self.points_each,
+            "budget_points": self.budget_points,
+            "budget_suffices": None if reach is None else affordable is None or affordable >= reach,
+            "minimum": GROUP_MIN,
+        }
 
 
 def plan_reach(
     group: Group, wanted: Mapping[str, str | None], topic: str, points_each: int, budget_points: int, now: int
 ) -> dict[str, Any]:
-    """Whom a plan would reach at which cost, before anything is sent or promised.
-
-    Left out are those who switched the topic off or take no messages at all, and the held out tenth; the budget bounds the rest.
-    """
-    fans = select(group, wanted)
-    open_to = [fan for fan in fans if is_open_to(fan, topic)]
-    active = [fan for fan in open_to if _is_reached(fan, now)]
-    reach = show_size(int(len(active) * (1 - HOLDOUT_SHARE)))
-    affordable = budget_points // points_each if points_each else None
-    limited = reach if reach is None or affordable is None else min(reach, affordable)
-    return {
-        "segment": show_size(len(fans)),
-        "open_to_topic": show_size(len(open_to)),
-        "reach": limited,
-        "held_out_share": HOLDOUT_SHARE,
-        "cost_points": None if limited is None else limited * points_each,
-        "budget_points": budget_points,
-        "budget_suffices": None if reach is None else affordable is None or affordable >= reach,
-        "minimum": GROUP_MIN,
-    }
+    """Reach and cost of a plan for a group."""
+    return show_tally(PlanTally(wanted, topic, points_each, budget_points, now), group)
 
 
 def is_open_to(fan: Fan, topic: str) -> bool:
@@ -180,114 +266,139 @@ def lift_interval(shown: Arm, held: Arm) -> tuple[float, float]:
     return low, high
 
 
-def show_report(group: Group, now: int) -> dict[str, Any]:
+@dataclass(slots=True)
+class Answered:
+    """Of one topic: messages by whether they were held out (index 1), and how many fans did what with them."""
+
+    messages: list[int] = field(default_factory=lambda: [0, 0])
+    fans: list[int] = field(default_factory=lambda: [0, 0])
+    converted: list[int] = field(default_factory=lambda: [0, 0])
+    said: dict[str, int] = field(default_factory=dict)
+    leaving_of_gone: float = 0.0
+
+    def arm(self, *, is_held_out: bool) -> Arm:
+        """Those that were shown, or held out."""
+        return Arm(self.messages[is_held_out], self.fans[is_held_out], self.converted[is_held_out])
+
+
+class ReportTally:
     """What messages of each topic brought against the holdout, and what those cost who opted out."""
-    topics = sorted({message.topic for fan in group for message in fan.past.messages})
-    lifetime = _lifetime_cents(group)
-    shown = [found for topic in topics if (found := _show_topic(group, topic, now, lifetime)) is not None]
-    return {
-        "fans": show_size(len(group)),
-        "minimum": GROUP_MIN,
-        "conversion_days": CONVERSION_DAYS,
-        "lifetime_cents": lifetime,
-        "criticism": _show_criticism(group),
-        "topics": shown,
-    }
 
+    def __init__(self, now: int) -> None:
+        self._now = now
+        self._all = Counted()
+        self._critics = 0
+        self._valued, self._value_cents = 0, 0.0
+        self._topics: dict[str, Answered] = {}
 
-def _lifetime_cents(group: Group) -> int | None:
-    """What a fan is expected to spend in a year, times the probability that it stays: the mean; None for too few fans."""
-    values: list[float] = []
-    for fan in group:
+    def add(self, fan: Fan) -> None:
+        """Count a fan."""
+        self._all.add(fan)
+        self._critics += any(said.is_criticism for said in fan.facts.said)
         purchases = fan.facts.purchases
         if purchases:
             days = max((purchases[-1].time - purchases[0].time) / DAY_SECONDS, 30.0)
             a_year = sum(found.net_cents for found in purchases) / days * YEAR_DAYS
-            values.append(a_year * (1 - fan.profile.leaving))
-    return round(fmean(values)) if len(values) >= GROUP_MIN else None
+            self._valued += 1
+            self._value_cents += a_year * (1 - fan.profile.leaving)
+        by_topic: dict[str, list[KeptMessage]] = {}
+        for message in fan.past.messages:
+            if message.topic != QUESTION:
+                by_topic.setdefault(message.topic, []).append(message)
+        for topic, messages in by_topic.items():
+            self._add_topic(fan, self._topics.setdefault(topic, Answered()), messages)
+
+    def _add_topic(self, fan: Fan, found: Answered, messages: Sequence[KeptMessage]) -> None:
+        for is_held_out in (False, True):
+            mine = [one for one in messages if one.is_held_out == is_held_out]
+            ripe = [one for one in mine if one.ready_at + CONVERSION_DAYS * DAY_SECONDS <= self._now]
+            found.messages[is_held_out] += len(ripe)
+            found.fans[is_held_out] += bool(ripe)
+            found.converted[is_held_out] += sum(_is_converted(fan, one) for one in ripe)
+        kinds = {kind for message in messages for kind in fan.past.said_of(message)}
+        for kind in kinds:
+            found.said[kind] = found.said.get(kind, 0) + 1
+        if OPT_OUT in kinds:
+            found.leaving_of_gone += fan.profile.leaving
+
+    def show(self) -> dict[str, Any]:
+        """The report."""
+        shown = (self._show_topic(topic) for topic in sorted(self._topics))
+        return {
+            "fans": show_size(self._all.fans),
+            "minimum": GROUP_MIN,
+            "conversion_days": CONVERSION_DAYS,
+            "lifetime_cents": self._lifetime_cents,
+            "criticism": {"critics": show_size(self._critics)},
+            "topics": [found for found in shown if found is not None],
+        }
+
+    @property
+    def _lifetime_cents(self) -> int | None:
+        """What a fan is expected to spend in a year, times the probability that it stays: the mean; None for too few fans."""
+        return round(self._value_cents / self._valued) if self._valued >= GROUP_MIN else None
+
+    def _show_topic(self, topic: str) -> dict[str, Any] | None:
+        found = self._topics[topic]
+        shown, held = found.arm(is_held_out=False), found.arm(is_held_out=True)
+        if shown.fans < GROUP_MIN:
+            return None
+        lift, interval = None, None
+        if held.fans >= GROUP_MIN:
+            lift, interval = round(shown.rate - held.rate, 4), [round(bound, 4) for bound in lift_interval(shown, held)]
+        return {
+            "topic": topic,
+            "fans": show_size(shown.fans),
+            "messages": show_size(shown.messages),
+            "conversion": round(shown.rate, 4),
+            "held_out": None
+            if held.fans < GROUP_MIN
+            else {
+                "fans": show_size(held.fans),
+                "messages": show_size(held.messages),
+                "conversion": round(held.rate, 4),
+            },
+            "lift": lift,
+            "lift_95": interval,
+            "answers": {
+                kind: show_size(found.said.get(kind, 0)) for kind in (IMPRESSION, OPENED, CLICKED, CONVERTED, DISMISSED)
+            },
+            **self._price_of_opt_outs(found, shown, lift),
+        }
+
+    def _price_of_opt_outs(self, found: Answered, shown: Arm, lift: float | None) -> dict[str, Any]:
+        """What opt-outs cost in expected lifetime value, against what the lift brought: what sells twice may drive off twice."""
+        gone, lifetime = found.said.get(OPT_OUT, 0), self._lifetime_cents
+        count = show_size(gone)
+        if count is None or lifetime is None:
+            return {
+                "opt_outs": count,
+                "opt_out_price_cents": None,
+                "loss_share": None,
+                "gain_cents": None,
+                "net_cents": None,
+            }
+        stayed = self._all.fans - gone
+        loss, is_measured = LOSS_ASSUMED, stayed >= GROUP_MIN
+        if is_measured:
+            leaving_of_stayed = (self._all.leaving - found.leaving_of_gone) / stayed
+            loss = max(found.leaving_of_gone / gone - leaving_of_stayed, 0.0)
+        price = round(count * lifetime * loss)
+        gain = None if lift is None else round(lift * shown.messages * median(self._all.baskets))
+        return {
+            "opt_outs": count,
+            "opt_out_price_cents": price,
+            "loss_share": {"share": round(loss, 3), "rests_on": "measured" if is_measured else "assumed"},
+            "gain_cents": gain,
+            "net_cents": None if gain is None else gain - price,
+        }
 
 
-def _arm(group: Group, topic: str, now: int, *, is_held_out: bool) -> Arm:
-    count, fans, converted = 0, 0, 0
-    for fan in group:
-        mine = [one for one in fan.past.messages if one.topic == topic and one.is_held_out == is_held_out]
-        ripe = [one for one in mine if one.ready_at + CONVERSION_DAYS * DAY_SECONDS <= now]
-        fans += bool(ripe)
-        count += len(ripe)
-        converted += sum(_is_converted(fan, one) for one in ripe)
-    return Arm(count, fans, converted)
+def show_report(group: Group, now: int) -> dict[str, Any]:
+    """What messages brought in a group."""
+    return show_tally(ReportTally(now), group)
 
 
 def _is_converted(fan: Fan, message: KeptMessage) -> bool:
     until = message.ready_at + CONVERSION_DAYS * DAY_SECONDS
     return any(message.ready_at < found.time <= until for found in fan.facts.purchases)
-
-
-def _show_topic(group: Group, topic: str, now: int, lifetime: int | None) -> dict[str, Any] | None:
-    shown = _arm(group, topic, now, is_held_out=False)
-    if shown.fans < GROUP_MIN:
-        return None
-    held = _arm(group, topic, now, is_held_out=True)
-    answers = {kind: _count_fans(group, topic, kind) for kind in (IMPRESSION, OPENED, CLICKED, CONVERTED, DISMISSED)}
-    lift, interval = None, None
-    if held.fans >= GROUP_MIN:
-        lift, interval = round(shown.rate - held.rate, 4), [round(bound, 4) for bound in lift_interval(shown, held)]
-    return {
-        "topic": topic,
-        "fans": show_size(shown.fans),
-        "messages": show_size(shown.messages),
-        "conversion": round(shown.rate, 4),
-        "held_out": None
-        if held.fans < GROUP_MIN
-        else {"fans": show_size(held.fans), "messages": show_size(held.messages), "conversion": round(held.rate, 4)},
-        "lift": lift,
-        "lift_95": interval,
-        "answers": {kind: show_size(count) for kind, count in answers.items()},
-        **_price_of_opt_outs(group, topic, shown, lift, lifetime),
-    }
-
-
-def _count_fans(group: Group, topic: str, kind: str) -> int:
-    return sum(_has_said(fan, topic, kind) for fan in group)
-
-
-def _has_said(fan: Fan, topic: str, kind: str) -> bool:
-    mine = {message.id for message in fan.past.messages if message.topic == topic}
-    return any(said.message in mine and said.kind == kind for said in fan.past.feedback)
-
-
-def _price_of_opt_outs(
-    group: Group, topic: str, shown: Arm, lift: float | None, lifetime: int | None
-) -> dict[str, Any]:
-    """What opt-outs cost in expected lifetime value, against what the lift brought: what sells twice may drive off twice."""
-    gone = [fan for fan in group if _has_said(fan, topic, OPT_OUT)]
-    count = show_size(len(gone))
-    if count is None or lifetime is None:
-        return {
-            "opt_outs": count,
-            "opt_out_price_cents": None,
-            "loss_share": None,
-            "gain_cents": None,
-            "net_cents": None,
-        }
-    stayed = [fan for fan in group if not _has_said(fan, topic, OPT_OUT)]
-    loss, is_measured = LOSS_ASSUMED, len(stayed) >= GROUP_MIN
-    if is_measured:
-        of_gone = fmean(fan.profile.leaving for fan in gone)
-        loss = max(of_gone - fmean(fan.profile.leaving for fan in stayed), 0.0)
-    price = round(count * lifetime * loss)
-    baskets = [fan.profile.basket_cents for fan in group if fan.facts.purchases]
-    gain = None if lift is None else round(lift * shown.messages * median(baskets))
-    return {
-        "opt_outs": count,
-        "opt_out_price_cents": price,
-        "loss_share": {"share": round(loss, 3), "rests_on": "measured" if is_measured else "assumed"},
-        "gain_cents": gain,
-        "net_cents": None if gain is None else gain - price,
-    }
-
-
-def _show_criticism(group: Group) -> dict[str, Any]:
-    """How many criticise: a signal about the brand. Nobody's messages, offers or standing depend on it."""
-    critics = sum(any(said.is_criticism for said in fan.facts.said) for fan in group)
-    return {"critics": show_size(critics)}

@@ -8,7 +8,8 @@ from typing import Any, Final
 from api.personalization.anticipate import find_anticipations
 from api.personalization.assist import find_assists
 from api.personalization.candidates import ANTICIPATE, RULES_VERSION, Candidate, Reason, Scene
-from api.personalization.discoveries import discovery_reasons, replenish_reasons
+from api.personalization.discoveries import discovery_reasons, find_due, replenish_reasons
+from api.personalization.facts import FanFacts
 from api.personalization.pacing import (
     DISMISSED,
     OPT_OUT,
@@ -20,7 +21,7 @@ from api.personalization.pacing import (
     opened_part,
 )
 from api.personalization.predictor import may_offer
-from api.personalization.preferences import preferences_in
+from api.personalization.preferences import PART_OF_DAY, preferences_in
 from api.personalization.rhythm import DAY_SECONDS, find_zone
 from api.personalization.texts import say, say_all
 from api.personalization.value import Value, find_value
@@ -49,7 +50,7 @@ def decide(scene: Scene, past: Past) -> Decision:
     facts, document = scene.facts, scene.facts.wishes.document
     preferences = preferences_in(document)
     zone = find_zone(scene.catalogue.zone, scene.board.offset_minutes)
-    pace = Pace(preferences, zone, opened_part(past, zone) or scene.profile.rhythm.part)
+    pace = Pace(preferences, zone, find_part(scene, past))
     trust, known = find_trust(past, scene.now), {message.id for message in past.messages}
     recent = past.since(scene.now - COUNTED_DAYS * DAY_SECONDS)
     backed_off = {
@@ -80,6 +81,13 @@ def decide(scene: Scene, past: Past) -> Decision:
     return Decision(tuple(fresh), {found: _make_document(scene, *present[found]) for found in wanted})
 
 
+def find_part(scene: Scene, past: Past) -> str | None:
+    """The part of the day in which the fan is there: as it answered, else in which it opens messages, else in which it shops."""
+    zone = find_zone(scene.catalogue.zone, scene.board.offset_minutes)
+    said: str | None = scene.facts.wishes.document.get(PART_OF_DAY)
+    return said or opened_part(past, zone) or scene.profile.rhythm.part
+
+
 def find_candidates(scene: Scene) -> list[Candidate]:
     """All that could be said to this fan at this moment."""
     return [*find_assists(scene), *find_anticipations(scene)]
@@ -92,9 +100,13 @@ def may_back_off(candidate: Candidate) -> bool:
 
 def message_id(scene: Scene, candidate: Candidate) -> Hash:
     """The same message has the same id, whoever computes it and whenever."""
-    parts = (candidate.topic, candidate.subject, candidate.occasion)
-    text = "\x1f".join(parts).encode()
-    return Hash(sha256(b"fansumer message 1" + scene.facts.fan + scene.facts.program + text).digest())
+    return make_id(scene.facts, candidate.topic, candidate.subject, candidate.occasion)
+
+
+def make_id(facts: FanFacts, topic: str, subject: str, occasion: str) -> Hash:
+    """The id of what is said to a fan about a subject on an occasion."""
+    text = f"{topic}\x1f{subject}\x1f{occasion}".encode()
+    return Hash(sha256(b"fansumer message 1" + facts.fan + facts.program + text).digest())
 
 
 def _make_message(scene: Scene, candidate: Candidate, value: Value, moment: int) -> KeptMessage:
@@ -194,7 +206,7 @@ def show_message(message: KeptMessage, language: str) -> dict[str, Any]:
 def recommend(scene: Scene, language: str, limit: int) -> dict[str, Any]:
     """What the fan may not know yet, and what it may need now; each with its reasons."""
     discovered = scene.predictor.discover(scene.facts, scene.catalogue, limit)
-    due = scene.predictor.next_basket(scene.facts, scene.now, limit)
+    due = find_due(scene, limit)
 
     def show(item: str, score: float, reasons: Sequence[Reason]) -> dict[str, Any]:
         return {

@@ -37,7 +37,6 @@ RETRY_SECONDS: Final = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000, 50_400, 72
 """Pauses after the first attempt, the second one, and so on: three days in all, so that a day's failure loses nothing."""
 ATTEMPT_SECONDS_MAX: Final = 15.0
 DELIVERIES_AT_ONCE_MAX: Final = 100
-MEMBERS_LOOKED_AT_MAX: Final = 20_000
 PAUSE_SECONDS: Final = 30.0
 GIVEN_UP: Final = "webhook.given_up"
 GONE: Final = "webhook.gone"
@@ -103,15 +102,14 @@ class Outreach:
 
     async def _queue_of(self, program: ProgramId) -> None:
         webhooks = await self._desk.run(lambda store: store.webhooks.of_program(program))
-        with self._reader.snapshot() as view:
-            rows = view.listed(program, "member", None, MEMBERS_LOOKED_AT_MAX)
-        for fan in [Address(row.id) for row in rows]:
-            await asyncio.sleep(0)  # others' turn
-            for message in await self._find(fan, program):
-                now = self._clock.now()
-                for webhook in webhooks:
-                    made = _make_delivery(webhook, fan, message, now)
-                    await self._desk.run(lambda store, made=made: store.webhooks.queue(made))
+        async for fans in self._personal.gate.walk_members(program):
+            for fan in fans:
+                await asyncio.sleep(0)  # others' turn
+                for message in await self._find(fan, program):
+                    now = self._clock.now()
+                    for webhook in webhooks:
+                        made = _make_delivery(webhook, fan, message, now)
+                        await self._desk.run(lambda store, made=made: store.webhooks.queue(made))
 
     async def _find(self, fan: Address, program: ProgramId) -> list[dict[str, Any]]:
         """What the fan lets out at this moment."""

@@ -9,7 +9,7 @@ from datetime import timedelta, tzinfo
 from hashlib import sha256
 from typing import Any, Final
 
-from api.personalization.candidates import ASSIST, Candidate
+from api.personalization.candidates import ASSIST, QUESTION, Candidate
 from api.personalization.facts import FanFacts
 from api.personalization.rhythm import DAY_SECONDS, PARTS, local, next_local
 from api.personalization.value import Trust
@@ -137,7 +137,7 @@ class Pace:
         return next_local(moment, self.zone, end) if begin != end and is_quiet else moment
 
     def _has_room(self, candidate: Candidate, past: Sequence[KeptMessage], moment: int) -> bool:
-        counted = [one for one in past if one.document.get("kind") != ASSIST]
+        counted = [one for one in past if one.document.get("kind") not in (ASSIST, QUESTION)]
         day = local(moment, self.zone).date()
         week = day - timedelta(days=6)
         on_day = [one for one in counted if local(one.ready_at, self.zone).date() == day]

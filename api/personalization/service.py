@@ -1,25 +1,29 @@
 """Personalization for one node: reads a fan through the gate, computes, and shows nothing whose consent ended meanwhile."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 from api.http.receipt_desk import ReceiptDesk
 from api.personalization.board import Boards
-from api.personalization.candidates import Scene
+from api.personalization.candidates import QUESTION, Scene
 from api.personalization.consent_gate import PersonalGate
 from api.personalization.facts import FanFacts
 from api.personalization.feedback import Heard, judge_feedback
-from api.personalization.groups import Fan, make_group
+from api.personalization.groups import Fan, Tally, make_group
 from api.personalization.messages import decide, show_message, shown_now
 from api.personalization.offer_plans import Crowd
-from api.personalization.pacing import OPT_OUT, Past
+from api.personalization.pacing import CONVERTED, OPT_OUT, Past
 from api.personalization.predictor import PlainRules, Predictor
+from api.personalization.preferences import change_preferences, check_answers
 from api.personalization.profile import build_profile
+from api.personalization.questions import Imagine, find_question, show_asking
 from api.receipts.inbox import KeptFeedback, KeptMessage
 from api.receipts.store import ReceiptStore
 from ledger.errors import Code, LedgerError
-from ledger.types import Address, ProgramId
+from ledger.types import Address, ProgramId, Timestamp
 from node.clock import Clock
 from node.store.reader import Reader
 
@@ -32,6 +36,14 @@ NOT_GRANTED = Code(
     "Allow it, if you want that: `fansumer wallet consent grant PROGRAM --purpose personalise`; refusing costs no points.",
 )
 
+GROUP_SECONDS_MAX: Final = 600
+"""A walk through all fans of a program that takes longer is given up, and says so: no figure is of some of them."""
+TOO_LONG = Code(
+    "groups.too_long",
+    "the program's fans were not all read within {seconds} s; of some of them no figures are made",
+    "Ask again at a quieter hour, or on a faster machine.",
+)
+
 Made = TypeVar("Made")
 
 
@@ -39,12 +51,17 @@ class PersonalRefused(LedgerError):
     """What is asked for rests on a consent that is not there."""
 
 
+class GroupsRefused(LedgerError):
+    """Figures that would be of some fans only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A fan as it is seen at one moment, and the language in which it is spoken to."""
+    """A fan as it is seen at one moment, and the language in which it is spoken to. `imagine`: the same fan with other facts."""
 
     scene: Scene
     language: str
+    imagine: Imagine
 
     @property
     def facts(self) -> FanFacts:
@@ -62,6 +79,8 @@ class Personalization:
         self._reader = reader
         self._desk = desk
         self._clock = clock
+        self._walking = asyncio.Lock()
+        """Held while all fans of a program are read: one walk at a time bounds memory, and leaves others the store."""
 
     async def see(self, fan: Address, program: ProgramId, what_for: str) -> Seen | None:
         """A fan as its program may see it; None if nothing is granted. Raises `program.unknown`."""
@@ -73,9 +92,13 @@ class Personalization:
         linked = await self.gate.read_linked(facts, what_for)
         catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
         now = self._clock.now()
-        profile = build_profile(facts, catalogue, self.predictor, now, board.offset_minutes, linked)
-        scene = Scene(facts, profile, board, catalogue, self.predictor, now)
-        return Seen(scene, facts.wishes.document.get("language", "en"))
+        predictor = self.predictor
+
+        def imagine(of: FanFacts) -> Scene:
+            profile = build_profile(of, catalogue, predictor, now, board.offset_minutes, linked)
+            return Scene(of, profile, board, catalogue, predictor, now)
+
+        return Seen(imagine(facts), facts.wishes.document.get("language", "en"), imagine)
 
     async def answer(self, fan: Address, program: ProgramId, what_for: str, make: Callable[[Seen], Made]) -> Made:
         """What `make` makes of a fan. Raises `program.unknown`, `personal.not_granted`, also where it was taken back meanwhile."""
@@ -108,6 +131,39 @@ class Personalization:
                 return [show_message(message, seen.language) for message in shown]
         raise PersonalRefused(NOT_GRANTED)
 
+    # --- questions ---
+
+    async def question(self, fan: Address, program: ProgramId) -> dict[str, Any] | None:
+        """The question that is open for a fan, or is asked from now on; None if there is none. Raises as `answer`."""
+        for _ in range(READS_MAX):
+            seen = await self.see(fan, program, "questions")
+            if seen is None:
+                break
+            past = await self.gate.read_past(seen.facts)
+            # messages are decided once for each answer: not in the loop in which all requests are answered
+            found = await asyncio.to_thread(find_question, seen.scene, seen.imagine, past)
+            if not self.gate.still_holds(seen.facts):
+                continue
+            if found is None:
+                return None
+            if found.fresh is not None:
+                fresh, now = found.fresh, self._clock.now()
+                await self._desk.run(lambda store, fresh=fresh, now=now: store.inbox.add([fresh], now))
+            if self.gate.still_holds(seen.facts):
+                return show_asking(found, seen.language)
+        raise PersonalRefused(NOT_GRANTED)
+
+    async def prefer(self, fan: Address, program: ProgramId, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Let preferences, and answers among them, take the place of those before; returns the new document.
+
+        Raises AnswerRefused answer.question, answer.unknown.
+        """
+        check_answers(said.get("answers") or {})
+        now = self._clock.now()
+        return await self._desk.run(lambda store: _take_preferences(store, fan, program, said, now))
+
+    # --- groups ---
+
     async def group(self, program: ProgramId, what_for: str) -> Sequence[Fan]:
         """All fans of a program whose consent is active, for figures of groups alone. Raises `program.unknown`."""
         return (await self.crowd(program, what_for)).fans
@@ -121,6 +177,24 @@ class Personalization:
         now = self._clock.now()
         fans = make_group(found, catalogue, self.predictor, now, board.offset_minutes)
         return Crowd(fans, board, catalogue, self.predictor, now)
+
+    async def tally(self, program: ProgramId, what_for: str, tally: Tally) -> dict[str, Any]:
+        """Figures of all fans of a program whose consent is active, read and counted chunk by chunk.
+
+        One such walk at a time; it is given up after GROUP_SECONDS_MAX. Raises `program.unknown`, `groups.too_long`.
+        """
+        with self._reader.snapshot() as view:
+            board = self.boards.read(view, program)
+        catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
+        now = self._clock.now()
+        async with self._walking:
+            until = monotonic() + GROUP_SECONDS_MAX
+            async for found in self.gate.walk_group(program, what_for):
+                for fan in make_group(found, catalogue, self.predictor, now, board.offset_minutes):
+                    tally.add(fan)
+                if monotonic() > until:
+                    raise GroupsRefused(TOO_LONG, seconds=GROUP_SECONDS_MAX)
+        return tally.show()
 
     async def hear(self, fan: Address, program: ProgramId, heard: Sequence[Heard]) -> list[dict[str, Any]]:
         """Take in what a fan did with messages; what became of each. An opt-out switches its topic off at once."""
@@ -142,6 +216,18 @@ def _take_in(
                 _switch_off(store, fan, program, found.topic, now)
         results.append({"message": one.message.hex(), "kind": one.kind, "result": result})
     return results
+
+
+def _take_preferences(
+    store: ReceiptStore, fan: Address, program: ProgramId, said: Mapping[str, Any], now: Timestamp
+) -> dict[str, Any]:
+    """An answer is also what the fan did with the question: it was not ignored."""
+    document = store.preferences.change(fan, program, now, lambda before: change_preferences(before, said))
+    if said.get("answers"):
+        for asked in store.inbox.all_of(fan, program):
+            if asked.topic == QUESTION and asked.document["subject"] in said["answers"]:
+                store.inbox.add_feedback(KeptFeedback(asked.id, fan, program, CONVERTED, now, now))
+    return document
 
 
 def _switch_off(store: ReceiptStore, fan: Address, program: ProgramId, topic: str, now: Any) -> None:

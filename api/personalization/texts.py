@@ -141,6 +141,48 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
         "The terms give points of their own for {category}.",
         "약관에 따라 {category} 분야에는 별도 적립이 있습니다.",
     ),
+    "ask_language": ("In which language shall we speak to you?", "어떤 언어로 안내해 드릴까요?"),
+    "ask_language_for": ("All that you are told comes in that language.", "앞으로 모든 안내가 그 언어로 나갑니다."),
+    "ask_language_en": ("English", "영어"),
+    "ask_language_ko": ("Korean", "한국어"),
+    "ask_part_of_day": ("When do you usually shop?", "보통 언제 쇼핑하시나요?"),
+    "ask_part_of_day_for": (
+        "Messages that can wait come at that time of the day.",
+        "급하지 않은 메시지는 하루 중 그 시간대에 도착합니다.",
+    ),
+    "ask_part_of_day_night": ("At night, 0 to 4", "밤 (0시~4시)"),
+    "ask_part_of_day_early": ("Early, 4 to 8", "이른 아침 (4시~8시)"),
+    "ask_part_of_day_morning": ("In the morning, 8 to 12", "오전 (8시~12시)"),
+    "ask_part_of_day_afternoon": ("In the afternoon, 12 to 16", "오후 (12시~16시)"),
+    "ask_part_of_day_evening": ("In the evening, 16 to 20", "저녁 (16시~20시)"),
+    "ask_part_of_day_late": ("Late, 20 to 24", "늦은 밤 (20시~24시)"),
+    "ask_dislike": ("May we show you products of {category}?", "{category} 분야의 상품을 보여 드려도 될까요?"),
+    "ask_dislike_for": (
+        "If not, nothing of {category} is recommended to you any more.",
+        "원하지 않으시면 {category} 분야의 상품은 더 이상 추천하지 않습니다.",
+    ),
+    "ask_dislike_show": ("Yes", "네, 괜찮습니다"),
+    "ask_dislike_never": ("No, never", "아니요, 원하지 않습니다"),
+    "ask_lasts": (
+        "Does {item} last, or is it used up?",
+        "{item} 상품은 오래 쓰시나요, 아니면 다 쓰고 다시 구매하시나요?",
+    ),
+    "ask_lasts_for": (
+        "If it lasts, you are not reminded to buy it again; if it is used up, you are, when it is usually due.",
+        "오래 쓰시는 상품이면 재구매를 안내하지 않고, 소모품이면 평소 주기에 맞춰 안내합니다.",
+    ),
+    "ask_lasts_lasts": ("It lasts", "오래 씁니다"),
+    "ask_lasts_used_up": ("It is used up", "다 쓰고 다시 구매합니다"),
+    "ask_gift": (
+        "Did you buy {item} for yourself, or for somebody else?",
+        "{item} 상품은 직접 쓰려고 구매하셨나요, 선물이었나요?",
+    ),
+    "ask_gift_for": (
+        "What was for somebody else is left out of your taste: nothing is recommended because of it.",
+        "선물이었다면 취향에서 제외되어, 그 상품을 근거로 추천하지 않습니다.",
+    ),
+    "ask_gift_own": ("For myself", "직접 쓰려고"),
+    "ask_gift_gift": ("For somebody else", "선물로"),
     "why_contributed": ("You backed it, voted for it or worked on it.", "후원, 투표 또는 참여로 함께하신 상품입니다."),
 }  # fmt: skip - a template is one sentence in two languages, side by side
 """English and Korean. A field `until` or `bought` is a day of the shop's calendar."""

@@ -41,7 +41,7 @@ class ReadRefused(LedgerError):
 class Read:
     """A read, or refused reads of a day. `code` empty: it was given; `given` counts items, `times` reads.
 
-    `number` is the order of arrival.
+    `number` is the order of arrival. `staff` and `why` are what a brand's service staff said of itself and of its reason.
     """
 
     member: Address
@@ -55,6 +55,8 @@ class Read:
     given: int = 0
     times: int = 1
     number: int = 0
+    staff: str = ""
+    why: str = ""
 
 
 class AccessLog:
@@ -166,4 +168,6 @@ def _read_of(row: Row[Any]) -> Read:
         given=row.given,
         times=row.times,
         number=row.number,
+        staff=row.staff,
+        why=row.why,
     )

@@ -83,6 +83,8 @@ reads = Table(
     Column("times", BigInteger, nullable=False, comment="refused ones of a day share a row"),
     Column("first_at", BigInteger, nullable=False),
     Column("last_at", BigInteger, nullable=False),
+    Column("staff", String(64), nullable=False, server_default="", comment="what the reader calls itself"),
+    Column("why", String(200), nullable=False, server_default="", comment="the reason that the reader gave"),
     Index("reads_by_member", "member", "number"),
     Index("reads_by_reader", "reader", "member", "first_at"),
     Index("reads_by_time", "last_at"),

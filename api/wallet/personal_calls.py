@@ -34,12 +34,16 @@ class PersonalCalls:
         """`GET /v1/me/recommendations`: what may be liked, and what may be needed."""
         return self._get("recommendations", sign, program, limit=limit)
 
+    def questions(self, sign: SignRequest, program: bytes) -> Answer:
+        """`GET /v1/me/questions`: the one question that is open, if there is one."""
+        return self._get("questions", sign, program)
+
     def preferences(self, sign: SignRequest, program: bytes) -> Answer:
         """`GET /v1/me/preferences`: how and when the account is spoken to."""
         return self._get("preferences", sign, program)
 
     def put_preferences(self, sign: SignRequest, program: bytes, said: Mapping[str, Any]) -> Answer:
-        """`PUT /v1/me/preferences`: takes the place of what was said before."""
+        """`PUT /v1/me/preferences`: takes the place of what was said before; answers that are left out stay."""
         return self._send("PUT", "preferences", sign, program, said)
 
     def correct(self, sign: SignRequest, program: bytes, said: Mapping[str, Any]) -> Answer:
@@ -139,6 +143,11 @@ class PersonalCalls:
     def drop_webhook(self, sign: SignRequest, program: bytes, webhook: bytes) -> Answer:
         """`DELETE /v1/programs/{id}/webhooks/{id}`. Harmless a second time."""
         return self._read("DELETE", f"/v1/programs/{program.hex()}/webhooks/{webhook.hex()}", sign=sign)
+
+    def look(self, sign: SignRequest, program: bytes, said: Mapping[str, Any]) -> Answer:
+        """`POST /v1/programs/{id}/service-looks`: a fan's history, as far as the fan opened it to service staff."""
+        content = msgpack.packb(dict(said))
+        return self._read("POST", f"/v1/programs/{program.hex()}/service-looks", content=content, sign=sign)
 
     def report(self, sign: SignRequest, program: bytes) -> Answer:
         """`GET /v1/programs/{id}/message-report`: lift against the holdout, and the price of opt-outs."""

@@ -280,6 +280,7 @@ def open_http_world(folder: Path) -> HttpWorld:
     )
     shop.pledge(FAN, still_open, 500)
     spoken = speak(shop)
+    consent(shop, FAN, scope="service")
     waiting = chain.sign("transfer", Transfer(ToAccount(FAN.address), Amount(10_000)), author=STRANGER)
     chain.submit(waiting)
     txids.append(waiting.txid)

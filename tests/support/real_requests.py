@@ -214,7 +214,7 @@ def some_feedback(world: HttpWorld, random: Random) -> dict[str, Any]:
 
 def some_preferences(world: HttpWorld, random: Random) -> dict[str, Any]:
     """What FAN prefers."""
-    return {"program": world.shop.program.hex(), "language": random.choice(["en", "ko"]), "day_max": 5}
+    return {"program": world.shop.program.hex(), "day_max": 5, "answers": {"language": random.choice(["en", "ko"])}}
 
 
 def some_corrections(world: HttpWorld, random: Random) -> dict[str, Any]:
@@ -248,6 +248,12 @@ def some_webhook(world: HttpWorld, random: Random) -> dict[str, Any]:
 def some_plan(world: HttpWorld, random: Random) -> dict[str, Any]:
     """What OWNER thinks of."""
     return {"topic": random.choice(["discovery", "winning_back", "weather"]), "points_each": 5, "budget_points": 100}
+
+
+def some_look(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What OWNER's staff wants to know of FAN, or of somebody who did not allow it."""
+    member = world.text(FAN.address) if random.random() < 0.7 else random.choice(world.addresses)
+    return {"member": member, "why": "she asks for her points", "staff": "Mina", "limit": random.choice([1, 20])}
 
 
 def some_products(world: HttpWorld, random: Random) -> dict[str, Any]:
@@ -333,6 +339,7 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "GET /v1/me/messages": sign_for_program,
     "GET /v1/me/messages/stream": sign_for_program,
     "GET /v1/me/recommendations": sign_for_program,
+    "GET /v1/me/questions": sign_for_program,
     "GET /v1/programs/{program}/webhooks": sign_as_brand,
     "POST /v1/programs/{program}/webhooks": send_signed_object(OWNER, some_webhook),
     "DELETE /v1/programs/{program}/webhooks/{webhook}": sign_as_brand,
@@ -342,6 +349,7 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "PUT /v1/programs/{program}/products": send_signed_object(OWNER, some_products),
     "GET /v1/programs/{program}/segments": sign_as_brand,
     "GET /v1/programs/{program}/message-report": sign_as_brand,
+    "POST /v1/programs/{program}/service-looks": send_signed_object(OWNER, some_look),
     "POST /v1/programs/{program}/plan": send_signed_object(OWNER, some_plan),
     "POST /v1/programs/{program}/offer-plans": send_signed_object(OWNER, some_offer_plan),
     "GET /v1/programs/{program}/offer-plans": sign_as_brand,

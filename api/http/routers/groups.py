@@ -14,7 +14,7 @@ from api.http.rendering import json_response
 from api.http.schemas.groups import PlanAnswer, PlanBody, ReportAnswer, SegmentsAnswer
 from api.http.signatures import authenticate
 from api.http.signed_bodies import read_signed
-from api.personalization.groups import DIMENSIONS, plan_reach, show_report, show_segments
+from api.personalization.groups import DIMENSIONS, PlanTally, ReportTally, SegmentsTally
 from api.personalization.value import BENEFIT_MINUTES
 from ledger.errors import Code
 from ledger.types import ProgramId
@@ -40,8 +40,8 @@ async def list_segments(request: Request, program: IdText) -> Response:
     services = services_of(request)
     program_id = ProgramId(parse_id("program", program))
     require_brand(services, program_id, await authenticate(request))
-    group = await services.personal.group(program_id, "segments")
-    return json_response({"program": program_id.hex(), **show_segments(group)})
+    found = await services.personal.tally(program_id, "segments", SegmentsTally())
+    return json_response({"program": program_id.hex(), **found})
 
 
 @router.post(
@@ -59,9 +59,8 @@ async def plan(request: Request, program: IdText) -> Response:
     if body.topic not in BENEFIT_MINUTES:
         raise RequestFault(NO_TOPIC, topic=body.topic, known=", ".join(sorted(BENEFIT_MINUTES)))
     wanted = {name: getattr(body, name) for name in DIMENSIONS}
-    group = await services.personal.group(program_id, "plan")
-    now = services.node.clock.now()
-    found = plan_reach(group, wanted, body.topic, body.points_each, body.budget_points, now)
+    tally = PlanTally(wanted, body.topic, body.points_each, body.budget_points, services.node.clock.now())
+    found = await services.personal.tally(program_id, "plan", tally)
     return json_response({"program": program_id.hex(), "topic": body.topic, **found})
 
 
@@ -79,5 +78,5 @@ async def report(request: Request, program: IdText) -> Response:
     services = services_of(request)
     program_id = ProgramId(parse_id("program", program))
     require_brand(services, program_id, await authenticate(request))
-    group = await services.personal.group(program_id, "report")
-    return json_response({"program": program_id.hex(), **show_report(group, services.node.clock.now())})
+    found = await services.personal.tally(program_id, "report", ReportTally(services.node.clock.now()))
+    return json_response({"program": program_id.hex(), **found})

@@ -135,7 +135,8 @@ async def list_reads(request: Request, cursor: Cursor = None, limit: Limit = PAG
     """Every read by a partner or by a program's personalization of the last year, also those that were refused.
 
     A partner's reads have a row each. Those that were refused, and those of personalization, are counted by day; its rows name the
-    program as the reader, and as the scope what for. The same under both paths.
+    program as the reader, and as the scope what for. Looks by a brand's service staff (scope `service`) have a row each, with who
+    looked and why. The same under both paths.
     """
     services = services_of(request)
     account = await authenticate(request)
@@ -160,6 +161,8 @@ def show_read(services: Services, read: Read) -> dict[str, Any]:
         "scope": read.scope,
         "given": read.given,
         "code": None if read.code == GIVEN else read.code,
+        "staff": read.staff or None,
+        "why": read.why or None,
     }
 
 

@@ -158,12 +158,13 @@ async def read_receipts(
             with_gifts=read.with_gifts,
         )
     )
-    answer = page.answer(rows, lambda row: (row.number,), _show_receipt)
+    answer = page.answer(rows, lambda row: (row.number,), show_receipt)
     await read.log(len(answer["items"]))
     return json_response({**answer, "consent": read.show_consent()})
 
 
-def _show_receipt(kept: KeptReceipt) -> dict[str, Any]:
+def show_receipt(kept: KeptReceipt) -> dict[str, Any]:
+    """A purchase as others than its fan are shown it: without what would prove it to anybody."""
     receipt = kept.signed.receipt
     return {
         "id": kept.id.hex(),

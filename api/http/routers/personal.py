@@ -1,5 +1,6 @@
 """A fan's own profile and wishes: what a program's personalization knows of it, by its consent alone."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query
@@ -23,6 +24,7 @@ from api.http.schemas.personal import (
     PreferencesAnswer,
     PreferencesBody,
     ProfileAnswer,
+    QuestionsAnswer,
     RecommendationsAnswer,
     ResetAnswer,
 )
@@ -31,7 +33,7 @@ from api.http.signed_bodies import read_signed
 from api.personalization.facts import BEHAVIOUR
 from api.personalization.feedback import Heard
 from api.personalization.messages import RECOMMENDED_MAX, recommend
-from api.personalization.preferences import Preferences, preferences_in
+from api.personalization.preferences import preferences_in, said_in, with_answers
 from api.personalization.profile import show_profile
 from api.personalization.service import NOT_GRANTED, PersonalRefused, Seen
 from api.receipts.behaviour import Deed
@@ -252,16 +254,16 @@ async def add_behaviour(request: Request) -> Response:
     openapi_extra={**SIGNED, **signed_body("The preferences.", PreferencesBody)},
 )
 async def put_preferences(request: Request) -> Response:
-    """Language, channel, quiet hours, caps, and topics that shall never come. It counts from the next answer on."""
+    """Language, channel, quiet hours, caps, topics that shall never come, and answers. It counts from the next answer on.
+
+    What is left out has its default again; but `answers` left out stay as they were, and an answer missing in it is taken back.
+    """
     services = services_of(request)
     account, body = await read_signed(request, PreferencesBody)
     program_id = require_member(services, account, body.program)
-    said = Preferences.model_validate(body.model_dump(exclude={"program"})).model_dump()
-    now = services.node.clock.now()
-    await services.receipts.run(
-        lambda store: store.preferences.change(account, program_id, now, lambda before: {**before, **said})
-    )
-    return json_response({"program": program_id.hex(), **said})
+    said = body.model_dump(exclude={"program"}, exclude_unset=True)
+    document = await services.personal.prefer(account, program_id, said)
+    return json_response(_show_preferences(program_id, document))
 
 
 @router.get(
@@ -276,7 +278,29 @@ async def read_preferences(request: Request, program: OfProgram) -> Response:
     account = await authenticate(request)
     program_id = require_member(services, account, program)
     kept = await services.receipts.run(lambda store: store.preferences.find(account, program_id))
-    return json_response({"program": program_id.hex(), **preferences_in({} if kept is None else kept.document)})
+    return json_response(_show_preferences(program_id, {} if kept is None else kept.document))
+
+
+def _show_preferences(program: ProgramId, document: Mapping[str, Any]) -> dict[str, Any]:
+    return {"program": program.hex(), **preferences_in(with_answers(document)), "said": said_in(document)}
+
+
+@router.get(
+    "/questions",
+    summary="What the program asks the account now",
+    responses=answers(QuestionsAnswer) | refuses(403),
+    openapi_extra=SIGNED,
+)
+async def list_questions(request: Request, program: OfProgram) -> Response:
+    """At most one question: one whose answer would change a message or a recommendation now, with what it is for.
+
+    Answer it by `PUT /v1/me/preferences` under `answers`; skip it by feedback `dismissed` on its id; `opt_out` stops questions.
+    """
+    services = services_of(request)
+    program_id = ProgramId(parse_id("program", program))
+    account = await authenticate(request)
+    found = await services.personal.question(account, program_id)
+    return json_response({"program": program_id.hex(), "items": [] if found is None else [found]})
 
 
 def require_member(services: Services, account: Address, program: str) -> ProgramId:

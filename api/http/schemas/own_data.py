@@ -37,6 +37,8 @@ class ReadItem(Answer):
     scope: str
     given: int
     code: str | None
+    staff: str | None = Field(description="What a brand's service staff called itself; `reader` is whose key signed.")
+    why: str | None = Field(description="The reason that it gave.")
 
     EXAMPLE: ClassVar[Example] = {
         "time": EXAMPLE_TIME,
@@ -49,6 +51,8 @@ class ReadItem(Answer):
         "scope": "receipts",
         "given": 3,
         "code": None,
+        "staff": None,
+        "why": None,
     }
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from api.http.schemas.answer import EXAMPLE_ID, EXAMPLE_TIME, ID_PATTERN, Answer, Example
+from api.personalization.preferences import Answers
 
 Item = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -44,7 +45,7 @@ class BehaviourKept(Answer):
 class PreferencesBody(Answer):
     """Language, channel, quiet hours in minutes of the shop's day, caps, and topics that shall never come.
 
-    It takes the place of what was said before; what is left out has its default.
+    It takes the place of what was said before; what is left out has its default. Answers that are left out stay.
     """
 
     program: str = Field(pattern=ID_PATTERN)
@@ -55,8 +56,17 @@ class PreferencesBody(Answer):
     day_max: int = Field(default=1, ge=0, le=20)
     week_max: int = Field(default=3, ge=0, le=100)
     off: list[Annotated[str, Field(pattern="^[a-z_]{1,32}$")]] = Field(default=[], max_length=200)
+    answers: Answers | None = Field(
+        default=None, description="By the question's name. Null: as before; one that is missing is taken back."
+    )
 
-    EXAMPLE: ClassVar[Example] = {"program": EXAMPLE_ID, "language": "ko", "quiet_from": 1_260, "quiet_until": 480}
+    EXAMPLE: ClassVar[Example] = {
+        "program": EXAMPLE_ID,
+        "language": "ko",
+        "quiet_from": 1_260,
+        "quiet_until": 480,
+        "answers": {"lasts:1013167": "used_up"},
+    }
 
 
 class PreferencesAnswer(Answer):
@@ -70,6 +80,8 @@ class PreferencesAnswer(Answer):
     day_max: int
     week_max: int
     off: list[str]
+    answers: dict[str, str]
+    said: list[str] = Field(description="What the account said outright; of the rest these are defaults, or answers.")
 
     EXAMPLE: ClassVar[Example] = {
         "program": EXAMPLE_ID,
@@ -80,6 +92,8 @@ class PreferencesAnswer(Answer):
         "day_max": 1,
         "week_max": 3,
         "off": ["winning_back"],
+        "answers": {"lasts:1013167": "used_up"},
+        "said": ["channel", "language", "off"],
     }
 
 
@@ -252,6 +266,62 @@ class MessagesAnswer(Answer):
     items: list[MessageItem]
 
     EXAMPLE: ClassVar[Example] = {"program": EXAMPLE_ID, "items": [MessageItem.EXAMPLE]}
+
+
+class QuestionItem(Answer):
+    """A question in all languages, what it is for, its answers, and what would change now with each of them."""
+
+    id: str
+    program: str
+    question: str
+    text: str
+    what_for: str
+    texts: dict[str, str]
+    answers: list[dict[str, Any]]
+    changes: dict[str, Any]
+    value: dict[str, Any]
+    consent: dict[str, Any]
+    switch: dict[str, str]
+    asked_at: int
+    expires_at: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "id": "7c" * 32,
+        "program": EXAMPLE_ID,
+        "question": "lasts:1013167",
+        "text": "Does Mug last, or is it used up?",
+        "what_for": "If it lasts, you are not reminded to buy it again; if it is used up, you are, when it is usually due.",
+        "texts": {"en": "Does Mug last, or is it used up?", "ko": "Mug 상품은 오래 쓰시나요?"},
+        "answers": [
+            {"answer": "lasts", "texts": {"en": "It lasts", "ko": "오래 씁니다"}},
+            {"answer": "used_up", "texts": {"en": "It is used up", "ko": "다 쓰고 다시 구매합니다"}},
+        ],
+        "changes": {
+            "count": 1,
+            "first": [
+                {
+                    "what": "recommendation",
+                    "topic": "next_basket",
+                    "subject": "1013167",
+                    "with": {"lasts": None, "used_up": {"text": "Mug", "rank": 1}},
+                }
+            ],
+        },
+        "value": {"value_minutes": 3.4},
+        "consent": {"purpose": "personalise", "scopes": ["receipts"]},
+        "switch": {"off": "question"},
+        "asked_at": EXAMPLE_TIME,
+        "expires_at": EXAMPLE_TIME + 1_209_600,
+    }
+
+
+class QuestionsAnswer(Answer):
+    """What the program asks the account now: one question, or none."""
+
+    program: str
+    items: list[QuestionItem] = Field(max_length=1)
+
+    EXAMPLE: ClassVar[Example] = {"program": EXAMPLE_ID, "items": [QuestionItem.EXAMPLE]}
 
 
 class RecommendedItem(Answer):

@@ -61,6 +61,39 @@ def test_a_fan_reads_why_and_stops_a_kind(street: Street, tmp_path: Path) -> Non
         assert "--quiet" in fan.fail("wallet", "preferences", program, "--quiet", "9-25", expect=2)
 
 
+def test_a_fan_answers_skips_and_takes_back(street: Street) -> None:
+    fan, brand, program = street.fan, street.partner, street.program
+    street.buy()
+    ask = ("wallet", "questions", program)
+    with street.now():
+        assert "personal.not_granted" in fan.fail(*ask)
+    fan.run("wallet", "consent", "grant", program, "--purpose", "personalise")
+    with street.now():
+        brand.read("brand", "products", program, publish(street))
+        fan.run("wallet", "preferences", program, "--quiet", "none", "--day-max", "5")
+        (found,) = fan.read(*ask)
+        assert found["question"] == "language"
+        shown = fan.run(*ask)
+        assert "All that you are told comes in that language." in shown and "ko: Korean" in shown
+        assert "it would change now: " in shown
+        assert "answer.unknown" in fan.fail("wallet", "answer", program, "language", "fr")
+        assert "answer.question" in fan.fail("wallet", "answer", program, "weather", "rain")
+        assert "ANSWER" in fan.fail("wallet", "answer", program, "language", expect=2)
+        assert "ANSWER" in fan.fail("wallet", "answer", program, "language", "ko", "--skip", expect=2)
+        assert "QUESTION" in fan.fail("wallet", "answer", program, "language", "--take-back", expect=2)
+        assert "QUESTION" in fan.fail("wallet", "answer", program, "lasts:tea", "--skip", expect=2)
+        assert fan.read("wallet", "answer", program, "language", "ko")["result"] == "ko"
+        assert fan.read("wallet", "messages", program)[0]["text"] == "우유 상품은 어떠세요?"
+        assert "language = ko" in fan.run("wallet", "preferences", program)
+        assert fan.read("wallet", "preferences", program, "--day-max", "4")["language"] == "ko"
+        (second,) = fan.read(*ask)
+        assert second["question"] != "language"
+        assert fan.read("wallet", "answer", program, second["question"], "--skip")["result"] == "skipped"
+        assert fan.read(*ask) == []
+        assert fan.read("wallet", "answer", program, "language", "--take-back")["result"] == "taken back"
+        assert fan.read("wallet", "preferences", program)["language"] == "en"
+
+
 def test_a_profile_is_seen_corrected_taken_along_and_reset(street: Street, tmp_path: Path) -> None:
     fan, program = street.fan, street.program
     street.buy()

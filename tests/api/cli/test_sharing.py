@@ -82,6 +82,37 @@ def test_a_fan_shares_sees_it_and_takes_it_back(street: Street) -> None:
         assert partner.read(*read, "standing")["member"] == street.member
 
 
+def test_a_fan_opens_its_history_to_service_and_sees_who_looked_and_why(street: Street) -> None:
+    fan, brand, program = street.fan, street.partner, street.program
+    street.buy()
+    look = ("brand", "fan-history", program, street.member, "--why", "points are missing", "--staff", "Mina")
+    with street.now():
+        assert "service.not_granted" in brand.fail(*look)
+    allow = ("--purpose", "personalise", "--scope")
+    fan.run("wallet", "consent", "grant", program, *allow, "service", "--days", 1)
+    with street.now():
+        shown = brand.read(*look)
+        assert shown["receipts"]["items"][0]["lines"] == [["Bread", 2, 498], ["Coffee", 1, 649]]
+        told = brand.run(*look)
+        assert "Bread" in told and "said: of the brand, to be answered" in told and "member.joined" in told
+        assert "service.not_yours" in street.fan.fail(*look)
+        assert "--why" in brand.fail("brand", "fan-history", program, street.member, expect=2)
+        assert "http.body" in brand.fail(*look[:4], "--why", "a")
+        rows = fan.read("wallet", "access-log", program)
+        assert [(row["code"], row["staff"], row["why"]) for row in rows] == [
+            (None, "Mina", "points are missing"),
+            (None, "Mina", "points are missing"),
+            ("service.not_granted", "Mina", "points are missing"),
+        ]
+        assert rows[0]["reader"] == street.address and "points are missing" in fan.run("wallet", "reads", program)
+    fan.run("wallet", "consent", "revoke", program, *allow, "service", "--no-wait")
+    with street.now():
+        assert "service.not_granted" in brand.fail(*look)
+    fan.run("wallet", "consent", "grant", program, *allow, "service/standing", "--days", 1)
+    with street.now():
+        assert "receipts: not opened" in brand.run(*look)
+
+
 def test_gifts_are_marked_by_file_or_by_id(street: Street) -> None:
     fan, program, file = street.fan, street.program, street.buy()
     with street.now():

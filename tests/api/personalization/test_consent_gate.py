@@ -194,7 +194,7 @@ def outputs(desk: PersonalShop) -> bytes:
     return b"[" + b",".join(desk.mine(what).content for what in OUTPUTS) + b"]"
 
 
-OUTPUTS = ("profile", "messages", "recommendations")
+OUTPUTS = ("profile", "messages", "recommendations", "questions")
 
 
 def without_standing(document: dict[str, Any]) -> dict[str, Any]:
