@@ -91,6 +91,7 @@ class UpOptions:
     mempool_limits: MempoolLimits = field(default_factory=MempoolLimits)
     rates: tuple[str, str] | None = None
     log_level: str = "info"
+    models: Path | None = None
 
 
 def default_folder(name: str) -> Path:
@@ -148,7 +149,7 @@ class Running:
                 raise NodeError(STORE_FOLDER, path=str(folder), reason=fault.strerror or str(fault)) from fault
             undone_on_failure.callback(remove_url, folder)
             desk = OperatorDesk(self.node, self.network)
-            settings = HttpSettings(tip_age_seconds_max=None, origins=options.origins)
+            settings = HttpSettings(tip_age_seconds_max=None, origins=options.origins, models=options.models)
             if options.rates is not None:
                 read_rate, write_rate = options.rates
                 settings = settings.model_copy(update={"read_rate": read_rate, "write_rate": write_rate})

@@ -58,7 +58,7 @@ from ledger.domains.voice.reviews import CRITICISE, Review, review_key
 from ledger.domains.voice.state import Proposal, proposal_key
 from ledger.types import Address, CampaignId, ContributionId, Day, Hash, ProgramId, ProposalId, Timestamp
 from node.clock import Clock
-from node.store.reader import Reader, Snapshot
+from node.store.reader import Position, Reader, Snapshot
 
 PURCHASES_MAX: Final = 2_000
 """The latest receipts of an account that count: five a week for seven years."""
@@ -136,6 +136,20 @@ class PersonalGate:
             )
             found += zip(facts, past, strict=True)
         return [one for one in found if self.still_holds(one[0])]
+
+    async def list_buyers(
+        self, program: ProgramId, after: Position | None, limit: int
+    ) -> tuple[list[Address], Position | None]:
+        """Members after a position of the program's list who let it read receipts, or some of them; and where to go on.
+
+        Nothing of what they bought is read: who reads that asks `read_all`, and is in their logs.
+        """
+        await self._consents.ready()
+        with self._reader.snapshot() as view:
+            rows = view.listed(program, "member", after, limit)
+            fans = [Address(row.id) for row in rows]
+            buyers = [fan for fan in fans if _covers_purchases(self._active_scopes(view, fan, program))]
+        return buyers, rows[-1].position if len(rows) == limit else None
 
     def _read_past(self, store: ReceiptStore, fan: Address, program: ProgramId) -> Past:
         key, version = (fan, program), store.inbox.version(fan, program)
@@ -354,7 +368,13 @@ def _purchase_of(kept: KeptReceipt, categories: Categories) -> Purchase:
         points=receipt.points,
         codes=receipt.codes,
         lines=tuple(line for line in lines if line is not None),
+        received_at=kept.received_at,
     )
+
+
+def _covers_purchases(scopes: frozenset[str]) -> bool:
+    """Whether lines of receipts may be read, be it of one category."""
+    return RECEIPTS in scopes or any(scope.startswith(CATEGORY_PREFIX) for scope in scopes)
 
 
 def _granted_purchases(purchases: tuple[Purchase, ...], scopes: frozenset[str]) -> tuple[Purchase, ...]:

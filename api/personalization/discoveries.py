@@ -7,7 +7,14 @@ from api.personalization.assist import bought_reason, day_of
 from api.personalization.candidates import ANTICIPATE, GUESSED, SAID, Candidate, Reason, Scene, Words
 from api.personalization.catalogue import Product
 from api.personalization.facts import BEHAVIOUR, CAMPAIGNS, RECEIPTS, VOICE, Purchase
-from api.personalization.predictor import Scored, gaps_by_item, times_by_item
+from api.personalization.predictor import (
+    BY_MODEL,
+    BY_PAIRS,
+    BY_POPULARITY,
+    Scored,
+    gaps_by_item,
+    times_by_item,
+)
 from api.personalization.profile import usual_items
 from api.personalization.rhythm import DAY_SECONDS
 from api.personalization.texts import show_money
@@ -60,11 +67,8 @@ def _made_with_you(scene: Scene) -> Iterator[Candidate]:
 
 
 def _replenish(scene: Scene) -> Iterator[Candidate]:
-    for scored in scene.predictor.next_basket(scene.facts, scene.now, DISCOVERIES):
-        product = scene.catalogue.products.get(scored.item)
-        if scored.score < DUE_SCORE or (product is not None and (product.lasts or not product.in_stock)):
-            continue
-        if product is not None and product.recall:
+    for scored in scene.predictor.next_basket(scene.facts, scene.catalogue, scene.now, DISCOVERIES):
+        if scored.score < DUE_SCORE:
             continue
         last = _last_with(scene, scored.item)
         if last is None:
@@ -76,7 +80,7 @@ def _replenish(scene: Scene) -> Iterator[Candidate]:
             subject=scored.item,
             occasion=last.receipt,
             words=Words("replenish", fields),
-            reasons=replenish_reasons(scene, scored.item),
+            reasons=replenish_reasons(scene, scored),
             relevance=scored.score,
             scopes=scopes_of(scene),
             action={"kind": "buy", "item": scored.item},
@@ -90,11 +94,19 @@ def _last_with(scene: Scene, item: str) -> Purchase | None:
     return next(bought, None)
 
 
-def replenish_reasons(scene: Scene, item: str) -> tuple[Reason, ...]:
-    """Why something may be needed again: how often it was bought, and when it was last."""
-    last = _last_with(scene, item)
-    often = (_bought_often(scene, item),)
-    return often if last is None else (*often, bought_reason(scene, last, item))
+def replenish_reasons(scene: Scene, scored: Scored) -> tuple[Reason, ...]:
+    """Why something may be needed again: how often it was bought, when it was last, and whether a model says so."""
+    last = _last_with(scene, scored.item)
+    reasons = [_bought_often(scene, scored.item)]
+    if last is not None:
+        reasons.append(bought_reason(scene, last, scored.item))
+    if scored.grounds == BY_MODEL:
+        reasons.append(_guessed_by_model(scene, "why_model"))
+    return tuple(reasons)
+
+
+def _guessed_by_model(scene: Scene, words: str, **fields: object) -> Reason:
+    return Reason(Words(words, fields), GUESSED, {"version": scene.predictor.version_of(scene.facts)})
 
 
 def _news(scene: Scene) -> Iterator[Candidate]:
@@ -156,7 +168,12 @@ def discovery_reasons(scene: Scene, scored: Scored) -> tuple[Reason, ...]:
         last = _last_with(scene, item)
         if last is not None:
             reasons.append(bought_reason(scene, last, item))
-    if scored.because:
+    if scored.grounds == BY_MODEL:
+        words = "why_together" if reasons else "why_model"
+        reasons.append(_guessed_by_model(scene, words, item=scene.names(scored.item)))
+    elif scored.grounds == BY_POPULARITY:
+        reasons.append(_guessed_by_model(scene, "why_popular", item=scene.names(scored.item)))
+    elif scored.grounds == BY_PAIRS:
         reasons.append(Reason(Words("why_pairs", {"item": scene.names(scored.item)}), SAID, {"product": scored.item}))
     else:
         reasons.append(Reason(Words("why_wish"), SAID, {"product": scored.item}))

@@ -84,6 +84,7 @@ def test_every_setting_reaches_the_node_from_each_place(terminal: Terminal, star
         "read_rate": "5/second",
         "write_rate": "6/second",
         "log_level": "debug",
+        "models": "shop.models",
         "database": "postgresql://somebody:secret@localhost/ledger",
         "data_dir": "chain",
     }
@@ -112,6 +113,7 @@ def test_every_setting_reaches_the_node_from_each_place(terminal: Terminal, star
     assert (network.minimum_work, network.memory_bytes) == (255, 100 * 2**20)
     assert network.begins_with_snapshot and one.keep_blocks == 300
     assert one.trusted == Checkpoint(Height(40), BlockHash(b"\x5f" * 32))
+    assert one.models == terminal.home / "shop.models"
     assert "secret" not in repr(one)
 
 
