@@ -50,7 +50,7 @@ PROGRAM: Final = re.compile("[0-9a-f]{64}")
 Stamp = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeptFile:
     """A model file that could be used. `models` None: another one of its program is newer, and it takes no memory."""
 
@@ -62,7 +62,7 @@ class KeptFile:
     models: Models | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Served:
     """The models that answer for a program; `taken_out` counts the fans who are not in them any more."""
 
@@ -154,7 +154,7 @@ class ModelKeeper:
         gone = await self._find_gone(one.models, ProgramId(bytes.fromhex(program)))
         less = await asyncio.to_thread(one.models.without, gone) if gone else one.models
         async with self._looking:
-            if self._served.get(program) != one:
+            if self._served.get(program) is not one:
                 return 0  # newer ones came meanwhile, and are looked at next
             taken_out = one.taken_out + len(gone)
             reviewed = replace(one, models=less, taken_out=taken_out, reviewed_at=self._clock.now())

@@ -94,17 +94,21 @@ class ModelPredictor:
             if popular is None or not self._is_newcomer(facts):
                 return by_rules[:limit]
             return _join(by_rules, _list_popular(facts, catalogue, popular))[:limit]
-        key = ("by model", found.version, catalogue.version)
-        ranked = facts.remember(key, lambda: _list_discoveries(facts, catalogue, found))
-        bought = times_by_item(facts)
-        return [
-            replace(
-                one, because=tuple(why.item for why in found.because("product", one.item, bought, limit=BECAUSE_MAX))
-            )
-            if one.grounds == BY_MODEL
-            else one
-            for one in _join(ranked, by_rules)[:limit]
-        ]
+        key = _key_of(found, catalogue)
+        return _join(facts.remember(key, lambda: _list_discoveries(facts, catalogue, found)), by_rules)[:limit]
+
+    def is_prepared(self, facts: FanFacts, catalogue: Catalogue) -> bool:
+        """Whether what takes milliseconds was computed for this fan already."""
+        found = self._models.get(facts.program.hex())
+        return found is None or ("prepared", *_key_of(found, catalogue)) in facts.memo
+
+    def prepare(self, facts: FanFacts, catalogue: Catalogue, now: int) -> None:
+        """Compute it. Used in a thread."""
+        found = self._models.get(facts.program.hex())
+        self.discover(facts, catalogue, KEPT)
+        self.next_basket(facts, catalogue, now, KEPT)
+        if found is not None:
+            facts.remember(("prepared", *_key_of(found, catalogue)), lambda: True)
 
     def next_basket(self, facts: FanFacts, catalogue: Catalogue, now: int, limit: int) -> Sequence[Scored]:
         """The model's word on usual items that it knows; the rules' on others, what was bought since, or in larger amounts."""
@@ -156,7 +160,13 @@ def _list_discoveries(facts: FanFacts, catalogue: Catalogue, found: Models) -> l
     ranked = found.rank(
         "discovery", "product", _household_of(facts), limit=KEPT, bought=sorted(_list_since(facts, found))
     )
-    return _offer(facts, catalogue, ranked, BY_MODEL, 1.0)
+    offered = _offer(facts, catalogue, ranked, BY_MODEL, 1.0)
+    because = found.because_each("product", [one.item for one in offered], times_by_item(facts), limit=BECAUSE_MAX)
+    return [replace(one, because=tuple(why.item for why in because[one.item])) for one in offered]
+
+
+def _key_of(found: Models, catalogue: Catalogue) -> tuple[object, ...]:
+    return ("by model", found.version, catalogue.version)
 
 
 def _list_popular(facts: FanFacts, catalogue: Catalogue, found: Models) -> list[Scored]:

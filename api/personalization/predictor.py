@@ -69,6 +69,14 @@ class Predictor(Protocol):
         """What of its usual items it is likely to need now, the likeliest first."""
         ...
 
+    def is_prepared(self, facts: FanFacts, catalogue: Catalogue) -> bool:
+        """Whether it answers for such a fan at once; otherwise it is prepared in a thread first."""
+        ...
+
+    def prepare(self, facts: FanFacts, catalogue: Catalogue, now: int) -> None:
+        """Compute and remember what takes more than a millisecond."""
+        ...
+
 
 class PlainRules:
     """Without any model: own counts and intervals, and what the brand says goes together."""
@@ -133,6 +141,13 @@ class PlainRules:
             if score > 0:
                 scored.append(Scored(item, round(score, 4), grounds=BY_HABIT))
         return sorted(scored, key=lambda one: (-one.score, one.item))[:limit]
+
+    def is_prepared(self, facts: FanFacts, catalogue: Catalogue) -> bool:
+        """Always."""
+        return True
+
+    def prepare(self, facts: FanFacts, catalogue: Catalogue, now: int) -> None:
+        """Nothing."""
 
 
 def store_shares(facts: FanFacts) -> dict[str, float]:

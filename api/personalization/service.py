@@ -1,5 +1,6 @@
 """Personalization for one node: reads a fan through the gate, computes, and shows nothing whose consent ended meanwhile."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -71,9 +72,11 @@ class Personalization:
             return None
         linked = await self.gate.read_linked(facts, what_for)
         catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
-        now = self._clock.now()
-        profile = build_profile(facts, catalogue, self.predictor, now, board.offset_minutes, linked)
-        scene = Scene(facts, profile, board, catalogue, self.predictor, now)
+        now, predictor = self._clock.now(), self.predictor  # another may be swapped in meanwhile
+        if not predictor.is_prepared(facts, catalogue):
+            await asyncio.to_thread(predictor.prepare, facts, catalogue, now)
+        profile = build_profile(facts, catalogue, predictor, now, board.offset_minutes, linked)
+        scene = Scene(facts, profile, board, catalogue, predictor, now)
         return Seen(scene, facts.wishes.document.get("language", "en"))
 
     async def answer(self, fan: Address, program: ProgramId, what_for: str, make: Callable[[Seen], Made]) -> Made:
@@ -113,7 +116,8 @@ class Personalization:
             board = self.boards.read(view, program)
         found = await self.gate.read_group(program, what_for)
         catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
-        return make_group(found, catalogue, self.predictor, self._clock.now(), board.offset_minutes)
+        now, predictor = self._clock.now(), self.predictor
+        return await asyncio.to_thread(make_group, found, catalogue, predictor, now, board.offset_minutes)
 
     async def hear(self, fan: Address, program: ProgramId, heard: Sequence[Heard]) -> list[dict[str, Any]]:
         """Take in what a fan did with messages; what became of each. An opt-out switches its topic off at once."""

@@ -120,7 +120,10 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
         "A model says so, which learned from purchases of fans who allow it.",
         "허락한 팬들의 구매에서 학습한 모델의 판단입니다.",
     ),
-    "why_popular": ("Many fans here buy {item}.", "이곳의 많은 팬들이 {item} 상품을 구매합니다."),
+    "why_popular": (
+        "Fans here have begun to buy {item} lately.",
+        "최근 많은 팬들이 {item} 상품을 구매하기 시작했습니다.",
+    ),
     "why_never": ("You never bought it, as far as you let us know.", "알려 주신 범위에서는 구매하신 적이 없습니다."),
     "why_guess": ("That you may like it is a guess.", "좋아하실 것이라는 것은 추측입니다."),
     "why_silent": (

@@ -122,19 +122,28 @@ class Models:
 
     def because(self, level: Level, item: str, among: Collection[str], *, limit: int = 3) -> tuple[Ranked, ...]:
         """Which of `among` speak most for `item`, with their weight; none where none does."""
+        return self.because_each(level, (item,), among, limit=limit)[item]
+
+    def because_each(
+        self, level: Level, items: Collection[str], among: Collection[str], *, limit: int = 3
+    ) -> dict[str, tuple[Ranked, ...]]:
+        """The same of several items at once."""
+        import numpy
+
         catalogue = self.catalogues[level]
-        target = catalogue.places.get(item)
-        found: dict[int, float] = {}
-        places: list[int] = []
-        for name in sorted(set(among)):
-            place = catalogue.places.get(name)
-            if place is None or target is None or place == target:
-                continue
-            places.append(place)
-        if places:
-            weights = (catalogue.weights[places] * (catalogue.near[places] == target)).max(axis=1, initial=0.0)
-            found = {place: float(weight) for place, weight in zip(places, weights, strict=True) if weight > 0}
-        return _best(catalogue, found, limit)
+        own = sorted({catalogue.places[name] for name in among if name in catalogue.places})
+        near, weights = catalogue.near[own], catalogue.weights[own]
+        found: dict[str, tuple[Ranked, ...]] = {}
+        for item in items:
+            target = catalogue.places.get(item, -2)  # -1 stands behind the end of neighbours
+            rows, columns = numpy.nonzero(near == target)
+            speaking = {
+                own[row]: float(weights[row, column])
+                for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+                if weights[row, column] > 0 and own[row] != target
+            }
+            found[item] = _best(catalogue, speaking, limit)
+        return found
 
     def popular(self, task: Task, level: Level, *, limit: int = 10) -> tuple[Ranked, ...]:
         """What somebody without history gets: a rule, not a prediction."""
