@@ -1,6 +1,5 @@
 """`fansumer node status`, `peers`, `ban`, `unban`: what the operator asks of a node that runs, with the cookie of its folder."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ import typer
 
 from api.cli.options import AsJson, Network
 from api.cli.options import DataDir as Folder
+from api.cli.output import print_json, print_rows
 
 Host = Annotated[str, typer.Argument(metavar="HOST", help="An IP address.")]
 
@@ -47,7 +47,7 @@ def status(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = 
     """
     found = ask_node(network, data_dir, "GET", "/operator/status")
     if as_json:
-        print(json.dumps(found))
+        print_json(found)
         return
     models = found.pop("models", None)
     for name, value in found.items():
@@ -80,29 +80,28 @@ def peers(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = F
     """
     found = ask_node(network, data_dir, "GET", "/operator/peers")
     if as_json:
-        print(json.dumps(found))
+        print_json(found)
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("address", "how", "ready", "height", "ping", "in", "out", "points", "since", "TLS")
-    for peer in found["peers"]:
-        ping = peer["ping_seconds"]
-        table.add_row(
-            peer["address"],
-            peer["purpose"],
-            "yes" if peer["is_ready"] else "no",
-            "?" if peer["height"] is None else str(peer["height"]),
-            "?" if ping is None else f"{ping * 1_000:.0f} ms",
-            f"{peer['bytes_received']:,}",
-            f"{peer['bytes_sent']:,}",
-            f"{peer['points']:.0f}",
-            f"{peer['seconds']:.0f} s",
-            "yes" if peer["is_encrypted"] else "no",
-        )
-    Console().print(table)
+    print_rows([_show_peer(peer) for peer in found["peers"]])
     for ban in found["bans"]:
         print(f"banned: {ban['host']} until {ban['until_time']}: {ban['reason']}")
+
+
+def _show_peer(peer: dict[str, Any]) -> dict[str, str]:
+    """A connection as a row; the address whole, since `ban` wants it."""
+    ping = peer["ping_seconds"]
+    return {
+        "address": peer["address"],
+        "how": peer["purpose"],
+        "ready": "yes" if peer["is_ready"] else "no",
+        "height": "?" if peer["height"] is None else str(peer["height"]),
+        "ping": "?" if ping is None else f"{ping * 1_000:.0f} ms",
+        "in": f"{peer['bytes_received']:,}",
+        "out": f"{peer['bytes_sent']:,}",
+        "points": f"{peer['points']:.0f}",
+        "since": f"{peer['seconds']:.0f} s",
+        "TLS": "yes" if peer["is_encrypted"] else "no",
+    }
 
 
 def ban(

@@ -69,7 +69,8 @@ def test_two_nodes_find_one_chain_and_obey_their_operators(tmp_path: Path) -> No
             (peer,) = read("peers", two)["peers"]
             assert (peer["address"], peer["purpose"], peer["is_ready"]) == (named, "named", True)
             assert peer["key"] == status["node_key"]
-            assert "named" in ask("peers", "--data-dir", str(two))
+            shown = ask("peers", "--data-dir", str(two))
+            assert f" {named} " in shown, "the address is whole: `node ban` wants it"
             assert 'fansumer_peers{direction="dialled"} 1.0' in httpx2.get(f"{second}/metrics").text
             assert (
                 ask("ban", "127.0.0.1", "--seconds", "60", "--data-dir", str(one)) == "127.0.0.1 is banned for 60 s.\n"
