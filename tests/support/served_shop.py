@@ -70,9 +70,8 @@ class ServedShop:
             desk.allow(scope, fan=fan, payment=desk.shop.sponsored)
         for week in range(weeks):
             for number, fan in enumerate((FAN, *CROWD)):
-                extra = NAMES[(week + number) % len(NAMES)]
-                basket = dict.fromkeys((*HABITS[number % len(HABITS)], *([extra] if number and week % 3 == 0 else [])))
-                self.buy(fan, *basket)
+                extra = (NAMES[(week + number) % len(NAMES)],) if number and week % 3 == 0 else ()
+                self.buy(fan, *sorted({*HABITS[number % len(HABITS)], *extra}))
             desk.pass_time(days=7)
 
     def buy(self, fan: Signer, *items: str, quantity: int = 1, **changes: Any) -> str:

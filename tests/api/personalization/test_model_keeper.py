@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from api.cli.node_operator import _model_lines
+from api.http.operator import OperatorDesk
 from api.personalization import extra
 from api.personalization.basis import basis_of
 from api.personalization.errors import PersonalizationError
@@ -24,7 +25,10 @@ from api.personalization.predictor import PlainRules
 from api.personalization.rhythm import DAY_SECONDS
 from ledger.types import Address, ProgramId, Timestamp
 from node.clock import ManualClock
+from node.cookie import read_cookie
 from tests.support.made_up_models import PROGRAM, make_models
+from tests.support.personal_shop import open_personal_shop
+from tests.support.receipt_shop import SETTINGS
 
 NOW = 1_000_100
 OTHER = "7c" * 32
@@ -254,3 +258,20 @@ def test_without_numpy_it_does_not_start(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(PersonalizationError, match="no_such_module") as caught:
         World(tmp_path)
     assert caught.value.code.name == "personalization.extra_missing"
+
+
+def test_a_node_takes_up_its_models_and_tells_its_operator(tmp_path: Path) -> None:
+    place = tmp_path / "shop.models"
+    version = put(place, make_models(read_at=4_000_000_000))
+    desk = open_personal_shop(tmp_path / "data", settings=SETTINGS.model_copy(update={"models": place}))
+    try:
+        desk.app.router.routes.extend(OperatorDesk(desk.shop.node, None).routes)
+        credentials = read_cookie(desk.shop.node.config.data_dir)
+        found: dict[str, Any] = {}
+        deadline = time.monotonic() + 60
+        while not found.get("served") and time.monotonic() < deadline:
+            found = desk.http.get("/operator/status", auth=credentials).json()["models"]
+        assert [one["version"] for one in found["served"]] == [version] and found["faults"] == []
+    finally:
+        desk.close()
+        desk.shop.close()
