@@ -27,7 +27,7 @@ from node.p2p.messages import (
     decode_message,
     encode_message,
 )
-from node.p2p.scores import GRAVE, LATE, Offence
+from node.p2p.scores import GRAVE, LATE, UNASKED, Offence
 
 HANDSHAKE_SECONDS = 15
 QUIET_SECONDS = 60
@@ -193,7 +193,7 @@ class Connection:
         if not self.is_ready:
             return self._shake_hands(message)
         if isinstance(message, Hello | Proof):
-            raise Offence(GRAVE, f"{type(message).__name__} after the handshake")
+            raise Offence(UNASKED, f"{type(message).__name__} after the handshake")
         self._check_frequency(message)
         if isinstance(message, Ping):
             self.send(Pong(message.nonce))
@@ -209,7 +209,7 @@ class Connection:
             answer = self._handshake.receive(message)
         except NodeError as fault:
             if fault.code is OUT_OF_PLACE:
-                raise Offence(GRAVE, str(fault)) from fault
+                raise Offence(UNASKED, str(fault)) from fault
             raise
         if answer is not None:
             self.send(answer)

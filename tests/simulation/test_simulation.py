@@ -18,6 +18,8 @@ from tests.simulation.world import World
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = (1_007, 1_022, 1_023, 1_040, 1_043, 1_045, 1_055, 1_057)
 """Together every fault occurs in two of them at least."""
+FAILED_ONCE = (562,)
+"""Of the first thousand: an honest node was banned since its line held up the end of its handshake."""
 MORE_SEEDS = range(1_100, 1_100 + int(os.environ.get("FANSUMER_TEST_NETWORKS", "0")))
 REPLAYED_SEED = 1_003
 FINDERS = {"sync": 9, "mempool": 0, "reorganisation": 12, "store": 16}
@@ -36,7 +38,7 @@ def quiet_log() -> Any:
 def test_networks_come_to_one_chain_and_every_fault_occurs() -> None:
     failed: dict[int, str] = {}
     counts: list[FaultCount] = []
-    for seed in (*SEEDS, *MORE_SEEDS):
+    for seed in (*SEEDS, *FAILED_ONCE, *MORE_SEEDS):
         try:
             outcome = World(seed).run()
         except (AssertionError, LedgerError, LookupError) as fault:

@@ -101,7 +101,21 @@ def test_nothing_but_the_handshake_is_heard_before_it_is_done(two: Quiet, messag
     early = Puppet(two.network, node, make_address("99.1.0.1", 1), opening=encode_message(message))
     two.network.dial(early, 1, node.address, lambda: True)
     two.wait(2)
-    assert node.peers.scores.ban_of(early.address, node.clock.now()) is not None
+    assert all(isinstance(found, Hello) for found in early.heard)
+    assert 19 < node.peers.scores.points(early.address, two.timeline.now) <= 20
+    two.wait(connection.HANDSHAKE_SECONDS + 5)
+    assert early.goodbye == "p2p.handshake_late"
+    assert node.peers.scores.ban_of(early.address, node.clock.now()) is None, "a slow line may be to blame"
+
+
+def test_who_never_shakes_hands_is_banned_in_the_end(two: Quiet) -> None:
+    two.start()
+    node = two.nodes[0]
+    for number in range(1, 7):
+        early = Puppet(two.network, node, make_address("99.1.0.1", number), opening=encode_message(Ping(bytes(8))))
+        two.network.dial(early, number, node.address, lambda: True)
+        two.wait(2)
+    assert node.peers.scores.ban_of(make_address("99.1.0.1", 1), node.clock.now()) is not None
 
 
 def test_a_banned_host_is_refused_until_the_ban_ends(two: Quiet) -> None:
@@ -221,12 +235,17 @@ def test_addresses_are_told_to_who_dialled_and_only_once(two: Quiet) -> None:
     assert node.peers.scores.points(puppet.address, two.timeline.now) > 9
 
 
-def test_a_hello_after_the_handshake_bans(two: Quiet) -> None:
+def test_a_hello_after_the_handshake_is_an_offence_and_nothing_else(two: Quiet) -> None:
     two.start()
     node = two.nodes[0]
     puppet = two.puppet(node)
     hello = Handshake(puppet._identity, bytes(32), is_dialled=True).hello()
     assert isinstance(hello, Hello)
     puppet.say(hello)
+    two.wait(1)
+    assert puppet.goodbye is None and len(node.peers.connections) > 0, "the line may have doubled it"
+    assert 19 < node.peers.scores.points(puppet.address, two.timeline.now) <= 20
+    for _ in range(5):
+        puppet.say(hello)
     two.wait(1)
     assert puppet.goodbye == "p2p.banned"
