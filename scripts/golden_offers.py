@@ -1,4 +1,4 @@
-"""The offers of the golden chain: for anything, for thirty's worth of bread or cakes, and one that nobody cites."""
+"""The offers of the golden chain: for anything, for thirty's worth with bakery or cakes, and one for both that nobody cites."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +22,7 @@ CITING = ReceiptHash(bytes(range(64, 96)))
 def make_offer(program: ProgramId, member: Address, number: int) -> PersonalOffer:
     """One of the three."""
     codes, least = ((), 0) if number == 0 else (("bakery", "cakes"), 3_000)
-    terms = OfferTerms(1, Timestamp(GENESIS_TIME), least, codes, "Gr\u00fc\u00dfe")
+    terms = OfferTerms(1, Timestamp(GENESIS_TIME), least, codes, "Gr\u00fc\u00dfe", needs_all=number == 2)
     expires_at, salt = Timestamp(GENESIS_TIME + DAY_SECONDS), bytes(range(number, number + 32))
     return PersonalOffer(program, member, Points(20 + number), expires_at, salt, terms)
 

@@ -13,6 +13,7 @@ from api.cli import (
     exports,
     insights,
     join_vouchers,
+    offer_plans,
     offers,
     points,
     program_end,
@@ -237,6 +238,7 @@ app.command("sunset")(program_end.sunset)
 app.command("list-reward")(rewards.list_reward)
 app.command("update-reward")(rewards.update_reward)
 app.command("redemptions")(rewards.list_redemptions)
+app.command("hand-out")(rewards.hand_out)
 app.command("accept")(rewards.accept)
 app.command("fulfil")(rewards.fulfil)
 app.command("refund")(rewards.refund)
@@ -251,6 +253,10 @@ app.command("settle")(till.settle)
 app.command("reply")(reviews.reply)
 app.command("products")(insights.products)
 app.command("segments")(insights.segments)
+offers.brand_app.command("plan")(offer_plans.plan)
+offers.brand_app.command("plans")(offer_plans.list_plans)
+offers.brand_app.command("issue-plan")(offer_plans.issue_plan)
+offers.brand_app.command("report")(offer_plans.report)
 app.command("plan")(insights.plan)
 app.command("message-report")(insights.message_report)
 app.command("export-receipts")(exports.export_receipts)

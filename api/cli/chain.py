@@ -122,7 +122,7 @@ def tx(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Show a transaction: unconfirmed, in a block, or dropped and why.
+    """Show a transaction: unconfirmed, in a block, or dropped and why; how safe it is, and about what reversing it would cost now.
 
     \b
     Example:

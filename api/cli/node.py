@@ -180,6 +180,7 @@ def _options(found: "Settings", leave_out: tuple[str, ...] = ()) -> "UpOptions":
         trusted=_trusted(found["trust"]),
         mempool_limits=MempoolLimits(found["mempool_weight"], found["mempool_author_max"]),
         rates=(found["read_rate"], found["write_rate"]),
+        rent_price_cents=found["rent_price"],
         log_level=found["log_level"],
         models=found["models"],
     )

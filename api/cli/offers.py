@@ -52,6 +52,7 @@ def issue(
     codes: Annotated[
         list[str] | None, typer.Option("--code", help="Something of one of these category codes. Once for each.")
     ] = None,
+    needs_all: Annotated[bool, typer.Option("--all", help="Something of each of the codes, in one purchase.")] = False,
     text: Annotated[str, typer.Option("--text", help="What to tell the fan; it decides nothing.")] = "",
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
@@ -72,9 +73,12 @@ def issue(
     from api.cli.session import open_wallet, payment_choice, read_id
     from api.wallet.brand import Brand
     from api.wallet.offers import make_offer
+    from ledger.domains.offers.terms import OFFER_CODES_OF_ALL_MIN
     from ledger.types import Points, ProgramId
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
+    if needs_all and len(set(codes or ())) < OFFER_CODES_OF_ALL_MIN:
+        raise typer.BadParameter("--all asks for two different codes at least")
     with open_wallet(url, wallet, account) as opened:
         fans = _read_members(opened, member, members)
         now = datetime.fromtimestamp(int(opened.client.chain()["time"]), UTC)
@@ -88,6 +92,7 @@ def issue(
                 net_cents_min=net_cents_min,
                 codes=codes or (),
                 text=text,
+                needs_all=needs_all,
             )
             for fan in fans
         ]

@@ -30,9 +30,8 @@ def finish_redeem(wallet: "Wallet", sent: "Sent", *, wait: bool, until_settled: 
         wallet.wait_for(sent)
     shown = wallet.client.redemptions.one(hold)
     if until_settled:
-        say(f"{shown['standing']}; waiting for {shown['depth']} blocks")
-        wallet.wait_for(sent, confirmations=int(shown["depth"]), seconds_max=SETTLE_SECONDS_MAX)
-        shown = wallet.client.redemptions.one(hold)
+        say(f"{shown['standing']}: {shown['says']}")
+        shown = wallet.client.redemptions.wait_settled(hold, seconds_max=SETTLE_SECONDS_MAX)
     status = "confirmed" if shown["confirmations"] else "unconfirmed"
     print_answer(
         {"txid": sent.txid.hex(), "hold": hold.hex(), "status": status, **summarise(shown), "height": shown["height"]},
@@ -69,8 +68,8 @@ def show(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Show a redemption: what was handed out, and whether it waits, was accepted by the shop, or is settled. An acceptance is
-    checked here, not believed.
+    """Show a redemption: what was handed out, whether it waits, was accepted by the shop, or is settled, and what the shop waits
+    for. An acceptance is checked here, not believed.
 
     \b
     Example:

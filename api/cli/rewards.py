@@ -8,11 +8,13 @@ import typer
 from api.cli.options import DEFAULT_URL, Account, AsJson, PayOwn, Program, RewardId, Url, Wait, WalletFile
 
 if TYPE_CHECKING:
-    from api.wallet.client import Answer, Client
+    from api.wallet.client import Answer
     from api.wallet.vouchers import Voucher
     from ledger.domains.rewards.state import Limit, Window
 
 FULFILMENTS_SHOWN = 3
+HANDED_OUT = ("settled", "accepted by the shop")
+"""Standings at which the shop hands out."""
 UNLIMITED = 2**53
 TIME_END = 2**40
 LIMIT_MAX = 2**31 - 1
@@ -30,6 +32,7 @@ REDEMPTION_COLUMNS = (
     "fulfilled",
     "refunded",
     "standing",
+    "depth",
     "fulfilments",
 )
 """What a table of redemptions shows; --json shows all."""
@@ -194,26 +197,77 @@ def list_redemptions(
     only_open: Annotated[
         bool, typer.Option("--open", help="Only those of which something waits to be handed out.")
     ] = False,
+    only_ready: Annotated[
+        bool, typer.Option("--ready", help="Only those that may be handed out now: what you wait for is reached.")
+    ] = False,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """List what fans redeemed, and what of it waits to be handed out. The fulfilments are what `brand refund` takes back.
+    """List what fans redeemed, what of it waits to be handed out, and how safe it is. The fulfilments are what `brand refund`
+    takes back.
 
     \b
-    Example:
+    Examples:
       fansumer brand redemptions 5f5f...5f --open
+      fansumer brand redemptions 5f5f...5f --ready
     """
-    from api.cli.output import print_json, print_rows
+    from api.cli.output import print_json, print_rows, say
     from api.cli.session import connect, read_id
+    from api.worth_words import speak_depth
 
     wanted = read_id(program, "PROGRAM")
     with connect(url) as client:
         found = list(client.every(client.redemptions.of_program, wanted))
-    shown = [item for item in found if item["held"] or not only_open]
+        waits_for = client.redemptions.hand_out(wanted)
+    shown = [item for item in found if item["held"] or not (only_open or only_ready)]
+    if only_ready:
+        shown = [item for item in shown if item["standing"] in HANDED_OUT]
     if as_json:
         print_json(shown)
     else:
-        print_rows(map(name_fulfilments, shown), REDEMPTION_COLUMNS)
+        print_rows(({**name_fulfilments(item), "depth": speak_depth(item)} for item in shown), REDEMPTION_COLUMNS)
+        say(f"{waits_for['says']} `fansumer brand hand-out` changes that.")
+
+
+def hand_out(
+    program: Program,
+    level: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[LEVEL]",
+            help="pool (at once), a number of blocks, justified, or final; the last two need attestors. Without it: show.",
+        ),
+    ] = None,
+    wallet: WalletFile = None,
+    account: Account = 0,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Say what you wait for before you hand out what was redeemed, or show it: 6 blocks unless you say something else. Everybody
+    reads it. It is the node's, not the chain's: say it at each node that your shop asks.
+
+    \b
+    Examples:
+      fansumer brand hand-out 5f5f...5f
+      fansumer brand hand-out 5f5f...5f 12
+      fansumer brand hand-out 5f5f...5f final
+    """
+    from api.cli.output import print_answer
+    from api.cli.session import connect, open_wallet, read_id
+    from api.hand_out import read_hand_out
+
+    wanted = read_id(program, "PROGRAM")
+    if level is None:
+        with connect(url) as client:
+            print_answer(client.redemptions.hand_out(wanted), as_json=as_json)
+        return
+    try:
+        chosen = read_hand_out(level)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="LEVEL") from None
+    with open_wallet(url, wallet, account) as opened:
+        answer = opened.client.redemptions.choose_hand_out(opened.main_owner(), wanted, chosen)
+    print_answer(answer, as_json=as_json)
 
 
 def name_fulfilments(redemption: "Answer") -> dict[str, object]:
@@ -308,7 +362,7 @@ def fulfil(
       fansumer brand fulfil 5f5f...5f b2b2...b2
       fansumer brand fulfil 5f5f...5f b2b2...b2 --quantity 1 --code SPRING-7Q2 --vouchers vouchers.json
     """
-    from api.cli.output import say
+    from api.cli.output import say, warn
     from api.cli.session import finish, open_wallet, payment_choice, read_id, write_file
     from api.wallet.brand import Brand
     from api.wallet.vouchers import make_vouchers, write_vouchers
@@ -326,7 +380,10 @@ def fulfil(
         )  # before it is sent: a salt that is lost proves nothing
         say(f"Codes and salts are in {vouchers}; give them to the fan.")
     with open_wallet(url, wallet, account) as opened:
-        units = quantity or len(commitments) or _held(opened.client, open_hold)
+        found = opened.client.redemptions.one(open_hold)
+        if found["standing"] == "waiting":
+            warn(f"this is earlier than you said: {found['says']} Should it fall out of the chain, the loss is yours.")
+        units = quantity or len(commitments) or int(found["held"]) or 1
         sent = Brand(opened, payment=payment_choice(pay_own=pay_own)).fulfil(
             of_program, open_hold, quantity=units, codes=commitments
         )
@@ -338,11 +395,6 @@ def _check_code_options(codes: list[str] | None, vouchers: Path | None, code_has
         raise typer.BadParameter("name either --code or --code-hash: the one makes the salted hash, the other gives it")
     if bool(codes) != (vouchers is not None):
         raise typer.BadParameter("--code and --vouchers go together: without the salts nobody can prove a code")
-
-
-def _held(client: "Client", hold: bytes) -> int:
-    """How many units of a redemption wait; 1 where the node shows none, and then the ledger says what is wrong."""
-    return int(client.redemptions.one(hold)["held"]) or 1
 
 
 def refund(

@@ -21,6 +21,7 @@ from api.wallet.mnemonic import MasterSeed, derive_master_seed, spell_entropy
 from api.wallet.treasury import NO_KEY_HERE, Treasury, TreasuryWallet, is_treasury
 from api.wallet.wallet import OWN_FEE, POOL, Sent, Wallet
 from api.wallet.whole_file import write_whole
+from api.worth_words import speak_worth
 from ledger.address import decode_address
 from ledger.errors import Code, Malformed
 from ledger.types import Address, ProgramId
@@ -145,11 +146,17 @@ def settle(
     if wait:
         say(f"sent {sent.txid.hex()}; waiting for its block")
         status = wallet.wait_for(sent)
-    answer |= {name: status[name] for name in ("status", "height", "confirmations") if name in status}
+    answer |= show_status(status)
     for event in status.get("events") or ():
         if event["name"] == number_in:
             answer["number"] = event["data"]["number"]
     return answer
+
+
+def show_status(status: Answer) -> dict[str, object]:
+    """What became of a transaction, in short, and how safe it is in a sentence."""
+    shown = {name: status[name] for name in ("status", "height", "confirmations") if name in status}
+    return {**shown, "says": status.get("says") or speak_worth(status)}
 
 
 def warn_without_scope(wallet: Wallet, program: ProgramId, scope: str, consequence: str) -> bool | None:

@@ -209,6 +209,16 @@ SETTINGS: Final = (
     Setting("read_rate", "RATE", "Reads that one client may make of the API, as 6000/minute.", default="6000/minute"),
     Setting("write_rate", "RATE", "What one client may send to the API, as 1200/minute.", default="1200/minute"),
     Setting(
+        "rent_price",
+        "CENTS",
+        "What renting hash power costs: US cents for 1 PH/s of SHA-256d over a day. Only for the estimate of what reversing a "
+        "transaction would cost; the default is the order of magnitude that markets ask.",
+        default=5_000,
+        kind=int,
+        low=1,
+        high=1_000_000_000,
+    ),
+    Setting(
         "log_level",
         "LEVEL",
         "How much the log says: debug, info, warning or error.",

@@ -1,11 +1,14 @@
 """`fansumer wallet treasury` and `fansumer wallet together`: an account of several people, and a transaction that they sign."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.options import DEFAULT_URL, Account, AsJson, PrefixOffline, Url, Wait, WalletFile
+
+if TYPE_CHECKING:
+    from api.wallet.client import Answer
 
 app = typer.Typer(no_args_is_help=True, help="Sign one transaction with several people: a file that is passed round.")
 treasury_app = typer.Typer(no_args_is_help=True, help="An account that several people govern together.")
@@ -164,16 +167,15 @@ def submit(file: TogetherFile, url: Url = DEFAULT_URL, wait: Wait = True, as_jso
       fansumer wallet together submit transfer-5f5f5f5f5f5f.json
     """
     from api.cli.output import print_answer, say
-    from api.cli.session import connect, read_text
+    from api.cli.session import connect, read_text, show_status
     from api.wallet.together import Together
     from api.wallet.treasury import submit_together
 
     found = Together.from_json(read_text(file))
     with connect(url) as client:
         submit_together(client, found)
-        answer = {"txid": found.txid.hex(), "status": "unconfirmed"}
+        known: Answer = {"status": "unconfirmed"}
         if wait:
             say(f"sent {found.txid.hex()}; waiting for its block")
             known = client.wait_for(found.txid, confirmations=1, seconds_max=120.0)
-            answer |= {name: known[name] for name in ("status", "height", "confirmations") if name in known}
-    print_answer(answer, as_json=as_json)
+    print_answer({"txid": found.txid.hex(), **show_status(known)}, as_json=as_json)

@@ -30,6 +30,7 @@ from api.wallet.derivation import derive_main_seed
 from api.wallet.whole_file import PUBLIC, write_whole
 from ledger.address import encode_address
 from ledger.errors import Code
+from ledger.finality.reversal import RENT_PRICE_CENTS
 from ledger.finality.votes import Checkpoint
 from ledger.networks import NETWORKS
 from ledger.params import Params, params_from_mapping, params_to_mapping
@@ -90,6 +91,7 @@ class UpOptions:
     trusted: Checkpoint | None = None
     mempool_limits: MempoolLimits = field(default_factory=MempoolLimits)
     rates: tuple[str, str] | None = None
+    rent_price_cents: int = RENT_PRICE_CENTS
     log_level: str = "info"
     models: Path | None = None
 
@@ -149,7 +151,12 @@ class Running:
                 raise NodeError(STORE_FOLDER, path=str(folder), reason=fault.strerror or str(fault)) from fault
             undone_on_failure.callback(remove_url, folder)
             desk = OperatorDesk(self.node, self.network)
-            settings = HttpSettings(tip_age_seconds_max=None, origins=options.origins, models=options.models)
+            settings = HttpSettings(
+                tip_age_seconds_max=None,
+                origins=options.origins,
+                rent_price_cents=options.rent_price_cents,
+                models=options.models,
+            )
             if options.rates is not None:
                 read_rate, write_rate = options.rates
                 settings = settings.model_copy(update={"read_rate": read_rate, "write_rate": write_rate})

@@ -11,6 +11,7 @@ from api.cli import (
     contributions,
     join_vouchers,
     keys,
+    offer_plans,
     offers,
     own_challenges,
     own_data,
@@ -44,6 +45,7 @@ app.add_typer(together.treasury_app, name="treasury")
 app.add_typer(together.app, name="together")
 app.add_typer(own_challenges.app, name="challenges")
 app.add_typer(receipt.app, name="receipts")
+offers.wallet_app.command("fetch")(offer_plans.fetch)
 app.add_typer(offers.wallet_app, name="offers")
 app.add_typer(personal.profile_app, name="profile")
 
@@ -55,6 +57,7 @@ HISTORY_COLUMNS = {
     "data.amount": "coin",
     "data.quantity": "quantity",
     "data.number": "pledge",
+    "depth": "how safe",
     "txid": "txid",
 }
 """Places in the answer, and what a person reads above them."""
@@ -229,7 +232,8 @@ def redeem(
         int | None, typer.Option("--price-max", min=1, help="Points that one may cost; by default today's price.")
     ] = None,
     until_settled: Annotated[
-        bool, typer.Option("--until-settled", help="Wait until the redemption is deep enough for every shop.")
+        bool,
+        typer.Option("--until-settled", help="Wait until it is what the shop waits for: by default six blocks deep."),
     ] = False,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
@@ -316,7 +320,7 @@ def history(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Show what happened to an account, the newest first.
+    """Show what happened to an account, the newest first, and how safe each is by now: so many blocks deep, justified, or final.
 
     \b
     Example:
@@ -324,6 +328,7 @@ def history(
     """
     from api.cli.output import print_json, print_rows, say
     from api.cli.session import open_wallet, read_id
+    from api.worth_words import speak_depth
     from ledger.types import ProgramId
 
     with open_wallet(url, wallet, account) as opened:
@@ -332,7 +337,7 @@ def history(
     if as_json:
         print_json(page)
     else:
-        print_rows(page["items"], HISTORY_COLUMNS)
+        print_rows(({**item, "depth": speak_depth(item)} for item in page["items"]), HISTORY_COLUMNS)
         if any(item["name"] == "points.earned" for item in page["items"]):
             say(CARRIED_NOTE)
 

@@ -69,9 +69,10 @@ def admit_acceptance(
         raise AcceptanceRefused(NO_REDEMPTION)
     if not _names(statement, seen.facts, services):
         raise AcceptanceRefused(WRONG_REDEMPTION)
-    if seen.confirmations >= statement.depth:
-        raise AcceptanceRefused(TOO_LATE, confirmations=seen.confirmations, depth=statement.depth)
-    if seen.confirmations and not seen.facts["held"]:
+    confirmations = seen.depth.confirmations
+    if confirmations >= statement.depth:
+        raise AcceptanceRefused(TOO_LATE, confirmations=confirmations, depth=statement.depth)
+    if confirmations and not seen.facts["held"]:
         raise AcceptanceRefused(NOT_OPEN)
 
 

@@ -1,12 +1,16 @@
-"""Redemptions as people see them: what became of each unit, and whether the shop accepted it before it is deep (spec RWD-10)."""
+"""Redemptions as people see them: what became of each unit, and whether the shop hands it out by now (spec RWD-10, RWD-11)."""
 
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from api.hand_out import BLOCKS, JUSTIFIED, POOL, HandOut
 from api.http.deps import Services
-from ledger.domains.rewards.acceptance import SETTLED_DEPTH, SignedAcceptance, encode_acceptance
+from api.http.worth import in_no_block, show_depth
+from api.words import counted
+from api.worth_words import speak_depth
+from ledger.domains.rewards.acceptance import SignedAcceptance, encode_acceptance
 from ledger.domains.rewards.holds import HoldReleased
 from ledger.domains.rewards.redeem import Redeem, RedemptionOpened
 from ledger.domains.rewards.redeem_fulfil import RedemptionFulfilled
@@ -15,7 +19,8 @@ from ledger.domains.rewards.state import Fulfilment, Hold, fulfilment_key, hold_
 from ledger.hashing import object_id
 from ledger.policy import address_of_key
 from ledger.transaction import Transaction
-from ledger.types import HoldId, TxId
+from ledger.types import HoldId, ProgramId, TxId
+from node.depth import Depth, Marks
 from node.store.reader import HistoryRow, Snapshot
 
 EVENTS_OF_ONE: Final = 2_002
@@ -25,41 +30,50 @@ WAITING: Final = "waiting"
 ACCEPTED: Final = "accepted by the shop"
 SETTLED: Final = "settled"
 BORNE: Final = "borne by the shop"
-TEXTS: Final = {
-    WAITING: "The points are held. It is safe for the shop once {depth} blocks stand on it; now {confirmations} do.",
-    ACCEPTED: "The shop hands it out at its own risk until {depth} blocks stand on it; now {confirmations} do.",
-    SETTLED: "Deep enough in the chain: {confirmations} blocks stand on it.",
-    BORNE: "It fell out of the chain. The shop accepted it and bears it: the fan owes nothing.",
-}
 
 
-def standing_of(confirmations: int, *, is_known: bool, acceptance: SignedAcceptance | None) -> str:
-    """What is shown of a redemption with so many blocks from its own to the tip; 0: in none, and `is_known` says if it waits."""
-    depth = depth_of(acceptance)
-    if confirmations >= depth:
-        return SETTLED
+def standing_of(depth: Depth, *, is_known: bool, acceptance: SignedAcceptance | None, hand_out: HandOut) -> str:
+    """What is shown of a redemption at this depth; in no block, `is_known` says if it waits for one."""
     if acceptance is None:
-        return WAITING
+        return SETTLED if hand_out.is_reached(depth) else WAITING
+    if depth.confirmations >= acceptance.statement.depth or depth.final:
+        return SETTLED
     return ACCEPTED if is_known else BORNE
 
 
-def depth_of(acceptance: SignedAcceptance | None) -> int:
-    """The depth at which a redemption is settled: the acceptance names one, else the usual one."""
-    return SETTLED_DEPTH if acceptance is None else acceptance.statement.depth
+def speak_standing(standing: str, depth: Depth, acceptance: SignedAcceptance | None, hand_out: HandOut) -> str:
+    """The standing in a sentence or two."""
+    if standing == BORNE:
+        return "It fell out of the chain. The shop accepted it and bears it: the fan owes nothing."
+    count, deep = depth.confirmations, speak_depth(show_depth(depth))
+    now = f"now {count} {'does' if count == 1 else 'do'}"
+    if standing == ACCEPTED:
+        assert acceptance is not None, "that is why it is accepted"
+        return f"The shop hands it out at its own risk until {acceptance.statement.depth} blocks stand on it; {now}."
+    if standing == WAITING and hand_out.level == BLOCKS:
+        return f"The points are held. It is safe for the shop once {hand_out.wanted}; {now}."
+    if standing == WAITING:
+        return f"The points are held. The shop hands it out once {hand_out.wanted}; now it is {deep}."
+    if depth.final:
+        return "Final: no node that knows it takes it back."
+    if acceptance is None and hand_out.level in (POOL, JUSTIFIED):
+        return f"The shop hands it out once {hand_out.wanted}; now it is {deep}."
+    return f"Deep enough in the chain: {counted(count, 'block')} {'stands' if count == 1 else 'stand'} on it."
 
 
 @dataclass(frozen=True, slots=True)
 class SeenRedemption:
-    """A redemption with all that is known of it but its acceptance; `confirmations` 0: it is in no block."""
+    """A redemption with all that is known of it but its acceptance and what its program waits for."""
 
     hold: HoldId
-    confirmations: int
+    program: ProgramId
+    depth: Depth
     is_known: bool
     facts: dict[str, Any]
 
 
-def see_in_chain(services: Services, view: Snapshot, hold_id: HoldId) -> SeenRedemption | None:
-    """From its events, which stay, and from its records, which go when it ends. None if no block has it."""
+def see_in_chain(services: Services, view: Snapshot, marks: Marks, hold_id: HoldId) -> SeenRedemption | None:
+    """From its events, which stay, and from its records, which go when it ends. None if no block has it. `marks` are the view's."""
     rows = view.history(hold_id, None, EVENTS_OF_ONE)
     opening = next((row for row in rows if isinstance(row.event, RedemptionOpened)), None)
     if opening is None:
@@ -68,7 +82,6 @@ def see_in_chain(services: Services, view: Snapshot, hold_id: HoldId) -> SeenRed
     assert isinstance(event, RedemptionOpened), "it was found so"
     hold: Hold | None = view.record(hold_key(hold_id))
     released = sum(row.event.quantity for row in rows if isinstance(row.event, HoldReleased))
-    confirmations = view.tip().height - opening.height + 1
     facts = {
         "id": hold_id.hex(),
         "txid": None if opening.txid is None else opening.txid.hex(),
@@ -84,7 +97,7 @@ def see_in_chain(services: Services, view: Snapshot, hold_id: HoldId) -> SeenRed
         "expires_height": None if hold is None else hold.expires_height,
         **_show_fulfilments(view, rows),
     }
-    return SeenRedemption(hold_id, confirmations, True, facts)
+    return SeenRedemption(hold_id, event.program, marks.depth_of(opening.height), True, facts)
 
 
 def _show_fulfilments(view: Snapshot, rows: Sequence[HistoryRow]) -> dict[str, Any]:
@@ -138,7 +151,7 @@ def _see_transaction(services: Services, transaction: Transaction) -> SeenRedemp
         "quantity": payload.quantity,
         "points": None,
     }
-    return SeenRedemption(hold, 0, True, NOTHING_YET | facts)
+    return SeenRedemption(hold, payload.program, in_no_block(services), True, NOTHING_YET | facts)
 
 
 NOTHING_YET: Final[dict[str, Any]] = {
@@ -165,13 +178,24 @@ def see_fallen_out(services: Services, acceptance: SignedAcceptance) -> SeenRede
         "quantity": None,
         "points": None,
     }
-    return SeenRedemption(statement.hold, 0, False, NOTHING_YET | facts)
+    return SeenRedemption(statement.hold, statement.program, in_no_block(services), False, NOTHING_YET | facts)
 
 
-def show_redemption(services: Services, seen: SeenRedemption, acceptance: SignedAcceptance | None) -> dict[str, Any]:
-    """What is answered: facts, standing, and the acceptance itself, which the fan may keep."""
-    standing = standing_of(seen.confirmations, is_known=seen.is_known, acceptance=acceptance)
-    depth = depth_of(acceptance)
+def show_hand_out(hand_out: HandOut) -> dict[str, Any]:
+    """What a program waits for before it hands out."""
+    return {
+        "level": hand_out.level,
+        "blocks": hand_out.blocks or None,
+        "chosen_at": hand_out.chosen_at or None,
+        "says": f"What is redeemed is handed out once {hand_out.wanted}.",
+    }
+
+
+def show_redemption(
+    services: Services, seen: SeenRedemption, acceptance: SignedAcceptance | None, hand_out: HandOut
+) -> dict[str, Any]:
+    """What is answered: facts, standing, what its program waits for, and the acceptance itself, which the fan may keep."""
+    standing = standing_of(seen.depth, is_known=seen.is_known, acceptance=acceptance, hand_out=hand_out)
     accepted = None
     if acceptance is not None:
         statement = acceptance.statement
@@ -184,8 +208,9 @@ def show_redemption(services: Services, seen: SeenRedemption, acceptance: Signed
     return {
         **seen.facts,
         "standing": standing,
-        "says": TEXTS[standing].format(depth=depth, confirmations=seen.confirmations),
-        "confirmations": seen.confirmations,
-        "depth": depth,
+        "says": speak_standing(standing, seen.depth, acceptance, hand_out),
+        **show_depth(seen.depth),
+        "depth": (hand_out.blocks or None) if acceptance is None else acceptance.statement.depth,
+        "waits_for": show_hand_out(hand_out),
         "accepted": accepted,
     }

@@ -1,6 +1,6 @@
 """What a fan may be glad to hear of before it asks: points, rewards, campaigns, votes; products are in `discoveries`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from api.personalization.assist import day_of
@@ -14,9 +14,11 @@ from api.personalization.candidates import (
     Scene,
     Words,
 )
-from api.personalization.discoveries import find_discoveries
-from api.personalization.facts import CAMPAIGNS, RECEIPTS, STANDING, VOICE
+from api.personalization.discoveries import find_discoveries, item_reasons, scopes_of
+from api.personalization.facts import CAMPAIGNS, RECEIPTS, STANDING, VOICE, Promised, Purchase
 from api.personalization.rhythm import DAY_SECONDS
+from api.personalization.texts import say_all, show_money
+from api.wallet.offers import read_offer_text
 
 EXPIRY_DAYS: Final = 14
 NEAR_SHARE: Final = 0.8
@@ -36,7 +38,7 @@ def find_anticipations(scene: Scene) -> Iterator[Candidate]:
     yield from _campaigns(scene)
     yield from _votes(scene)
     yield from find_discoveries(scene)
-    yield from _winning_back(scene)
+    yield from find_winning_back(scene)
 
 
 def _balance(scene: Scene, points: int) -> Reason:
@@ -127,10 +129,19 @@ def _tiers(scene: Scene) -> Iterator[Candidate]:
     )
 
 
+def _silence(scene: Scene, last: Purchase) -> Reason:
+    fields = {"bought": day_of(scene, last.time), "days": scene.profile.rhythm.gap_days or 30}
+    return Reason(Words("why_silent", fields), SAID, {"receipt": last.receipt})
+
+
 def _offers(scene: Scene) -> Iterator[Candidate]:
     standing = scene.facts.standing
+    drawn = {promised.offer: promised for promised in scene.facts.promised}
     for offer, points, until in standing.offers if standing is not None else ():
         fields = {"points": points, "unit": scene.board.unit, "until": day_of(scene, until)}
+        if offer in drawn:
+            yield _drawn_offer(scene, drawn[offer], fields, until)
+            continue
         yield Candidate(
             topic="offer_waiting",
             kind=ANTICIPATE,
@@ -143,6 +154,37 @@ def _offers(scene: Scene) -> Iterator[Candidate]:
             action={"kind": "use_offer", "offer": offer},
             deadline=until,
         )
+
+
+def _drawn_offer(scene: Scene, promised: Promised, fields: Mapping[str, object], until: int) -> Candidate:
+    """An offer whose terms this node holds for the fan: with what it asks for, the text for the till, and what speaks for it."""
+    reasons = [Reason(Words("why_offer"), PROVED, {"offer": promised.offer})]
+    if promised.items:
+        reasons += [reason for item in promised.items for reason in item_reasons(scene, item)]
+    elif scene.facts.purchases:
+        reasons.append(_silence(scene, scene.facts.purchases[-1]))
+    terms = read_offer_text(promised.text).terms
+    return Candidate(
+        topic="offer_waiting",
+        kind=ANTICIPATE,
+        subject=promised.offer,
+        occasion=promised.offer,
+        words=Words("ask_offer", {**fields, "ask": say_ask(scene, promised.goal, promised.items, terms.net_cents_min)}),
+        reasons=tuple(reasons),
+        relevance=0.8,
+        scopes=frozenset({STANDING}) | scopes_of(scene),
+        action={"kind": "use_offer", "offer": promised.offer, "text": promised.text, "codes": list(terms.codes)},
+        deadline=until,
+        receipts=frozenset(str(reason.source["receipt"]) for reason in reasons if "receipt" in reason.source),
+        is_promised=True,
+    )
+
+
+def say_ask(scene: Scene, goal: str, items: Sequence[str], net_cents_min: int) -> dict[str, str]:
+    """What an offer of a goal asks for, by language."""
+    names: dict[str, object] = dict(zip(("item", "second", "new"), (scene.names(item) for item in items), strict=False))
+    ask = say_all(Words(f"ask_{goal}", names))
+    return say_all(Words("ask_least", {"ask": ask, "least": show_money(net_cents_min)})) if net_cents_min else ask
 
 
 def _campaigns(scene: Scene) -> Iterator[Candidate]:
@@ -229,13 +271,13 @@ def _votes(scene: Scene) -> Iterator[Candidate]:
         )
 
 
-def _winning_back(scene: Scene) -> Iterator[Candidate]:
+def find_winning_back(scene: Scene) -> Iterator[Candidate]:
+    """Who grew silent, by its own rhythm."""
     profile, purchases = scene.profile, scene.facts.purchases
     if not purchases or profile.stage not in ("cooling", "gone") or profile.leaving < WIN_BACK_LEAVING:
         return
     last = purchases[-1]
     days = (scene.now - last.time) // DAY_SECONDS
-    words = Words("why_silent", {"bought": day_of(scene, last.time), "days": profile.rhythm.gap_days or 30})
     yield Candidate(
         topic="winning_back",
         kind=ANTICIPATE,
@@ -243,7 +285,7 @@ def _winning_back(scene: Scene) -> Iterator[Candidate]:
         occasion=last.receipt,
         words=Words("winning_back", {"days": days}),
         reasons=(
-            Reason(words, SAID, {"receipt": last.receipt}),
+            _silence(scene, last),
             Reason(Words("why_guess"), GUESSED, {"leaving": profile.leaving}),
         ),
         relevance=profile.leaving,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 from cachetools import LRUCache
@@ -30,12 +31,13 @@ DELIVERY: Final = "Delivery"
 
 @dataclass(frozen=True, slots=True)
 class RewardOnOffer:
-    """A reward that can be redeemed now; members of the tier `tier_min` and above may have it."""
+    """A reward that can be redeemed now; members of the tier `tier_min` and above may have it. `value_cents` 0: nobody said."""
 
     id: str
     name: str
     price: int
     tier_min: int
+    value_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,13 @@ class Board:
     campaigns: dict[str, CampaignNow]
     proposals: tuple[ProposalNow, ...]
 
+    def point_value(self) -> Fraction | None:
+        """What a point costs the program at most, in cents: by its dearest reward, or what its floor promises. None: not known."""
+        worth = [Fraction(one.value_cents, one.price) for one in self.rewards if one.value_cents]
+        if self.terms.floor.points:
+            worth.append(Fraction(self.terms.floor.cents, self.terms.floor.points))
+        return max(worth, default=None)
+
 
 class Boards:
     """Boards by program and tip."""
@@ -124,7 +133,8 @@ def _rewards(view: Snapshot, program_id: ProgramId, terms: Terms) -> Iterator[Re
     for row in view.listed(program_id, "reward", None, LISTED_MAX):
         reward: Reward = load_reward(overlay, program_id, RewardId(row.id), now)
         if reward.listed and reward.stock and reward.window.is_open(now):
-            yield RewardOnOffer(row.id.hex(), reward.name, price_of(reward, terms.floor), reward.tier_min)
+            price = price_of(reward, terms.floor)
+            yield RewardOnOffer(row.id.hex(), reward.name, price, reward.tier_min, reward.value_cents)
 
 
 def _campaigns(view: Snapshot, program_id: ProgramId, program: Program) -> Iterator[CampaignNow]:

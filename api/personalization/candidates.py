@@ -48,6 +48,7 @@ class Candidate:
 
     `relevance` 0 to 1; `deadline` is when it stops mattering (0: never), `horizon_days` how long before that it begins to matter;
     `effort_minutes` is what it asks of the fan. `scopes` are the consents that it uses, `receipts` those that it rests on.
+    `is_promised`: a plan drew it, and held others out already, so that it is not held out again.
     """
 
     topic: str
@@ -63,6 +64,7 @@ class Candidate:
     horizon_days: int = 14
     effort_minutes: float = 1.0
     receipts: frozenset[str] = frozenset()
+    is_promised: bool = False
 
 
 @dataclass(frozen=True, slots=True)

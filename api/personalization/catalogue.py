@@ -11,11 +11,16 @@ from api.receipts.store import ReceiptStore
 from ledger.types import ProgramId
 
 PROGRAMS_REMEMBERED: Final = 64
+CODE_BYTES_MAX: Final = 32
+"""What a receipt's category code can hold (spec RCP-1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One product. `lasts`: bought once, it is not soon bought again. Times 0: it never happened. Texts are by language."""
+    """One product. `lasts`: bought once, it is not soon bought again. Times 0: it never happened. Texts are by language.
+
+    `code` is under which category code tills count it, at most 32 bytes; empty: nobody knows.
+    """
 
     item: str
     names: Mapping[str, str]
@@ -31,6 +36,7 @@ class Product:
     restocked_at: int
     cheaper_at: int
     price_before_cents: int
+    code: str = ""
 
     def name(self, language: str) -> str:
         """What it is called; the item's id where it has no name."""
@@ -85,6 +91,11 @@ class Catalogue:
         found = self.products.get(item)
         return item if found is None else found.name(language)
 
+    def code(self, item: str) -> str:
+        """Under which category code tills count an item; empty where nobody said."""
+        found = self.products.get(item)
+        return "" if found is None else found.code
+
 
 class Catalogues:
     """Catalogues by program. Used in the receipt store's thread."""
@@ -127,4 +138,15 @@ def product_of(kept: KeptProduct) -> Product:
         restocked_at=kept.restocked_at,
         cheaper_at=kept.cheaper_at,
         price_before_cents=kept.price_before_cents,
+        code=_code_of(document),
     )
+
+
+def _code_of(document: Mapping[str, Any]) -> str:
+    """As the brand says, or else the category, as tills write it (spec RCP-1); empty where no receipt can hold it."""
+    found: str = document.get("code") or document.get("category", "")
+    try:
+        size = len(found.encode())
+    except UnicodeEncodeError:
+        return ""
+    return found if size <= CODE_BYTES_MAX else ""

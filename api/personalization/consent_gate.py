@@ -37,6 +37,7 @@ from api.personalization.facts import (
     Behaviour,
     FanFacts,
     FanStanding,
+    Promised,
     Purchase,
     Said,
     Wishes,
@@ -45,6 +46,7 @@ from api.personalization.pacing import Past
 from api.personalization.receipt_lines import read_bought_line
 from api.receipts.access_log import Read
 from api.receipts.store import KeptReceipt, ReceiptStore
+from api.wallet.offers import offer_text
 from ledger.domains.consent.state import PERSONALISE
 from ledger.domains.crowdfunding.state import Campaign, Pledge, campaign_key, pledge_key
 from ledger.domains.crowdfunding.terms import collects_points_of
@@ -53,6 +55,7 @@ from ledger.domains.loyalty.points import usable_points
 from ledger.domains.loyalty.state import NEVER, Member, Program, Terms, member_key, program_key, terms_key
 from ledger.domains.loyalty.tiers import member_tier
 from ledger.domains.offers.state import Offer, offer_key
+from ledger.domains.offers.terms import decode_offer
 from ledger.domains.voice.contributions import Contribution, contribution_key
 from ledger.domains.voice.reviews import CRITICISE, Review, review_key
 from ledger.domains.voice.state import Proposal, proposal_key
@@ -164,6 +167,10 @@ class PersonalGate:
         with self._reader.snapshot() as view:
             return facts.scopes <= self._active_scopes(view, facts.fan, facts.program)
 
+    def allows_offers(self, view: Snapshot, fan: Address, program: ProgramId) -> bool:
+        """Whether the law lets the program promise this fan something of its own (spec OFR-3), and no revocation says otherwise."""
+        return self._consents.find_active(view, fan, program, PERSONALISE, ALL_OF_IT, by_name=True) is not None
+
     def forget(self, fan: Address) -> None:
         """Drop what is remembered of a fan, as when it deletes its data."""
         for memory in (self._remembered, self._past):
@@ -249,6 +256,7 @@ class PersonalGate:
         granted, memo = known.by_scopes[facts.scopes]
         return replace(
             facts,
+            promised=_read_promised(store, facts),
             purchases=granted,
             behaviour=behaviour if BEHAVIOUR in facts.scopes else (),
             wishes=wishes,
@@ -341,6 +349,21 @@ def _read_said(view: Snapshot, facts: FanFacts, program: Program) -> Iterator[Sa
         review: Review | None = view.record(review_key(Hash(row.id), facts.fan)) if is_own else None
         if review is not None:
             yield Said(row.id.hex(), review.stance == CRITICISE, review.score, review.latest_at)
+
+
+def _read_promised(store: ReceiptStore, facts: FanFacts) -> tuple[Promised, ...]:
+    """Of the offers that are open on the chain, those that plans drew here."""
+    are_open = {offer for offer, _, _ in facts.standing.offers} if facts.standing is not None else set[str]()
+    if not are_open:
+        return ()
+    drawn = store.offer_plans.of_member(facts.fan, facts.program)
+    return tuple(
+        Promised(
+            one.offer.hex(), one.document["goal"], tuple(one.document["items"]), offer_text(decode_offer(one.sealed))
+        )
+        for one in drawn
+        if one.offer.hex() in are_open
+    )
 
 
 def _read_store(store: ReceiptStore, facts: FanFacts, categories: Categories) -> OffChain:

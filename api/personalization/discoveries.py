@@ -1,10 +1,11 @@
 """Products: what runs out, what is there again or costs less, what is new, and what the fan would not have thought of."""
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Final
 
 from api.personalization.assist import bought_reason, day_of
-from api.personalization.candidates import ANTICIPATE, GUESSED, SAID, Candidate, Reason, Scene, Words
+from api.personalization.candidates import ANTICIPATE, GUESSED, PROVED, SAID, Candidate, Reason, Scene, Words
 from api.personalization.catalogue import Product
 from api.personalization.facts import BEHAVIOUR, CAMPAIGNS, RECEIPTS, VOICE, Purchase
 from api.personalization.predictor import (
@@ -18,6 +19,7 @@ from api.personalization.predictor import (
 from api.personalization.profile import usual_items
 from api.personalization.rhythm import DAY_SECONDS
 from api.personalization.texts import show_money
+from ledger.domains.loyalty.rules import RatePerCode
 
 NEWS_DAYS: Final = 7
 """A price that fell, a product that is there again or new: news for a week."""
@@ -25,17 +27,29 @@ DUE_SCORE: Final = 0.8
 AGAIN_TIMES: Final = 3
 """Bought so often, a category is bought again and again."""
 DISCOVERIES: Final = 3
+LOOKED_AT: Final = 20
+"""Discoveries among which a new category is looked for."""
+USUAL_ITEMS: Final = 2
+"""In a challenge of one's own."""
 
 
 def find_discoveries(scene: Scene) -> Iterator[Candidate]:
     """All that might be said of products."""
     yield from _made_with_you(scene)
-    yield from _replenish(scene)
+    yield from find_replenishments(scene)
     yield from _news(scene)
     found = [one for one in scene.predictor.discover(scene.facts, scene.catalogue, DISCOVERIES) if one.score > 0]
     for scored in found:
         yield _discovery(scene, scored)
-    yield from _challenge(scene, found)
+    yield from find_challenge(scene)
+
+
+def find_new_things(scene: Scene) -> Iterator[Candidate]:
+    """What a fan may like and whose category code it never bought, the likeliest first: what an offer can ask for."""
+    known = {scene.catalogue.code(item) for item in times_by_item(scene.facts)}
+    for scored in scene.predictor.discover(scene.facts, scene.catalogue, LOOKED_AT):
+        if scored.score > 0 and scene.catalogue.code(scored.item) not in known | {""}:
+            yield _discovery(scene, scored)
 
 
 def scopes_of(scene: Scene) -> frozenset[str]:
@@ -66,7 +80,8 @@ def _made_with_you(scene: Scene) -> Iterator[Candidate]:
         )
 
 
-def _replenish(scene: Scene) -> Iterator[Candidate]:
+def find_replenishments(scene: Scene) -> Iterator[Candidate]:
+    """What runs out by one's own rhythm."""
     for scored in scene.predictor.next_basket(scene.facts, scene.catalogue, scene.now, DISCOVERIES):
         if scored.score < DUE_SCORE:
             continue
@@ -199,26 +214,64 @@ def _discovery(scene: Scene, scored: Scored) -> Candidate:
     )
 
 
-def _challenge(scene: Scene, found: list[Scored]) -> Iterator[Candidate]:
-    """Two usual items and one discovery of a category in which nothing was bought so far; once a month."""
-    usual = [item for item in usual_items(scene.facts, AGAIN_TIMES) if not _lasts(scene, item)][:2]
+def find_challenge(scene: Scene) -> Iterator[Candidate]:
+    """Two usual items and one discovery in a new category, one that the terms reward if there is one; once a month."""
+    usual = _usual_of_two_kinds(scene)
     known = {taste.name for taste in scene.profile.categories}
-    fresh = [one for one in found if scene.catalogue.categories.get(one.item, "") not in known | {""}]
-    if len(usual) < 2 or not fresh:
+    found = scene.predictor.discover(scene.facts, scene.catalogue, LOOKED_AT)
+    fresh = [one for one in found if one.score > 0 and scene.catalogue.categories.get(one.item, "") not in known | {""}]
+    is_promised = any(promised.goal == "challenge" for promised in scene.facts.promised)
+    if len(usual) < USUAL_ITEMS or not fresh or is_promised:
         return
-    names = [scene.names(item) for item in (*usual, fresh[0].item)]
+    rates = rewarded_codes(scene)
+    best = max(fresh, key=lambda one: rates.get(scene.catalogue.code(one.item), 0))  # of equal ones the likeliest
+    names = [scene.names(item) for item in (*usual, best.item)]
     month = day_of(scene, scene.now)[:7]
     yield Candidate(
         topic="challenge",
         kind=ANTICIPATE,
-        subject=" ".join((*usual, fresh[0].item)),
+        subject=" ".join((*usual, best.item)),
         occasion=month,
         words=Words("challenge", dict(zip(("first", "second", "item"), names, strict=True))),
-        reasons=(*(_bought_often(scene, item) for item in usual), *discovery_reasons(scene, fresh[0])),
-        relevance=min(fresh[0].score + 0.3, 1.0),
+        reasons=(
+            *(_bought_often(scene, item) for item in usual),
+            *discovery_reasons(scene, best),
+            *_reward_reasons(scene, best.item),
+        ),
+        relevance=min(best.score + 0.3, 1.0),
         scopes=scopes_of(scene),
-        action={"kind": "challenge", "items": [*usual, fresh[0].item]},
+        action={"kind": "challenge", "items": [*usual, best.item]},
     )
+
+
+def _usual_of_two_kinds(scene: Scene) -> list[str]:
+    """The two items that are bought most often, of two category codes, as a receipt tells them apart; nothing that lasts."""
+    by_code: dict[str, str] = {}
+    for item in usual_items(scene.facts, AGAIN_TIMES):
+        if not _lasts(scene, item):
+            by_code.setdefault(scene.catalogue.code(item) or item, item)
+    return list(by_code.values())[:USUAL_ITEMS]
+
+
+def rewarded_codes(scene: Scene) -> dict[str, Fraction]:
+    """Category codes for which the terms in force give points of their own, with the points per cent (spec LOY-6)."""
+    rules = [rule for rule in scene.board.terms.rules if isinstance(rule, RatePerCode)]
+    return {rule.code: Fraction(rule.points, rule.per_cents) for rule in rules}
+
+
+def _reward_reasons(scene: Scene, item: str) -> Iterator[Reason]:
+    code = scene.catalogue.code(item)
+    if code in rewarded_codes(scene):
+        yield Reason(Words("why_rewarded", {"category": code}), PROVED, {"program": scene.facts.program.hex()})
+
+
+def item_reasons(scene: Scene, item: str) -> tuple[Reason, ...]:
+    """What speaks for an item of an offer now: how often it was bought, or why it may be liked though it never was."""
+    if item in times_by_item(scene.facts):
+        return (_bought_often(scene, item),)
+    found = scene.predictor.discover(scene.facts, scene.catalogue, LOOKED_AT)
+    scored = next((one for one in found if one.item == item), Scored(item, 0.0))
+    return (*discovery_reasons(scene, scored), *_reward_reasons(scene, item))
 
 
 def _lasts(scene: Scene, item: str) -> bool:

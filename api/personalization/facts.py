@@ -110,6 +110,16 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Promised:
+    """An open offer that a plan drew for the fan: its id, what it is about, and the text by which a till takes it."""
+
+    offer: str
+    goal: str
+    items: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wishes:
     """What the fan said to the engine itself: see `preferences.Preferences`. `reset_at`: what was before does not count."""
 
@@ -123,7 +133,8 @@ class FanFacts:
     """One fan for one program. A field whose scope was not granted is empty; `scopes` says which were.
 
     `memo` keeps what was computed of purchases, behaviour and wishes, for as long as these stay the same.
-    `purchases` are the oldest first. `voted` and `contributed` are ids of proposals and contributions.
+    `purchases` are the oldest first. `voted` and `contributed` are ids of proposals and contributions. `promised` are offers whose
+    terms this node holds for the fan.
     """
 
     fan: Address
@@ -139,6 +150,7 @@ class FanFacts:
     said: tuple[Said, ...] = ()
     wishes: Wishes = Wishes()
     memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    promised: tuple[Promised, ...] = ()
 
     def remember(self, key: Any, make: Callable[[], Made]) -> Made:
         """What `make` makes, once: of purchases, behaviour and wishes alone, and of what stands in the key."""

@@ -114,7 +114,7 @@ def plan_reach(
     Left out are those who switched the topic off or take no messages at all, and the held out tenth; the budget bounds the rest.
     """
     fans = select(group, wanted)
-    open_to = [fan for fan in fans if _is_open_to(fan, topic)]
+    open_to = [fan for fan in fans if is_open_to(fan, topic)]
     active = [fan for fan in open_to if _is_reached(fan, now)]
     reach = show_size(int(len(active) * (1 - HOLDOUT_SHARE)))
     affordable = budget_points // points_each if points_each else None
@@ -131,7 +131,8 @@ def plan_reach(
     }
 
 
-def _is_open_to(fan: Fan, topic: str) -> bool:
+def is_open_to(fan: Fan, topic: str) -> bool:
+    """Whether a fan takes messages of a topic at all."""
     preferences = preferences_in(fan.facts.wishes.document)
     return topic not in preferences["off"] and preferences["day_max"] > 0 and preferences["week_max"] > 0
 

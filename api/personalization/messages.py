@@ -99,7 +99,8 @@ def message_id(scene: Scene, candidate: Candidate) -> Hash:
 
 def _make_message(scene: Scene, candidate: Candidate, value: Value, moment: int) -> KeptMessage:
     expires_at = candidate.deadline or moment + SHOWN_DAYS * DAY_SECONDS
-    held_out = candidate.kind == ANTICIPATE and is_held_out(scene.facts, candidate.topic, scene.now)
+    may_hold_out = candidate.kind == ANTICIPATE and not candidate.is_promised
+    held_out = may_hold_out and is_held_out(scene.facts, candidate.topic, scene.now)
     return KeptMessage(
         id=message_id(scene, candidate),
         member=scene.facts.fan,

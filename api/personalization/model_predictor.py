@@ -4,7 +4,7 @@ A fan is known to a model only while all that the model learned of it is granted
 erased, marked as a gift, or is covered by no consent any more, the rules answer from that read on. So nothing here depends on what
 a fan does not grant. Of a newcomer no model knows anything; it is shown what is popular, and the stage says `rules`.
 
-Scores are between 0 and 1 (spec PER-6): of a list of discoveries, the place between its least score and its best; of the next
+Scores are between 0 and 1 (spec PER-8): of a list of discoveries, the place between its least score and its best; of the next
 basket, the probability to buy within 7 days, bent so that one half is what counts as due; of leaving, a probability.
 """
 

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from api.receipts.offer_plans import DrawnOffer
 from api.receipts.store import ReceiptStore
+from api.wallet.offers import offer_text
+from ledger.domains.offers.terms import decode_offer
 from ledger.types import Address
 
 
 def show_personal(store: ReceiptStore, account: Address) -> dict[str, list[dict[str, Any]]]:
-    """Behaviour, preferences, messages (held out ones, too) and feedback, by section of the export."""
+    """Behaviour, preferences, messages (held out ones, too), feedback and drawn offers, by section of the export."""
     return {
         "behaviour": [
             {
@@ -66,4 +69,18 @@ def show_personal(store: ReceiptStore, account: Address) -> dict[str, list[dict[
             }
             for kept in store.webhooks.all_of(account)
         ],
+        "drawn_offers": [_show_drawn(kept) for kept in store.offer_plans.of_member(account)],
+    }
+
+
+def _show_drawn(kept: DrawnOffer) -> dict[str, Any]:
+    return {
+        "plan": kept.plan.hex(),
+        "program": kept.program.hex(),
+        "held_out": kept.is_held_out,
+        "offer": kept.offer.hex(),
+        "text": "" if kept.is_held_out else offer_text(decode_offer(kept.sealed)),
+        "about": kept.document,
+        "drawn_at": kept.drawn_at,
+        "ends_at": kept.ends_at,
     }

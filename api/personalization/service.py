@@ -13,6 +13,7 @@ from api.personalization.facts import FanFacts
 from api.personalization.feedback import Heard, judge_feedback
 from api.personalization.groups import Fan, make_group
 from api.personalization.messages import decide, show_message, shown_now
+from api.personalization.offer_plans import Crowd
 from api.personalization.pacing import OPT_OUT, Past
 from api.personalization.predictor import PlainRules, Predictor
 from api.personalization.profile import build_profile
@@ -110,14 +111,19 @@ class Personalization:
                 return [show_message(message, seen.language) for message in shown]
         raise PersonalRefused(NOT_GRANTED)
 
-    async def group(self, program: ProgramId, what_for: str) -> list[Fan]:
+    async def group(self, program: ProgramId, what_for: str) -> Sequence[Fan]:
         """All fans of a program whose consent is active, for figures of groups alone. Raises `program.unknown`."""
+        return (await self.crowd(program, what_for)).fans
+
+    async def crowd(self, program: ProgramId, what_for: str) -> Crowd:
+        """The same with what everybody may know of the program. Raises `program.unknown`."""
         with self._reader.snapshot() as view:
             board = self.boards.read(view, program)
         found = await self.gate.read_group(program, what_for)
         catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
         now, predictor = self._clock.now(), self.predictor
-        return await asyncio.to_thread(make_group, found, catalogue, predictor, now, board.offset_minutes)
+        fans = await asyncio.to_thread(make_group, found, catalogue, predictor, now, board.offset_minutes)
+        return Crowd(fans, board, catalogue, predictor, now)
 
     async def hear(self, fan: Address, program: ProgramId, heard: Sequence[Heard]) -> list[dict[str, Any]]:
         """Take in what a fan did with messages; what became of each. An opt-out switches its topic off at once."""

@@ -44,6 +44,19 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
         "An offer of {points} {unit} for you alone waits until {until}.",
         "회원님만을 위한 {points} {unit} 혜택이 {until}까지 기다리고 있습니다.",
     ),
+    "ask_offer": (
+        "{points} {unit} for you alone: {ask}, until {until}.",
+        "회원님만을 위한 {points} {unit}: {until}까지 {ask}",
+    ),
+    "ask_text": ("{program}: {ask}", "{program}: {ask}"),
+    "ask_winning_back": ("for your next purchase", "다음 구매 시"),
+    "ask_discovery": ("for something new to you, such as {item}", "{item} 등 처음 만나는 상품 구매 시"),
+    "ask_replenish": ("for what you buy again and again, such as {item}", "{item} 등 자주 구매하시는 상품 구매 시"),
+    "ask_challenge": (
+        "for {item}, {second} and, new to you, {new}, or the like, in one purchase",
+        "{item}, {second}, 그리고 처음 만나는 {new} 또는 비슷한 상품을 한 번에 구매 시",
+    ),
+    "ask_least": ("{ask}, at least {least} in all", "{ask} (합계 {least} 이상)"),
     "campaign_ending": (
         "“{title}” ends on {until}; {pledged} of {goal} are pledged.",
         "“{title}” 캠페인이 {until}에 끝납니다. 목표 {goal} 중 {pledged}이(가) 모였습니다.",
@@ -136,6 +149,10 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
         "매장이 {points} {unit}에 서명했지만, 체인에는 그 기간의 적립 기록이 없습니다.",
     ),
     "why_offer": ("The program promised it to you on the chain.", "프로그램이 체인에서 회원님께 약속했습니다."),
+    "why_rewarded": (
+        "The terms give points of their own for {category}.",
+        "약관에 따라 {category} 분야에는 별도 적립이 있습니다.",
+    ),
     "why_contributed": ("You backed it, voted for it or worked on it.", "후원, 투표 또는 참여로 함께하신 상품입니다."),
 }  # fmt: skip - a template is one sentence in two languages, side by side
 """English and Korean. A field `until` or `bought` is a day of the shop's calendar."""

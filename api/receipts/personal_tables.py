@@ -1,8 +1,9 @@
 """Tables of personalization in the receipt store: what fans do and say, what is said to them, what brands publish of products.
 
-`behaviour`, `preferences`, `messages`, `feedback` and `deliveries` are a fan's own: part of its export and of its deletion.
+`behaviour`, `preferences`, `messages`, `feedback`, `deliveries` and `drawn_offers` are a fan's own: part of its export and of its
+deletion.
 `products` and `shops` hold what a brand says of its products and of itself, and nothing of any fan; `webhooks` are addresses of
-brands, and `deliveries` what is sent there, each of one fan.
+brands, and `deliveries` what is sent there, each of one fan. `offer_plans` are what brands plan, and name no fan.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
@@ -114,18 +115,52 @@ deliveries = Table(
     Index("deliveries_by_program", "program"),
 )
 
+offer_plans = Table(
+    "offer_plans",
+    metadata,
+    Column("plan", LargeBinary(16), primary_key=True),
+    Column("program", LargeBinary(32), nullable=False),
+    Column("document", Text, nullable=False, comment="JSON: what the brand wants"),
+    Column("made_at", BigInteger, nullable=False),
+    Column("drawn_at", BigInteger, nullable=False, comment="0: it has drawn nobody"),
+    Column("ends_at", BigInteger, nullable=False),
+    Index("offer_plans_by_program", "program", "made_at"),
+)
+
+drawn_offers = Table(
+    "drawn_offers",
+    metadata,
+    Column("number", ROWID, primary_key=True, autoincrement=True, comment="the order in which fans were drawn"),
+    Column("plan", LargeBinary(16), nullable=False),
+    Column("member", LargeBinary(32), nullable=False),
+    Column("program", LargeBinary(32), nullable=False),
+    Column("offer", LargeBinary(32), nullable=False, comment="its id; empty: held out"),
+    Column("sealed", LargeBinary, nullable=False, comment="the personal offer with its salt"),
+    Column("document", Text, nullable=False, comment="JSON: what it is about"),
+    Column("drawn_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    UniqueConstraint("plan", "member", name="drawn_once"),
+    Index("drawn_offers_by_member", "member", "program"),
+    Index("drawn_offers_by_time", "ends_at"),
+)
+
 __all__ = [
     "FANS_OWN",
+    "FORGOTTEN",
     "behaviour",
     "deliveries",
+    "drawn_offers",
     "feedback",
     "messages",
     "metadata",
+    "offer_plans",
     "preferences",
     "products",
     "shops",
     "webhooks",
 ]
 
-FANS_OWN = (behaviour, preferences, messages, feedback, deliveries)
+FORGOTTEN = (behaviour, preferences, messages, feedback, deliveries)
+"""What the reset of a profile deletes. Drawn offers stay, as receipts do: they are promises to the fan, not guesses about it."""
+FANS_OWN = (*FORGOTTEN, drawn_offers)
 """In which rows belong to the account in `member`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from api.receipts.personal_tables import FANS_OWN, preferences
+from api.receipts.personal_tables import FORGOTTEN, preferences
 from api.receipts.tables import scrubs
 from ledger.types import Address, ProgramId, Timestamp
 
@@ -73,7 +73,7 @@ class KeptPreferences:
         """
         with self._transaction() as connection:
             count = 0
-            for table in FANS_OWN:
+            for table in FORGOTTEN:
                 mine = (table.c.member == member) & (table.c.program == program)
                 count += connection.execute(delete(table).where(mine)).rowcount
             row = {"member": member, "program": program, "document": "{}", "reset_at": now, "changed_at": now}

@@ -24,7 +24,9 @@ from api.receipts.access_log import AccessLog
 from api.receipts.behaviour import BehaviourLog
 from api.receipts.delivery_forms import DeliveryForms
 from api.receipts.gifts import Gifts
+from api.receipts.hand_outs import HandOuts
 from api.receipts.inbox import Inbox
+from api.receipts.offer_plans import OfferPlans
 from api.receipts.openings import Openings
 from api.receipts.personal_tables import FANS_OWN, behaviour, preferences
 from api.receipts.preferences import KeptPreferences
@@ -138,6 +140,7 @@ class Deleted:
     messages: int
     feedback: int
     deliveries: int
+    drawn_offers: int
 
 
 class ReceiptStore:
@@ -152,9 +155,11 @@ class ReceiptStore:
         self.behaviour = BehaviourLog(self._transaction)
         self.delivery_forms = DeliveryForms(self._transaction)
         self.gifts = Gifts(self._transaction)
+        self.hand_outs = HandOuts(self._transaction)
         self.inbox = Inbox(self._transaction)
         self.log = AccessLog(self._transaction)
         self.notes = RevocationNotes(self._transaction)
+        self.offer_plans = OfferPlans(self._transaction)
         self.openings = Openings(self._transaction)
         self.preferences = KeptPreferences(self._transaction)
         self.products = Products(self._transaction)

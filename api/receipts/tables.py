@@ -5,6 +5,7 @@ can hand it over again: a hash over salted fields says nothing once the salt is 
 marked as gifts. `reads` is who read what of a fan, and `revocations` are consents that were taken back, maybe in no block yet.
 `scrubs` says that the files still hold what was deleted. `nonces` are those of signed requests of the last two minutes, so that
 none is taken twice, also after a restart. `acceptances` are shops' words on redemptions (spec RWD-10).
+`hand_outs` is what brands wait for before they hand out (spec RWD-11), and nothing of any fan.
 `openings` are of sealed ballots, to be sent when voting is over (spec VOI-9).
 `texts` are what fans and brands wrote, by the hash that stands on the chain (spec TXT-1); of erased ones only that hash stays, in
 `erased_texts`.
@@ -159,4 +160,13 @@ delivery_forms = Table(
     Column("form", LargeBinary, nullable=False, comment="encrypted to the creator"),
     Column("kept_at", BigInteger, nullable=False),
     Index("delivery_forms_by_member", "member"),
+)
+
+hand_outs = Table(
+    "hand_outs",
+    metadata,
+    Column("program", LargeBinary(32), primary_key=True),
+    Column("level", String(16), nullable=False),
+    Column("blocks", Integer, nullable=False, comment="0 unless the level counts them"),
+    Column("chosen_at", BigInteger, nullable=False),
 )

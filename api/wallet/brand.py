@@ -221,15 +221,24 @@ class Brand:
 
     def issue_offers(self, program: ProgramId, offers: Sequence[PersonalOffer]) -> Sent:
         """Promise members their offers, at most 1,000 at once; what each asks for stays with whoever has it."""
-        return self.wallet.send("offer.issue", _issue_of(program, offers), self.wallet.main, payment=self.pay(program))
+        return self.issue_entries(program, entries_of(offers))
+
+    def issue_entries(self, program: ProgramId, entries: Sequence[OfferEntry]) -> Sent:
+        """The same where only the sealed terms are known here."""
+        payload = OfferIssue(program, tuple(entries))
+        return self.wallet.send("offer.issue", payload, self.wallet.main, payment=self.pay(program))
 
     def foresee_offers(self, program: ProgramId, offers: Sequence[PersonalOffer]) -> list[str]:
         """What the next block would say to each of these offers, as the API shows codes; nothing is sent. Where several people
         have to sign, nobody can ask before: all are taken for applied.
         """
-        payload = _issue_of(program, offers)
+        return self.foresee_entries(program, entries_of(offers))
+
+    def foresee_entries(self, program: ProgramId, entries: Sequence[OfferEntry]) -> list[str]:
+        """The same where only the sealed terms are known here."""
+        payload = OfferIssue(program, tuple(entries))
         found = self.wallet.dry_run("offer.issue", payload, self.wallet.main, payment=self.pay(program))
-        return [APPLIED_SHOWN] * len(offers) if found is None else [str(code) for code in found["codes"]]
+        return [APPLIED_SHOWN] * len(entries) if found is None else [str(code) for code in found["codes"]]
 
     def settle_offers(self, program: ProgramId, citations: Sequence[Citation]) -> Sent:
         """Credit the offers that receipts cite, at most 1,000 at once."""
@@ -290,6 +299,6 @@ class Brand:
         return self.wallet.send("redeem.cancel", RedeemCancel(hold), self.wallet.main, payment=self.pay(program))
 
 
-def _issue_of(program: ProgramId, offers: Sequence[PersonalOffer]) -> OfferIssue:
-    entries = [OfferEntry(offer.member, offer.commitment, offer.points, offer.expires_at) for offer in offers]
-    return OfferIssue(program, tuple(entries))
+def entries_of(offers: Sequence[PersonalOffer]) -> list[OfferEntry]:
+    """What of offers goes on the chain."""
+    return [OfferEntry(offer.member, offer.commitment, offer.points, offer.expires_at) for offer in offers]

@@ -104,7 +104,7 @@ class Client(OwnDataRequests):
         self._attempts_max = attempts_max
         self._sleep = sleep
         self._clock = clock
-        self.redemptions = RedemptionCalls(self._json, self._page)
+        self.redemptions = RedemptionCalls(self._json, self._page, sleep=sleep, clock=clock)
         self.proposals = ProposalCalls(self._json, self._page, self._proof)
         self.backing = CampaignCalls(self._json)
         self.mining = MiningCalls(self._json)

@@ -70,9 +70,13 @@ def make_offer(
     net_cents_min: int = 0,
     codes: Sequence[str] = (),
     text: str = "",
+    needs_all: bool = False,
 ) -> PersonalOffer:
-    """An offer with a salt of its own. Raises `Malformed` offer.shape or shape.* for what no offer can be."""
-    terms = OfferTerms(OFFER_TERMS_VERSION, from_time, net_cents_min, tuple(sorted(set(codes))), text)
+    """An offer with a salt of its own; `needs_all`: something of each of the codes.
+
+    Raises `Malformed` offer.shape or shape.* for what no offer can be.
+    """
+    terms = OfferTerms(OFFER_TERMS_VERSION, from_time, net_cents_min, tuple(sorted(set(codes))), text, needs_all)
     offer = PersonalOffer(program, member, points, expires_at, secrets.token_bytes(SALT_BYTES), terms)
     return decode_offer(encode_offer(offer))
 
@@ -125,7 +129,8 @@ def describe_terms(offer: PersonalOffer) -> str:
     if offer.terms.net_cents_min:
         asked.append(f"at least {counted(offer.terms.net_cents_min, 'cent')} besides what points paid")
     if offer.terms.codes:
-        asked.append(f"with something of: {', '.join(offer.terms.codes)}")
+        which = "of each of" if offer.terms.needs_all else "of"
+        asked.append(f"with something {which}: {', '.join(offer.terms.codes)}")
     return ", ".join(asked)
 
 

@@ -9,6 +9,7 @@ import msgpack
 Answer = Mapping[str, Any]
 SignRequest = Callable[[httpx2.Request], None]
 
+PAGE_LIMIT: Final = 200
 FEED_MAX: Final = 2_000
 """Products in one request; a longer feed is sent in parts."""
 
@@ -50,6 +51,10 @@ class PersonalCalls:
         parameters = {"program": program.hex()}
         return self._read("DELETE", "/v1/me/profile", parameters=parameters, sign=sign)
 
+    def offers(self, sign: SignRequest, program: bytes) -> Answer:
+        """`GET /v1/me/offers`: what plans offered the account, with what each asks for."""
+        return self._get("offers", sign, program)
+
     def give_feedback(self, sign: SignRequest, program: bytes, events: Sequence[Mapping[str, Any]]) -> Answer:
         """`POST /v1/me/feedback`: what was done with messages; what became of each."""
         return self._send("POST", "feedback", sign, program, {"events": list(events)})
@@ -88,6 +93,40 @@ class PersonalCalls:
         """`POST /v1/programs/{id}/plan`: reach and cost."""
         return self._read("POST", f"/v1/programs/{program.hex()}/plan", content=msgpack.packb(dict(said)), sign=sign)
 
+    # --- plans of offers ---
+
+    def make_offer_plan(self, sign: SignRequest, program: bytes, said: Mapping[str, Any]) -> Answer:
+        """`POST /v1/programs/{id}/offer-plans`: whom it would reach, at which cost."""
+        return self._read("POST", _plans(program), content=msgpack.packb(dict(said)), sign=sign)
+
+    def offer_plans(self, sign: SignRequest, program: bytes) -> list[Answer]:
+        """`GET /v1/programs/{id}/offer-plans`: all pages."""
+        return self._every(_plans(program), sign)
+
+    def draw_offer_plan(self, sign: SignRequest, program: bytes, plan: str) -> Answer:
+        """`PUT /v1/programs/{id}/offer-plans/{plan}/draw`. Harmless a second time."""
+        return self._read("PUT", f"{_plans(program)}/{_part(plan)}/draw", sign=sign)
+
+    def offer_entries(self, sign: SignRequest, program: bytes, plan: str) -> list[Answer]:
+        """`GET /v1/programs/{id}/offer-plans/{plan}/entries`: all that is to be signed."""
+        return self._every(f"{_plans(program)}/{_part(plan)}/entries", sign)
+
+    def offer_report(self, sign: SignRequest, program: bytes, plan: str) -> Answer:
+        """`GET /v1/programs/{id}/offer-plans/{plan}`: what became of it."""
+        return self._read("GET", f"{_plans(program)}/{_part(plan)}", sign=sign)
+
+    def _every(self, path: str, sign: SignRequest) -> list[Answer]:
+        found: list[Answer] = []
+        parameters: dict[str, str | int] = {"limit": PAGE_LIMIT}
+        while True:
+            page = self._read("GET", path, parameters=parameters, sign=sign)
+            found += page["items"]
+            if page["next_cursor"] is None:
+                return found
+            parameters["cursor"] = page["next_cursor"]
+
+    # --- webhooks and reports ---
+
     def make_webhook(self, sign: SignRequest, program: bytes, url: str) -> Answer:
         """`POST /v1/programs/{id}/webhooks`: its id and its secret, which is shown this once."""
         content = msgpack.packb({"url": url})
@@ -104,3 +143,12 @@ class PersonalCalls:
     def report(self, sign: SignRequest, program: bytes) -> Answer:
         """`GET /v1/programs/{id}/message-report`: lift against the holdout, and the price of opt-outs."""
         return self._read("GET", f"/v1/programs/{program.hex()}/message-report", sign=sign)
+
+
+def _plans(program: bytes) -> str:
+    return f"/v1/programs/{program.hex()}/offer-plans"
+
+
+def _part(text: str) -> str:
+    """A part of a path as somebody typed it: what can't be an id stays one part, and is refused by the node."""
+    return "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in text) or "-"

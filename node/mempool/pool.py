@@ -25,7 +25,7 @@ from ledger.types import Address, Amount, TxId
 from node.chain import Chain
 from node.errors import NodeError
 from node.mempool.policy import MempoolLimits
-from node.mempool.returning import sort_out, still_possible
+from node.mempool.returning import TakenBack, sort_out, still_possible
 from node.mempool.withdrawal import granted_consent, is_will_of_fan, put_first, revoked_consent
 from node.tip import TipChanged
 
@@ -107,6 +107,7 @@ class Mempool:
         self._by_once_key: dict[bytes, TxId] = {}
         self._count_by_author: dict[Address, int] = {}
         self._dropped: dict[TxId, Dropped] = {}
+        self.taken_back = TakenBack(limits.dropped_remembered)
         self._sequence = 0
         self._weight = 0
         self._reapplied = 0
@@ -406,6 +407,7 @@ class Mempool:
 
     def _take_over(self, changed: TipChanged) -> None:
         """A new tip: what it holds leaves; what was taken back returns, in front of the rest, as far as there is room."""
+        self.taken_back.note(changed)
         next_height = self._chain.next_context().height
         found = sort_out(changed, (self._waiting, self._dropped), next_height, self._limits.dropped_remembered)
         for txid in found.confirmed:

@@ -27,6 +27,32 @@ class Returned:
     expired: list[Transaction]
 
 
+class TakenBack:
+    """Where transactions stood whose block the chain has left: the last `count_max` of them (spec FIN-11).
+
+    Ask for those that are in no block now: what was mined again meanwhile is not taken out.
+    """
+
+    def __init__(self, count_max: int) -> None:
+        self._count_max = count_max
+        self._heights: dict[TxId, Height] = {}
+
+    def note(self, changed: TipChanged) -> None:
+        """Follow a change of the tip. Of more than can be remembered the highest blocks count, and no others are read."""
+        found = (
+            (transaction.txid, block.height) for block in changed.disconnected for transaction in block.transactions
+        )
+        for txid, height in islice(found, self._count_max):
+            self._heights.pop(txid, None)
+            self._heights[txid] = height
+        while len(self._heights) > self._count_max:
+            del self._heights[next(iter(self._heights))]
+
+    def height_of(self, txid: TxId) -> Height | None:
+        """The height of the block that held it last; None where none did, as far as is remembered."""
+        return self._heights.get(txid)
+
+
 def sort_out(
     changed: TipChanged, known: tuple[Container[TxId], ...], next_height: Height, expired_max: int
 ) -> Returned:

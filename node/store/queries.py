@@ -101,6 +101,8 @@ class Queries:
         )
         self.header = Query(self._dialect, by_hash, "hash")
         self.hash_at = Query(self._dialect, select(active.c.hash).where(active.c.height == height), "height")
+        work = select(headers.c.work).select_from(on_active).where(active.c.height == height)
+        self.work_at = Query(self._dialect, work, "height")
         self.body = Query(self._dialect, select(bodies.c.block).where(bodies.c.hash == _wanted("hash")), "hash")
         on_bodies = active.join(bodies, bodies.c.hash == active.c.hash)
         sizes = (

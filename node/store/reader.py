@@ -33,6 +33,7 @@ from ledger.types import (
     Slot,
     Timestamp,
     TxId,
+    Work,
 )
 from node.errors import NodeError
 from node.store.mentions import Mentions
@@ -281,6 +282,11 @@ class Snapshot:
         """Hash of the active block at `height`."""
         rows = self._queries.hash_at.rows(self._cursor, height)
         return BlockHash(rows[0][0]) if rows else None
+
+    def work_at(self, height: Height) -> Work | None:
+        """Work of the active chain from genesis to the block at `height`, both included."""
+        rows = self._queries.work_at.rows(self._cursor, height)
+        return Work(int.from_bytes(rows[0][0], "big")) if rows else None
 
     def block(self, block_hash: BlockHash) -> Block | None:
         """The whole block with this hash, if it is here."""

@@ -204,7 +204,7 @@ def _ascends(items: list) -> bool:
 def _check_offer(payload: tuple) -> None:
     """OFR-5, the check."""
     terms, net, paid, codes = payload[3], *payload[6:9]
-    refuse_unless(_ascends(list(terms[3])), "offer.shape")
+    refuse_unless(_ascends(list(terms[3])) and (len(terms[3]) > 1 or not terms[5]), "offer.shape")
     refuse_unless(_ascends([code for code, _ in codes]), "receipt.shape")
     refuse_unless(terms[2] != 0 or (net, paid) == (0, 0), "offer.opening")
     refuse_unless(bool(terms[3]) or not codes, "offer.opening")

@@ -33,7 +33,8 @@ def issue(life: Life) -> None:
             lasts = choose.choice((0, -1, EXPIRY_MAX + 1))
         codes = choose.choice(((), (), ("bread",), ("bread", "milk"), ("milk", "bread") if life.chance(2) else ()))
         least = choose.choice((0, 0, 100, 500))
-        terms = (1, choose.choice((0, 0, 0, now, now + 60)), least, codes, "bread")
+        needs_all = (len(codes) > 1 and life.chance(50)) or life.chance(1)
+        terms = (1, choose.choice((0, 0, 0, now, now + 60)), least, codes, "bread", needs_all)
         salt = life.fresh()
         hashed = terms_hash(salt, terms)
         entries.append((fan, hashed, points, now + lasts))
@@ -168,7 +169,7 @@ def contest(life: Life, receipt: Receipt | None = None) -> None:
     made = life.offers[receipt.offer]
     salt, terms = made.salt, made.terms
     if life.chance(4):
-        terms = (*terms[:2], *choose.choice(((100, ()), (0, ("milk",)), (0, ("milk", "bread")))), "other")
+        terms = (*terms[:2], *choose.choice(((100, ()), (0, ("milk",)), (0, ("milk", "bread")))), "other", False)
     opened = (*OPENED, *((7, 8) if terms[2] else ()), *((9,) if terms[3] else ()))
     blinding = tuple(field_salt(receipt.salt, i) if i in opened else receipt.leaves[i] for i in range(15))
     net, paid = receipt.fields[7:9] if terms[2] else (0, 0)

@@ -34,11 +34,12 @@ def offer_id(program: bytes, fan: bytes, points: int, expires_at: int, terms: by
 
 def are_met(terms: tuple, expires_at: int, time: int, net: int, paid: int, codes: tuple) -> bool:
     """OFR-1: the terms are met by a receipt."""
-    _, from_time, net_cents_min, wanted, _ = terms
+    _, from_time, net_cents_min, wanted, _, needs_all = terms
+    bought = [code for code in wanted if any(code == found and cents > 0 for found, cents in codes)]
     return (
         from_time <= time <= expires_at
         and (net_cents_min == 0 or net - paid >= net_cents_min)
-        and (not wanted or any(code in wanted and cents > 0 for code, cents in codes))
+        and (bought == list(wanted) if needs_all else bool(bought or not wanted))
     )
 
 

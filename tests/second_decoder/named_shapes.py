@@ -118,7 +118,7 @@ SHAPES = {
     "signed_return": "[returned: return, signature: bytes 64, consent: consent]",
     # OFR-1
     "offer_terms": """[version: int 1..1, from_time: int 0..2^40, net_cents_min: int 0..2^53,
-                       codes: list 0..16 of text 1..32, text: text 0..256]""",
+                       codes: list 0..16 of text 1..32, text: text 0..256, needs_all: bool]""",
     "personal_offer": """[program: id, member: id, points: int 1..M, expires_at: int 0..2^40, salt: bytes 32,
                           terms: offer_terms]""",
     # OFR-3, OFR-4

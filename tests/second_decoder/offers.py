@@ -21,8 +21,9 @@ def read_offer(data: bytes) -> dict:
 
 
 def check_terms(terms: dict) -> None:
-    """OFR-1: codes strictly ascend."""
-    if any(left >= right for left, right in pairwise(terms["codes"])):
+    """OFR-1: codes strictly ascend, and all are asked for only of two or more."""
+    is_unsorted = any(left >= right for left, right in pairwise(terms["codes"]))
+    if is_unsorted or (terms["needs_all"] and len(terms["codes"]) < 2):
         raise Fault("offer.shape")
 
 
@@ -57,10 +58,11 @@ def opened_receipt(body: dict) -> bytes:
 def is_met(terms: dict, expires_at: int, bought: dict) -> bool:
     """OFR-1: whether a purchase is what the terms ask for."""
     basket = bought["net_cents"] - bought["paid_with_points_cents"]
-    named = [item for item in bought["codes"] if item["code"] in terms["codes"] and item["cents"] > 0]
+    named = {item["code"] for item in bought["codes"] if item["code"] in terms["codes"] and item["cents"] > 0}
+    enough = len(named) == len(terms["codes"]) if terms["needs_all"] else bool(named or not terms["codes"])
     in_time = terms["from_time"] <= bought["time"] <= expires_at
     large = not terms["net_cents_min"] or basket >= terms["net_cents_min"]
-    return in_time and large and bool(named or not terms["codes"])
+    return in_time and large and enough
 
 
 def check_issued(payload: dict, codes: list[str], after: dict[bytes, bytes], now: int) -> None:

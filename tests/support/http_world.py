@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from api.http.app import create_app
 from api.http.rendering import show_hash
 from api.http.settings import HttpSettings
+from api.personalization.offer_plans import OfferWish
 from api.receipts.lines import lines_root
-from api.receipts.store import KeptReceipt
+from api.receipts.offer_plans import DrawnOffer, KeptPlan
+from api.receipts.store import KeptReceipt, ReceiptStore
 from ledger.address import encode_address
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.domains.consent.consent_grant import ConsentGrant
@@ -24,6 +26,7 @@ from ledger.domains.consent.state import PUBLISH, SHARE
 from ledger.domains.crowdfunding.pledge import PledgeMake
 from ledger.domains.loyalty.earn import Earn
 from ledger.domains.loyalty.receipts import Receipt, SignedReceipt, receipt_hash, sign_receipt
+from ledger.domains.offers.terms import encode_offer
 from ledger.domains.rewards.acceptance import AcceptanceStatement, SignedAcceptance, sign_acceptance
 from ledger.domains.rewards.redeem import Redeem
 from ledger.errors import LedgerError
@@ -92,6 +95,8 @@ class HttpWorld:
     mined: list[str] = field(default_factory=list)
     """Blocks that the node's miners found, as they are shown."""
     spoken: Spoken | None = None
+    plan: bytes = b"p" * 16
+    """A plan of offers that has drawn FAN."""
     nonces: Iterator[int] = field(default_factory=count)
     """No request is signed with the nonce of another one, even if everything else is the same."""
     _last: Transaction | None = None
@@ -293,8 +298,25 @@ def open_http_world(folder: Path) -> HttpWorld:
     world.offers.extend(offer.offer_id for offer in offers)
     world.mined.append(show_hash(add_pool(shop.node).hash))
     world.spoken = spoken
+    draw_a_plan(world)
     world.payloads = _draw_payloads(world)
     return world
+
+
+def draw_a_plan(world: HttpWorld) -> None:
+    """A plan of the program drew FAN, and the offer waits to be issued."""
+    program, now = world.shop.program, Timestamp(world.shop.chain.clock.now())
+    offer, ends_at = make_offer(world.shop, number=7), Timestamp(world.shop.now + DAY_SECONDS)
+    wish = OfferWish("discovery", 20, 400, 40, 10, 0, {})
+    plan = KeptPlan(world.plan, program, wish.to_document(), now)
+    about = {"goal": "discovery", "items": []}
+    drawn = DrawnOffer(plan.id, FAN.address, program, offer.offer_id, encode_offer(offer), about, now, ends_at)
+
+    def keep(store: ReceiptStore) -> None:
+        store.offer_plans.add(plan)
+        assert store.offer_plans.draw(plan, [drawn], now, ends_at)
+
+    asyncio.run(world.app.state.services.receipts.run(keep))
 
 
 def _draw_payloads(world: HttpWorld) -> list[tuple[str, Any, Signer]]:

@@ -76,6 +76,7 @@ PARAMETERS: Final[Mapping[str, Callable[[HttpWorld], Sequence[Any]]]] = {
     "text": lambda world: [text_hash(document).hex() for document in world.said.texts],
     "kind": lambda _: ["points.earned", "coin.moved"],
     "webhook": lambda _: ["3e" * 16],
+    "plan": lambda world: [world.plan.hex()],
 }
 
 Prepare = Callable[[schemathesis.Case, HttpWorld, Random], None]
@@ -227,6 +228,18 @@ def sign_as_brand(case: schemathesis.Case, world: HttpWorld, random: Random) -> 
     sign_as(OWNER, case, world, random)
 
 
+def sign_for_plan(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
+    """By the owner, about a plan of FAN's program."""
+    case.path_parameters["plan"] = world.plan.hex()
+    sign_as_brand(case, world, random)
+
+
+def some_offer_plan(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What OWNER would like to offer, with a budget or without one."""
+    goal = random.choice(["winning_back", "discovery", "challenge"])
+    return {"goal": goal, "points_each": 5, "budget_points": random.choice([0, 100, 100, 100])}
+
+
 def some_webhook(world: HttpWorld, random: Random) -> dict[str, Any]:
     """Where OWNER wants to be told; the world's operator allows any address."""
     return {"url": f"http://localhost/{random.getrandbits(16)}"}
@@ -241,6 +254,11 @@ def some_products(world: HttpWorld, random: Random) -> dict[str, Any]:
     """What OWNER sells."""
     price = random.randint(100, 900)
     return {"products": [{"item": "bread", "names": {"en": "Bread"}, "category": "bakery", "price_cents": price}]}
+
+
+def some_hand_out(world: HttpWorld, random: Random) -> dict[str, Any]:
+    """What OWNER waits for before it hands out."""
+    return {"level": random.choice(["pool", "blocks", "justified", "final"]), "blocks": random.randint(1, 20)}
 
 
 def sign_as_creator(case: schemathesis.Case, world: HttpWorld, random: Random) -> None:
@@ -325,6 +343,13 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "GET /v1/programs/{program}/segments": sign_as_brand,
     "GET /v1/programs/{program}/message-report": sign_as_brand,
     "POST /v1/programs/{program}/plan": send_signed_object(OWNER, some_plan),
+    "POST /v1/programs/{program}/offer-plans": send_signed_object(OWNER, some_offer_plan),
+    "GET /v1/programs/{program}/offer-plans": sign_as_brand,
+    "GET /v1/programs/{program}/offer-plans/{plan}": sign_for_plan,
+    "PUT /v1/programs/{program}/offer-plans/{plan}/draw": sign_for_plan,
+    "GET /v1/programs/{program}/offer-plans/{plan}/entries": sign_for_plan,
+    "GET /v1/me/offers": sign_for_program,
+    "PUT /v1/programs/{program}/hand-out": send_signed_object(OWNER, some_hand_out),
     "GET /v1/me/export": sign_as_fan,
     "DELETE /v1/me": sign_as_fan,
     f"GET {PARTNER_PREFIX}/standing": sign_as_partner,

@@ -16,9 +16,11 @@ from api.http.rendering import Renderer, json_response
 from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.accounts import AccountAnswer, HistoryAnswer
 from api.http.standing import show_standing, show_sunset
+from api.http.worth import marks_of, show_depth
 from api.words import show_time
 from ledger.domains.accounts.state import NO_ACCOUNT, Account, account_key
 from ledger.types import Address, Timestamp
+from node.depth import Marks
 from node.proofs import make_account_proof
 from node.store.reader import HistoryRow, Membership, Snapshot
 
@@ -117,24 +119,25 @@ async def read_history(
     page = Page("account.history", (account, asked), cursor, limit, width=2)
     with services.reader.snapshot() as view:
         rows = view.history(account, page.place, page.rows_wanted, page.text_filter(1))
-        is_program = program_test(view)
+        is_program, marks = program_test(view), marks_of(services, view)
         return json_response(
             page.answer(
                 rows,
                 lambda row: (row.height, row.sequence),
-                lambda row: show_history_row(services, row, is_program),
+                lambda row: show_history_row(services, row, is_program, marks),
             )
         )
 
 
-def show_history_row(services: Services, row: HistoryRow, is_program: Any) -> dict[str, Any]:
-    """An event with its place in the chain."""
+def show_history_row(services: Services, row: HistoryRow, is_program: Any, marks: Marks) -> dict[str, Any]:
+    """An event with its place in the chain, and how deep that is."""
     return {
         "height": row.height,
         "sequence": row.sequence,
         "time": row.time,
         "date": show_time(row.time),
         "txid": None if row.txid is None else row.txid.hex(),
+        **show_depth(marks.depth_of(row.height)),
         **services.renderer.event(row.event, is_program),
     }
 

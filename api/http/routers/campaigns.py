@@ -15,6 +15,7 @@ from api.http.routers.accounts import EVENT_NAME_MAX, show_history_row
 from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.accounts import HistoryAnswer
 from api.http.schemas.campaigns import AccountPledgesAnswer, CampaignAnswer, CampaignsAnswer, PledgesAnswer
+from api.http.worth import marks_of
 from ledger.domains.crowdfunding.events import Pledged
 from ledger.domains.crowdfunding.state import load_campaign
 from ledger.state import Overlay
@@ -84,12 +85,12 @@ async def read_campaign_history(
     with services.reader.snapshot() as view:
         load_campaign(Overlay(view), campaign_id)
         rows = view.history(campaign_id, page.place, page.rows_wanted, page.text_filter(1))
-        is_program = program_test(view)
+        is_program, marks = program_test(view), marks_of(services, view)
         return json_response(
             page.answer(
                 rows,
                 lambda row: (row.height, row.sequence),
-                lambda row: show_history_row(services, row, is_program),
+                lambda row: show_history_row(services, row, is_program, marks),
             )
         )
 

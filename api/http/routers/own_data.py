@@ -45,6 +45,10 @@ GONE: Final = (
     ("messages", "messages that were decided for you"),
     ("feedback", "what you did with messages"),
     ("deliveries", "messages that were sent out, or wait for that"),
+    (
+        "drawn_offers",
+        "terms of offers that plans drew for you, without which nobody can show what an offer on the chain asks for",
+    ),
 )
 """Fields of `Deleted`, in words."""
 REMAINS: Final = (

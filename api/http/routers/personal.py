@@ -94,7 +94,7 @@ async def correct_profile(request: Request) -> Response:
     """Say what is liked, what is not, and what is wished for. What is disliked is never recommended again."""
     services = services_of(request)
     account, body = await read_signed(request, CorrectionsBody)
-    program_id = _require_member(services, account, body.program)
+    program_id = require_member(services, account, body.program)
     said = {"likes": body.likes, "dislikes": body.dislikes, "wishes": body.wishes}
     now = services.node.clock.now()
     await services.receipts.run(
@@ -116,7 +116,7 @@ async def reset_profile(request: Request, program: OfProgram) -> Response:
     """
     services = services_of(request)
     account = await authenticate(request)
-    program_id = _require_member(services, account, program)
+    program_id = require_member(services, account, program)
     now = services.node.clock.now()
     deleted = await services.receipts.reset_profile(account, program_id, now)
     services.personal.gate.forget(account)
@@ -209,7 +209,7 @@ async def add_feedback(request: Request) -> Response:
     """
     services = services_of(request)
     account, body = await read_signed(request, FeedbackBody)
-    program_id = _require_member(services, account, body.program)
+    program_id = require_member(services, account, body.program)
     heard = [Heard(Hash(parse_id("message", event.message)), event.kind, event.at) for event in body.events]
     return json_response(
         {"program": program_id.hex(), "items": await services.personal.hear(account, program_id, heard)}
@@ -230,7 +230,7 @@ async def add_behaviour(request: Request) -> Response:
     """
     services = services_of(request)
     account, body = await read_signed(request, BehaviourBody)
-    program_id = _require_member(services, account, body.program)
+    program_id = require_member(services, account, body.program)
     now = services.node.clock.now()
     for event in body.events:
         if not -BEHAVIOUR_SECONDS_MAX <= event.at - now <= CLOCK_SECONDS_MAX:
@@ -255,7 +255,7 @@ async def put_preferences(request: Request) -> Response:
     """Language, channel, quiet hours, caps, and topics that shall never come. It counts from the next answer on."""
     services = services_of(request)
     account, body = await read_signed(request, PreferencesBody)
-    program_id = _require_member(services, account, body.program)
+    program_id = require_member(services, account, body.program)
     said = Preferences.model_validate(body.model_dump(exclude={"program"})).model_dump()
     now = services.node.clock.now()
     await services.receipts.run(
@@ -274,12 +274,12 @@ async def read_preferences(request: Request, program: OfProgram) -> Response:
     """What the fan said, with the defaults of what it did not say."""
     services = services_of(request)
     account = await authenticate(request)
-    program_id = _require_member(services, account, program)
+    program_id = require_member(services, account, program)
     kept = await services.receipts.run(lambda store: store.preferences.find(account, program_id))
     return json_response({"program": program_id.hex(), **preferences_in({} if kept is None else kept.document)})
 
 
-def _require_member(services: Services, account: Address, program: str) -> ProgramId:
+def require_member(services: Services, account: Address, program: str) -> ProgramId:
     """The program, if the account ever joined it. Raises `id.format`, `program.unknown`, `member.unknown`."""
     program_id = ProgramId(parse_id("program", program))
     with services.reader.snapshot() as view:

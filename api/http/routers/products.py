@@ -87,6 +87,7 @@ def show_product(product: Product) -> dict[str, Any]:
         "item": product.item,
         "names": product.names,
         "category": product.category,
+        "code": product.code,
         "price_cents": product.price_cents,
         "in_stock": product.in_stock,
         "lasts": product.lasts,

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from api.http.deps import AddressText, IdText, Services, parse_id, services_of
 from api.http.openapi import answers
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
+from api.http.redemptions import show_hand_out
 from api.http.rendering import json_response, show_day
 from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof
 from api.http.schemas.programs import (
@@ -94,23 +95,21 @@ def _show_program(services: Services, state: Overlay, program_id: ProgramId, now
 
 @router.get("/{program}", summary="One program", responses=answers(ProgramAnswer))
 async def read_program(request: Request, program: IdText) -> Response:
-    """A program, the terms in force and those announced, and where its points are."""
+    """A program, the terms in force and those announced, where its points are, and what it waits for before it hands out."""
     services = services_of(request)
     program_id = ProgramId(parse_id("program", program))
     with services.reader.snapshot() as view:
         state, now = Overlay(view), view.tip().header.time
         found = load_program(state, program_id)
         announced = found.pending_version(now)
-        return json_response(
-            {
-                **_show_program(services, state, program_id, now),
-                "terms": _show_terms(services, state, program_id, found, found.version_at(now)),
-                "announced": (
-                    None if announced is None else _show_terms(services, state, program_id, found, announced)
-                ),
-                "books": _show_books(load_books(state, program_id)),
-            }
-        )
+        shown = {
+            **_show_program(services, state, program_id, now),
+            "terms": _show_terms(services, state, program_id, found, found.version_at(now)),
+            "announced": (None if announced is None else _show_terms(services, state, program_id, found, announced)),
+            "books": _show_books(load_books(state, program_id)),
+        }
+    hand_out = await services.receipts.run(lambda store: store.hand_outs.of(program_id))
+    return json_response({**shown, "hand_out": show_hand_out(hand_out)})
 
 
 @router.get("/{program}/terms", summary="All versions of a program's terms", responses=answers(TermsAnswer))

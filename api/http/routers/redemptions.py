@@ -21,6 +21,7 @@ from api.http.redemptions import (
 )
 from api.http.rendering import json_response
 from api.http.schemas.redemptions import AcceptanceBody, AcceptanceKept, RedemptionAnswer, RedemptionsAnswer
+from api.http.worth import marks_of
 from ledger.domains.loyalty.state import load_program
 from ledger.domains.rewards.acceptance import ACCEPTANCE_BYTES_MAX, SignedAcceptance, decode_acceptance
 from ledger.errors import Code
@@ -43,8 +44,9 @@ router = APIRouter(tags=["redemptions"])
 async def read_redemption(request: Request, redemption: IdText) -> Response:
     """By its id (the hold's), or by its transaction's: what became of each unit, and how safe it is.
 
-    `waiting` until it is 6 blocks deep; `accepted by the shop` where a till of the program signed that it hands the reward out
-    at its own risk, until the depth that it named; then `settled`. `borne by the shop`: accepted, and fallen out of the chain.
+    `waiting` until what the program waits for is reached (`waits_for`; 6 blocks unless it chose something else); `accepted by the
+    shop` where a till of the program signed that it hands the reward out at its own risk, until the depth that it named; then
+    `settled`. `borne by the shop`: accepted, and fallen out of the chain.
     """
     services = services_of(request)
     wanted = parse_id("redemption", redemption)
@@ -52,7 +54,9 @@ async def read_redemption(request: Request, redemption: IdText) -> Response:
     seen = await find_redemption(services, wanted, acceptance)
     if seen is None:
         raise RequestFault(NO_REDEMPTION, redemption=wanted)
-    return json_response(show_redemption(services, seen, acceptance))
+    program = seen.program
+    hand_out = await services.receipts.run(lambda store: store.hand_outs.of(program))
+    return json_response(show_redemption(services, seen, acceptance, hand_out))
 
 
 async def find_redemption(
@@ -63,8 +67,9 @@ async def find_redemption(
     candidates = (HoldId(object_id("hold", txid, 0)), HoldId(wanted))
     for is_last in (False, True):
         with services.reader.snapshot() as view:
+            marks = marks_of(services, view)
             for hold in candidates:
-                seen = see_in_chain(services, view, hold)
+                seen = see_in_chain(services, view, marks, hold)
                 if seen is not None:
                     return seen
         if not is_last:
@@ -113,8 +118,9 @@ async def list_program_redemptions(
 
 def _see_all(services: Services, view: Any, rows: list[ListedRow]) -> dict[bytes, SeenRedemption]:
     found: dict[bytes, SeenRedemption] = {}
+    marks = marks_of(services, view)
     for row in rows:
-        seen = see_in_chain(services, view, HoldId(row.id))
+        seen = see_in_chain(services, view, marks, HoldId(row.id))
         assert seen is not None, "what is listed was opened in a block"
         found[row.id] = seen
     return found
@@ -124,12 +130,17 @@ async def _answer_page(
     services: Services, page: Page, rows: list[ListedRow], seen: dict[bytes, SeenRedemption]
 ) -> Response:
     holds = [HoldId(row.id) for row in rows]
-    accepted = await services.receipts.run(lambda store: store.acceptances.of_holds(holds))
+    programs = {found.program for found in seen.values()}
+    accepted, hand_outs = await services.receipts.run(
+        lambda store: (store.acceptances.of_holds(holds), store.hand_outs.of_programs(programs))
+    )
     return json_response(
         page.answer(
             rows,
             lambda row: row.position,
-            lambda row: show_redemption(services, seen[row.id], accepted.get(HoldId(row.id))),
+            lambda row: show_redemption(
+                services, seen[row.id], accepted.get(HoldId(row.id)), hand_outs[seen[row.id].program]
+            ),
         )
     )
 

@@ -14,6 +14,8 @@ from api.http.problems import UNCONFIRMED, RequestFault
 from api.http.rendering import json_response, show_hash
 from api.http.routers.proofs import PROOF_ANSWERS, Trust, answer_proof, prove_transaction
 from api.http.schemas.transactions import DryRunAnswer, Submitted, TransactionAnswer
+from api.http.worth import in_no_block, marks_of, show_depth, show_nothing_to_reverse, show_reversal
+from api.worth_words import speak_worth
 from ledger.errors import Code, LedgerError, RuleViolation
 from ledger.transaction import Transaction, decode_transaction
 from ledger.types import TxId
@@ -101,7 +103,11 @@ async def refuse_reading_dry_run(_: Request) -> Response:
 
 @router.get("/{txid}", summary="What became of a transaction", responses=answers(TransactionAnswer))
 async def read_transaction(request: Request, txid: IdText) -> Response:
-    """Waiting for a block, in one with so many confirmations, or dropped and why."""
+    """Waiting for a block, in one with so many confirmations, or dropped and why; and what reversing it would cost now.
+
+    The cost is an estimate for now: rent of the work of its block and those above it, at this operator's price, and the attestors
+    that would have to turn against what they signed. `ledger/spec/finality.md` (FIN-11) has the formula.
+    """
     services = services_of(request)
     wanted = TxId(parse_id("txid", txid))
     answer = _show_confirmed(services, wanted)
@@ -111,7 +117,7 @@ async def read_transaction(request: Request, txid: IdText) -> Response:
         answer = _show_confirmed(services, wanted)
     if answer is None:
         raise RuleViolation(NO_TRANSACTION, txid=wanted)
-    return json_response(answer)
+    return json_response({**answer, "says": speak_worth(answer)})
 
 
 def show_codes(codes: tuple[str, ...]) -> list[str]:
@@ -132,6 +138,7 @@ def _show_place(services: Services, view: Snapshot, txid: TxId, place: Transacti
     if block is None:
         raise NodeError(BLOCK_NOT_KEPT, height=place.height, bodies_from=services.node.chain.extent.bodies_from)
     transaction = decode_transaction(block.transactions[place.position], services.chain_id)
+    marks = marks_of(services, view)
     is_program = program_test(view)
     return {
         "txid": txid.hex(),
@@ -144,7 +151,8 @@ def _show_place(services: Services, view: Snapshot, txid: TxId, place: Transacti
         "block": show_hash(block_hash),
         "time": block.header.time,
         "position": place.position,
-        "confirmations": view.tip().height - place.height + 1,
+        **show_depth(marks.depth_of(place.height)),
+        "reversal": show_reversal(services, view, marks, place.height),
         "codes": show_codes(block.results[place.position]),
         "events": [services.renderer.event(event, is_program) for event in view.events_of(place)],
     }
@@ -155,6 +163,8 @@ def _show_waiting(services: Services, txid: TxId) -> dict[str, Any] | None:
     with services.node.lock:
         waiting = services.node.mempool.get(txid)
         dropped = services.node.mempool.dropped(txid)
+        taken_back = services.node.mempool.taken_back.height_of(txid)
+    nowhere = {**show_depth(in_no_block(services)), **({} if taken_back is None else {"taken_back_from": taken_back})}
     if waiting is not None:
         return {
             "txid": txid.hex(),
@@ -163,7 +173,8 @@ def _show_waiting(services: Services, txid: TxId) -> dict[str, Any] | None:
             "author": services.renderer.address(waiting.author),
             "wtxid": waiting.wtxid.hex(),
             "weight": waiting.weight,
-            "confirmations": 0,
+            **nowhere,
+            "reversal": show_nothing_to_reverse(services),
         }
     if dropped is None:
         return None
@@ -171,7 +182,8 @@ def _show_waiting(services: Services, txid: TxId) -> dict[str, Any] | None:
     return {
         "txid": txid.hex(),
         "status": "dropped",
-        "confirmations": 0,
+        **nowhere,
+        "reversal": None,
         "code": dropped.code,
         "detail": dropped.reason.removeprefix(f"{dropped.code}: "),
         "advice": None if code is None else code.advice,

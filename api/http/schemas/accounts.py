@@ -130,15 +130,24 @@ class AccountAnswer(Answer):
 
 
 class HistoryItem(Event):
-    """An event with its place in the chain. `txid` null: the block did it by itself."""
+    """An event with its place in the chain. `txid` null: the block did it by itself.
+
+    `justified` and `final` are null on a chain without attestors.
+    """
 
     height: int
     sequence: int
     time: int
     date: str
     txid: str | None
+    confirmations: int
+    justified: bool | None
+    final: bool | None
 
     EXAMPLE: ClassVar[Example] = {
+        "confirmations": 2,
+        "justified": False,
+        "final": False,
         "height": 1_439,
         "sequence": 12,
         "time": EXAMPLE_TIME,

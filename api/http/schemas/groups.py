@@ -45,18 +45,25 @@ class SegmentsAnswer(Answer):
     }
 
 
-class PlanBody(Answer):
-    """What a brand thinks of: which fans, about which topic, how many points for each, out of which budget."""
+class SegmentBody(Answer):
+    """Which fans: all of these must be true of one, what is left out is not asked for."""
 
-    topic: str = Field(pattern="^[a-z_]{1,32}$")
-    points_each: int = Field(default=0, ge=0, le=2**53)
-    budget_points: int = Field(default=0, ge=0, le=2**53)
     stage: Stage | None = None
     category: str | None = Field(default=None, max_length=64)
     language: Literal["en", "ko"] | None = None
     part_of_day: str | None = Field(default=None, max_length=32)
     weekday: str | None = Field(default=None, max_length=32)
     price_sensitivity: str | None = Field(default=None, max_length=32)
+
+    EXAMPLE: ClassVar[Example] = {"stage": "cooling"}
+
+
+class PlanBody(SegmentBody):
+    """What a brand thinks of: which fans, about which topic, how many points for each, out of which budget."""
+
+    topic: str = Field(pattern="^[a-z_]{1,32}$")
+    points_each: int = Field(default=0, ge=0, le=2**53)
+    budget_points: int = Field(default=0, ge=0, le=2**53)
 
     EXAMPLE: ClassVar[Example] = {
         "topic": "offer_waiting",

@@ -280,6 +280,30 @@ class KeptDelivery(Answer):
     }
 
 
+class KeptDrawnOffer(Answer):
+    """What a brand's plan drew for the account: an offer as its text, or, `held_out`, none. `about`: goal and items."""
+
+    plan: str
+    program: str
+    held_out: bool
+    offer: str
+    text: str
+    about: dict[str, Any]
+    drawn_at: int
+    ends_at: int
+
+    EXAMPLE: ClassVar[Example] = {
+        "plan": "4d" * 16,
+        "program": EXAMPLE_ID,
+        "held_out": False,
+        "offer": "0f" * 32,
+        "text": "fansumer-offer:1:lsQg",
+        "about": {"goal": "challenge", "items": ["bread", "coffee", "tea"]},
+        "drawn_at": EXAMPLE_TIME,
+        "ends_at": EXAMPLE_TIME + 1_209_600,
+    }
+
+
 class ExportAnswer(Answer):
     """Everything that this node holds on the account (`ledger/spec/fan_data.md`). `complete` true is its last word."""
 
@@ -310,6 +334,7 @@ class ExportAnswer(Answer):
     messages: list[KeptOwnMessage]
     feedback: list[KeptOwnFeedback]
     deliveries: list[KeptDelivery]
+    drawn_offers: list[KeptDrawnOffer]
     receipts: list[ReceiptAnswer]
     left_out: list[LeftOut]
     complete: Literal[True]
@@ -342,6 +367,7 @@ class ExportAnswer(Answer):
         "messages": [KeptOwnMessage.EXAMPLE],
         "feedback": [KeptOwnFeedback.EXAMPLE],
         "deliveries": [KeptDelivery.EXAMPLE],
+        "drawn_offers": [KeptDrawnOffer.EXAMPLE],
         "receipts": [ReceiptAnswer.EXAMPLE],
         "left_out": [LeftOut.EXAMPLE],
         "complete": True,

@@ -14,12 +14,14 @@ ItemName = Annotated[str, Field(min_length=1, max_length=64)]
 class ProductItem(Answer):
     """One product. `item` is what stands in the lines of receipts. `lasts`: bought once, it is not soon bought again.
 
+    `code` is under which category code tills count it, by which personal offers ask for it; without one it is the category.
     `recall` says why it is called back, `how_to` how to use it, `made_from` is the campaign or proposal that it came of.
     """
 
     item: ItemName
     names: ByLanguage = Field(default={})
     category: str = Field(default="", max_length=64)
+    code: str = Field(default="", max_length=32)
     price_cents: int = Field(default=0, ge=0, le=2**40)
     in_stock: bool = True
     lasts: bool = False
@@ -32,6 +34,7 @@ class ProductItem(Answer):
         "item": "1013167",
         "names": {"en": "Coffee", "ko": "커피"},
         "category": "COFFEE",
+        "code": "COFFEE",
         "price_cents": 649,
         "in_stock": True,
         "lasts": False,
@@ -69,6 +72,7 @@ class ProductAnswer(Answer):
     item: str
     names: dict[str, str]
     category: str
+    code: str
     price_cents: int
     in_stock: bool
     lasts: bool

@@ -16,6 +16,7 @@ from api.http.schemas.answer import (
     Standing,
     Sunset,
 )
+from api.http.schemas.redemptions import HandOutItem
 
 
 class ProgramItem(Answer):
@@ -197,17 +198,19 @@ class BooksItem(Answer):
 
 
 class ProgramAnswer(ProgramItem):
-    """A program with the terms in force, those that are announced and not yet in force, and its books."""
+    """A program with the terms in force, those that are announced and not yet in force, its books, and what it waits for."""
 
     terms: ShownTerms
     announced: ShownTerms | None
     books: BooksItem
+    hand_out: HandOutItem
 
     EXAMPLE: ClassVar[Example] = {
         **ProgramItem.EXAMPLE,
         "terms": ShownTerms.EXAMPLE,
         "announced": None,
         "books": BooksItem.EXAMPLE,
+        "hand_out": HandOutItem.EXAMPLE,
     }
 
 

@@ -15,6 +15,7 @@ from api.http.schemas.answer import (
     Example,
     PageAnswer,
 )
+from ledger.domains.rewards.acceptance import ACCEPTANCE_DEPTH_MAX, SETTLED_DEPTH
 
 EXAMPLE_HOLD = "b2" * 32
 
@@ -65,6 +66,43 @@ class AcceptanceItem(Answer):
     }
 
 
+class HandOutItem(Answer):
+    """What a program waits for before it hands out what was redeemed and no till accepted (spec RWD-11).
+
+    `pool`: nothing; `blocks`: so many blocks from the redemption's to the tip, or that it is final; `justified`; `final`.
+    `blocks` is null for the other levels, `chosen_at` null where the owner has said nothing: then it is 6 blocks.
+    """
+
+    level: Literal["pool", "blocks", "justified", "final"]
+    blocks: int | None
+    chosen_at: int | None
+    says: str = Field(description="The same in a sentence.")
+
+    EXAMPLE: ClassVar[Example] = {
+        "level": "blocks",
+        "blocks": 6,
+        "chosen_at": None,
+        "says": "What is redeemed is handed out once 6 blocks stand on it.",
+    }
+
+
+class HandOutAnswer(HandOutItem):
+    """What one program waits for."""
+
+    program: str
+
+    EXAMPLE: ClassVar[Example] = {"program": EXAMPLE_ID, **HandOutItem.EXAMPLE}
+
+
+class HandOutBody(Answer):
+    """What a program is to wait for. `blocks` counts for the level of that name alone."""
+
+    level: Literal["pool", "blocks", "justified", "final"]
+    blocks: int = Field(SETTLED_DEPTH, ge=1, le=ACCEPTANCE_DEPTH_MAX)
+
+    EXAMPLE: ClassVar[Example] = {"level": "blocks", "blocks": 12}
+
+
 class RedemptionAnswer(Answer):
     """A redemption: what became of its units, and how safe it is.
 
@@ -90,7 +128,10 @@ class RedemptionAnswer(Answer):
     standing: Literal["waiting", "accepted by the shop", "settled", "borne by the shop"]
     says: str = Field(description="The standing in a sentence.")
     confirmations: int
-    depth: int = Field(description="So many blocks from its own to the tip settle it.")
+    justified: bool | None
+    final: bool | None = Field(description="Null, as `justified`, on a chain without attestors.")
+    depth: int | None = Field(description="So many blocks from its own to the tip settle it; null: they alone do not.")
+    waits_for: HandOutItem = Field(description="What the program waits for where no till accepted it.")
     accepted: AcceptanceItem | None
 
     EXAMPLE: ClassVar[Example] = {
@@ -112,7 +153,10 @@ class RedemptionAnswer(Answer):
         "standing": "accepted by the shop",
         "says": "The shop hands it out at its own risk until 6 blocks stand on it; now 2 do.",
         "confirmations": 2,
+        "justified": False,
+        "final": False,
         "depth": 6,
+        "waits_for": HandOutItem.EXAMPLE,
         "accepted": AcceptanceItem.EXAMPLE,
     }
 

@@ -64,10 +64,57 @@ class DryRunAnswer(Answer):
     }
 
 
+class ReversalAttestors(Answer):
+    """Who besides would have to turn against what was signed: of `weight` at least so much, of `members` at least so many.
+
+    `is_provable`: it is final, so those who turned can be shown to have lied. Else it is justified only.
+    """
+
+    set_number: int
+    weight: int
+    members: int
+    turn_weight_min: int
+    turn_members_min: int
+    is_provable: bool
+
+    EXAMPLE: ClassVar[Example] = {
+        "set_number": 0,
+        "weight": 4,
+        "members": 4,
+        "turn_weight_min": 2,
+        "turn_members_min": 2,
+        "is_provable": True,
+    }
+
+
+class ReversalItem(Answer):
+    """An estimate of what reversing a transaction would cost now (spec FIN-11): rent of the work of its block and those above it.
+
+    `rent_microcents` = floor(`work` x `rent_price_cents` / 86,400,000,000,000), in millionths of a US cent; `attestors` is null
+    where it is not justified, and then nothing but the work stands in the way.
+    """
+
+    is_estimate: Literal[True]
+    work: str = Field(description="Expected hashes, hexadecimal.")
+    rent_microcents: int
+    rent_price_cents: int = Field(description="The operator's: US cents for renting 1 PH/s of SHA-256d for a day.")
+    attestors: ReversalAttestors | None
+
+    EXAMPLE: ClassVar[Example] = {
+        "is_estimate": True,
+        "work": "5af3107a4000",
+        "rent_microcents": 5_787,
+        "rent_price_cents": 5_000,
+        "attestors": None,
+    }
+
+
 class TransactionAnswer(Answer):
     """What became of a transaction.
 
     `unconfirmed`: it waits for a block. `confirmed`: where it stands, and what it did. `dropped`: `code` and `detail` say why.
+    `justified` and `final` are what this node knows, null on a chain without attestors. `taken_back_from`: the height of a block
+    that held it and that the chain has left, as far as the node remembers.
     """
 
     txid: str
@@ -80,7 +127,12 @@ class TransactionAnswer(Answer):
     block: str | None = None
     time: int | None = None
     position: int | None = None
-    confirmations: int | None = None
+    confirmations: int
+    justified: bool | None
+    final: bool | None
+    reversal: ReversalItem | None = Field(description="Null where it was dropped.")
+    says: str = Field(description="How safe it is, in a sentence.")
+    taken_back_from: int | None = None
     codes: list[str] | None = None
     events: list[Event] | None = None
     code: str | None = None
@@ -99,6 +151,11 @@ class TransactionAnswer(Answer):
         "time": EXAMPLE_TIME,
         "position": 0,
         "confirmations": 2,
+        "justified": False,
+        "final": False,
+        "reversal": ReversalItem.EXAMPLE,
+        "says": "In the chain, 2 blocks deep; reversing it now would cost less than a cent (US) of rented hash power "
+        "(an estimate, at US$50.00 for 1 PH/s a day); neither justified nor final yet.",
         "codes": ["applied"],
         "events": DryRunAnswer.EXAMPLE["events"],
     }

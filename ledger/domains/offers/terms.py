@@ -11,7 +11,7 @@ from typing import Annotated
 from ledger.codec import pack, unpack
 from ledger.errors import Code, Malformed
 from ledger.hashing import OFFER, OFFER_TERMS
-from ledger.schema import Integer, ListOf, Octets, Struct, Text, identifier
+from ledger.schema import Boolean, Integer, ListOf, Octets, Struct, Text, identifier
 from ledger.types import INTEGER_MAX, Address, Hash, Points, ProgramId, Timestamp
 
 OFFER_BYTES_MAX = 4_096
@@ -19,6 +19,8 @@ OFFER_BYTES_MAX = 4_096
 OFFER_TERMS_VERSION = 1
 OFFER_CODES_MAX = 16
 """Category codes of one offer: "bread, cakes or rolls", not a catalogue."""
+OFFER_CODES_OF_ALL_MIN = 2
+"""Of fewer codes it says nothing to ask for all."""
 
 BAD_OFFER = Code("offer.shape", "this is no offer: {reason}", "Ask the shop for the offer again.")
 
@@ -26,7 +28,7 @@ BAD_OFFER = Code("offer.shape", "this is no offer: {reason}", "Ask the shop for 
 @dataclass(frozen=True, slots=True)
 class OfferTerms:
     """What a purchase must be: not before `from_time`, of at least `net_cents_min` besides what points paid (0: any), and, where
-    `codes` are named, with something of one of them. `text` tells people, and decides nothing.
+    `codes` are named, with something of one of them, or of each if it `needs_all`. `text` tells people, and decides nothing.
     """
 
     version: Annotated[int, Integer(OFFER_TERMS_VERSION, OFFER_TERMS_VERSION)]
@@ -34,11 +36,14 @@ class OfferTerms:
     net_cents_min: Annotated[int, Integer(0, 2**53)]
     codes: Annotated[tuple[str, ...], ListOf(Text(1, 32), 0, OFFER_CODES_MAX)]
     text: Annotated[str, Text(0, 256)]
+    needs_all: Annotated[bool, Boolean()] = False
 
     def check(self) -> None:
-        """Raise `offer.shape` unless each code stands once, in ascending order."""
+        """Raise `offer.shape` unless each code stands once, in ascending order, and all are asked for only where there are two."""
         if any(a >= b for a, b in pairwise(self.codes)):
             raise Malformed(BAD_OFFER, reason="codes are not strictly ascending")
+        if self.needs_all and len(self.codes) < OFFER_CODES_OF_ALL_MIN:
+            raise Malformed(BAD_OFFER, reason="all of fewer than two codes are asked for")
 
     def are_met(
         self,
@@ -54,7 +59,10 @@ class OfferTerms:
             return False
         if self.net_cents_min and net_cents - paid_with_points_cents < self.net_cents_min:
             return False
-        return not self.codes or any(code in self.codes and cents > 0 for code, cents in codes)
+        bought = {code for code, cents in codes if cents > 0}
+        if self.needs_all:
+            return bought.issuperset(self.codes)
+        return not self.codes or not bought.isdisjoint(self.codes)
 
 
 OFFER_TERMS_SHAPE = Struct(OfferTerms)

@@ -83,6 +83,7 @@ def test_every_setting_reaches_the_node_from_each_place(terminal: Terminal, star
         "mempool_author_max": 7,
         "read_rate": "5/second",
         "write_rate": "6/second",
+        "rent_price": 4_200,
         "log_level": "debug",
         "models": "shop.models",
         "database": "postgresql://somebody:secret@localhost/ledger",
@@ -104,6 +105,7 @@ def test_every_setting_reaches_the_node_from_each_place(terminal: Terminal, star
         ("127.0.0.1", 3333),
         ("5/second", "6/second"),
     )
+    assert one.rent_price_cents == 4_200
     assert (one.mempool_limits.weight_max, one.mempool_limits.author_count_max) == (2_000_000, 7)
     network = one.network_settings
     assert network is not None and network.listen == ("0.0.0.0", 0)
@@ -123,6 +125,7 @@ def test_every_setting_reaches_the_node_from_each_place(terminal: Terminal, star
         ("port = ", "settings.file", "node.toml"),
         ("port = 99999", "settings.value", "a whole number from 0 to 65535"),
         ("port = true", "settings.value", "of another kind"),
+        ("rent_price = 0", "settings.value", "a whole number from 1 to 1000000000"),
         ("port = 80.0", "settings.value", "of another kind"),
         ('port = "many"', "settings.value", "port in "),
         ('network = "moon"', "settings.value", "one of main, test, dev, sim"),

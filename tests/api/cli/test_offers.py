@@ -236,3 +236,21 @@ def _signed_return(till: Terminal, fan: Terminal, program: str, member: str, nod
     till.run("brand", "returns", "draft", receipt, "--out", draft)
     fan.run("wallet", "sign-return", draft, "--out", back, "--yes")
     return back
+
+
+def test_an_offer_that_asks_for_each_of_its_codes(node: WalletNode, terminal_of: Opens, tmp_path: Path) -> None:
+    """A challenge of one's own: the till takes it with all of it, and with less it does not."""
+    owner, till, fan = (terminal_of(name) for name in ("owner", "till", "fan"))
+    program, member = open_with_budget(owner, till, fan)
+    folder = tmp_path / "offers"
+    begin = ("brand", "offers", "issue", program, "--member", member, "--points", 20, "--until", "2026-06-30")
+    for codes in ((), ("--code", "bread"), ("--code", "bread", "--code", "bread")):
+        assert "two different codes" in owner.fail(*begin, "--out", folder, "--all", *codes, expect=2)
+    owner.run(*begin, "--out", folder, "--all", "--code", "tea", "--code", "bread")
+    (file,) = folder.iterdir()
+    assert "with something of each of: bread, tea" in fan.read("wallet", "offers", "show", file)["asks_for"]
+    buy = ("brand", "sign-receipt", program, "--member", member, "--net-cents", 900, "--offer", file)
+    when = ("--time", node.chain.time, "--out", tmp_path / "receipt.bin")
+    refused = till.fail(*buy, "--code", "bread=900", *when)
+    assert "offer.not_as_asked" in refused and "of each of" in refused
+    till.run(*buy, "--code", "bread=500", "--code", "tea=400", *when)

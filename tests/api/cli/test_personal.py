@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from api.personalization import pacing
+from api.personalization import groups, offer_plans, offer_report, pacing
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_sharing import Street
+from tests.support.market import TERMS_FILE
 from tests.support.personal_shop import FEED
 from tests.support.wallet_node import WalletNode
 
@@ -102,3 +103,63 @@ def test_a_brand_asks_for_groups_and_is_told_of_none_that_are_small(street: Stre
         assert "webhook.id_format" in brand.fail("brand", "webhook", "drop", program, "3e", expect=1)
         assert "WEBHOOK" in brand.fail("brand", "webhook", "drop", program, "xyz", expect=2)
         assert "program.not_yours" in street.fan.fail("brand", "segments", program)
+
+
+def test_a_brand_plans_offers_and_its_fan_fetches_them(
+    street: Street, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Groups of one are told here, so that one fan at its terminal is enough."""
+    for module in (groups, offer_plans, offer_report):
+        monkeypatch.setattr(module, "GROUP_MIN", 1)
+    monkeypatch.setattr(groups, "GROUP_STEP", 1)
+    brand, fan, program = street.partner, street.fan, street.program
+    terms = brand.home / "better.toml"
+    terms.write_text(TERMS_FILE.replace("offer_day_max = 0 ", "offer_day_max = 30 "))
+    brand.run("brand", "update", program, terms)
+    street.buy()
+    fan.run("wallet", "consent", "grant", program, "--purpose", "personalise")
+    plan = ("brand", "offers", "plan", program)
+    with street.now():
+        brand.read("brand", "products", program, publish(street))
+        assert "one budget" in brand.fail(*plan, "discovery", "--points", "20", expect=2)
+        assert "weather" in brand.fail(*plan, "weather", "--points", "20", "--budget", "100", expect=2)
+        assert "plan.fan_cap" in brand.fail(*plan, "discovery", "--points", "20", "--budget", "100", "--fan-max", "9")
+        assert "plan.no_point_value" in brand.fail(*plan, "discovery", "--points", "20", "--budget-cents", "100")
+        assert "program.not_yours" in fan.fail(*plan, "discovery", "--points", "20", "--budget", "100")
+        made = brand.read(*plan, "discovery", "--points", "20", "--budget", "100", "--days", "3")
+        assert (made["reach"], made["promised_points"], made["segment_fans"]) == (1, 20, 1)
+        assert fan.read("wallet", "offers", "fetch", program, "--out", tmp_path / "none") == []
+        assert "no open offers" in fan.hear("wallet", "offers", "fetch", program, "--out", tmp_path / "none")
+        issued = brand.read("brand", "offers", "issue-plan", program, made["plan"])
+        assert (issued["proposed"], issued["issued"], issued["points"], issued["skipped"]) == (1, 1, 20, [])
+    with street.now():
+        again = brand.read("brand", "offers", "issue-plan", program, made["plan"])
+        assert (again["proposed"], again["issued"]) == (1, 0), "nothing is promised twice"
+        (row,) = fan.read("wallet", "offers", "fetch", program, "--out", tmp_path / "offers")
+        assert row["goal"] == "discovery" and "with something of: dairy" in row["asks_for"]
+        assert "Milk" in row["says"] and "Milk" in fan.run("wallet", "messages", program, "--why")
+        shown = fan.read("wallet", "offers", "show", row["file"])
+        assert (shown["status"], shown["is_yours"]) == ("open", True)
+        report = brand.read("brand", "offers", "report", program, made["plan"])
+        assert (report["issued"], report["cited"], report["promised_points"]) == (1, 0, 20)
+        assert "discovery" in brand.run("brand", "offers", "plans", program)
+        second = brand.read(*plan, "discovery", "--points", "20", "--budget", "100", "--fan-max", "40")
+        assert second["left_out"]["equal_offer"] == 1 and second["reach"] is None
+        assert "plan.unknown" in brand.fail("brand", "offers", "report", program, "ab" * 16)
+        assert "plan.id_format" in brand.fail("brand", "offers", "issue-plan", program, "../..", expect=1)
+
+
+def test_what_a_days_budget_refuses_is_said_and_left_for_later(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (groups, offer_plans, offer_report):
+        monkeypatch.setattr(module, "GROUP_MIN", 1)
+    monkeypatch.setattr(groups, "GROUP_STEP", 1)
+    brand, fan, program = street.partner, street.fan, street.program
+    street.buy()
+    fan.run("wallet", "consent", "grant", program, "--purpose", "personalise")
+    with street.now():
+        brand.read("brand", "products", program, publish(street))
+        made = brand.read("brand", "offers", "plan", program, "discovery", "--points", "20", "--budget", "100")
+        left = brand.read("brand", "offers", "issue-plan", program, made["plan"], expect=1)
+        assert (left["proposed"], left["issued"]) == (1, 0)
+        assert [row["code"] for row in left["skipped"]] == ["offer.day_cap"]
+        assert "1 of 1 offers were not issued" in brand.fail("brand", "offers", "issue-plan", program, made["plan"])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_commands_on_node import buy, enrol, open_shop
@@ -162,3 +163,44 @@ def test_a_shop_accepts_at_once(people: tuple[Terminal, Terminal, Terminal, str]
     assert (settled["standing"], settled["confirmations"]) == ("settled", 6)
     assert "not accepted" in fan.fail("wallet", "redemption", settled["hold"], "--out", copy, expect=2)
     assert "redemption.unknown" in till.fail("brand", "accept", "ab" * 32)
+
+
+def test_a_brand_says_what_it_waits_for(people: tuple[Terminal, Terminal, Terminal, str], node: WalletNode) -> None:
+    owner, till, fan, program = people
+    reward = owner.read("brand", "list-reward", program, "Bread", "--price", 100)["reward"]
+    choose = ("brand", "hand-out", program)
+    assert (fan.read(*choose)["level"], fan.read(*choose)["blocks"]) == ("blocks", 6)
+    for wrong in ("soon", "0", "10001"):
+        assert "a number of blocks from 1 to 10,000" in owner.fail(*choose, wrong, expect=2)
+    with time_machine.travel(node.chain.clock.now(), tick=False):
+        assert "hand_out.not_owner" in till.fail(*choose, "pool")
+        assert "hand_out.no_attestors" in owner.fail(*choose, "final")
+        assert "once 3 blocks stand on it" in owner.run(*choose, "3")
+    assert fan.read("chain", "program", program)["hand_out"]["blocks"] == 3
+    hold = fan.read("wallet", "redeem", program, reward, "--quantity", 2)["hold"]
+    listing, fulfil = ("brand", "redemptions", program), ("brand", "fulfil", program, hold, "--quantity", 1)
+    assert till.read(*listing, "--ready") == []
+    (waiting,) = till.read(*listing, "--open")
+    assert (waiting["standing"], waiting["waits_for"]["blocks"]) == ("waiting", 3)
+    assert "1 block deep" in till.run(*listing)
+    assert "handed out once 3 blocks stand on it" in till.hear(*listing)
+    shown = fan.read("wallet", "redemption", hold)
+    assert shown["says"] == "The points are held. It is safe for the shop once 3 blocks stand on it; now 1 does."
+    heard = till.hear(*fulfil)
+    assert "warning: this is earlier than you said: The points are held. It is safe for the shop once 3 blocks" in heard
+    node.mine()
+    assert [found["id"] for found in till.read(*listing, "--ready")] == [hold]
+    assert "earlier than you said" not in till.hear(*fulfil)
+    assert till.read(*listing, "--ready") == [], "nothing of it is held any more"
+    settled = fan.read("wallet", "redeem", program, reward, "--until-settled")
+    assert (settled["standing"], settled["confirmations"]) == ("settled", 3)
+
+
+def test_a_brand_that_waits_for_nothing(people: tuple[Terminal, Terminal, Terminal, str], node: WalletNode) -> None:
+    owner, _, fan, program = people
+    reward = owner.read("brand", "list-reward", program, "Bread", "--price", 100)["reward"]
+    with time_machine.travel(node.chain.clock.now(), tick=False):
+        assert "once it is seen" in owner.run("brand", "hand-out", program, "pool")
+    seen = fan.read("wallet", "redeem", program, reward, "--no-wait")
+    assert (seen["standing"], seen["status"], seen["confirmations"]) == ("settled", "unconfirmed", 0)
+    assert seen["says"] == "The shop hands it out once it is seen; now it is in no block."

@@ -40,6 +40,7 @@ PATHS = {
     "/v1/programs/{program}/contests",
     "/v1/programs/{program}/returns",
     "/v1/programs/{program}/redemptions",
+    "/v1/programs/{program}/hand-out",
     "/v1/accounts/{address}/redemptions",
     "/v1/redemptions/{redemption}",
     "/v1/acceptances",
@@ -100,6 +101,11 @@ PATHS = {
     "/v1/programs/{program}/webhooks/{webhook}",
     "/v1/programs/{program}/plan",
     "/v1/programs/{program}/message-report",
+    "/v1/programs/{program}/offer-plans",
+    "/v1/programs/{program}/offer-plans/{plan}",
+    "/v1/programs/{program}/offer-plans/{plan}/draw",
+    "/v1/programs/{program}/offer-plans/{plan}/entries",
+    "/v1/me/offers",
     "/v1/me/export",
     "/v1/partner/programs/{program}/members/{member}/standing",
     "/v1/partner/programs/{program}/members/{member}/history",
@@ -118,10 +124,10 @@ PATHS = {
     "/readyz",
     "/metrics",
 }
-OPERATIONS_MORE = 13
+OPERATIONS_MORE = 14
 """Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off, a
-delivery form sent and deleted, a text read, brought and erased, a profile read, corrected and reset, preferences and products read
-and put, webhooks read and named.
+delivery form sent and deleted, a text read, brought and erased, a profile read, corrected and reset, preferences, products and what
+is waited for read and put, webhooks read and named.
 """
 
 

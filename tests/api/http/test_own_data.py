@@ -19,19 +19,22 @@ from api.receipts import tables as receipt_tables
 from api.receipts.access_log import Read
 from api.receipts.behaviour import Deed
 from api.receipts.inbox import KeptFeedback, KeptMessage
+from api.receipts.offer_plans import DrawnOffer, KeptPlan
 from api.receipts.store import ReceiptStore
 from api.receipts.webhooks import Delivery
 from api.voice.opening import encode_opening
 from api.wallet.delivery_forms import seal_form
+from api.wallet.offers import make_offer
 from ledger.block import Block
 from ledger.codec import unpack
 from ledger.domains.accounts.transfer import ToAccount, Transfer
+from ledger.domains.offers.terms import encode_offer
 from ledger.domains.rewards.acceptance import AcceptanceStatement, encode_acceptance, sign_acceptance
 from ledger.domains.voice.ballot_reveal import RevealBallot
 from ledger.domains.voice.texts import TextDocument, encode_text, text_hash
 from ledger.transaction import decode_transaction
 from ledger.transition import Undo
-from ledger.types import Address, Amount, Hash, ProgramId, ProposalId, ReceiptHash, Timestamp, TxId
+from ledger.types import Address, Amount, Hash, Points, ProgramId, ProposalId, ReceiptHash, Timestamp, TxId
 from node.store import tables as node_tables
 from node.store.engine import open_engine
 from tests.api.receipts.test_store import found_in, secrets_of
@@ -56,8 +59,10 @@ HOLD_NOTHING_OF_A_FAN = {
     "scrubs": "whether files must be written anew",
     "nonces": "hashes that name nobody, for two minutes",
     "products": "what a brand says of its products",
+    "hand_outs": "what a brand waits for before it hands out",
     "webhooks": "addresses of brands, with the secrets by which they know who sends",
     "shops": "the zone that a brand says its shop is in",
+    "offer_plans": "what brands plan to offer whole groups",
 }
 """Tables in which nothing stands that names an account. A new table is either here, with the reason, or in `PLANTED`."""
 
@@ -134,6 +139,9 @@ PLANTED = {
     "feedback": Planted(holds_fan, has("feedback", message=lambda row: row.message.hex(), kind=lambda row: row.kind)),
     "deliveries": Planted(
         holds_fan, has("deliveries", message=lambda row: row.message.hex(), body=lambda row: row.body.decode())
+    ),
+    "drawn_offers": Planted(
+        holds_fan, has("drawn_offers", offer=lambda row: row.offer.hex(), about=lambda row: json.loads(row.document))
     ),
     "texts": Planted(holds_fan, has("texts", text=lambda row: row.text.hex(), kept_at=lambda row: row.kept_at)),
     "reads": Planted(
@@ -233,6 +241,13 @@ def plant_personal(desk: PartnerShop) -> None:
         store.inbox.add_feedback(said)
         waiting = Delivery(b"d" * 32, b"w" * 16, FAN.address, program, message.id, b"{}", now, now, 0, 0, "")
         store.webhooks.queue(waiting)
+        plan = KeptPlan(b"p" * 16, program, {"goal": "discovery"}, now)
+        store.offer_plans.add(plan)
+        offer = make_offer(program, FAN.address, points=Points(5), expires_at=Timestamp(now + 9), from_time=now)
+        drawn = DrawnOffer(
+            plan.id, FAN.address, program, offer.offer_id, encode_offer(offer), {"goal": "discovery"}, now, now + 9
+        )
+        assert store.offer_plans.draw(plan, [drawn], now, Timestamp(now + 9))
 
     asyncio.run(desk.app.state.services.receipts.run(keep))
 
@@ -363,6 +378,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
         "messages that were decided for you": 1,
         "what you did with messages": 1,
         "messages that were sent out, or wait for that": 1,
+        "terms of offers that plans drew for you, without which nobody can show what an offer on the chain asks for": 1,
     }
     remains = {item["what"]: item["count"] for item in report["remains"]}
     assert remains["records on the chain"] > 3 and remains["blocks that name the account"] > 3
@@ -376,7 +392,7 @@ def test_deletion_says_what_is_gone_and_what_remains(desk: PartnerShop, tmp_path
     assert found_in(folder, [b"Friend's own tea"]), "nobody else's is touched"
     desk.shop.chain.mine()
     again = desk.ask("/v1/me", method="DELETE")
-    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], (
+    assert [item["count"] for item in again["gone"]] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], (
         "the revocation is in a block now"
     )
     assert not desk.is_let_in("history"), "what was taken back stays so"

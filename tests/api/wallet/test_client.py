@@ -9,7 +9,7 @@ import stamina
 
 from api.wallet import client as client_module
 from api.wallet.client import Client
-from api.wallet.errors import ClientProblem, Unreachable
+from api.wallet.errors import ClientProblem, Unreachable, WalletError
 from ledger.types import TxId
 
 TXID = TxId(bytes(range(32)))
@@ -233,6 +233,18 @@ def test_waiting_ends() -> None:
     assert fault.value.code == "client.waited_too_long"
     assert TXID.hex() in fault.value.detail
     assert len(node.requests) == 1 + 3 / client_module.POLL_SECONDS
+
+
+def test_waits_until_a_redemption_is_settled() -> None:
+    node = FakeNode(good(standing="waiting"), good(standing="accepted by the shop"), good(standing="settled", held=1))
+    assert node.client.redemptions.wait_settled(TXID, seconds_max=60)["held"] == 1
+    assert len(node.requests) == 3
+    fallen_out = FakeNode(good(standing="accepted by the shop"), good(standing="borne by the shop"))
+    assert fallen_out.client.redemptions.wait_settled(TXID, seconds_max=60)["standing"] == "borne by the shop"
+    with pytest.raises(WalletError) as fault:
+        FakeNode(good(standing="waiting")).client.redemptions.wait_settled(TXID, seconds_max=3)
+    assert fault.value.code.name == "redemption.not_settled"
+    assert "still waiting after 3 seconds" in str(fault.value)
 
 
 def test_dropped_transaction_says_why() -> None:

@@ -274,6 +274,23 @@ def test_a_purchase_that_is_not_what_the_offer_asks_for(shop: Shop, changes: dic
         contest_offer(shop, offer, signed)
 
 
+def test_a_challenge_of_ones_own_is_won_with_each_of_its_codes_and_lost_without_one(shop: Shop) -> None:
+    """Two usual things and a new one: who was forgotten opens the receipt, and every node sees it."""
+    challenge = replace(ANYTHING, codes=("bread", "coffee", "tea"), needs_all=True)
+    offers = [make_offer(shop, number=number, terms=challenge) for number in (1, 2)]
+    issue(shop, *offers)
+    bought = (("bread", 1_000), ("coffee", 1_000), ("tea", 0))
+    lost = cite(shop, offers[0], codes=bought, sequence=1)
+    won = cite(shop, offers[1], codes=(*bought[:2], ("tea", 1)), sequence=2)
+    pass_grace(shop)
+    with refused(NOT_MET):
+        contest_offer(shop, offers[0], lost)
+    contest_offer(shop, offers[1], won)
+    assert shop.books.issued == 20
+    with refused(OTHER_TERMS):
+        contest_offer(shop, offers[0], lost, terms=replace(challenge, needs_all=False))
+
+
 def test_a_tills_cap_of_the_day_bounds_bonuses_too(shop: Shop) -> None:
     shop.grant(TILL, scopes=SCOPES_ALL, daily_cap=39)
     offers = [make_offer(shop, number=number) for number in (1, 2)]

@@ -85,6 +85,16 @@ def test_an_offer_whose_codes_do_not_ascend_is_none(shop: Shop) -> None:
         assert caught.value.code is BAD_OFFER
 
 
+def test_all_of_one_code_or_of_none_is_no_offer(shop: Shop) -> None:
+    for codes in ((), ("bread",)):
+        with pytest.raises(Malformed) as caught:
+            decode_offer(encode_offer(make_offer(shop, terms=replace(BREAD, codes=codes, needs_all=True))))
+        assert caught.value.code is BAD_OFFER
+    both = make_offer(shop, terms=replace(BREAD, needs_all=True))
+    assert decode_offer(encode_offer(both)) == both
+    assert both.offer_id != make_offer(shop, terms=BREAD).offer_id, "what it asks for is sealed"
+
+
 @pytest.mark.parametrize(
     ("terms", "met"),
     [
@@ -97,10 +107,14 @@ def test_an_offer_whose_codes_do_not_ascend_is_none(shop: Shop) -> None:
         (replace(ANYTHING, codes=("bread",)), True),
         (replace(ANYTHING, codes=("milk",)), False),
         (replace(ANYTHING, codes=("tea",)), False),
+        (replace(ANYTHING, codes=("bread", "milk")), True),
+        (replace(ANYTHING, codes=("bread", "milk"), needs_all=True), False),
+        (replace(ANYTHING, codes=("bread", "eggs"), needs_all=True), True),
+        (replace(ANYTHING, codes=("bread", "eggs", "tea"), needs_all=True), False),
     ],
 )
 def test_terms_are_met_by_time_basket_and_codes(terms: OfferTerms, met: bool) -> None:
-    """Of 50.00 five were paid with points; the milk went back."""
+    """Of 50.00 five were paid with points; the milk went back; there were eggs."""
     assert is_met(terms, 100) == met
 
 
@@ -110,7 +124,7 @@ def is_met(terms: OfferTerms, time: int) -> bool:
         expires_at=Timestamp(200),
         net_cents=5_000,
         paid_with_points_cents=500,
-        codes=(("bread", 5_000), ("milk", -10)),
+        codes=(("bread", 4_990), ("eggs", 10), ("milk", -10)),
     )
 
 

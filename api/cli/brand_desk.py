@@ -1,0 +1,100 @@
+"""What commands of a brand have in common that ask its node about its program: PROGRAM, wallet, node and --json, each said once."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+
+import typer
+
+from api.cli.options import DEFAULT_URL, Account, AsJson, Program, Url, WalletFile
+
+if TYPE_CHECKING:
+    from api.wallet.personal_calls import PersonalCalls, SignRequest
+    from api.wallet.wallet import Wallet
+    from ledger.types import ProgramId
+
+Stage = Annotated[str | None, typer.Option("--stage", help="new, growing, loyal, cooling or gone.")]
+Category = Annotated[str | None, typer.Option("--category", help="In which they buy most.")]
+Language = Annotated[str | None, typer.Option("--language", help="en or ko.")]
+
+SHARED: Final[tuple[tuple[str, Any, Any], ...]] = (
+    ("wallet", WalletFile, None),
+    ("account", Account, 0),
+    ("url", Url, DEFAULT_URL),
+    ("as_json", AsJson, False),
+)
+"""Options of each command: name, kind, default."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrandDesk:
+    """A brand's wallet at its node, and the program that the command is about."""
+
+    wallet: "Wallet"
+    program: "ProgramId"
+
+    @property
+    def sign(self) -> "SignRequest":
+        """Signs requests as the acting account."""
+        return self.wallet.main_owner()
+
+    @property
+    def calls(self) -> "PersonalCalls":
+        """Requests about personalization."""
+        return self.wallet.client.personal
+
+
+def for_brand(command: Callable[..., Any]) -> Callable[..., None]:
+    """Make a command of `command(desk, ...)`: it also takes PROGRAM and the shared options, and what is returned is printed.
+
+    Exit code 1 if that lists something as `skipped`.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    own = [
+        parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in inspect.signature(command).parameters.values()
+        if parameter.name != "desk"
+    ]
+
+    @wraps(command)
+    def call(*, program: str, wallet: Any, account: int, url: str, as_json: bool, **given: Any) -> None:
+        from api.cli.output import EXIT_REFUSED
+        from api.cli.session import open_wallet, read_id
+        from ledger.types import ProgramId
+
+        of_program = ProgramId(read_id(program, "PROGRAM"))
+        with open_wallet(url, wallet, account) as opened:
+            found = command(BrandDesk(opened, of_program), **given)
+        _print(found, as_json=as_json)
+        if isinstance(found, Mapping) and found.get("skipped"):
+            raise typer.Exit(EXIT_REFUSED)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("program", keyword, annotation=Program),
+        *own,
+        *(inspect.Parameter(name, keyword, default=default, annotation=kind) for name, kind, default in SHARED),
+    ]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] - typer reads it
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    del call.__wrapped__  # type: ignore[attr-defined] - else typer reads the signature of what is wrapped
+    return call
+
+
+def name_segment(stage: str | None, category: str | None, language: str | None) -> dict[str, str]:
+    """What of a segment was named."""
+    named = {"stage": stage, "category": category, "language": language}
+    return {name: value for name, value in named.items() if value}
+
+
+def _print(found: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    from api.cli.output import print_answer, print_json, print_rows
+
+    if isinstance(found, Mapping):
+        print_answer(found, as_json=as_json)
+    elif as_json:
+        print_json(found)
+    else:
+        print_rows(found)
