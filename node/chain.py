@@ -478,7 +478,14 @@ class Chain(ChainReading):
     def begin_with(self, beginning: Beginning) -> None:
         """Go on from a snapshot instead of from genesis, after which nothing came yet. Raises `snapshot.unusable`."""
         assert self.tip.height == 0, "only an empty chain begins with a snapshot"
-        self.change_store(lambda connection: write_beginning(connection, beginning))
+
+        def begin(connection: Connection) -> Extent:
+            extent = write_beginning(connection, beginning)
+            self.state.forget()
+            self.finality.begin(self.state)
+            return extent
+
+        self.change_store(begin)
         self._is_stale = True
         self._told = beginning.tip
         self._refresh()

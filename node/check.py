@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, delete, func, select
 from sqlalchemy.exc import DatabaseError
 
 from ledger.block import Block, Commitment, check_body_belongs
@@ -125,7 +125,7 @@ def _check_all(connection: Connection, params: Params, report: CheckReport, prog
     if progress is None or extent.bodies_from > 1:
         return
     if chain_is_whole:
-        _note(report, "rebuilt", lambda: _check_rebuilt(connection, params, progress))
+        _note(report, "rebuilt", lambda: _check_rebuilt(connection, params, extent, progress))
     else:
         report.lines.append(CheckLine("rebuilt", "not tried: the chain itself is not whole", DAMAGED.name))
 
@@ -333,14 +333,15 @@ class _EndOfTime:
         return Timestamp(2**40)
 
 
-def _check_rebuilt(connection: Connection, params: Params, progress: Progress) -> str:
-    """The active blocks, done again in memory, give the same records, undo and read model, row by row."""
+def _check_rebuilt(connection: Connection, params: Params, extent: Extent, progress: Progress) -> str:
+    """The active blocks, done again in memory, give the same records, undo above the floor, and read model, row by row."""
     fresh_engine: Engine = open_engine("sqlite://")
     migrate(fresh_engine)
     chain = Chain(fresh_engine, params, _EndOfTime(), TieKey(bytes(32)))
     try:
         _do_again(connection, chain, progress)
         with fresh_engine.connect() as fresh:
+            fresh.execute(delete(undo).where(undo.c.height <= extent.floor))
             for table in (*FOLLOWING, active, undo):
                 reason = find_difference(table, connection, fresh)
                 if reason is not None:

@@ -18,6 +18,7 @@ from ledger.params import Params
 from ledger.transaction import Transaction
 from ledger.types import Address
 from node.attest.desk import open_desk
+from node.behind import Behind
 from node.chain import Chain
 from node.clock import Clock, SystemClock
 from node.health import Health
@@ -85,6 +86,7 @@ class Node:
             self.chain = Chain(self._engine, config.params, self.clock, tie_key, config.keep_blocks, config.trusted)
             undone_on_failure.callback(self.chain.close)
             self.chain.extent.check()
+            self.behind = Behind()
             self.health.ask_also(lambda: self.chain.reach.find_missed(self.chain.tip))
             self._url = url
             self.mempool = Mempool(self.chain, config.limits)
@@ -112,6 +114,7 @@ class Node:
             clock=self.clock,
             lock=self.lock,
             health=self.health,
+            behind=self.behind,
             payout=payout,
             workers=workers,
         )

@@ -158,8 +158,10 @@ def send(
     from api.wallet.attestors import Attestors
     from ledger.domains.finality.replace_silent import ReplaceSilent
 
-    _, change = _read_change(file)
+    chain_id, change = _read_change(file)
     with open_wallet(url, wallet) as opened:
+        if chain_id != opened.facts.chain_id:
+            raise typer.BadParameter(f"{file} is for another chain", param_hint="FILE")
         acts = Attestors(opened)
         sent = acts.replace_silent(change) if isinstance(change, ReplaceSilent) else acts.set_attestors(change)
         finish(opened, sent, wait=wait, as_json=as_json)

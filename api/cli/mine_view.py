@@ -66,6 +66,11 @@ class Standing:
     figures: RigFigures
     earned: Earned
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the server is there and has no work: it is fetching blocks itself, and says so."""
+        return self.figures.is_connected and self.figures.block_target is None
+
     def to_mapping(self) -> dict[str, Any]:
         """For programs: rates in hashes a second, coin in its smallest unit, difficulties as decimal text."""
         figures, earned = self.figures, self.earned
@@ -93,6 +98,8 @@ class Standing:
             "transactions": earned.transactions,
             "fans": list(earned.fans),
             "is_connected": figures.is_connected,
+            "is_waiting": self.is_waiting,
+            "told": figures.told or None,
             "fault": figures.fault or earned.fault or None,
         }
 
@@ -111,7 +118,7 @@ class Standing:
         if earned.fans:
             more = len(earned.fans) - FANS_SHOWN
             facts["fans"] = "\n".join(earned.fans[-FANS_SHOWN:]) + (f"\nand {more} more" if more > 0 else "")
-        state = "working" if figures.is_connected else "not connected"
+        state = ("waiting for work" if self.is_waiting else "working") if figures.is_connected else "not connected"
         trouble = "; ".join(filter(None, (figures.fault, earned.fault, figures.told)))
         facts["state"] = f"{state} for {round(self.seconds)} s" + (f": {trouble}" if trouble else "")
         return facts

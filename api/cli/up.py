@@ -137,7 +137,6 @@ class Running:
             raise
         self._folder = folder
         self.network: Network | None = None
-        self._is_mining = False
         with ExitStack() as undone_on_failure:
             undone_on_failure.callback(listener.close)
             undone_on_failure.callback(self.node.close)
@@ -180,18 +179,11 @@ class Running:
             self.network.start()
         if self.node.stratum is not None:
             self.node.stratum.start()
-        self._start_miner()
-
-    def _start_miner(self) -> None:
-        """Mine, once the chain has begun: what is mined on genesis before is of no use."""
-        is_beginning = self.network is not None and self.network.is_beginning
-        if self.node.miner is not None and not self._is_mining and not is_beginning:
-            self._is_mining = True
+        if self.node.miner is not None:
             self.node.miner.start()
 
     def check(self) -> None:
         """Raise what makes it pointless to go on: `node.broken`, `snapshot.history_invalid`, `api.stopped`, `stratum.stopped`."""
-        self._start_miner()
         self.node.health.check_unbroken()
         if self.node.stratum is not None and not self.node.stratum.is_serving:
             raise NodeError(STRATUM_STOPPED)

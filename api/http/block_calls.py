@@ -110,6 +110,7 @@ async def _get_block_template(services: Services, request: Request, params: list
     if asked.get("mode", "template") != "template":
         raise CallFault(NOT_TAKEN, "only the mode template is known here")
     payout = _payout(services, request)
+    services.templates.check()
     waited_for = asked.get("longpollid")
     if waited_for is not None:
         if not isinstance(waited_for, str):

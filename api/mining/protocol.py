@@ -128,6 +128,8 @@ class MinerProtocol:
         if not isinstance(params, list):
             raise _fault("a notice without params")
         if method == "mining.notify":
+            if self._job is None:
+                self.told = ""
             self._job = self._read_job(params)
             return True
         if method == "mining.set_difficulty":

@@ -168,13 +168,24 @@ class VoteDesk:
                 return Verdict.KNOWN
             if not self._ahead.admits(certificate, book):
                 return Verdict.LATER
-            is_new = self._ahead.add(vote, book)
-            _, change = self._chain.take_certificate(certificate)
+            try:
+                _, change = self._chain.take_certificate(certificate)
+            except Violation as fault:
+                if fault.code is TOO_MANY:
+                    return Verdict.LATER  # the blocks of those before it are on their way
+                raise
+            is_new = self._ahead.add(vote, book) or bool(change.certificates)
             self._spread(change)
             self._note()
             if is_new and not change.certificates:
                 self._tell(certificate)
             return Verdict.NEW if is_new else Verdict.KNOWN
+
+    @property
+    def certified_height(self) -> Height:
+        """Up to which height certificates need not be asked for: of the last final checkpoint, or of what is certified above it."""
+        with self._lock:
+            return max((self.final_height, *self._ahead.heights().values()))
 
     # --- evidence ---
 

@@ -141,8 +141,9 @@ class FinalityBook:
         return self.final.height - EVIDENCE_CHECKPOINTS * self._interval
 
     def votes(self) -> list[SignedVote]:
-        """All votes above the last final checkpoint."""
-        return [signed for by_key in self._links.values() for signed in by_key.values()]
+        """All votes above the last final checkpoint; those below are kept, but nobody needs to be told of them any more."""
+        links = (by_key for vote, by_key in self._links.items() if vote.target.height > self.final.height)
+        return [signed for by_key in links for signed in by_key.values()]
 
     def votes_of(self, key: PublicKey) -> list[SignedVote]:
         """Those of one key."""
@@ -156,6 +157,10 @@ class FinalityBook:
     def waiting(self) -> int:
         """Certificates that wait for blocks, sources or sets."""
         return len(self._waiting)
+
+    def waiting_certificates(self) -> list[Certificate]:
+        """Those themselves."""
+        return list(self._waiting.values())
 
     # --- learning ---
 

@@ -5,6 +5,7 @@ Used by `node.chain` alone, within its database transactions and under its owner
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import structlog
@@ -43,6 +44,11 @@ OFF_FINAL = Code(
 NO_ATTESTORS = Code(
     "finality.no_attestors", "this chain's params name no attestors", "Leave --trust out: here the most work decides."
 )
+NO_CHECKPOINT = Code(
+    "finality.no_checkpoint",
+    "height {height} is that of no checkpoint: this chain has one every {interval} blocks",
+    "Name the height and the hash of a checkpoint that is final, as `fansumer chain finality` shows it.",
+)
 NOT_TRUSTED = Code(
     "finality.not_trusted",
     "the chain in the store has another block at height {height}: {found}",
@@ -79,6 +85,9 @@ class FinalityKeeper:
     ) -> None:
         if trusted is not None and not params.attestors:
             raise NodeError(NO_ATTESTORS)
+        if trusted is not None and trusted.height % params.checkpoint_interval_blocks:
+            interval = params.checkpoint_interval_blocks
+            raise NodeError(NO_CHECKPOINT, height=trusted.height, interval=interval)
         self.is_active = bool(params.attestors)
         self._params, self._chain_id, self._blocks = params, chain_id, blocks
         self._store = FinalityStore(connection)
@@ -106,6 +115,7 @@ class FinalityKeeper:
         self.pinned, self._conflict = self._store.pinned(), self._store.conflict()
         if self._given is not None and self._given != self.pinned:
             self._pin(self._given)
+        waiting = self.book.waiting_certificates()
         self.book = self._new_book()
         self.book.pinned = self.pinned
         rows = self._store.all_justified()
@@ -116,9 +126,26 @@ class FinalityKeeper:
         self.book.restore(certificates, [found for found, _ in rows])
         self.book.learn_sets([AttestorSet(0, self._params.attestors), *self._store.sets()])
         self._learn_state(state)
+        for certificate in waiting:
+            with suppress(Malformed, Violation):
+                self._keep(self.book.take_certificate(certificate)[1])
         self._tell()
         if self._conflict is not None:
             log.critical("finality.conflict", fault=str(self._fault()))
+
+    def begin(self, state: StoreState) -> None:
+        """The chain begins with a snapshot: what its state says is justified and final is so, and the trusted checkpoint is."""
+        if not self.is_active:
+            return
+        record = _record(state)
+        for place, found in enumerate(record.justified):
+            self._store.put_justified(found, is_final=place == 0)
+        pinned = self.pinned
+        if pinned is None or (record.justified and pinned.height <= record.final.height):
+            return
+        in_force = record.set_at(pinned.height)
+        if in_force is not None and self._blocks.active_hash(pinned.height) == pinned.hash:
+            self._store.put_justified(Justified(pinned.height, pinned.hash, in_force.number), is_final=True)
 
     def _pin(self, trusted: Checkpoint) -> None:
         """The operator's word: a conflict is settled by it, and what was justified beside it is forgotten."""

@@ -74,9 +74,14 @@ class BlockTemplates:
         with self._node.lock:
             return self._node.chain.tip.hash
 
+    def check(self) -> None:
+        """Raise `sync.behind` while this node is behind its peers: nobody is to mine on its tip then."""
+        self._node.behind.check()
+
     def make(self, payout: Address) -> GivenTemplate:
-        """A template on the tip that pays `payout`; each call's coinbase is another one. Raises `NodeError`."""
+        """A template on the tip that pays `payout`; each call's coinbase is another one. Raises `NodeError`, `sync.behind` too."""
         node = self._node
+        self.check()
         with node.lock, node.health.writing():
             chain, now = node.chain, node.clock.now()
             time_min = Timestamp(chain.tip.header.time + 1)

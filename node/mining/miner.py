@@ -1,4 +1,7 @@
-"""The embedded miner: builds on the tip, searches, publishes; for dev chains not before the parent's time + T."""
+"""The embedded miner: builds on the tip, searches, publishes; for dev chains not before the parent's time + T.
+
+It waits while the node is behind its peers.
+"""
 
 import struct
 import threading
@@ -12,6 +15,7 @@ from ledger.errors import LedgerError
 from ledger.header import Header
 from ledger.reward import Payee
 from ledger.types import Address, Amount, Timestamp
+from node.behind import Behind
 from node.chain import Chain
 from node.clock import Clock
 from node.errors import NodeError
@@ -64,11 +68,13 @@ class Miner:
         clock: Clock,
         lock: threading.RLock,
         health: Health,
+        behind: Behind | None = None,
         payout: Address,
         workers: int,
     ) -> None:
         self._chain, self._mempool, self._clock, self._lock = chain, mempool, clock, lock
         self._health = health
+        self._behind = behind or Behind()
         self._payout = payout
         self._search = NonceSearch(workers)
         self._blocks = 0
@@ -123,9 +129,14 @@ class Miner:
             self._mine_until_stopped()
 
     def _mine_until_stopped(self) -> None:
+        is_told = False
         while not (self._stop.is_set() or self._health.is_broken.is_set()):
             now = self._clock.now()
-            if now < self.earliest_time():
+            behind = self._behind.find()
+            if behind is not None and not is_told:
+                log.info("miner.waits", code=behind.code.name, reason=str(behind))
+            is_told = behind is not None
+            if is_told or now < self.earliest_time():
                 self._stop.wait(POLL_SECONDS)
                 continue
             try:

@@ -9,7 +9,7 @@ from ledger.hashing import WTX
 from ledger.header import Header
 from ledger.types import BlockHash, WtxId
 from node.p2p.compact import Puzzle, begin_puzzle, make_compact
-from node.p2p.connection import Connection
+from node.p2p.connection import Connection, Remembered
 from node.p2p.effects import Effects
 from node.p2p.host import Host
 from node.p2p.messages import (
@@ -39,17 +39,23 @@ OWED_MAX = 1_024
 """Blocks that one peer may have asked for and not been sent."""
 PUZZLES_MAX = 4
 """Compact blocks of one peer that lack transactions."""
+RACED_REMEMBERED = 64
+"""Blocks of which one peer's compact block is not looked at a second time while another peer is asked for them."""
 WTXIDS_REMEMBERED = 4
 """Blocks whose wtxids are kept, since all peers ask for the same newest one."""
 
 
 @dataclass(slots=True)
 class PeerBlocks:
-    """What a peer is owed, the compact blocks that are being put together with it, and whether it was ever asked for such."""
+    """What a peer is owed, the compact blocks that are being put together with it, and whether it was ever asked for such.
+
+    `raced`: blocks that it sent unasked while another one was asked for them.
+    """
 
     owed: deque[BlockHash]
     puzzles: dict[BlockHash, tuple[Puzzle, tuple[int, ...]]] = field(default_factory=dict)
     was_wanted: bool = False
+    raced: Remembered[BlockHash] = field(default_factory=lambda: Remembered(RACED_REMEMBERED))
 
 
 class BlockRelay:
@@ -196,9 +202,10 @@ class BlockRelay:
         if not is_asked:
             self._headers.receive(peer, Headers(False, message.header))
             self._bodies.plan_branch()
-            if not self._bodies.is_wanted(block_hash):
+            if self._bodies.is_wanted(block_hash):
+                self._bodies.note_asked(peer, [block_hash])
+            elif not self._may_race(peer, block_hash):
                 return
-            self._bodies.note_asked(peer, [block_hash])
         try:
             puzzle = begin_puzzle(message, self._host.waiting_transactions())
         except Malformed as fault:
@@ -209,6 +216,16 @@ class BlockRelay:
             peer.send(GetBlockTransactions(block_hash, lacking))
         else:
             self._finish(peer, puzzle)
+
+    def _may_race(self, peer: Connection, block_hash: BlockHash) -> bool:
+        """Whether a block that another peer was asked for is taken from this one if it is quicker: of those few that this node
+        wants new blocks from, and once of each. The other one stays asked, so that nobody can hold a block up by half of it.
+        """
+        raced = self._peers[peer].raced
+        if peer not in self._wanting or block_hash in raced:
+            return False
+        raced.add(block_hash)
+        return self._bodies.is_asked_of_another(peer, block_hash)
 
     def _lay_aside(self, peer: Connection, puzzle: Puzzle, lacking: tuple[int, ...]) -> None:
         """Keep what lacks transactions until they come; where there are too many, the oldest is asked for whole."""
@@ -233,11 +250,15 @@ class BlockRelay:
         self._finish(peer, puzzle)
 
     def _finish(self, peer: Connection, puzzle: Puzzle) -> None:
+        if not self._bodies.needs(puzzle.hash):
+            return  # another peer was quicker
         block = puzzle.block()
         try:
             check_body_belongs(block, self._host.params)
         except LedgerError:
-            self._bodies.ask_whole(peer, puzzle.hash)  # short ids met, or the peer lies: the whole block shows which
+            # Short ids met, or the peer lies: the whole block shows which. Where another peer is asked, it will send it.
+            if not self._bodies.is_asked_of_another(peer, puzzle.hash):
+                self._bodies.ask_whole(peer, puzzle.hash)
             return
         size = sum(len(raw) for raw in block.transactions)
         self._bodies.receive_block(peer, block, size)

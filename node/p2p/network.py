@@ -30,6 +30,7 @@ from node.p2p.scores import Ban
 from node.p2p.snapshot_files import BEGINNING, USUAL_HEIGHTS, SnapshotFiles, SnapshotHeights
 from node.p2p.websocket import HALF_OPEN_MAX, HALF_OPEN_PER_HOST_MAX, OUTBOX_BYTES_MAX, Gate, WebSocketTransport
 from node.sync.header_tree import NO_WORK
+from node.sync.lag import describe_lag
 from node.sync.verify_ahead import VerifyAhead
 from node.tip import TipChanged
 
@@ -41,6 +42,8 @@ KEEP_SECONDS = 600
 RESOLVE_SECONDS = 60
 """How often the name of a peer is looked up again."""
 STOP_SECONDS_MAX = 30
+FIND_SECONDS = 5
+"""So long after its start a node that was told of peers and reached none takes itself for one that is behind them."""
 
 Answer = TypeVar("Answer")
 
@@ -132,7 +135,9 @@ class Network:
         self._report = NetworkReport()
         self._ahead = VerifyAhead(node.chain.chain_id)
         self._snapshots = SnapshotFiles(node, settings.snapshots, is_wanted=settings.begins_with_snapshot)
+        self._lag = "starting" if self._is_beginning else "looking for its peers" if settings.named else ""
         node.health.ask_also(self._find_beginning)
+        node.behind.follow(lambda: self._lag)
 
     @property
     def is_beginning(self) -> bool:
@@ -219,7 +224,8 @@ class Network:
 
     def _run(self) -> None:
         with self._node.health.watching("network"):
-            tick_at, keep_at = 0.0, time.monotonic() + KEEP_SECONDS
+            began = time.monotonic()
+            tick_at, keep_at = 0.0, began + KEEP_SECONDS
             while not (self._stop.is_set() or self._node.health.is_broken.is_set()):
                 self._wake.clear()
                 self._do_calls()
@@ -230,11 +236,19 @@ class Network:
                     self._peers.tick()
                     self._report = self._make_report()
                     self._is_beginning = self._peers.states.is_beginning
+                    self._lag = self._describe_lag(now - began)
                 if now >= keep_at:
                     keep_at = now + KEEP_SECONDS
                     self._keep()
                 if not has_worked:
                     self._wake.wait(max(0.0, tick_at - now))
+
+    def _describe_lag(self, seconds: float) -> str:
+        """What this node lacks of what its peers have. `seconds`: since it started."""
+        peers = self._peers
+        lag = describe_lag(self._node.chain.tip.height, peers.states, peers.headers, peers.bodies)
+        is_alone = bool(self._settings.named) and not peers.ready and seconds < FIND_SECONDS
+        return lag or ("looking for its peers" if is_alone else "")
 
     def _do_calls(self) -> None:
         while True:
@@ -347,6 +361,7 @@ class Network:
             return
         self._stop.set()
         self._wake.set()
+        self._lag = ""
         self._thread.join(STOP_SECONDS_MAX)
         self._keep()
         self.transport.stop()

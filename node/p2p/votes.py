@@ -52,6 +52,11 @@ class FinalityDesk(Protocol):
         """The height of the last final checkpoint that is known."""
         ...
 
+    @property
+    def certified_height(self) -> Height:
+        """Up to which height certificates are known here, whether their blocks are or not."""
+        ...
+
     def take_vote(self, signed: SignedVote) -> Verdict: ...
 
     def take_certificate(self, certificate: Certificate) -> Verdict: ...
@@ -137,15 +142,18 @@ class VoteGossip:
             state.asked_at = None
         elif not message.certificates:
             raise Offence(LATE, "no certificates")
+        was_behind, state.is_behind = state.is_behind, False
         found = self._take(
             state, message.certificates, Certificate.decode, desk.take_certificate, is_answer=message.is_answer
         )
+        is_judged, state.is_behind = not state.is_behind, state.is_behind or was_behind
         if not message.is_answer or len(found) < CERTIFICATES_PER_MESSAGE:
             return
         above = found[-1].vote.target.height
         if above <= state.asked_above:
             raise Offence(GRAVE, "certificates that do not ascend")
-        self._ask(peer, state, above)
+        if is_judged:  # else what follows builds on what this node can't judge yet
+            self._ask(peer, state, above)
 
     def _take(
         self,
@@ -231,7 +239,7 @@ class VoteGossip:
                 late.append(peer)
             elif state.is_behind and state.asked_at is None and now - state.heard_at > ASK_AGAIN_SECONDS:
                 state.is_behind = False
-                self._ask(peer, state, self._desk.final_height)
+                self._ask(peer, state, self._desk.certified_height)
         return late
 
 

@@ -13,7 +13,17 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from ledger.types import Height
 from node.store.engine import Bulk
 from node.store.extent import Extent, write_extent
-from node.store.tables import active, bodies, history, listing, transactions, undo
+from node.store.tables import (
+    active,
+    attestor_sets,
+    bodies,
+    certificates,
+    history,
+    justified,
+    listing,
+    transactions,
+    undo,
+)
 
 HEIGHTS_AT_ONCE: Final = 200
 TRANSACTIONS_AT_ONCE: Final = 4_000
@@ -35,6 +45,16 @@ def adopt_rows(connection: Connection, source: Connection, extent: Extent, *, wi
     found = replace(extent, history_from=Height(0) if first <= 1 else first)
     write_extent(connection, found)
     return found
+
+
+def adopt_finality(connection: Connection, source: Connection) -> None:
+    """Copy what the second store learned of finality and this one lacks; the database transaction is the caller's."""
+    for table in (attestor_sets, justified, certificates):
+        keys = [column.name for column in table.primary_key.columns]
+        known = {tuple(row) for row in connection.execute(select(*(table.c[name] for name in keys))).all()}
+        for row in source.execute(select(table)).mappings().all():
+            if tuple(row[name] for name in keys) not in known:
+                connection.execute(insert(table), dict(row))
 
 
 def _choose_first(source: Connection, end: Height) -> Height:

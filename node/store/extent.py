@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from ledger.codec import pack, unpack
 from ledger.errors import Code, Malformed
@@ -11,9 +11,9 @@ from ledger.params import Params
 from ledger.schema import Integer, Row, Text
 from ledger.types import BlockHash, Height
 from node.errors import NodeError
-from node.keeping import PRUNE_BLOCKS_AT_ONCE, PRUNE_STEP_BLOCKS
+from node.keeping import CERTIFICATES_KEPT_INTERVALS, PRUNE_BLOCKS_AT_ONCE, PRUNE_STEP_BLOCKS
 from node.store.engine import corrupt_store, read
-from node.store.tables import active, bodies, headers, meta, undo
+from node.store.tables import active, bodies, certificates, headers, justified, meta, undo
 
 FORK_TOO_DEEP: Final = Code(
     "chain.fork_too_deep",
@@ -98,7 +98,8 @@ def write_extent(connection: Connection, extent: Extent) -> None:
 def prune(connection: Connection, extent: Extent, tip: Height, keep_blocks: int | None, params: Params) -> Extent:
     """Delete what only leads back more than `keep_blocks` below the tip, some of it at a time; what is held then.
 
-    That is undo, the bodies that no window of the floor needs, and branches that leave below it. Headers and the read model stay.
+    That is undo, the bodies that no window of the floor needs, branches that leave below it, and certificates that nobody needs
+    who starts with a trusted checkpoint of the last year. Headers and the read model stay.
     The database transaction is the caller's.
     """
     floor = Height(0 if keep_blocks is None else max(tip - keep_blocks, 0))
@@ -110,9 +111,19 @@ def prune(connection: Connection, extent: Extent, tip: Height, keep_blocks: int 
     connection.execute(delete(undo).where(undo.c.height <= floor))
     old = select(active.c.hash).where(active.c.height >= max(extent.bodies_from, 1), active.c.height < bodies_from)
     connection.execute(delete(bodies).where(bodies.c.hash.in_(old)))
+    _drop_certificates(connection, floor, params)
     pruned = replace(extent, floor=floor, bodies_from=bodies_from)
     write_extent(connection, pruned)
     return pruned
+
+
+def _drop_certificates(connection: Connection, floor: Height, params: Params) -> None:
+    """Delete those of links far below the floor and the last final checkpoint (spec NET-16)."""
+    if not params.attestors:
+        return
+    final = connection.execute(select(func.max(justified.c.height)).where(justified.c.is_final)).scalar() or 0
+    low = min(final, floor) - CERTIFICATES_KEPT_INTERVALS * params.checkpoint_interval_blocks
+    connection.execute(delete(certificates).where(certificates.c.height < low))
 
 
 def _drop_branches(connection: Connection, first: Height, end: Height) -> None:

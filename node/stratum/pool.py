@@ -96,9 +96,11 @@ class Pool:
     def build(self, *, complete: bool) -> Job | None:
         """A job on the tip: with all that waits, or quickly without.
 
-        None while nobody can be paid. Raises `NodeError`.
+        None while nobody can be paid, or this node is behind its peers. Raises `NodeError`.
         """
         node = self._node
+        if node.behind.find() is not None:
+            return None
         with node.lock, node.health.writing():
             chain, now = node.chain, node.clock.now()
             time_min = Timestamp(chain.tip.header.time + 1)

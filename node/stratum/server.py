@@ -136,6 +136,7 @@ class StratumServer:
         self._miners: dict[Connection, Session] = {}
         self._job: Job | None = None
         self._job_ms = 0
+        self._told_behind_ms: int | None = None
         self._tip: BlockHash | None = None
         self._is_building = self._is_build_wanted = self._is_flushing = False
         self._desk = ThreadPoolExecutor(2, thread_name_prefix="stratum-desk")
@@ -286,7 +287,10 @@ class StratumServer:
             is_new = connection not in self._miners
             self._miners[connection] = session
             self._note_present()
-            if is_new and self._job is not None:
+            behind = self._node.behind.find()
+            if is_new and behind is not None:
+                session.pause(str(behind))
+            elif is_new and self._job is not None:
                 session.send_job(self._job)
             if self._job is None or not any(claim.shares or claim.carried > 1 for claim in self._job.window.claims):
                 self._want_job()  # nobody has a claim: those who are here share
@@ -337,8 +341,8 @@ class StratumServer:
         self._want_job()
 
     def _want_job(self) -> None:
-        """Have a complete job made, unless nobody needs one; one at a time."""
-        if not self._miners:
+        """Have a complete job made, unless nobody needs one, or this node is behind its peers; one at a time."""
+        if not self._miners or self._node.behind.find() is not None:
             return
         if self._is_building:
             self._is_build_wanted = True
@@ -359,7 +363,7 @@ class StratumServer:
 
     def _take_job(self, job: Job | None) -> None:
         self._is_building = False
-        if job is not None and job.previous == self._tip:
+        if job is not None and job.previous == self._tip and self._node.behind.find() is None:
             if self._job is None or not _is_same_work(self._job, job):
                 self._send(job)
             else:
@@ -381,11 +385,25 @@ class StratumServer:
         for connection, session in list(self._connections.items()):
             session.look_at_clock(now_ms)
             connection.flush()
-        if self._job is None or now_ms - self._job_ms >= FRESH_JOB_MS:
+        if not self._say_behind(now_ms) and (self._job is None or now_ms - self._job_ms >= FRESH_JOB_MS):
             self._want_job()
         if not self._is_flushing:
             self._is_flushing = True
             self._at_desk(self._flush)
+
+    def _say_behind(self, now_ms: int) -> bool:
+        """While this node is behind its peers: take back what was given out, and tell the miners why, now and then."""
+        behind = self._node.behind.find()
+        if behind is None:
+            self._told_behind_ms = None
+            return False
+        if self._told_behind_ms is None or now_ms - self._told_behind_ms >= FRESH_JOB_MS:
+            log.info("stratum.waits", code=behind.code.name, reason=str(behind), miners=len(self._miners))
+            self._job, self._told_behind_ms = None, now_ms
+            for connection, session in list(self._miners.items()):
+                session.pause(str(behind))
+                connection.flush()
+        return True
 
     def _flush(self) -> None:
         try:

@@ -23,7 +23,17 @@ from node.stratum.difficulty import (
     weight_of,
 )
 from node.stratum.jobs import EXTRANONCE2_BYTES, Job, Solution
-from node.stratum.messages import NotARequest, Refusal, Refused, Request, answer, parse_request, refuse, set_difficulty
+from node.stratum.messages import (
+    NotARequest,
+    Refusal,
+    Refused,
+    Request,
+    answer,
+    parse_request,
+    refuse,
+    set_difficulty,
+    show_message,
+)
 from node.stratum.vardiff import FIRST_WEIGHT, Vardiff, clamp_units
 
 JOBS_KEPT_MAX: Final = 8
@@ -90,6 +100,7 @@ class Session:
         self._told_units: Units | None = None
         self._previous: BlockHash | None = None
         self._issued: dict[str, _Issued] = {}
+        self._paused = ""
         self._handed_in: set[bytes] = set()
         self._bad_lines = self._refused_in_a_row = 0
         self._output: list[bytes] = []
@@ -168,6 +179,12 @@ class Session:
             self._handed_in.clear()
         self._send(job, clean=is_clean)
 
+    def pause(self, reason: str) -> None:
+        """There is no work now: what was given out is worth nothing, and the miner is told why."""
+        self._issued.clear()
+        self._paused = reason
+        self._output.append(show_message(reason))
+
     def drop_jobs(self) -> None:
         """The tip is another one, and there is no job on it yet."""
         self._issued.clear()
@@ -175,7 +192,7 @@ class Session:
     # --- sending ---
 
     def _send(self, job: Job, *, clean: bool) -> None:
-        name = self._name_job()
+        name, self._paused = self._name_job(), ""
         units = clamp_units(self._vardiff.units, job.units_min, job.units_max)
         if units != self._told_units:
             self._told_units = units
@@ -255,7 +272,7 @@ class Session:
         user, name, words = self._read_submission(request.params)
         issued = self._issued.get(name)
         if issued is None:
-            raise Refused(Refusal.STALE, "stale or unknown job")
+            raise Refused(Refusal.STALE, self._paused or "stale or unknown job")
         extranonce2, time, nonce, rolled = words
         if rolled & ~(self._mask or 0):
             raise Refused(Refusal.OTHER, "version bits outside of the mask that was agreed")

@@ -124,6 +124,11 @@ class BodySync:
         """Whether so much is missing that blocks come before everything else."""
         return self.is_held or len(self._path) > NEARLY_THERE
 
+    @property
+    def is_far_behind(self) -> bool:
+        """Whether so much is missing that nobody should mine on the tip, and somebody has it to send."""
+        return self.is_held or (len(self._path) > NEARLY_THERE and self._can_go_on(self._path))
+
     def is_asked_of(self, peer: Connection, block_hash: BlockHash) -> bool:
         """Whether a peer has this block to send."""
         return self._owner.get(block_hash) is peer
@@ -132,9 +137,18 @@ class BodySync:
         """Whether a peer was asked for this block at some time, be it still wanted or not."""
         return block_hash in self._peers[peer].once_asked
 
+    def is_asked_of_another(self, peer: Connection, block_hash: BlockHash) -> bool:
+        """Whether a block is needed, and somebody else has it to send."""
+        owner = self._owner.get(block_hash)
+        return self.needs(block_hash) and owner is not None and owner is not peer
+
+    def needs(self, block_hash: BlockHash) -> bool:
+        """Whether a block is on the branch and not here."""
+        return block_hash in self._heights and block_hash not in self._arrived
+
     def is_wanted(self, block_hash: BlockHash) -> bool:
         """Whether a block is on the branch and neither here nor asked of anybody."""
-        return block_hash in self._heights and block_hash not in self._arrived and block_hash not in self._owner
+        return self.needs(block_hash) and block_hash not in self._owner
 
     # --- the branch ---
 

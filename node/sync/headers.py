@@ -84,6 +84,17 @@ class HeaderSync:
         return any(state.asked_at is not None or state.measure or state.has_more for state in self._peers.values())
 
     @property
+    def is_seeking(self) -> bool:
+        """Whether some peer that this node dialled is about to show its chain, and none has shown its own to the end."""
+        dialled = [state for peer, state in self._peers.items() if peer.is_dialled]
+        is_open = [
+            state.measure is not None or (state.best is None and state.asked_at is not None) for state in dialled
+        ]
+        return any(is_open) and not any(
+            state.best is not None and not more for state, more in zip(dialled, is_open, strict=True)
+        )
+
+    @property
     def required_work(self) -> Work:
         """What a chain must have for any of it to be kept."""
         return Work(max(self._minimum_work, self._host.tip.work))

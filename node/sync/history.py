@@ -19,7 +19,7 @@ from node.p2p.connection import Connection
 from node.p2p.host import Host
 from node.p2p.messages import BLOCKS_PER_REQUEST, GetBlocks
 from node.p2p.scores import GRAVE
-from node.store.adoption import adopt_rows
+from node.store.adoption import adopt_finality, adopt_rows
 from node.store.extent import HISTORY_INVALID, Extent, write_extent
 from node.sync.parcels import Parcels
 
@@ -175,7 +175,7 @@ class HistorySync:
                     break
         extent = self._host.extent
         if chain.tip.height == extent.snapshot and chain.tip.hash == self._host.hash_at(extent.snapshot):
-            self._note(replace(extent, snapshot=Height(0)))
+            self._note_verified(replace(extent, snapshot=Height(0)))
             log.info("history.verified", height=chain.tip.height)
             done += 1
         return done > 0
@@ -196,6 +196,20 @@ class HistorySync:
             self._note(replace(self._host.extent, invalid=height, reason=str(fault)))
             self._host.note_invalid(invalid)
             return False
+
+    def _note_verified(self, extent: Extent) -> None:
+        """All was good: what those blocks showed of finality is known here from now on, and how it came about."""
+        chain = self._host.chain
+
+        def write(connection: SqlConnection) -> Extent:
+            if chain.finality.is_active:
+                with self._opened().reading() as source:
+                    adopt_finality(connection, source)
+                chain.finality.load(chain.state)
+            write_extent(connection, extent)
+            return extent
+
+        self._host.change_store(write)
 
     def _note(self, extent: Extent) -> None:
         def write(connection: SqlConnection) -> Extent:

@@ -200,8 +200,11 @@ class SnapshotSync:
             self.give_up("nobody offers a snapshot that is deep enough")
 
     def _choose(self, best: KnownHeader) -> KnownHeader | None:
-        """The highest block of the best chain whose state somebody offers and on which enough blocks stand."""
+        """The highest block of the best chain whose state somebody offers and on which enough blocks stand (spec NET-18)."""
         branch = self._tree.branch(best.hash)
+        final = self._host.landmarks().final
+        if final is not None and final.height and self._header_at(branch, final.height) != final.hash:
+            return None  # what the operator trusts, or attestors made final, must lie on it
         offers = {offer for offered in self._offers.values() for offer in offered}
         for height, block_hash in sorted(offers, reverse=True):
             if 0 < height <= best.height - self._depth and self._header_at(branch, height) == block_hash:

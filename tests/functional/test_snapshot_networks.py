@@ -78,6 +78,18 @@ def test_a_node_whose_history_is_invalid_does_not_start_again(tmp_path: Path) ->
     assert caught.value.code is HISTORY_INVALID and caught.value.fields["height"] == 7
 
 
+def test_a_node_that_pruned_and_still_has_all_its_blocks_is_found_sound(tmp_path: Path) -> None:
+    """Of the first blocks it can take none back any more, though the blocks themselves are within the window of the floor."""
+    node = Node(NodeConfig(tmp_path, PARAMS, keep_blocks=20))
+    mine(node, 37)
+    extent = node.chain.extent
+    node.close()
+    assert extent.floor == 16 and extent.bodies_from <= 1
+    report = check_store(f"sqlite:///{tmp_path / 'chain.sqlite'}", PARAMS)
+    assert report.is_good and not report.notes, [line for line in report.lines if not line.is_good]
+    assert "rebuilt" in [line.name for line in report.lines]
+
+
 def test_a_pruned_node_over_real_files(tmp_path: Path) -> None:
     node = Node(NodeConfig(tmp_path, PARAMS, keep_blocks=20))
     network = Network(node, NetworkSettings(listen=(LOOPBACK, 0), snapshots=HEIGHTS))

@@ -2,12 +2,13 @@
 
 What must hold: no two final blocks lie on different branches, at whatever nodes and times; a node never leaves one; no honest
 attestor ever signs two votes that conflict; once the bad times are over and less than a third is silent, new blocks become final;
-and a node that starts late comes to the same answer.
+and a node that starts late comes to the same answer. A node follows the highest justified checkpoint that it has, whatever work
+speaks against it (spec FIN-9); in every sixth network a miner lies in ambush to break that.
 """
 
 import itertools
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ledger.errors import LedgerError
@@ -31,10 +32,13 @@ BLOCK_SECONDS_MEAN = 15.0
 QUIET_SECONDS_MAX = 2_400
 FINAL_BLOCKS_WANTED = 3 * INTERVAL
 """After the bad times so many more blocks must become final."""
+AMBUSH_SECONDS = 3.0
+AMBUSH_SHARE = 0.75
+"""So much of the hash power, at least, has a miner in ambush: three blocks for each of the others'."""
 
 
 class Unsafe(AssertionError):
-    """Two final blocks on different branches, a final block that was left, or an honest attestor that lied."""
+    """Two final blocks on different branches, a final or justified one that was left, or an honest attestor that lied."""
 
 
 class Stuck(AssertionError):
@@ -159,6 +163,9 @@ class AttestedWorld:
         self.seed = seed
         self.rng = random.Random(f"fansumer attested simulation {seed}")
         self.plan = AttestedPlan.draw(self.rng)
+        self.has_ambush = seed % 6 == 4
+        if self.has_ambush:
+            self.plan = replace(self.plan, attack_share=max(self.plan.attack_share, AMBUSH_SHARE))
         self.timeline = Timeline()
         self.network = FakeNetwork(self.timeline, self._branch_rng(), self.plan.weather)
         seeds = [attestor_seed(seed, place) for place in range(len(self.plan.weights))]
@@ -169,7 +176,7 @@ class AttestedWorld:
             checkpoint_interval_blocks=INTERVAL,
         )
         self.is_quiet = False
-        self.blocks = self.attacks = 0
+        self.blocks = self.attacks = self.left_at = 0
         self.finals: dict[int, BlockHash] = {0: BlockHash(b"")}
         self.final_seen: dict[str, int] = {}
         self.nodes: list[FakeNode] = [self._make_node(number, FakeNode) for number in range(self.plan.nodes)]
@@ -280,6 +287,20 @@ class AttestedWorld:
         self.timeline.note(f"a secret branch is shown at {self.secret.chain.tip.height}")
         self.secret.guarded(self.secret.show)
 
+    def _ambush(self) -> None:
+        """Leave just below a checkpoint; come back with more work when it is justified and nothing above it, so not final."""
+        if self.secret is None or not self.secret.is_on or not self.living:
+            return
+        work, height = max((node.chain.tip.work, node.chain.tip.height) for node in self.living)
+        if not self.secret.is_hidden:
+            if self.secret.chain.tip.height == height and height % INTERVAL == INTERVAL - 1:
+                self._attack()
+                self.left_at = height
+            return
+        justified = max(node.desk.landmarks().active_justified for node in self.living)
+        if justified > self.left_at and self.secret.chain.tip.work > work:
+            self._attack()
+
     def _trouble(self) -> None:
         kind = self.rng.choice(("partition", "crash", "restore", "power"))
         plan = self.plan
@@ -318,6 +339,7 @@ class AttestedWorld:
         for node in self.living if self.late is None else (*self.living, self.late):
             if not node.is_on:
                 continue
+            self._check_justified(node)
             final = node.desk.landmarks().final
             if final is None or self.final_seen.get(node.name) == final.height:
                 continue
@@ -326,6 +348,13 @@ class AttestedWorld:
                 raise Unsafe(f"{node.name} has another final block at {final.height}")
             if node.host.hash_at(final.height) == final.hash:
                 self._check_ancestors(node, final.height)
+
+    def _check_justified(self, node: FakeNode) -> None:
+        found = node.chain.finality.book.justified
+        if node.host.hash_at(found.height) != found.hash:
+            known = node.host.header(found.hash)
+            if known is not None and not known.invalid_code:
+                raise Unsafe(f"{node.name} follows a branch without the justified block at {found.height} that it has")
 
     def _check_ancestors(self, node: FakeNode, height: int) -> None:
         for other, block_hash in self.finals.items():
@@ -352,7 +381,10 @@ class AttestedWorld:
             self.timeline.run(8)
             self._again(BLOCK_SECONDS_MEAN, self._mine)
             self._again(20, self._lie)
-            self._again(120, self._attack)
+            if self.has_ambush:
+                self._again(AMBUSH_SECONDS, self._ambush)
+            else:
+                self._again(120, self._attack)
             self._again(60, self._trouble)
             for attestor in self.honest:
                 self._look(attestor)

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ledger.finality.votes import Checkpoint
 from ledger.fork_choice import TieKey
 from ledger.params import Params
 from node.chain import Chain
@@ -34,6 +35,7 @@ class Kind:
     begins_with_snapshot: bool = False
     keep_blocks: int | None = None
     makes_snapshots: bool = True
+    trusted: Checkpoint | None = None
 
 
 FULL = Kind()
@@ -72,7 +74,7 @@ class StateNode(FakeNode):
             disk.calm_down()
 
     def _open_chain(self, tie_key: TieKey) -> Chain:
-        return Chain(self.disk.engine, self.params, self.clock, tie_key, self.kind.keep_blocks)
+        return Chain(self.disk.engine, self.params, self.clock, tie_key, self.kind.keep_blocks, self.kind.trusted)
 
     def _open_history(self) -> HistoryStore:
         return HistoryStore(self._history_disk.engine, self.params, self.clock, self.kind.keep_blocks, None)
@@ -110,9 +112,9 @@ class QuietStates(Quiet):
     nodes: list[Any]
     """Of `StateNode`; a list is not a list of what its items are besides."""
 
-    def __init__(self, *kinds: Kind, weather: Weather | None = None) -> None:
+    def __init__(self, *kinds: Kind, weather: Weather | None = None, params: Params | None = None) -> None:
         self._kinds = kinds
-        super().__init__(len(kinds), weather=weather)
+        super().__init__(len(kinds), weather=weather, params=params)
         self.people = People(self.params, random.Random(2))
 
     def add(self, kind: Kind) -> StateNode:

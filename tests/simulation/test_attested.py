@@ -65,7 +65,16 @@ def plant_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("plant", "first"), [(plant_two_thirds, 20), (plant_lower_sources, 5), (plant_work_alone, 1)])
+@pytest.mark.parametrize("seed", [4, 10])
+def test_a_justified_block_is_not_left_for_work_from_an_ambush(seed: int) -> None:
+    """Without its plant the networks that find `plant_work_alone` go well, and the miner did come out of its ambush."""
+    world = AttestedWorld(seed)
+    assert world.has_ambush
+    assert world.run().attacks > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("plant", "first"), [(plant_two_thirds, 20), (plant_lower_sources, 5), (plant_work_alone, 4)])
 def test_a_planted_bug_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

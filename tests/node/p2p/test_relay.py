@@ -6,7 +6,7 @@ import pytest
 
 from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.transaction import Transaction
-from ledger.types import Amount, WtxId
+from ledger.types import Amount, BlockHash, WtxId
 from node.p2p import relay
 from node.p2p.messages import (
     TRANSACTIONS,
@@ -245,3 +245,98 @@ def test_while_blocks_are_missing_transactions_wait(three: Quiet) -> None:
     assert puppet.all_heard(GetTransactions) == []
     assert len(puppet.all_heard(GetBlocks)) == 1
     maker.close()
+
+
+# --- a block that was asked of a slower peer ---
+
+
+class Race:
+    """A node that asked a slow peer for a new block, and a quick one from which it wants new blocks."""
+
+    def __init__(self, quiet: Quiet, *unknown: Transaction) -> None:
+        self.quiet, self.node = quiet, quiet.nodes[2]
+        self.maker = Quiet(1)
+        self.maker.start()
+        self.quick = welcome(quiet, self.node)
+        self.give(self.quick)
+        self.slow = welcome(quiet, self.node)
+        for transaction in unknown:
+            self.maker.nodes[0].submit(transaction.raw)
+        (self.block,) = self.maker.mine(self.maker.nodes[0])
+        self.slow.say(Headers(False, self.block.header.encode()))
+        quiet.wait(1)
+        assert self.slow.all_heard(GetCompact) == [GetCompact(self.block.hash)]
+
+    def give(self, puppet: Puppet) -> None:
+        """Let a peer be the first with a block, so that the next one is wanted of it at once."""
+        (block,) = self.maker.mine(self.maker.nodes[0])
+        puppet.say(Headers(False, block.header.encode()))
+        self.quiet.wait(1)
+        puppet.say(self.compact_of(block.hash))
+        self.quiet.wait(1)
+        assert puppet.all_heard(WantCompact) == [WantCompact(True)] and self.tip == block.hash
+
+    def compact_of(self, block_hash: BlockHash) -> CompactBlock:
+        compact = self.maker.nodes[0].peers.blocks._make_compact(block_hash)
+        assert compact is not None
+        return compact
+
+    @property
+    def tip(self) -> BlockHash:
+        return self.node.chain.tip.hash
+
+
+def test_the_first_who_delivers_a_block_wins_whoever_was_asked(three: Quiet) -> None:
+    race = Race(three)
+    race.quick.say(race.compact_of(race.block.hash))
+    three.wait(1)
+    assert race.tip == race.block.hash
+    race.slow.say(race.compact_of(race.block.hash))
+    three.wait(1)
+    assert race.slow.goodbye is None and race.quick.goodbye is None, "neither is blamed"
+    race.maker.close()
+
+
+def test_what_the_quicker_one_lacks_is_asked_of_it_and_the_slower_one_may_still_win(three: Quiet) -> None:
+    sent = transfer(three)
+    race = Race(three, sent)
+    race.quick.say(race.compact_of(race.block.hash))
+    three.wait(1)
+    assert race.quick.all_heard(GetBlockTransactions) == [GetBlockTransactions(race.block.hash, (0,))]
+    race.slow.say(race.compact_of(race.block.hash))
+    three.wait(1)
+    race.slow.say(BlockTransactions(race.block.hash, (sent.raw,)))
+    three.wait(1)
+    assert race.tip == race.block.hash
+    race.quick.say(BlockTransactions(race.block.hash, (sent.raw,)))
+    three.wait(1)
+    assert race.quick.goodbye is None and race.slow.goodbye is None
+    assert race.quick.all_heard(GetBlocks) == race.slow.all_heard(GetBlocks) == []
+    race.maker.close()
+
+
+def test_a_race_is_run_once_and_a_lie_in_it_asks_for_nothing_more(three: Quiet) -> None:
+    sent, other = transfer(three), transfer(three, 7_000)
+    race = Race(three, sent)
+    for _ in range(5):
+        race.quick.say(race.compact_of(race.block.hash))
+    three.wait(1)
+    assert len(race.quick.all_heard(GetBlockTransactions)) == 1, "the same block again is not looked at"
+    race.quick.say(BlockTransactions(race.block.hash, (other.raw,)))
+    three.wait(1)
+    assert race.quick.all_heard(GetBlocks) == [] and race.tip != race.block.hash
+    race.slow.say(race.compact_of(race.block.hash))
+    three.wait(1)
+    race.slow.say(BlockTransactions(race.block.hash, (sent.raw,)))
+    three.wait(1)
+    assert race.tip == race.block.hash
+    race.maker.close()
+
+
+def test_who_is_not_wanted_from_runs_no_race(three: Quiet) -> None:
+    race = Race(three)
+    race.node.peers.blocks._wanting.clear()
+    race.quick.say(race.compact_of(race.block.hash))
+    three.wait(1)
+    assert race.tip != race.block.hash
+    race.maker.close()

@@ -26,6 +26,8 @@ SYNCING: Final = "syncing"
 CHECKPOINT: Final = "checkpoint"
 CLOSING: Final = "closing"
 WHENEVER: Final = "whenever"
+PRUNING: Final = "pruning"
+SNAPSHOT: Final = "snapshot"
 
 # Ways to die.
 STATEMENT: Final = "before a statement"

@@ -93,6 +93,7 @@ class Run:
     took: dict[int, str] = field(default_factory=dict)
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
     is_closed: bool = False
+    told: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -114,15 +115,11 @@ class Starter:
     def __init__(self, folder: Path, life: Life) -> None:
         blocks = folder / "blocks"
         write_blocks(blocks, life.blocks)
-        command = [
-            sys.executable,
-            "-m",
-            "tests.support.crash.driver",
-            str(blocks),
-            json.dumps(sorted(life.reorganising)),
-        ]
+        self._open("tests.support.crash.driver", str(blocks), json.dumps(sorted(life.reorganising)))
+
+    def _open(self, module: str, *arguments: str) -> None:
         self._process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -162,7 +159,9 @@ class Starter:
                 rows = json.loads(line.removeprefix("counts "))
                 found.counts = {(phase, way): count for phase, way, count in rows}
             elif word == "closed":
-                found.is_closed = True
+                found.is_closed, found.told = True, rest
+            elif word == "stage":
+                found.phase = rest[0]
             elif word == "ended":
                 found.status = int(rest[0])
                 found.seconds = time.monotonic() - began
