@@ -72,6 +72,7 @@ def run(*, config: str | None = None, typed: dict[str, Any]) -> None:
       fansumer node run --trust 1440:0000...5f2a
       fansumer node run --data-dir chain --params params.json
       fansumer node run --database postgresql://fansumer@localhost/ledger
+      fansumer node run --models shop.models
     """
     from rich.console import Console
 
@@ -181,6 +182,7 @@ def _options(found: "Settings", leave_out: tuple[str, ...] = ()) -> "UpOptions":
         rates=(found["read_rate"], found["write_rate"]),
         rent_price_cents=found["rent_price"],
         log_level=found["log_level"],
+        models=found["models"],
     )
 
 

@@ -1,5 +1,6 @@
 """`fansumer node status`, `peers`, `ban`, `unban`: what the operator asks of a node that runs, with the cookie of its folder."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ Host = Annotated[str, typer.Argument(metavar="HOST", help="An IP address.")]
 TIMEOUT_SECONDS = 40
 
 
-def _ask(network: str, folder: Path | None, method: str, path: str, body: Any = None) -> dict[str, Any]:
+def ask_node(network: str, folder: Path | None, method: str, path: str, body: Any = None) -> dict[str, Any]:
     """What the node answers. Raises `operator.not_running`, or what it refuses with."""
     import httpx2
 
@@ -44,15 +45,30 @@ def status(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = 
       fansumer node status
       fansumer node status --network test --json
     """
-    found = _ask(network, data_dir, "GET", "/operator/status")
+    found = ask_node(network, data_dir, "GET", "/operator/status")
     if as_json:
         print_json(found)
         return
+    models = found.pop("models", None)
     for name, value in found.items():
         shown = "runs without a network" if name == "peers" and value is None else value
         if name == "alarm":
             shown = "none" if value is None else f"{value['code']}: {value['detail']}\n{'':<22}{value['advice']}"
         print(f"{name.replace('_', ' '):<22}{shown}")
+    for line in _model_lines(models) if models is not None else ():
+        print(line)
+
+
+def _model_lines(report: dict[str, Any]) -> Iterator[str]:
+    """What fans are answered by, and what is wrong with model files."""
+    yield f"{'models':<22}{report['place']}"
+    for one in report["served"]:
+        fans = f"{one['fans']} fans, {one['taken_out']} taken out"
+        yield f"{'':<22}{one['version']} of {one['as_of']} for {one['program']}: {fans}; {one['file']}"
+    for fault in report["faults"]:
+        yield f"{'':<22}{fault['detail']}\n{'':<22}{fault['advice']}"
+    if not report["served"]:
+        yield f"{'':<22}none is served: plain rules answer"
 
 
 def peers(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = False) -> None:
@@ -62,7 +78,7 @@ def peers(network: Network = "dev", data_dir: Folder = None, as_json: AsJson = F
     Example:
       fansumer node peers
     """
-    found = _ask(network, data_dir, "GET", "/operator/peers")
+    found = ask_node(network, data_dir, "GET", "/operator/peers")
     if as_json:
         print_json(found)
         return
@@ -100,7 +116,7 @@ def ban(
     Example:
       fansumer node ban 203.0.113.7 --seconds 3600
     """
-    found = _ask(network, data_dir, "POST", "/operator/bans", {"host": host, "seconds": seconds})
+    found = ask_node(network, data_dir, "POST", "/operator/bans", {"host": host, "seconds": seconds})
     print(f"{found['host']} is banned for {found['seconds']} s.")
 
 
@@ -111,5 +127,5 @@ def unban(host: Host, network: Network = "dev", data_dir: Folder = None) -> None
     Example:
       fansumer node unban 203.0.113.7
     """
-    found = _ask(network, data_dir, "DELETE", f"/operator/bans/{host}")
+    found = ask_node(network, data_dir, "DELETE", f"/operator/bans/{host}")
     print(f"{found['host']} is welcome again.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from api.cli import personal_export
 from api.cli.options import AsJson, Force
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Ranks and scores from purchases: by default from the grocer's year, or from an export of receipts.",
 )
+
+app.command()(personal_export.export)
 
 AsOf = Annotated[
     datetime,
@@ -148,22 +151,37 @@ def score(
 
 @app.command()
 def train(
-    as_of: AsOf, out: Out, data: Data = None, seed: Seed = SEED, force: Force = False, as_json: AsJson = False
+    out: Out,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%d"],
+            help="A local day: what was before its midnight is used. By default the day on which the export was made.",
+        ),
+    ] = None,
+    data: Data = None,
+    seed: Seed = SEED,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train everything that is served and write it as one file with a checksum. A few minutes on one core.
 
+    A node answers by it with `--models FILE`, if it was trained on what `fansumer personalize export` wrote.
+
     \b
-    Example:
+    Examples:
+      fansumer personalize train --data purchases --out shop.models
       fansumer personalize train --as-of 2017-10-04 --out october.models
     """
     from api.cli.file_kinds import MODELS
     from api.cli.session import write_file
 
-    features = _open(data, as_of.date(), out, MODELS, force=force)
+    features = _open(data, None if as_of is None else as_of.date(), out, MODELS, force=force)
     from api.personalization.models import encode_models
     from api.personalization.models import train as train_models
 
-    models = train_models(features, as_of.date(), seed)
+    models = train_models(features, features.as_of, seed)
     write_file(out, encode_models(models), force=force)
     _report(features, out, len(models.households), as_json=as_json, version=models.version)
 
@@ -218,10 +236,11 @@ def evaluate(
     )
 
 
-def _open(data: Path | None, as_of: date, out: Path, kind: str, *, force: bool) -> "Features":
-    """The features; what is wrong with the file to write is said before anything is computed."""
+def _open(data: Path | None, as_of: date | None, out: Path, kind: str, *, force: bool) -> "Features":
+    """The features; what is wrong with the file to write is said before anything is computed. None: the export's day."""
     from api.cli.output import UsageFault
     from api.cli.session import FILE_FAILED, refuse_overwriting
+    from api.personalization.errors import AS_OF_MISSING
     from api.personalization.extra import require_extra
 
     require_extra()
@@ -234,7 +253,12 @@ def _open(data: Path | None, as_of: date, out: Path, kind: str, *, force: bool) 
         raise UsageFault(FILE_FAILED, path=str(out), reason="it is a folder")
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise UsageFault(FILE_FAILED, path=str(out), reason="its folder cannot be written")
-    return open_features(open_facts(data), as_of)
+    facts = open_facts(data)
+    if as_of is None:
+        if not facts.read_at:
+            raise UsageFault(AS_OF_MISSING)
+        as_of = datetime.fromtimestamp(facts.read_at, facts.zone).date()
+    return open_features(facts, as_of)
 
 
 def _report(features: "Features", out: Path, rows: int, *, as_json: bool, version: str | None = None) -> None:

@@ -198,6 +198,14 @@ SETTINGS: Final = (
         low=1,
         high=1_000_000,
     ),
+    Setting(
+        "models",
+        "FILE_OR_FOLDER",
+        "Trained models (`fansumer personalize train`) to answer fans by; a newer file is taken up while the node runs. "
+        "By default plain rules answer.",
+        kind=Path,
+        example="models",
+    ),
     Setting("read_rate", "RATE", "Reads that one client may make of the API, as 6000/minute.", default="6000/minute"),
     Setting("write_rate", "RATE", "What one client may send to the API, as 1200/minute.", default="1200/minute"),
     Setting(

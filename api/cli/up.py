@@ -93,6 +93,7 @@ class UpOptions:
     rates: tuple[str, str] | None = None
     rent_price_cents: int = RENT_PRICE_CENTS
     log_level: str = "info"
+    models: Path | None = None
 
 
 def default_folder(name: str) -> Path:
@@ -150,7 +151,10 @@ class Running:
             undone_on_failure.callback(remove_url, folder)
             desk = OperatorDesk(self.node, self.network)
             settings = HttpSettings(
-                tip_age_seconds_max=None, origins=options.origins, rent_price_cents=options.rent_price_cents
+                tip_age_seconds_max=None,
+                origins=options.origins,
+                rent_price_cents=options.rent_price_cents,
+                models=options.models,
             )
             if options.rates is not None:
                 read_rate, write_rate = options.rates

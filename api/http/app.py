@@ -59,6 +59,7 @@ from api.http.routers import (
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
 from api.personalization.consent_gate import PersonalGate
+from api.personalization.model_keeper import ModelKeeper
 from api.personalization.outreach import Outreach
 from api.personalization.service import Personalization
 from api.receipts.store import ReceiptStore
@@ -116,11 +117,14 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     await take_up_revocations(services)
     await take_up_openings(services)
-    outreach = asyncio.create_task(services.outreach.run())
+    running = [asyncio.create_task(services.outreach.run())]
+    if services.models is not None:
+        running.append(asyncio.create_task(services.models.run()))
     yield
-    outreach.cancel()
-    with suppress(asyncio.CancelledError):
-        await outreach
+    for task in running:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
     services.close()
 
 
@@ -168,6 +172,7 @@ def create_app(
         openings=KeptOpenings(node, desk),
         consents=consents,
         personal=personal,
+        models=None if chosen.models is None else ModelKeeper(chosen.models, personal, node.clock),
         outreach=Outreach(personal, node.reader, consents, desk, node.clock, allows_private=chosen.webhooks_private),
         exports=ExportDesk(node, node.reader, renderer),
         events=EventFeed(

@@ -18,6 +18,7 @@ from api.http.rendering import Renderer
 from api.http.schemas.answer import ADDRESS_PATTERN, EXAMPLE_ADDRESS, EXAMPLE_ID, ID_PATTERN
 from api.http.settings import HttpSettings
 from api.http.submission import SubmissionQueue
+from api.personalization.model_keeper import ModelKeeper
 from api.personalization.outreach import Outreach
 from api.personalization.service import Personalization
 from api.voice.openings import KeptOpenings
@@ -65,6 +66,7 @@ class Services:
     openings: KeptOpenings
     consents: ConsentGate
     personal: Personalization
+    models: ModelKeeper | None
     outreach: Outreach
     exports: ExportDesk
     events: EventFeed

@@ -11,7 +11,9 @@ from starlette.routing import Route
 
 from api.http.bodies import parse_object, read_bounded
 from api.http.deps import services_of
+from api.http.operator_cookie import check_operator
 from api.http.problems import BAD_BODY, RequestFault
+from api.http.purchase_desk import PURCHASE_ROUTES
 from api.http.rendering import json_response, show_alarm
 from api.words import show_time
 from ledger.errors import Code
@@ -20,11 +22,6 @@ from node.p2p.address import PeerAddress, make_address
 from node.p2p.network import Network
 from node.p2p.scores import BAN_SECONDS
 
-NO_COOKIE = Code(
-    "operator.cookie",
-    "this is for the operator, who shows the cookie of the data folder",
-    "Use `fansumer node`, as the user whose node it is.",
-)
 NO_NETWORK = Code(
     "operator.no_network",
     "this node runs without a network",
@@ -51,12 +48,8 @@ class OperatorDesk:
             Route("/operator/peers", self.read_peers, methods=["GET"]),
             Route("/operator/bans", self.ban, methods=["POST"]),
             Route("/operator/bans/{host}", self.unban, methods=["DELETE"]),
+            *PURCHASE_ROUTES,
         ]
-
-    def _check(self, request: Request) -> None:
-        """Raise `operator.cookie` for anybody else."""
-        if not services_of(request).cookie.admits(request.headers.get("authorization")):
-            raise RequestFault(NO_COOKIE)
 
     def _network_here(self) -> Network:
         if self._network is None:
@@ -65,7 +58,7 @@ class OperatorDesk:
 
     async def read_status(self, request: Request) -> Response:
         """The chain, what waits, and the network in figures."""
-        self._check(request)
+        check_operator(request)
         node, network = self._node, self._network
         with node.reader.snapshot() as view:
             tip = view.tip()
@@ -86,6 +79,9 @@ class OperatorDesk:
             "alarm": show_alarm(node.other_law.fault()),
             "peers": None,
         }
+        keeper = services_of(request).models
+        if keeper is not None:
+            found["models"] = keeper.report()
         if network is not None:
             report = network.report()
             found |= {
@@ -102,7 +98,7 @@ class OperatorDesk:
 
     async def read_peers(self, request: Request) -> Response:
         """Every connection, and who is banned."""
-        self._check(request)
+        check_operator(request)
         report = self._network_here().report()
         bans = [
             {"host": _show_host(host), "until": ban.until, "until_time": show_time(ban.until), "reason": ban.reason}
@@ -112,7 +108,7 @@ class OperatorDesk:
 
     async def ban(self, request: Request) -> Response:
         """Ban a host, for a day or as long as is said, and leave its connections."""
-        self._check(request)
+        check_operator(request)
         network = self._network_here()
         address, seconds = _read_ban(await read_bounded(request, BODY_BYTES_MAX))
         await run_in_threadpool(network.ask, lambda peers: peers.ban(address, seconds, "the operator"))
@@ -120,7 +116,7 @@ class OperatorDesk:
 
     async def unban(self, request: Request) -> Response:
         """Lift a ban."""
-        self._check(request)
+        check_operator(request)
         network = self._network_here()
         host = request.path_params["host"]
         address = _parse_host(host)

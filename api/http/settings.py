@@ -1,5 +1,6 @@
 """What an operator can choose about the HTTP edge, each with its unit and its reason."""
 
+from pathlib import Path
 from typing import Annotated
 
 from limits import parse
@@ -34,6 +35,7 @@ class HttpSettings(BaseModel):
     `origins` are the names that clients reach this node by, such as "https://node.example": a request that was signed for another
     name is refused; empty takes whatever name the request bears. `receipts_url`, always SQLite's,
     is receipts.sqlite in the node's folder if it is None.
+    `models` is a file or a folder of trained models by which fans are answered.
     `webhooks_private` lets brands name webhooks that are not https or not on the public internet, such as on this computer.
     `rent_price_cents`: US cents for renting 1 PH/s of SHA-256d for a day, of which estimates are made (spec FIN-11).
     `event_*` bound streams of events: how many at a time, in all and for one client; how long one lasts before the client resumes;
@@ -52,6 +54,7 @@ class HttpSettings(BaseModel):
     submissions_batch_max: int = Field(default=512, ge=1, le=4_096)
     origins: tuple[Origin, ...] = ()
     receipts_url: str | None = None
+    models: Path | None = None
     webhooks_private: bool = False
     rent_price_cents: int = Field(default=RENT_PRICE_CENTS, ge=1, le=RENT_PRICE_CENTS_MAX)
     event_streams_max: int = Field(default=512, ge=1)

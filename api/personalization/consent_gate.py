@@ -208,6 +208,20 @@ class PersonalGate:
         )
         return list(zip(facts, past, strict=True))
 
+    async def list_buyers(
+        self, program: ProgramId, after: Position | None, limit: int
+    ) -> tuple[list[Address], Position | None]:
+        """Members after a position of the program's list who let it read receipts, or some of them; and where to go on.
+
+        Nothing of what they bought is read: who reads that asks `read_all`, and is in their logs.
+        """
+        await self._consents.ready()
+        with self._reader.snapshot() as view:
+            rows = view.listed(program, "member", after, limit)
+            fans = [Address(row.id) for row in rows]
+            buyers = [fan for fan in fans if _covers_purchases(self._active_scopes(view, fan, program))]
+        return buyers, rows[-1].position if len(rows) == limit else None
+
     def _read_past(self, store: ReceiptStore, fan: Address, program: ProgramId, *, is_group: bool = False) -> Past:
         if is_group and (fan, program) not in self._past:
             return _past_of(store, fan, program)
@@ -465,7 +479,13 @@ def _purchase_of(kept: KeptReceipt, categories: Categories) -> Purchase:
         points=receipt.points,
         codes=receipt.codes,
         lines=tuple(line for line in lines if line is not None),
+        received_at=kept.received_at,
     )
+
+
+def _covers_purchases(scopes: frozenset[str]) -> bool:
+    """Whether lines of receipts may be read, be it of one category."""
+    return RECEIPTS in scopes or any(scope.startswith(CATEGORY_PREFIX) for scope in scopes)
 
 
 def _granted_purchases(purchases: tuple[Purchase, ...], scopes: frozenset[str]) -> tuple[Purchase, ...]:

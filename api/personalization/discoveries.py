@@ -8,7 +8,14 @@ from api.personalization.assist import bought_reason, day_of
 from api.personalization.candidates import ANTICIPATE, GUESSED, PROVED, SAID, Candidate, Reason, Scene, Words
 from api.personalization.catalogue import Product
 from api.personalization.facts import BEHAVIOUR, CAMPAIGNS, RECEIPTS, VOICE, Purchase
-from api.personalization.predictor import Scored, gaps_by_item, times_by_item
+from api.personalization.predictor import (
+    BY_MODEL,
+    BY_PAIRS,
+    BY_POPULARITY,
+    Scored,
+    gaps_by_item,
+    times_by_item,
+)
 from api.personalization.profile import usual_items
 from api.personalization.rhythm import DAY_SECONDS
 from api.personalization.texts import show_money
@@ -76,17 +83,9 @@ def _made_with_you(scene: Scene) -> Iterator[Candidate]:
 
 
 def find_due(scene: Scene, limit: int) -> list[Scored]:
-    """What the fan is likely to need now: nothing that lasts, is out of stock, was recalled, or is not wanted."""
-    disliked = set(scene.facts.wishes.document.get("dislikes", ()))
-
-    def may_be_named(item: str) -> bool:
-        product = scene.catalogue.products.get(item)
-        if item in disliked or scene.lasts(item):
-            return False
-        return product is None or (product.in_stock and not product.recall and product.category not in disliked)
-
-    found = scene.predictor.next_basket(scene.facts, scene.now, limit + DUE_MORE)
-    return [scored for scored in found if may_be_named(scored.item)][:limit]
+    """What the fan is likely to need now; nothing of which it said that it lasts."""
+    found = scene.predictor.next_basket(scene.facts, scene.catalogue, scene.now, limit + DUE_MORE)
+    return [scored for scored in found if not scene.lasts(scored.item)][:limit]
 
 
 def find_replenishments(scene: Scene) -> Iterator[Candidate]:
@@ -104,7 +103,7 @@ def find_replenishments(scene: Scene) -> Iterator[Candidate]:
             subject=scored.item,
             occasion=last.receipt,
             words=Words("replenish", fields),
-            reasons=replenish_reasons(scene, scored.item),
+            reasons=replenish_reasons(scene, scored),
             relevance=scored.score,
             scopes=scopes_of(scene),
             action={"kind": "buy", "item": scored.item},
@@ -118,11 +117,19 @@ def _last_with(scene: Scene, item: str) -> Purchase | None:
     return next(bought, None)
 
 
-def replenish_reasons(scene: Scene, item: str) -> tuple[Reason, ...]:
-    """Why something may be needed again: how often it was bought, and when it was last."""
-    last = _last_with(scene, item)
-    often = (_bought_often(scene, item),)
-    return often if last is None else (*often, bought_reason(scene, last, item))
+def replenish_reasons(scene: Scene, scored: Scored) -> tuple[Reason, ...]:
+    """Why something may be needed again: how often it was bought, when it was last, and whether a model says so."""
+    last = _last_with(scene, scored.item)
+    reasons = [_bought_often(scene, scored.item)]
+    if last is not None:
+        reasons.append(bought_reason(scene, last, scored.item))
+    if scored.grounds == BY_MODEL:
+        reasons.append(_guessed_by_model(scene, "why_model"))
+    return tuple(reasons)
+
+
+def _guessed_by_model(scene: Scene, words: str, **fields: object) -> Reason:
+    return Reason(Words(words, fields), GUESSED, {"version": scene.predictor.version_of(scene.facts)})
 
 
 def _news(scene: Scene) -> Iterator[Candidate]:
@@ -184,7 +191,12 @@ def discovery_reasons(scene: Scene, scored: Scored) -> tuple[Reason, ...]:
         last = _last_with(scene, item)
         if last is not None:
             reasons.append(bought_reason(scene, last, item))
-    if scored.because:
+    if scored.grounds == BY_MODEL:
+        words = "why_together" if reasons else "why_model"
+        reasons.append(_guessed_by_model(scene, words, item=scene.names(scored.item)))
+    elif scored.grounds == BY_POPULARITY:
+        reasons.append(_guessed_by_model(scene, "why_popular", item=scene.names(scored.item)))
+    elif scored.grounds == BY_PAIRS:
         reasons.append(Reason(Words("why_pairs", {"item": scene.names(scored.item)}), SAID, {"product": scored.item}))
     else:
         reasons.append(Reason(Words("why_wish"), SAID, {"product": scored.item}))

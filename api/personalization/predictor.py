@@ -1,9 +1,9 @@
 """What is guessed of a fan, by whom: the place where a trained model plugs in, and plain rules that need none.
 
-A predictor is given facts that the consent gate has passed, and answers with numbers between 0 and 1. `stage` and `version` stand
+A predictor is given facts that the consent gate has passed, and answers with numbers between 0 and 1. Stage and version stand
 in every explanation. The rules below are the first stages: `rules` for a fan with no history of its own, `behaviour` for one with
-some. A trained one (`prediction`) is given to `Personalization` by whoever starts the application, and must answer for every fan
-without reading anything but what it is given.
+some. A trained one (`prediction`, see `model_predictor`) is given to `Personalization` where the operator named models, and answers
+for every fan without reading anything but what it is given.
 """
 
 from collections.abc import Sequence
@@ -23,25 +23,34 @@ STAGES: Final = (RULES, BY_BEHAVIOUR, PREDICTION)
 PURCHASES_FOR_BEHAVIOUR: Final = 3
 GAP_DAYS_UNKNOWN: Final = 30.0
 """Between visits of a fan of whom there are too few."""
+RULES_NAME: Final = "plain rules 1"
+BY_PAIRS: Final = "pairs"
+"""The brand says that it goes with what was bought."""
+BY_WISH: Final = "wish"
+"""The fan wished for it, or looked at it."""
+BY_HABIT: Final = "habit"
+"""The fan's own interval."""
+BY_MODEL: Final = "model"
+BY_POPULARITY: Final = "popularity"
 LEAVING_SCALE: Final = 3.0
 """Usual gaps beyond the first after which 63 % are taken to have left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """An item and how likely it is, 0 to 1. `because` are items that speak for it."""
+    """An item and how much speaks for it, 0 to 1. `because` are items that do; `grounds` is one of `BY_*`."""
 
     item: str
     score: float
     because: tuple[str, ...] = ()
+    grounds: str = BY_WISH
 
 
 class Predictor(Protocol):
     """Guesses. All of them are functions of what is given: the same facts give the same bytes."""
 
-    @property
-    def version(self) -> str:
-        """Which rules, or which model from which build."""
+    def version_of(self, facts: FanFacts) -> str:
+        """Which rules, or which model from which build, answer for such a fan."""
         ...
 
     def stage_of(self, facts: FanFacts) -> str:
@@ -56,18 +65,25 @@ class Predictor(Protocol):
         """What the fan never bought and might like, the likeliest first."""
         ...
 
-    def next_basket(self, facts: FanFacts, now: int, limit: int) -> Sequence[Scored]:
+    def next_basket(self, facts: FanFacts, catalogue: Catalogue, now: int, limit: int) -> Sequence[Scored]:
         """What of its usual items it is likely to need now, the likeliest first."""
+        ...
+
+    def is_prepared(self, facts: FanFacts, catalogue: Catalogue) -> bool:
+        """Whether it answers for such a fan at once; otherwise it is prepared in a thread first."""
+        ...
+
+    def prepare(self, facts: FanFacts, catalogue: Catalogue, now: int) -> None:
+        """Compute and remember what takes more than a millisecond."""
         ...
 
 
 class PlainRules:
     """Without any model: own counts and intervals, and what the brand says goes together."""
 
-    @property
-    def version(self) -> str:
-        """Of these rules."""
-        return "plain rules 1"
+    def version_of(self, facts: FanFacts) -> str:
+        """Of these rules, the same for everybody."""
+        return RULES_NAME
 
     def stage_of(self, facts: FanFacts) -> str:
         """By how much is known."""
@@ -99,7 +115,7 @@ class PlainRules:
                 because.setdefault(other, []).append(item)
         total = max(sum(counts.values()), 1)
         scored = [
-            Scored(item, round(min(sum(counts[one] for one in why) / total * 5, 1.0), 4), tuple(why))
+            Scored(item, round(min(sum(counts[one] for one in why) / total * 5, 1.0), 4), tuple(why), BY_PAIRS)
             for item, why in because.items()
         ]
         looked_at = {deed.item for deed in facts.behaviour}
@@ -107,23 +123,31 @@ class PlainRules:
         wanted = looked_at | likes
         named = {item for name in wanted for item in (name, *catalogue.by_category.get(name, ()))}
         scored += [Scored(item, 0.3) for item in sorted(named) if item not in because]
-        dislikes = set(facts.wishes.document.get("dislikes", ()))
+        dislikes = dislikes_of(facts)
         found = [one for one in scored if one.item not in bought and may_offer(one.item, catalogue, dislikes)]
         return sorted(found, key=lambda one: (-one.score, one.item))
 
-    def next_basket(self, facts: FanFacts, now: int, limit: int) -> Sequence[Scored]:
+    def next_basket(self, facts: FanFacts, catalogue: Catalogue, now: int, limit: int) -> Sequence[Scored]:
         """An item that was bought three times or more, near the end of its own usual interval: 1 at its end, 0 two later."""
         scored: list[Scored] = []
         shares, gaps = store_shares(facts), gaps_by_item(facts)
+        dislikes = dislikes_of(facts)
         for item, times in times_by_item(facts).items():
             gap = gaps[item]
-            if len(times) < PURCHASES_FOR_BEHAVIOUR or gap is None:
+            if len(times) < PURCHASES_FOR_BEHAVIOUR or gap is None or not may_need(item, catalogue, dislikes):
                 continue
             ratio = (now - times[-1]) / DAY_SECONDS / (gap * shares[item])
             score = ratio**2 if ratio <= 1 else 1 - (ratio - 1) / 2
             if score > 0:
-                scored.append(Scored(item, round(score, 4)))
+                scored.append(Scored(item, round(score, 4), grounds=BY_HABIT))
         return sorted(scored, key=lambda one: (-one.score, one.item))[:limit]
+
+    def is_prepared(self, facts: FanFacts, catalogue: Catalogue) -> bool:
+        """Always."""
+        return True
+
+    def prepare(self, facts: FanFacts, catalogue: Catalogue, now: int) -> None:
+        """Nothing."""
 
 
 def store_shares(facts: FanFacts) -> dict[str, float]:
@@ -165,3 +189,16 @@ def may_offer(item: str, catalogue: Catalogue, dislikes: set[str]) -> bool:
     if product is None or not product.in_stock or product.recall:
         return False
     return item not in dislikes and product.category not in dislikes
+
+
+def may_need(item: str, catalogue: Catalogue, dislikes: set[str]) -> bool:
+    """The same of what was bought before: also what the brand's feed does not name, and never what lasts."""
+    product = catalogue.products.get(item)
+    if product is None:
+        return item not in dislikes
+    return not product.lasts and may_offer(item, catalogue, dislikes)
+
+
+def dislikes_of(facts: FanFacts) -> set[str]:
+    """Items and categories that the fan said it does not want."""
+    return set(facts.wishes.document.get("dislikes", ()))

@@ -153,7 +153,7 @@ def show_profile(profile: Profile, catalogue: Catalogue, predictor: Predictor, l
         "format": "fansumer profile 1",
         "program": facts.program.hex(),
         "scopes": sorted(facts.scopes),
-        "made_by": {"stage": stage, "version": predictor.version, "trained": stage == PREDICTION},
+        "made_by": {"stage": stage, "version": predictor.version_of(facts), "trained": stage == PREDICTION},
         "stage": profile.stage,
         "leaving": {"probability": profile.leaving, "rests_on": "guessed"},
         "member_since": facts.joined_at,

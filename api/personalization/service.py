@@ -91,8 +91,9 @@ class Personalization:
             return None
         linked = await self.gate.read_linked(facts, what_for)
         catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
-        now = self._clock.now()
-        predictor = self.predictor
+        now, predictor = self._clock.now(), self.predictor  # another may be swapped in meanwhile
+        if not predictor.is_prepared(facts, catalogue):
+            await asyncio.to_thread(predictor.prepare, facts, catalogue, now)
 
         def imagine(of: FanFacts) -> Scene:
             profile = build_profile(of, catalogue, predictor, now, board.offset_minutes, linked)
@@ -174,9 +175,9 @@ class Personalization:
             board = self.boards.read(view, program)
         found = await self.gate.read_group(program, what_for)
         catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
-        now = self._clock.now()
-        fans = make_group(found, catalogue, self.predictor, now, board.offset_minutes)
-        return Crowd(fans, board, catalogue, self.predictor, now)
+        now, predictor = self._clock.now(), self.predictor
+        fans = await asyncio.to_thread(make_group, found, catalogue, predictor, now, board.offset_minutes)
+        return Crowd(fans, board, catalogue, predictor, now)
 
     async def tally(self, program: ProgramId, what_for: str, tally: Tally) -> dict[str, Any]:
         """Figures of all fans of a program whose consent is active, read and counted chunk by chunk.

@@ -57,6 +57,7 @@ PURCHASES_SCHEMA: Final = {
 }
 SENT_SCHEMA: Final = {"household_id": "int64", "campaign_id": "int64", "kind": "string", "start_day": "int64"}
 COUPONS_SCHEMA: Final = {"campaign_id": "int64", "product": "string"}
+FANS_SCHEMA: Final = {"household_id": "int64", "basis": "int64"}
 REDEEMED_SCHEMA: Final = {"household_id": "int64", "campaign_id": "int64", "day": "int64"}
 
 
@@ -72,6 +73,12 @@ class Facts:
     redeemed: Table
     source: str
     """The file that holds the purchases, for messages."""
+    program: str = ""
+    """Whose purchases they are (hexadecimal); empty: nobody's here, as in the year."""
+    read_at: int = 0
+    """When an export was read from its node, UTC seconds: what the node received from then on is not in it."""
+    fans: Table | None = None
+    """household_id and what stands there of each fan as one number (see `basis`); None in the year."""
 
 
 def open_facts(folder: Path | None = None, *, connection: Any = None) -> Facts:
@@ -121,8 +128,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise PersonalizationError(
             FILE_DAMAGED, path=str(path), reason="it is no manifest of an export of this version"
         )
-    if not isinstance(document.get("zone"), str) or not isinstance(document.get("buckets"), dict):
-        raise PersonalizationError(FILE_DAMAGED, path=str(path), reason="it lacks the zone or the buckets")
+    kinds = {"zone": str, "buckets": dict, "program": str, "read_at": int}
+    for name, kind in kinds.items():
+        if not isinstance(document.get(name), kind):
+            raise PersonalizationError(FILE_DAMAGED, path=str(path), reason=f"`{name}` is missing or wrong")
     return document
 
 
@@ -135,12 +144,7 @@ def _open_export(folder: Path, connection: Any) -> Facts:
         raise PersonalizationError(FILE_DAMAGED, path=str(folder / MANIFEST), reason=reason) from None
     import ibis
 
-    paths = sorted((folder / "purchases").glob("month=*/*.parquet"))
-    schema = PURCHASES_SCHEMA
-    if paths:
-        purchases = read_parquet(connection, paths, tuple(schema)).select(*schema).cast(schema)
-    else:
-        purchases = _empty(connection, schema)
+    purchases = _read_files(connection, sorted((folder / "purchases").glob("month=*/*.parquet")), PURCHASES_SCHEMA)
     assert isinstance(purchases, ibis.Table)
     return Facts(
         connection=connection,
@@ -150,7 +154,17 @@ def _open_export(folder: Path, connection: Any) -> Facts:
         coupons=_empty(connection, COUPONS_SCHEMA),
         redeemed=_empty(connection, REDEEMED_SCHEMA),
         source=str(folder / "purchases"),
+        program=document["program"],
+        read_at=document["read_at"],
+        fans=_read_files(connection, sorted((folder / "fans").glob("*.parquet")), FANS_SCHEMA),
     )
+
+
+def _read_files(connection: Any, paths: list[Path], schema: dict[str, str]) -> Table:
+    """One table of an export; an empty one where it has no file."""
+    if not paths:
+        return _empty(connection, schema)
+    return read_parquet(connection, paths, tuple(schema)).select(*schema).cast(schema)
 
 
 def _empty(connection: Any, schema: dict[str, str]) -> Table:

@@ -125,6 +125,18 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
     "why_member": ("You were a member when the vote was called.", "투표가 시작될 때 회원이셨습니다."),
     "why_wish": ("You wished for it, or looked at it.", "찜하셨거나 살펴보신 상품입니다."),
     "why_taste": ("You bought in {category} {times} times.", "{category} 분야에서 {times}번 구매하셨습니다."),
+    "why_together": (
+        "Fans who bought what you bought came to buy {item}.",
+        "회원님과 같은 상품을 구매한 팬들이 {item} 상품도 구매했습니다.",
+    ),
+    "why_model": (
+        "A model says so, which learned from purchases of fans who allow it.",
+        "허락한 팬들의 구매에서 학습한 모델의 판단입니다.",
+    ),
+    "why_popular": (
+        "Fans here have begun to buy {item} lately.",
+        "최근 많은 팬들이 {item} 상품을 구매하기 시작했습니다.",
+    ),
     "why_never": ("You never bought it, as far as you let us know.", "알려 주신 범위에서는 구매하신 적이 없습니다."),
     "why_guess": ("That you may like it is a guess.", "좋아하실 것이라는 것은 추측입니다."),
     "why_silent": (

@@ -1,6 +1,6 @@
 """A model file: what it is, the SHA-256 of all that follows, a JSON header with its length, then arrays as bytes.
 
-    fansumer-models 1\\n | sha256 (32) | header length (8, big-endian) | header (JSON) | arrays, little-endian, one by one
+    fansumer-models 2\\n | sha256 (32) | header length (8, big-endian) | header (JSON) | arrays, little-endian, one by one
 
 Nothing in it is executed when it is read. The version of the models is the beginning of that hash.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy
 
 MAGIC: Final = b"fansumer-models "
-FORMAT: Final = b"1"
+FORMAT: Final = b"2"
 HASH_BYTES: Final = 32
 LENGTH_BYTES: Final = 8
 VERSION_DIGITS: Final = 16
@@ -55,9 +55,10 @@ def load_models(path: Path) -> Models:
         raise PersonalizationError(MODELS_DAMAGED, path=str(path), reason=reason) from None
     if not data.startswith(MAGIC):
         raise PersonalizationError(MODELS_UNKNOWN, path=str(path), reason="it does not begin like one")
-    line, _, rest = data.partition(b"\n")
-    if line != MAGIC + FORMAT:
+    start = MAGIC + FORMAT + b"\n"
+    if not data.startswith(start):
         raise PersonalizationError(MODELS_UNKNOWN, path=str(path), reason="its format has another number")
+    rest = memoryview(data)[len(start) :]  # no copy: a million fans' models are large
     digest, content = rest[:HASH_BYTES], rest[HASH_BYTES:]
     if sha256(content).digest() != digest:
         raise PersonalizationError(MODELS_DAMAGED, path=str(path), reason="its checksum does not fit its content")
@@ -78,6 +79,10 @@ def encode_content(models: Models) -> bytes:
     header = {
         "as_of": models.as_of.isoformat(),
         "seed": models.seed,
+        "program": models.program,
+        "cut_at": models.cut_at,
+        "read_at": models.read_at,
+        "log_odds": [[task, level] for task in TASKS for level in LEVELS if models.rankings[task, level].is_log_odds],
         "names": {level: list(models.catalogues[level].names) for level in LEVELS},
         "arrays": [[name, array.dtype.newbyteorder("<").str, list(array.shape)] for name, array in arrays],
     }
@@ -88,7 +93,7 @@ def encode_content(models: Models) -> bytes:
 
 
 def _name_arrays(models: Models) -> list[tuple[str, numpy.ndarray[Any, Any]]]:
-    named = [("households", models.households), ("churns", models.churns)]
+    named = [("households", models.households), ("bases", models.bases), ("churns", models.churns)]
     named += [("promotions", models.promotions), ("redemptions", models.redemptions)]
     named += [(f"timing.{moment}", models.timings[moment]) for moment in MOMENTS]
     for level in LEVELS:
@@ -103,9 +108,10 @@ def _name_arrays(models: Models) -> list[tuple[str, numpy.ndarray[Any, Any]]]:
     return named
 
 
-def _decode(content: bytes) -> Models:
+def _decode(content: memoryview) -> Models:
     size = int.from_bytes(content[:LENGTH_BYTES], "big")
-    header = json.loads(content[LENGTH_BYTES : LENGTH_BYTES + size])
+    header = json.loads(bytes(content[LENGTH_BYTES : LENGTH_BYTES + size]))
+    learned = {(task, level) for task, level in header["log_odds"]}
     arrays = _read_arrays(content, LENGTH_BYTES + size, header["arrays"])
     catalogues: dict[Level, Catalogue] = {
         level: Catalogue.of(header["names"][level], arrays[f"near.{level}"], arrays[f"weights.{level}"])
@@ -117,6 +123,7 @@ def _decode(content: bytes) -> Models:
             arrays[f"scores.{task}.{level}"],
             arrays[f"popular.{task}.{level}"],
             arrays[f"popular_scores.{task}.{level}"],
+            is_log_odds=(task, level) in learned,
         )
         for task in TASKS
         for level in LEVELS
@@ -132,10 +139,14 @@ def _decode(content: bytes) -> Models:
         churns=arrays["churns"],
         promotions=arrays["promotions"],
         redemptions=arrays["redemptions"],
+        bases=arrays["bases"],
+        program=str(header["program"]),
+        cut_at=int(header["cut_at"]),
+        read_at=int(header["read_at"]),
     )
 
 
-def _read_arrays(content: bytes, start: int, listed: list[Any]) -> dict[str, numpy.ndarray[Any, Any]]:
+def _read_arrays(content: memoryview, start: int, listed: list[Any]) -> dict[str, numpy.ndarray[Any, Any]]:
     import numpy
 
     arrays: dict[str, numpy.ndarray[Any, Any]] = {}

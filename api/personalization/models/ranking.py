@@ -37,7 +37,7 @@ def _rank_discovery(model: Discovery) -> Ranking:
     for rows, columns, found in model.list_scores():
         _put_best(items, scores, rows, columns, found)
     popular = model.stage.items["adoption_28"] + 1e-9 * history.buyers
-    return Ranking(items, scores, *_list_popular(popular))
+    return Ranking(items, scores, *_list_popular(popular), is_log_odds=model.trees is not None)
 
 
 def _rank_next_basket(model: NextBasket) -> Ranking:
@@ -55,7 +55,8 @@ def _rank_next_basket(model: NextBasket) -> Ranking:
         more = more[: items.shape[1] - lengths[row]]
         items[row, lengths[row] : lengths[row] + len(more)] = more
         scores[row, lengths[row] : lengths[row] + len(more)] = FILL_LOG_ODDS + spread[more]
-    return Ranking(items, scores, *_list_popular(popular))
+    is_learned = model.logistic is not None or model.trees is not None
+    return Ranking(items, scores, *_list_popular(popular), is_log_odds=is_learned)
 
 
 def _leave_out(order: Array, own: Array) -> Array:

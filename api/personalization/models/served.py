@@ -40,12 +40,14 @@ class Ranked(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The best items of each household: `items` (households, kept) int32 places in the catalogue, -1 behind the end; `scores`
-    float32 of the same shape, descending; `popular` the places that somebody without history gets, and `popular_scores`."""
+    float32 of the same shape, descending; `popular` the places that somebody without history gets, and `popular_scores`.
+    `is_log_odds`: the scores are logarithms of odds; otherwise nothing could be learned, and they order and no more."""
 
     items: numpy.ndarray[Any, Any]
     scores: numpy.ndarray[Any, Any]
     popular: numpy.ndarray[Any, Any]
     popular_scores: numpy.ndarray[Any, Any]
+    is_log_odds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,19 @@ class Models:
     """int64 (pairs, 2): household, campaign, sorted."""
     redemptions: numpy.ndarray[Any, Any] = field(repr=False)
     """float32, one for each pair of `promotions`."""
+    bases: numpy.ndarray[Any, Any] = field(repr=False)
+    """int64 of each household: what the models know of it, as one number (see `basis`); 0 where that is not known."""
+    program: str = ""
+    """Whose fans the households are (hexadecimal); empty: of no program."""
+    cut_at: int = 0
+    """The midnight with which `as_of` began in the shops' zone, UTC seconds."""
+    read_at: int = 0
+    """When the export was read that they rest on, UTC seconds."""
+
+    def basis(self, household: int) -> int | None:
+        """What stands for all that the models know of a household; None without history."""
+        place = self._place(household)
+        return None if place is None else int(self.bases[place])
 
     def rank(
         self, task: Task, level: Level, household: int, *, limit: int = 10, bought: Collection[str] = ()
@@ -107,17 +122,28 @@ class Models:
 
     def because(self, level: Level, item: str, among: Collection[str], *, limit: int = 3) -> tuple[Ranked, ...]:
         """Which of `among` speak most for `item`, with their weight; none where none does."""
+        return self.because_each(level, (item,), among, limit=limit)[item]
+
+    def because_each(
+        self, level: Level, items: Collection[str], among: Collection[str], *, limit: int = 3
+    ) -> dict[str, tuple[Ranked, ...]]:
+        """The same of several items at once."""
+        import numpy
+
         catalogue = self.catalogues[level]
-        target = catalogue.places.get(item)
-        found: dict[int, float] = {}
-        for name in sorted(set(among)):
-            place = catalogue.places.get(name)
-            if place is None or target is None or place == target:
-                continue
-            for near, weight in zip(catalogue.near[place], catalogue.weights[place], strict=True):
-                if near == target and weight > 0:
-                    found[place] = float(weight)
-        return _best(catalogue, found, limit)
+        own = sorted({catalogue.places[name] for name in among if name in catalogue.places})
+        near, weights = catalogue.near[own], catalogue.weights[own]
+        found: dict[str, tuple[Ranked, ...]] = {}
+        for item in items:
+            target = catalogue.places.get(item, -2)  # -1 stands behind the end of neighbours
+            rows, columns = numpy.nonzero(near == target)
+            speaking = {
+                own[row]: float(weights[row, column])
+                for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+                if weights[row, column] > 0 and own[row] != target
+            }
+            found[item] = _best(catalogue, speaking, limit)
+        return found
 
     def popular(self, task: Task, level: Level, *, limit: int = 10) -> tuple[Ranked, ...]:
         """What somebody without history gets: a rule, not a prediction."""
@@ -159,6 +185,7 @@ class Models:
             },
             timings={key: shares[stay] for key, shares in self.timings.items()},
             churns=self.churns[stay],
+            bases=self.bases[stay],
             promotions=self.promotions[pairs],
             redemptions=self.redemptions[pairs],
         )
@@ -192,12 +219,15 @@ class Models:
 
 def _sum_neighbours(catalogue: Catalogue, items: Collection[str]) -> dict[int, float]:
     own = {catalogue.places[name] for name in items if name in catalogue.places}
-    sums: dict[int, float] = {}
-    for place in sorted(own):
-        for near, weight in zip(catalogue.near[place], catalogue.weights[place], strict=True):
-            if near >= 0 and int(near) not in own:
-                sums[int(near)] = sums.get(int(near), 0.0) + float(weight)
-    return sums
+    if not own:
+        return {}
+    import numpy
+
+    places = sorted(own)
+    near, weights = catalogue.near[places].ravel(), catalogue.weights[places].ravel()
+    is_near = near >= 0
+    sums = numpy.bincount(near[is_near], weights=weights[is_near], minlength=1)
+    return {int(place): float(sums[place]) for place in numpy.unique(near[is_near]) if int(place) not in own}
 
 
 def _best(catalogue: Catalogue, scores: dict[int, float], limit: int) -> tuple[Ranked, ...]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy
 
 from api.personalization.errors import WRONG_DAY, PersonalizationError
+from api.personalization.features import fetch
+from api.personalization.features.lines import find_midnight
 from api.personalization.models.churn import fit_churn
 from api.personalization.models.discovery import Discovery
 from api.personalization.models.file import name_version
@@ -48,5 +52,21 @@ def fit_models(features: Features, as_of: date, seed: int) -> Models:
             churns=fit_churn(features, seed),
             promotions=promotions,
             redemptions=redemptions,
+            bases=_list_bases(features),
+            program=features.facts.program,
+            cut_at=find_midnight(features.facts.zone, as_of),
+            read_at=features.facts.read_at,
         )
     )
+
+
+def _list_bases(features: Features) -> numpy.ndarray[Any, Any]:
+    """Of each household what the export knows of it as one number; 0 where it comes from no export."""
+    bases = numpy.zeros(len(features.households), dtype=numpy.int64)
+    if features.facts.fans is None:
+        return bases
+    found = fetch(features.facts.fans.order_by("household_id"))
+    numbers = found["household_id"].astype(numpy.int64)
+    is_here = numpy.isin(features.households, numbers)
+    bases[is_here] = found["basis"].astype(numpy.int64)[numbers.searchsorted(features.households[is_here])]
+    return bases

@@ -85,6 +85,7 @@ def test_every_setting_reaches_the_node_from_each_place(terminal: Terminal, star
         "write_rate": "6/second",
         "rent_price": 4_200,
         "log_level": "debug",
+        "models": "shop.models",
         "database": "postgresql://somebody:secret@localhost/ledger",
         "data_dir": "chain",
     }
@@ -114,6 +115,7 @@ def test_every_setting_reaches_the_node_from_each_place(terminal: Terminal, star
     assert (network.minimum_work, network.memory_bytes) == (255, 100 * 2**20)
     assert network.begins_with_snapshot and one.keep_blocks == 300
     assert one.trusted == Checkpoint(Height(40), BlockHash(b"\x5f" * 32))
+    assert one.models == terminal.home / "shop.models"
     assert "secret" not in repr(one)
 
 

@@ -101,6 +101,7 @@ def test_models_are_trained_into_a_file(here: Terminal, year_folder: Path) -> No
     from api.personalization.models import load_models
 
     out = here.home / "june.models"
+    assert "as_of_missing" in here.fail("personalize", "train", "--out", out, "--data", year_folder, expect=2)
     answer = here.read("personalize", "train", "--as-of", DAY, "--out", out, "--data", year_folder)
     assert load_models(out).version == answer["version"]
     command = ("personalize", "rank", "--task", "slot", "--as-of", DAY, "--out", out, "--data", year_folder)

@@ -41,6 +41,8 @@ def make_purchases(days: int, fans: Iterable[bytes] = FANS) -> dict[bytes, list[
 
 def write(folder: Path, purchases: dict[bytes, list[Bought]]) -> tuple[int, int, int]:
     done = update_export(folder, ZONE, purchases, lambda fan: purchases[fan])
+    fans = {path.name for path in folder.glob("fans/*")}
+    assert fans == {path.name for path in folder.glob("purchases/*/*")}
     return done.written, done.unchanged, done.deleted
 
 

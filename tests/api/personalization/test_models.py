@@ -100,7 +100,7 @@ def test_a_damaged_model_file_is_refused_with_a_code(models: Models, tmp_path: P
     path = tmp_path / "a.models"
     data = encode_models(models)
     cases = {
-        "models.unknown_format": [b"", b"PAR1", b"fansumer-models 2\n" + data[18:], data[:10]],
+        "models.unknown_format": [b"", b"PAR1", b"fansumer-models 1\n" + data[18:], data[:10]],
         "models.damaged": [
             data[:-1],
             data[:60],
@@ -126,7 +126,7 @@ def test_a_file_with_a_right_checksum_and_a_wrong_content_is_refused(tmp_path: P
 
     for content in (b"", b"\0" * 7 + b"\2{}", b"\0" * 7 + b"\2[]", b"\xff" * 20):
         path = tmp_path / "a.models"
-        path.write_bytes(b"fansumer-models 1\n" + sha256(content).digest() + content)
+        path.write_bytes(b"fansumer-models 2\n" + sha256(content).digest() + content)
         with pytest.raises(PersonalizationError, match=r"models\.damaged"):
             load_models(path)
 
