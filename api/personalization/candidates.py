@@ -7,7 +7,7 @@ from typing import Any, Final
 from api.personalization.board import Board
 from api.personalization.catalogue import Catalogue
 from api.personalization.facts import FanFacts
-from api.personalization.predictor import Predictor
+from api.personalization.predictor import Predictor, is_lasting
 from api.personalization.profile import Profile
 from ledger.domains.loyalty.periods import settle_by
 from ledger.types import Timestamp
@@ -84,12 +84,8 @@ class Scene:
         return int(settle_by(self.board.record, self.board.terms, Timestamp(time)))
 
     def lasts(self, item: str) -> bool:
-        """Whether an item, bought once, is not needed again soon: as the fan answered, else as the brand's feed says."""
-        said = self.facts.wishes.document
-        if item in said.get("lasting", ()):
-            return True
-        product = self.catalogue.products.get(item)
-        return product is not None and product.lasts and item not in said.get("used_up", ())
+        """Whether an item, bought once, is not needed again soon."""
+        return is_lasting(item, self.facts, self.catalogue)
 
     def names(self, item: str) -> dict[str, str]:
         """An item's name by language."""

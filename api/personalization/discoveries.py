@@ -31,8 +31,6 @@ LOOKED_AT: Final = 20
 """Discoveries among which a new category is looked for."""
 USUAL_ITEMS: Final = 2
 """In a challenge of one's own."""
-DUE_MORE: Final = 50
-"""Items that are looked at beyond those that are wanted, since some of them may not be named."""
 
 
 def find_discoveries(scene: Scene) -> Iterator[Candidate]:
@@ -82,15 +80,9 @@ def _made_with_you(scene: Scene) -> Iterator[Candidate]:
         )
 
 
-def find_due(scene: Scene, limit: int) -> list[Scored]:
-    """What the fan is likely to need now; nothing of which it said that it lasts."""
-    found = scene.predictor.next_basket(scene.facts, scene.catalogue, scene.now, limit + DUE_MORE)
-    return [scored for scored in found if not scene.lasts(scored.item)][:limit]
-
-
 def find_replenishments(scene: Scene) -> Iterator[Candidate]:
     """What runs out by one's own rhythm."""
-    for scored in find_due(scene, DISCOVERIES):
+    for scored in scene.predictor.next_basket(scene.facts, scene.catalogue, scene.now, DISCOVERIES):
         if scored.score < DUE_SCORE:
             continue
         last = _last_with(scene, scored.item)

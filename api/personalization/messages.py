@@ -8,7 +8,7 @@ from typing import Any, Final
 from api.personalization.anticipate import find_anticipations
 from api.personalization.assist import find_assists
 from api.personalization.candidates import ANTICIPATE, RULES_VERSION, Candidate, Reason, Scene
-from api.personalization.discoveries import discovery_reasons, find_due, replenish_reasons
+from api.personalization.discoveries import discovery_reasons, replenish_reasons
 from api.personalization.facts import FanFacts
 from api.personalization.pacing import (
     DISMISSED,
@@ -206,7 +206,7 @@ def show_message(message: KeptMessage, language: str) -> dict[str, Any]:
 def recommend(scene: Scene, language: str, limit: int) -> dict[str, Any]:
     """What the fan may not know yet, and what it may need now; each with its reasons."""
     discovered = scene.predictor.discover(scene.facts, scene.catalogue, limit)
-    due = find_due(scene, limit)
+    due = scene.predictor.next_basket(scene.facts, scene.catalogue, scene.now, limit)
 
     def show(item: str, score: float, reasons: Sequence[Reason]) -> dict[str, Any]:
         return {

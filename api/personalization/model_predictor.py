@@ -124,7 +124,7 @@ class ModelPredictor:
             if gaps.get(one.item) is not None
             and one.item not in since
             and shares[one.item] <= 1
-            and may_need(one.item, catalogue, dislikes)
+            and may_need(one.item, facts, catalogue, dislikes)
         ]
         by_rules = [
             one

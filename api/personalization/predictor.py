@@ -134,7 +134,7 @@ class PlainRules:
         dislikes = dislikes_of(facts)
         for item, times in times_by_item(facts).items():
             gap = gaps[item]
-            if len(times) < PURCHASES_FOR_BEHAVIOUR or gap is None or not may_need(item, catalogue, dislikes):
+            if len(times) < PURCHASES_FOR_BEHAVIOUR or gap is None or not may_need(item, facts, catalogue, dislikes):
                 continue
             ratio = (now - times[-1]) / DAY_SECONDS / (gap * shares[item])
             score = ratio**2 if ratio <= 1 else 1 - (ratio - 1) / 2
@@ -191,12 +191,20 @@ def may_offer(item: str, catalogue: Catalogue, dislikes: set[str]) -> bool:
     return item not in dislikes and product.category not in dislikes
 
 
-def may_need(item: str, catalogue: Catalogue, dislikes: set[str]) -> bool:
+def may_need(item: str, facts: FanFacts, catalogue: Catalogue, dislikes: set[str]) -> bool:
     """The same of what was bought before: also what the brand's feed does not name, and never what lasts."""
+    if is_lasting(item, facts, catalogue):
+        return False
+    return item not in dislikes if item not in catalogue.products else may_offer(item, catalogue, dislikes)
+
+
+def is_lasting(item: str, facts: FanFacts, catalogue: Catalogue) -> bool:
+    """Whether an item, bought once, is not needed again soon: as the fan answered, else as the brand's feed says."""
+    said = facts.wishes.document
+    if item in said.get("lasting", ()):
+        return True
     product = catalogue.products.get(item)
-    if product is None:
-        return item not in dislikes
-    return not product.lasts and may_offer(item, catalogue, dislikes)
+    return product is not None and product.lasts and item not in said.get("used_up", ())
 
 
 def dislikes_of(facts: FanFacts) -> set[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from api.personalization.candidates import QUESTION, Scene, Words
-from api.personalization.discoveries import AGAIN_TIMES, find_due, scopes_of
+from api.personalization.discoveries import AGAIN_TIMES, scopes_of
 from api.personalization.facts import RECEIPTS, FanFacts, leave_out
 from api.personalization.messages import decide, find_part, make_id, recommend
 from api.personalization.pacing import (
@@ -160,7 +160,8 @@ def _find_subjects(scene: Scene) -> dict[str, list[str]]:
     found = scene.predictor.discover(facts, scene.catalogue, LOOKED_AT)
     known = {taste.name for taste in scene.profile.categories} | {"", *said.get("likes", ()), *said.get("wishes", ())}
     categories = dict.fromkeys(scene.catalogue.categories.get(one.item, "") for one in found)
-    usual = (*(one.item for one in find_due(scene, LOOKED_AT)), *usual_items(facts, AGAIN_TIMES))
+    due = scene.predictor.next_basket(facts, scene.catalogue, scene.now, LOOKED_AT)
+    usual = (*(one.item for one in due), *usual_items(facts, AGAIN_TIMES))
     once = dict.fromkeys(item for one in found for item in one.because)
     return {
         DISLIKE: [name for name in categories if name not in known],

@@ -11,12 +11,13 @@ from typing import Any, Final
 from api.consent.gate import ConsentGate
 from api.http.standing import show_standing
 from api.personalization.candidates import QUESTION
+from api.personalization.chain_facts import is_of_program
 from api.receipts.inbox import KeptMessage
 from api.receipts.store import KeptReceipt, ReceiptStore
 from ledger.domains.consent.state import PERSONALISE
 from ledger.domains.crowdfunding.events import Pledged
 from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, campaign_key, campaign_terms_key
-from ledger.domains.crowdfunding.terms import CampaignTerms, collects_points_of
+from ledger.domains.crowdfunding.terms import CampaignTerms
 from ledger.domains.loyalty.state import Member, Program, member_key, program_key
 from ledger.domains.voice.reviews import STANCE_NAMES, Review, review_key
 from ledger.errors import Code
@@ -144,7 +145,7 @@ def _find_pledges(view: Snapshot, fan: Address, program_id: ProgramId, program: 
     for row in view.listed(fan, "account_pledge", None, SCANNED_MAX):
         campaign_id = CampaignId(row.id[:32])
         campaign: Campaign | None = view.record(campaign_key(campaign_id))
-        if campaign is None or not _is_of_program(campaign, program_id, program):
+        if campaign is None or not is_of_program(view, campaign_id, program_id, program):
             continue
         event = view.event_at(campaign_id, row.position)
         terms: CampaignTerms = view.record(campaign_terms_key(campaign_id))
@@ -162,8 +163,7 @@ def _find_pledges(view: Snapshot, fan: Address, program_id: ProgramId, program: 
 
 def _find_said(view: Snapshot, fan: Address, program_id: ProgramId, program: Program) -> Iterator[dict[str, Any]]:
     for row in view.listed(fan, "account_review", None, SCANNED_MAX):
-        campaign: Campaign | None = view.record(campaign_key(CampaignId(row.id)))
-        is_own = row.id == program_id or (campaign is not None and _is_of_program(campaign, program_id, program))
+        is_own = row.id == program_id or is_of_program(view, CampaignId(row.id), program_id, program)
         review: Review | None = view.record(review_key(Hash(row.id), fan)) if is_own else None
         if review is not None:
             yield {
@@ -174,10 +174,6 @@ def _find_said(view: Snapshot, fan: Address, program_id: ProgramId, program: Pro
                 "text": review.text.hex() or None,
                 "replied_at": review.replied_at or None,
             }
-
-
-def _is_of_program(campaign: Campaign, program_id: ProgramId, program: Program) -> bool:
-    return campaign.creator == program.owner or collects_points_of(campaign.unit, program_id)
 
 
 def read_store(
