@@ -22,7 +22,7 @@ FAILED_ONCE = (562,)
 """Of the first thousand: an honest node was banned since its line held up the end of its handshake."""
 MORE_SEEDS = range(1_100, 1_100 + int(os.environ.get("FANSUMER_TEST_NETWORKS", "0")))
 REPLAYED_SEED = 1_003
-FINDERS = {"sync": 9, "mempool": 0, "reorganisation": 12, "store": 16}
+FINDERS = {"sync": 7, "mempool": 0, "reorganisation": 12, "store": 16}
 """Networks that find the bugs that are planted, and are quick; `scripts/simulate.py --plant NAME` finds each by seed 0 already."""
 
 

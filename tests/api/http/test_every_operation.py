@@ -23,7 +23,8 @@ EXAMPLES_MAX: Final = int(os.environ.get("FANSUMER_TEST_EXAMPLES", "16"))
 """Random requests for each operation beside those that Schemathesis derives from its schema; a long run takes more."""
 BLOCK_EVERY: Final = 10
 """A block is mined after so many transactions that were taken in."""
-STATUSES_OF_WELL_FORMED: Final = ["2xx", "400", "401", "403", "404", "409", "410", "422", "429"]
+STATUSES_OF_WELL_FORMED: Final = ["2xx", "400", "401", "403", "404", "409", "410", "413", "422", "429"]
+"""413: how many bytes a body may have is nothing that a schema can say."""
 CODES_OF_FORM: Final = frozenset({"http.parameter", "http.body", "http.media_type", "http.refused", "id.format"})
 """What the schema allows is never refused for its form: only for what the form cannot say, such as a checksum or a cursor."""
 
