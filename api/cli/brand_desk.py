@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 import typer
 
 from api.cli.options import DEFAULT_URL, Account, AsJson, Program, Url, WalletFile
+from api.cli.signature import with_parameters
 
 if TYPE_CHECKING:
     from api.wallet.personal_calls import PersonalCalls, SignRequest
@@ -77,10 +78,7 @@ def for_brand(command: Callable[..., Any]) -> Callable[..., None]:
         *own,
         *(inspect.Parameter(name, keyword, default=default, annotation=kind) for name, kind, default in SHARED),
     ]
-    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] - typer reads it
-    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    del call.__wrapped__  # type: ignore[attr-defined] - else typer reads the signature of what is wrapped
-    return call
+    return with_parameters(call, parameters)
 
 
 def name_segment(stage: str | None, category: str | None, language: str | None) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from api.cli.settings_table import SETTINGS, Setting
+from api.cli.signature import with_parameters
 
 CONFIG_HELP = "The settings file; by default node.toml in the data folder, if it is there."
 ORDER = "Settings: the command line goes before the environment, that before the file."
@@ -53,7 +54,4 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         command(typed=typed, **given)
 
     parameters = [parameter.replace(kind=keyword) for parameter in own] + made
-    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] - typer reads it
-    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    del call.__wrapped__  # type: ignore[attr-defined] - else typer reads the signature of what is wrapped
-    return call
+    return with_parameters(call, parameters)

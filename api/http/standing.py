@@ -1,14 +1,17 @@
-"""A member's points as a person asks for them, computed by the ledger's own function over the lots that are recorded."""
+"""What stands for a fan, its points and its pledges, as a person asks for them: from the ledger's own records and events."""
 
 from typing import Any
 
 from api.http.rendering import show_day
+from ledger.domains.crowdfunding.events import Pledged
+from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, campaign_terms_key
+from ledger.domains.crowdfunding.terms import CampaignTerms
 from ledger.domains.loyalty.books import THOUSAND
 from ledger.domains.loyalty.points import usable_points
 from ledger.domains.loyalty.state import NEVER, Lot, Member, Program, Terms, terms_key
 from ledger.domains.loyalty.tiers import member_tier
-from ledger.types import Day, Points, ProgramId, Timestamp
-from node.store.reader import Snapshot
+from ledger.types import CampaignId, Day, Points, ProgramId, Timestamp
+from node.store.reader import Position, Snapshot
 
 
 def pending_points(lots: tuple[Lot, ...], today: Day) -> Points:
@@ -87,3 +90,19 @@ def show_sunset(program: Program, now: Timestamp) -> dict[str, Any] | None:
         return None
     state = "closed" if program.has_closed(now) else "winding_down" if program.has_ended(now) else "announced"
     return {"state": state, "sunset_at": program.sunset_at, "closes_at": program.closes_at}
+
+
+def show_pledge(view: Snapshot, campaign_id: CampaignId, campaign: Campaign, position: Position) -> dict[str, Any]:
+    """A pledge by the event that made it, at its position in the campaign's list: the record of one that went back is deleted."""
+    event = view.event_at(campaign_id, position)
+    assert isinstance(event, Pledged), "a listed pledge was made by this event"
+    terms: CampaignTerms = view.record(campaign_terms_key(campaign_id))
+    return {
+        "campaign": campaign_id.hex(),
+        "title": terms.title,
+        "status": STATUS_NAMES[campaign.status],
+        "number": event.number,
+        "quantity": event.quantity,
+        "tier": event.tier or None,
+        "height": position[0],
+    }

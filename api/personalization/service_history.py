@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from api.consent.gate import ConsentGate
-from api.http.standing import show_standing
+from api.http.standing import show_pledge, show_standing
 from api.personalization.candidates import QUESTION
 from api.personalization.chain_facts import is_of_program
 from api.receipts.inbox import KeptMessage
 from api.receipts.store import KeptReceipt, ReceiptStore
 from ledger.domains.consent.state import PERSONALISE
-from ledger.domains.crowdfunding.events import Pledged
-from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, campaign_key, campaign_terms_key
-from ledger.domains.crowdfunding.terms import CampaignTerms
+from ledger.domains.crowdfunding.state import Campaign, campaign_key
 from ledger.domains.loyalty.state import Member, Program, member_key, program_key
 from ledger.domains.voice.reviews import STANCE_NAMES, Review, review_key
 from ledger.errors import Code
@@ -147,18 +145,7 @@ def _find_pledges(view: Snapshot, fan: Address, program_id: ProgramId, program: 
         campaign: Campaign | None = view.record(campaign_key(campaign_id))
         if campaign is None or not is_of_program(view, campaign_id, program_id, program):
             continue
-        event = view.event_at(campaign_id, row.position)
-        terms: CampaignTerms = view.record(campaign_terms_key(campaign_id))
-        assert isinstance(event, Pledged), "a listed pledge was made by this event"
-        yield {
-            "campaign": campaign_id.hex(),
-            "title": terms.title,
-            "status": STATUS_NAMES[campaign.status],
-            "number": event.number,
-            "quantity": event.quantity,
-            "tier": event.tier or None,
-            "height": row.position[0],
-        }
+        yield show_pledge(view, campaign_id, campaign, row.position)
 
 
 def _find_said(view: Snapshot, fan: Address, program_id: ProgramId, program: Program) -> Iterator[dict[str, Any]]:

@@ -14,12 +14,11 @@ from api.http.partner_reads import CAMPAIGNS, HISTORY, RECEIPTS, STANDING, Partn
 from api.http.rendering import json_response
 from api.http.schemas.answer import ADDRESS_PATTERN, EXAMPLE_ADDRESS
 from api.http.schemas.partner import PartnerCampaigns, PartnerHistory, PartnerReceipts, PartnerStanding
-from api.http.standing import show_standing
+from api.http.standing import show_pledge, show_standing
 from api.receipts.store import KeptReceipt
 from api.words import show_time
-from ledger.domains.crowdfunding.events import Pledged
-from ledger.domains.crowdfunding.state import STATUS_NAMES, Campaign, campaign_key, campaign_terms_key
-from ledger.domains.crowdfunding.terms import CampaignTerms, PointsUnit
+from ledger.domains.crowdfunding.state import Campaign, campaign_key
+from ledger.domains.crowdfunding.terms import PointsUnit
 from ledger.domains.loyalty.state import Member, Program, member_key, program_key
 from ledger.types import CampaignId
 from node.store.reader import HistoryRow, ListedRow, Position, Snapshot
@@ -211,26 +210,10 @@ def _pledges(
             campaign_id = CampaignId(row.id[:32])
             campaign: Campaign = view.record(campaign_key(campaign_id))
             is_shared = isinstance(campaign.unit, PointsUnit) and campaign.unit.program == read.program
-            yield row, _show_pledge(view, campaign_id, campaign, row) if is_shared else None
+            yield row, show_pledge(view, campaign_id, campaign, row.position) if is_shared else None
         if len(rows) < ROWS_READ:
             return
         place = rows[-1].position
-
-
-def _show_pledge(view: Snapshot, campaign_id: CampaignId, campaign: Campaign, row: ListedRow) -> dict[str, Any]:
-    """From the event: the record of a pledge that went back is deleted."""
-    event = view.event_at(campaign_id, row.position)
-    assert isinstance(event, Pledged), "a listed pledge was made by this event"
-    terms: CampaignTerms = view.record(campaign_terms_key(campaign_id))
-    return {
-        "campaign": campaign_id.hex(),
-        "title": terms.title,
-        "status": STATUS_NAMES[campaign.status],
-        "number": event.number,
-        "quantity": event.quantity,
-        "tier": event.tier or None,
-        "height": row.position[0],
-    }
 
 
 Row = TypeVar("Row")
