@@ -39,19 +39,19 @@ def bought_reason(scene: Scene, purchase: Purchase, item: str) -> Reason:
 
 
 def _latest(scene: Scene) -> dict[str, tuple[Purchase, BoughtLine]]:
-    """The last purchase of each item that did not go back."""
+    """The last purchase of each item of which something did not go back."""
     return scene.facts.remember("latest", lambda: _find_latest(scene))
 
 
 def _find_latest(scene: Scene) -> dict[str, tuple[Purchase, BoughtLine]]:
     found: dict[str, tuple[Purchase, BoughtLine]] = {}
+    kept: dict[str, int] = {}
     for purchase in scene.facts.purchases:
         for line in purchase.lines:
+            kept[line.item] = max(kept.get(line.item, 0) + line.quantity, 0)
             if line.quantity > 0:
                 found[line.item] = (purchase, line)
-            elif line.item in found:
-                del found[line.item]
-    return found
+    return {item: one for item, one in found.items() if kept[item]}
 
 
 def _recalls(scene: Scene) -> Iterator[Candidate]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from cachetools import LRUCache
 
+from ledger.domains.crowdfunding.events import CampaignCreated
 from ledger.domains.crowdfunding.state import (
     FUNDED,
     OPEN,
@@ -20,11 +21,11 @@ from ledger.domains.rewards.floor import price_of
 from ledger.domains.rewards.state import Reward, load_reward
 from ledger.domains.voice.state import VOTING, Proposal, load_proposal
 from ledger.state import Overlay
-from ledger.types import CampaignId, ProgramId, ProposalId, RewardId
+from ledger.types import ProgramId, ProposalId, RewardId
 from node.store.reader import Snapshot
 
-LISTED_MAX: Final = 200
-"""Rewards, campaigns and proposals that are looked at, of each; the first ones."""
+LISTED_MAX: Final = 1_000
+"""Rewards, campaigns and proposals of a program that are looked at, of each; the last ones."""
 PROGRAMS_REMEMBERED: Final = 64
 DELIVERY: Final = "Delivery"
 
@@ -130,7 +131,7 @@ def _make_board(view: Snapshot, program_id: ProgramId) -> Board:
 
 def _rewards(view: Snapshot, program_id: ProgramId, terms: Terms) -> Iterator[RewardOnOffer]:
     overlay, now = Overlay(view), view.tip().header.time
-    for row in view.listed(program_id, "reward", None, LISTED_MAX):
+    for row in view.listed_last(program_id, "reward", LISTED_MAX):
         reward: Reward = load_reward(overlay, program_id, RewardId(row.id), now)
         if reward.listed and reward.stock and reward.window.is_open(now):
             price = price_of(reward, terms.floor)
@@ -139,10 +140,16 @@ def _rewards(view: Snapshot, program_id: ProgramId, terms: Terms) -> Iterator[Re
 
 def _campaigns(view: Snapshot, program_id: ProgramId, program: Program) -> Iterator[CampaignNow]:
     overlay = Overlay(view)
-    for row in view.listed(b"", "campaign", None, LISTED_MAX):
-        campaign = load_campaign(overlay, CampaignId(row.id))
+    created = {
+        event.campaign: (row.height, row.sequence)
+        for subject in (program_id, program.owner)
+        for row in view.history(subject, None, LISTED_MAX, CampaignCreated.name)
+        if isinstance(event := row.event, CampaignCreated)
+    }
+    for campaign_id in sorted(created, key=created.__getitem__):
+        campaign = load_campaign(overlay, campaign_id)
         if campaign.creator == program.owner or collects_points_of(campaign.unit, program_id):
-            yield _show(row.id.hex(), campaign, load_campaign_terms(overlay, CampaignId(row.id)))
+            yield _show(campaign_id.hex(), campaign, load_campaign_terms(overlay, campaign_id))
 
 
 def _show(campaign_id: str, campaign: Campaign, terms: CampaignTerms) -> CampaignNow:
@@ -168,7 +175,7 @@ def _show(campaign_id: str, campaign: Campaign, terms: CampaignTerms) -> Campaig
 
 def _proposals(view: Snapshot, program_id: ProgramId) -> Iterator[ProposalNow]:
     overlay, now = Overlay(view), view.tip().header.time
-    for row in view.listed(program_id, "proposal", None, LISTED_MAX):
+    for row in view.listed_last(program_id, "proposal", LISTED_MAX):
         proposal: Proposal = load_proposal(overlay, ProposalId(row.id))
         if proposal.status == VOTING and now < proposal.voting_until:
             campaign = getattr(proposal.weight, "campaign", b"")

@@ -54,7 +54,7 @@ def read_standing(view: Snapshot, facts: FanFacts, program: Program, member: Mem
 
 
 def _open_offers(view: Snapshot, facts: FanFacts, now: Timestamp) -> Iterator[tuple[str, int, int]]:
-    for row in view.listed(facts.fan, "account_offer", None, LISTED_MAX):
+    for row in view.listed_last(facts.fan, "account_offer", LISTED_MAX):
         offer: Offer | None = view.record(offer_key(Hash(row.id)))
         if offer is not None and offer.program == facts.program and offer.is_open and offer.expires_at > now:
             yield row.id.hex(), offer.points, offer.expires_at
@@ -80,7 +80,7 @@ def is_of_program(view: Snapshot, campaign_id: CampaignId, program_id: ProgramId
 def read_backed(view: Snapshot, facts: FanFacts, program: Program) -> tuple[Backing, ...]:
     """What the fan backed of the program's."""
     backed: list[Backing] = []
-    for row in view.listed(facts.fan, "account_pledge", None, LISTED_MAX):
+    for row in view.listed_last(facts.fan, "account_pledge", LISTED_MAX):
         campaign, number = CampaignId(row.id[:32]), int.from_bytes(row.id[32:], "big")
         pledge: Pledge | None = view.record(pledge_key(campaign, number))
         if pledge is None or pledge.backer != facts.fan or not is_of_program(view, campaign, facts.program, program):
@@ -91,7 +91,7 @@ def read_backed(view: Snapshot, facts: FanFacts, program: Program) -> tuple[Back
 
 def read_voted(view: Snapshot, facts: FanFacts) -> Iterator[str]:
     """In which of the program's proposals the fan voted; not how."""
-    for row in view.listed(facts.fan, "account_ballot", None, LISTED_MAX):
+    for row in view.listed_last(facts.fan, "account_ballot", LISTED_MAX):
         proposal: Proposal | None = view.record(proposal_key(ProposalId(row.id[:32])))
         if proposal is not None and proposal.program == facts.program:
             yield row.id[:32].hex()
@@ -99,7 +99,7 @@ def read_voted(view: Snapshot, facts: FanFacts) -> Iterator[str]:
 
 def read_contributed(view: Snapshot, facts: FanFacts) -> Iterator[str]:
     """What the fan contributed to the program."""
-    for row in view.listed(facts.fan, "account_contribution", None, LISTED_MAX):
+    for row in view.listed_last(facts.fan, "account_contribution", LISTED_MAX):
         found: Contribution | None = view.record(contribution_key(ContributionId(row.id)))
         if found is not None and found.program == facts.program:
             yield row.id.hex()
@@ -107,7 +107,7 @@ def read_contributed(view: Snapshot, facts: FanFacts) -> Iterator[str]:
 
 def read_said(view: Snapshot, facts: FanFacts, program: Program) -> Iterator[Said]:
     """The fan's reviews of the program and its campaigns."""
-    for row in view.listed(facts.fan, "account_review", None, LISTED_MAX):
+    for row in view.listed_last(facts.fan, "account_review", LISTED_MAX):
         is_own = row.id == facts.program or is_of_program(view, CampaignId(row.id), facts.program, program)
         review: Review | None = view.record(review_key(Hash(row.id), facts.fan)) if is_own else None
         if review is not None:

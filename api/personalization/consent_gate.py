@@ -245,7 +245,7 @@ class PersonalGate:
     def _active_scopes(self, view: Snapshot, fan: Address, program: ProgramId) -> frozenset[str]:
         """The scopes that are granted now, the empty one spelled out."""
         active: set[str] = set()
-        for row in view.listed(fan, "consent", None, LISTED_MAX):
+        for row in view.listed_last(fan, "consent", LISTED_MAX):
             if row.id[:32] != program or row.id[32] != PERSONALISE:
                 continue
             scope = row.id[33:].decode()

@@ -233,7 +233,7 @@ class OfferDesk:
 
 def _open_offers(view: Snapshot, row: DrawnOffer, now: int) -> list[tuple[Hash, int]]:
     found: list[tuple[Hash, int]] = []
-    for listed in view.listed(row.member, "account_offer", None, OFFERS_LISTED_MAX):
+    for listed in view.listed_last(row.member, "account_offer", OFFERS_LISTED_MAX):
         offer: Offer | None = view.record(offer_key(Hash(listed.id)))
         if offer is not None and offer.program == row.program and offer.is_open and offer.expires_at > now:
             found.append((Hash(listed.id), offer.points))

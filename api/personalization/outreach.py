@@ -12,6 +12,7 @@ import ipaddress
 import json
 import socket
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -37,6 +38,8 @@ RETRY_SECONDS: Final = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000, 50_400, 72
 """Pauses after the first attempt, the second one, and so on: three days in all, so that a day's failure loses nothing."""
 ATTEMPT_SECONDS_MAX: Final = 15.0
 DELIVERIES_AT_ONCE_MAX: Final = 100
+"""Of one webhook in one round, one after the other; a receiver that does not answer keeps nobody else waiting."""
+WEBHOOKS_AT_ONCE_MAX: Final = 20
 PAUSE_SECONDS: Final = 30.0
 GIVEN_UP: Final = "webhook.given_up"
 GONE: Final = "webhook.gone"
@@ -87,29 +90,31 @@ class Outreach:
                 await asyncio.sleep(PAUSE_SECONDS)
                 try:
                     await self.run_once(http)
-                except (LedgerError, OSError) as fault:
-                    log.warning("webhooks.wait", reason=str(fault))
+                except* (LedgerError, OSError) as faults:
+                    log.warning("webhooks.wait", reason=str(faults.exceptions[0]))
 
     async def run_once(self, http: httpx2.AsyncClient) -> None:
         """Queue what has become ready, and make the attempts that are due."""
         for program in await self._desk.run(lambda store: store.webhooks.programs()):
             await self._queue_of(program)
-        now = self._clock.now()
-        for delivery in await self._desk.run(lambda store: store.webhooks.due(now, DELIVERIES_AT_ONCE_MAX)):
-            await self._attempt(http, delivery)
+        now, places = self._clock.now(), asyncio.Semaphore(WEBHOOKS_AT_ONCE_MAX)
+        await self._desk.run(lambda store: store.webhooks.forget_old(now))
+        due = await self._desk.run(lambda store: store.webhooks.due(now, DELIVERIES_AT_ONCE_MAX))
+        async with asyncio.TaskGroup() as group:
+            for deliveries in due:
+                group.create_task(self._send_all(http, deliveries, places))
 
     # --- what is to be sent ---
 
     async def _queue_of(self, program: ProgramId) -> None:
         webhooks = await self._desk.run(lambda store: store.webhooks.of_program(program))
-        async for fans in self._personal.gate.walk_members(program):
-            for fan in fans:
-                await asyncio.sleep(0)  # others' turn
-                for message in await self._find(fan, program):
-                    now = self._clock.now()
-                    for webhook in webhooks:
-                        made = _make_delivery(webhook, fan, message, now)
-                        await self._desk.run(lambda store, made=made: store.webhooks.queue(made))
+        for fan in await self._desk.run(lambda store: store.preferences.choosing(program, CHANNEL)):
+            await asyncio.sleep(0)  # others' turn
+            for message in await self._find(fan, program):
+                now = self._clock.now()
+                for webhook in webhooks:
+                    made = _make_delivery(webhook, fan, message, now)
+                    await self._desk.run(lambda store, made=made: store.webhooks.queue(made))
 
     async def _find(self, fan: Address, program: ProgramId) -> list[dict[str, Any]]:
         """What the fan lets out at this moment."""
@@ -130,12 +135,22 @@ class Outreach:
 
     # --- sending ---
 
-    async def _attempt(self, http: httpx2.AsyncClient, delivery: Delivery) -> None:
+    async def _send_all(
+        self, http: httpx2.AsyncClient, deliveries: Sequence[Delivery], places: asyncio.Semaphore
+    ) -> None:
+        """What is due for one webhook, until its receiver fails: the rest then waits for the next round."""
+        async with places:
+            for delivery in deliveries:
+                if not await self._attempt(http, delivery):
+                    break
+
+    async def _attempt(self, http: httpx2.AsyncClient, delivery: Delivery) -> bool:
+        """Whether the receiver took it, or there was nothing to send."""
         webhook = await self._desk.run(lambda store: store.webhooks.find(delivery.webhook))
         wanted = {message["id"] for message in await self._find(delivery.member, delivery.program)}
         if webhook is None or delivery.message.hex() not in wanted:
             await self._end(delivery, WITHDRAWN)
-            return
+            return True
         now = self._clock.now()
         headers = sign_webhook(webhook.secret, delivery.id.hex(), now, delivery.body)
         code = await self._post(http, webhook.url, delivery.body, headers)
@@ -148,6 +163,7 @@ class Outreach:
             await self._desk.run(
                 lambda store: store.webhooks.note_attempt(delivery.id, due_at=due_at, done_at=0, code=code)
             )
+        return not code
 
     async def _end(self, delivery: Delivery, code: str) -> None:
         now = self._clock.now()

@@ -140,7 +140,7 @@ def _find_events(
 
 def _find_pledges(view: Snapshot, fan: Address, program_id: ProgramId, program: Program) -> Iterator[dict[str, Any]]:
     """From the events, the oldest first: the record of a pledge that went back is deleted."""
-    for row in view.listed(fan, "account_pledge", None, SCANNED_MAX):
+    for row in view.listed_last(fan, "account_pledge", SCANNED_MAX):
         campaign_id = CampaignId(row.id[:32])
         campaign: Campaign | None = view.record(campaign_key(campaign_id))
         if campaign is None or not is_of_program(view, campaign_id, program_id, program):
@@ -149,7 +149,7 @@ def _find_pledges(view: Snapshot, fan: Address, program_id: ProgramId, program: 
 
 
 def _find_said(view: Snapshot, fan: Address, program_id: ProgramId, program: Program) -> Iterator[dict[str, Any]]:
-    for row in view.listed(fan, "account_review", None, SCANNED_MAX):
+    for row in view.listed_last(fan, "account_review", SCANNED_MAX):
         is_own = row.id == program_id or is_of_program(view, CampaignId(row.id), program_id, program)
         review: Review | None = view.record(review_key(Hash(row.id), fan)) if is_own else None
         if review is not None:

@@ -126,15 +126,6 @@ class Inbox:
             )
         return tuple(value or 0 for row in found for value in row)
 
-    def of_program(self, program: ProgramId, since: int) -> tuple[list[KeptMessage], list[KeptFeedback]]:
-        """Messages that were decided for a program since a time, and the feedback on them: for `consent_gate` alone."""
-        wanted = (messages.c.program == program) & (messages.c.decided_at >= since)
-        with self._transaction() as connection:
-            found = connection.execute(select(messages).where(wanted).order_by(messages.c.decided_at)).fetchall()
-            query = select(feedback).where(feedback.c.program == program).order_by(feedback.c.number)
-            said = connection.execute(query).fetchall()
-        return [_message_of(row) for row in found], [_feedback_of(row) for row in said]
-
 
 def _in(ids: Sequence[Hash]) -> Any:
     return messages.c.message.in_(ids)

@@ -36,6 +36,14 @@ class KeptPreferences:
             row: Any = connection.execute(query).first()
         return None if row is None else Kept(program, json.loads(row.document), row.reset_at, row.changed_at)
 
+    def choosing(self, program: ProgramId, channel: str) -> list[Address]:
+        """Accounts that chose a channel for a program, by address."""
+        named = preferences.c.document.contains(json.dumps(channel), autoescape=True)
+        query = select(preferences.c.member, preferences.c.document).where(preferences.c.program == program, named)
+        with self._transaction() as connection:
+            rows: Any = connection.execute(query.order_by(preferences.c.member)).fetchall()
+        return [Address(bytes(row.member)) for row in rows if json.loads(row.document).get("channel") == channel]
+
     def all_of(self, member: Address) -> list[Kept]:
         """What the fan said, by program."""
         query = select(preferences).where(preferences.c.member == member).order_by(preferences.c.program)

@@ -1,18 +1,19 @@
 """Where brands want to be told of messages that a fan allowed to be sent out, and what was sent to them. Part of the receipt store.
 
 A delivery names its fan, so it is part of that fan's export and deletion. Once it succeeded, or was given up, its body goes; the
-row that says so stays for 30 days, so that nothing is ever sent a second time.
+row that says so stays for 30 days, and as long as the message can be shown, so that nothing is ever sent a second time.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from api.receipts.personal_tables import deliveries, webhooks
+from api.receipts.personal_tables import deliveries, messages, webhooks
 from ledger.errors import Code, LedgerError
 from ledger.types import Address, Hash, ProgramId, Timestamp
 
@@ -108,22 +109,27 @@ class Webhooks:
         """Keep a delivery; False if this message was given to this webhook before."""
         try:
             with self._transaction() as connection:
-                connection.execute(
-                    delete(deliveries).where(deliveries.c.done_at.between(1, made.made_at - KEPT_SECONDS))
-                )
                 connection.execute(insert(deliveries), [_row_of(made)])
         except IntegrityError:
             return False
         return True
 
-    def due(self, now: Timestamp, limit: int) -> list[Delivery]:
-        """What waits and whose time has come, the oldest first."""
-        query = select(deliveries).where(deliveries.c.done_at == 0, deliveries.c.due_at <= now)
+    def forget_old(self, now: Timestamp) -> int:
+        """Delete what was over 30 days ago, but for messages that can be shown still; returns how many."""
+        shown = exists().where(messages.c.message == deliveries.c.message, messages.c.expires_at > now)
+        old = deliveries.c.done_at.between(1, now - KEPT_SECONDS)
         with self._transaction() as connection:
-            rows = connection.execute(
-                query.order_by(deliveries.c.due_at, deliveries.c.delivery).limit(limit)
-            ).fetchall()
-        return [_delivery_of(row) for row in rows]
+            return connection.execute(delete(deliveries).where(old, ~shown)).rowcount
+
+    def due(self, now: Timestamp, limit: int) -> list[list[Delivery]]:
+        """What waits and whose time has come: of each webhook the oldest first, `limit` at most."""
+        first = (deliveries.c.due_at, deliveries.c.delivery)
+        place = func.row_number().over(partition_by=deliveries.c.webhook, order_by=first).label("place")
+        waits = select(deliveries, place).where(deliveries.c.done_at == 0, deliveries.c.due_at <= now).subquery()
+        query = select(waits).where(waits.c.place <= limit).order_by(waits.c.webhook, waits.c.place)
+        with self._transaction() as connection:
+            rows = connection.execute(query).fetchall()
+        return [[_delivery_of(row) for row in of_one] for _, of_one in groupby(rows, lambda row: bytes(row.webhook))]
 
     def note_attempt(self, wanted: bytes, *, due_at: int, done_at: int, code: str) -> None:
         """Note how an attempt ended; with `done_at` the body goes."""

@@ -206,6 +206,13 @@ class Queries:
             .limit(limit)
         )
         self.listing = Query(self._dialect, page, "parent", "kind", "height", "sequence", "limit")
+        last = (
+            select(listing.c.id, listing.c.height, listing.c.sequence)
+            .where(listing.c.parent == _wanted("parent"), listing.c.kind == bindparam("kind"))
+            .order_by(listing.c.height.desc(), listing.c.sequence.desc())
+            .limit(limit)
+        )
+        self.listing_end = Query(self._dialect, last, "parent", "kind", "limit")
 
     def _block_event_queries(self, limit: Any) -> None:
         joined = history.join(

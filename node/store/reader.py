@@ -414,6 +414,11 @@ class Snapshot:
         rows = self._queries.listing.rows(self._cursor, parent, kind, height, sequence, limit)
         return [ListedRow(found, (at, number)) for found, at, number in rows]
 
+    def listed_last(self, parent: bytes, kind: str, limit: int) -> list[ListedRow]:
+        """The last objects of a list, oldest first: what is new is among them, however long the list is."""
+        rows = self._queries.listing_end.rows(self._cursor, parent, kind, limit)
+        return [ListedRow(found, (at, number)) for found, at, number in reversed(rows)]
+
 
 def decode_event(name: str, data: bytes) -> Event:
     """An event of the read model, from its name and its canonical fields."""

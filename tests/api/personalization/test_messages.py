@@ -81,6 +81,17 @@ def test_a_recall_comes_at_once_whatever_the_hour_and_the_caps(desk: PersonalSho
     assert found["consent"] == {"purpose": "personalise", "scopes": ["receipts"]}
 
 
+def test_a_recall_is_told_to_who_kept_some_of_it(desk: PersonalShop) -> None:
+    """One of two came back: the other stands at home."""
+    desk.allow("")
+    prefer(desk)
+    desk.buy("coffee")
+    desk.buy("coffee")
+    desk.buy("coffee", quantity=-1, cents=-500)
+    desk.feed(with_product("coffee", recall={"en": "Glass."}))
+    assert "recall" in messages(desk)
+
+
 def test_a_recall_is_not_told_to_who_brought_it_back_or_never_bought(desk: PersonalShop) -> None:
     desk.allow("")
     prefer(desk)

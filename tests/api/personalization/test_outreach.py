@@ -15,7 +15,11 @@ import pytest
 from api.http.schemas.webhooks import WebhookDropped, WebhookMade, WebhooksAnswer
 from api.personalization import outreach, pacing
 from api.personalization.outreach import RETRY_SECONDS, is_public, sign_webhook
+from api.receipts.inbox import KeptMessage
+from api.receipts.store import ReceiptStore
+from api.receipts.webhooks import Delivery
 from ledger.domains.consent.state import CONTACT
+from ledger.types import Hash, ProgramId, Timestamp
 from tests.support.personal_shop import FEED, PersonalShop, open_personal_shop
 from tests.support.receipt_shop import SETTINGS
 from tests.support.shop import FAN, OWNER
@@ -24,10 +28,11 @@ NOON_SECONDS = 12 * 3_600
 
 
 class Receiver:
-    """A brand's server: answers with `status`, and remembers what came."""
+    """Servers of brands: they answer with `status`, the host `broken` with 503, and remember what came."""
 
-    def __init__(self) -> None:
+    def __init__(self, broken: str = "") -> None:
         self.status = 200
+        self.broken = broken
         self.got: list[httpx2.Request] = []
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
@@ -35,7 +40,7 @@ class Receiver:
         self.got.append(request)
         if self.status == 0:
             raise httpx2.ConnectError("nobody is there")
-        return httpx2.Response(self.status)
+        return httpx2.Response(503 if request.url.host == self.broken else self.status)
 
     def run(self, desk: PersonalShop) -> None:
         """One round of the node's outreach."""
@@ -254,3 +259,41 @@ def test_a_stream_needs_consent_and_a_position_that_was_given(desk: PersonalShop
     desk.withdraw()
     refused = desk.send(desk.request(path=path, sign=desk.owner(FAN), params=query))
     assert (refused.status_code, refused.json()["code"]) == (403, "personal.not_granted")
+
+
+def test_a_receiver_that_fails_keeps_nobody_else_waiting(desk: PersonalShop) -> None:
+    """One attempt at it in a round; what is due for another goes out in the same round."""
+    make_webhook(desk, "http://broken.example/hook")
+    make_webhook(desk)
+    desk.buy("mug")
+    let_out(desk)
+    receiver = Receiver(broken="broken.example")
+    receiver.run(desk)
+    hosts = [request.url.host for request in receiver.got]
+    assert hosts.count("shop.example") == 2, "how to use the mug, and a discovery"
+    assert hosts.count("broken.example") == 1
+    desk.pass_time(seconds=600)
+    receiver.broken = ""
+    receiver.run(desk)
+    ids = [request.headers["webhook-id"] for request in receiver.got if request.url.host == "broken.example"]
+    assert len(set(ids)) == 2, "both, in the end"
+
+
+def test_what_was_sent_is_remembered_as_long_as_it_can_be_shown(tmp_path: Path) -> None:
+    """A vote may wait for longer than the 30 days for which a delivery that is over is remembered otherwise."""
+    store, day = ReceiptStore(f"sqlite:///{tmp_path / 'receipts.sqlite'}"), 86_400
+    program = ProgramId(b"p" * 32)
+    short, long = (
+        Delivery(Hash(letter * 32), b"w" * 16, FAN.address, program, Hash(letter * 32), b"{}", 0, 0, 0, 0, "")
+        for letter in (b"s", b"l")
+    )
+    for sent, days in ((short, 14), (long, 90)):
+        shown = KeptMessage(sent.message, FAN.address, program, "open_vote", 0, 0, days * day, False, {})
+        store.inbox.add([shown], Timestamp(0))
+        assert store.webhooks.queue(sent)
+        store.webhooks.note_attempt(sent.id, due_at=0, done_at=1, code="")
+    assert store.webhooks.forget_old(Timestamp(30 * day)) == 0
+    assert store.webhooks.forget_old(Timestamp(31 * day)) == 1
+    assert not store.webhooks.queue(long), "it is shown still, and was sent"
+    assert store.webhooks.forget_old(Timestamp(91 * day)) == 1
+    store.close()

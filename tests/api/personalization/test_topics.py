@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api.personalization import pacing
+from api.personalization import board, chain_facts, pacing
 from ledger.types import Timestamp
 from tests.api.personalization.test_messages import messages, prefer, with_product
 from tests.support import live_votes
@@ -76,6 +76,20 @@ def test_a_vote_waits_no_more_once_it_is_given_or_over(desk: PersonalShop) -> No
     assert "open_vote" not in messages(desk) and "open_vote" in topics(desk)
     desk.pass_time(days=31)
     assert "open_vote" not in topics(desk)
+
+
+def test_what_is_new_is_seen_behind_a_long_list(desk: PersonalShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many votes and campaigns the last ones are looked at, not the first; a vote that was given is not asked for."""
+    monkeypatch.setattr(board, "LISTED_MAX", 2)
+    monkeypatch.setattr(chain_facts, "LISTED_MAX", 2)
+    for _ in range(3):
+        proposal = live_votes.ask(desk.shop)
+        live_votes.cast(desk.shop, proposal, FAN, 1)
+    assert "open_vote" not in messages(desk)
+    for days in (1, 2, 3):
+        campaign = desk.shop.create_campaign(goal=100, days=20 + days)
+    desk.shop.pledge(FRIEND, campaign, 90)
+    assert messages(desk)["campaign_nearly"]["subject"] == campaign.hex()
 
 
 def test_who_joined_after_a_vote_was_called_is_not_asked_for_it(desk: PersonalShop) -> None:

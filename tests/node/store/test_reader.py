@@ -44,6 +44,18 @@ def test_a_snapshot_stays_while_blocks_arrive(shop: LiveShop) -> None:
     assert membership.member == shop.member(FAN)
 
 
+def test_the_end_of_a_list_holds_what_is_new(shop: LiveShop) -> None:
+    """On each kind of store: by the same order as the pages of the list, however short the end."""
+    shop.join(FAN, FRIEND)
+    shop.join(TILL)
+    with shop.node.reader.snapshot() as view:
+        whole = view.listed(shop.program, "member", None, 10)
+        assert [row.id for row in whole][-1] == TILL.address and len(whole) == 3
+        for limit in (1, 2, 3, 9):
+            assert view.listed_last(shop.program, "member", limit) == whole[-limit:]
+        assert view.listed_last(shop.program, "reward", 9) == []
+
+
 def test_records_are_those_of_the_chain(shop: LiveShop) -> None:
     keys = (account_key(FAN.address), program_key(shop.program), books_key(shop.program))
     with shop.node.reader.snapshot() as view:
