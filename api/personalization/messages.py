@@ -50,7 +50,7 @@ def decide(scene: Scene, past: Past) -> Decision:
     facts, document = scene.facts, scene.facts.wishes.document
     preferences = preferences_in(document)
     zone = find_zone(scene.catalogue.zone, scene.board.offset_minutes)
-    pace = Pace(preferences, zone, find_part(scene, past))
+    pace = Pace(preferences, zone, find_part(scene, past), scene.profile.rhythm.own_weekday)
     trust, known = find_trust(past, scene.now), {message.id for message in past.messages}
     recent = past.since(scene.now - COUNTED_DAYS * DAY_SECONDS)
     backed_off = {

@@ -1,6 +1,6 @@
 """When something is said, how often, and whether at all: learned moments, quiet hours, caps, back-off, holdout. They compose: a
 message gets the first moment that is the fan's own, outside of quiet hours, on a day and in a week that have room; if there is none
-before it stops mattering, it is not said.
+before it stops mattering, it is not said. The part of the day is the fan's own; so is the weekday, where its visits show one.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from api.personalization.candidates import ASSIST, QUESTION, Candidate
 from api.personalization.facts import FanFacts
-from api.personalization.rhythm import DAY_SECONDS, PARTS, local, next_local
+from api.personalization.rhythm import DAY_SECONDS, PARTS, WEEKDAYS, local, next_local
 from api.personalization.value import Trust
 from api.receipts.inbox import KeptFeedback, KeptMessage
 
@@ -29,6 +29,10 @@ IGNORED_AFTER_DAYS: Final = 3
 HOLDOUT_SHARE: Final = 0.1
 HOLDOUT_DAYS: Final = 28
 NEVER_WAITS: Final = frozenset({"recall"})
+WAITS_A_WEEK: Final = frozenset(
+    {"discovery", "challenge", "near_reward", "near_tier", "made_with_you", "offer_waiting"}
+)
+"""Topics that are as true, and as welcome, in six days: these wait for the fan's own weekday."""
 
 IMPRESSION: Final = "impression"
 OPENED: Final = "opened"
@@ -99,17 +103,31 @@ def is_held_out(facts: FanFacts, topic: str, now: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What bounds messages of one fan: preferences, the shop's zone, and the part of the day in which the fan is there."""
+    """What bounds messages of one fan: preferences, the shop's zone, and when the fan is there: on which weekday, in which part of
+    the day, as far as that is known."""
 
     preferences: dict[str, Any]
     zone: tzinfo
     part: str | None
+    weekday: str | None = None
 
     def find_moment(self, candidate: Candidate, past: Sequence[KeptMessage], now: int) -> int | None:
-        """The first moment for a message; None if there is none in time."""
+        """The first moment for a message; what can wait gets the first one on the fan's own weekday, if there is one 2 days before
+        it stops mattering. None: there is none in time."""
         if candidate.topic in NEVER_WAITS:
             return now
-        until = min(candidate.deadline or now + AHEAD_DAYS_MAX * DAY_SECONDS, now + AHEAD_DAYS_MAX * DAY_SECONDS)
+        ahead = now + AHEAD_DAYS_MAX * DAY_SECONDS
+        until = min(candidate.deadline or ahead, ahead)
+        if self.weekday is not None and candidate.topic in WAITS_A_WEEK:
+            early = min(candidate.deadline - URGENT_SECONDS if candidate.deadline else ahead, ahead)
+            own = self._find_moment(candidate, past, now, early, self.weekday)
+            if own is not None:
+                return own
+        return self._find_moment(candidate, past, now, until, None)
+
+    def _find_moment(
+        self, candidate: Candidate, past: Sequence[KeptMessage], now: int, until: int, weekday: str | None
+    ) -> int | None:
         is_urgent = bool(candidate.deadline) and candidate.deadline - now <= URGENT_SECONDS
         moment = now
         for _ in range(AHEAD_DAYS_MAX + 1):
@@ -118,7 +136,8 @@ class Pace:
             moment = self._after_quiet(moment)
             if moment >= until:
                 return None
-            if candidate.kind == ASSIST or self._has_room(candidate, past, moment):
+            is_day = weekday in (None, WEEKDAYS[local(moment, self.zone).weekday()])
+            if is_day and (candidate.kind == ASSIST or self._has_room(candidate, past, moment)):
                 return moment
             moment = next_local(moment, self.zone, 0)
         return None

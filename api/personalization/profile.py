@@ -191,6 +191,7 @@ def _show_rhythm(rhythm: Rhythm, catalogue: Catalogue) -> dict[str, Any]:
         "visits": rhythm.visits,
         "weekday": rhythm.weekday,
         "weekday_share": rhythm.weekday_share,
+        "own_weekday": rhythm.own_weekday,
         "part_of_day": rhythm.part,
         "part_of_day_share": rhythm.part_share,
         "gap_days": rhythm.gap_days,

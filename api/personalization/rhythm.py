@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from itertools import pairwise
+from math import comb
 from statistics import median
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +17,10 @@ PARTS: Final = ("night", "early", "morning", "afternoon", "evening", "late")
 """Of a day: four hours each, from midnight on."""
 PURCHASES_FOR_RHYTHM: Final = 5
 """With fewer a weekday says nothing."""
+OWN_WEEKDAY_DAYS: Final = 40
+"""The latest shopping days by which it is judged whether a fan has a weekday of its own."""
+OWN_WEEKDAY_CHANCE: Final = 0.01
+"""How often somebody who shops on any weekday alike would be taken to have one."""
 GAP_SECONDS_MIN: Final = DAY_SECONDS
 """Purchases of one day are one visit."""
 
@@ -63,7 +68,10 @@ def next_local(after: int, zone: tzinfo, minute: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """`weekday` and `part` are the most frequent ones, None where there is too little. Shares are of all visits."""
+    """`weekday` and `part` are the most frequent ones, None where there is too little. Shares are of all visits.
+
+    `own_weekday`: on which it shops more often than chance explains (see `find_own_weekday`).
+    """
 
     visits: int
     weekday: str | None
@@ -73,6 +81,7 @@ class Rhythm:
     gap_days: float | None
     last_at: int
     slots: tuple[tuple[str, str, int], ...]
+    own_weekday: str | None = None
 
 
 def find_rhythm(times: Sequence[int], zone: tzinfo) -> Rhythm:
@@ -94,7 +103,31 @@ def find_rhythm(times: Sequence[int], zone: tzinfo) -> Rhythm:
         slots=tuple(
             (*slot, count) for slot, count in sorted(slots.items(), key=lambda found: (-found[1], found[0]))[:3]
         ),
+        own_weekday=find_own_weekday(shown),
     )
+
+
+def find_own_weekday(shown: Sequence[datetime]) -> str | None:
+    """The weekday of most of the latest shopping days, if these are more than chance explains; None: they are not.
+
+    Chance: with days spread evenly, the probability that some weekday has so many (binomial, times seven) is below 1 %.
+    """
+    days = sorted({moment.date() for moment in shown})[-OWN_WEEKDAY_DAYS:]
+    counted = Counter(WEEKDAYS[day.weekday()] for day in days)
+    weekday = _most(counted)
+    return weekday if counted[weekday] >= _least_of_own_weekday(len(days)) else None
+
+
+@lru_cache(OWN_WEEKDAY_DAYS + 1)
+def _least_of_own_weekday(days: int) -> int:
+    """How many of so many days must be of one weekday; more than all of them where that can't be told."""
+    above, least = 0.0, days + 1
+    while least > 0:
+        above += comb(days, least - 1) * 6 ** (days - least + 1) / 7**days
+        if above * 7 >= OWN_WEEKDAY_CHANCE:
+            return least
+        least -= 1
+    return 1
 
 
 def _most(counted: Counter[str]) -> str:

@@ -1,7 +1,9 @@
 """Moments by the shop's clock, summer time included; quiet hours, caps and learned moments compose; texts are whole."""
 
 import string
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from math import comb
 
 import pytest
 
@@ -9,7 +11,17 @@ from api.personalization.candidates import ANTICIPATE, ASSIST, Candidate, Words
 from api.personalization.pacing import Pace, Past, find_trust, is_held_out, opened_part
 from api.personalization.preferences import preferences_in
 from api.personalization.receipt_lines import read_bought_line
-from api.personalization.rhythm import DAY_SECONDS, find_gap_days, find_rhythm, find_zone, is_zone, local, next_local
+from api.personalization.rhythm import (
+    DAY_SECONDS,
+    OWN_WEEKDAY_DAYS,
+    find_gap_days,
+    find_own_weekday,
+    find_rhythm,
+    find_zone,
+    is_zone,
+    local,
+    next_local,
+)
 from api.personalization.texts import TEMPLATES
 from api.personalization.value import BENEFIT_MINUTES, Trust, find_timeliness
 from api.receipts.inbox import KeptFeedback, KeptMessage
@@ -36,8 +48,8 @@ def make_message(number: int, ready_at: int, topic: str = "replenish") -> KeptMe
     )
 
 
-def pace(part: str | None = None, **said: int) -> Pace:
-    return Pace(preferences_in(said), NEW_YORK, part)
+def pace(part: str | None = None, weekday: str | None = None, **said: int) -> Pace:
+    return Pace(preferences_in(said), NEW_YORK, part, weekday)
 
 
 def test_a_weekday_is_the_shops_also_when_summer_time_begins_and_ends() -> None:
@@ -70,6 +82,44 @@ def test_the_next_time_that_a_clock_shows(now: str, minute: int, expected: str) 
 def test_zones_that_nobody_knows_are_the_programs_offset() -> None:
     assert is_zone("Asia/Seoul") and not is_zone("Mars/Base") and not is_zone("../etc/passwd")
     assert local(0, find_zone("Mars/Base", -300)).hour == 19
+
+
+def test_a_weekday_is_ones_own_only_where_chance_does_not_explain_it() -> None:
+    """The bound is that of the spec, computed anew; two visits of one day are one."""
+    for count in range(1, OWN_WEEKDAY_DAYS + 1):
+        for on_saturday in range(count + 1):
+            saturdays = [datetime(2017, 1, 7, tzinfo=UTC) + timedelta(days=7 * number) for number in range(on_saturday)]
+            # the others are spread over Monday to Thursday, as evenly as can be
+            others = [
+                datetime(2017, 1, 2, tzinfo=UTC) + timedelta(days=7 * (number // 4) + number % 4)
+                for number in range(count - on_saturday)
+            ]
+            if on_saturday <= (count - on_saturday + 3) // 4:
+                continue
+            chance = 7 * sum(
+                Fraction(comb(count, found) * 6 ** (count - found), 7**count) for found in range(on_saturday, count + 1)
+            )
+            expected = "saturday" if chance < Fraction(1, 100) else None
+            assert find_own_weekday(saturdays * 2 + others) == expected
+    assert find_own_weekday([]) is None
+
+
+def test_what_can_wait_waits_for_ones_own_weekday() -> None:
+    now = at("2017-06-01T12:00")  # a Thursday
+    assert pace(weekday="saturday").find_moment(make_candidate(), (), now) == at("2017-06-03T08:00")
+    own = pace("evening", "saturday")
+    assert own.find_moment(make_candidate(), (), now) == at("2017-06-03T16:00")
+    assert own.find_moment(make_candidate(), (), at("2017-06-03T17:00")) == at("2017-06-03T17:00"), "it is there now"
+    assert own.find_moment(make_candidate(), (), at("2017-06-03T20:30")) == at("2017-06-10T16:00")
+    assert own.find_moment(make_candidate("replenish"), (), now) == at("2017-06-01T16:00"), (
+        "what runs out does not wait"
+    )
+    assert own.find_moment(make_candidate("how_to", ASSIST), (), now) == at("2017-06-01T16:00"), "help does not wait"
+    full = [make_message(1, at("2017-06-03T09:00"))]
+    assert own.find_moment(make_candidate(), full, now) == at("2017-06-01T16:00"), "Saturday has no room, so today"
+    for days, expected in ((3, "2017-06-01T16:00"), (5, "2017-06-03T16:00")):
+        offer = make_candidate("offer_waiting", deadline=now + days * DAY_SECONDS)
+        assert own.find_moment(offer, (), now) == at(expected), "two days are left, or it does not wait"
 
 
 def test_gaps_of_one_day_are_one_visit() -> None:
