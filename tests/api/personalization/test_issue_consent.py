@@ -151,6 +151,7 @@ def test_nothing_that_was_not_granted_changes_a_byte_of_any_output(world: World,
         world.desk.allow(granted)
     prefer(world.desk)
     before, time = world.outputs(), world.desk.now
+    assert json.loads(before["segments"])["fans"] >= 10 and json.loads(before["plan"])["segment"] >= 10
     for deed in DEEDS:
         if deed in OF_SCOPE.get(granted or "", ()):
             continue
