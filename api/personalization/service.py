@@ -218,8 +218,8 @@ def _take_in(
         if result == "taken" and found is not None:
             kept = KeptFeedback(one.message, fan, program, one.kind, one.at, now)
             result = "taken" if store.inbox.add_feedback(kept) else "repeated"
-            if one.kind == OPT_OUT:
-                _switch_off(store, fan, program, found.topic, now)
+        if found is not None and one.kind == OPT_OUT and result in ("taken", "repeated", "late"):
+            _switch_off(store, fan, program, found.topic, now)
         results.append({"message": one.message.hex(), "kind": one.kind, "result": result})
     return results
 

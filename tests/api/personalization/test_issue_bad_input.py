@@ -194,10 +194,12 @@ def test_feedback_that_is_repeated_or_of_another_counts_once_or_not_at_all(desk:
     assert after["value"]["trust"] == round((4 + 1) / (5 + 1), 3), "one opened message, however often it is said"
 
 
-def test_an_opt_out_of_a_message_that_was_never_shown_switches_nothing_off(desk: PersonalShop) -> None:
+def test_an_opt_out_is_obeyed_however_late_but_not_of_what_was_never_shown(desk: PersonalShop) -> None:
     prefer(desk)
     assert say(desk, "5f" * 32, "opt_out") == "unknown" and desk.seen("preferences")["off"] == []
     desk.buy("coffee")
     (message,) = desk.seen("messages")["items"]
     desk.pass_time(days=60)
-    assert say(desk, message["id"], "opt_out") == "late"
+    assert say(desk, message["id"], "clicked") == "late" and desk.seen("preferences")["off"] == []
+    assert say(desk, message["id"], "opt_out") == "late", "it is not counted"
+    assert desk.seen("preferences")["off"] == [message["topic"]], "and who says stop is obeyed"
