@@ -6,7 +6,7 @@ import pytest
 
 from api.personalization.candidates import ANTICIPATE, ASSIST, Candidate, Words
 from api.personalization.groups import Fan, plan_reach, show_report
-from api.personalization.messages import find_part
+from api.personalization.messages import decide, find_part, shown_now
 from api.personalization.pacing import Pace, Past, find_trust, is_held_out
 from api.personalization.preferences import preferences_in
 from api.personalization.rhythm import find_zone
@@ -16,7 +16,7 @@ from ledger.types import Hash
 from tests.api.personalization.test_groups import NOW as GROUPS_NOW
 from tests.api.personalization.test_groups import make_fan
 from tests.support.memory_chain import DAY_SECONDS
-from tests.support.scenes import FAN, NOW, PROGRAM, make_catalogue, make_facts, make_purchase, make_scene
+from tests.support.scenes import FAN, NOW, PROGRAM, make_catalogue, make_facts, make_product, make_purchase, make_scene
 
 UTC = find_zone("UTC", 0)
 ROOM = {"quiet_from": 0, "quiet_until": 0, "day_max": 20, "week_max": 100}
@@ -181,3 +181,18 @@ def test_who_was_not_there_for_ninety_days_is_not_reached(days: int, is_reached:
     fans = [make_fan(number, days) for number in range(40)]
     found = plan_reach(fans, {}, "discovery", 0, 0, GROUPS_NOW)
     assert found["open_to_topic"] == 40 and found["reach"] == (35 if is_reached else None)
+
+
+def test_what_helps_is_told_before_what_sells() -> None:
+    """Whatever either is worth, and whichever was decided later."""
+    catalogue = make_catalogue(
+        make_product("coffee", pairs_with=("milk",), how_to={"en": "Grind it."}), make_product("milk")
+    )
+    scene = make_scene(make_facts(make_purchase(1, "coffee"), said=dict(ROOM)), catalogue)
+    fresh = decide(scene, Past((), ())).fresh
+    assert [one.topic for one in fresh] == ["how_to", "discovery"]
+    values = [one.document["value"]["value_minutes"] for one in fresh]
+    assert values[0] < values[1], "it is not the value that puts it first"
+    past = Past((fresh[0], replace(fresh[1], is_held_out=False)), ())
+    later = replace(scene, now=NOW + 3_600)
+    assert [one.topic for one in shown_now(later, decide(later, past), past)] == ["how_to", "discovery"]
