@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from api.personalization.assist import day_of
+from api.personalization.assist import day_of, receipt_scopes
 from api.personalization.candidates import (
     ANTICIPATE,
     GUESSED,
@@ -15,7 +15,7 @@ from api.personalization.candidates import (
     Words,
 )
 from api.personalization.discoveries import find_discoveries, item_reasons, scopes_of
-from api.personalization.facts import CAMPAIGNS, RECEIPTS, STANDING, VOICE, Promised, Purchase
+from api.personalization.facts import CAMPAIGNS, STANDING, VOICE, Promised, Purchase
 from api.personalization.rhythm import DAY_SECONDS
 from api.personalization.texts import say_all, show_money
 from api.wallet.offers import read_offer_text
@@ -289,7 +289,7 @@ def find_winning_back(scene: Scene) -> Iterator[Candidate]:
             Reason(Words("why_guess"), GUESSED, {"leaving": profile.leaving}),
         ),
         relevance=profile.leaving,
-        scopes=frozenset({RECEIPTS}),
+        scopes=receipt_scopes(scene),
         action={"kind": "tell_us"},
         receipts=frozenset({last.receipt}),
     )

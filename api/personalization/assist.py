@@ -32,6 +32,11 @@ def day_of(scene: Scene, time: int) -> str:
     return show_day(time, find_zone(scene.catalogue.zone, scene.board.offset_minutes))
 
 
+def receipt_scopes(scene: Scene) -> frozenset[str]:
+    """The scopes by which lines of receipts are read: all of them, or of categories."""
+    return frozenset(scope for scope in scene.facts.scopes if scope.startswith(RECEIPTS))
+
+
 def bought_reason(scene: Scene, purchase: Purchase, item: str) -> Reason:
     """That an item was bought: the till's receipt says so, and the chain holds its seal."""
     words = Words("why_bought", {"item": scene.names(item), "bought": day_of(scene, purchase.time)})
@@ -68,7 +73,7 @@ def _recalls(scene: Scene) -> Iterator[Candidate]:
             words=Words("recall", {"item": scene.names(item), "text": text}),
             reasons=(bought_reason(scene, purchase, item), Reason(Words("why_brand_says"), SAID, {"product": item})),
             relevance=1.0,
-            scopes=frozenset({RECEIPTS}),
+            scopes=receipt_scopes(scene),
             action={"kind": "bring_back", "item": item, "receipt": purchase.receipt},
             effort_minutes=5.0,
             receipts=frozenset({purchase.receipt}),
@@ -95,7 +100,7 @@ def _returns(scene: Scene) -> Iterator[Candidate]:
                 Reason(Words("why_return_days", {"days": days}), PROVED, {"program": scene.facts.program.hex()}),
             ),
             relevance=0.5,
-            scopes=frozenset({RECEIPTS, STANDING}),
+            scopes=receipt_scopes(scene) | {STANDING},
             action={"kind": "bring_back", "receipt": purchase.receipt},
             deadline=until,
             horizon_days=RETURN_DAYS_BEFORE,
@@ -120,7 +125,7 @@ def _how_tos(scene: Scene) -> Iterator[Candidate]:
             words=Words("how_to", {"item": scene.names(item), "text": text}),
             reasons=(bought_reason(scene, purchase, item), Reason(Words("why_brand_says"), SAID, {"product": item})),
             relevance=0.8,
-            scopes=frozenset({RECEIPTS}),
+            scopes=receipt_scopes(scene),
             action={"kind": "read", "item": item},
             receipts=frozenset({purchase.receipt}),
         )
@@ -175,7 +180,7 @@ def _unclaimed(scene: Scene) -> Iterator[Candidate]:
                 ),
             ),
             relevance=1.0,
-            scopes=frozenset({RECEIPTS, STANDING}),
+            scopes=receipt_scopes(scene) | {STANDING},
             action={"kind": "contest", "receipt": purchase.receipt},
             effort_minutes=5.0,
             receipts=frozenset({purchase.receipt}),

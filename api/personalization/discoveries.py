@@ -4,16 +4,18 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Final
 
-from api.personalization.assist import bought_reason, day_of
+from api.personalization.assist import bought_reason, day_of, receipt_scopes
 from api.personalization.candidates import ANTICIPATE, GUESSED, PROVED, SAID, Candidate, Reason, Scene, Words
 from api.personalization.catalogue import Product
-from api.personalization.facts import BEHAVIOUR, CAMPAIGNS, RECEIPTS, VOICE, Purchase
+from api.personalization.facts import BEHAVIOUR, CAMPAIGNS, VOICE, Purchase
 from api.personalization.predictor import (
     BY_MODEL,
     BY_PAIRS,
     BY_POPULARITY,
     Scored,
+    dislikes_of,
     gaps_by_item,
+    may_offer,
     times_by_item,
 )
 from api.personalization.profile import usual_items
@@ -54,15 +56,15 @@ def find_new_things(scene: Scene) -> Iterator[Candidate]:
 
 def scopes_of(scene: Scene) -> frozenset[str]:
     """The scopes by which taste is known."""
-    by_category = {scope for scope in scene.facts.scopes if scope.startswith(RECEIPTS)}
-    return frozenset(by_category | ({BEHAVIOUR} & scene.facts.scopes))
+    return receipt_scopes(scene) | ({BEHAVIOUR} & scene.facts.scopes)
 
 
 def _made_with_you(scene: Scene) -> Iterator[Candidate]:
     mine = {backing.campaign for backing in scene.facts.backed} | scene.facts.voted | set(scene.facts.contributed)
+    known, dislikes = times_by_item(scene.facts), dislikes_of(scene.facts)
     for item in scene.catalogue.made:
         product = scene.catalogue.products[item]
-        if product.made_from.lower() not in mine or not product.in_stock:
+        if product.made_from.lower() not in mine or item in known or not may_offer(item, scene.catalogue, dislikes):
             continue
         yield Candidate(
             topic="made_with_you",
@@ -136,7 +138,7 @@ def _news(scene: Scene) -> Iterator[Candidate]:
         item = product.item
         if item in disliked or product.category in disliked or not product.in_stock or product.recall:
             continue
-        is_wanted = item in wished or (item in usual and not scene.lasts(item))
+        is_wanted = (item in wished or item in usual) and not (item in known and scene.lasts(item))
         if is_wanted and product.restocked_at > since:
             yield _news_item(
                 scene, product, "back_in_stock", product.restocked_at, _why_wanted(scene, item, wished), {}

@@ -116,6 +116,8 @@ class Pace:
         it stops mattering. None: there is none in time."""
         if candidate.topic in NEVER_WAITS:
             return now
+        if candidate.kind != ASSIST and not self._is_topics_turn(candidate, past, now):
+            return None
         ahead = now + AHEAD_DAYS_MAX * DAY_SECONDS
         until = min(candidate.deadline or ahead, ahead)
         if self.weekday is not None and candidate.topic in WAITS_A_WEEK:
@@ -137,10 +139,14 @@ class Pace:
             if moment >= until:
                 return None
             is_day = weekday in (None, WEEKDAYS[local(moment, self.zone).weekday()])
-            if is_day and (candidate.kind == ASSIST or self._has_room(candidate, past, moment)):
+            if is_day and (candidate.kind == ASSIST or self._has_room(past, moment)):
                 return moment
             moment = next_local(moment, self.zone, 0)
         return None
+
+    def _is_topics_turn(self, candidate: Candidate, past: Sequence[KeptMessage], now: int) -> bool:
+        """Whether the last of the topic is a week old: nothing is decided while nobody can know whether that one is ignored."""
+        return all(now - one.ready_at >= TOPIC_DAYS * DAY_SECONDS for one in past if one.topic == candidate.topic)
 
     def _own_part(self, moment: int) -> int:
         """Now, if the fan is usually there now; else when it next is."""
@@ -155,19 +161,14 @@ class Pace:
         is_quiet = begin <= minute < end if begin < end else (minute >= begin or minute < end)
         return next_local(moment, self.zone, end) if begin != end and is_quiet else moment
 
-    def _has_room(self, candidate: Candidate, past: Sequence[KeptMessage], moment: int) -> bool:
+    def _has_room(self, past: Sequence[KeptMessage], moment: int) -> bool:
         counted = [one for one in past if one.document.get("kind") not in (ASSIST, QUESTION)]
         day = local(moment, self.zone).date()
         week = day - timedelta(days=6)
         on_day = [one for one in counted if local(one.ready_at, self.zone).date() == day]
         in_week = [one for one in counted if week <= local(one.ready_at, self.zone).date() <= day]
-        topic = [one for one in counted if one.topic == candidate.topic]
         day_max = min(self.preferences["day_max"], CHANNEL_DAY_MAX[self.preferences["channel"]])
-        return (
-            len(on_day) < day_max
-            and len(in_week) < self.preferences["week_max"]
-            and all(abs(moment - one.ready_at) >= TOPIC_DAYS * DAY_SECONDS for one in topic)
-        )
+        return len(on_day) < day_max and len(in_week) < self.preferences["week_max"]
 
 
 def opened_part(past: Past, zone: tzinfo) -> str | None:

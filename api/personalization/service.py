@@ -62,6 +62,7 @@ class Seen:
     scene: Scene
     language: str
     imagine: Imagine
+    linked: Sequence[FanFacts] = ()
 
     @property
     def facts(self) -> FanFacts:
@@ -99,7 +100,11 @@ class Personalization:
             profile = build_profile(of, catalogue, predictor, now, board.offset_minutes, linked)
             return Scene(of, profile, board, catalogue, predictor, now)
 
-        return Seen(imagine(facts), facts.wishes.document.get("language", "en"), imagine)
+        return Seen(imagine(facts), facts.wishes.document.get("language", "en"), imagine, linked)
+
+    def _still_holds(self, seen: Seen) -> bool:
+        """Whether all that a fan is seen by is granted still, what is linked from other programs among it."""
+        return all(self.gate.still_holds(facts) for facts in (seen.facts, *seen.linked))
 
     async def answer(self, fan: Address, program: ProgramId, what_for: str, make: Callable[[Seen], Made]) -> Made:
         """What `make` makes of a fan. Raises `program.unknown`, `personal.not_granted`, also where it was taken back meanwhile."""
@@ -108,7 +113,7 @@ class Personalization:
             if seen is None:
                 break
             made = make(seen)
-            if self.gate.still_holds(seen.facts):
+            if self._still_holds(seen):
                 return made
         raise PersonalRefused(NOT_GRANTED)
 
@@ -122,13 +127,13 @@ class Personalization:
                 break
             past = await self.gate.read_past(seen.facts)
             decided = decide(seen.scene, past)
-            if not self.gate.still_holds(seen.facts):
+            if not self._still_holds(seen):
                 continue
             if decided.fresh:
                 fresh, now = decided.fresh, self._clock.now()
                 await self._desk.run(lambda store, fresh=fresh, now=now: store.inbox.add(fresh, now))
             shown = shown_now(seen.scene, decided, past)
-            if self.gate.still_holds(seen.facts):
+            if self._still_holds(seen):
                 return [show_message(message, seen.language) for message in shown]
         raise PersonalRefused(NOT_GRANTED)
 
@@ -143,14 +148,14 @@ class Personalization:
             past = await self.gate.read_past(seen.facts)
             # messages are decided once for each answer: not in the loop in which all requests are answered
             found = await asyncio.to_thread(find_question, seen.scene, seen.imagine, past)
-            if not self.gate.still_holds(seen.facts):
+            if not self._still_holds(seen):
                 continue
             if found is None:
                 return None
             if found.fresh is not None:
                 fresh, now = found.fresh, self._clock.now()
                 await self._desk.run(lambda store, fresh=fresh, now=now: store.inbox.add([fresh], now))
-            if self.gate.still_holds(seen.facts):
+            if self._still_holds(seen):
                 return show_asking(found, seen.language)
         raise PersonalRefused(NOT_GRANTED)
 
@@ -213,8 +218,8 @@ def _take_in(
         if result == "taken" and found is not None:
             kept = KeptFeedback(one.message, fan, program, one.kind, one.at, now)
             result = "taken" if store.inbox.add_feedback(kept) else "repeated"
-            if one.kind == OPT_OUT:
-                _switch_off(store, fan, program, found.topic, now)
+        if found is not None and one.kind == OPT_OUT and result in ("taken", "repeated", "late"):
+            _switch_off(store, fan, program, found.topic, now)
         results.append({"message": one.message.hex(), "kind": one.kind, "result": result})
     return results
 

@@ -180,10 +180,11 @@ def read_store(
         )
         more["receipts"] = Section.of(kept, look.limit)
     if MESSAGES in parts:
+        gifts = {receipt.hex() for receipt, _ in store.gifts.all_of(fan)}
         sent: list[KeptMessage] = [
             one
             for one in store.inbox.all_of(fan, program)
-            if not one.is_held_out and one.ready_at <= now and one.topic != QUESTION
+            if not one.is_held_out and one.ready_at <= now and one.topic != QUESTION and not gifts & _receipts_of(one)
         ]
         more["messages"] = Section.of(sorted(sent, key=lambda one: (-one.ready_at, one.id)), look.limit)
     if "said" in found:
@@ -192,6 +193,11 @@ def read_store(
             section, rows=[{**one, "content": _find_text(store, one["text"])} for one in section.rows]
         )
     return ServiceHistory(parts=parts, **{**found, **more})
+
+
+def _receipts_of(message: KeptMessage) -> set[str]:
+    """The receipts that a message rested on."""
+    return set(message.document.get("receipts", ()))
 
 
 def _find_text(store: ReceiptStore, text: str | None) -> str | None:

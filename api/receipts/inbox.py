@@ -9,15 +9,25 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from api.receipts.personal_tables import feedback, messages
+from api.receipts.personal_tables import deliveries, feedback, messages
 from ledger.types import Address, Hash, ProgramId, Timestamp
 
 KEPT_SECONDS: Final = 366 * 86_400
 MEMBER_MESSAGES_MAX: Final = 2_000
 """Of one account in one program: five a day for a year. Beyond, the oldest go."""
+
+
+WORDLESS: Final[Mapping[str, Any]] = {
+    "subject": "",
+    "texts": {"en": "", "ko": ""},
+    "why": [],
+    "action": {},
+    "receipts": ["erased"],
+}
+"""What stands for the words of a message that rested on a receipt that was erased: no receipt has this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +135,23 @@ class Inbox:
                 connection.execute(select(func.count(), func.max(feedback.c.number)).where(of_feedback)).one(),
             )
         return tuple(value or 0 for row in found for value in row)
+
+
+def forget_words(connection: Connection, member: Address, program: ProgramId, since: int) -> None:
+    """Take the words from what was decided by way of receipts since a time, because one of these is erased, and drop deliveries.
+
+    That something was said stays, of which topic and when: caps and back-off count it.
+    """
+    mine = (messages.c.member == member) & (messages.c.program == program) & (messages.c.decided_at >= since)
+    for row in connection.execute(select(messages).where(mine)).fetchall():
+        document = json.loads(row.document)
+        if not any(scope.startswith("receipts") for scope in document["consent"]["scopes"]):
+            continue
+        kept = {"kind": document["kind"], "consent": document["consent"], **WORDLESS}
+        values = {"document": json.dumps(kept, sort_keys=True)}
+        connection.execute(update(messages).where(messages.c.number == row.number).values(values))
+        waiting = (deliveries.c.message == row.message) & (deliveries.c.done_at == 0)
+        connection.execute(delete(deliveries).where(waiting))
 
 
 def _in(ids: Sequence[Hash]) -> Any:

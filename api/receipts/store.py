@@ -25,7 +25,7 @@ from api.receipts.behaviour import BehaviourLog
 from api.receipts.delivery_forms import DeliveryForms
 from api.receipts.gifts import Gifts
 from api.receipts.hand_outs import HandOuts
-from api.receipts.inbox import Inbox
+from api.receipts.inbox import Inbox, forget_words
 from api.receipts.offer_plans import OfferPlans
 from api.receipts.openings import Openings
 from api.receipts.personal_tables import FANS_OWN, behaviour, preferences
@@ -288,9 +288,12 @@ class ReceiptStore:
         if program is not None:
             mine = mine & (receipts.c.program == program)
         with self._transaction() as connection:
-            found = [row[0] for row in connection.execute(select(receipts.c.receipt).where(mine))]
+            came = select(receipts.c.receipt, receipts.c.program, receipts.c.received_at).where(mine)
+            found = connection.execute(came.order_by(receipts.c.received_at.desc())).fetchall()
             if found:
-                rows = [{"receipt": gone, "erased_at": now, "is_scrubbed": False} for gone in found]
+                rows = [{"receipt": row.receipt, "erased_at": now, "is_scrubbed": False} for row in found]
+                for told, since in {ProgramId(row.program): row.received_at for row in found}.items():
+                    forget_words(connection, member, told, since)
                 connection.execute(insert(erased), rows)
                 connection.execute(delete(gifts).where(gifts.c.receipt.in_(select(receipts.c.receipt).where(mine))))
                 connection.execute(delete(receipts).where(mine))
