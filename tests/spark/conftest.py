@@ -1,6 +1,7 @@
 """One Spark for all tests of this folder. Without its package or without Java they are skipped, and say so."""
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from api.personalization.engines import connect_spark, find_java
 
 HERE = Path(__file__).resolve().parent
 MASTER = "local[2]"
+
+# Each thing is computed once or twice here: what Java would compile thoroughly it would never use.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 def find_obstacle() -> str | None:
@@ -24,8 +28,12 @@ def find_obstacle() -> str | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     obstacle = find_obstacle()
     for item in items:
-        # `scripts/test.py --spark`, as CI runs it, has made sure of both: nothing is skipped there.
-        if obstacle is not None and HERE in item.path.parents:
+        if HERE not in item.path.parents:
+            continue
+        # py4j leaves the sockets over which rows arrive to the garbage collector.
+        item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
+        if obstacle is not None:
+            # `scripts/test.py --spark`, as CI runs it, has made sure of both: nothing is skipped there.
             item.add_marker(pytest.mark.skip(reason=obstacle))
 
 
