@@ -39,7 +39,7 @@ CHECK_SECONDS_MAX = 15 * 60
 TESTS_SECONDS_MAX = 55 * 60
 """How long one run of pytest may take: about twice what the slowest takes on two loaded cores."""
 SPARK_SECONDS_MAX = 12 * 60
-"""How long the tests on Spark may take: they take TAKES_NOW on two cores that are free."""
+"""How long the tests on Spark may take: seven minutes were seen on two cores that twenty other processes wanted, too."""
 LAST_WORDS_SECONDS = 10
 """What processes that are ended have to say where they are, before they are killed."""
 

@@ -12,6 +12,7 @@ import atexit
 import importlib
 import importlib.util
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -108,7 +109,7 @@ def read_parquet(connection: Any, paths: list[Path]) -> Table:
         if connection.name != SPARK:
             return connection.read_parquet([str(path) for path in paths], hive_partitioning=False)
         name = ibis.util.gen_name("read")
-        _find_session().read.parquet(*(path.absolute().as_uri() for path in paths)).createTempView(name)
+        _find_session().read.parquet(*(_spell_path(path) for path in paths)).createTempView(name)
         return connection.table(name)
 
 
@@ -172,6 +173,11 @@ def blame_file(connection: Any, path: str) -> Iterator[None]:
         yield
     except faults as fault:
         raise PersonalizationError(FILE_DAMAGED, path=path, reason=_shorten(str(fault))) from None
+
+
+def _spell_path(path: Path) -> str:
+    """A file as Spark wants it: what would stand for many files stands for itself, and nothing is percent-encoded."""
+    return "file://" + re.sub(r"([\\{}\[\]*?])", r"\\\1", str(path.absolute()))
 
 
 def _find_session() -> Any:

@@ -56,7 +56,7 @@ def export_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for week in range(7 if fan[0] else 0)
         ]
 
-    folder = tmp_path_factory.mktemp("export")
+    folder = tmp_path_factory.mktemp("our {fans} [all]? 100%25")
     read_at = int(EXPORT_FROM.timestamp()) + 60 * DAY_SECONDS
     update_export(folder, "Asia/Seoul", fans, buy, program="ab" * 32, read_at=read_at)
     return folder
