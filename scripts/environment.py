@@ -1,7 +1,8 @@
 """The virtual environment `.venv` of this checkout: made from a lock file, checked by hash, reused while nothing changed.
 
-`scripts/run.py` asks for RUN, `scripts/test.py` for DEV. Both are one environment: DEV holds the same versions and more, so that a
-product that runs is not disturbed when the tests add their tools. A stamp inside tells which lock was installed completely.
+`scripts/run.py` asks for RUN, `scripts/test.py` for DEV, `scripts/test.py --spark` for SPARK. All are one environment: DEV holds
+the same versions as RUN and more, SPARK as DEV, so that a product that runs is not disturbed when the tests add their tools.
+A stamp inside tells which lock was installed completely.
 Standard library only: this runs before anything is installed.
 """
 
@@ -44,6 +45,7 @@ class Level:
 
 RUN = Level("run", ROOT / "requirements.lock", ("run",))
 DEV = Level("dev", ROOT / "requirements-dev.lock", ("run", "dev"))
+SPARK = Level("spark", ROOT / "requirements-spark.lock", ("run", "dev", "spark"))
 
 
 class SetUpError(Exception):
@@ -72,7 +74,7 @@ def prepare_environment(level: Level) -> Path:
     return PYTHON
 
 
-LEVEL_BY_NAME = {level.name: level for level in (RUN, DEV)}
+LEVEL_BY_NAME = {level.name: level for level in (RUN, DEV, SPARK)}
 
 
 def say(text: str) -> None:
@@ -220,7 +222,9 @@ def explain_failure(lines: list[str]) -> str:
             "(python3 -m pip cache purge) and start again;\nif it stays so, do not trust that package source."
         )
     elif "No space left" in text:
-        advice = "The disk is full: the environment needs about 1.5 GB. Free some space and start again."
+        advice = (
+            "The disk is full: the environment needs about 1.5 GB, and 2 with Spark. Free some space and start again."
+        )
     elif any(
         sign in text for sign in ("NewConnectionError", "Name or service", "ConnectTimeout", "ProxyError", "SSLError")
     ):

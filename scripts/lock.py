@@ -1,12 +1,13 @@
-"""Writes requirements.lock and requirements-dev.lock anew from pyproject.toml.
+"""Writes requirements.lock, requirements-dev.lock and requirements-spark.lock anew from pyproject.toml.
 
 Run it after a change of the dependencies, with an installed `uv` or without: it makes a throwaway environment for one.
 `--upgrade` takes the newest versions; without it what is locked stays where it can.
 
-requirements.lock      base, miner, demo, report and personalization, with the build backend: what `scripts/run.py` installs
-requirements-dev.lock  the same versions, and the tools for tests: what `scripts/test.py` installs
+requirements.lock        base, miner, demo, report and personalization, with the build backend: what `scripts/run.py` installs
+requirements-dev.lock    the same versions, and the tools for tests: what `scripts/test.py` installs
+requirements-spark.lock  the same versions again, and Spark: what `scripts/test.py --spark` installs
 
-Both hold for every Python that `requires-python` allows and every platform, carry the hash of each file, and name no index.
+All hold for every Python that `requires-python` allows and every platform, carry the hash of each file, and name no index.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 RUN_LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"
+SPARK_LOCK = "requirements-spark.lock"
 PYTHON_OLDEST = "3.11"
 EXTRAS = ("miner", "demo", "report", "personalization")
 
@@ -46,7 +48,7 @@ def compile_lock(uv: str, lock: str, *selection: str, upgrade: bool) -> None:
 
 
 def main() -> None:
-    """Write both locks, the second constrained to the first's versions."""
+    """Write the locks, each constrained to the versions of the one before."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that pyproject.toml allows")
     options = parser.parse_args()
@@ -55,7 +57,9 @@ def main() -> None:
         extras = [word for extra in EXTRAS for word in ("--extra", extra)]
         base = [*extras, "--group", "build"]
         compile_lock(uv, RUN_LOCK, *base, upgrade=options.upgrade)
-        compile_lock(uv, DEV_LOCK, *base, "--group", "dev", "--constraints", RUN_LOCK, upgrade=options.upgrade)
+        tests = [*base, "--group", "dev"]
+        compile_lock(uv, DEV_LOCK, *tests, "--constraints", RUN_LOCK, upgrade=options.upgrade)
+        compile_lock(uv, SPARK_LOCK, *tests, "--extra", "spark", "--constraints", DEV_LOCK, upgrade=options.upgrade)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python3 scripts/test.py                    everything
     python3 scripts/test.py --fast             at most two minutes: no slow tests, no coverage
+    python3 scripts/test.py --spark            that Spark computes what DuckDB computes: installs Spark (0.5 GB) first, needs Java
     python3 scripts/test.py --seed 7           the order and the examples of an earlier run
     python3 scripts/test.py -k codec -x        other arguments go to pytest, which then runs once, without coverage
 
@@ -20,20 +21,25 @@ if sys.version_info < (3, 11):
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
-from environment import DEV, PROGRAMS, ROOT, SetUpError, prepare_environment
+from environment import DEV, PROGRAMS, ROOT, SPARK, SetUpError, prepare_environment
 
 WORKERS = 2
 FUNCTIONAL = "tests/functional"
+SPARK_TESTS = "tests/spark"
 CHECK_SECONDS_MAX = 15 * 60
 """How long a check may take: pyright, the slowest, takes one minute, and a few on a loaded machine."""
 TESTS_SECONDS_MAX = 55 * 60
 """How long one run of pytest may take: about twice what the slowest takes on two loaded cores."""
+SPARK_SECONDS_MAX = 12 * 60
+"""How long the tests on Spark may take: seven minutes were seen on two cores that twenty other processes wanted, too."""
 LAST_WORDS_SECONDS = 10
 """What processes that are ended have to say where they are, before they are killed."""
 
@@ -89,10 +95,23 @@ def pytest_steps(fast: bool, seed: int, extra: list[str]) -> list[Step]:
         chosen = ("-m", "not slow", *(() if extra else FAST_TESTS)) if fast else ()
         return [tests("tests", *common, *chosen, *extra)]
     coverage = ("--cov=ledger", "--cov-branch", "--cov-report=term-missing:skip-covered", "--cov-fail-under=100")
-    steps = [tests("unit and property tests", *common, *coverage, f"--ignore={FUNCTIONAL}")]
+    ignored = (f"--ignore={FUNCTIONAL}", f"--ignore={SPARK_TESTS}")
+    steps = [tests("unit and property tests", *common, *coverage, *ignored)]
     if any((ROOT / FUNCTIONAL).rglob("test_*.py")):
         steps.append(tests("functional tests", *common, FUNCTIONAL))
     return steps
+
+
+def spark_steps(seed: int, extra: list[str]) -> list[Step]:
+    """What Spark computes, in one process: Spark itself takes two cores."""
+    command = program("pytest", "-n", "0", f"--randomly-seed={seed}", f"--hypothesis-seed={seed}", SPARK_TESTS, *extra)
+    return [Step("features on Spark", command, SPARK_SECONDS_MAX)]
+
+
+def find_java() -> str | None:
+    """The Java that Spark would take: of JAVA_HOME, otherwise the one on the path."""
+    home = os.environ.get("JAVA_HOME")
+    return shutil.which("java" if home is None else Path(home) / "bin" / "java")
 
 
 def run_step(step: Step, environment: dict[str, str]) -> Outcome:
@@ -146,10 +165,17 @@ def main(arguments: list[str]) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--fast", action="store_true", help="leave out what is slow: at most two minutes")
+    parser.add_argument("--spark", action="store_true", help="only what Spark computes: needs Java 17 or 21")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="of an earlier run")
     options, extra = parser.parse_known_args(arguments)
+    if options.spark and find_java() is None:
+        print(
+            "error: Spark runs on Java, and there is none. Debian, Ubuntu: apt-get install openjdk-17-jre-headless",
+            file=sys.stderr,
+        )
+        return 1
     try:
-        prepare_environment(DEV)
+        prepare_environment(SPARK if options.spark else DEV)
     except SetUpError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -159,7 +185,10 @@ def main(arguments: list[str]) -> int:
         "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
         "PYTHONUTF8": "1",
     }
-    steps = [*check_steps(), *pytest_steps(options.fast, options.seed, extra)]
+    if options.spark:
+        steps = spark_steps(options.seed, extra)
+    else:
+        steps = [*check_steps(), *pytest_steps(options.fast, options.seed, extra)]
     outcomes = [run_step(step, environment) for step in steps]
     print_summary(outcomes, options.seed)
     return 0 if all(outcome.passed for outcome in outcomes) else 1

@@ -15,7 +15,7 @@ from tests.support.stores import KINDS, SQLITE, stores_on
 
 TESTS = Path(__file__).resolve().parent
 # Processes on the loopback interface; everything else is a unit or a property test, or a network simulated in one process.
-FOLDERS_WITH_SOCKETS = ("functional", "browser")
+FOLDERS_WITH_SOCKETS = ("functional", "browser", "spark")
 
 # No deadline: a loaded machine is no fault. print_blob: a failure of CI can be replayed here.
 settings.register_profile("base", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

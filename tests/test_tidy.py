@@ -249,7 +249,7 @@ def pins_of(lock: str) -> dict[str, list[str]]:
 
 
 def test_locks_carry_hashes_and_name_no_index() -> None:
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in ("requirements.lock", "requirements-dev.lock", "requirements-spark.lock"):
         text = (ROOT / lock).read_text(encoding="utf-8")
         assert not re.search(r"https?:|^-", text, re.MULTILINE), lock
         pins = pins_of(lock)
@@ -257,9 +257,9 @@ def test_locks_carry_hashes_and_name_no_index() -> None:
         assert all(pins.values()), [pin for pin, hashes in pins.items() if not hashes]
 
 
-def test_environment_for_tests_holds_that_of_the_product() -> None:
+def test_each_environment_holds_the_one_before() -> None:
     product, tests = pins_of("requirements.lock"), pins_of("requirements-dev.lock")
-    assert product.items() <= tests.items()
+    assert product.items() <= tests.items() <= pins_of("requirements-spark.lock").items()
 
 
 def test_this_python_is_one_that_the_project_promises() -> None:

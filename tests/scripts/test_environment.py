@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import environment
-from environment import DEV, RUN
+from environment import DEV, RUN, SPARK
 
 
 @pytest.fixture
@@ -57,6 +57,16 @@ def test_tests_add_to_the_environment_of_the_product(checkout: Path) -> None:
     calls(checkout)
     environment.prepare_environment(DEV)
     assert calls(checkout) == ["requirements-dev.lock", checkout.name]
+    environment.prepare_environment(RUN)
+    assert calls(checkout) == []
+
+
+def test_spark_adds_to_the_environment_of_the_tests(checkout: Path) -> None:
+    environment.prepare_environment(DEV)
+    calls(checkout)
+    environment.prepare_environment(SPARK)
+    assert calls(checkout) == ["requirements-spark.lock", checkout.name]
+    environment.prepare_environment(DEV)
     environment.prepare_environment(RUN)
     assert calls(checkout) == []
 

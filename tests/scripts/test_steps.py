@@ -57,5 +57,5 @@ def test_a_step_passes_by_its_exit_code(runner: ModuleType, code: int, passed: b
 
 def test_every_step_has_an_end(runner: ModuleType) -> None:
     steps = [*runner.check_steps(), *runner.pytest_steps(False, 1, []), *runner.pytest_steps(True, 1, [])]
-    assert all(0 < step.seconds_max <= 60 * 60 for step in steps)
+    assert all(0 < step.seconds_max <= 60 * 60 for step in [*steps, *runner.spark_steps(1, [])])
     assert {step.seconds_max for step in steps if "pytest" in step.command[0]} == {runner.TESTS_SECONDS_MAX}

@@ -55,7 +55,7 @@ def make_line(
 
 
 def make_products() -> list[dict[str, Any]]:
-    """Rows of products.parquet: each category's products, fuel under two names, a coupon, one without category."""
+    """Rows of products.parquet: each category's products, fuel under two names, a coupon, one without category, supplies."""
     rows = [
         {"product_id": number + 1, "department": "GROCERY", "product_category": CATEGORIES[number // PRODUCTS_EACH]}
         for number in range(len(CATEGORIES) * PRODUCTS_EACH)
@@ -65,6 +65,8 @@ def make_products() -> list[dict[str, Any]]:
         {"product_id": 902, "department": "MISC", "product_category": None, "product_type": "GASOLINE-REG UNLEADED"},
         {"product_id": 903, "department": "MISC", "product_category": "COUPON"},
         {"product_id": 904, "department": "MISC", "product_category": None},
+        {"product_id": 905, "department": "DELI", "product_category": "DELI SUPPLIES"},
+        {"product_id": 906, "department": "GROCERY", "product_category": "PET CARE SUPPLIES"},
     ]
     return [{"product_type": "ANY"} | row for row in rows]
 

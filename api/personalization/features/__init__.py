@@ -1,10 +1,11 @@
-"""Features: what the models see of purchases, as Ibis expressions on DuckDB, each of them strictly before one cut.
+"""Features: what the models see of purchases, as Ibis expressions on DuckDB or Spark, each of them strictly before one cut.
 
 `Features(facts, as_of)` reads the purchases before local midnight of `as_of` once into a sorted table; nothing of that day or later
 is in it, so nothing later can leak. A cut is local seconds since 1970-01-01 local; models are trained at earlier cuts with the same
 expressions, and their truth is what happened between such a cut and `as_of`.
 
-Weights that fade with age are whole numbers (units of 2**-30), so that sums do not depend on their order.
+Weights that fade with age are whole numbers (units of 2**-30), so that sums do not depend on their order. Whole numbers are divided
+by whole numbers: a literal with a point is a decimal to Spark, and so would be what is divided by it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from api.personalization.engines import Table, blame_file, discard, fetch_arrow, fetch_value, keep
 from api.personalization.errors import FILE_DAMAGED, NO_HISTORY, PersonalizationError
 from api.personalization.features.lines import (
     DAY_SECONDS,
@@ -22,7 +24,7 @@ from api.personalization.features.lines import (
     name_day,
     select_lines,
 )
-from api.personalization.sources import Facts, Table
+from api.personalization.sources import Facts
 
 if TYPE_CHECKING:
     import numpy
@@ -70,21 +72,18 @@ def open_features(facts: Facts, as_of: date, *, catalogue_min: int = CATALOGUE_H
 
     Raises PersonalizationError personalization.no_history, personalization.file_damaged.
     """
-    import duckdb
     import numpy
 
     try:
-        return _read(facts, as_of, catalogue_min)
-    except duckdb.Error as fault:
-        reason = str(fault).split("\n")[0][:200]
-        raise PersonalizationError(FILE_DAMAGED, path=facts.source, reason=reason) from None
+        with blame_file(facts.connection, facts.source):
+            return _read(facts, as_of, catalogue_min)
     except (OverflowError, numpy.exceptions.DTypePromotionError) as fault:
         raise PersonalizationError(FILE_DAMAGED, path=facts.source, reason=str(fault)[:200]) from None
 
 
 def fetch(expression: Table) -> Columns:
     """An expression's rows as arrays by column; null numbers are not-a-number."""
-    table = expression.to_pyarrow()
+    table = fetch_arrow(expression)
     return {name: table[name].combine_chunks().to_numpy(zero_copy_only=False) for name in table.column_names}
 
 
@@ -94,8 +93,8 @@ def _read(facts: Facts, as_of: date, catalogue_min: int) -> Features:
 
     connection = facts.connection
     selected = select_lines(facts.purchases, facts.zone, find_midnight(facts.zone, as_of))
-    raw = connection.create_table(ibis.util.gen_name("raw"), selected)
-    codes = {level: connection.create_table(ibis.util.gen_name(level), code_items(raw, level)) for level in LEVELS}
+    raw = keep(connection, "raw", selected)
+    codes = {level: keep(connection, level, code_items(raw, level)) for level in LEVELS}
     joined = raw.left_join(codes["category"], "category").left_join(codes["product"], "product")
     lines = joined.select(
         "household_id",
@@ -109,7 +108,7 @@ def _read(facts: Facts, as_of: date, catalogue_min: int) -> Features:
         coupon_discount=joined.coupon_discount,
     )
     keys = ("household_id", "second", "basket_id", "product", "quantity", "cents", "shop_discount", "coupon_discount")
-    table = connection.create_table(ibis.util.gen_name("lines"), lines.order_by(*keys))
+    table = keep(connection, "lines", lines.order_by(*keys))
     baskets = table.group_by("household_id", "basket_id").aggregate(
         second=table.second.min(),
         cents=table.cents.sum().cast("int64"),
@@ -117,22 +116,20 @@ def _read(facts: Facts, as_of: date, catalogue_min: int) -> Features:
         coupon_discount=table.coupon_discount.sum().cast("int64"),
         item_count=table.category.nunique(),
     )
-    baskets = connection.create_table(
-        ibis.util.gen_name("baskets"), baskets.order_by("household_id", "second", "basket_id")
-    )
+    baskets = keep(connection, "baskets", baskets.order_by("household_id", "second", "basket_id"))
     offered = facts.coupons.inner_join(codes["product"], "product")
     offered = offered.select("campaign_id", product=offered.product_code).distinct()
-    coupons = connection.create_table(ibis.util.gen_name("coupons"), offered.order_by("campaign_id", "product"))
-    connection.raw_sql(f"DROP TABLE {raw.get_name()}")
+    coupons = keep(connection, "coupons", offered.order_by("campaign_id", "product"))
+    discard(connection, raw)
     households = fetch(baskets.select("household_id").distinct().order_by("household_id"))["household_id"]
     if len(households) == 0:
-        first = facts.purchases.moment.min().to_pyarrow().as_py()
+        first = fetch_value(facts.purchases.moment.min())
         shown = "nowhere" if first is None else name_day(first // DAY_SECONDS).isoformat()
         raise PersonalizationError(NO_HISTORY, as_of=as_of.isoformat(), first=shown)
     names = {
         level: tuple(fetch(codes[level].order_by(f"{level}_code").select(level))[level].tolist()) for level in LEVELS
     }
-    first_second = int(table.second.min().to_pyarrow().as_py())
+    first_second = int(fetch_value(table.second.min()))
     return Features(
         facts=facts,
         as_of=as_of,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from api.personalization.engines import Table
 from api.personalization.features import Features, fetch
 from api.personalization.features.lines import DAY_SECONDS
-from api.personalization.sources import Table
 
 if TYPE_CHECKING:
     import numpy
@@ -25,8 +25,8 @@ def describe_households(features: Features, cut: int) -> Table:
     baskets = features.baskets.filter(features.baskets.second < cut)
     in_order = ibis.window(group_by=baskets.household_id, order_by=[baskets.second, baskets.basket_id])
     baskets = baskets.mutate(
-        age=(cut - baskets.second) / float(DAY_SECONDS),
-        gap=(baskets.second - baskets.second.lag().over(in_order)).cast("float64") / float(DAY_SECONDS),
+        age=(cut - baskets.second) / DAY_SECONDS,
+        gap=(baskets.second - baskets.second.lag().over(in_order)).cast("float64") / DAY_SECONDS,
         day=baskets.second // DAY_SECONDS,
     )
     measures: dict[str, Any] = {

@@ -12,10 +12,13 @@ from itertools import pairwise
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from api.personalization.sources import Table
+from api.personalization.engines import Table, fetch_arrow
 
-DROPPED: Final = ("COUPON/MISC ITEMS", "COUPONS/STORE & MFG", "COUPON", "MEAT / DELI / PROD SUPPLIES")
-"""Categories of the real year that are no products."""
+DROPPED: Final = (
+    *("COUPON/MISC ITEMS", "COUPONS/STORE & MFG", "COUPON"),
+    *("MEAT SUPPLIES", "DELI SUPPLIES", "PROD SUPPLIES"),
+)
+"""Categories of the real year that are no products: slips, and what a counter wraps its goods in."""
 DAY_SECONDS: Final = 86_400
 EPOCH: Final = date(1970, 1, 1)
 STEP_SECONDS: Final = 6 * 3600
@@ -55,7 +58,7 @@ def select_lines(purchases: Table, zone: ZoneInfo, before: int) -> Table:
     import ibis
 
     past = purchases.filter(purchases.moment < before, purchases.quantity != 0)
-    bounds = past.aggregate(first=past.moment.min(), last=past.moment.max()).to_pyarrow().to_pylist()[0]
+    bounds = fetch_arrow(past.aggregate(first=past.moment.min(), last=past.moment.max())).to_pylist()[0]
     first, last = (bounds["first"], bounds["last"]) if bounds["first"] is not None else (before, before)
     offsets = find_offsets(zone, first, last)
     shift: Any = ibis.literal(offsets[-1][1])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from api.personalization.engines import Table
 from api.personalization.features import Features, fetch
 from api.personalization.features.lines import DAY_SECONDS
-from api.personalization.sources import Table
 
 if TYPE_CHECKING:
     import numpy
@@ -36,8 +36,8 @@ def describe_visits(features: Features, level: str, cut: int) -> Table:
     visits = visits.inner_join(placed, ["household_id", "basket_id"])
     in_order = ibis.window(group_by=[visits.household_id, visits.item], order_by=[visits.second, visits.basket_id])
     return visits.mutate(
-        age=(cut - visits.second) / float(DAY_SECONDS),
-        gap=(visits.second - visits.second.lag().over(in_order)).cast("float64") / float(DAY_SECONDS),
+        age=(cut - visits.second) / DAY_SECONDS,
+        gap=(visits.second - visits.second.lag().over(in_order)).cast("float64") / DAY_SECONDS,
     )
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from api.personalization.engines import Table
 from api.personalization.features import Features, fetch
 from api.personalization.features.lines import DAY_SECONDS, count_days
-from api.personalization.sources import Table
 
 if TYPE_CHECKING:
     import numpy

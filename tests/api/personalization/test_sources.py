@@ -12,17 +12,17 @@ from api.personalization.sources import open_facts
 from tests.support.made_up_year import make_line, make_lines, write_year
 
 
-def test_fuel_is_fuel_under_both_names_and_coupons_are_no_items(tmp_path: Path) -> None:
+def test_fuel_is_fuel_under_both_names_and_coupons_and_wrapping_are_no_items(tmp_path: Path) -> None:
     from datetime import UTC, datetime
 
     moment = datetime(2017, 1, 3, 15, tzinfo=UTC)
-    lines = [make_line(1, 10, product, moment) for product in (1, 901, 902, 903, 904)]
+    lines = [make_line(1, 10, product, moment) for product in (1, 901, 902, 903, 904, 905, 906)]
     lines.append(make_line(1, 10, 2, moment, quantity=0))
     features = open_features(open_facts(write_year(tmp_path, lines)), date(2017, 1, 4))
-    assert features.names["category"] == ("FUEL", "SHELF 00")
-    assert features.names["product"] == ("1", "901", "902")
+    assert features.names["category"] == ("FUEL", "PET CARE SUPPLIES", "SHELF 00")
+    assert features.names["product"] == ("1", "901", "902", "906")
     kept = fetch(features.lines.order_by("product"))
-    assert len(kept["product"]) == 5  # a line of quantity 0 is none; those without a category count for visits only
+    assert len(kept["product"]) == 7  # a line of quantity 0 is none; those without a category count for visits only
 
 
 def test_a_day_begins_at_local_midnight_and_its_own_facts_are_not_used(tmp_path: Path) -> None:
@@ -33,6 +33,16 @@ def test_a_day_begins_at_local_midnight_and_its_own_facts_are_not_used(tmp_path:
     facts = open_facts(write_year(tmp_path, lines))
     assert open_features(facts, date(2017, 7, 2)).households.tolist() == [1]
     assert open_features(facts, date(2017, 7, 3)).households.tolist() == [1, 2]
+
+
+def test_a_part_of_a_second_does_not_reach_the_next_day(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    last = datetime(2017, 7, 2, 3, 59, 59, 999_999, tzinfo=UTC)
+    facts = open_facts(write_year(tmp_path, [make_line(1, 10, 1, last)]))
+    features = open_features(facts, date(2017, 7, 2))
+    assert features.households.tolist() == [1]
+    assert features.first_second == features.cut - 1
 
 
 def test_offsets_follow_summer_time() -> None:
