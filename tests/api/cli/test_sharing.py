@@ -155,6 +155,11 @@ def test_what_is_typed_wrongly(street: Street) -> None:
     assert "address." in fan.fail(*grant, "--to", "nobody", expect=2)
     assert "address." in fan.fail(*grant, "--to", "zz" * 32, expect=2)
     assert "knows standing" in fan.hear(*grant, "--to", street.address, "--scope", "everything", "--no-wait")
+    own = (*grant[:4], "--purpose", "personalise", "--no-wait", "--scope")
+    for scope in ("reciepts", "receipts/", "service/all", "gifts", "linked/tea"):
+        assert f"reads nothing by the scope '{scope}'" in fan.hear(*own, scope)
+    for scope in ("receipts/TEA", "receipts/A/B", "service/voice"):
+        assert "reads nothing" not in fan.hear(*own, scope)
     fan.run("wallet", "consent", "grant", program, "--purpose", "publish", "--to", program, "--no-wait")
     assert "address." in street.partner.fail("partner", "read", program, "nobody", "standing", expect=2)
     street.partner.fail("partner", "read", program, street.member, "gifts", expect=2)
