@@ -60,14 +60,10 @@ PERSONAL = (
 """Scopes by which a node reads a fan for its program (spec PER-1, PER-8)."""
 
 
-def _opens_something(scope: str) -> bool:
+def opens_something(scope: str) -> bool:
     """Whether a node reads anything by a scope of `personalise`."""
     parent, slash, category = scope.partition("/")
-    return (
-        not scope
-        or (scope in PERSONAL and scope != "receipts/CATEGORY")
-        or bool(parent == "receipts" and slash and category)
-    )
+    return not scope or scope in PERSONAL or bool(parent == "receipts" and slash and category)
 
 
 def read_grantee(wallet: "Wallet", text: str | None, purpose: Purpose) -> bytes | None:
@@ -110,7 +106,7 @@ def grant(
     of_program = ProgramId(read_id(program, "PROGRAM"))
     if purpose is Purpose.SHARE and scope not in SHARED:
         warn(f"a node gives a partner nothing for the scope {scope!r}; it knows {', '.join(SHARED[1:])}")
-    if purpose is Purpose.PERSONALISE and not _opens_something(scope):
+    if purpose is Purpose.PERSONALISE and not opens_something(scope):
         warn(f"a node reads nothing by the scope {scope!r}; it knows {', '.join(PERSONAL)}")
     with open_wallet(url, wallet) as opened:
         grantee = read_grantee(opened, to, purpose)

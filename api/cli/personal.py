@@ -83,6 +83,8 @@ def _explain(message: Mapping[str, Any], language: str) -> None:
     typer.echo(f"{message['text']}\n  {message['id']}")
     for fact in message["why"]:
         typer.echo(f"  {fact['rests_on']}: {fact['texts'].get(language) or fact['texts']['en']}")
+    about = "".join(f", {name} {text}" for name, text in message["action"].items() if name not in ("kind", "text"))
+    typer.echo(f"  what you can do: {message['action']['kind']}{about}")
     value, rule, maker = message["value"], message["rule"], message["made_by"]
     typer.echo(f"  rule: {rule['name']} {rule['version']}; made by: {maker['stage']} ({maker['version']})")
     typer.echo(f"  worth {value['value_minutes']} minutes = {value['formula']}")

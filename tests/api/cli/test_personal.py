@@ -52,6 +52,7 @@ def test_a_fan_reads_why_and_stops_a_kind(street: Street, tmp_path: Path) -> Non
             and "--off discovery" in shown
             and "minutes = " in shown
             and "    trust 0.8, relevance " in shown
+            and "  what you can do: look, item milk\n" in shown
         )
         assert "milk" in fan.run("wallet", "recommendations", program)
         assert fan.read("wallet", "feedback", program, found["id"], "opened")["result"] == "taken"
