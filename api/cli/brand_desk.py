@@ -88,10 +88,12 @@ def name_segment(stage: str | None, category: str | None, language: str | None) 
 
 
 def _print(found: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    from api.cli.output import print_answer, print_json, print_rows
+    from api.cli.output import print_answer, print_json, print_rows, say
 
     if isinstance(found, Mapping):
         print_answer(found, as_json=as_json)
+        if not as_json and "minimum" in found and None in found.values():
+            say(f"-: not known yet, or not said because fewer than {found['minimum']} fans are in it")
     elif as_json:
         print_json(found)
     else:

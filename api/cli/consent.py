@@ -53,6 +53,19 @@ SHARED = ("", "standing", "history", "receipts", "gifts", "campaigns")
 """Scopes that a node gives to partners."""
 
 
+PERSONAL = (
+    *("receipts", "receipts/CATEGORY", "behaviour", "standing", "campaigns", "voice", "linked", "service"),
+    *(f"service/{part}" for part in ("standing", "receipts", "campaigns", "voice", "messages")),
+)
+"""Scopes by which a node reads a fan for its program (spec PER-1, PER-8)."""
+
+
+def opens_something(scope: str) -> bool:
+    """Whether a node reads anything by a scope of `personalise`."""
+    parent, slash, category = scope.partition("/")
+    return not scope or scope in PERSONAL or bool(parent == "receipts" and slash and category)
+
+
 def read_grantee(wallet: "Wallet", text: str | None, purpose: Purpose) -> bytes | None:
     """Whom a consent is for; None is the program. Raises UsageFault address.*, cli.bad_id."""
     from api.cli.session import read_account, read_id
@@ -93,6 +106,8 @@ def grant(
     of_program = ProgramId(read_id(program, "PROGRAM"))
     if purpose is Purpose.SHARE and scope not in SHARED:
         warn(f"a node gives a partner nothing for the scope {scope!r}; it knows {', '.join(SHARED[1:])}")
+    if purpose is Purpose.PERSONALISE and not opens_something(scope):
+        warn(f"a node reads nothing by the scope {scope!r}; it knows {', '.join(PERSONAL)}")
     with open_wallet(url, wallet) as opened:
         grantee = read_grantee(opened, to, purpose)
         now = int(opened.client.chain()["time"])

@@ -8,6 +8,9 @@ import typer
 
 from api.cli.brand_desk import BrandDesk, Category, Language, Stage, for_brand, name_segment
 
+FEED_BYTES_MAX = 100 * 2**20
+"""All products that a program may name (100,000), with long names in both languages."""
+
 webhook_app = typer.Typer(
     no_args_is_help=True, help="Where messages go that fans let out, signed after Standard Webhooks."
 )
@@ -78,7 +81,7 @@ def products(
     from api.cli.session import BAD_FILE, read_text
 
     try:
-        found = json.loads(read_text(file))
+        found = json.loads(read_text(file, FEED_BYTES_MAX))
         listed, zone = list(found["products"]), str(found.get("zone", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageFault(

@@ -15,6 +15,9 @@ profile_app = typer.Typer(no_args_is_help=True, help="What a program's personali
 MessageId = Annotated[str, typer.Argument(metavar="MESSAGE", help="The message's id: 64 hexadecimal digits.")]
 
 
+VALUE_PARTS = ("trust", "relevance", "timeliness", "benefit_minutes", "effort_minutes", "data_minutes")
+
+
 class Channel(StrEnum):
     """Where messages may come."""
 
@@ -67,22 +70,25 @@ def messages(
         language = opened.client.personal.preferences(sign, of_program)["language"] if why and not as_json else "en"
     if as_json:
         print_json(found)
+    elif not found:
+        say("nothing at the moment; messages wait for your hours: `fansumer wallet preferences PROGRAM` shows them")
     elif not why:
         print_rows(found, ("id", "topic", "text"))
     else:
         for message in found:
             _explain(message, language)
-        if not found:
-            say("nothing at the moment")
 
 
 def _explain(message: Mapping[str, Any], language: str) -> None:
     typer.echo(f"{message['text']}\n  {message['id']}")
     for fact in message["why"]:
         typer.echo(f"  {fact['rests_on']}: {fact['texts'].get(language) or fact['texts']['en']}")
+    about = "".join(f", {name} {text}" for name, text in message["action"].items() if name not in ("kind", "text"))
+    typer.echo(f"  what you can do: {message['action']['kind']}{about}")
     value, rule, maker = message["value"], message["rule"], message["made_by"]
-    typer.echo(f"  rule: {rule['name']} {rule['version']}; guessed by: {maker['stage']} ({maker['version']})")
+    typer.echo(f"  rule: {rule['name']} {rule['version']}; made by: {maker['stage']} ({maker['version']})")
     typer.echo(f"  worth {value['value_minutes']} minutes = {value['formula']}")
+    typer.echo(f"    {', '.join(f'{part} {value[part]}' for part in VALUE_PARTS)}")
     typer.echo(f"  consent: {message['consent']['purpose']} ({', '.join(message['consent']['scopes'])})")
     typer.echo(
         f"  to stop this kind: fansumer wallet preferences {message['program']} --off {message['switch']['off']}\n"
@@ -163,7 +169,12 @@ def preferences(
     week_max: Annotated[
         int | None, typer.Option("--week-max", min=0, max=100, help="Messages that sell, of a week.")
     ] = None,
-    off: Annotated[list[str] | None, typer.Option("--off", help="A topic that shall never come again.")] = None,
+    off: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--off", help="A topic that shall never come again; one that is not known is refused with a list."
+        ),
+    ] = None,
     on: Annotated[list[str] | None, typer.Option("--on", help="A topic that may come again.")] = None,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
@@ -175,7 +186,7 @@ def preferences(
     Example:
       fansumer wallet preferences 5f5f...5f --language ko --quiet 21:00-08:00 --day-max 1 --off winning_back
     """
-    from api.cli.output import print_answer
+    from api.cli.output import print_answer, say
     from api.cli.session import open_wallet, read_id
     from ledger.types import ProgramId
 
@@ -200,9 +211,17 @@ def preferences(
     found.pop("program")
     found.pop("said")
     if not as_json:
+        begin, end = found.pop("quiet_from"), found.pop("quiet_until")
+        found["quiet"] = "none" if begin == end else f"{_show_minute(begin)}-{_show_minute(end)}"
+        if found["channel"] == Channel.WEBHOOK:
+            say("The webhook also needs: fansumer wallet consent grant PROGRAM --purpose contact --scope webhook")
         found["off"] = ", ".join(found["off"]) or "-"
         found["answers"] = ", ".join(f"{name} = {answer}" for name, answer in found["answers"].items()) or "-"
     print_answer(found, as_json=as_json)
+
+
+def _show_minute(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def _read_quiet(text: str) -> tuple[int, int]:
@@ -262,7 +281,7 @@ def correct(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Correct the profile: what you name takes the place of what you said before.
+    """Correct the profile. All that you name takes the place of all that you said before: what you leave out is forgotten.
 
     \b
     Example:
@@ -272,6 +291,8 @@ def correct(
     from api.cli.session import open_wallet, read_id
     from ledger.types import ProgramId
 
+    if from_file is None and not (like or dislike or wish):
+        raise typer.BadParameter("name what you like, dislike or wish for; `profile reset` forgets it")
     of_program = ProgramId(read_id(program, "PROGRAM"))
     said = {"likes": like or [], "dislikes": dislike or [], "wishes": wish or []}
     if from_file is not None:
@@ -322,6 +343,10 @@ def reset(
     of_program = ProgramId(read_id(program, "PROGRAM"))
     with open_wallet(url, wallet) as opened:
         if not yes:
-            typer.confirm("Forget behaviour, messages, feedback, preferences and corrections?", abort=True, err=True)
+            typer.confirm(
+                "Forget behaviour, messages, feedback, answers and corrections? What you switched off stays off.",
+                abort=True,
+                err=True,
+            )
         found = opened.client.personal.reset(opened.owner(of_program), of_program)
     print_answer(found, as_json=as_json)

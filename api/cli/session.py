@@ -35,6 +35,11 @@ KEYSTORE_COST = DEFAULT_COST
 
 BAD_ID = Code("cli.bad_id", "{name} must be 64 hexadecimal digits, not {found}", "Copy the whole id again.")
 BAD_FILE = Code("cli.bad_file", "{path} is no {what}: {reason}", "Name the right file, or ask for it again.")
+TOO_LARGE = Code(
+    "cli.file_too_large",
+    "the file {path} has more than {maximum} bytes",
+    "Name the right file, or take out what is not needed.",
+)
 FILE_FAILED = Code("cli.file_failed", "the file {path} cannot be used: {reason}", "Check its name and permissions.")
 
 
@@ -210,21 +215,21 @@ def parse_address(prefix: str, text: str) -> Address:
 
 
 def read_bytes(path: Path, bytes_max: int = FILE_BYTES_MAX) -> bytes:
-    """The bytes of a file that was named. Raises UsageFault cli.file_failed."""
+    """The bytes of a file that was named. Raises UsageFault cli.file_failed, cli.file_too_large."""
     try:
         with path.open("rb") as file:
             data = file.read(bytes_max + 1)
     except OSError as fault:
         raise UsageFault(FILE_FAILED, path=str(path), reason=fault.strerror or "it cannot be read") from None
     if len(data) > bytes_max:
-        raise UsageFault(FILE_FAILED, path=str(path), reason=f"it has more than {bytes_max} bytes")
+        raise UsageFault(TOO_LARGE, path=str(path), maximum=bytes_max)
     return data
 
 
-def read_text(path: Path) -> str:
-    """The text of a file that was named. Raises UsageFault cli.file_failed."""
+def read_text(path: Path, bytes_max: int = FILE_BYTES_MAX) -> str:
+    """The text of a file that was named. Raises UsageFault cli.file_failed, cli.file_too_large."""
     try:
-        return read_bytes(path).decode("utf-8")
+        return read_bytes(path, bytes_max).decode("utf-8")
     except UnicodeDecodeError:
         from api.cli.file_kinds import describe_file
 

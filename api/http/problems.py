@@ -112,6 +112,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "answer.question": 400,
     "answer.unknown": 400,
     "personal.not_granted": 403,
+    "personal.no_behaviour": 403,
     "program.not_yours": 403,
     "plan.unknown": 404,
     "plan.too_few": 409,

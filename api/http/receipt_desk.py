@@ -5,9 +5,9 @@ Erasures that come together share one scrub of the files: deleting is quick, wri
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from api.receipts.revocation_notes import Note
 from api.receipts.store import Deleted, ReceiptStore
@@ -54,9 +54,18 @@ class ReceiptDesk:
         await self._scrubbed()
         return count
 
-    async def reset_profile(self, member: Address, program: ProgramId, now: Timestamp) -> int:
-        """Let personalization forget an account, and return once no file of the store holds its bytes; how many rows it was."""
-        count = await self.run(lambda store: store.preferences.reset(member, program, now))
+    async def reset_profile(
+        self,
+        member: Address,
+        program: ProgramId,
+        now: Timestamp,
+        keep: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    ) -> int:
+        """Let personalization forget an account but for what `keep` leaves of its word; how many rows it was.
+
+        It returns once no file of the store holds their bytes.
+        """
+        count = await self.run(lambda store: store.preferences.reset(member, program, now, keep))
         await self._scrubbed()
         return count
 

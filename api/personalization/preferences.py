@@ -92,6 +92,11 @@ def change_preferences(before: Mapping[str, Any], said: Mapping[str, Any]) -> di
     return {**corrections, **outright, **({"answers": dict(answers)} if answers else {})}
 
 
+def after_reset(before: Mapping[str, Any]) -> dict[str, Any]:
+    """The document after `DELETE /v1/me/profile`: how the fan wants to be spoken to stays; corrections and answers are gone."""
+    return {name: before[name] for name in said_in(before)}
+
+
 def check_answers(answers: Mapping[str, str]) -> None:
     """Raise AnswerRefused answer.question or answer.unknown."""
     for name, answer in answers.items():

@@ -74,17 +74,26 @@ class KeptPreferences:
                 connection.execute(update(preferences).where(mine).values(values))
         return document
 
-    def reset(self, member: Address, program: ProgramId, now: Timestamp) -> int:
+    def reset(
+        self,
+        member: Address,
+        program: ProgramId,
+        now: Timestamp,
+        keep: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    ) -> int:
         """Forget behaviour, messages, feedback and corrections; purchases before now count no more. Returns the rows deleted.
 
-        The files still hold what was deleted until they are scrubbed.
+        `keep` makes of what the fan said that which stays. The files still hold what was deleted until they are scrubbed.
         """
+        said = (preferences.c.member == member) & (preferences.c.program == program)
         with self._transaction() as connection:
+            before: Any = connection.execute(select(preferences.c.document).where(said)).scalar_one_or_none()
+            kept = json.dumps(dict(keep({} if before is None else json.loads(before))), sort_keys=True)
             count = 0
             for table in FORGOTTEN:
                 mine = (table.c.member == member) & (table.c.program == program)
                 count += connection.execute(delete(table).where(mine)).rowcount
-            row = {"member": member, "program": program, "document": "{}", "reset_at": now, "changed_at": now}
+            row = {"member": member, "program": program, "document": kept, "reset_at": now, "changed_at": now}
             connection.execute(insert(preferences), [row])
             if count and connection.execute(select(scrubs.c.due_since)).first() is None:
                 connection.execute(insert(scrubs), [{"due_since": now}])

@@ -55,7 +55,8 @@ class Products:
     ) -> tuple[int, int]:
         """Take in a feed; (how many products it has now, how many are new). `is_whole`: what it does not name is gone.
 
-        Raises ProductsRefused product.full, and then nothing is changed.
+        An empty `zone` leaves the one that was named, unless the feed is whole. Raises ProductsRefused product.full, and then
+        nothing is changed.
         """
         mine = products.c.program == program
         with self._transaction() as connection:
@@ -78,7 +79,8 @@ class Products:
             if before is None:
                 connection.execute(insert(shops), [{"program": program, "zone": zone, "changed_at": now}])
             else:
-                values = {"zone": zone, "changed_at": max(now, before + 1)}
+                stays = not (zone or is_whole)
+                values = ({} if stays else {"zone": zone}) | {"changed_at": max(now, before + 1)}
                 connection.execute(update(shops).where(shops.c.program == program).values(values))
         return count, sum(1 for item in named if item not in known)
 

@@ -37,7 +37,7 @@ RETRY_SECONDS_MAX: Final = 45.0
 PAUSE_SECONDS_MAX: Final = 5.0
 REQUEST_SECONDS_MAX: Final = 20.0
 SLOW_SECONDS_MAX: Final = 630.0
-SLOW_PATHS: Final = ("/segments", "/plan", "/message-report")
+SLOW_PATHS: Final = ("/segments", "/plan", "/message-report", "/offer-plans", "/draw")
 """Figures of all fans of a program: a node gives them up after ten minutes, and says so."""
 POLL_SECONDS: Final = 0.5
 MSGPACK: Final = "application/msgpack"
@@ -54,6 +54,11 @@ UNREACHABLE = Code(
     "client.unreachable",
     "no node answers at {url}: {reason}",
     "Start one with `fansumer up`, or name yours with --url or FANSUMER_URL.",
+)
+TIMED_OUT = Code(
+    "client.timed_out",
+    "the node at {url} did not answer in time",
+    "It is busy, or this takes long: ask again later. It may have done what you asked for.",
 )
 BAD_ANSWER = Code(
     "client.bad_answer",
@@ -329,6 +334,8 @@ class Client(OwnDataRequests):
     def _given_up(self, fault: Exception) -> ClientProblem:
         if isinstance(fault, _Busy):
             return self._problem_of(fault.response)
+        if isinstance(fault, httpx2.TimeoutException) and not isinstance(fault, httpx2.ConnectTimeout):
+            return Unreachable.of_code(TIMED_OUT, url=self.url)
         return Unreachable.of_code(UNREACHABLE, url=self.url, reason=str(fault) or type(fault).__name__)
 
     def is_alive(self) -> bool:

@@ -80,14 +80,16 @@ class PersonalCalls:
     def put_products(
         self, sign: SignRequest, program: bytes, products: Sequence[Mapping[str, Any]], *, zone: str, whole: bool
     ) -> Answer:
-        """`PUT /v1/programs/{id}/products`: in as many requests as it takes; the answer to the last one."""
+        """`PUT /v1/programs/{id}/products`: in as many requests as it takes; the last answer, with `new` of all."""
         parts = [products[first : first + FEED_MAX] for first in range(0, len(products), FEED_MAX)] or [[]]
-        answer: Answer = {}
+        answer: dict[str, Any] = {}
+        new = 0
         for number, part in enumerate(parts):
             said = {"products": list(part), "zone": zone, "whole": whole and number == 0}
             path = f"/v1/programs/{program.hex()}/products"
-            answer = self._read("PUT", path, content=msgpack.packb(said), sign=sign)
-        return answer
+            answer = dict(self._read("PUT", path, content=msgpack.packb(said), sign=sign))
+            new += answer["new"]
+        return answer | {"new": new}
 
     def segments(self, sign: SignRequest, program: bytes) -> Answer:
         """`GET /v1/programs/{id}/segments`: groups of fans that are large enough."""

@@ -11,6 +11,7 @@ from api.http.deps import Services, parse_id, services_of
 from api.http.limits import client_of
 from api.http.message_stream import MessageStream, read_position
 from api.http.openapi import SIGNED, answers, answers_events, refuses, signed_body
+from api.http.problems import RequestFault
 from api.http.rendering import json_response
 from api.http.schemas.answer import EXAMPLE_ID, ID_PATTERN
 from api.http.schemas.personal import (
@@ -30,12 +31,14 @@ from api.http.schemas.personal import (
 )
 from api.http.signatures import authenticate
 from api.http.signed_bodies import read_signed
+from api.personalization.candidates import QUESTION
 from api.personalization.facts import BEHAVIOUR
 from api.personalization.feedback import Heard
 from api.personalization.messages import RECOMMENDED_MAX, recommend
-from api.personalization.preferences import preferences_in, said_in, with_answers
+from api.personalization.preferences import after_reset, preferences_in, said_in, with_answers
 from api.personalization.profile import show_profile
-from api.personalization.service import NOT_GRANTED, PersonalRefused, Seen
+from api.personalization.service import PersonalRefused, Seen
+from api.personalization.value import BENEFIT_MINUTES
 from api.receipts.behaviour import Deed
 from ledger.domains.consent.state import PERSONALISE
 from ledger.domains.loyalty.state import load_member, load_program
@@ -47,6 +50,16 @@ BEHAVIOUR_SECONDS_MAX: Final = 31 * 86_400
 """What was done longer ago is not taken: who was offline hands it over later, but not for ever."""
 CLOCK_SECONDS_MAX: Final = 600
 
+TOPICS: Final = frozenset({*BENEFIT_MINUTES, QUESTION})
+"""All that can be switched off: nobody shall believe to have stopped what goes on under another name."""
+UNKNOWN_TOPIC = Code(
+    "preference.topic", "there are no messages of the topic {topic}, only of {known}", "Choose one of these."
+)
+NO_BEHAVIOUR = Code(
+    "personal.no_behaviour",
+    "this account has not allowed the program to keep what it looks at",
+    "Allow it, if you want that: `fansumer wallet consent grant PROGRAM --purpose personalise --scope behaviour`.",
+)
 BAD_TIME = Code(
     "behaviour.time",
     "something was done {seconds} s from now; 31 days back and 10 minutes ahead are taken",
@@ -112,15 +125,16 @@ async def correct_profile(request: Request) -> Response:
     openapi_extra=SIGNED,
 )
 async def reset_profile(request: Request, program: OfProgram) -> Response:
-    """Begin anew: behaviour, messages, feedback, preferences and corrections are erased, and purchases before now count no more.
+    """Begin anew: behaviour, messages, feedback, corrections and answers are erased, and purchases before now count no more.
 
-    Receipts stay where they are, for their fan. Once this answers, no file of this node holds what was erased.
+    Receipts stay where they are, for their fan, and preferences stay: what was switched off does not come again. Once this
+    answers, no file of this node holds what was erased.
     """
     services = services_of(request)
     account = await authenticate(request)
     program_id = require_member(services, account, program)
     now = services.node.clock.now()
-    deleted = await services.receipts.reset_profile(account, program_id, now)
+    deleted = await services.receipts.reset_profile(account, program_id, now, after_reset)
     services.personal.gate.forget(account)
     return json_response({"program": program_id.hex(), "reset_at": now, "deleted": deleted})
 
@@ -241,7 +255,7 @@ async def add_behaviour(request: Request) -> Response:
     with services.reader.snapshot() as view:
         consent = services.consents.find_active(view, account, program_id, PERSONALISE, BEHAVIOUR)
     if consent is None:
-        raise PersonalRefused(NOT_GRANTED)
+        raise PersonalRefused(NO_BEHAVIOUR)
     deeds = [Deed(event.kind, event.item, event.seconds, event.at, now) for event in body.events]
     kept = await services.receipts.run(lambda store: store.behaviour.add(account, program_id, deeds, now))
     return json_response({"program": program_id.hex(), "taken": len(deeds), "kept": kept}, 201)
@@ -261,6 +275,9 @@ async def put_preferences(request: Request) -> Response:
     services = services_of(request)
     account, body = await read_signed(request, PreferencesBody)
     program_id = require_member(services, account, body.program)
+    unknown = sorted(set(body.off) - TOPICS)
+    if unknown:
+        raise RequestFault(UNKNOWN_TOPIC, topic=unknown[0], known=", ".join(sorted(TOPICS)))
     said = body.model_dump(exclude={"program"}, exclude_unset=True)
     document = await services.personal.prefer(account, program_id, said)
     return json_response(_show_preferences(program_id, document))

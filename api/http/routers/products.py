@@ -16,6 +16,7 @@ from api.http.schemas.products import ProductsAnswer, ProductsBody, ProductsTake
 from api.http.signed_bodies import read_signed
 from api.personalization.catalogue import Product
 from api.personalization.rhythm import is_zone
+from api.receipts.store import ReceiptStore
 from ledger.domains.loyalty.state import load_program
 from ledger.errors import Code
 from ledger.state import Overlay
@@ -58,10 +59,13 @@ async def put_products(request: Request, program: IdText) -> Response:
         named.add(product.item)
     rows = [(product.item, product.model_dump(exclude={"item"})) for product in feed.products]
     now = services.node.clock.now()
-    count, new = await services.receipts.run(
-        lambda store: store.products.put(program_id, rows, now, zone=feed.zone, is_whole=feed.whole)
-    )
-    return json_response({"program": program_id.hex(), "products": count, "new": new, "zone": feed.zone})
+
+    def take(store: ReceiptStore) -> tuple[int, int, str]:
+        taken = store.products.put(program_id, rows, now, zone=feed.zone, is_whole=feed.whole)
+        return *taken, store.products.zone(program_id)
+
+    count, new, zone = await services.receipts.run(take)
+    return json_response({"program": program_id.hex(), "products": count, "new": new, "zone": zone})
 
 
 @router.get("/{program}/products", summary="A program's products", responses=answers(ProductsAnswer))

@@ -26,7 +26,7 @@ SECRET_BYTES: Final = 32
 NOT_PUBLIC = Code(
     "webhook.not_public",
     "the address is not https, or not on the public internet",
-    "Name an https address that others reach, too; the operator may allow others with `webhooks_private`.",
+    "Name an https address that others reach, too.",
 )
 BAD_ID = Code("webhook.id_format", "a webhook's id is 32 hexadecimal digits", "Copy the whole id again.")
 

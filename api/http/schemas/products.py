@@ -46,6 +46,7 @@ class ProductsBody(Answer):
     """A product feed. `whole`: products that it does not name are gone; otherwise it adds to those that are there.
 
     `zone` is the IANA name of the zone that the shop is in, for weekdays, parts of the day and quiet hours, summer time included.
+    Left out, it stays as it was, unless the feed is whole.
     """
 
     products: list[ProductItem] = Field(max_length=2_000)

@@ -14,7 +14,11 @@ from ledger.schema import Struct, Text, identifier
 from ledger.state import RuleView
 from ledger.types import Address, Amount, RecordKey
 
-NO_CONSENT = Code("consent.unknown", "no such consent is in force", "List the account's consents and name one of them.")
+NO_CONSENT = Code(
+    "consent.unknown",
+    "no such consent is in force",
+    "List the account's consents (`fansumer wallet consent list PROGRAM`) and name one of them, with its scope.",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from api.cli import insights
 from api.personalization import groups, offer_plans, offer_report, pacing
+from api.wallet import personal_calls
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_sharing import Street
 from tests.support.market import TERMS_FILE
@@ -49,6 +51,8 @@ def test_a_fan_reads_why_and_stops_a_kind(street: Street, tmp_path: Path) -> Non
             "guessed: 좋아하실 것이라는 것은 추측입니다." in shown
             and "--off discovery" in shown
             and "minutes = " in shown
+            and "    trust 0.8, relevance " in shown
+            and "  what you can do: look, item milk\n" in shown
         )
         assert "milk" in fan.run("wallet", "recommendations", program)
         assert fan.read("wallet", "feedback", program, found["id"], "opened")["result"] == "taken"
@@ -56,6 +60,10 @@ def test_a_fan_reads_why_and_stops_a_kind(street: Street, tmp_path: Path) -> Non
         assert "unknown" in fan.run("wallet", "feedback", program, "5f" * 32, "opened", expect=1)
         assert fan.read("wallet", "preferences", program, "--off", "discovery")["off"] == ["discovery"]
         assert fan.read("wallet", "messages", program) == []
+        assert "nothing at the moment; messages wait for your hours" in fan.hear("wallet", "messages", program)
+        assert "21:30-07:05" in fan.run("wallet", "preferences", program, "--quiet", "21:30-7:05")
+        assert "preference.topic" in fan.fail("wallet", "preferences", program, "--off", "recal")
+        assert "--purpose contact" in fan.hear("wallet", "preferences", program, "--channel", "webhook")
         assert fan.read("wallet", "preferences", program, "--channel", "stream")["channel"] == "stream"
         assert fan.read("wallet", "preferences", program, "--on", "discovery")["language"] == "ko"
         assert "--quiet" in fan.fail("wallet", "preferences", program, "--quiet", "9-25", expect=2)
@@ -101,6 +109,7 @@ def test_a_profile_is_seen_corrected_taken_along_and_reset(street: Street, tmp_p
     file = tmp_path / "profile.json"
     with street.now():
         fan.run("wallet", "profile", "correct", program, "--like", "tea", "--dislike", "kitchen")
+        assert "profile reset" in fan.fail("wallet", "profile", "correct", program, expect=2)
         fan.run("wallet", "profile", "show", program, "--out", file)
         taken = json.loads(file.read_text())
         assert [item["id"] for item in taken["items"]] == ["Bread", "Coffee"] and taken["dislikes"] == ["kitchen"]
@@ -118,6 +127,7 @@ def test_a_brand_asks_for_groups_and_is_told_of_none_that_are_small(street: Stre
     brand, program = street.partner, street.program
     with street.now():
         assert brand.read("brand", "segments", program)["segments"] == []
+        assert "fewer than 10 fans" in brand.hear("brand", "plan", program, "discovery")
         assert brand.read("brand", "plan", program, "discovery", "--points", "5", "--budget", "50")["reach"] is None
         assert brand.read("brand", "message-report", program)["topics"] == []
         assert "plan.topic" in brand.fail("brand", "plan", program, "weather")
@@ -196,3 +206,13 @@ def test_what_a_days_budget_refuses_is_said_and_left_for_later(street: Street, m
         assert (left["proposed"], left["issued"]) == (1, 0)
         assert [row["code"] for row in left["skipped"]] == ["offer.day_cap"]
         assert "1 of 1 offers were not issued" in brand.fail("brand", "offers", "issue-plan", program, made["plan"])
+
+
+def test_a_long_feed_goes_in_parts_and_is_counted_whole(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(personal_calls, "FEED_MAX", 2)
+    brand, program = street.partner, street.program
+    with street.now():
+        taken = brand.read("brand", "products", program, publish(street, zone="Asia/Seoul"))
+        assert (taken["products"], taken["new"], taken["zone"]) == (5, 5, "Asia/Seoul")
+        monkeypatch.setattr(insights, "FEED_BYTES_MAX", 20)
+        assert "cli.file_too_large" in brand.fail("brand", "products", program, publish(street), expect=2)

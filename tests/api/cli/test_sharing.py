@@ -9,6 +9,8 @@ import pytest
 import stamina
 import time_machine
 
+from api.cli.consent import opens_something
+from api.personalization.service_history import PARTS as SERVICE_PARTS
 from node.mempool.policy import MempoolLimits
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_commands_on_node import enrol, open_shop
@@ -155,6 +157,8 @@ def test_what_is_typed_wrongly(street: Street) -> None:
     assert "address." in fan.fail(*grant, "--to", "nobody", expect=2)
     assert "address." in fan.fail(*grant, "--to", "zz" * 32, expect=2)
     assert "knows standing" in fan.hear(*grant, "--to", street.address, "--scope", "everything", "--no-wait")
+    own = (*grant[:4], "--purpose", "personalise", "--no-wait", "--scope")
+    assert "reads nothing by the scope 'reciepts'" in fan.hear(*own, "reciepts")
     fan.run("wallet", "consent", "grant", program, "--purpose", "publish", "--to", program, "--no-wait")
     assert "address." in street.partner.fail("partner", "read", program, "nobody", "standing", expect=2)
     street.partner.fail("partner", "read", program, street.member, "gifts", expect=2)
@@ -175,3 +179,21 @@ def test_a_revocation_for_which_there_is_no_room_is_obeyed_and_says_so(street: S
         assert "mempool.author_limit" in fan.fail(*unknown)
         states = [row["state"] for row in fan.read("wallet", "consent", "list", program)]
         assert states == ["revocation_received"] * 2
+
+
+@pytest.mark.parametrize(
+    ("scope", "opens"),
+    [
+        *(
+            (scope, True)
+            for scope in ("", "receipts", "receipts/TEA", "receipts/A/B", "receipts/CATEGORY", "linked", "voice")
+        ),
+        *((scope, True) for scope in ("service", *(f"service/{part}" for part in SERVICE_PARTS))),
+        *(
+            (scope, False)
+            for scope in ("reciepts", "receipts/", "service/", "service/all", "gifts", "linked/tea", "history")
+        ),
+    ],
+)
+def test_a_scope_that_opens_nothing_is_known(scope: str, opens: bool) -> None:
+    assert opens_something(scope) is opens

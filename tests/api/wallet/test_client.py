@@ -167,6 +167,10 @@ def test_after_enough_attempts_the_last_word_counts() -> None:
     assert fault.value.code == "client.unreachable"
     assert "http://node" in fault.value.detail and "nobody there" in fault.value.detail
     assert len(silent.requests) == client_module.ATTEMPTS_MAX
+    for late, code in ((httpx2.ReadTimeout, "client.timed_out"), (httpx2.ConnectTimeout, "client.unreachable")):
+        with pytest.raises(Unreachable) as waited:
+            FakeNode(late("late")).client.chain()
+        assert waited.value.code == code
     busy = FakeNode(refusal(503, "mempool.full"))
     with pytest.raises(ClientProblem) as full:
         busy.client.submit(b"tx")
