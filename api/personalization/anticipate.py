@@ -76,13 +76,15 @@ def _rewards(scene: Scene) -> Iterator[Candidate]:
         if standing.available < NEAR_SHARE * reward.price:
             continue
         missing = reward.price - standing.available
+        closes = _closes(scene, missing)
+        topic_words = "near_reward_closed" if closes else "near_reward"
         price = Words("why_price", {"reward": reward.name, "price": reward.price, "unit": scene.board.unit})
         yield Candidate(
             topic="near_reward",
             kind=ANTICIPATE,
             subject=reward.id,
             occasion=str(reward.price),
-            words=Words("near_reward", {"missing": missing, "unit": scene.board.unit, "reward": reward.name}),
+            words=Words(topic_words, {"missing": missing, "unit": scene.board.unit, "reward": reward.name}),
             reasons=(_balance(scene, standing.available), Reason(price, PROVED, {"reward": reward.id})),
             relevance=standing.available / reward.price,
             scopes=frozenset({STANDING}),
@@ -90,13 +92,13 @@ def _rewards(scene: Scene) -> Iterator[Candidate]:
                 "kind": "earn",
                 "missing": missing,
                 "reward": reward.id,
-                "gap_is_closed_by": _closes(scene, missing),
+                "gap_is_closed_by": closes,
             },
         )
 
 
 def _closes(scene: Scene, missing: int) -> list[str]:
-    """Usual purchases that bring the missing points, by what they brought before; at most three items."""
+    """What was in the latest purchase that brought as many points as are missing; at most three items, none if there is none."""
     for purchase in reversed(scene.facts.purchases):
         if purchase.points >= missing:
             return sorted({line.item for line in purchase.lines})[:3]

@@ -6,6 +6,7 @@ These are not counted by caps and never held out; a recall does not wait for qui
 from collections.abc import Iterator
 
 from api.personalization.candidates import ASSIST, PROVED, SAID, Candidate, Reason, Scene, Words
+from api.personalization.catalogue import in_each_language
 from api.personalization.facts import CAMPAIGNS, RECEIPTS, STANDING, BoughtLine, Purchase
 from api.personalization.rhythm import DAY_SECONDS, find_zone
 from api.personalization.texts import show_day
@@ -64,7 +65,7 @@ def _recalls(scene: Scene) -> Iterator[Candidate]:
         product = scene.catalogue.products.get(item)
         if product is None or not product.recall or scene.now - purchase.time > RECALL_DAYS * DAY_SECONDS:
             continue
-        text = {language: product.recall.get(language) or product.recall.get("en", "") for language in ("en", "ko")}
+        text = in_each_language(product.recall)
         yield Candidate(
             topic="recall",
             kind=ASSIST,
@@ -116,7 +117,7 @@ def _how_tos(scene: Scene) -> Iterator[Candidate]:
         earlier = [one for one in scene.facts.purchases if one.time < purchase.time]
         if any(line.item == item for one in earlier for line in one.lines):
             continue  # who has had it before knows
-        text = {language: product.how_to.get(language) or product.how_to.get("en", "") for language in ("en", "ko")}
+        text = in_each_language(product.how_to)
         yield Candidate(
             topic="how_to",
             kind=ASSIST,

@@ -15,6 +15,12 @@ CODE_BYTES_MAX: Final = 32
 """What a receipt's category code can hold (spec RCP-1)."""
 
 
+def in_each_language(said: Mapping[str, str]) -> dict[str, str]:
+    """A brand's text in English and Korean; what it said in one language only stands for both, and nothing is empty."""
+    either = said.get("en") or said.get("ko") or ""
+    return {language: said.get(language) or either for language in ("en", "ko")}
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """One product. `lasts`: bought once, it is not soon bought again. Times 0: it never happened. Texts are by language.
@@ -40,7 +46,7 @@ class Product:
 
     def name(self, language: str) -> str:
         """What it is called; the item's id where it has no name."""
-        return self.names.get(language) or self.names.get("en") or self.item
+        return in_each_language(self.names)[language] or self.item
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from api.personalization.predictor import (
     Scored,
     dislikes_of,
     gaps_by_item,
+    has_lots,
     may_offer,
     times_by_item,
 )
@@ -138,7 +139,8 @@ def _news(scene: Scene) -> Iterator[Candidate]:
         item = product.item
         if item in disliked or product.category in disliked or not product.in_stock or product.recall:
             continue
-        is_wanted = (item in wished or item in usual) and not (item in known and scene.lasts(item))
+        is_needed = item in usual and not has_lots(item, scene.facts, scene.now)
+        is_wanted = (item in wished or is_needed) and not (item in known and scene.lasts(item))
         if is_wanted and product.restocked_at > since:
             yield _news_item(
                 scene, product, "back_in_stock", product.restocked_at, _why_wanted(scene, item, wished), {}

@@ -21,6 +21,7 @@ from api.personalization.models.served import KEPT, Models, Ranked
 from api.personalization.predictor import (
     BY_MODEL,
     BY_POPULARITY,
+    LOTS,
     PREDICTION,
     RULES,
     PlainRules,
@@ -29,7 +30,7 @@ from api.personalization.predictor import (
     gaps_by_item,
     may_need,
     may_offer,
-    store_shares,
+    stocks_by_item,
     times_by_item,
 )
 from api.personalization.rhythm import DAY_SECONDS
@@ -115,7 +116,7 @@ class ModelPredictor:
         found = self.find_trusted(facts)
         if found is None or not found.rankings["next7", "product"].is_log_odds:
             return self._rules.next_basket(facts, catalogue, now, limit)
-        since, shares, gaps = _list_since(facts, found), store_shares(facts), gaps_by_item(facts)
+        since, stocks, gaps = _list_since(facts, found), stocks_by_item(facts), gaps_by_item(facts)
         known = found.catalogues["product"].places
         dislikes = dislikes_of(facts)
         by_model = [
@@ -123,13 +124,13 @@ class ModelPredictor:
             for one in found.rank("next7", "product", _household_of(facts), limit=KEPT)
             if gaps.get(one.item) is not None
             and one.item not in since
-            and shares[one.item] <= 1
+            and stocks[one.item] <= LOTS
             and may_need(one.item, facts, catalogue, dislikes)
         ]
         by_rules = [
             one
             for one in self._rules.next_basket(facts, catalogue, now, len(gaps))
-            if one.item not in known or one.item in since or shares[one.item] > 1
+            if one.item not in known or one.item in since or stocks[one.item] > LOTS
         ]
         scored = [one for one in (*by_model, *by_rules) if one.score > 0]
         return sorted(scored, key=lambda one: (-one.score, one.item))[:limit]

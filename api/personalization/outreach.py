@@ -41,6 +41,10 @@ DELIVERIES_AT_ONCE_MAX: Final = 100
 """Of one webhook in one round, one after the other; a receiver that does not answer keeps nobody else waiting."""
 WEBHOOKS_AT_ONCE_MAX: Final = 20
 PAUSE_SECONDS: Final = 30.0
+SHOWN: Final = ("id", "program", "topic", "kind", "text", "texts", "action", "expires_at") + (
+    ("why", "rule", "made_by", "consent", "switch")
+)
+"""What of a message a receiver gets: all that its fan should read with it."""
 GIVEN_UP: Final = "webhook.given_up"
 GONE: Final = "webhook.gone"
 WITHDRAWN: Final = "webhook.withdrawn"
@@ -206,9 +210,7 @@ async def look_up(host: str) -> list[str]:
 
 
 def _make_delivery(webhook: Webhook, fan: Address, message: dict[str, Any], now: int) -> Delivery:
-    shown = {
-        name: message[name] for name in ("id", "program", "topic", "kind", "text", "texts", "action", "expires_at")
-    }
+    shown = {name: message[name] for name in SHOWN}
     document = {"type": "message.ready", "timestamp": now, "data": {"member": fan.hex(), **shown}}
     return Delivery(
         id=delivery_id(webhook.id, Hash(bytes.fromhex(message["id"]))),

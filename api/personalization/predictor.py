@@ -32,6 +32,8 @@ BY_HABIT: Final = "habit"
 """The fan's own interval."""
 BY_MODEL: Final = "model"
 BY_POPULARITY: Final = "popularity"
+LOTS: Final = 1.5
+"""Usual quantities at home beyond which nobody is told to buy more."""
 LEAVING_SCALE: Final = 3.0
 """Usual gaps beyond the first after which 63 % are taken to have left."""
 
@@ -130,13 +132,13 @@ class PlainRules:
     def next_basket(self, facts: FanFacts, catalogue: Catalogue, now: int, limit: int) -> Sequence[Scored]:
         """An item that was bought three times or more, near the end of its own usual interval: 1 at its end, 0 two later."""
         scored: list[Scored] = []
-        shares, gaps = store_shares(facts), gaps_by_item(facts)
+        stocks, gaps = stocks_by_item(facts), gaps_by_item(facts)
         dislikes = dislikes_of(facts)
         for item, times in times_by_item(facts).items():
             gap = gaps[item]
             if len(times) < PURCHASES_FOR_BEHAVIOUR or gap is None or not may_need(item, facts, catalogue, dislikes):
                 continue
-            ratio = (now - times[-1]) / DAY_SECONDS / (gap * shares[item])
+            ratio = (now - times[-1]) / DAY_SECONDS / (gap * stocks[item])
             score = ratio**2 if ratio <= 1 else 1 - (ratio - 1) / 2
             if score > 0:
                 scored.append(Scored(item, round(score, 4), grounds=BY_HABIT))
@@ -150,18 +152,40 @@ class PlainRules:
         """Nothing."""
 
 
-def store_shares(facts: FanFacts) -> dict[str, float]:
-    """How much of each item was bought last, in its usual quantities; 1 at least: who has lots of it needs it later."""
-    return facts.remember("shares", lambda: _find_shares(facts))
+def stocks_by_item(facts: FanFacts) -> dict[str, float]:
+    """What stands at home of each item since it was bought last, in its usual quantities; 1 at least.
+
+    Between two purchases one usual quantity is used up in each usual gap: who has lots of something needs it later.
+    """
+    return facts.remember("stocks", lambda: _find_stocks(facts))
 
 
-def _find_shares(facts: FanFacts) -> dict[str, float]:
-    quantities: dict[str, list[int]] = {}
+def _find_stocks(facts: FanFacts) -> dict[str, float]:
+    bought: dict[str, list[tuple[int, int]]] = {}
     for found in facts.purchases:
         for line in found.lines:
             if line.quantity > 0:
-                quantities.setdefault(line.item, []).append(line.quantity)
-    return {item: max(found[-1] / median(found), 1.0) for item, found in quantities.items()}
+                bought.setdefault(line.item, []).append((found.time, line.quantity))
+    gaps = gaps_by_item(facts)
+    return {item: _stock_of(found, gaps.get(item)) for item, found in bought.items()}
+
+
+def _stock_of(bought: Sequence[tuple[int, int]], gap_days: float | None) -> float:
+    usual = median([quantity for _, quantity in bought])
+    stock, before = 0.0, bought[0][0]
+    for time, quantity in bought:
+        if gap_days is not None:
+            stock = max(stock - (time - before) / DAY_SECONDS / gap_days, 0.0)
+        stock, before = stock + quantity / usual, time
+    return max(stock, 1.0)
+
+
+def has_lots(item: str, facts: FanFacts, now: int) -> bool:
+    """Whether more than LOTS of its usual quantities stand at home."""
+    gap, times = gaps_by_item(facts).get(item), times_by_item(facts).get(item)
+    if gap is None or not times:
+        return False
+    return stocks_by_item(facts)[item] - (now - times[-1]) / DAY_SECONDS / gap > LOTS
 
 
 def times_by_item(facts: FanFacts) -> dict[str, list[int]]:

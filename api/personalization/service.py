@@ -33,7 +33,8 @@ READS_MAX: Final = 3
 NOT_GRANTED = Code(
     "personal.not_granted",
     "this account has not allowed the program to personalise",
-    "Allow it, if you want that: `fansumer wallet consent grant PROGRAM --purpose personalise`; refusing costs no points.",
+    "Allow it, if you want that: `fansumer wallet consent grant PROGRAM --purpose personalise`, after "
+    "`fansumer wallet join PROGRAM`; refusing costs no points.",
 )
 
 GROUP_SECONDS_MAX: Final = 600
@@ -227,7 +228,8 @@ def _take_in(
 def _take_preferences(
     store: ReceiptStore, fan: Address, program: ProgramId, said: Mapping[str, Any], now: Timestamp
 ) -> dict[str, Any]:
-    """An answer is also what the fan did with the question: it was not ignored."""
+    """An answer is also what the fan did with the question: it was not ignored. What was to come is decided anew."""
+    store.inbox.drop_waiting(fan, program, now)
     document = store.preferences.change(fan, program, now, lambda before: change_preferences(before, said))
     if said.get("answers"):
         for asked in store.inbox.all_of(fan, program):

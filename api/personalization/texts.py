@@ -33,8 +33,12 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
         "{points} {unit}의 유효 기간이 {until}에 끝납니다.",
     ),
     "near_reward": (
-        "{missing} {unit} more, and “{reward}” is yours. A usual purchase of yours may close the gap.",
-        "{missing} {unit}만 더 모으시면 “{reward}” 리워드를 받으실 수 있습니다. 평소 구매 한 번이면 채워질 수 있습니다.",
+        "{missing} {unit} more, and “{reward}” is yours.",
+        "{missing} {unit}만 더 모으시면 “{reward}” 리워드를 받으실 수 있습니다.",
+    ),
+    "near_reward_closed": (
+        "{missing} {unit} more, and “{reward}” is yours. A purchase like one that you made before closes the gap.",
+        "{missing} {unit}만 더 모으시면 “{reward}” 리워드를 받으실 수 있습니다. 이전과 비슷한 구매 한 번이면 채워집니다.",
     ),
     "near_tier": (
         "{missing} {unit} more in this period, and you reach {tier}.",

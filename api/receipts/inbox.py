@@ -83,6 +83,12 @@ class Inbox:
                     _drop(connection, messages.c.message.in_(oldest))
         return fresh
 
+    def drop_waiting(self, member: Address, program: ProgramId, now: Timestamp) -> None:
+        """Forget messages whose moment is still to come, so that they are decided anew."""
+        mine = (messages.c.member == member) & (messages.c.program == program)
+        with self._transaction() as connection:
+            _drop(connection, mine & (messages.c.ready_at > now))
+
     def all_of(self, member: Address, program: ProgramId | None = None) -> list[KeptMessage]:
         """An account's messages, by the time at which they were decided."""
         query = select(messages).where(messages.c.member == member)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from api.personalization import pacing
+from api.personalization.catalogue import in_each_language
+from api.personalization.predictor import LOTS, has_lots, stocks_by_item
 from tests.api.personalization.test_messages import prefer, say
 from tests.support import live_votes
 from tests.support.memory_chain import DAY_SECONDS
@@ -143,3 +145,31 @@ def test_silence_protects_nobody_from_a_recall(desk: PersonalShop) -> None:
         desk.feed([{"item": item, "recall": {"en": "Glass."}}])
         assert item in told_of(desk, "recall")
         desk.pass_time(days=5)
+
+
+def test_who_has_lots_of_something_is_not_told_to_buy_more_whenever_that_was_bought() -> None:
+    """Ten yesterday and one today are eleven at home; at one a week nothing is due for weeks, and no news either."""
+    weekly = [make_purchase(days, "tea") for days in (36, 29, 22, 15, 8)]
+    product = make_product("tea", restocked_at=NOW - DAY_SECONDS)
+    catalogue = make_catalogue(product)
+    again = make_scene(make_facts(*weekly), catalogue)
+    assert {"replenish", "back_in_stock"} <= topics_in(again)
+    lots = make_facts(*weekly, make_purchase(1, "tea", quantity=10), make_purchase(0.01, "tea"))
+    assert not {"replenish", "back_in_stock"} & topics_in(make_scene(lots, catalogue))
+
+
+def test_a_stock_is_used_up_at_ones_own_pace() -> None:
+    gap = 7
+    for count in (1, 2, 5):
+        bought = [make_purchase(days, "tea") for days in range(28 + 7 * gap, 28, -gap)]
+        facts = make_facts(*bought, make_purchase(28, "tea", quantity=count))
+        assert stocks_by_item(facts)["tea"] == pytest.approx(count)
+        assert has_lots("tea", facts, NOW - 28 * DAY_SECONDS) is (count > LOTS)
+        assert not has_lots("tea", facts, NOW + (count * gap) * DAY_SECONDS)
+
+
+def test_a_text_in_one_language_stands_for_both() -> None:
+    """A recall is not silent in English since the brand wrote it in Korean only."""
+    assert in_each_language({"ko": "유리"}) == {"en": "유리", "ko": "유리"}
+    assert in_each_language({"en": "Glass"}) == {"en": "Glass", "ko": "Glass"}
+    assert in_each_language({}) == {"en": "", "ko": ""}

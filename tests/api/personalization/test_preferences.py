@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.http.schemas.personal import PreferencesAnswer
+from api.personalization import pacing
 from api.personalization.preferences import DEFAULTS, after_reset
 from tests.support.personal_shop import FEED, PersonalShop, open_personal_shop
 
@@ -75,3 +76,21 @@ def test_a_feed_that_adds_keeps_the_zone_and_a_whole_one_says_it_anew(desk: Pers
     path = f"/v1/programs/{desk.shop.program.hex()}/products"
     assert desk.http.get(path).json()["zone"] == "Europe/Berlin"
     assert desk.feed(FEED)["zone"] == "" and desk.http.get(path).json()["zone"] == ""
+
+
+def test_new_hours_move_what_was_to_come_by_the_old_ones(desk: PersonalShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was said already stays as it was said."""
+    monkeypatch.setattr(pacing, "HOLDOUT_SHARE", 0.0)
+    program = desk.shop.program.hex()
+    desk.feed()
+    desk.allow("")
+    minute = desk.now % 86_400 // 60  # the program's clock is UTC's
+    hours = {"quiet_from": (minute - 60) % 1_440, "quiet_until": (minute + 120) % 1_440}
+    assert desk.put("/v1/me/preferences", {"program": program, **hours}).is_success
+    desk.buy("mug")
+    assert desk.seen("messages")["items"] == [], "it waits for the end of the quiet hours"
+    assert desk.put("/v1/me/preferences", {"program": program, "quiet_from": 0, "quiet_until": 0}).is_success
+    found = desk.seen("messages")["items"]
+    assert [one["topic"] for one in found] == ["how_to"] and found[0]["ready_at"] == desk.now
+    assert desk.put("/v1/me/preferences", {"program": program, **hours}).is_success
+    assert [one["id"] for one in desk.seen("messages")["items"]] == [found[0]["id"]]
