@@ -12,6 +12,7 @@ from api.personalization.candidates import QUESTION, Scene
 from api.personalization.consent_gate import PersonalGate
 from api.personalization.facts import FanFacts
 from api.personalization.feedback import Heard, judge_feedback
+from api.personalization.group_reading import Moment
 from api.personalization.groups import Fan, Tally, make_group
 from api.personalization.messages import decide, show_message, shown_now
 from api.personalization.offer_plans import Crowd
@@ -186,12 +187,11 @@ class Personalization:
         """
         with self._reader.snapshot() as view:
             board = self.boards.read(view, program)
-        catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
-        now = self._clock.now()
         async with self._walking:
             until = monotonic() + GROUP_SECONDS_MAX
-            async for found in self.gate.walk_group(program, what_for):
-                for fan in make_group(found, catalogue, self.predictor, now, board.offset_minutes):
+            moment = Moment(self._clock.now(), self.predictor, board.offset_minutes)
+            async for found in self.gate.walk_group(program, what_for, moment, tally.parts):
+                for fan in found:
                     tally.add(fan)
                 if monotonic() > until:
                     raise GroupsRefused(TOO_LONG, seconds=GROUP_SECONDS_MAX)

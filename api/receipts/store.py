@@ -9,9 +9,10 @@ of a file system and blocks that a disk has set aside no program can know. A scr
 """
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ from api.receipts.hand_outs import HandOuts
 from api.receipts.inbox import Inbox
 from api.receipts.offer_plans import OfferPlans
 from api.receipts.openings import Openings
-from api.receipts.personal_tables import FANS_OWN, behaviour, preferences
+from api.receipts.personal_tables import FANS_OWN, behaviour
 from api.receipts.preferences import KeptPreferences
 from api.receipts.products import Products
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
@@ -115,11 +116,22 @@ class KeptReceipt:
     received_at: Timestamp
     number: int = 0
     is_gift: bool = False
+    stored_id: ReceiptHash | None = field(default=None, compare=False, repr=False)
 
     @property
     def id(self) -> ReceiptHash:
-        """The receipt hash."""
-        return receipt_hash(self.signed.receipt, self.signed.salt)
+        """The receipt hash; of one that comes from the store, as it stands there: it takes 16 hashes."""
+        return self.stored_id or receipt_hash(self.signed.receipt, self.signed.salt)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptsVersion:
+    """How many receipts an account has, the newest by number and hash, and which of them are gifts."""
+
+    count: int
+    newest: int
+    newest_id: bytes
+    gifts: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,20 +268,72 @@ class ReceiptStore:
             rows = connection.execute(query.order_by(receipts.c.number.desc()).limit(limit)).fetchall()
         return [_kept_of(row) for row in rows]
 
+    def bought_by(
+        self, counts: Mapping[Address, int], program: ProgramId, *, limit: int
+    ) -> Iterator[tuple[Address, list[KeptReceipt]]]:
+        """Of each account its latest `limit` receipts of a program that are no gifts, the newest arrival first.
+
+        `counts` says how many each has: of ordinary accounts many are read in one statement, at most `limit` receipts at a time.
+        """
+        together: list[Address] = []
+        room = limit
+        for member, count in counts.items():
+            if count > limit:
+                yield (
+                    member,
+                    self.page(member, program=program, period=None, before=None, limit=limit, with_gifts=False),
+                )
+                continue
+            if count > room:
+                yield from self._bought_together(together, program)
+                together, room = [], limit
+            together.append(member)
+            room -= count
+        yield from self._bought_together(together, program)
+
+    def _bought_together(
+        self, members: Sequence[Address], program: ProgramId
+    ) -> Iterator[tuple[Address, list[KeptReceipt]]]:
+        query = SELECTED.where(receipts.c.member.in_(members), receipts.c.program == program, ~IS_GIFT)
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(receipts.c.member, receipts.c.number.desc())).fetchall()
+        found = {member: [_kept_of(row) for row in mine] for member, mine in groupby(rows, key=lambda row: row.member)}
+        for member in members:
+            yield member, found.get(member, [])
+
+    def receipt_versions(self, members: Sequence[Address]) -> dict[Address, ReceiptsVersion]:
+        """What changes whenever an account's receipts or their marks as gifts do; none of an account that has none.
+
+        The number of the newest receipt alone would not do: once that is erased, its number is given again. Its hash never is.
+        """
+        of_each = (
+            select(receipts.c.member, func.count().label("count"), func.max(receipts.c.number).label("newest"))
+            .where(receipts.c.member.in_(members))
+            .group_by(receipts.c.member)
+            .subquery()
+        )
+        newest = receipts.alias("newest_receipt")
+        query = select(of_each, newest.c.receipt).join(newest, newest.c.number == of_each.c.newest)
+        marks = select(gifts.c.member, gifts.c.receipt).where(gifts.c.member.in_(members))
+        marked: dict[Address, list[bytes]] = {}
+        with self._transaction() as connection:
+            found = connection.execute(query).fetchall()
+            for member, receipt in connection.execute(marks):
+                marked.setdefault(Address(member), []).append(bytes(receipt))
+        return {
+            Address(row.member): ReceiptsVersion(
+                row.count, row.newest, bytes(row.receipt), tuple(sorted(marked.get(Address(row.member), ())))
+            )
+            for row in found
+        }
+
     def personal_version(self, member: Address, program: ProgramId) -> tuple[object, ...]:
         """What changes whenever something is added to, marked in, or erased from what personalization may read of an account."""
-        mine = (receipts.c.member == member) & (receipts.c.program == program)
-        marks = select(gifts.c.receipt).where(gifts.c.member == member)
         done = (behaviour.c.member == member) & (behaviour.c.program == program)
-        said = (preferences.c.member == member) & (preferences.c.program == program)
         with self._transaction() as connection:
-            found = (
-                connection.execute(select(func.count(), func.max(receipts.c.number)).where(mine)).one(),
-                connection.execute(select(func.count(), func.max(behaviour.c.number)).where(done)).one(),
-                connection.execute(select(func.count(), func.max(preferences.c.changed_at)).where(said)).one(),
-            )
-            marked = frozenset(bytes(row[0]) for row in connection.execute(marks))
-        return (*(value or 0 for row in found for value in row), marked)
+            deeds = connection.execute(select(func.count(), func.max(behaviour.c.number)).where(done)).one()
+        said = self.preferences.find_each([member], program).get(member)
+        return (*deeds, said, self.receipt_versions([member]).get(member))
 
     def get(self, member: Address, wanted: ReceiptHash) -> KeptReceipt | None:
         """One receipt of the account; None also where it is another account's."""
@@ -414,6 +478,7 @@ def _kept_of(row: Row[Any]) -> KeptReceipt:
         Timestamp(row.received_at),
         row.number,
         bool(row.is_gift),
+        ReceiptHash(row.receipt),
     )
 
 

@@ -14,7 +14,8 @@ from api.http.rendering import json_response
 from api.http.schemas.groups import PlanAnswer, PlanBody, ReportAnswer, SegmentsAnswer
 from api.http.signatures import authenticate
 from api.http.signed_bodies import read_signed
-from api.personalization.groups import DIMENSIONS, PlanTally, ReportTally, SegmentsTally
+from api.personalization.figures import DIMENSIONS
+from api.personalization.groups import PlanTally, ReportTally, SegmentsTally
 from api.personalization.value import BENEFIT_MINUTES
 from ledger.errors import Code
 from ledger.types import ProgramId
