@@ -12,7 +12,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from sqlalchemy import Engine, insert
 from api.consent.gate import ConsentGate
 from api.http.receipt_desk import ReceiptDesk
 from api.personalization.consent_gate import PersonalGate
-from api.personalization.groups import PlanTally, ReportTally, SegmentsTally
+from api.personalization.groups import PlanTally, ReportTally, SegmentsTally, Tally
 from api.personalization.service import Personalization
 from api.receipts.personal_tables import feedback, messages
 from api.receipts.store import KeptReceipt, ReceiptStore
@@ -163,7 +163,7 @@ def fill_receipts(store: ReceiptStore, members: int) -> None:
                 at = NOW - 5 * DAY_SECONDS
                 yield {"message": message, "member": fan, "program": PROGRAM, "kind": kind, "at": at, "received_at": at}
 
-    with store._transaction() as connection:  # noqa: SLF001 - a million receipts go in by their rows, not by their rules
+    with store._transaction() as connection:
         for table, made in ((receipts, bought()), (messages, told()), (feedback, done())):
             while part := list(itertools.islice(made, ROWS_AT_ONCE)):
                 connection.execute(insert(table), part)
@@ -213,15 +213,15 @@ def prepare(folder: Path, members: int) -> None:
 async def time_walks(personal: Personalization) -> dict[str, Any]:
     """Processor seconds of the first walk for segments, and of one for each figure after it; and the figures."""
     answer: dict[str, Any] = {}
-    tallies = (
-        ("cold", SegmentsTally),
-        ("segments", SegmentsTally),
-        ("plan", lambda: PlanTally({"stage": "cooling"}, "winning_back", 20, 20_000, NOW)),
-        ("report", lambda: ReportTally(NOW)),
+    tallies: tuple[tuple[str, Callable[[int], Tally]], ...] = (
+        ("cold", lambda _: SegmentsTally()),
+        ("segments", lambda _: SegmentsTally()),
+        ("plan", lambda now: PlanTally({"stage": "cooling"}, "winning_back", 20, 20_000, now)),
+        ("report", ReportTally),
     )
     for name, make in tallies:
         began, wall = time.process_time(), time.perf_counter()
-        found = await personal.tally(PROGRAM, name, make())
+        found = await personal.tally(PROGRAM, name, make)
         answer[f"{name}_s"], answer[f"{name}_wall_s"] = time.process_time() - began, time.perf_counter() - wall
         answer[f"{name}_figures"] = found
     return answer
@@ -229,7 +229,9 @@ async def time_walks(personal: Personalization) -> dict[str, Any]:
 
 def measure_groups(folder: Path, members: int) -> dict[str, Any]:
     """Seconds of the walks through so many members, the fans among them who agreed, and the most memory in MB."""
-    if not (folder / "receipts.sqlite").exists():
+    folder = folder / f"groups-{members}"
+    if not folder.exists():
+        folder.mkdir()
         prepare(folder, members)
     reader = Reader(open_engine(f"sqlite:///{folder / 'chain.sqlite'}", read_only=True))
     desk, clock = ReceiptDesk(ReceiptStore(f"sqlite:///{folder / 'receipts.sqlite'}")), ManualClock(NOW)
@@ -242,9 +244,3 @@ def measure_groups(folder: Path, members: int) -> dict[str, Any]:
         reader.close()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     return {"members": members, "fans": len(range(0, members, AGREED_EVERY)), "memory_mb": memory, **answer}
-
-
-if __name__ == "__main__":
-    import json
-
-    print(json.dumps(measure_groups(Path(sys.argv[1]), int(sys.argv[2])), indent=1))

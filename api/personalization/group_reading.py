@@ -1,8 +1,8 @@
 """How the consent gate reads the fans of a large program for figures: a chunk of them in a few statements, and no fan twice.
 
 Of each fan one `FigureRow` is remembered together with the version of what it rests on: its receipts and their marks, its
-preferences, the scopes it granted, the brand's feed, the shop's zone, and the predictor. A later walk asks for versions alone. A row is dropped
-as soon as its version is another, its consent has ended, or its fan is forgotten; none is used without both being asked.
+preferences, the scopes it granted, the brand's feed, the shop's zone, and the predictor. A later walk asks for versions alone. A
+row is dropped as soon as its version is another, its consent has ended, or its fan is forgotten; none is used without asking both.
 """
 
 from collections import OrderedDict
@@ -15,7 +15,7 @@ from api.personalization.catalogue import Catalogue
 from api.personalization.facts import FanFacts
 from api.personalization.figures import ANSWERS_PART, MESSAGES_PART, FanFigures, FigureRow, figures_at, make_row
 from api.personalization.predictor import Predictor
-from api.receipts.store import KeptReceipt, ReceiptsVersion, ReceiptStore
+from api.receipts.store import KeptReceipt, ReceiptStore, ReceiptsVersion
 from ledger.types import Address, ProgramId
 
 PURCHASES_MAX: Final = 2_000

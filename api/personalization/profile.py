@@ -166,7 +166,7 @@ def _tastes(everywhere: Sequence[FanFacts], day: int, *, by_category: bool) -> t
 
 
 def rank_weights(purchases: Sequence[Purchase], *, by_category: bool) -> dict[str, float]:
-    """How much each category or item was bought lately, as of the day of the last purchase: what no later day changes the order of."""
+    """How much each category or item was bought lately, as of the day of the last purchase: no later day changes their order."""
     found: dict[str, float] = {}
     last = max((one.time // DAY_SECONDS for one in purchases), default=0)
     for one in purchases:
