@@ -286,18 +286,12 @@ class ReceiptStore:
     def bought_by(
         self, counts: Mapping[Address, int], program: ProgramId, *, limit: int
     ) -> Iterator[tuple[Address, list[KeptReceipt]]]:
-        """Of each account its latest `limit` receipts of a program that are no gifts, the newest arrival first.
-
-        `counts` says how many each has: of ordinary accounts many are read in one statement, at most `limit` receipts at a time.
-        """
-        together: list[Address] = []
-        room = limit
+        """Of each account (`counts`: how many it has) its latest `limit` receipts of a program that are no gifts, the newest first."""
+        together, room = list[Address](), limit
         for member, count in counts.items():
             if count > limit:
-                yield (
-                    member,
-                    self.page(member, program=program, period=None, before=None, limit=limit, with_gifts=False),
-                )
+                latest = self.page(member, program=program, period=None, before=None, limit=limit, with_gifts=False)
+                yield member, latest
                 continue
             if count > room:
                 yield from self._bought_together(together, program)
@@ -307,11 +301,11 @@ class ReceiptStore:
         yield from self._bought_together(together, program)
 
     def _bought_together(
-        self, members: Sequence[Address], program: ProgramId
+        self, members: list[Address], program: ProgramId
     ) -> Iterator[tuple[Address, list[KeptReceipt]]]:
         if not members:
             return
-        query = SELECTED.where(receipts.c.member.in_(members), PROGRAM_BY_MEMBER == program, ~IS_GIFT)
+        query = SELECTED.where(receipts.c.member.in_(members), program == PROGRAM_BY_MEMBER, ~IS_GIFT)
         with self._transaction() as connection:
             rows = connection.execute(query.order_by(receipts.c.member, receipts.c.number.desc())).fetchall()
         found = {member: [_kept_of(row) for row in mine] for member, mine in groupby(rows, key=lambda row: row.member)}
@@ -337,11 +331,11 @@ class ReceiptStore:
             found = connection.execute(query).fetchall()
             for member, receipt in connection.execute(marks):
                 marked.setdefault(Address(member), []).append(bytes(receipt))
+        gifts_of = {member: tuple(sorted(mine)) for member, mine in marked.items()}
         return {
-            Address(row.member): ReceiptsVersion(
-                row.receipts, row.newest, bytes(row.receipt), tuple(sorted(marked.get(Address(row.member), ())))
-            )
+            member: ReceiptsVersion(row.receipts, row.newest, bytes(row.receipt), gifts_of.get(member, ()))
             for row in found
+            for member in (Address(row.member),)
         }
 
     def personal_version(self, member: Address, program: ProgramId) -> tuple[object, ...]:
