@@ -23,13 +23,13 @@ COUNTS_MAX: Final = 32
 
 COUNTING = Code(
     "groups.counting",
-    "the program's fans are still being counted",
-    "Ask the same again in {retry_seconds} seconds: the count goes on, and its figures are kept for an hour.",
+    "the program's fans are still being counted; ask again in {retry_seconds} seconds",
+    "Ask the same again then: the count goes on, and its figures are kept for an hour.",
 )
 BUSY = Code(
     "groups.busy",
-    "{maximum} other figures are being counted already",
-    "Ask again in {retry_seconds} seconds.",
+    "{maximum} other figures are being counted already; ask again in {retry_seconds} seconds",
+    "Ask again then; fetch the figures that you asked for before.",
 )
 
 Figures = dict[str, Any]

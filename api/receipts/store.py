@@ -286,7 +286,7 @@ class ReceiptStore:
     def bought_by(
         self, counts: Mapping[Address, int], program: ProgramId, *, limit: int
     ) -> Iterator[tuple[Address, list[KeptReceipt]]]:
-        """Of each account (`counts`: how many it has) its latest `limit` receipts of a program that are no gifts, the newest first."""
+        """Of each account (`counts`: how many it has) its latest receipts of a program that are no gifts, the newest first."""
         together, room = list[Address](), limit
         for member, count in counts.items():
             if count > limit:
@@ -305,7 +305,7 @@ class ReceiptStore:
     ) -> Iterator[tuple[Address, list[KeptReceipt]]]:
         if not members:
             return
-        query = SELECTED.where(receipts.c.member.in_(members), program == PROGRAM_BY_MEMBER, ~IS_GIFT)
+        query = SELECTED.where(receipts.c.member.in_(members), PROGRAM_BY_MEMBER.in_([program]), ~IS_GIFT)
         with self._transaction() as connection:
             rows = connection.execute(query.order_by(receipts.c.member, receipts.c.number.desc())).fetchall()
         found = {member: [_kept_of(row) for row in mine] for member, mine in groupby(rows, key=lambda row: row.member)}
