@@ -177,6 +177,15 @@ def show_personal(answer: Any) -> list[Figure]:
     return [*figures, Figure("memory for them", answer["memory_mb"], "MB", 4_096, is_limit=True)]
 
 
+def show_groups(answer: Any) -> list[Figure]:
+    """Figures of all fans of a program: the first walk of a node, and the ones after it, by the fan that agreed."""
+    fans = answer["fans"]
+    of = f"of {answer['members']:,} members, {fans:,} agreed"
+    names = {"cold": "first walk", "segments": "segments", "plan": "reach", "report": "report"}
+    figures = [Figure(f"{shown} {of}", answer[f"{name}_s"] / fans * 1e3, "ms/fan") for name, shown in names.items()]
+    return [*figures, Figure("memory for them", answer["memory_mb"], "MB")]
+
+
 def show_sync(answer: Any) -> list[Figure]:
     """A new node beside one that reads the same blocks from its disk."""
     rate = answer["transactions"] / answer["sync_s"]
@@ -247,6 +256,7 @@ SHOWN: dict[str, Callable[[Any], list[Figure]]] = {
     "http": show_http,
     "stratum": show_stratum,
     "personal": show_personal,
+    "groups": show_groups,
     "refunds": show_refunds,
     "sync": show_sync,
     "relay": show_relay,

@@ -26,6 +26,7 @@ import structlog
 from bench_ballots import measure_ballots
 from bench_chain import opened_chain
 from bench_finality import measure_finality
+from bench_groups import measure_groups
 from bench_growth import measure_growth
 from bench_http import measure_reads
 from bench_mining import measure_mining
@@ -260,6 +261,7 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "hashing": lambda world: measure_mining(world.sizes.hashes),
     "ballots": lambda world: measure_ballots(world.sizes.accounts),
     "personal": lambda world: measure_personal(with_models=world.sizes is FULL),
+    "groups": lambda world: measure_groups(world.folder, world.sizes.group_members),
     "refunds": lambda world: measure_refunds(world.sizes.refunds),
     "sync": measure_sync,
     "relay": lambda world: measure_relay(2 * world.sizes.refunds),

@@ -83,6 +83,7 @@ class Sizes:
     headers: int
     signatures: int
     refunds: int
+    group_members: int
     hashes: int
     http_seconds: float
 
@@ -101,6 +102,7 @@ FULL = Sizes(
     headers=200_000,
     signatures=20_000,
     refunds=1_000,
+    group_members=30_000,
     hashes=3_000_000,
     http_seconds=8.0,
 )
@@ -118,6 +120,7 @@ QUICK = Sizes(
     headers=5_000,
     signatures=1_000,
     refunds=100,
+    group_members=900,
     hashes=200_000,
     http_seconds=1.0,
 )

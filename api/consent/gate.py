@@ -19,6 +19,11 @@ from node.store.reader import Snapshot
 
 ALL_OF_IT: Final = ""
 """The scope of a consent that names none."""
+SCOPES_MAX: Final = 200
+"""Consents of one fan to one grantee for one purpose that are looked at: the first ones in the order of their scopes' bytes."""
+
+AFTER_TEXT: Final = b"\xff"
+"""Comes after every text in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,20 @@ class ConsentGate:
         named = self._find(view, fan, grantee, purpose, scope)
         covering = None if by_name or scope == ALL_OF_IT else self._find(view, fan, grantee, purpose, ALL_OF_IT)
         return named or covering
+
+    def active_scopes(self, view: Snapshot, fan: Address, grantee: bytes, purpose: int) -> frozenset[str]:
+        """All scopes, as they were granted, within which `grantee` may act on what `fan` did, for `purpose`, now: one search."""
+        first = consent_key(fan, grantee, purpose, ALL_OF_IT)
+        before = first[:-1] + bytes((purpose - 1,)) + AFTER_TEXT if purpose else first[:-1]
+        found = view.records_between(before, first + AFTER_TEXT, SCOPES_MAX)
+        if not found:
+            return frozenset()
+        now = Timestamp(max(view.tip().header.time, self._clock.now()))
+        return frozenset(
+            key[len(first) :].decode()
+            for key, consent in found.items()
+            if consent.is_active(now) and not self._revocations.stands(view, key)
+        )
 
     def _find(self, view: Snapshot, fan: Address, grantee: bytes, purpose: int, scope: str) -> ActiveConsent | None:
         key = consent_key(fan, grantee, purpose, scope)

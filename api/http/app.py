@@ -125,6 +125,7 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+    await services.personal.close()
     services.close()
 
 

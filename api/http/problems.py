@@ -109,6 +109,8 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "service.not_granted": 403,
     "service.not_yours": 403,
     "groups.too_long": 503,
+    "groups.counting": 503,
+    "groups.busy": 503,
     "answer.question": 400,
     "answer.unknown": 400,
     "personal.not_granted": 403,
@@ -182,7 +184,7 @@ def problem_response(
     }
     sent = dict(headers or {})
     if found in RETRY_STATUSES:
-        sent.setdefault("Retry-After", str(RETRY_SECONDS))
+        sent.setdefault("Retry-After", str(fault.fields.get("retry_seconds", RETRY_SECONDS)))
     if found == STATUS_UNSIGNED:
         sent.update({"WWW-Authenticate": "Signature", "Accept-Signature": ACCEPT_SIGNATURE})
     body = json.dumps(document, separators=(",", ":")).encode()

@@ -14,6 +14,7 @@ for: what was erased, marked or added counts in the next answer.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -24,7 +25,6 @@ from api.consent.gate import ALL_OF_IT, ConsentGate
 from api.http.receipt_desk import ReceiptDesk
 from api.personalization.catalogue import Catalogues
 from api.personalization.chain_facts import (
-    LISTED_MAX,
     read_backed,
     read_contributed,
     read_said,
@@ -45,9 +45,12 @@ from api.personalization.facts import (
     FanFacts,
     Promised,
     Purchase,
+    Said,
     Wishes,
     leave_out,
 )
+from api.personalization.figures import VOICE_PART, FanFigures
+from api.personalization.group_reading import PURCHASES_MAX, Granted, GroupMemory, Moment
 from api.personalization.pacing import Past
 from api.personalization.preferences import with_answers
 from api.personalization.receipt_lines import read_bought_line
@@ -70,8 +73,6 @@ from ledger.types import Address, ProgramId, Timestamp
 from node.clock import Clock
 from node.store.reader import Position, Reader, Snapshot
 
-PURCHASES_MAX: Final = 2_000
-"""The latest receipts of an account that count: five a week for seven years."""
 PROGRAMS_LINKED_MAX: Final = 8
 FANS_REMEMBERED: Final = 20_000
 """Whose parsed receipts are kept in memory: about 40 kB each for a grocer's year."""
@@ -106,20 +107,19 @@ class PersonalGate:
         self._clock = clock
         self.catalogues = Catalogues()
         self._remembered: LRUCache[tuple[Address, ProgramId], Remembered] = LRUCache(FANS_REMEMBERED)
+        self._groups = GroupMemory()
         self._past: LRUCache[tuple[Address, ProgramId], tuple[tuple[int, ...], Past]] = LRUCache(FANS_REMEMBERED)
 
     async def read(self, fan: Address, program: ProgramId, what_for: str) -> FanFacts | None:
         """What the fan granted to the program, and a row in the fan's log that says `what_for`; None: nothing is granted."""
         return (await self.read_all([fan], program, what_for))[0]
 
-    async def read_all(
-        self, fans: Sequence[Address], program: ProgramId, what_for: str, *, is_group: bool = False
-    ) -> list[FanFacts | None]:
-        """The same for many fans, in one go; each has its row. `is_group`: GROUP_SCOPES alone, and nothing is remembered."""
+    async def read_all(self, fans: Sequence[Address], program: ProgramId, what_for: str) -> list[FanFacts | None]:
+        """The same for many fans, in one go; each has its row."""
         await self._consents.ready()
         with self._reader.snapshot() as view:
-            found = [self._read_chain(view, fan, program, is_group=is_group) for fan in fans]
-        whole = await self._desk.run(lambda store: self._add_off_chain(store, found, what_for, is_group=is_group))
+            found = [self._read_chain(view, fan, program) for fan in fans]
+        whole = await self._desk.run(lambda store: self._add_off_chain(store, found, what_for))
         return [facts if facts is not None and self.still_holds(facts) else None for facts in whole]
 
     async def read_linked(self, facts: FanFacts, what_for: str) -> list[FanFacts]:
@@ -169,14 +169,68 @@ class PersonalGate:
         """
         found: list[tuple[FanFacts, Past]] = []
         async for fans in self.walk_members(program):
-            found += await self._read_chunk(fans, program, what_for, is_group=False)
+            found += await self._read_chunk(fans, program, what_for)
         return [one for one in found if self.still_holds(one[0])]
 
-    async def walk_group(self, program: ProgramId, what_for: str) -> AsyncIterator[list[tuple[FanFacts, Past]]]:
-        """The same in chunks, however many there are: for figures of groups alone, of GROUP_SCOPES."""
+    async def walk_group(
+        self, program: ProgramId, what_for: str, moment: Moment, parts: frozenset[str]
+    ) -> AsyncIterator[list[FanFigures]]:
+        """The fans of a program for figures of groups, in chunks, however many there are: of GROUP_SCOPES, and of `parts` alone.
+
+        Each has its row in its log. What is yielded rests on consents that held when the chunk was complete: count it at once.
+        """
+        await self._consents.ready()
         async for fans in self.walk_members(program):
-            found = await self._read_chunk(fans, program, what_for, is_group=True)
-            yield [one for one in found if self.still_holds(one[0])]
+            with self._reader.snapshot() as view:
+                granted = self._granted(view, fans, program, parts)
+            found = {one.fan: one for one in granted}
+            self._groups.drop((fan for fan in fans if fan not in found), program)
+            counted = await self._desk.run(
+                lambda store, granted=granted: self._count(store, granted, program, what_for, moment, parts)
+            )
+            with self._reader.snapshot() as view:
+                ended = {fan for fan, one in found.items() if not one.scopes <= self._active_scopes(view, fan, program)}
+            self._groups.drop(ended, program)
+            yield [figures for fan, figures in zip(found, counted, strict=True) if fan not in ended]
+
+    def _granted(
+        self, view: Snapshot, fans: Sequence[Address], program_id: ProgramId, parts: frozenset[str]
+    ) -> list[Granted]:
+        """Of some members those whose consent is active, with what the chain says of them for figures."""
+        program: Program | None = view.record(program_key(program_id))
+        found: list[Granted] = []
+        for fan in fans:
+            scopes = self._active_scopes(view, fan, program_id)
+            member: Member | None = view.record(member_key(program_id, fan)) if scopes else None
+            if program is None or member is None or member.left_at:
+                continue
+            said: list[Said] = []
+            if VOICE in scopes and VOICE_PART in parts:
+                said = list(read_said(view, FanFacts(fan, program_id, scopes, member.joined_at), program))
+            read = frozenset(one for one in scopes if one in GROUP_SCOPES or one.startswith(CATEGORY_PREFIX))
+            found.append(Granted(fan, read, len(said), any(one.is_criticism for one in said)))
+        return found
+
+    def _count(
+        self,
+        store: ReceiptStore,
+        granted: Sequence[Granted],
+        program: ProgramId,
+        what_for: str,
+        moment: Moment,
+        parts: frozenset[str],
+    ) -> list[FanFigures]:
+        """What figures need of fans, each with its row in the log."""
+        catalogue = self.catalogues.read(store, program)
+
+        def read_facts(one: Granted, said: tuple[str, int, int] | None, receipts: Sequence[KeptReceipt]) -> FanFacts:
+            wishes = Wishes() if said is None else Wishes(with_answers(json.loads(said[0])), said[1], said[2])
+            purchases = _granted_purchases(_purchases_of(receipts, wishes, catalogue.categories), one.scopes)
+            return FanFacts(one.fan, program, one.scopes, 0, purchases, wishes=wishes)
+
+        counted = self._groups.read(store, program, granted, moment, parts, catalogue, read_facts)
+        self._log(store, [(one.granted.fan, one.items) for one in counted], program, what_for)
+        return [one.figures for one in counted]
 
     async def walk_members(self, program: ProgramId) -> AsyncIterator[list[Address]]:
         """All that ever joined a program, in the order of joining, in chunks; others have their turn between two."""
@@ -192,13 +246,11 @@ class PersonalGate:
             place = rows[-1].position
 
     async def _read_chunk(
-        self, fans: Sequence[Address], program: ProgramId, what_for: str, *, is_group: bool
+        self, fans: Sequence[Address], program: ProgramId, what_for: str
     ) -> list[tuple[FanFacts, Past]]:
-        found = await self.read_all(fans, program, what_for, is_group=is_group)
+        found = await self.read_all(fans, program, what_for)
         facts = [one for one in found if one is not None]
-        past = await self._desk.run(
-            lambda store: [self._read_past(store, one.fan, program, is_group=is_group) for one in facts]
-        )
+        past = await self._desk.run(lambda store: [self._read_past(store, one.fan, program) for one in facts])
         return list(zip(facts, past, strict=True))
 
     async def list_buyers(
@@ -215,9 +267,7 @@ class PersonalGate:
             buyers = [fan for fan in fans if _covers_purchases(self._active_scopes(view, fan, program))]
         return buyers, rows[-1].position if len(rows) == limit else None
 
-    def _read_past(self, store: ReceiptStore, fan: Address, program: ProgramId, *, is_group: bool = False) -> Past:
-        if is_group and (fan, program) not in self._past:
-            return _past_of(store, fan, program)
+    def _read_past(self, store: ReceiptStore, fan: Address, program: ProgramId) -> Past:
         key, version = (fan, program), store.inbox.version(fan, program)
         known = self._past.get(key)
         if known is None or known[0] != version:
@@ -239,18 +289,14 @@ class PersonalGate:
         for memory in (self._remembered, self._past):
             for key in [key for key in memory if key[0] == fan]:
                 memory.pop(key, None)
+        self._groups.forget(fan)
 
     # --- consents ---
 
     def _active_scopes(self, view: Snapshot, fan: Address, program: ProgramId) -> frozenset[str]:
         """The scopes that are granted now, the empty one spelled out."""
         active: set[str] = set()
-        for row in view.listed_last(fan, "consent", LISTED_MAX):
-            if row.id[:32] != program or row.id[32] != PERSONALISE:
-                continue
-            scope = row.id[33:].decode()
-            if self._consents.find_active(view, fan, program, PERSONALISE, scope, by_name=True) is None:
-                continue
+        for scope in self._consents.active_scopes(view, fan, program, PERSONALISE):
             if scope == ALL_OF_IT:
                 active.update(SCOPES)
             elif scope in SCOPES or scope in SCOPES_BY_NAME or scope.startswith(CATEGORY_PREFIX):
@@ -259,14 +305,10 @@ class PersonalGate:
 
     # --- the chain ---
 
-    def _read_chain(
-        self, view: Snapshot, fan: Address, program_id: ProgramId, *, is_group: bool = False
-    ) -> FanFacts | None:
+    def _read_chain(self, view: Snapshot, fan: Address, program_id: ProgramId) -> FanFacts | None:
         scopes = self._active_scopes(view, fan, program_id)
         if not scopes:
             return None
-        if is_group:
-            scopes = frozenset(scope for scope in scopes if scope in GROUP_SCOPES or scope.startswith(CATEGORY_PREFIX))
         program: Program | None = view.record(program_key(program_id))
         member: Member | None = view.record(member_key(program_id, fan))
         if program is None or member is None or member.left_at:
@@ -288,39 +330,32 @@ class PersonalGate:
     # --- off the chain ---
 
     def _add_off_chain(
-        self, store: ReceiptStore, found: Sequence[FanFacts | None], what_for: str, *, is_group: bool
+        self, store: ReceiptStore, found: Sequence[FanFacts | None], what_for: str
     ) -> list[FanFacts | None]:
-        whole = [None if facts is None else self._with_off_chain(store, facts, is_group=is_group) for facts in found]
-        now = self._clock.now()
-        given = [
-            Read(
-                member=facts.fan,
-                reader=Address(facts.program),
-                program=facts.program,
-                purpose=PERSONALISE,
-                scope=what_for,
-                first_at=now,
-                last_at=now,
-                given=facts.count,
-            )
-            for facts in whole
-            if facts is not None
-        ]
+        whole = [None if facts is None else self._with_off_chain(store, facts) for facts in found]
+        given = [facts for facts in whole if facts is not None]
         if given:
-            store.log.add_counted(given)
+            self._log(store, [(facts.fan, facts.count) for facts in given], given[0].program, what_for)
         return whole
 
-    def _with_off_chain(self, store: ReceiptStore, facts: FanFacts, *, is_group: bool = False) -> FanFacts:
+    def _log(
+        self, store: ReceiptStore, given: Sequence[tuple[Address, int]], program: ProgramId, what_for: str
+    ) -> None:
+        """A row in the log of each fan that was read: how many items."""
+        now = self._clock.now()
+        rows = [
+            Read(fan, Address(program), program, PERSONALISE, what_for, now, now, given=items) for fan, items in given
+        ]
+        store.log.add_counted(rows)
+
+    def _with_off_chain(self, store: ReceiptStore, facts: FanFacts) -> FanFacts:
         key = (facts.fan, facts.program)
         catalogue = self.catalogues.read(store, facts.program)
-        if is_group and key not in self._remembered:
-            known = Remembered((), _read_store(store, facts, catalogue.categories, with_behaviour=False), {})
-        else:
-            version = (*store.personal_version(*key), catalogue.version)
-            known = self._remembered.get(key)
-            if known is None or known.version != version:
-                known = Remembered(version, _read_store(store, facts, catalogue.categories), {})
-                self._remembered[key] = known
+        version = (*store.personal_version(*key), catalogue.version)
+        known = self._remembered.get(key)
+        if known is None or known.version != version:
+            known = Remembered(version, _read_store(store, facts, catalogue.categories), {})
+            self._remembered[key] = known
         purchases, behaviour, wishes = known.off_chain
         if facts.scopes not in known.by_scopes:
             known.by_scopes = {facts.scopes: (_granted_purchases(purchases, facts.scopes), {})}
@@ -354,24 +389,24 @@ def _past_of(store: ReceiptStore, fan: Address, program: ProgramId) -> Past:
     return Past(tuple(store.inbox.all_of(fan, program)), tuple(store.inbox.feedback_of(fan, program)))
 
 
-def _read_store(
-    store: ReceiptStore, facts: FanFacts, categories: Categories, *, with_behaviour: bool = True
-) -> OffChain:
+def _read_store(store: ReceiptStore, facts: FanFacts, categories: Categories) -> OffChain:
     kept = store.preferences.find(facts.fan, facts.program)
     wishes = Wishes() if kept is None else Wishes(with_answers(kept.document), kept.reset_at, kept.changed_at)
     rows = store.page(facts.fan, program=facts.program, period=None, before=None, limit=PURCHASES_MAX, with_gifts=False)
-    purchases = sorted((_purchase_of(row, categories) for row in rows), key=lambda found: (found.time, found.receipt))
-    # what is remembered serves all scopes; a group's fan, whose facts go at once, is read without its behaviour
-    deeds = store.behaviour.all_of(facts.fan, facts.program) if with_behaviour else []
+    deeds = store.behaviour.all_of(facts.fan, facts.program)
     behaviour = [Behaviour(deed.kind, deed.item, deed.seconds, deed.at) for _, deed in deeds]
     return (
-        leave_out(
-            tuple(found for found in purchases if found.time >= wishes.reset_at),
-            frozenset(wishes.document.get("given", ())),
-        ),
+        _purchases_of(rows, wishes, categories),
         tuple(found for found in behaviour if found.at >= wishes.reset_at),
         wishes,
     )
+
+
+def _purchases_of(rows: Sequence[KeptReceipt], wishes: Wishes, categories: Categories) -> tuple[Purchase, ...]:
+    """Receipts as purchases, the oldest first, as far as the fan's own word lets them count."""
+    purchases = sorted((_purchase_of(row, categories) for row in rows), key=lambda found: (found.time, found.receipt))
+    kept = tuple(found for found in purchases if found.time >= wishes.reset_at)
+    return leave_out(kept, frozenset(wishes.document.get("given", ())))
 
 
 def _purchase_of(kept: KeptReceipt, categories: Categories) -> Purchase:

@@ -3,12 +3,13 @@
 A group of fewer than `GROUP_MIN` fans is not told at all, and sizes are rounded down to a multiple of `GROUP_STEP`, so that one fan
 more or less is not seen by asking twice. Only fans count whose consent is active in this moment.
 
-However many members a program has, all of them count: a `Tally` is given one fan after the other and keeps sums, and of a fan a few
-bytes (its usual basket, for a median), never the fan itself.
+However many members a program has, all of them count: a `Tally` is given one fan's figures after the other and keeps sums, and of a
+fan a few bytes (its usual basket, for a median), never the fan itself.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from statistics import median
@@ -17,12 +18,20 @@ from typing import Any, Final, Protocol
 from api.personalization.candidates import QUESTION
 from api.personalization.catalogue import Catalogue
 from api.personalization.facts import FanFacts
+from api.personalization.figures import (
+    ANSWERS_PART,
+    DIMENSIONS,
+    MESSAGES_PART,
+    VOICE_PART,
+    FanFigures,
+    figures_at,
+    make_row,
+)
 from api.personalization.pacing import CLICKED, CONVERTED, DISMISSED, HOLDOUT_SHARE, IMPRESSION, OPENED, OPT_OUT, Past
 from api.personalization.predictor import Predictor
-from api.personalization.preferences import preferences_in
-from api.personalization.profile import NOT_KNOWN, Profile, build_profile
+from api.personalization.profile import Profile, build_profile
 from api.personalization.rhythm import DAY_SECONDS
-from api.receipts.inbox import KeptMessage
+from api.receipts.inbox import Outline
 
 GROUP_MIN: Final = 10
 GROUP_STEP: Final = 5
@@ -40,10 +49,11 @@ REACHED_DAYS: Final = 90
 
 @dataclass(frozen=True, slots=True)
 class Fan:
-    """One fan of a group: never shown to anybody."""
+    """One fan of a group with all that it granted, for offers that are drawn: never shown to anybody."""
 
     profile: Profile
     past: Past
+    figures: FanFigures
 
     @property
     def facts(self) -> FanFacts:
@@ -51,13 +61,18 @@ class Fan:
         return self.profile.facts
 
 
-Group = Iterable[Fan]
+Group = Iterable[FanFigures]
 
 
 class Tally(Protocol):
     """Figures of a group, made fan by fan."""
 
-    def add(self, fan: Fan) -> None:
+    @property
+    def parts(self) -> frozenset[str]:
+        """What it needs of a fan besides purchases and preferences: nothing else is read."""
+        ...
+
+    def add(self, fan: FanFigures) -> None:
         """Count a fan."""
         ...
 
@@ -77,31 +92,19 @@ def make_group(
     found: Sequence[tuple[FanFacts, Past]], catalogue: Catalogue, predictor: Predictor, now: int, offset_minutes: int
 ) -> list[Fan]:
     """Fans with their profiles."""
-    return [Fan(build_profile(facts, catalogue, predictor, now, offset_minutes), past) for facts, past in found]
+    return [
+        Fan(
+            build_profile(facts, catalogue, predictor, now, offset_minutes),
+            past,
+            figures_at(make_row(facts, catalogue, predictor, offset_minutes), now),
+        )
+        for facts, past in found
+    ]
 
 
 def show_size(count: int) -> int | None:
     """A size as it may be told; None: too few."""
     return None if count < GROUP_MIN else count - count % GROUP_STEP
-
-
-def _language(fan: Fan) -> str:
-    return str(fan.facts.wishes.document.get("language", "en"))
-
-
-def _category(fan: Fan) -> str:
-    return fan.profile.categories[0].name if fan.profile.categories else NOT_KNOWN
-
-
-DIMENSIONS: Final[Mapping[str, Callable[[Fan], str]]] = {
-    "stage": lambda fan: fan.profile.stage,
-    "category": _category,
-    "language": _language,
-    "part_of_day": lambda fan: fan.profile.rhythm.part or NOT_KNOWN,
-    "weekday": lambda fan: fan.profile.rhythm.weekday or NOT_KNOWN,
-    "price_sensitivity": lambda fan: fan.profile.sensitivity,
-}
-"""By what fans are grouped; `category` is the one in which a fan bought most lately."""
 
 
 @dataclass(slots=True)
@@ -112,12 +115,12 @@ class Counted:
     leaving: float = 0.0
     baskets: "array[int]" = field(default_factory=lambda: array("q"))
 
-    def add(self, fan: Fan) -> None:
+    def add(self, fan: FanFigures) -> None:
         """Count a fan."""
         self.fans += 1
-        self.leaving += fan.profile.leaving
-        if fan.facts.purchases:
-            self.baskets.append(min(fan.profile.basket_cents, BASKET_CENTS_MAX))
+        self.leaving += fan.leaving
+        if fan.row.times:
+            self.baskets.append(min(fan.row.basket_cents, BASKET_CENTS_MAX))
 
     def show(self) -> dict[str, Any]:
         """Rounded, so that one fan more is not seen."""
@@ -131,11 +134,13 @@ class Counted:
 class SegmentsTally:
     """Groups that are large enough, by dimension, the largest first; smaller ones are not even named."""
 
+    parts: frozenset[str] = frozenset()
+
     def __init__(self) -> None:
         self._fans = 0
         self._counted: dict[tuple[str, str], Counted] = {}
 
-    def add(self, fan: Fan) -> None:
+    def add(self, fan: FanFigures) -> None:
         """Count a fan."""
         self._fans += 1
         for dimension, name_of in DIMENSIONS.items():
@@ -158,14 +163,9 @@ def show_segments(group: Group) -> dict[str, Any]:
     return show_tally(SegmentsTally(), group)
 
 
-def is_wanted(fan: Fan, wanted: Mapping[str, str | None]) -> bool:
+def is_wanted(fan: FanFigures, wanted: Mapping[str, str | None]) -> bool:
     """Whether a fan's segments are those that are wanted; None wants all."""
     return all(value is None or DIMENSIONS[name](fan) == value for name, value in wanted.items())
-
-
-def select(group: Group, wanted: Mapping[str, str | None]) -> list[Fan]:
-    """The fans of a group whose segments are those that are wanted."""
-    return [fan for fan in group if is_wanted(fan, wanted)]
 
 
 @dataclass(slots=True)
@@ -183,13 +183,14 @@ class PlanTally:
     fans: int = 0
     open_to: int = 0
     active: int = 0
+    parts: frozenset[str] = frozenset({ANSWERS_PART})
 
-    def add(self, fan: Fan) -> None:
+    def add(self, fan: FanFigures) -> None:
         """Count a fan."""
         if not is_wanted(fan, self.wanted):
             return
         self.fans += 1
-        if is_open_to(fan, self.topic):
+        if fan.is_open_to(self.topic):
             self.open_to += 1
             self.active += _is_reached(fan, self.now)
 
@@ -217,16 +218,10 @@ def plan_reach(
     return show_tally(PlanTally(wanted, topic, points_each, budget_points, now), group)
 
 
-def is_open_to(fan: Fan, topic: str) -> bool:
-    """Whether a fan takes messages of a topic at all."""
-    preferences = preferences_in(fan.facts.wishes.document)
-    return topic not in preferences["off"] and preferences["day_max"] > 0 and preferences["week_max"] > 0
-
-
-def _is_reached(fan: Fan, now: int) -> bool:
+def _is_reached(fan: FanFigures, now: int) -> bool:
     since = now - REACHED_DAYS * DAY_SECONDS
-    bought = bool(fan.facts.purchases) and fan.facts.purchases[-1].time >= since
-    return bought or any(said.at >= since for said in fan.past.feedback)
+    bought = bool(fan.row.times) and fan.row.times[-1] >= since
+    return bought or fan.answered_at >= since
 
 
 # --- reports ---
@@ -284,6 +279,8 @@ class Answered:
 class ReportTally:
     """What messages of each topic brought against the holdout, and what those cost who opted out."""
 
+    parts: frozenset[str] = frozenset({VOICE_PART, MESSAGES_PART})
+
     def __init__(self, now: int) -> None:
         self._now = now
         self._all = Counted()
@@ -291,35 +288,34 @@ class ReportTally:
         self._valued, self._value_cents = 0, 0.0
         self._topics: dict[str, Answered] = {}
 
-    def add(self, fan: Fan) -> None:
+    def add(self, fan: FanFigures) -> None:
         """Count a fan."""
         self._all.add(fan)
-        self._critics += any(said.is_criticism for said in fan.facts.said)
-        purchases = fan.facts.purchases
-        if purchases:
-            days = max((purchases[-1].time - purchases[0].time) / DAY_SECONDS, 30.0)
-            a_year = sum(found.net_cents for found in purchases) / days * YEAR_DAYS
+        self._critics += fan.is_critic
+        times = fan.row.times
+        if times:
+            days = max((times[-1] - times[0]) / DAY_SECONDS, 30.0)
             self._valued += 1
-            self._value_cents += a_year * (1 - fan.profile.leaving)
-        by_topic: dict[str, list[KeptMessage]] = {}
-        for message in fan.past.messages:
+            self._value_cents += fan.row.spent_cents / days * YEAR_DAYS * (1 - fan.leaving)
+        by_topic: dict[str, list[Outline]] = {}
+        for message in fan.messages:
             if message.topic != QUESTION:
                 by_topic.setdefault(message.topic, []).append(message)
         for topic, messages in by_topic.items():
             self._add_topic(fan, self._topics.setdefault(topic, Answered()), messages)
 
-    def _add_topic(self, fan: Fan, found: Answered, messages: Sequence[KeptMessage]) -> None:
+    def _add_topic(self, fan: FanFigures, found: Answered, messages: Sequence[Outline]) -> None:
         for is_held_out in (False, True):
             mine = [one for one in messages if one.is_held_out == is_held_out]
             ripe = [one for one in mine if one.ready_at + CONVERSION_DAYS * DAY_SECONDS <= self._now]
             found.messages[is_held_out] += len(ripe)
             found.fans[is_held_out] += bool(ripe)
             found.converted[is_held_out] += sum(_is_converted(fan, one) for one in ripe)
-        kinds = {kind for message in messages for kind in fan.past.said_of(message)}
+        kinds = {kind for message in messages for kind in message.answers}
         for kind in kinds:
             found.said[kind] = found.said.get(kind, 0) + 1
         if OPT_OUT in kinds:
-            found.leaving_of_gone += fan.profile.leaving
+            found.leaving_of_gone += fan.leaving
 
     def show(self) -> dict[str, Any]:
         """The report."""
@@ -399,6 +395,7 @@ def show_report(group: Group, now: int) -> dict[str, Any]:
     return show_tally(ReportTally(now), group)
 
 
-def _is_converted(fan: Fan, message: KeptMessage) -> bool:
-    until = message.ready_at + CONVERSION_DAYS * DAY_SECONDS
-    return any(message.ready_at < found.time <= until for found in fan.facts.purchases)
+def _is_converted(fan: FanFigures, message: Outline) -> bool:
+    times = fan.row.times
+    after = bisect_right(times, message.ready_at)
+    return after < len(times) and times[after] <= message.ready_at + CONVERSION_DAYS * DAY_SECONDS

@@ -9,7 +9,7 @@ basket, the probability to buy within 7 days, bent so that one half is what coun
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import exp
 from typing import Final
 
@@ -24,6 +24,7 @@ from api.personalization.predictor import (
     LOTS,
     PREDICTION,
     RULES,
+    Outlook,
     PlainRules,
     Scored,
     dislikes_of,
@@ -44,6 +45,20 @@ POPULAR_SCORE_MAX: Final = 0.3
 """What is popular counts no more than what the fan looked at."""
 BECAUSE_MAX: Final = 3
 LOG_ODDS_MAX: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class NoBasket:
+    """`gone` is the probability of no basket in 42 days from `cut_at` on; there was none since."""
+
+    gone: float
+    cut_at: int
+
+    def leaving(self, now: int) -> float:
+        """The same, given the days that have passed."""
+        left = min(max(1 - (now - self.cut_at) / DAY_SECONDS / LEAVING_DAYS, 0.0), 1.0)
+        total = self.gone + (1 - self.gone) * left
+        return round(self.gone / total, 3) if total > 0 else 0.0
 
 
 class ModelPredictor:
@@ -76,15 +91,13 @@ class ModelPredictor:
         """`prediction` where a model answers; else as the rules say."""
         return PREDICTION if self.find_trusted(facts) is not None else self._rules.stage_of(facts)
 
-    def leaving(self, facts: FanFacts, now: int) -> float:
+    def outlook(self, facts: FanFacts) -> Outlook:
         """The probability of no basket in 42 days from the model's day, given that there was none so far; after one, the rules'."""
         found = self.find_trusted(facts)
         gone = None if found is None else found.churn(_household_of(facts))
         if found is None or gone is None or _list_since(facts, found):
-            return self._rules.leaving(facts, now)
-        left = min(max(1 - (now - found.cut_at) / DAY_SECONDS / LEAVING_DAYS, 0.0), 1.0)
-        total = gone + (1 - gone) * left
-        return round(gone / total, 3) if total > 0 else 0.0
+            return self._rules.outlook(facts)
+        return NoBasket(gone, found.cut_at)
 
     def discover(self, facts: FanFacts, catalogue: Catalogue, limit: int) -> Sequence[Scored]:
         """What the model ranks first of what may be offered, then what the rules find; for newcomers, last, what is popular."""

@@ -20,7 +20,8 @@ from api.personalization.board import Board
 from api.personalization.candidates import Candidate, Scene, Words
 from api.personalization.catalogue import Catalogue
 from api.personalization.discoveries import find_challenge, find_new_things, find_replenishments
-from api.personalization.groups import DIMENSIONS, GROUP_MIN, Fan, is_open_to, show_size
+from api.personalization.figures import DIMENSIONS
+from api.personalization.groups import GROUP_MIN, Fan, show_size
 from api.personalization.pacing import HOLDOUT_SHARE, find_trust, is_backed_off, is_held_out
 from api.personalization.predictor import Predictor
 from api.personalization.texts import LANGUAGES, say
@@ -120,7 +121,7 @@ def judge(crowd: Crowd, fan: Fan, wish: OfferWish, *, allows_offers: bool) -> Ju
         return None
     minutes, best = max(valued, key=lambda one: one[0])
     why_not = "" if allows_offers else NO_CONSENT
-    if minutes <= 0 or not (is_open_to(fan, wish.goal) and is_open_to(fan, TOPIC)):
+    if minutes <= 0 or not (fan.figures.is_open_to(wish.goal) and fan.figures.is_open_to(TOPIC)):
         why_not = SWITCHED_OFF
     if not why_not:
         why_not = _why_not(fan, wish, crowd.now)
@@ -164,7 +165,7 @@ def items_of(candidate: Candidate) -> tuple[str, ...]:
 
 def is_in_segment(fan: Fan, wish: OfferWish) -> bool:
     """Whether a fan is of the segments that are named."""
-    return all(DIMENSIONS[name](fan) == value for name, value in wish.segment.items())
+    return all(DIMENSIONS[name](fan.figures) == value for name, value in wish.segment.items())
 
 
 def choose(crowd: Crowd, judged: Sequence[Judged], wish: OfferWish) -> Choice:
@@ -189,7 +190,7 @@ def tells_few_apart(fans: Sequence[Fan], wish: OfferWish) -> bool:
     names = sorted(wish.segment)
     everything = 2 ** len(names) - 1
     masks = Counter(
-        sum(1 << place for place, name in enumerate(names) if DIMENSIONS[name](fan) == wish.segment[name])
+        sum(1 << place for place, name in enumerate(names) if DIMENSIONS[name](fan.figures) == wish.segment[name])
         for fan in fans
     )
     for wider in range(everything):

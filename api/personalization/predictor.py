@@ -48,6 +48,30 @@ class Scored:
     grounds: str = BY_WISH
 
 
+class Outlook(Protocol):
+    """What of a fan its leaving hangs on, so that it can be told for another moment without reading the fan again."""
+
+    def leaving(self, now: int) -> float:
+        """How likely the fan buys nothing any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """By the usual gap and the time of the last purchase. `gap_days` None: there are too few; `last_at` None: there was none."""
+
+    gap_days: float | None
+    last_at: int | None
+
+    def leaving(self, now: int) -> float:
+        """1 - exp(-(r - 1) / 3), where r is the time since the last purchase in usual gaps; 0 within one gap."""
+        if self.last_at is None:
+            return 0.5
+        gap = max(self.gap_days or GAP_DAYS_UNKNOWN, 3.0)
+        ratio = (now - self.last_at) / DAY_SECONDS / gap
+        return round(1 - exp(-max(ratio - 1, 0.0) / LEAVING_SCALE), 3)
+
+
 class Predictor(Protocol):
     """Guesses. All of them are functions of what is given: the same facts give the same bytes."""
 
@@ -59,8 +83,8 @@ class Predictor(Protocol):
         """Which of `STAGES` this predictor answers by for such a fan."""
         ...
 
-    def leaving(self, facts: FanFacts, now: int) -> float:
-        """How likely the fan buys nothing any more."""
+    def outlook(self, facts: FanFacts) -> Outlook:
+        """How likely the fan buys nothing any more, at any moment."""
         ...
 
     def discover(self, facts: FanFacts, catalogue: Catalogue, limit: int) -> Sequence[Scored]:
@@ -91,13 +115,10 @@ class PlainRules:
         """By how much is known."""
         return BY_BEHAVIOUR if len(facts.purchases) >= PURCHASES_FOR_BEHAVIOUR else RULES
 
-    def leaving(self, facts: FanFacts, now: int) -> float:
-        """1 - exp(-(r - 1) / 3), where r is the time since the last purchase in usual gaps; 0 within one gap."""
-        if not facts.purchases:
-            return 0.5
-        gap = max(find_gap_days([found.time for found in facts.purchases]) or GAP_DAYS_UNKNOWN, 3.0)
-        ratio = (now - facts.purchases[-1].time) / DAY_SECONDS / gap
-        return round(1 - exp(-max(ratio - 1, 0.0) / LEAVING_SCALE), 3)
+    def outlook(self, facts: FanFacts) -> Outlook:
+        """By the fan's own gaps."""
+        times = [found.time for found in facts.purchases]
+        return Silence(find_gap_days(times), times[-1] if times else None)
 
     def discover(self, facts: FanFacts, catalogue: Catalogue, limit: int) -> Sequence[Scored]:
         """What the brand says goes with what was bought; then what is in categories of wishes and of what was looked at."""

@@ -9,11 +9,13 @@ from statistics import median
 from typing import Any, Final
 
 from api.personalization.catalogue import Catalogue
-from api.personalization.facts import FanFacts
+from api.personalization.facts import FanFacts, Purchase
 from api.personalization.predictor import PREDICTION, Predictor, times_by_item
 from api.personalization.rhythm import DAY_SECONDS, Rhythm, find_gap_days, find_rhythm, find_zone
 
 HALF_LIFE_DAYS: Final = 90
+RANK_DIGITS: Final = 9
+"""Weights that differ by less are equal: what the order of adding does to a sum is far below."""
 CATEGORIES_SHOWN: Final = 50
 ITEMS_SHOWN: Final = 50
 NEW_PURCHASES: Final = 3
@@ -60,10 +62,7 @@ class Profile:
     @property
     def sensitivity(self) -> str:
         """How much of what it buys is reduced."""
-        if not self.facts.purchases:
-            return NOT_KNOWN
-        low_or_more = "low" if self.discount_share < DISCOUNT_LOW else "medium"
-        return "high" if self.discount_share >= DISCOUNT_HIGH else low_or_more
+        return name_sensitivity(self.facts.purchases, self.discount_share)
 
 
 def build_profile(
@@ -77,8 +76,6 @@ def build_profile(
     """The profile at `now`. `linked` are facts of the same account from other programs: they count for taste, nothing else."""
     zone = find_zone(catalogue.zone, offset_minutes)
     times = [found.time for found in facts.purchases]
-    lines = [line for found in facts.purchases for line in found.lines]
-    cents, discount = sum(line.cents for line in lines), sum(line.discount_cents for line in lines)
     everywhere, day = (facts, *linked), now // DAY_SECONDS
     by_category, by_item = (
         _both_tastes(everywhere, day)
@@ -87,24 +84,46 @@ def build_profile(
     )
     return Profile(
         facts=facts,
-        stage=find_stage(facts, now),
-        leaving=predictor.leaving(facts, now),
+        stage=find_stage(times, find_gap_days(times), now),
+        leaving=predictor.outlook(facts).leaving(now),
         rhythm=facts.remember(("rhythm", str(zone)), lambda: find_rhythm(times, zone)),
         categories=by_category[:CATEGORIES_SHOWN],
         items=by_item[:ITEMS_SHOWN],
-        basket_cents=int(median([found.net_cents for found in facts.purchases])) if times else 0,
-        discount_share=round(discount / (cents + discount), 3) if cents + discount > 0 else 0.0,
+        basket_cents=find_basket(facts.purchases),
+        discount_share=find_discount_share(facts.purchases),
         linked=tuple(found.program.hex() for found in linked),
     )
 
 
-def find_stage(facts: FanFacts, now: int) -> str:
-    """new, growing, loyal, cooling or gone: by how many purchases, since when, and the time since the last one in usual gaps."""
-    times = [found.time for found in facts.purchases]
+def find_basket(purchases: Sequence[Purchase]) -> int:
+    """The median of what a purchase came to, in cents; 0 without any."""
+    return int(median([found.net_cents for found in purchases])) if purchases else 0
+
+
+def find_discount_share(purchases: Sequence[Purchase]) -> float:
+    """Of what all of it would have cost, the share that was taken off: 0 to 1."""
+    lines = [line for found in purchases for line in found.lines]
+    cents, discount = sum(line.cents for line in lines), sum(line.discount_cents for line in lines)
+    return round(discount / (cents + discount), 3) if cents + discount > 0 else 0.0
+
+
+def name_sensitivity(purchases: Sequence[Purchase], discount_share: float) -> str:
+    """low, medium or high: how much of what was bought is reduced."""
+    if not purchases:
+        return NOT_KNOWN
+    low_or_more = "low" if discount_share < DISCOUNT_LOW else "medium"
+    return "high" if discount_share >= DISCOUNT_HIGH else low_or_more
+
+
+def find_stage(times: Sequence[int], gap_days: float | None, now: int) -> str:
+    """new, growing, loyal, cooling or gone: by how many purchases, since when, and the time since the last one in usual gaps.
+
+    `times` of purchases ascend; `gap_days` are as `find_gap_days` finds them.
+    """
     if not times:
         return "new"
     silent_days = (now - times[-1]) / DAY_SECONDS
-    gap = max(find_gap_days(times) or float(NEW_DAYS), 3.0)
+    gap = max(gap_days or float(NEW_DAYS), 3.0)
     if silent_days > GONE_DAYS and silent_days / gap > GONE_RATIO:
         return "gone"
     if len(times) < NEW_PURCHASES:
@@ -121,7 +140,7 @@ def _both_tastes(everywhere: Sequence[FanFacts], day: int) -> tuple[tuple[Taste,
 
 
 def _tastes(everywhere: Sequence[FanFacts], day: int, *, by_category: bool) -> tuple[Taste, ...]:
-    """Weights as of a day (UTC)."""
+    """Weights as of a day (UTC); their order is that of `rank_weights`, the same on every day."""
     found: dict[str, list[Any]] = {}
     for facts in everywhere:
         for purchase in facts.purchases:
@@ -142,7 +161,20 @@ def _tastes(everywhere: Sequence[FanFacts], day: int, *, by_category: bool) -> t
         Taste(name, round(weight, 3), len(times), quantity, cents, max(times), find_gap_days(sorted(times)))
         for name, (weight, quantity, cents, times) in found.items()
     ]
-    return tuple(sorted(tastes, key=lambda taste: (-taste.weight, taste.name)))
+    ranks = rank_weights([one for facts in everywhere for one in facts.purchases], by_category=by_category)
+    return tuple(sorted(tastes, key=lambda taste: (-ranks[taste.name], taste.name)))
+
+
+def rank_weights(purchases: Sequence[Purchase], *, by_category: bool) -> dict[str, float]:
+    """How much each category or item was bought lately, as of the day of the last purchase: no later day changes their order."""
+    found: dict[str, float] = {}
+    last = max((one.time // DAY_SECONDS for one in purchases), default=0)
+    for one in purchases:
+        weight = 0.5 ** ((last - one.time // DAY_SECONDS) / HALF_LIFE_DAYS)
+        for name in {line.category if by_category else line.item for line in one.lines}:
+            if name:
+                found[name] = found.get(name, 0.0) + weight
+    return {name: round(weight, RANK_DIGITS) for name, weight in found.items()}
 
 
 def show_profile(profile: Profile, catalogue: Catalogue, predictor: Predictor, language: str) -> dict[str, Any]:

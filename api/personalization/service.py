@@ -10,8 +10,10 @@ from api.http.receipt_desk import ReceiptDesk
 from api.personalization.board import Boards
 from api.personalization.candidates import QUESTION, Scene
 from api.personalization.consent_gate import PersonalGate
+from api.personalization.counting import Counting, GroupsRefused
 from api.personalization.facts import FanFacts
 from api.personalization.feedback import Heard, judge_feedback
+from api.personalization.group_reading import Moment
 from api.personalization.groups import Fan, Tally, make_group
 from api.personalization.messages import decide, show_message, shown_now
 from api.personalization.offer_plans import Crowd
@@ -37,7 +39,7 @@ NOT_GRANTED = Code(
     "`fansumer wallet join PROGRAM`; refusing costs no points.",
 )
 
-GROUP_SECONDS_MAX: Final = 600
+GROUP_SECONDS_MAX: Final = 3_600
 """A walk through all fans of a program that takes longer is given up, and says so: no figure is of some of them."""
 TOO_LONG = Code(
     "groups.too_long",
@@ -50,10 +52,6 @@ Made = TypeVar("Made")
 
 class PersonalRefused(LedgerError):
     """What is asked for rests on a consent that is not there."""
-
-
-class GroupsRefused(LedgerError):
-    """Figures that would be of some fans only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,7 @@ class Personalization:
         self._reader = reader
         self._desk = desk
         self._clock = clock
+        self._counting = Counting()
         self._walking = asyncio.Lock()
         """Held while all fans of a program are read: one walk at a time bounds memory, and leaves others the store."""
 
@@ -185,23 +184,36 @@ class Personalization:
         fans = await asyncio.to_thread(make_group, found, catalogue, predictor, now, board.offset_minutes)
         return Crowd(fans, board, catalogue, predictor, now)
 
-    async def tally(self, program: ProgramId, what_for: str, tally: Tally) -> dict[str, Any]:
-        """Figures of all fans of a program whose consent is active, read and counted chunk by chunk.
+    async def figures(
+        self, program: ProgramId, what_for: str, asked: object, make: Callable[[int], Tally]
+    ) -> dict[str, Any]:
+        """Figures of all fans of a program whose consent is active, and `as_of` when. `asked`: what else they hang on.
+
+        Raises `program.unknown`, `groups.counting`, `groups.busy`, `groups.too_long`.
+        """
+        return await self._counting.ask((program, what_for, asked), lambda: self.tally(program, what_for, make))
+
+    async def close(self) -> None:
+        """Stop what is being counted."""
+        await self._counting.close()
+
+    async def tally(self, program: ProgramId, what_for: str, make: Callable[[int], Tally]) -> dict[str, Any]:
+        """The same, however long it takes: read and counted chunk by chunk, by the tally that `make` makes for the moment.
 
         One such walk at a time; it is given up after GROUP_SECONDS_MAX. Raises `program.unknown`, `groups.too_long`.
         """
-        with self._reader.snapshot() as view:
-            board = self.boards.read(view, program)
-        catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
-        now = self._clock.now()
         async with self._walking:
+            with self._reader.snapshot() as view:
+                board = self.boards.read(view, program)
             until = monotonic() + GROUP_SECONDS_MAX
-            async for found in self.gate.walk_group(program, what_for):
-                for fan in make_group(found, catalogue, self.predictor, now, board.offset_minutes):
+            moment = Moment(self._clock.now(), self.predictor, board.offset_minutes)
+            tally = make(moment.now)
+            async for found in self.gate.walk_group(program, what_for, moment, tally.parts):
+                for fan in found:
                     tally.add(fan)
                 if monotonic() > until:
                     raise GroupsRefused(TOO_LONG, seconds=GROUP_SECONDS_MAX)
-        return tally.show()
+        return {"as_of": moment.now, **tally.show()}
 
     async def hear(self, fan: Address, program: ProgramId, heard: Sequence[Heard]) -> list[dict[str, Any]]:
         """Take in what a fan did with messages; what became of each. An opt-out switches its topic off at once."""

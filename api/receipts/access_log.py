@@ -7,10 +7,10 @@ bounded in all, and never takes the place of what was given.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from api.receipts.tables import reads
 from ledger.errors import Code, LedgerError
@@ -78,13 +78,31 @@ class AccessLog:
                 connection.execute(insert(reads), [_row_of(read)])
 
     def add_counted(self, found: Sequence[Read]) -> None:
-        """Write down reads that personalization is given, each in the row of its day; `given` is that of the last one."""
+        """Write down reads that personalization is given, each in the row of its day; `given` is that of the last one.
+
+        They are one reader's, at one time, of one program, purpose and scope, and of each member one.
+        """
+        if not found:
+            return
+        first, members = found[0], [read.member for read in found]
+        assert all(replace(read, member=first.member, given=first.given) == first for read in found), (
+            "all else is the same"
+        )
+        assert len(set(members)) == len(members), "of each member one"
         with self._transaction() as connection:
-            for read in found:
-                if not _count_on(connection, read):
-                    old = reads.c.last_at < read.first_at - KEPT_SECONDS
-                    connection.execute(delete(reads).where(old))
-                    connection.execute(insert(reads), [_row_of(read)])
+            same = select(reads.c.member, reads.c.number).where(_is_same(first), reads.c.member.in_(members))
+            known = {Address(member): number for member, number in connection.execute(same)}
+            counted = [
+                {"row": known[read.member], "now": read.last_at, "items": read.given}
+                for read in found
+                if read.member in known
+            ]
+            if counted:
+                connection.execute(COUNT_ON, counted)
+            fresh = [_row_of(read) for read in found if read.member not in known]
+            if fresh:
+                connection.execute(delete(reads).where(reads.c.last_at < first.first_at - KEPT_SECONDS))
+                connection.execute(insert(reads), fresh)
 
     def _check_number(self, connection: Connection, read: Read) -> None:
         of_pair = (reads.c.reader == read.reader) & (reads.c.member == read.member) & (reads.c.code == GIVEN)
@@ -133,19 +151,31 @@ def _day_of(time: Timestamp) -> int:
 
 def _count_on(connection: Connection, read: Read) -> bool:
     """Count a read on in the row of its day, if there is one."""
-    same = (
+    same = _is_same(read) & (reads.c.member == read.member)
+    done = connection.execute(
+        update(reads).where(same).values(times=reads.c.times + 1, last_at=read.last_at, given=read.given)
+    )
+    return done.rowcount > 0
+
+
+def _is_same(read: Read) -> ColumnElement[bool]:
+    """Whether a row is of the same kind of read on the same day, of whichever member."""
+    return (
         (reads.c.reader == read.reader)
-        & (reads.c.member == read.member)
         & (reads.c.program == read.program)
         & (reads.c.purpose == read.purpose)
         & (reads.c.scope == read.scope)
         & (reads.c.code == read.code)
         & (reads.c.first_at >= _day_of(read.first_at))
     )
-    done = connection.execute(
-        update(reads).where(same).values(times=reads.c.times + 1, last_at=read.last_at, given=read.given)
-    )
-    return done.rowcount > 0
+
+
+COUNT_ON: Final = (
+    update(reads)
+    .where(reads.c.number == bindparam("row"))
+    .values(times=reads.c.times + 1, last_at=bindparam("now"), given=bindparam("items"))
+)
+"""Count one read on, by the number of its row."""
 
 
 NAMES: Final[Sequence[str]] = tuple(column.name for column in reads.columns if column.name != "number")

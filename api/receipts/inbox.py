@@ -57,6 +57,16 @@ class KeptFeedback:
     received_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A message without what it says, and what the fan did with it."""
+
+    topic: str
+    ready_at: int
+    is_held_out: bool
+    answers: frozenset[str]
+
+
 class Inbox:
     """`transaction` opens a transaction of the store's database."""
 
@@ -97,6 +107,30 @@ class Inbox:
         with self._transaction() as connection:
             rows = connection.execute(query.order_by(messages.c.decided_at, messages.c.message)).fetchall()
         return [_message_of(row) for row in rows]
+
+    def outlines(self, members: Sequence[Address], program: ProgramId) -> dict[Address, list[Outline]]:
+        """Of several accounts' messages what figures are made of, and what was done with each; nothing of what they say."""
+        columns = (messages.c.member, messages.c.message, messages.c.topic, messages.c.ready_at, messages.c.is_held_out)
+        told = select(*columns).where(messages.c.member.in_(members), messages.c.program == program)
+        answers = select(feedback.c.message, feedback.c.kind).where(
+            feedback.c.member.in_(members), feedback.c.program == program
+        )
+        kinds: dict[bytes, frozenset[str]] = {}
+        found: dict[Address, list[Outline]] = {}
+        with self._transaction() as connection:
+            for message, kind in connection.execute(answers):
+                kinds[message] = kinds.get(message, frozenset()) | {kind}
+            for member, message, topic, ready_at, is_held_out in connection.execute(told):
+                one = Outline(topic, ready_at, is_held_out, kinds.get(message, frozenset()))
+                found.setdefault(Address(member), []).append(one)
+        return found
+
+    def answered_at(self, members: Sequence[Address], program: ProgramId) -> dict[Address, int]:
+        """When several accounts did something with a message last."""
+        last = select(feedback.c.member, func.max(feedback.c.at)).group_by(feedback.c.member)
+        query = last.where(feedback.c.member.in_(members), feedback.c.program == program)
+        with self._transaction() as connection:
+            return {Address(member): at for member, at in connection.execute(query)}
 
     def find(self, member: Address, wanted: Hash) -> KeptMessage | None:
         """One message of the account; None also where it is another account's."""

@@ -1,7 +1,7 @@
 """What fans said to personalization, by account and program: language, quiet hours, corrections. Part of the receipt store."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +35,13 @@ class KeptPreferences:
         with self._transaction() as connection:
             row: Any = connection.execute(query).first()
         return None if row is None else Kept(program, json.loads(row.document), row.reset_at, row.changed_at)
+
+    def find_each(self, members: Sequence[Address], program: ProgramId) -> dict[Address, tuple[str, int, int]]:
+        """What several fans said for a program: the document as JSON, `reset_at`, `changed_at`; nothing of who said nothing."""
+        columns = (preferences.c.member, preferences.c.document, preferences.c.reset_at, preferences.c.changed_at)
+        query = select(*columns).where(preferences.c.member.in_(members), preferences.c.program == program)
+        with self._transaction() as connection:
+            return {Address(row[0]): (row[1], row[2], row[3]) for row in connection.execute(query)}
 
     def choosing(self, program: ProgramId, channel: str) -> list[Address]:
         """Accounts that chose a channel for a program, by address."""

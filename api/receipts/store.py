@@ -9,13 +9,27 @@ of a file system and blocks that a disk has set aside no program can know. A scr
 """
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, delete, event, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    LargeBinary,
+    Row,
+    delete,
+    event,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
@@ -28,7 +42,7 @@ from api.receipts.hand_outs import HandOuts
 from api.receipts.inbox import Inbox, forget_words
 from api.receipts.offer_plans import OfferPlans
 from api.receipts.openings import Openings
-from api.receipts.personal_tables import FANS_OWN, behaviour, preferences
+from api.receipts.personal_tables import FANS_OWN, behaviour
 from api.receipts.preferences import KeptPreferences
 from api.receipts.products import Products
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
@@ -96,6 +110,8 @@ NONCES_FULL = Code(
 IS_GIFT: Final = exists().where(gifts.c.receipt == receipts.c.receipt)
 SELECTED: Final = select(receipts, IS_GIFT.label("is_gift"))
 """Receipts, and whether each is marked as a gift."""
+PROGRAM_BY_MEMBER: Final = literal_column("+receipts.program", LargeBinary)
+"""The program of receipts that are searched by their members: the + keeps SQLite from going through all of the program's."""
 
 
 class ReceiptRefused(LedgerError):
@@ -115,11 +131,22 @@ class KeptReceipt:
     received_at: Timestamp
     number: int = 0
     is_gift: bool = False
+    stored_id: ReceiptHash | None = field(default=None, compare=False, repr=False)
 
     @property
     def id(self) -> ReceiptHash:
-        """The receipt hash."""
-        return receipt_hash(self.signed.receipt, self.signed.salt)
+        """The receipt hash; of one that comes from the store, as it stands there: it takes 16 hashes."""
+        return self.stored_id or receipt_hash(self.signed.receipt, self.signed.salt)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptsVersion:
+    """How many receipts an account has, the newest by number and hash, and which of them are gifts."""
+
+    count: int
+    newest: int
+    newest_id: bytes
+    gifts: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,20 +283,68 @@ class ReceiptStore:
             rows = connection.execute(query.order_by(receipts.c.number.desc()).limit(limit)).fetchall()
         return [_kept_of(row) for row in rows]
 
+    def bought_by(
+        self, counts: Mapping[Address, int], program: ProgramId, *, limit: int
+    ) -> Iterator[tuple[Address, list[KeptReceipt]]]:
+        """Of each account (`counts`: how many it has) its latest receipts of a program that are no gifts, the newest first."""
+        together, room = list[Address](), limit
+        for member, count in counts.items():
+            if count > limit:
+                latest = self.page(member, program=program, period=None, before=None, limit=limit, with_gifts=False)
+                yield member, latest
+                continue
+            if count > room:
+                yield from self._bought_together(together, program)
+                together, room = [], limit
+            together.append(member)
+            room -= count
+        yield from self._bought_together(together, program)
+
+    def _bought_together(
+        self, members: list[Address], program: ProgramId
+    ) -> Iterator[tuple[Address, list[KeptReceipt]]]:
+        if not members:
+            return
+        query = SELECTED.where(receipts.c.member.in_(members), PROGRAM_BY_MEMBER.in_([program]), ~IS_GIFT)
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(receipts.c.member, receipts.c.number.desc())).fetchall()
+        found = {member: [_kept_of(row) for row in mine] for member, mine in groupby(rows, key=lambda row: row.member)}
+        for member in members:
+            yield member, found.get(member, [])
+
+    def receipt_versions(self, members: Sequence[Address]) -> dict[Address, ReceiptsVersion]:
+        """What changes whenever an account's receipts or their marks as gifts do; none of an account that has none.
+
+        The number of the newest receipt alone would not do: once that is erased, its number is given again. Its hash never is.
+        """
+        of_each = (
+            select(receipts.c.member, func.count().label("receipts"), func.max(receipts.c.number).label("newest"))
+            .where(receipts.c.member.in_(members))
+            .group_by(receipts.c.member)
+            .subquery()
+        )
+        newest = receipts.alias("newest_receipt")
+        query = select(of_each, newest.c.receipt).join(newest, newest.c.number == of_each.c.newest)
+        marks = select(gifts.c.member, gifts.c.receipt).where(gifts.c.member.in_(members))
+        marked: dict[Address, list[bytes]] = {}
+        with self._transaction() as connection:
+            found = connection.execute(query).fetchall()
+            for member, receipt in connection.execute(marks):
+                marked.setdefault(Address(member), []).append(bytes(receipt))
+        gifts_of = {member: tuple(sorted(mine)) for member, mine in marked.items()}
+        return {
+            member: ReceiptsVersion(row.receipts, row.newest, bytes(row.receipt), gifts_of.get(member, ()))
+            for row in found
+            for member in (Address(row.member),)
+        }
+
     def personal_version(self, member: Address, program: ProgramId) -> tuple[object, ...]:
         """What changes whenever something is added to, marked in, or erased from what personalization may read of an account."""
-        mine = (receipts.c.member == member) & (receipts.c.program == program)
-        marks = select(gifts.c.receipt).where(gifts.c.member == member)
         done = (behaviour.c.member == member) & (behaviour.c.program == program)
-        said = (preferences.c.member == member) & (preferences.c.program == program)
         with self._transaction() as connection:
-            found = (
-                connection.execute(select(func.count(), func.max(receipts.c.number)).where(mine)).one(),
-                connection.execute(select(func.count(), func.max(behaviour.c.number)).where(done)).one(),
-                connection.execute(select(func.count(), func.max(preferences.c.changed_at)).where(said)).one(),
-            )
-            marked = frozenset(bytes(row[0]) for row in connection.execute(marks))
-        return (*(value or 0 for row in found for value in row), marked)
+            deeds = connection.execute(select(func.count(), func.max(behaviour.c.number)).where(done)).one()
+        said = self.preferences.find_each([member], program).get(member)
+        return (*deeds, said, self.receipt_versions([member]).get(member))
 
     def get(self, member: Address, wanted: ReceiptHash) -> KeptReceipt | None:
         """One receipt of the account; None also where it is another account's."""
@@ -417,6 +492,7 @@ def _kept_of(row: Row[Any]) -> KeptReceipt:
         Timestamp(row.received_at),
         row.number,
         bool(row.is_gift),
+        ReceiptHash(row.receipt),
     )
 
 

@@ -37,8 +37,8 @@ RETRY_SECONDS_MAX: Final = 45.0
 PAUSE_SECONDS_MAX: Final = 5.0
 REQUEST_SECONDS_MAX: Final = 20.0
 SLOW_SECONDS_MAX: Final = 630.0
-SLOW_PATHS: Final = ("/segments", "/plan", "/message-report", "/offer-plans", "/draw")
-"""Figures of all fans of a program: a node gives them up after ten minutes, and says so."""
+SLOW_PATH: Final = "/offer-plans"
+"""A plan of offers looks at every fan of a program while its brand waits."""
 POLL_SECONDS: Final = 0.5
 MSGPACK: Final = "application/msgpack"
 RAW_LIMIT: Final = 200
@@ -449,7 +449,7 @@ class Client(OwnDataRequests):
         ):
             with attempt:
                 request = self._http.build_request(method, path, params=parameters, content=content, headers=headers)
-                if path.endswith(SLOW_PATHS):
+                if SLOW_PATH in path:
                     request.extensions["timeout"] = httpx2.Timeout(SLOW_SECONDS_MAX).as_dict()
                 if sign is not None:
                     sign(request)

@@ -341,8 +341,11 @@ class Snapshot:
 
     def records_after(self, prefix: bytes, limit: int) -> Mapping[RecordKey, Any]:
         """The records whose keys begin with `prefix` and go on, by key."""
-        end = prefix + b"\xff" * (128 - len(prefix))
-        rows = self._queries.records_between.rows(self._cursor, prefix, end, limit)
+        return self.records_between(prefix, prefix + b"\xff" * (128 - len(prefix)), limit)
+
+    def records_between(self, after: bytes, end: bytes, limit: int) -> Mapping[RecordKey, Any]:
+        """The records whose keys are greater than `after` and smaller than `end`, by key."""
+        rows = self._queries.records_between.rows(self._cursor, after, end, limit)
         return {RecordKey(key): decode_record(RecordKey(key), unpack(value)) for key, value in rows}
 
     def memberships(self, account: Address, limit: int) -> list[Membership]:

@@ -25,7 +25,7 @@ from api.http.schemas.offer_plans import (
 )
 from api.http.signatures import authenticate
 from api.http.signed_bodies import read_signed
-from api.personalization.groups import DIMENSIONS
+from api.personalization.figures import DIMENSIONS
 from api.personalization.offer_desk import OfferDesk, read_own_offers
 from api.personalization.offer_plans import OfferWish
 from api.personalization.offer_report import Outcome

@@ -31,6 +31,7 @@ class SegmentsAnswer(Answer):
     """Segments above the minimum size, of fans who let the program personalise. `fans` null: there are too few."""
 
     program: str
+    as_of: int
     fans: int | None
     minimum: int
     step: int
@@ -38,6 +39,7 @@ class SegmentsAnswer(Answer):
 
     EXAMPLE: ClassVar[Example] = {
         "program": EXAMPLE_ID,
+        "as_of": 1_800_000_000,
         "fans": 480,
         "minimum": 10,
         "step": 5,
@@ -77,6 +79,7 @@ class PlanAnswer(Answer):
     """Whom it would reach and what it would cost; null: of too few fans nothing is said."""
 
     program: str
+    as_of: int
     topic: str
     segment: int | None
     open_to_topic: int | None
@@ -89,6 +92,7 @@ class PlanAnswer(Answer):
 
     EXAMPLE: ClassVar[Example] = {
         "program": EXAMPLE_ID,
+        "as_of": 1_800_000_000,
         "topic": "offer_waiting",
         "segment": 120,
         "open_to_topic": 100,
@@ -105,6 +109,7 @@ class ReportAnswer(Answer):
     """What messages brought, by topic: conversion against the holdout with 95 % intervals, and the price of opt-outs."""
 
     program: str
+    as_of: int
     fans: int | None
     minimum: int
     conversion_days: int
@@ -114,6 +119,7 @@ class ReportAnswer(Answer):
 
     EXAMPLE: ClassVar[Example] = {
         "program": EXAMPLE_ID,
+        "as_of": 1_800_000_000,
         "fans": 480,
         "minimum": 10,
         "conversion_days": 14,

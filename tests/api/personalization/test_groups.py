@@ -8,12 +8,22 @@ import pytest
 
 from api.http.schemas.groups import PlanAnswer, ReportAnswer, SegmentsAnswer
 from api.personalization.catalogue import Catalogue
-from api.personalization.facts import BoughtLine, FanFacts, Purchase, Said, Wishes
-from api.personalization.groups import Arm, Fan, lift_interval, make_group, show_report, show_segments, wilson_interval
+from api.personalization.facts import BoughtLine, FanFacts, Purchase, Wishes
+from api.personalization.figures import FanFigures, figures_at, make_row
+from api.personalization.groups import (
+    Arm,
+    Fan,
+    lift_interval,
+    make_group,
+    plan_reach,
+    show_report,
+    show_segments,
+    wilson_interval,
+)
 from api.personalization.pacing import OPT_OUT, Past
 from api.personalization.predictor import PlainRules
-from api.receipts.inbox import KeptFeedback, KeptMessage
-from ledger.types import Address, Hash, ProgramId
+from api.receipts.inbox import Outline
+from ledger.types import Address, ProgramId
 from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.personal_shop import PersonalShop, open_personal_shop
 from tests.support.shop import FAN, OWNER
@@ -22,19 +32,35 @@ NOW = 1_800_000_000
 PROGRAM = ProgramId(b"P" * 32)
 
 
-def make_fan(number: int, *days_ago: int, held: bool = False, opts_out: bool = False, critic: bool = False) -> Fan:
-    """A fan who bought bread so many days ago, and had one message 30 days ago."""
+def make_facts(number: int, *days_ago: float, off: tuple[str, ...] = ()) -> FanFacts:
+    """What a fan granted who bought bread so many days ago."""
     address = Address(number.to_bytes(32, "big"))
     lines = (BoughtLine("bread", 1, 500, 0, "bakery"),)
     purchases = tuple(
-        Purchase(f"{number}-{days}", NOW - days * DAY_SECONDS, 0, 500, 5, (), lines) for days in sorted(days_ago)[::-1]
+        Purchase(f"{number}-{days}", NOW - int(days * DAY_SECONDS), 0, 500, 5, (), lines)
+        for days in sorted(days_ago, reverse=True)
     )
-    said = (Said("00", True, 1, NOW),) if critic else ()
-    facts = FanFacts(address, PROGRAM, frozenset({"receipts"}), NOW - 400 * DAY_SECONDS, purchases, said=said)
-    at = NOW - 30 * DAY_SECONDS
-    message = KeptMessage(Hash(address), address, PROGRAM, "replenish", at, at, at + DAY_SECONDS, held, {})
-    feedback = (KeptFeedback(message.id, address, PROGRAM, OPT_OUT, at, at),) if opts_out else ()
-    return make_group([(facts, Past((message,), feedback))], Catalogue(), PlainRules(), NOW, 0)[0]
+    wishes, joined_at = Wishes({"off": off}), NOW - 400 * DAY_SECONDS
+    return FanFacts(address, PROGRAM, frozenset({"receipts"}), joined_at, purchases, wishes=wishes)
+
+
+def make_fan(
+    number: int,
+    *days_ago: float,
+    held: bool = False,
+    opts_out: bool = False,
+    critic: bool = False,
+    off: tuple[str, ...] = (),
+) -> FanFigures:
+    """What figures need of such a fan, who had one message 30 days ago."""
+    message = Outline("replenish", NOW - 30 * DAY_SECONDS, held, frozenset({OPT_OUT} if opts_out else ()))
+    row = make_row(make_facts(number, *days_ago, off=off), Catalogue(), PlainRules(), 0)
+    return figures_at(row, NOW, is_critic=critic, messages=(message,))
+
+
+def make_whole(number: int, *days_ago: float) -> Fan:
+    """Such a fan with all that it granted."""
+    return make_group([(make_facts(number, *days_ago), Past((), ()))], Catalogue(), PlainRules(), NOW, 0)[0]
 
 
 def test_of_few_fans_nothing_is_told() -> None:
@@ -81,7 +107,7 @@ def test_criticism_is_about_the_brand_and_never_against_the_fan() -> None:
     critics = [make_fan(number, 5, 12, critic=True) for number in range(10)]
     assert show_report(critics, NOW)["criticism"] == {"critics": 10}
     for fan, plain in zip(critics, (make_fan(number, 5, 12) for number in range(10)), strict=True):
-        assert replace(fan.profile, facts=plain.facts) == plain.profile
+        assert replace(fan, is_critic=False) == plain
 
 
 @pytest.fixture
@@ -137,14 +163,7 @@ def test_reach_is_planned_within_a_budget(desk: PersonalShop) -> None:
 
 
 def test_reach_leaves_out_who_switched_the_topic_off() -> None:
-    from api.personalization.groups import plan_reach
-
-    fans = [make_fan(number, 5) for number in range(40)]
-    off = Wishes({"off": ["discovery"]})
-    fans = [
-        replace(fan, profile=replace(fan.profile, facts=replace(fan.facts, wishes=off))) if number < 20 else fan
-        for number, fan in enumerate(fans)
-    ]
+    fans = [make_fan(number, 5, off=("discovery",) if number < 20 else ()) for number in range(40)]
     found = plan_reach(fans, {"stage": "new"}, "discovery", 10, 100, NOW)
     assert (found["segment"], found["open_to_topic"], found["reach"]) == (40, 20, 10)
     assert found["cost_points"] == 100 and found["budget_suffices"] is False

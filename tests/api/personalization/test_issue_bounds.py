@@ -7,6 +7,7 @@ import pytest
 from api.personalization.board import ProposalNow, RewardOnOffer
 from api.personalization.facts import CAMPAIGNS, RECEIPTS, STANDING, Backing, Behaviour, FanFacts
 from api.personalization.profile import find_stage
+from api.personalization.rhythm import find_gap_days
 from tests.support.memory_chain import DAY_SECONDS
 from tests.support.scenes import (
     NOW,
@@ -198,7 +199,8 @@ STAGES = [
 
 @pytest.mark.parametrize(("days_ago", "stage"), STAGES)
 def test_each_stage_begins_where_it_is_said_to(days_ago: list[int], stage: str) -> None:
-    assert find_stage(facts_of(days_ago), NOW) == stage
+    times = [purchase.time for purchase in facts_of(days_ago).purchases]
+    assert find_stage(times, find_gap_days(times), NOW) == stage
 
 
 def facts_of(days_ago: list[int]) -> FanFacts:

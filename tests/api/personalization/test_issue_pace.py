@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from api.personalization.candidates import ANTICIPATE, ASSIST, Candidate, Words
-from api.personalization.groups import Fan, plan_reach, show_report
+from api.personalization.groups import plan_reach, show_report
 from api.personalization.messages import decide, find_part, shown_now
 from api.personalization.pacing import Pace, Past, find_trust, is_held_out
 from api.personalization.preferences import preferences_in
@@ -14,6 +14,7 @@ from api.personalization.value import Trust, find_value
 from api.receipts.inbox import KeptFeedback, KeptMessage
 from ledger.types import Hash
 from tests.api.personalization.test_groups import NOW as GROUPS_NOW
+from tests.api.personalization.test_groups import make_facts as facts_of_groups
 from tests.api.personalization.test_groups import make_fan
 from tests.support.memory_chain import DAY_SECONDS
 from tests.support.scenes import FAN, NOW, PROGRAM, make_catalogue, make_facts, make_product, make_purchase, make_scene
@@ -112,7 +113,7 @@ def test_a_topic_has_its_turn_a_week_after_its_last_moment(days: float, is_turn:
 
 
 def test_the_holdout_is_drawn_anew_after_four_weeks() -> None:
-    facts = [make_fan(number).facts for number in range(300)]
+    facts = [facts_of_groups(number) for number in range(300)]
     span = 28 * DAY_SECONDS
     begin = NOW // span * span
     drawn = [is_held_out(one, "discovery", begin) for one in facts]
@@ -138,28 +139,18 @@ def test_the_part_of_the_day_is_as_answered_else_of_opens_else_of_visits() -> No
 @pytest.mark.parametrize(("days_after", "is_converted"), [(14, True), (14.01, False), (0, False), (0.01, True)])
 def test_a_purchase_within_14_days_is_a_conversion(days_after: float, is_converted: bool) -> None:
     """The message of a made fan was ready 30 days ago."""
-    fans = [bought_after(make_fan(number, 200), days_after) for number in range(10)]
+    fans = [make_fan(number, 200, 30 - days_after) for number in range(10)]
     (topic,) = show_report(fans, GROUPS_NOW)["topics"]
     assert topic["conversion"] == float(is_converted)
 
 
-def bought_after(fan: Fan, days: float) -> Fan:
-    (purchase,) = fan.facts.purchases
-    moment = fan.past.messages[0].ready_at + int(days * DAY_SECONDS)
-    purchases = (purchase, replace(purchase, time=moment))
-    return replace(fan, profile=replace(fan.profile, facts=replace(fan.facts, purchases=purchases)))
-
-
 def test_what_sells_twice_and_drives_off_twice_is_seen() -> None:
     """All buy who were shown it and none who were held out; but who opted out does not come back."""
-    shown = [make_fan(number, 60, 58, 56, 29.5, opts_out=number < 30) for number in range(60)]  # type: ignore[arg-type] - half days
-    for number in range(30):
-        fan = shown[number]
-        shown[number] = replace(fan, profile=replace(fan.profile, leaving=1.0))
-    stayed = [replace(fan, profile=replace(fan.profile, leaving=0.0)) for fan in shown[30:]]
+    shown = [make_fan(number, 60, 58, 56, 29.5, opts_out=number < 30) for number in range(60)]
     held = [make_fan(number, 60, 58, 56, held=True) for number in range(60, 90)]
-    held = [replace(fan, profile=replace(fan.profile, leaving=0.0)) for fan in held]
-    report = show_report([*shown[:30], *stayed, *held], GROUPS_NOW)
+    gone = [replace(fan, leaving=1.0) for fan in shown[:30]]
+    stayed = [replace(fan, leaving=0.0) for fan in (*shown[30:], *held)]
+    report = show_report([*gone, *stayed], GROUPS_NOW)
     (topic,) = report["topics"]
     assert topic["lift"] == 1.0 and topic["gain_cents"] > 0
     assert topic["loss_share"] == {"share": 1.0, "rests_on": "measured"}

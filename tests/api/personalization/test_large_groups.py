@@ -10,11 +10,12 @@ import pytest
 
 from api.personalization import service
 from api.personalization.board import Boards
-from api.personalization.catalogue import Catalogue
 from api.personalization.consent_gate import GROUP_CHUNK, GROUP_PAGE, PersonalGate
-from api.personalization.groups import SegmentsTally, make_group
+from api.personalization.counting import GroupsRefused
+from api.personalization.group_reading import Moment
+from api.personalization.groups import SegmentsTally
 from api.personalization.predictor import PlainRules
-from api.personalization.service import GroupsRefused, Personalization
+from api.personalization.service import Personalization
 from api.receipts.inbox import KeptMessage
 from ledger.types import Hash
 from tests.support.made_up_members import NOW, PROGRAM, MadeUpMembers, member_address, open_gate
@@ -26,9 +27,9 @@ OLD_BOUND = 20_000
 async def count(gate: PersonalGate) -> tuple[dict[str, Any], int]:
     """The segments of all, and the largest number of fans that were in memory at once."""
     tally, most = SegmentsTally(), 0
-    async for found in gate.walk_group(PROGRAM, "segments"):
+    async for found in gate.walk_group(PROGRAM, "segments", Moment(NOW, PlainRules(), 0), tally.parts):
         most = max(most, len(found))
-        for fan in make_group(found, Catalogue(), PlainRules(), NOW, 0):
+        for fan in found:
             tally.add(fan)
     return tally.show(), most
 
@@ -102,7 +103,7 @@ def test_a_revocation_between_two_chunks_counts(tmp_path: Path) -> None:
 
     async def walk() -> list[int]:
         sizes: list[int] = []
-        async for found in gate.walk_group(PROGRAM, "segments"):
+        async for found in gate.walk_group(PROGRAM, "segments", Moment(NOW, PlainRules(), 0), frozenset()):
             sizes.append(len(found))
             agreed.difference_update(range(240))
         return sizes
@@ -124,10 +125,10 @@ def make_personal(gate: PersonalGate, members: Any, monkeypatch: pytest.MonkeyPa
 def test_a_walk_that_takes_too_long_is_given_up_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, members = open_gate(tmp_path, 300, lambda _: True)
     personal = make_personal(gate, members, monkeypatch)
-    shown = asyncio.run(personal.tally(PROGRAM, "segments", SegmentsTally()))
+    shown = asyncio.run(personal.tally(PROGRAM, "segments", lambda _: SegmentsTally()))
     assert shown["fans"] == 300
     monkeypatch.setattr(service, "GROUP_SECONDS_MAX", -1)
     with pytest.raises(GroupsRefused) as refused:
-        asyncio.run(personal.tally(PROGRAM, "segments", SegmentsTally()))
+        asyncio.run(personal.tally(PROGRAM, "segments", lambda _: SegmentsTally()))
     assert refused.value.code.name == "groups.too_long"
     members.store.close()

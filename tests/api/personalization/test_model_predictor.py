@@ -65,7 +65,7 @@ def test_a_fan_whom_a_model_knows_and_others() -> None:
     unknown = replace(facts, fan=Address(b"u" * 32), memo={})
     assert predictor.stage_of(unknown) == "behaviour" and predictor.version_of(unknown) == "plain rules 1"
     elsewhere = replace(facts, program=ProgramId(b"e" * 32), memo={})
-    assert predictor.stage_of(elsewhere) == "behaviour" and predictor.leaving(elsewhere, NOW) < 0.01
+    assert predictor.stage_of(elsewhere) == "behaviour" and predictor.outlook(elsewhere).leaving(NOW) < 0.01
     assert predictor.is_prepared(elsewhere, make_catalogue())
     nothing = make_models([number_fan(FAN)], bases=[NOTHING])
     assert ModelPredictor({PROGRAM: nothing}).stage_of(facts) == "behaviour", (
@@ -100,7 +100,7 @@ def test_what_came_later_breaks_nothing_and_is_not_recommended() -> None:
     assert "bread" not in {
         one.item for one in predictor.next_basket(facts, make_catalogue(), NOW, 9) if one.score > 0.5
     }
-    assert predictor.leaving(facts, NOW) == PlainRules().leaving(facts, NOW)
+    assert predictor.outlook(facts).leaving(NOW) == PlainRules().outlook(facts).leaving(NOW)
 
 
 def test_scores_are_between_0_and_1_and_say_what_they_rest_on() -> None:
@@ -125,10 +125,10 @@ def test_scores_are_between_0_and_1_and_say_what_they_rest_on() -> None:
 def test_the_probability_of_leaving_grows_with_silence() -> None:
     facts = make_facts(*WEEKLY)
     predictor = predictor_of(facts)
-    assert predictor.leaving(facts, CUT_AT) == 0.2
-    assert predictor.leaving(facts, CUT_AT - 9) == 0.2
-    assert predictor.leaving(facts, CUT_AT + 21 * DAY_SECONDS) == pytest.approx(0.333, abs=0.001)
-    assert predictor.leaving(facts, CUT_AT + 42 * DAY_SECONDS) == 1
+    assert predictor.outlook(facts).leaving(CUT_AT) == 0.2
+    assert predictor.outlook(facts).leaving(CUT_AT - 9) == 0.2
+    assert predictor.outlook(facts).leaving(CUT_AT + 21 * DAY_SECONDS) == pytest.approx(0.333, abs=0.001)
+    assert predictor.outlook(facts).leaving(CUT_AT + 42 * DAY_SECONDS) == 1
 
 
 def test_what_lasts_is_out_of_stock_recalled_or_unwanted_is_left_out() -> None:
@@ -252,7 +252,7 @@ def test_strange_fans_are_answered(strange: tuple[dict[bytes, list[Bought]], Mod
         own = {line.item for one in facts.purchases for line in one.lines}
         assert not own & {one.item for one in discoveries} and {one.item for one in due} <= own
         assert all(0 <= one.score <= 1 for one in (*discoveries, *due))
-        assert 0 <= predictor.leaving(facts, now) <= 1
+        assert 0 <= predictor.outlook(facts).leaving(now) <= 1
         answers[number] = (predictor.stage_of(facts), discoveries, due)
     assert answers[0][0] == "rules" and {one.grounds for one in answers[0][1]} == {BY_POPULARITY}
     assert answers[1][0] == "prediction" and answers[1][2] == [], "bought once, it is nobody's usual item"

@@ -42,7 +42,7 @@ from ledger.domains.loyalty.state import SponsorPolicy
 from ledger.domains.offers.offer_issue import OfferEntry, OfferIssue
 from ledger.domains.offers.offer_settle import Citation, OfferSettle
 from ledger.types import Amount, Hash, Points, Timestamp
-from tests.api.personalization.test_groups import make_fan
+from tests.api.personalization.test_groups import make_whole
 from tests.support.memory_chain import Signer
 from tests.support.offers import issue, make_offer
 from tests.support.personal_shop import FEED, PersonalShop, open_personal_shop
@@ -440,7 +440,7 @@ def test_no_choice_passes_its_budget_or_takes_who_is_left_out(
 ) -> None:
     wish = replace(WISH, points_each=points, budget_points=budget, fan_points_max=points)
     judged = [
-        Judged(make_fan(number), CANDIDATE, minutes, why_not, held)
+        Judged(make_whole(number), CANDIDATE, minutes, why_not, held)
         for number, (minutes, why_not, held) in enumerate(drawn)
     ]
     choice = choose(crowd_of([one.fan for one in judged]), judged, wish)
@@ -469,7 +469,10 @@ def test_no_fan_is_promised_more_than_it_may(points: int, cap: int, are_open: li
 
 
 def test_segments_that_differ_by_few_tell_nobody_apart() -> None:
-    new, gone = [make_fan(number, 1) for number in range(12)], [make_fan(number, 200, 180) for number in range(12, 24)]
+    new, gone = (
+        [make_whole(number, 1) for number in range(12)],
+        [make_whole(number, 200, 180) for number in range(12, 24)],
+    )
     stages = {fan.profile.stage for fan in (*new, *gone)}
     assert len(stages) == 2
     wish = replace(WISH, segment={"stage": gone[0].profile.stage})

@@ -26,7 +26,7 @@ from api.personalization.texts import TEMPLATES
 from api.personalization.value import BENEFIT_MINUTES, Trust, find_timeliness
 from api.receipts.inbox import KeptFeedback, KeptMessage
 from ledger.types import Address, Hash, ProgramId
-from tests.api.personalization.test_groups import make_fan
+from tests.api.personalization.test_groups import make_facts
 
 NEW_YORK = find_zone("America/New_York", 0)
 FAN, PROGRAM = Address(b"F" * 32), ProgramId(b"P" * 32)
@@ -184,7 +184,7 @@ def test_the_hour_in_which_messages_are_opened_is_learned() -> None:
 
 
 def test_about_a_tenth_is_held_out_and_stays_so() -> None:
-    facts = [make_fan(number).facts for number in range(600)]
+    facts = [make_facts(number) for number in range(600)]
     drawn = [is_held_out(one, "discovery", 1_800_000_000) for one in facts]
     assert drawn == [is_held_out(one, "discovery", 1_800_000_000 + 3_600) for one in facts]
     assert 0.07 < sum(drawn) / len(drawn) < 0.13
