@@ -3,10 +3,10 @@
     facts = write_fans(folder, 10_000, seed=7)      an export in the folder; promotions as tables beside it
     facts = open_made_up(folder)
 
-What is planted, and can be found again: a fan has one of a few tastes, and of it a handful of habits, products that it buys again and
-again; the rest is what others of its taste buy. It has a rhythm of its own, two days of the week, and one day it may leave. Whoever
-has a habit in a promotion's category redeems more often. Fans are made bucket by bucket, each from a seed of its own, so a bucket is in
-memory at a time.
+What is planted, and can be found again: a fan has one of a few tastes, and of it a handful of habits, products that it buys again
+and again; the rest is what others of its taste buy. It has a rhythm of its own, two days of the week, and one day it may leave.
+Whoever has a habit in a promotion's categories redeems more often. Fans are made bucket by bucket, each from a seed of its own, so
+one bucket is in memory at a time.
 """
 
 from __future__ import annotations
@@ -115,9 +115,7 @@ def _make_shop(generator: numpy.random.Generator) -> Shop:
     liked = generator.gamma(0.35, size=(TASTES, CATEGORIES)) * common
     within = 1.0 / (1.0 + numpy.arange(PRODUCTS) // CATEGORIES) ** 0.8
     shares = (liked + 0.02 * common)[:, category_of] * within
-    promoted = numpy.stack(
-        [generator.choice(CATEGORIES, PROMOTED_CATEGORIES, replace=False) for _ in PROMOTION_DAYS]
-    )
+    promoted = numpy.stack([generator.choice(CATEGORIES, PROMOTED_CATEGORIES, replace=False) for _ in PROMOTION_DAYS])
     return Shop(category_of, shares / shares.sum(axis=1, keepdims=True), promoted)
 
 
@@ -191,9 +189,7 @@ def _promote(generator: numpy.random.Generator, shop: Shop, members: Array, habi
         sent = {"household_id": members[to], "campaign_id": campaign, "kind": kind}
         found["sent"].append(sent | {"start_day": numpy.full(len(to), day)})
         days = day + generator.integers(0, 10, len(did))
-        found["redeemed"].append(
-            {"household_id": members[did], "campaign_id": campaign[: len(did)], "day": days}
-        )
+        found["redeemed"].append({"household_id": members[did], "campaign_id": campaign[: len(did)], "day": days})
     return {
         name: {column: numpy.concatenate([part[column] for part in parts]) for column in parts[0]}
         for name, parts in found.items()

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +34,8 @@ MANIFEST: Final = "export.json"
 MANIFEST_FORMAT: Final = "fansumer-personalization-export"
 MANIFEST_BYTES_MAX: Final = 2**20
 DAY_SECONDS: Final = 86_400
+MEMORY_LIMIT: Final = "1GB"
+"""Of DuckDB: training has to do with 4 GiB for everything. A year of 2,469 households does not come near it."""
 
 YEAR_FILES: Final = {
     "transactions": (
@@ -97,11 +101,17 @@ def open_facts(folder: Path | None = None, *, connection: Any = None) -> Facts:
 
 
 def connect() -> Any:
-    """A DuckDB of its own in memory, with one thread: sums of floating-point numbers then have one order."""
+    """A DuckDB of its own in memory, with one thread: sums of floating-point numbers then have one order.
+
+    What does not fit goes to a folder that only its owner can read, and that is gone with the connection; by default it would be
+    left to the folder in which somebody happens to be.
+    """
     require_extra()
     import ibis
 
-    connection = ibis.duckdb.connect(threads=1, memory_limit="2GB")
+    folder = tempfile.TemporaryDirectory(prefix="fansumer-duckdb-")
+    connection = ibis.duckdb.connect(threads=1, memory_limit=MEMORY_LIMIT, temp_directory=folder.name)
+    weakref.finalize(connection, folder.cleanup)
     connection.raw_sql("SET enable_progress_bar = false")
     return connection
 

@@ -75,7 +75,10 @@ def _take(features: Features, places: Array) -> Features:
     connection: Any = features.facts.connection
     households = features.households[places]
     drawn = connection.create_table(ibis.util.gen_name("drawn"), pyarrow.table({"household_id": households}))
-    keys = {"lines": ("household_id", "second", "basket_id", "product"), "baskets": ("household_id", "second", "basket_id")}
+    keys = {
+        "lines": ("household_id", "second", "basket_id", "product"),
+        "baskets": ("household_id", "second", "basket_id"),
+    }
     tables = {
         name: connection.create_table(
             ibis.util.gen_name(name), getattr(features, name).semi_join(drawn, "household_id").order_by(*order)

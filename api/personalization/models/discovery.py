@@ -118,9 +118,7 @@ def read_stage(history: History) -> Stage:
     items["share"] = history.buyers / max(history.household_count, 1)
     items["trend_14"] = items["adoption_14"] / numpy.maximum(items["adoption_28"], 1e-9)
     items["trend_28"] = items["adoption_28"] / numpy.maximum(items["adoption_84"], 1e-9)
-    return Stage(
-        history=history, weights=fit_ease(history.bought), cosines=fit_cosines(history.bought), items=items
-    )
+    return Stage(history=history, weights=fit_ease(history.bought), cosines=fit_cosines(history.bought), items=items)
 
 
 def read_tastes(history: History) -> Tastes:
