@@ -1,5 +1,5 @@
-"""How long the grocer's year takes to become features and models, by wall clock, and how much memory; and what becomes of that, and of
-answers, when there are ten times more fans.
+"""How long the grocer's year takes to become features and models, by wall clock, and how much memory; and what becomes of that,
+and of answers, when there are ten times more fans.
 
 `bench.py --growth` measures each number of fans in a process of its own, on purchases that `made_up_fans` makes up.
 """
@@ -91,7 +91,7 @@ def train_fans(folder: Path) -> dict[str, Any]:
 
 
 def serve_fans(folder: Path) -> dict[str, Any]:
-    """From the file to answers, as a node does it that has not trained anything. An answer is all that a fan's page asks models for."""
+    """From the file to answers, as a node does it that has not trained anything. An answer: all that a fan's page asks for."""
     from api.personalization.models import LEVELS, MOMENTS, TASKS, load_models
 
     models, loading_s = _timed(lambda: load_models(folder / "fans.models"))

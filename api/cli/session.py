@@ -267,7 +267,8 @@ def refuse_overwriting(path: Path, wanted: str, *, force: bool = False) -> None:
 def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], *, force: bool = False) -> None:
     """Write a file that was named, whole or not at all, readable by its owner only: bytes, or pieces one behind the other.
 
-    Raises UsageFault cli.file_failed. A file that is there and of another kind than `data` is left alone, unless `force`: cli.other_file.
+    Raises UsageFault cli.file_failed. A file that is there and of another kind than `data` is left alone, unless `force`:
+    cli.other_file.
     """
     from api.cli.file_kinds import kind_of
 
