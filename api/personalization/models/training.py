@@ -31,7 +31,7 @@ def fit_models(features: Features, as_of: date, seed: int) -> Models:
     crowd = gather(features, seed)
     rankings: dict[tuple[Task, Level], Ranking] = {}
     catalogues: dict[Level, Catalogue] = {}
-    for level in LEVELS:
+    for level in reversed(LEVELS):  # products need most to be learned: before there are lists of everybody in memory
         found, models = fit_rankings(crowd, TASKS, level)
         rankings |= {(task, level): ranking for task, ranking in found.items()}
         discovery = models["discovery"]
