@@ -46,7 +46,7 @@ def test_they_buy_as_is_planted(folder: Path) -> None:
 def test_they_are_trained_served_and_judged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd, "LEARNED_HOUSEHOLDS_MAX", 200)
     trained = train_fans(folder)
-    assert 250 < trained["fans"] <= FANS and trained["file_bytes"] > 1_500 * trained["fans"]
+    assert 250 < trained["fans"] <= FANS and trained["file_bytes"] > 1_000 * trained["fans"]
     served = serve_fans(folder)
     assert 0 < served["answer_median_us"] <= served["answer_p99_us"]
     judged = judge_fans(folder)

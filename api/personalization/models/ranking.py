@@ -35,7 +35,7 @@ def fit_rankings(
         models["next7"] = fit_next_basket(crowd.learned, level, crowd.seed, learned)
     if "discovery" in tasks:
         models["discovery"] = fit_discovery(crowd.learned, level, crowd.seed, learned)
-    rankings = {task: _make_empty(len(crowd.every.households), models[task]) for task in tasks}
+    rankings: dict[Task, Ranking] = {task: _make_empty(len(crowd.every.households), models[task]) for task in tasks}
     for places, part in split(crowd.every):
         history = read_history(part, level, part.cut, learned.codes)
         for task in tasks:
