@@ -4,6 +4,7 @@
     .venv/bin/python scripts/bench.py --only transfers --only earn
     .venv/bin/python scripts/bench.py --work-dir /var/tmp/bench --json figures.json
     .venv/bin/python scripts/bench.py --growth --postgres postgresql://me@localhost/bench
+    .venv/bin/python scripts/bench.py --growth --only personal
     .venv/bin/python scripts/bench.py --quick             small sizes: shows that it works, its figures mean nothing
 
 Runs inside the project's environment; `python3 scripts/test.py` or `scripts/run.py` makes it. What is measured is prepared once
@@ -328,6 +329,39 @@ def run_growth(folder: Path, *, quick: bool, postgres: str | None) -> dict[str, 
     return {"machine": machine, "answers": answers}
 
 
+def run_fan_growth(folder: Path, *, quick: bool) -> list[dict[str, Any]]:
+    """Features, models and answers for ever more made-up fans; training, serving and judging each in a process of its own."""
+    from bench_personal import make_fans
+
+    answers: list[dict[str, Any]] = []
+    print(f"\n{''.join(f'{title:>14}' for title, _ in FAN_COLUMNS)}")
+    for fans in FANS_QUICK if quick else FANS:
+        place = folder / f"fans-{fans}"
+        make_fans(place, fans)
+        found = [measure(f"fans-{what}", place, "full") for what in ("training", "serving", "judging")]
+        answers.append(found[0] | found[1] | found[2])
+        print("".join(f"{show(answers[-1]):>14}" for _, show in FAN_COLUMNS), flush=True)
+    return answers
+
+
+FANS = (10_000, 100_000, 1_000_000)
+FANS_QUICK = (300,)
+FAN_COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
+    ("fans", lambda a: f"{a['fans']:,}"),
+    ("features s", lambda a: f"{a['features_s']:,.0f}"),
+    ("models s", lambda a: f"{a['models_s']:,.0f}"),
+    ("MiB trained", lambda a: f"{a['models_mib']:,.0f}"),
+    ("file MB", lambda a: f"{a['file_bytes'] / 1e6:,.1f}"),
+    ("load s", lambda a: f"{a['loading_s']:.2f}"),
+    ("MiB loaded", lambda a: f"{a['loaded_mib']:,.0f}"),
+    ("MiB masked", lambda a: f"{a['masked_mib']:,.0f}"),
+    ("answer us", lambda a: f"{a['answer_median_us']:,.0f}"),
+    ("99 % us", lambda a: f"{a['answer_p99_us']:,.0f}"),
+    ("NDCG@10", lambda a: f"{a['ndcg']:.3f}"),
+    ("popular", lambda a: f"{a['ndcg_popular']:.3f}"),
+)
+"""`MiB masked`: after ten fans were taken out of the models; `answer`: four lists, two of moments and a probability of one fan."""
+
 GROWTH_COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("store", lambda a: a["store"]),
     ("accounts", lambda a: f"{a['accounts']:,}"),
@@ -386,7 +420,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--growth",
         action="store_true",
-        help="instead: 10**4, 10**5 and 10**6 accounts; half an hour, most of it to prepare",
+        help="instead: 10**4, 10**5 and 10**6 accounts, then as many fans; hours. With --only personal: fans alone",
     )
     parser.add_argument(
         "--postgres", metavar="URL", help="with --growth: measure there too, in a schema that is deleted"
@@ -411,7 +445,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="fansumer-bench-") as temporary:
         folder = Path(temporary) if options.work_dir is None else options.work_dir.resolve()
         if options.growth:
-            found = run_growth(folder, quick=options.quick, postgres=options.postgres)
+            found: dict[str, Any] = {}
+            if options.only != ["personal"]:
+                found |= run_growth(folder, quick=options.quick, postgres=options.postgres)
+            if options.only is None or "personal" in options.only:
+                found["fans"] = run_fan_growth(folder, quick=options.quick)
         else:
             found = run(names, folder, size)
     if options.json is not None:

@@ -31,7 +31,7 @@ from bench_growth import measure_growth
 from bench_http import measure_reads
 from bench_mining import measure_mining
 from bench_network import measure_relay, measure_sync
-from bench_personal import measure_personal
+from bench_personal import judge_fans, measure_personal, serve_fans, train_fans
 from bench_refunds import measure_refunds
 from bench_rules import measure_blocks, measure_kinds
 from bench_stratum import measure_stratum
@@ -268,6 +268,9 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "kinds": measure_kinds,
     "blocks": measure_blocks,
     "stratum": lambda world: measure_stratum(is_full=world.sizes is FULL),
+    "fans-training": lambda world: train_fans(world.folder),
+    "fans-serving": lambda world: serve_fans(world.folder),
+    "fans-judging": lambda world: judge_fans(world.folder),
     "growth": lambda world: measure_growth(world, None),
     "growth-postgres": lambda world: measure_growth(world, os.environ[POSTGRES_VARIABLE]),
 }

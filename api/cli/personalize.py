@@ -191,11 +191,11 @@ def train(
     from api.cli.session import write_file
 
     features = _open(data, spark, None if as_of is None else as_of.date(), out, MODELS, force=force)
-    from api.personalization.models import encode_models
+    from api.personalization.models import list_pieces
     from api.personalization.models import train as train_models
 
     models = train_models(features, features.as_of, seed)
-    write_file(out, encode_models(models), force=force)
+    write_file(out, list_pieces(models), force=force)
     _report(features, out, len(models.households), as_json=as_json, version=models.version)
 
 

@@ -1,7 +1,7 @@
 """What a command works with: the data folder, a node, an opened wallet, ids and files that a person named."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -269,19 +269,22 @@ def refuse_overwriting(path: Path, wanted: str, *, force: bool = False) -> None:
         raise UsageFault(FILE_FAILED, path=str(path), reason=fault.strerror or "it cannot be read") from None
 
 
-def write_file(path: Path, data: bytes, *, force: bool = False) -> None:
-    """Write a file that was named, whole or not at all, readable by its owner only. Raises UsageFault cli.file_failed.
+def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], *, force: bool = False) -> None:
+    """Write a file that was named, whole or not at all, readable by its owner only: bytes, or pieces one behind the other.
 
-    A file that is there and of another kind than `data` is left alone, unless `force`: cli.other_file.
+    Raises UsageFault cli.file_failed. A file that is there and of another kind than `data` is left alone, unless `force`:
+    cli.other_file.
     """
     from api.cli.file_kinds import kind_of
 
-    refuse_overwriting(path, kind_of(data), force=force)
+    pieces = [data] if isinstance(data, bytes) else data
+    refuse_overwriting(path, kind_of(bytes(pieces[0])), force=force)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
-            path.write_bytes(data)  # a terminal or a pipe, as in --out /dev/stdout
+            with path.open("wb") as file:  # a terminal or a pipe, as in --out /dev/stdout
+                file.writelines(pieces)
         else:
-            write_whole(path.resolve(), data)
+            write_whole(path.resolve(), pieces)
     except OSError as fault:
         raise UsageFault(FILE_FAILED, path=str(path), reason=fault.strerror or "it cannot be written") from None

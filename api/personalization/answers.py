@@ -23,13 +23,12 @@ SCORE_TASKS: Final = ("redemption", "churn")
 
 def rank_items(features: Features, task: Task, level: Level, limit: int, seed: int) -> pyarrow.Table:
     """household_id, rank (1 = best), item: of every household with history."""
-    from api.personalization.models.discovery import Discovery
+    from api.personalization.models.crowd import gather
     from api.personalization.models.ranking import fit_ranking
 
     assert task in TASKS and level in LEVELS
-    ranking, model = fit_ranking(features, task, level, seed)
-    history = model.stage.history if isinstance(model, Discovery) else model.history
-    names = [features.names[level][code] for code in history.codes]
+    ranking, model = fit_ranking(gather(features, seed), task, level)
+    names = [features.names[level][code] for code in model.history.codes]
     return _list_ranks(features.households, ranking.items[:, :limit], names)
 
 
@@ -48,15 +47,18 @@ def score_households(features: Features, task: str, seed: int) -> pyarrow.Table:
     """household_id, campaign_id (redemption only), score: probabilities."""
     import pyarrow
 
+    from api.personalization.models.crowd import gather
+
+    crowd = gather(features, seed)
     if task == "redemption":
         from api.personalization.models.redemption import fit_redemption
 
-        pairs, scores = fit_redemption(features)
+        pairs, scores = fit_redemption(crowd)
         columns: dict[str, Any] = {"household_id": pairs[:, 0], "campaign_id": pairs[:, 1]}
     else:
         from api.personalization.models.churn import fit_churn
 
-        columns, scores = {"household_id": features.households}, fit_churn(features, seed)
+        columns, scores = {"household_id": features.households}, fit_churn(crowd)
     return pyarrow.table(
         {name: pyarrow.array(values) for name, values in (columns | {"score": scores.astype("float64")}).items()}
     )

@@ -16,6 +16,7 @@ import re
 import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,8 @@ UNREADABLE: Final = "FAILED_READ_FILE"
 SPARK_TYPES: Final = {"int64": "bigint", "string": "string"}
 REASON_CHARACTERS_MAX: Final = 200
 
+MEMORY_LIMIT: Final = "1GB"
+"""Of DuckDB: training has to do with 4 GiB for everything. A year of 2,469 households does not come near it."""
 SPARK_SETTINGS: Final = {
     "spark.app.name": "fansumer",
     "spark.ui.enabled": "false",
@@ -58,11 +61,17 @@ SPARK_HERE: Final = {
 
 
 def connect_duckdb() -> Any:
-    """A DuckDB of its own in memory, with one thread: sums of floating-point numbers then have one order."""
+    """A DuckDB of its own in memory, with one thread: sums of floating-point numbers then have one order.
+
+    What does not fit goes to a folder that only its owner can read, and that is gone with the connection; by default it would be
+    left to the folder in which somebody happens to be.
+    """
     require_extra()
     import ibis
 
-    connection = ibis.duckdb.connect(threads=1, memory_limit="2GB")
+    folder = tempfile.TemporaryDirectory(prefix="fansumer-duckdb-")
+    connection = ibis.duckdb.connect(threads=1, memory_limit=MEMORY_LIMIT, temp_directory=folder.name)
+    weakref.finalize(connection, folder.cleanup)
     connection.raw_sql("SET enable_progress_bar = false")
     return connection
 

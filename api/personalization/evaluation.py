@@ -30,8 +30,8 @@ from api.personalization.measures import (
     measure_precision,
 )
 from api.personalization.models import churn, discovery, next_basket
-from api.personalization.models.discovery import Discovery
-from api.personalization.models.history import History
+from api.personalization.models.crowd import gather
+from api.personalization.models.history import History, read_history
 from api.personalization.models.ranking import fit_ranking
 from api.personalization.models.redemption import describe_promotion, fit_redemption
 from api.personalization.models.served import LEVELS, Level, Task
@@ -93,8 +93,8 @@ def _judge_rankings(facts: Facts, as_of: date, task: Task, seed: int) -> Iterato
     days = discovery.HORIZON_DAYS if task == "discovery" else next_basket.HORIZON_DAYS
     later, features = open_later(facts, as_of, days), open_features(facts, as_of)
     for level in LEVELS:
-        ranking, model = fit_ranking(features, task, level, seed)
-        history = model.stage.history if isinstance(model, Discovery) else model.history
+        ranking, model = fit_ranking(gather(features, seed), task, level)
+        history = read_history(features, level, features.cut, model.history.codes)
         truth = history.truth_of(later, later.cut)
         if task == "discovery":
             truth = truth - truth.multiply(history.bought)
@@ -173,7 +173,7 @@ def _judge_redemption(facts: Facts, as_of: date, seed: int) -> Iterator[Result]:
     truths: list[Array] = []
     for start in sorted({found.start_day for found in listed}):
         features = open_features(facts, name_day(start))
-        pairs, found = fit_redemption(features)
+        pairs, found = fit_redemption(gather(features, seed))
         for promotion in [one for one in listed if one.start_day == start]:
             own = pairs[:, 1] == promotion.campaign_id
             ids, described, truth = describe_promotion(later, promotion, start)
@@ -197,7 +197,7 @@ def _judge_churn(facts: Facts, as_of: date, seed: int) -> Result:
     judged = churn.can_churn(columns)
     if not 0 < truth[judged].sum() < judged.sum():
         raise PersonalizationError(NOBODY_TO_JUDGE, task="churn", as_of=as_of.isoformat())
-    ours, recency = churn.fit_churn(features, seed)[judged].astype(numpy.float64), columns["last_age"][judged]
+    ours, recency = churn.fit_churn(gather(features, seed))[judged].astype(numpy.float64), columns["last_age"][judged]
     low, high = bound_auc_difference(ours, recency, truth[judged], seed)
     plain = measure_auc(recency, truth[judged])
     return Result("churn", "AUC", int(judged.sum()), None, plain, measure_auc(ours, truth[judged]), low, high)

@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -19,8 +19,13 @@ PUBLIC: Final = 0o666
 """Readable by whom the user's umask allows."""
 
 
-def write_whole(path: Path, data: bytes, *, replace: bool = True, mode: int = PRIVATE) -> None:
-    """Let `path` hold exactly these bytes. Raises FileExistsError where there is one and `replace` is false, or OSError."""
+def write_whole(
+    path: Path, data: bytes | Sequence[bytes | memoryview], *, replace: bool = True, mode: int = PRIVATE
+) -> None:
+    """Let `path` hold exactly these bytes, or these pieces one behind the other.
+
+    Raises FileExistsError where there is one and `replace` is false, or OSError.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         _write_new_file(temporary, data, mode)
@@ -45,11 +50,11 @@ def only_one(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _write_new_file(path: Path, data: bytes, mode: int) -> None:
+def _write_new_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int) -> None:
     """Make a file that did not exist, and see its bytes onto the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     with open(descriptor, "wb") as file:
-        file.write(data)
+        file.writelines([data] if isinstance(data, bytes) else data)
         file.flush()
         os.fsync(file.fileno())
 

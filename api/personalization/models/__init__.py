@@ -30,7 +30,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from api.personalization.models.file import encode_models, load_models, save_models
+from api.personalization.models.file import encode_models, list_pieces, load_models, save_models
 from api.personalization.models.served import LEVELS, MOMENTS, TASKS, Level, Models, Moment, Ranked, Task
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ __all__ = [
     "Ranked",
     "Task",
     "encode_models",
+    "list_pieces",
     "load_models",
     "save_models",
     "train",

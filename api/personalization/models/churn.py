@@ -8,12 +8,11 @@ import numpy
 
 from api.personalization.features.households import WINDOWS_DAYS, fetch_households
 from api.personalization.features.truth import fetch_baskets
+from api.personalization.models.crowd import Crowd, split
 from api.personalization.models.learners import Boosted, Logistic, find_probabilities, fit_boosted, fit_logistic
-from api.personalization.models.lifetime import fit_lifetime
+from api.personalization.models.lifetime import Lifetime, fit_lifetime
 
 if TYPE_CHECKING:
-    from api.personalization.features import Features
-
     Array = numpy.ndarray[Any, Any]
 
 HORIZON_DAYS: Final = 42
@@ -23,8 +22,9 @@ BASKETS_MIN: Final = 4
 LATELY_DAYS: Final = 56
 
 
-def fit_churn(features: Features, seed: int) -> Array:
-    """Of each household of the features, float32."""
+def fit_churn(crowd: Crowd) -> Array:
+    """Of each household of the crowd, float32."""
+    features = crowd.learned
     rows: list[Array] = []
     truths: list[Array] = []
     for days in TRAINING_CUTS_DAYS:
@@ -36,21 +36,32 @@ def fit_churn(features: Features, seed: int) -> Array:
         is_gone = numpy.ones(len(features.households), dtype=bool)
         is_gone[back] = False
         keep = can_churn(columns)
-        rows.append(describe_leaving(columns)[keep])
+        rows.append(describe_leaving(columns, find_lifetime(columns))[keep])
         truths.append(is_gone[keep])
-    columns = fetch_households(features, features.cut)
-    now = describe_leaving(columns)
+    learners = _fit_learners(rows, truths, crowd.seed)
+    lifetime = find_lifetime(fetch_households(features, features.cut)) if learners else None
+    found = numpy.zeros(len(crowd.every.households), dtype=numpy.float32)
+    for places, part in split(crowd.every):
+        columns = fetch_households(part, part.cut)
+        if learners:
+            now = describe_leaving(columns, lifetime)
+            odds = numpy.mean([learner.log_odds(now) for learner in learners], axis=0)
+            found[places] = find_probabilities(odds)
+        else:
+            found[places] = _guess(columns)
+    return found
+
+
+def _fit_learners(rows: list[Array], truths: list[Array], seed: int) -> list[Logistic | Boosted]:
+    """None where nothing can be learned."""
     if not rows:
-        return _guess(columns).astype(numpy.float32)
+        return []
     every, truth = numpy.concatenate(rows), numpy.concatenate(truths).astype(numpy.float64)
     learners: list[Logistic | Boosted | None] = [
         fit_logistic(every, truth, strength=0.05),
         fit_boosted(every, truth, seed, rounds=120, num_leaves=7, min_data_in_leaf=100, learning_rate=0.04),
     ]
-    found = [learner.log_odds(now) for learner in learners if learner is not None]
-    if not found:
-        return _guess(columns).astype(numpy.float32)
-    return find_probabilities(numpy.mean(found, axis=0)).astype(numpy.float32)
+    return [learner for learner in learners if learner is not None]
 
 
 def can_churn(columns: dict[str, Array]) -> Array:
@@ -58,18 +69,32 @@ def can_churn(columns: dict[str, Array]) -> Array:
     return (columns["baskets"] >= BASKETS_MIN) & (columns[f"baskets_{LATELY_DAYS}"] >= 1)
 
 
-def describe_leaving(columns: dict[str, Array]) -> Array:
-    """One row per household."""
-    baskets = columns["baskets"]
+def find_lifetime(columns: dict[str, Array]) -> Lifetime | None:
+    """How households come and go, from those that ever bought."""
+    is_known = columns["baskets"] > 0
+    repeats, last, age = (values[is_known] for values in _find_spans(columns))
+    return fit_lifetime(repeats, numpy.maximum(age - last, 0.0), age)
+
+
+def _find_spans(columns: dict[str, Array]) -> tuple[Array, Array, Array]:
+    """Repeat purchases, and the days since the last and the first one."""
     last = numpy.nan_to_num(columns["last_age"], nan=999.0)
     age = numpy.maximum(numpy.nan_to_num(columns["first_age"], nan=0.0), 1.0)
-    repeats = numpy.maximum(baskets - 1.0, 0.0)
+    return numpy.maximum(columns["baskets"] - 1.0, 0.0), last, age
+
+
+def describe_leaving(columns: dict[str, Array], lifetime: Lifetime | None) -> Array:
+    """One row per household."""
+    baskets = columns["baskets"]
+    repeats, last, age = _find_spans(columns)
     gap = (age - last) / numpy.maximum(repeats, 1.0)
     deviation = numpy.sqrt(
         numpy.maximum(columns["gap_squares"] / numpy.maximum(repeats, 1.0) - numpy.maximum(gap, 0.0) ** 2, 0.0)
     )
     longest = numpy.nan_to_num(columns["gap_most"], nan=999.0)
-    silent = _find_silent(repeats, numpy.maximum(age - last, 0.0), age, baskets > 0)
+    silent = numpy.full(len(repeats), 0.5)
+    if lifetime is not None:
+        silent = lifetime.probability_silent(repeats, numpy.maximum(age - last, 0.0), age, float(HORIZON_DAYS))
     rate = baskets / age
     described = [
         numpy.log1p(last),
@@ -91,13 +116,6 @@ def describe_leaving(columns: dict[str, Array]) -> Array:
         columns["days"] / numpy.maximum(baskets, 1.0),
     ]
     return numpy.column_stack(described)
-
-
-def _find_silent(repeats: Array, last: Array, age: Array, is_known: Array) -> Array:
-    fitted = fit_lifetime(repeats[is_known], last[is_known], age[is_known])
-    if fitted is None:
-        return numpy.full(len(repeats), 0.5)
-    return fitted.probability_silent(repeats, last, age, float(HORIZON_DAYS))
 
 
 def _guess(columns: dict[str, Array]) -> Array:

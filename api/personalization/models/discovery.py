@@ -34,24 +34,33 @@ BOUGHT: Final = -numpy.inf
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The first stage of one cut: item weights and what is known of each item."""
+    """The first stage of one cut: item weights and what is known of each item, from the households of `history`."""
 
     history: History
     weights: Array
     cosines: Array
     items: dict[str, Array]
-    groups: Array
-    """Of each column the group whose share of the household's purchases is a feature."""
-    group_tastes: dict[str, Array]
 
-    def score(self, part: slice) -> Array:
-        """Dense scores of a run of households, what was bought below everything else."""
-        bought = self.history.bought[part]
+    def score(self, bought: Any) -> Array:
+        """Dense scores of rows of a CSR matrix of what households bought, that itself below everything else."""
         scores = bought @ self.weights + numpy.float32(ADOPTION_WEIGHT) * self.items["adoption_28"].astype(
             numpy.float32
         )
         scores[bought.nonzero()] = BOUGHT
         return scores
+
+
+@dataclass(frozen=True, slots=True)
+class Tastes:
+    """What candidates are described by of households, which need not be those that a stage was learned from."""
+
+    history: History
+    new: Array
+    """How many items each household bought for the first time in the last 28 days."""
+    groups: Array
+    """Of each column the group whose share of the household's purchases is a feature."""
+    of_groups: dict[str, Array]
+    """Each (households, groups)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +70,21 @@ class Discovery:
     stage: Stage
     trees: Boosted | None
 
-    def list_scores(self) -> Iterator[tuple[Array, Array, Array]]:
-        """(household places, columns, scores) of all candidates, a run of households at a time."""
-        for part in self.stage.history.chunks():
-            rows, columns, features = describe_candidates(self.stage, part)
+    @property
+    def history(self) -> History:
+        """Of those whom it learned from, at the as-of day."""
+        return self.stage.history
+
+    def list_scores(self, history: History) -> Iterator[tuple[Array, Array, Array]]:
+        """(household places, columns, scores) of all candidates of a history over the same catalogue, some households at a time."""
+        tastes = read_tastes(history)
+        for part in history.chunks():
+            rows, columns, features = describe_candidates(self.stage, tastes, part)
             yield rows, columns, features[:, 0] if self.trees is None else self.trees.log_odds(features)
 
 
-def fit_discovery(features: Features, level: str, seed: int, history: History | None = None) -> Discovery:
-    """Both stages on facts before the as-of day."""
+def fit_discovery(features: Features, level: str, seed: int, now: History) -> Discovery:
+    """Both stages on facts before the as-of day, whose history is `now`."""
     rows: list[Array] = []
     truths: list[Array] = []
     for days in TRAINING_CUTS_DAYS[level]:
@@ -78,14 +93,16 @@ def fit_discovery(features: Features, level: str, seed: int, history: History | 
             continue
         stage = read_stage(read_history(features, level, cut))
         truth, is_settled = stage.history.truth(HORIZON_DAYS), stage.history.is_settled
+        tastes = read_tastes(stage.history)
         for part in stage.history.chunks():
-            households, columns, found = describe_candidates(stage, part)
+            households, columns, found = describe_candidates(stage, tastes, part)
             keep = is_settled[households]
             rows.append(found[keep])
             truths.append(look_up(truth, households[keep], columns[keep]))
+        del stage, tastes  # before the next one: its weights are the largest thing in memory
     trees = fit_boosted(numpy.concatenate(rows), numpy.concatenate(truths), seed) if rows else None
     del rows, truths
-    return Discovery(read_stage(history or read_history(features, level, features.cut)), trees)
+    return Discovery(read_stage(now), trees)
 
 
 def read_stage(history: History) -> Stage:
@@ -101,46 +118,52 @@ def read_stage(history: History) -> Stage:
     items["share"] = history.buyers / max(history.household_count, 1)
     items["trend_14"] = items["adoption_14"] / numpy.maximum(items["adoption_28"], 1e-9)
     items["trend_28"] = items["adoption_28"] / numpy.maximum(items["adoption_84"], 1e-9)
-    groups, tastes = _find_tastes(history)
-    return Stage(
-        history=history,
-        weights=fit_ease(history.bought),
-        cosines=fit_cosines(history.bought),
-        items=items,
-        groups=groups,
-        group_tastes=tastes,
-    )
+    return Stage(history=history, weights=fit_ease(history.bought), cosines=fit_cosines(history.bought), items=items)
 
 
-def describe_candidates(stage: Stage, part: slice) -> tuple[Array, Array, Array]:
-    """(household places, columns, features) of a run of households' candidates; the first feature is the first stage's score."""
-    history = stage.history
-    scores = stage.score(part)
+def read_tastes(history: History) -> Tastes:
+    """What the households of a history are described by."""
+    is_new = history.pairs["first_age"] <= HORIZON_DAYS
+    new = numpy.bincount(history.pairs["household"][is_new], minlength=history.household_count)
+    return Tastes(history, new, *_find_tastes(history))
+
+
+def describe_candidates(stage: Stage, tastes: Tastes, part: slice) -> tuple[Array, Array, Array]:
+    """(household places, columns, features) of some households' candidates; the first feature is the first stage's score."""
+    history = tastes.history
+    bought = history.bought[part]
+    scores = stage.score(bought)
     count = min(CANDIDATES, history.item_count)
-    columns = numpy.argsort(-scores, axis=1, kind="stable")[:, :count]
+    columns = find_best(scores, count)
     places = numpy.repeat(numpy.arange(part.start, part.stop), count)
     order = columns.ravel()
     first = scores[places - part.start, order]
     keep = first > BOUGHT
     places, order, first = places[keep], order[keep], first[keep]
-    bought = history.bought[part]
     sizes = numpy.asarray(bought.sum(axis=1)).ravel()
     alike = (bought @ stage.cosines)[places - part.start, order] / (sizes[places - part.start] + 1.0)
     ease = first - numpy.float32(ADOPTION_WEIGHT) * stage.items["adoption_28"][order]
     households = history.households
-    lately = numpy.asarray(history_new(history)[places], dtype=numpy.float64)
+    lately = numpy.asarray(tastes.new[places], dtype=numpy.float64)
     described = [first, ease, place_in_group(places, ease), alike]
     described += [values[order] for values in stage.items.values()]
     described += [households[name][places] for name in ("baskets", "baskets_14", "baskets_28", "baskets_56")]
     described += [sizes[places - part.start], lately, lately / numpy.maximum(households["baskets_28"][places], 1.0)]
-    described += [taste[places, stage.groups[order]] for taste in stage.group_tastes.values()]
+    described += [taste[places, tastes.groups[order]] for taste in tastes.of_groups.values()]
     return places, order, numpy.column_stack(described).astype(numpy.float32)
 
 
-def history_new(history: History) -> Array:
-    """How many items each household bought for the first time in the last 28 days."""
-    new = history.pairs["first_age"] <= HORIZON_DAYS
-    return numpy.bincount(history.pairs["household"][new], minlength=history.household_count)
+def find_best(scores: Array, count: int) -> Array:
+    """Of each row the columns of its `count` best scores, descending; of equal ones the first. Not all are sorted for that."""
+    if not 0 < count < scores.shape[1]:
+        return numpy.argsort(-scores, axis=1, kind="stable")[:, :count]
+    least = numpy.partition(scores, -count, axis=1)[:, -count, None]
+    is_above, is_equal = scores > least, scores == least
+    room = count - is_above.sum(axis=1, keepdims=True)
+    is_best = is_above | (is_equal & (numpy.cumsum(is_equal, axis=1, dtype=numpy.int32) <= room))
+    columns = numpy.nonzero(is_best)[1].reshape(len(scores), count)
+    order = numpy.argsort(-numpy.take_along_axis(scores, columns, axis=1), axis=1, kind="stable")
+    return numpy.take_along_axis(columns, order, axis=1)
 
 
 def _find_tastes(history: History) -> tuple[Array, dict[str, Array]]:

@@ -20,6 +20,8 @@ from api.personalization.models.served import LEVELS, MOMENTS, TASKS, Catalogue,
 from api.wallet.whole_file import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy
 
 MAGIC: Final = b"fansumer-models "
@@ -28,18 +30,25 @@ HASH_BYTES: Final = 32
 LENGTH_BYTES: Final = 8
 VERSION_DIGITS: Final = 16
 FILE_BYTES_MAX: Final = 2**33
+Piece = bytes | memoryview
+
 DTYPES: Final = ("<i4", "<i8", "<f4", "<f8")
 
 
 def save_models(models: Models, path: Path) -> None:
     """Write models whole or not at all, readable by their owner only. Raises OSError."""
-    write_whole(path, encode_models(models))
+    write_whole(path, list_pieces(models))
 
 
 def encode_models(models: Models) -> bytes:
     """The bytes of a model file."""
-    content = encode_content(models)
-    return MAGIC + FORMAT + b"\n" + sha256(content).digest() + content
+    return b"".join(list_pieces(models))
+
+
+def list_pieces(models: Models) -> list[Piece]:
+    """The same in pieces, of which the large ones are the models' own memory: those of a million fans are not copied for a file."""
+    content = _list_content(models)
+    return [MAGIC + FORMAT + b"\n", _hash(content).digest(), *content]
 
 
 def load_models(path: Path) -> Models:
@@ -70,10 +79,17 @@ def load_models(path: Path) -> Models:
 
 def name_version(models: Models) -> Models:
     """The same models with the version that their content gives."""
-    return replace(models, version=sha256(encode_content(models)).hexdigest()[:VERSION_DIGITS])
+    return replace(models, version=_hash(_list_content(models)).hexdigest()[:VERSION_DIGITS])
 
 
-def encode_content(models: Models) -> bytes:
+def _hash(content: Iterable[Piece]) -> Any:
+    digest = sha256()
+    for piece in content:
+        digest.update(piece)
+    return digest
+
+
+def _list_content(models: Models) -> list[Piece]:
     """All but the version, canonically: equal models are equal bytes."""
     arrays = _name_arrays(models)
     header = {
@@ -87,9 +103,8 @@ def encode_content(models: Models) -> bytes:
         "arrays": [[name, array.dtype.newbyteorder("<").str, list(array.shape)] for name, array in arrays],
     }
     text = json.dumps(header, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-    parts = [len(text).to_bytes(LENGTH_BYTES, "big"), text]
-    parts += [array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes() for _, array in arrays]
-    return b"".join(parts)
+    flat = [array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view("u1").data for _, array in arrays]
+    return [len(text).to_bytes(LENGTH_BYTES, "big"), text, *flat]
 
 
 def _name_arrays(models: Models) -> list[tuple[str, numpy.ndarray[Any, Any]]]:

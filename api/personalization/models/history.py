@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DAY_SECONDS: Final = 86_400
 BASKETS_MIN: Final = 5
 """A household with fewer baskets teaches nothing about habits, and is not judged by."""
+ITEMS_MAX: Final = 10_000
+"""A catalogue has a matrix of items x items: of the grocer's year, 8,982 products."""
 CHUNK_HOUSEHOLDS: Final = 512
 """So many rows of a households x items matrix are dense at a time."""
 
@@ -82,11 +84,14 @@ class History:
         return [slice(start, min(start + CHUNK_HOUSEHOLDS, count)) for start in range(0, count, CHUNK_HOUSEHOLDS)]
 
 
-def read_history(features: Features, level: str, cut: int) -> History:
-    """What was bought before the cut, over the items that at least `features.catalogue_min` households bought by then."""
+def read_history(features: Features, level: str, cut: int, codes: Array | None = None) -> History:
+    """What was bought before the cut, over a catalogue of item codes; None: of the items that at least `features.catalogue_min`
+    households bought by then, the ITEMS_MAX that most did."""
     pairs = fetch_pairs(features, level, cut)
     buyers = numpy.bincount(pairs["item"], minlength=len(features.names[level]))
-    codes = numpy.flatnonzero(buyers >= features.catalogue_min)
+    if codes is None:
+        often = numpy.argsort(-buyers, kind="stable")[:ITEMS_MAX]
+        codes = numpy.sort(often[buyers[often] >= features.catalogue_min])
     columns = numpy.full(len(buyers), -1, dtype=numpy.int64)
     columns[codes] = numpy.arange(len(codes))
     keep = columns[pairs["item"]] >= 0

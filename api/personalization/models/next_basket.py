@@ -32,17 +32,20 @@ class NextBasket:
     """The fitted models; either is missing where nothing could be learned."""
 
     history: History
+    """Of those whom it learned from, at the as-of day."""
+    items: list[Array]
+    """Of each column what it is described by, from the same."""
     logistic: Logistic | None
     trees: Boosted | None
 
-    def list_scores(self) -> tuple[Array, Array, Array]:
-        """(household places, columns, scores) of all that each household has bought."""
-        pairs = self.history.pairs
-        rows = describe_habits(self.history)
+    def list_scores(self, history: History) -> tuple[Array, Array, Array]:
+        """(household places, columns, scores) of all that each household of a history over the same catalogue has bought."""
+        pairs = history.pairs
+        rows = describe_habits(history, self.items)
         first = _score_first(self.logistic, rows)
         scores = first
         if self.trees is not None:
-            keep = place_in_group(pairs["household"], first) < CANDIDATES[self.history.level]
+            keep = place_in_group(pairs["household"], first) < CANDIDATES[history.level]
             scores = first + BELOW
             scores[keep] = self.trees.log_odds(numpy.column_stack([rows[keep], first[keep]]).astype(numpy.float32))
         return pairs["household"], pairs["column"], scores
@@ -54,8 +57,8 @@ class NextBasket:
         return lately + 1e-6 * self.history.buyers
 
 
-def fit_next_basket(features: Features, level: str, seed: int, history: History | None = None) -> NextBasket:
-    """Both models on facts before the as-of day."""
+def fit_next_basket(features: Features, level: str, seed: int, now: History) -> NextBasket:
+    """Both models on facts before the as-of day, whose history is `now`."""
     samples: list[tuple[History, Array, Array]] = []
     for days in TRAINING_CUTS_DAYS[level]:
         cut = features.cut - days * 86_400
@@ -63,19 +66,19 @@ def fit_next_basket(features: Features, level: str, seed: int, history: History 
             continue
         past = read_history(features, level, cut)
         truth = look_up(past.truth(HORIZON_DAYS), past.pairs["household"], past.pairs["column"])
-        samples.append((past, describe_habits(past), truth))
-    now = history or read_history(features, level, features.cut)
+        samples.append((past, describe_habits(past, describe_items(past)), truth))
+    items = describe_items(now)
     if not samples:
-        return NextBasket(now, None, None)
+        return NextBasket(now, items, None, None)
     past, rows, truth = samples[0]
     settled = numpy.flatnonzero(past.is_settled[past.pairs["household"]])
     chosen = settled[sample_rows(len(settled), LOGISTIC_ROWS_MAX, seed)]
     logistic = fit_logistic(rows[chosen], truth[chosen])
-    return NextBasket(now, logistic, _fit_trees(samples, logistic, level, seed))
+    return NextBasket(now, items, logistic, _fit_trees(samples, logistic, level, seed))
 
 
-def describe_habits(history: History) -> Array:
-    """One row per household and item bought, in the order of `history.pairs`."""
+def describe_habits(history: History, items: list[Array]) -> Array:
+    """One row per household and item bought, in the order of `history.pairs`; `items` as `describe_items` gives them."""
     pairs = history.pairs
     household, column = pairs["household"], pairs["column"]
     baskets = {name: values[household] for name, values in history.households.items() if name.startswith("baskets")}
@@ -85,7 +88,6 @@ def describe_habits(history: History) -> Array:
     variance = numpy.nan_to_num(pairs["gap_squares"]) / repeated - numpy.nan_to_num(gap) ** 2
     due = numpy.minimum(numpy.nan_to_num(pairs["last_age"] / numpy.maximum(gap, 1 / 24), nan=1.0), UNDUE_MOST)
     basket_gap = baskets["baskets"] / visits
-    items = _describe_items(history)
     described = [
         numpy.log1p(visits),
         *(numpy.log1p(pairs[f"visits_{days}"]) for days in (7, 14, 28, 56, 91)),
@@ -111,7 +113,7 @@ def describe_habits(history: History) -> Array:
     return numpy.column_stack(described)
 
 
-def _describe_items(history: History) -> list[Array]:
+def describe_items(history: History) -> list[Array]:
     """Of each column: how common it is, how often it is bought again, and whether that grows."""
     pairs, count = history.pairs, history.item_count
     visits = {

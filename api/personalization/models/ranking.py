@@ -6,45 +6,54 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from api.personalization.models.crowd import Crowd, split
 from api.personalization.models.discovery import Discovery, fit_discovery
-from api.personalization.models.history import History, place_in_group
+from api.personalization.models.history import History, place_in_group, read_history
 from api.personalization.models.next_basket import NextBasket, fit_next_basket
 from api.personalization.models.served import KEPT, Level, Ranking, Task
 
 if TYPE_CHECKING:
-    from api.personalization.features import Features
-
     Array = numpy.ndarray[Any, Any]
 
 FILL_LOG_ODDS = -60.0
 """What a household never bought stands behind all it did, among itself by popularity."""
 
 
-def fit_ranking(
-    features: Features, task: Task, level: Level, seed: int, history: History | None = None
-) -> tuple[Ranking, Discovery | NextBasket]:
-    """The best KEPT items of every household of the features, and what found them."""
-    if task == "discovery":
-        model = fit_discovery(features, level, seed, history)
-        return _rank_discovery(model), model
-    found = fit_next_basket(features, level, seed, history)
-    return _rank_next_basket(found), found
+def fit_ranking(crowd: Crowd, task: Task, level: Level) -> tuple[Ranking, Discovery | NextBasket]:
+    """The best KEPT items of every household of the crowd, and what found them."""
+    rankings, models = fit_rankings(crowd, (task,), level)
+    return rankings[task], models[task]
 
 
-def _rank_discovery(model: Discovery) -> Ranking:
-    history = model.stage.history
-    items, scores = _make_empty(history)
-    for rows, columns, found in model.list_scores():
-        _put_best(items, scores, rows, columns, found)
-    popular = model.stage.items["adoption_28"] + 1e-9 * history.buyers
-    return Ranking(items, scores, *_list_popular(popular), is_log_odds=model.trees is not None)
+def fit_rankings(
+    crowd: Crowd, tasks: tuple[Task, ...], level: Level
+) -> tuple[dict[Task, Ranking], dict[Task, Discovery | NextBasket]]:
+    """The same of several tasks, whose households are read once for all of them."""
+    learned = read_history(crowd.learned, level, crowd.learned.cut)
+    models: dict[Task, Discovery | NextBasket] = {}
+    if "next7" in tasks:  # first, since it keeps less in memory
+        models["next7"] = fit_next_basket(crowd.learned, level, crowd.seed, learned)
+    if "discovery" in tasks:
+        models["discovery"] = fit_discovery(crowd.learned, level, crowd.seed, learned)
+    rankings: dict[Task, Ranking] = {task: _make_empty(len(crowd.every.households), models[task]) for task in tasks}
+    for places, part in split(crowd.every):
+        history = read_history(part, level, part.cut, learned.codes)
+        for task in tasks:
+            _rank(models[task], history, rankings[task].items[places], rankings[task].scores[places])
+    return rankings, models
 
 
-def _rank_next_basket(model: NextBasket) -> Ranking:
-    history = model.history
-    items, scores = _make_empty(history)
+def _rank(model: Discovery | NextBasket, history: History, items: Array, scores: Array) -> None:
+    if isinstance(model, Discovery):
+        for rows, columns, found in model.list_scores(history):
+            _put_best(items, scores, rows, columns, found)
+    else:
+        _rank_next_basket(model, history, items, scores)
+
+
+def _rank_next_basket(model: NextBasket, history: History, items: Array, scores: Array) -> None:
     popular = model.list_popular()
-    _put_best(items, scores, *model.list_scores())
+    _put_best(items, scores, *model.list_scores(history))
     order = numpy.argsort(-popular, kind="stable")
     spread = popular / max(float(popular.max(initial=0.0)), 1e-9)
     lengths = (items >= 0).sum(axis=1)
@@ -55,8 +64,6 @@ def _rank_next_basket(model: NextBasket) -> Ranking:
         more = more[: items.shape[1] - lengths[row]]
         items[row, lengths[row] : lengths[row] + len(more)] = more
         scores[row, lengths[row] : lengths[row] + len(more)] = FILL_LOG_ODDS + spread[more]
-    is_learned = model.logistic is not None or model.trees is not None
-    return Ranking(items, scores, *_list_popular(popular), is_log_odds=is_learned)
 
 
 def _leave_out(order: Array, own: Array) -> Array:
@@ -65,9 +72,15 @@ def _leave_out(order: Array, own: Array) -> Array:
     return first[~numpy.isin(first, own)]
 
 
-def _make_empty(history: History) -> tuple[Array, Array]:
-    shape = (history.household_count, min(KEPT, history.item_count))
-    return numpy.full(shape, -1, dtype=numpy.int32), numpy.full(shape, -numpy.inf, dtype=numpy.float32)
+def _make_empty(households: int, model: Discovery | NextBasket) -> Ranking:
+    if isinstance(model, Discovery):
+        popular = model.stage.items["adoption_28"] + 1e-9 * model.history.buyers
+        is_learned = model.trees is not None
+    else:
+        popular, is_learned = model.list_popular(), model.logistic is not None or model.trees is not None
+    shape = (households, min(KEPT, model.history.item_count))
+    items, scores = numpy.full(shape, -1, dtype=numpy.int32), numpy.full(shape, -numpy.inf, dtype=numpy.float32)
+    return Ranking(items, scores, *_list_popular(popular), is_log_odds=is_learned)
 
 
 def _put_best(items: Array, scores: Array, rows: Array, columns: Array, found: Array) -> None:

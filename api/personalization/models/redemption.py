@@ -9,6 +9,7 @@ import numpy
 from api.personalization.features.households import fetch_households
 from api.personalization.features.lines import DAY_SECONDS, count_days
 from api.personalization.features.promotions import Promotion, fetch_recipients, list_promotions
+from api.personalization.models.crowd import Crowd, split
 from api.personalization.models.learners import find_probabilities, fit_logistic
 
 if TYPE_CHECKING:
@@ -25,25 +26,26 @@ UNLEARNED: Final = 3.0
 """Without anything to learn from: one in twenty, and more for who redeemed before."""
 
 
-def fit_redemption(features: Features) -> tuple[Array, Array]:
+def fit_redemption(crowd: Crowd) -> tuple[Array, Array]:
     """(household, campaign) of all that were sent promotions from the as-of day on, sorted, and their probabilities."""
+    features = crowd.learned
     as_of_day, first_day = count_days(features.as_of), features.first_second // DAY_SECONDS
-    promotions = list_promotions(features)
     rows: list[Array] = []
     truths: list[Array] = []
-    for promotion in promotions:
+    for promotion in list_promotions(features):
         if first_day + HISTORY_DAYS_MIN <= promotion.start_day <= as_of_day - SETTLED_DAYS:
             _, described, truth = describe_promotion(features, promotion, promotion.start_day)
             rows.append(described)
             truths.append(truth)
     learner = fit_logistic(numpy.concatenate(rows), numpy.concatenate(truths), STRENGTH) if rows else None
     pairs, scores = [numpy.zeros((0, 2), dtype=numpy.int64)], [numpy.zeros(0)]
-    for promotion in promotions:
-        if promotion.start_day >= as_of_day:
-            households, described, _ = describe_promotion(features, promotion, as_of_day)
-            pairs.append(numpy.column_stack([households, numpy.full(len(households), promotion.campaign_id)]))
-            odds = described[:, 0] - UNLEARNED if learner is None else learner.log_odds(described)
-            scores.append(find_probabilities(odds))
+    for _, part in split(crowd.every):
+        for promotion in list_promotions(part):
+            if promotion.start_day >= as_of_day:
+                households, described, _ = describe_promotion(part, promotion, as_of_day)
+                pairs.append(numpy.column_stack([households, numpy.full(len(households), promotion.campaign_id)]))
+                odds = described[:, 0] - UNLEARNED if learner is None else learner.log_odds(described)
+                scores.append(find_probabilities(odds))
     every_pair, every_score = numpy.concatenate(pairs), numpy.concatenate(scores)
     order = numpy.lexsort((every_pair[:, 1], every_pair[:, 0]))
     return every_pair[order].astype(numpy.int64), every_score[order].astype(numpy.float32)

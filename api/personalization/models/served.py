@@ -6,6 +6,7 @@ take some hundred bytes each and task, and an answer is a look into arrays.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -193,7 +194,9 @@ class Models:
     def _place(self, household: int) -> int | None:
         if not -(2**63) <= household < 2**63:
             return None
-        place = int(self.households.searchsorted(household))
+        place = bisect_left(
+            self.households, household
+        )  # numpy's own search copies all of an array that a file did not align
         return place if place < len(self.households) and int(self.households[place]) == household else None
 
     def _rank_stranger(self, task: Task, level: Level, limit: int, bought: Collection[str]) -> tuple[Ranked, ...]:
@@ -238,8 +241,8 @@ def _best(catalogue: Catalogue, scores: dict[int, float], limit: int) -> tuple[R
 def _find_pair(pairs: numpy.ndarray[Any, Any], household: int, campaign: int) -> int | None:
     if not -(2**63) <= household < 2**63:
         return None
-    first, last = (int(pairs[:, 0].searchsorted(household, side=side)) for side in ("left", "right"))
-    for place in range(first, last):
+    of = pairs[:, 0]
+    for place in range(bisect_left(of, household), bisect_right(of, household)):
         if int(pairs[place, 1]) == campaign:
             return place
     return None

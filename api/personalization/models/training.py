@@ -11,11 +11,11 @@ from api.personalization.errors import WRONG_DAY, PersonalizationError
 from api.personalization.features import fetch
 from api.personalization.features.lines import find_midnight
 from api.personalization.models.churn import fit_churn
+from api.personalization.models.crowd import gather
 from api.personalization.models.discovery import Discovery
 from api.personalization.models.file import name_version
-from api.personalization.models.history import read_history
 from api.personalization.models.neighbours import list_strongest
-from api.personalization.models.ranking import fit_ranking
+from api.personalization.models.ranking import fit_rankings
 from api.personalization.models.redemption import fit_redemption
 from api.personalization.models.served import LEVELS, NEIGHBOURS, TASKS, Catalogue, Level, Models, Ranking, Task
 from api.personalization.models.timing import fit_timing
@@ -28,17 +28,18 @@ def fit_models(features: Features, as_of: date, seed: int) -> Models:
     """Everything that is served. Raises PersonalizationError personalization.wrong_day where the features are of another day."""
     if as_of != features.as_of:
         raise PersonalizationError(WRONG_DAY, as_of=as_of.isoformat(), found=features.as_of.isoformat())
+    crowd = gather(features, seed)
     rankings: dict[tuple[Task, Level], Ranking] = {}
     catalogues: dict[Level, Catalogue] = {}
-    for level in LEVELS:
-        history = read_history(features, level, features.cut)
-        names = [features.names[level][code] for code in history.codes]
-        for task in TASKS:
-            rankings[task, level], model = fit_ranking(features, task, level, seed, history)
-            if isinstance(model, Discovery):
-                catalogues[level] = Catalogue.of(names, *list_strongest(model.stage.weights, NEIGHBOURS))
-            del model
-    promotions, redemptions = fit_redemption(features)
+    for level in reversed(LEVELS):  # products need most to be learned: before there are lists of everybody in memory
+        found, models = fit_rankings(crowd, TASKS, level)
+        rankings |= {(task, level): ranking for task, ranking in found.items()}
+        discovery = models["discovery"]
+        assert isinstance(discovery, Discovery)
+        names = [features.names[level][code] for code in discovery.history.codes]
+        catalogues[level] = Catalogue.of(names, *list_strongest(discovery.stage.weights, NEIGHBOURS))
+        del models, discovery
+    promotions, redemptions = fit_redemption(crowd)
     timings = fit_timing(features)
     return name_version(
         Models(
@@ -49,7 +50,7 @@ def fit_models(features: Features, as_of: date, seed: int) -> Models:
             catalogues=catalogues,
             rankings=rankings,
             timings={"weekday": timings["weekday"], "slot": timings["slot"]},
-            churns=fit_churn(features, seed),
+            churns=fit_churn(crowd),
             promotions=promotions,
             redemptions=redemptions,
             bases=_list_bases(features),
