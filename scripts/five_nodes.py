@@ -11,8 +11,8 @@ what happens to whom; when exactly depends on the machine. Ends with 1 where a n
 store is not that of its blocks, or a transaction is neither in the chain, nor waiting, nor refused for a reason that is recorded.
 
 With `--from COMMIT` nobody is cut off: all nodes begin with that version, are stopped (one is killed) and started again with this
-checkout's on the same folder, and blocks of old and new nodes must reach each other; at last the old version must refuse the store
-of a new one with `store.newer` and leave it as it is. `oldest` is the oldest version that finds the same genesis.
+checkout's on the same folder, and blocks of old and new nodes must reach each other; at last the old version must say
+`store.newer` on the folder of a new one and leave the migrated files as they are. `oldest` is the oldest version that finds the same genesis.
 """
 
 import argparse

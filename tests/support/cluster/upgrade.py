@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -106,29 +107,31 @@ class UpgradeTrial(Trial):
         figures = super().run(minutes)
         if not self._migrated:
             self.say("no store had anything to migrate")
-        for node in [found for found in self.nodes if found.database is None]:
-            self._go_back(node)
-            break
+        else:
+            self._go_back(next(node for node in self.nodes if node.database is None))
         return figures
 
     def _go_back(self, node: ClusterNode) -> None:
-        """The old version on the new one's folder refuses with a code and changes nothing. Raises `Failed`."""
-        if not self._migrated:
-            return
-        before, said = rows_of(node.folder), node.log_path.stat().st_size
+        """The old version on the new one's folder says `store.newer` and leaves the migrated files as they are. Raises `Failed`.
+
+        Only a migrated chain keeps it from running: with newer receipts it runs on and answers for the chain.
+        """
+        files = {moved.partition(":")[0] for moved in self._migrated}
+        before, said = rows_of(node.folder, files), node.log_path.stat().st_size
         node.code = self._old
         node.start(self.params_file)
-        assert node.process is not None, "it was started"
-        try:
-            ended = node.process.wait(REFUSE_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            raise Failed(f"the old version runs on the store of the new one; read {node.log_path}") from None
-        text = node.log_path.read_bytes()[said:].decode(errors="replace")
-        if not ended or STORE_NEWER.name not in text:
-            raise Failed(f"the old version ended with {ended} on the new store: {text[-500:]}")
-        if rows_of(node.folder) != before:
-            raise Failed(f"the old version refused the store of node {node.number} and changed it")
-        self.say(f"the old version refuses node {node.number}'s store: {STORE_NEWER.name}, exit code {ended}")
+        deadline = time.monotonic() + REFUSE_SECONDS_MAX
+        while STORE_NEWER.name not in (text := node.log_path.read_bytes()[said:].decode(errors="replace")):
+            if time.monotonic() > deadline:
+                raise Failed(f"the old version says nothing of the newer store: {text[-500:]}")
+            time.sleep(0.2)
+        ran_on = node.is_on
+        node.close()
+        if rows_of(node.folder, files) != before:
+            raise Failed(f"the old version changed {', '.join(files)} of node {node.number}, which it does not know")
+        self.say(
+            f"the old version says {STORE_NEWER.name} and {'runs on' if ran_on else 'ends'}; {', '.join(files)} unchanged"
+        )
 
 
 def schema_versions(node: ClusterNode) -> dict[str, str]:
@@ -137,17 +140,17 @@ def schema_versions(node: ClusterNode) -> dict[str, str]:
     for name in sorted(path.name for path in node.folder.glob("*.sqlite")):
         with closing(sqlite3.connect(f"file:{node.folder / name}?mode=ro", uri=True, timeout=30)) as connection:
             tables = connection.execute(
-                "SELECT name FROM sqlite_master WHERE type='table' AND name LIKE '%alembic_version'"
+                "SELECT name FROM sqlite_master WHERE type='table' AND name LIKE '%_version'"
             ).fetchall()
             for (table,) in tables:
                 found[f"{name}:{table}"] = str(connection.execute(f'SELECT version_num FROM "{table}"').fetchone()[0])
     return found
 
 
-def rows_of(folder: Path) -> dict[str, list[Any]]:
-    """All that a node's SQLite files hold, as text of SQL."""
+def rows_of(folder: Path, names: Iterable[str]) -> dict[str, list[Any]]:
+    """All that these SQLite files hold, as text of SQL."""
     found: dict[str, list[Any]] = {}
-    for path in sorted(folder.glob("*.sqlite")):
+    for path in [folder / name for name in names]:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
             found[path.name] = list(connection.iterdump())
     return found
