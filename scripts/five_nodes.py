@@ -12,7 +12,8 @@ store is not that of its blocks, or a transaction is neither in the chain, nor w
 
 With `--from COMMIT` nobody is cut off: all nodes begin with that version, are stopped (one is killed) and started again with this
 checkout's on the same folder, and blocks of old and new nodes must reach each other; at last the old version must say
-`store.newer` on the folder of a new one and leave the migrated files as they are. `oldest` is the oldest version that finds the same genesis.
+`store.newer` on the folder of a new one and leave the migrated files as they are.
+`oldest` is the oldest version that finds the same genesis and can talk to this one.
 """
 
 import argparse
