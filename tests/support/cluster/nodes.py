@@ -13,10 +13,16 @@ import httpx2
 
 from node.cookie import read_cookie
 from tests.support.cluster.places import Place
-from tests.support.processes import end_group, environment_of_child
+from tests.support.processes import ROOT, end_group, environment_of_child
 from tests.support.template_client import call, search
 
 ASK_SECONDS = 10.0
+SETTINGS = {
+    "FANSUMER_READ_RATE": "1000000/minute",
+    "FANSUMER_WRITE_RATE": "1000000/minute",
+    "PYTHONFAULTHANDLER": "1",
+}
+"""In the environment, where a version that does not know a setting yet passes over it."""
 
 
 class Away(Exception):
@@ -32,6 +38,8 @@ class ClusterNode:
         self.process: subprocess.Popen[Any] | None = None
         self.database: str | None = None
         self.peers: list[str] = []
+        self.code = ROOT
+        """The checkout whose program its next life runs."""
         self.lives = 0
         self.is_cut = self.is_frozen = False
         self._client: httpx2.Client | None = None
@@ -59,17 +67,21 @@ class ClusterNode:
     def start(self, params: Path) -> None:
         """Begin a life; it answers after a while."""
         command = [sys.executable, "-m", "api.cli.main", "node", "run", "--data-dir", str(self.folder)]
-        command += ["--params", str(params), "--port", str(self.port), "--read-rate", "1000000/minute"]
-        command += ["--write-rate", "1000000/minute", "--listen", self.listens_at]
+        command += ["--params", str(params), "--port", str(self.port), "--listen", self.listens_at]
         for peer in self.peers:
             command += ["--peer", peer]
-        environment = {**environment_of_child(), "PYTHONFAULTHANDLER": "1"}
+        environment = {**environment_of_child(), **SETTINGS, "PYTHONPATH": str(self.code)}
         if self.database is not None:
             environment["FANSUMER_DATABASE"] = self.database
         self.lives += 1
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                self.place.command(command), stdout=log, stderr=log, env=environment, start_new_session=True
+                self.place.command(command),
+                stdout=log,
+                stderr=log,
+                env=environment,
+                cwd=self.code,
+                start_new_session=True,
             )
 
     def kill(self) -> None:

@@ -206,19 +206,25 @@ class Trial:
             node.start(self.params_file)
         self._wait_for_answer(self.nodes)
         self.say(f"{len(self.nodes)} nodes run: {', '.join(node.store for node in self.nodes)}")
-        trouble = (TROUBLE_SECONDS_MEAN, self._trouble)
-        usual = {
-            "mine": (BLOCK_SECONDS_MEAN, self._mine),
-            "send": (SEND_SECONDS_MEAN, self._send),
-            "again": (5.0, self._again),
-        }
-        self._happen(minutes * 60, {**usual, "trouble": trouble})
+        self._live(minutes)
         self._heal(everything=True)
         self.say("the trouble is over")
         self._wait_for_answer(self.nodes)
         self._come_together()
         self._judge()
         return self.figures
+
+    def _usual(self) -> dict[str, tuple[float, Callable[[], None]]]:
+        """What people do all the time, each with the mean seconds between two."""
+        return {
+            "mine": (BLOCK_SECONDS_MEAN, self._mine),
+            "send": (SEND_SECONDS_MEAN, self._send),
+            "again": (5.0, self._again),
+        }
+
+    def _live(self, minutes: float) -> None:
+        """Load, and what this trial is about. Raises `Failed`."""
+        self._happen(minutes * 60, {**self._usual(), "trouble": (TROUBLE_SECONDS_MEAN, self._trouble)})
 
     def _come_together(self) -> None:
         """One node mines on, senders look after what they sent, until all agree and nothing is left unknown."""
