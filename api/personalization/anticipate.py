@@ -76,33 +76,45 @@ def _rewards(scene: Scene) -> Iterator[Candidate]:
         if standing.available < NEAR_SHARE * reward.price:
             continue
         missing = reward.price - standing.available
-        closes = _closes(scene, missing)
-        topic_words = "near_reward_closed" if closes else "near_reward"
+        closing = _find_closing(scene, missing)
         price = Words("why_price", {"reward": reward.name, "price": reward.price, "unit": scene.board.unit})
         yield Candidate(
             topic="near_reward",
             kind=ANTICIPATE,
             subject=reward.id,
             occasion=str(reward.price),
-            words=Words(topic_words, {"missing": missing, "unit": scene.board.unit, "reward": reward.name}),
-            reasons=(_balance(scene, standing.available), Reason(price, PROVED, {"reward": reward.id})),
+            words=Words("near_reward", {"missing": missing, "unit": scene.board.unit, "reward": reward.name}),
+            reasons=(
+                _balance(scene, standing.available),
+                Reason(price, PROVED, {"reward": reward.id}),
+                *_closes(scene, closing),
+            ),
             relevance=standing.available / reward.price,
-            scopes=frozenset({STANDING}),
+            scopes=frozenset({STANDING}) | (frozenset[str]() if closing is None else receipt_scopes(scene)),
             action={
                 "kind": "earn",
                 "missing": missing,
                 "reward": reward.id,
-                "gap_is_closed_by": closes,
+                "gap_is_closed_by": _items_of(closing),
             },
+            receipts=frozenset() if closing is None else frozenset({closing.receipt}),
         )
 
 
-def _closes(scene: Scene, missing: int) -> list[str]:
-    """What was in the latest purchase that brought as many points as are missing; at most three items, none if there is none."""
-    for purchase in reversed(scene.facts.purchases):
-        if purchase.points >= missing:
-            return sorted({line.item for line in purchase.lines})[:3]
-    return []
+def _find_closing(scene: Scene, missing: int) -> Purchase | None:
+    """The latest purchase that brought as many points as are missing."""
+    return next((one for one in reversed(scene.facts.purchases) if one.points >= missing), None)
+
+
+def _items_of(closing: Purchase | None) -> list[str]:
+    """At most three."""
+    return [] if closing is None else sorted({line.item for line in closing.lines})[:3]
+
+
+def _closes(scene: Scene, closing: Purchase | None) -> Iterator[Reason]:
+    if closing is not None:
+        fields = {"bought": day_of(scene, closing.time), "points": closing.points, "unit": scene.board.unit}
+        yield Reason(Words("why_closes", fields), SAID, {"receipt": closing.receipt})
 
 
 def _tiers(scene: Scene) -> Iterator[Candidate]:
@@ -112,7 +124,7 @@ def _tiers(scene: Scene) -> Iterator[Candidate]:
     name, threshold = standing.next_tier
     if not NEAR_SHARE * threshold <= standing.tier_points < threshold:
         return
-    unit = scene.board.unit
+    unit, closing = scene.board.unit, _find_closing(scene, threshold - standing.tier_points)
     fields = {"tier": name, "threshold": threshold, "unit": unit, "points": standing.tier_points}
     yield Candidate(
         topic="near_tier",
@@ -120,14 +132,18 @@ def _tiers(scene: Scene) -> Iterator[Candidate]:
         subject=name,
         occasion=f"{standing.tier} {threshold}",
         words=Words("near_tier", {"missing": threshold - standing.tier_points, "unit": unit, "tier": name}),
-        reasons=(Reason(Words("why_tier", fields), PROVED, {"program": scene.facts.program.hex()}),),
+        reasons=(
+            Reason(Words("why_tier", fields), PROVED, {"program": scene.facts.program.hex()}),
+            *_closes(scene, closing),
+        ),
         relevance=standing.tier_points / threshold,
-        scopes=frozenset({STANDING}),
+        scopes=frozenset({STANDING}) | (frozenset[str]() if closing is None else receipt_scopes(scene)),
         action={
             "kind": "earn",
             "missing": threshold - standing.tier_points,
-            "gap_is_closed_by": _closes(scene, threshold - standing.tier_points),
+            "gap_is_closed_by": _items_of(closing),
         },
+        receipts=frozenset() if closing is None else frozenset({closing.receipt}),
     )
 
 

@@ -102,6 +102,11 @@ MODELS_OLD = Code(
     "the models in {path} rest on an export of {days} days ago; after {maximum} days nobody is answered by them",
     "Export and train again: `fansumer personalize export`, then `fansumer personalize train`.",
 )
+MODELS_TAKEN_BACK = Code(
+    "models.taken_back",
+    "fans whom the models in {path} learned from took that back more than {hours} hours ago; nobody is answered by them any more",
+    "Export and train again, every night: `fansumer personalize export`, then `fansumer personalize train`.",
+)
 MODELS_MANY = Code(
     "models.too_many",
     "the folder {path} holds more than {maximum} model files",

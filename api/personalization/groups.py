@@ -102,6 +102,18 @@ def make_group(
     ]
 
 
+def show_basket(baskets: "array[int]") -> int:
+    """The median of usual baskets in cents, rounded down to 50: as it may be told of enough fans."""
+    return int(median(baskets)) // 50 * 50
+
+
+def show_cents(mean: float) -> int:
+    """A mean in cents to two digits, rounded down: as it may be told of enough fans."""
+    whole = int(mean)
+    step = 10 ** max(len(str(abs(whole))) - 2, 0)
+    return whole // step * step
+
+
 def show_size(count: int) -> int | None:
     """A size as it may be told; None: too few."""
     return None if count < GROUP_MIN else count - count % GROUP_STEP
@@ -126,7 +138,7 @@ class Counted:
         """Rounded, so that one fan more is not seen."""
         baskets = self.baskets
         return {
-            "median_basket_cents": int(median(baskets)) // 50 * 50 if len(baskets) >= GROUP_MIN else None,
+            "median_basket_cents": show_basket(baskets) if len(baskets) >= GROUP_MIN else None,
             "mean_leaving": round(self.leaving / self.fans, 1),
         }
 
@@ -229,11 +241,18 @@ def _is_reached(fan: FanFigures, now: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Messages of one topic that were shown, or held out: how many, of how many fans, and after how many there was a purchase."""
+    """Messages of one topic that were shown, or held out: how many, of how many fans, and after how many there was a purchase.
+
+    What is told of it is made of `coarse()`, so that one fan more is not seen.
+    """
 
     messages: int
     fans: int
     converted: int
+
+    def coarse(self) -> "Arm":
+        """The same with sizes as they may be told, rounded down to fives."""
+        return Arm(*(count - count % GROUP_STEP for count in (self.messages, self.fans, self.converted)))
 
     @property
     def rate(self) -> float:
@@ -331,29 +350,32 @@ class ReportTally:
 
     @property
     def _lifetime_cents(self) -> int | None:
-        """What a fan is expected to spend in a year, times the probability that it stays: the mean; None for too few fans."""
-        return round(self._value_cents / self._valued) if self._valued >= GROUP_MIN else None
+        """What a fan is expected to spend in a year, times the probability that it stays: the mean, to two digits; None for too few
+        fans."""
+        return show_cents(self._value_cents / self._valued) if self._valued >= GROUP_MIN else None
 
     def _show_topic(self, topic: str) -> dict[str, Any] | None:
         found = self._topics[topic]
         shown, held = found.arm(is_held_out=False), found.arm(is_held_out=True)
         if shown.fans < GROUP_MIN:
             return None
+        is_told = held.fans >= GROUP_MIN
+        shown, held = shown.coarse(), held.coarse()
         lift, interval = None, None
-        if held.fans >= GROUP_MIN:
+        if is_told:
             lift, interval = round(shown.rate - held.rate, 4), [round(bound, 4) for bound in lift_interval(shown, held)]
         return {
             "topic": topic,
             "fans": show_size(shown.fans),
             "messages": show_size(shown.messages),
             "conversion": round(shown.rate, 4),
-            "held_out": None
-            if held.fans < GROUP_MIN
-            else {
+            "held_out": {
                 "fans": show_size(held.fans),
                 "messages": show_size(held.messages),
                 "conversion": round(held.rate, 4),
-            },
+            }
+            if is_told
+            else None,
             "lift": lift,
             "lift_95": interval,
             "answers": {
@@ -378,13 +400,13 @@ class ReportTally:
         loss, is_measured = LOSS_ASSUMED, stayed >= GROUP_MIN
         if is_measured:
             leaving_of_stayed = (self._all.leaving - found.leaving_of_gone) / stayed
-            loss = max(found.leaving_of_gone / gone - leaving_of_stayed, 0.0)
+            loss = round(max(found.leaving_of_gone / gone - leaving_of_stayed, 0.0), 1)
         price = round(count * lifetime * loss)
-        gain = None if lift is None else round(lift * shown.messages * median(self._all.baskets))
+        gain = None if lift is None else round(lift * shown.messages * show_basket(self._all.baskets))
         return {
             "opt_outs": count,
             "opt_out_price_cents": price,
-            "loss_share": {"share": round(loss, 3), "rests_on": "measured" if is_measured else "assumed"},
+            "loss_share": {"share": loss, "rests_on": "measured" if is_measured else "assumed"},
             "gain_cents": gain,
             "net_cents": None if gain is None else gain - price,
         }

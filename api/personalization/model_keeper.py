@@ -6,8 +6,8 @@ that is gone is served no more. Of several files of a program the one that rests
 
 Consent: who took it back or erased a receipt is answered by the rules at the next read (`model_predictor`). Beyond that, every
 quarter of a day and after each swap all fans of the models are asked for at the consent gate, and the rows of those on whom they do
-not rest any more are taken out for everybody. What rests on an export of more than a week ago answers nobody: so nothing that was
-learned from anybody outlives that.
+not rest any more are taken out for everybody. What others' rows learned from these is gone within a day, too: until then the models
+are to be trained anew, or they answer nobody. What rests on an export of more than a week ago answers nobody either.
 """
 
 import asyncio
@@ -20,7 +20,14 @@ from typing import Any, Final
 import structlog
 
 from api.personalization.basis import basis_of
-from api.personalization.errors import MODELS_MANY, MODELS_MISSING, MODELS_NOBODYS, MODELS_OLD, PersonalizationError
+from api.personalization.errors import (
+    MODELS_MANY,
+    MODELS_MISSING,
+    MODELS_NOBODYS,
+    MODELS_OLD,
+    MODELS_TAKEN_BACK,
+    PersonalizationError,
+)
 from api.personalization.export import number_fan
 from api.personalization.extra import require_serving
 from api.personalization.model_predictor import ModelPredictor
@@ -41,6 +48,8 @@ LOOK_SECONDS: Final = 5.0
 REVIEW_SECONDS: Final = DAY_SECONDS // 4
 SERVED_DAYS_MAX: Final = 7
 """After the export: the next basket that models speak of is that of a week."""
+REBUILT_SECONDS: Final = DAY_SECONDS - REVIEW_SECONDS
+"""After a review that took fans out: what others' rows learned from these is gone a day after they took it back."""
 FILES_MAX: Final = 64
 REVIEWED_AT_ONCE: Final = 100
 """Fans, so that others have their turn."""
@@ -85,6 +94,8 @@ class ModelKeeper:
         self._tried: dict[Path, Stamp] = {}
         self._faults: dict[Path, LedgerError] = {}
         self._served: dict[str, Served] = {}
+        self._taken_out_at: dict[tuple[Path, Stamp], int] = {}
+        """When a review first took somebody out of the models of a file."""
         self._looking = asyncio.Lock()
 
     async def run(self) -> None:
@@ -107,6 +118,8 @@ class ModelKeeper:
                 if str(faults[path]) != str(self._faults.get(path)):
                     log.warning("models.refused", code=faults[path].code.name, reason=str(faults[path]))
             self._files, self._faults, self._tried = files, faults, tried
+            kept = {(file.path, file.stamp) for file in files.values()}
+            self._taken_out_at = {key: at for key, at in self._taken_out_at.items() if key in kept}
             self._choose()
 
     def _choose(self) -> None:
@@ -115,10 +128,10 @@ class ModelKeeper:
         for program in [program for program in served if program not in newest]:
             del served[program]
         for program, file in newest.items():
-            days = (now - file.rank[0]) // DAY_SECONDS
-            if days >= SERVED_DAYS_MAX:
+            fault = self._find_end(file, now)
+            if fault is not None:
                 served.pop(program, None)
-                self._refuse_old(file.path, days)
+                self._refuse(file.path, fault)
                 continue
             known = served.get(program)
             if file.models is not None and (known is None or (known.path, known.stamp) != (file.path, file.stamp)):
@@ -126,10 +139,20 @@ class ModelKeeper:
                 log.info("models.served", version=file.models.version, as_of=file.models.as_of.isoformat())
         self._swap(served)
 
-    def _refuse_old(self, path: Path, days: int) -> None:
+    def _find_end(self, file: KeptFile, now: int) -> PersonalizationError | None:
+        """Why models answer nobody any more; None: they may."""
+        days = (now - file.rank[0]) // DAY_SECONDS
+        if days >= SERVED_DAYS_MAX:
+            return PersonalizationError(MODELS_OLD, path=str(file.path), days=days, maximum=SERVED_DAYS_MAX)
+        taken_out_at = self._taken_out_at.get((file.path, file.stamp))
+        if taken_out_at is not None and now - taken_out_at >= REBUILT_SECONDS:
+            return PersonalizationError(MODELS_TAKEN_BACK, path=str(file.path), hours=REBUILT_SECONDS // 3_600)
+        return None
+
+    def _refuse(self, path: Path, fault: PersonalizationError) -> None:
         if path not in self._faults:
-            self._faults[path] = PersonalizationError(MODELS_OLD, path=str(path), days=days, maximum=SERVED_DAYS_MAX)
-            log.warning("models.refused", code=MODELS_OLD.name, reason=str(self._faults[path]))
+            self._faults[path] = fault
+            log.warning("models.refused", code=fault.code.name, reason=str(fault))
 
     def _swap(self, served: dict[str, Served]) -> None:
         """One reference is replaced: who is answered meanwhile is answered by one or the other."""
@@ -163,6 +186,7 @@ class ModelKeeper:
             if file is not None:
                 self._files[one.path] = replace(file, models=None if file.models is None else less)
         if gone:
+            self._taken_out_at.setdefault((one.path, one.stamp), self._clock.now())
             log.info("models.masked", version=less.version, fans=len(gone))
         return len(gone)
 

@@ -72,6 +72,7 @@ def show_lift(
     with_offer = _arm(by_fan, offered, now)
     without = _arm(by_fan, [one for one in drawn if one.is_held_out], now)
     is_told = with_offer.fans >= GROUP_MIN and without.fans >= GROUP_MIN
+    with_offer, without = with_offer.coarse(), without.coarse()
     return {
         "offered": _show_arm(with_offer),
         "held_out": _show_arm(without),

@@ -36,10 +36,6 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
         "{missing} {unit} more, and “{reward}” is yours.",
         "{missing} {unit}만 더 모으시면 “{reward}” 리워드를 받으실 수 있습니다.",
     ),
-    "near_reward_closed": (
-        "{missing} {unit} more, and “{reward}” is yours. A purchase like one that you made before closes the gap.",
-        "{missing} {unit}만 더 모으시면 “{reward}” 리워드를 받으실 수 있습니다. 이전과 비슷한 구매 한 번이면 채워집니다.",
-    ),
     "near_tier": (
         "{missing} {unit} more in this period, and you reach {tier}.",
         "이번 기간에 {missing} {unit}만 더 모으시면 {tier} 등급이 됩니다.",
@@ -140,6 +136,10 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
     "why_popular": (
         "Fans here have begun to buy {item} lately.",
         "최근 많은 팬들이 {item} 상품을 구매하기 시작했습니다.",
+    ),
+    "why_closes": (
+        "Your purchase on {bought} brought {points} {unit}: one like it closes the gap.",
+        "{bought} 구매로 {points} {unit}가 적립되었습니다. 비슷한 구매 한 번이면 채워집니다.",
     ),
     "why_never": ("You never bought it, as far as you let us know.", "알려 주신 범위에서는 구매하신 적이 없습니다."),
     "why_guess": ("That you may like it is a guess.", "좋아하실 것이라는 것은 추측입니다."),

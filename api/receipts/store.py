@@ -343,8 +343,11 @@ class ReceiptStore:
         done = (behaviour.c.member == member) & (behaviour.c.program == program)
         with self._transaction() as connection:
             deeds = connection.execute(select(func.count(), func.max(behaviour.c.number)).where(done)).one()
-        said = self.preferences.find_each([member], program).get(member)
-        return (*deeds, said, self.receipt_versions([member]).get(member))
+        return (
+            *deeds,
+            self.preferences.find_each([member], program).get(member),
+            self.receipt_versions([member]).get(member),
+        )
 
     def get(self, member: Address, wanted: ReceiptHash) -> KeptReceipt | None:
         """One receipt of the account; None also where it is another account's."""
@@ -357,7 +360,7 @@ class ReceiptStore:
 
     def erase(self, member: Address, now: Timestamp, *, wanted: ReceiptHash | None, program: ProgramId | None) -> int:
         """Delete one receipt of an account, those of a program, or all; returns how many. `scrub` is the second half."""
-        mine = receipts.c.member == member
+        mine, gone = receipts.c.member == member, {"erased_at": now, "is_scrubbed": False}
         if wanted is not None:
             mine = mine & (receipts.c.receipt == wanted)
         if program is not None:
@@ -365,11 +368,10 @@ class ReceiptStore:
         with self._transaction() as connection:
             came = select(receipts.c.receipt, receipts.c.program, receipts.c.received_at).where(mine)
             found = connection.execute(came.order_by(receipts.c.received_at.desc())).fetchall()
+            for told, since in {ProgramId(row.program): row.received_at for row in found}.items():
+                forget_words(connection, member, told, since)
             if found:
-                rows = [{"receipt": row.receipt, "erased_at": now, "is_scrubbed": False} for row in found]
-                for told, since in {ProgramId(row.program): row.received_at for row in found}.items():
-                    forget_words(connection, member, told, since)
-                connection.execute(insert(erased), rows)
+                connection.execute(insert(erased), [{"receipt": row.receipt, **gone} for row in found])
                 connection.execute(delete(gifts).where(gifts.c.receipt.in_(select(receipts.c.receipt).where(mine))))
                 connection.execute(delete(receipts).where(mine))
         return len(found)

@@ -83,9 +83,8 @@ class World:
         at = int(NOW - self.chance.randint(0, 120) * DAY)
         topic = self.chance.choice(("replenish", "discovery", "question"))
         is_held_out = self.chance.random() < 0.4
-        return KeptMessage(
-            Hash(fan[1:] + bytes([place])), fan, PROGRAM, topic, at, at, at + DAY, is_held_out, {"x": "y"}
-        )
+        document = {"kind": "anticipate", "consent": {"scopes": ["receipts"]}}
+        return KeptMessage(Hash(fan[1:] + bytes([place])), fan, PROGRAM, topic, at, at, at + DAY, is_held_out, document)
 
     def prefer(self, number: int) -> None:
         """What a member said of itself."""

@@ -63,6 +63,19 @@ def make_whole(number: int, *days_ago: float) -> Fan:
     return make_group([(make_facts(number, *days_ago), Past((), ()))], Catalogue(), PlainRules(), NOW, 0)[0]
 
 
+@pytest.mark.parametrize("more", [1, 2, 4])
+@pytest.mark.parametrize("days", [(200, 150, 25), (200, 150)], ids=["bought", "did not"])
+def test_one_fan_more_is_not_seen_in_a_report(more: int, days: tuple[int, ...]) -> None:
+    """Whatever it did: neither in rates nor in money. Its basket is like the others'."""
+    shown = [make_fan(number, 200, 150, 25, opts_out=number < 20) for number in range(60)]
+    shown += [make_fan(number, 200, 150) for number in range(60, 80)]
+    held = [make_fan(number, 200, 150, *((25,) if number < 85 else ()), held=True) for number in range(80, 100)]
+    before = show_report([*shown, *held], NOW)
+    late = [make_fan(number, *days) for number in range(100, 100 + more)]
+    after = show_report([*shown, *held, *late], NOW)
+    assert after["topics"] == before["topics"] and after["fans"] == before["fans"] == 100
+
+
 def test_of_few_fans_nothing_is_told() -> None:
     shown = show_segments([make_fan(number, 1) for number in range(9)])
     assert shown["fans"] is None and shown["segments"] == []

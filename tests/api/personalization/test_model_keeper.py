@@ -18,7 +18,14 @@ from api.personalization.basis import basis_of
 from api.personalization.errors import PersonalizationError
 from api.personalization.export import number_fan
 from api.personalization.facts import BoughtLine, FanFacts, Purchase
-from api.personalization.model_keeper import FILES_MAX, LOOK_SECONDS, REVIEW_SECONDS, SERVED_DAYS_MAX, ModelKeeper
+from api.personalization.model_keeper import (
+    FILES_MAX,
+    LOOK_SECONDS,
+    REBUILT_SECONDS,
+    REVIEW_SECONDS,
+    SERVED_DAYS_MAX,
+    ModelKeeper,
+)
 from api.personalization.model_predictor import ModelPredictor
 from api.personalization.models import Models, encode_models, save_models
 from api.personalization.predictor import PlainRules
@@ -207,6 +214,28 @@ def test_a_review_takes_out_who_is_not_granting_what_the_models_rest_on(world: W
     world.review()
     assert world.keeper.report()["served"][0]["fans"] == 0
     assert REVIEW_SECONDS < DAY_SECONDS
+
+
+def test_what_was_learned_from_who_took_it_back_is_gone_within_a_day(world: World) -> None:
+    """Its rows at the next review, and what others' rows learned from it a day later at the latest, unless trained anew."""
+    version = put(world.place, models_of(FANS[:9]))
+    world.look()
+    world.review()
+    world.gate.fans.remove(FANS[3])
+    noticed = NOW + REVIEW_SECONDS
+    world.clock.set(Timestamp(noticed))
+    world.review()
+    world.clock.set(Timestamp(noticed + REBUILT_SECONDS - 1))
+    world.look()
+    assert len(world.versions) == 1 and world.faults == []
+    world.clock.set(Timestamp(NOW + DAY_SECONDS))
+    for _ in range(2):
+        world.look()
+        assert (world.versions, world.faults) == ([], ["models.taken_back"])
+    put(world.place, models_of([fan for fan in FANS[:9] if fan != FANS[3]], read_at=NOW + DAY_SECONDS))
+    world.look()
+    world.review()
+    assert len(world.versions) == 1 and world.versions != [version] and world.faults == []
 
 
 def test_a_model_that_came_while_another_was_reviewed_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
