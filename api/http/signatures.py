@@ -134,7 +134,7 @@ async def authenticate_body(request: Request, bytes_max: int) -> tuple[Address, 
     expires_at = Timestamp(max(int(one.parameters["created"]) for one in found) + WINDOW_SECONDS)
     if len(set(nonces)) < len(nonces):
         raise RequestFault(REPLAYED)
-    if not await services.receipts.run(lambda store: store.use_nonces(nonces, now, expires_at)):
+    if not await services.receipts.run(lambda store: store.nonces.use(nonces, now, expires_at)):
         raise RequestFault(REPLAYED)
     return account, body
 

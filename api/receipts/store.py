@@ -40,6 +40,7 @@ from api.receipts.delivery_forms import DeliveryForms
 from api.receipts.gifts import Gifts
 from api.receipts.hand_outs import HandOuts
 from api.receipts.inbox import Inbox, forget_words
+from api.receipts.nonces import Nonces
 from api.receipts.offer_plans import OfferPlans
 from api.receipts.openings import Openings
 from api.receipts.personal_tables import FANS_OWN, behaviour
@@ -51,7 +52,6 @@ from api.receipts.tables import (
     delivery_forms,
     erased,
     gifts,
-    nonces,
     openings,
     reads,
     receipts,
@@ -79,8 +79,6 @@ VERSION_TABLE: Final = "receipts_version"
 """A name of its own, which says whose tables these are."""
 ACCOUNT_RECEIPTS_MAX: Final = 100_000
 """Receipts of one account: thirty a day for nine years. Bounds what a shop that invents purchases can fill."""
-NONCES_MAX: Final = 200_000
-"""Nonces of signed requests that are remembered at a time: about 20 MB; they live for two minutes."""
 LINES_BYTES_MAX: Final = 65_536
 LINES_MAX: Final = 1_000
 """Lines of one receipt."""
@@ -101,9 +99,6 @@ NOT_SQLITE = Code(
     "receipt.not_sqlite",
     "receipts can't be kept on a database server: what is erased would stay in its logs and copies",
     "Name an SQLite file, or nothing: then it is receipts.sqlite in the node's folder.",
-)
-NONCES_FULL = Code(
-    "signature.busy", "too many signed requests are remembered at the moment", "Send it again in a minute or two."
 )
 
 
@@ -185,6 +180,7 @@ class ReceiptStore:
         self.hand_outs = HandOuts(self._transaction)
         self.inbox = Inbox(self._transaction)
         self.log = AccessLog(self._transaction)
+        self.nonces = Nonces(self._transaction)
         self.notes = RevocationNotes(self._transaction)
         self.offer_plans = OfferPlans(self._transaction)
         self.openings = Openings(self._transaction)
@@ -431,20 +427,6 @@ class ReceiptStore:
         with self._transaction() as connection:
             connection.execute(update(erased).values(is_scrubbed=True).where(erased.c.is_scrubbed.is_(False)))
             connection.execute(delete(scrubs))
-
-    # --- nonces ---
-
-    def use_nonces(self, found: Sequence[bytes], now: Timestamp, expires_at: Timestamp) -> bool:
-        """Remember nonces until `expires_at`; False, and nothing is changed, if one was used. Raises NodeError signature.busy."""
-        try:
-            with self._transaction() as connection:
-                connection.execute(delete(nonces).where(nonces.c.expires_at < now))
-                if connection.execute(select(func.count()).select_from(nonces)).scalar_one() >= NONCES_MAX:
-                    raise NodeError(NONCES_FULL)
-                connection.execute(insert(nonces), [{"nonce": nonce, "expires_at": expires_at} for nonce in found])
-        except IntegrityError:
-            return False
-        return True
 
 
 def _make_private(url: str) -> None:

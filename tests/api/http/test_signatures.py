@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from api.http.problems import RequestFault
 from api.http.signatures import verify_message
-from api.receipts import store as store_module
+from api.receipts import nonces as nonces_module
 from api.request_signature import ACCEPT_SIGNATURE
 from ledger.domains.accounts.set_policy import SetPolicy
 from ledger.types import Timestamp
@@ -166,7 +166,7 @@ def test_replays_are_refused_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_remembered_nonces_are_bounded(desk: ReceiptShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "NONCES_MAX", 0)
+    monkeypatch.setattr(nonces_module, "NONCES_MAX", 0)
     refused(desk.send(desk.request()), 503, "signature.busy")
 
 
