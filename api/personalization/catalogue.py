@@ -111,7 +111,10 @@ class Catalogues:
 
     def read(self, store: ReceiptStore, program: ProgramId) -> Catalogue:
         """The catalogue of the program's last feed; an empty one if it has none."""
-        version = store.products.version(program)
+        return self.at(store, program, store.products.version(program))
+
+    def at(self, store: ReceiptStore, program: ProgramId, version: int) -> Catalogue:
+        """The same where the present version is known."""
         known = self._remembered.get(program)
         if known is None or known.version != version:
             products = {kept.item: product_of(kept) for kept in store.products.all_of(program)}

@@ -23,23 +23,15 @@ from cachetools import LRUCache
 
 from api.consent.gate import ALL_OF_IT, ConsentGate
 from api.http.receipt_desk import ReceiptDesk
-from api.personalization.catalogue import Catalogues
-from api.personalization.chain_facts import (
-    read_backed,
-    read_contributed,
-    read_said,
-    read_standing,
-    read_voted,
-)
+from api.personalization.catalogue import Catalogue, Catalogues
+from api.personalization.chain_facts import ChainFacts, read_member, read_said
 from api.personalization.facts import (
     BEHAVIOUR,
-    CAMPAIGNS,
     CATEGORY_PREFIX,
     LINKED,
     RECEIPTS,
     SCOPES,
     SCOPES_BY_NAME,
-    STANDING,
     VOICE,
     Behaviour,
     FanFacts,
@@ -65,6 +57,7 @@ from api.personalization.service_history import (
 )
 from api.receipts.access_log import Read
 from api.receipts.store import KeptReceipt, ReceiptStore
+from api.receipts.versions import Version
 from api.wallet.offers import offer_text
 from ledger.domains.consent.state import PERSONALISE
 from ledger.domains.loyalty.state import Member, Program, member_key, program_key
@@ -97,6 +90,15 @@ class Remembered:
     by_scopes: dict[frozenset[str], tuple[tuple[Purchase, ...], dict[Any, Any]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A fan as it is read for an answer: what it granted, what the brand says of its products, what was said to the fan before."""
+
+    facts: FanFacts
+    catalogue: Catalogue
+    past: Past
+
+
 class PersonalGate:
     """Reads fans for one node. Its memory of a fan is dropped by `forget`."""
 
@@ -106,9 +108,10 @@ class PersonalGate:
         self._desk = desk
         self._clock = clock
         self.catalogues = Catalogues()
+        self._chain = ChainFacts()
         self._remembered: LRUCache[tuple[Address, ProgramId], Remembered] = LRUCache(FANS_REMEMBERED)
         self._groups = GroupMemory()
-        self._past: LRUCache[tuple[Address, ProgramId], tuple[tuple[int, ...], Past]] = LRUCache(FANS_REMEMBERED)
+        self._past: LRUCache[tuple[Address, ProgramId], tuple[tuple[Any, ...], Past]] = LRUCache(FANS_REMEMBERED)
 
     async def read(self, fan: Address, program: ProgramId, what_for: str) -> FanFacts | None:
         """What the fan granted to the program, and a row in the fan's log that says `what_for`; None: nothing is granted."""
@@ -121,6 +124,26 @@ class PersonalGate:
             found = [self._read_chain(view, fan, program) for fan in fans]
         whole = await self._desk.run(lambda store: self._add_off_chain(store, found, what_for))
         return [facts if facts is not None and self.still_holds(facts) else None for facts in whole]
+
+    async def look(self, fan: Address, program: ProgramId, what_for: str) -> Sight | None:
+        """The same for one fan that is answered now, with all that an answer needs of the store, in one transaction.
+
+        Whoever asks looks whether it `still_holds` before anything made of it is shown.
+        """
+        await self._consents.ready()
+        with self._reader.snapshot() as view:
+            scopes = self._active_scopes(view, fan, program)
+            found = self._chain.read(view, fan, program, scopes) if scopes else None
+        return None if found is None else await self._desk.run(lambda store: self._look(store, found, what_for))
+
+    def _look(self, store: ReceiptStore, found: FanFacts, what_for: str) -> Sight:
+        with store.together():
+            version = store.versions.read(found.fan, found.program)
+            catalogue = self.catalogues.at(store, found.program, version.feed)
+            facts = self._with_off_chain(store, found, version, catalogue)
+            past = self._read_past(store, found, version)
+            self._log(store, [(facts.fan, facts.count)], facts.program, what_for)
+        return Sight(facts, catalogue, past)
 
     async def read_linked(self, facts: FanFacts, what_for: str) -> list[FanFacts]:
         """What the same account granted to other programs, where the fan linked them to this one by name."""
@@ -157,10 +180,6 @@ class PersonalGate:
     def _service_parts(self, view: Snapshot, fan: Address, program: ProgramId) -> dict[str, int]:
         now = max(view.tip().header.time, self._clock.now())
         return service_parts(self._consents, view, fan, program, now)
-
-    async def read_past(self, facts: FanFacts) -> Past:
-        """What was said to the fan for this program before, and what it did with that."""
-        return await self._desk.run(lambda store: self._read_past(store, facts.fan, facts.program))
 
     async def read_group(self, program: ProgramId, what_for: str) -> list[tuple[FanFacts, Past]]:
         """All members of a program who granted it to personalise, with what was said to them, and all that they granted.
@@ -250,7 +269,9 @@ class PersonalGate:
     ) -> list[tuple[FanFacts, Past]]:
         found = await self.read_all(fans, program, what_for)
         facts = [one for one in found if one is not None]
-        past = await self._desk.run(lambda store: [self._read_past(store, one.fan, program) for one in facts])
+        past = await self._desk.run(
+            lambda store: [self._read_past(store, one, store.versions.read(one.fan, program)) for one in facts]
+        )
         return list(zip(facts, past, strict=True))
 
     async def list_buyers(
@@ -267,11 +288,11 @@ class PersonalGate:
             buyers = [fan for fan in fans if _covers_purchases(self._active_scopes(view, fan, program))]
         return buyers, rows[-1].position if len(rows) == limit else None
 
-    def _read_past(self, store: ReceiptStore, fan: Address, program: ProgramId) -> Past:
-        key, version = (fan, program), store.inbox.version(fan, program)
+    def _read_past(self, store: ReceiptStore, facts: FanFacts, version: Version) -> Past:
+        key = (facts.fan, facts.program)
         known = self._past.get(key)
-        if known is None or known[0] != version:
-            known = self._past[key] = (version, _past_of(store, fan, program))
+        if known is None or known[0] != version.inbox:
+            known = self._past[key] = (version.inbox, _past_of(store, *key))
         return known[1]
 
     def still_holds(self, facts: FanFacts) -> bool:
@@ -287,9 +308,10 @@ class PersonalGate:
     def forget(self, fan: Address) -> None:
         """Drop what is remembered of a fan, as when it deletes its data."""
         for memory in (self._remembered, self._past):
-            for key in [key for key in memory if key[0] == fan]:
+            for key in [key for key in list(memory) if key[0] == fan]:  # the store's thread adds to it meanwhile
                 memory.pop(key, None)
         self._groups.forget(fan)
+        self._chain.forget(fan)
 
     # --- consents ---
 
@@ -309,30 +331,14 @@ class PersonalGate:
         scopes = self._active_scopes(view, fan, program_id)
         if not scopes:
             return None
-        program: Program | None = view.record(program_key(program_id))
-        member: Member | None = view.record(member_key(program_id, fan))
-        if program is None or member is None or member.left_at:
-            return None
-        facts = FanFacts(fan, program_id, scopes, member.joined_at)
-        if STANDING in scopes:
-            facts = replace(facts, standing=read_standing(view, facts, program, member))
-        if CAMPAIGNS in scopes:
-            facts = replace(facts, backed=read_backed(view, facts, program))
-        if VOICE in scopes:
-            facts = replace(
-                facts,
-                voted=frozenset(read_voted(view, facts)),
-                contributed=tuple(read_contributed(view, facts)),
-                said=tuple(read_said(view, facts, program)),
-            )
-        return facts
+        return read_member(view, fan, program_id, scopes)
 
     # --- off the chain ---
 
     def _add_off_chain(
         self, store: ReceiptStore, found: Sequence[FanFacts | None], what_for: str
     ) -> list[FanFacts | None]:
-        whole = [None if facts is None else self._with_off_chain(store, facts) for facts in found]
+        whole = [None if facts is None else self._read_off_chain(store, facts) for facts in found]
         given = [facts for facts in whole if facts is not None]
         if given:
             self._log(store, [(facts.fan, facts.count) for facts in given], given[0].program, what_for)
@@ -348,26 +354,33 @@ class PersonalGate:
         ]
         store.log.add_counted(rows)
 
-    def _with_off_chain(self, store: ReceiptStore, facts: FanFacts) -> FanFacts:
-        key = (facts.fan, facts.program)
-        catalogue = self.catalogues.read(store, facts.program)
-        version = (*store.personal_version(*key), catalogue.version)
+    def _read_off_chain(self, store: ReceiptStore, facts: FanFacts) -> FanFacts:
+        version = store.versions.read(facts.fan, facts.program)
+        return self._with_off_chain(store, facts, version, self.catalogues.at(store, facts.program, version.feed))
+
+    def _with_off_chain(self, store: ReceiptStore, facts: FanFacts, version: Version, catalogue: Catalogue) -> FanFacts:
+        key, present = (facts.fan, facts.program), (*version.facts, version.feed)
         known = self._remembered.get(key)
-        if known is None or known.version != version:
-            known = Remembered(version, _read_store(store, facts, catalogue.categories), {})
+        if known is None or known.version != present:
+            known = Remembered(present, _read_store(store, facts, catalogue.categories), {})
             self._remembered[key] = known
-        purchases, behaviour, wishes = known.off_chain
-        if facts.scopes not in known.by_scopes:
-            known.by_scopes = {facts.scopes: (_granted_purchases(purchases, facts.scopes), {})}
-        granted, memo = known.by_scopes[facts.scopes]
-        return replace(
-            facts,
-            promised=_read_promised(store, facts),
-            purchases=granted,
-            behaviour=behaviour if BEHAVIOUR in facts.scopes else (),
-            wishes=wishes,
-            memo=memo,
-        )
+        return _grant(store, facts, known)
+
+
+def _grant(store: ReceiptStore, facts: FanFacts, known: Remembered) -> FanFacts:
+    """What the chain says, with what was read off it, as far as it was granted."""
+    purchases, behaviour, wishes = known.off_chain
+    if facts.scopes not in known.by_scopes:
+        known.by_scopes = {facts.scopes: (_granted_purchases(purchases, facts.scopes), {})}
+    granted, memo = known.by_scopes[facts.scopes]
+    return replace(
+        facts,
+        promised=_read_promised(store, facts),
+        purchases=granted,
+        behaviour=behaviour if BEHAVIOUR in facts.scopes else (),
+        wishes=wishes,
+        memo=memo,
+    )
 
 
 def _read_promised(store: ReceiptStore, facts: FanFacts) -> tuple[Promised, ...]:

@@ -56,9 +56,13 @@ class PersonalRefused(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A fan as it is seen at one moment, and the language in which it is spoken to. `imagine`: the same fan with other facts."""
+    """A fan as it is seen at one moment, what was said to it before, and in which language.
+
+    `imagine`: the same fan with other facts.
+    """
 
     scene: Scene
+    past: Past
     language: str
     imagine: Imagine
     linked: Sequence[FanFacts] = ()
@@ -87,11 +91,11 @@ class Personalization:
         """A fan as its program may see it; None if nothing is granted. Raises `program.unknown`."""
         with self._reader.snapshot() as view:
             board = self.boards.read(view, program)
-        facts = await self.gate.read(fan, program, what_for)
-        if facts is None:
+        sight = await self.gate.look(fan, program, what_for)
+        if sight is None:
             return None
+        facts, catalogue = sight.facts, sight.catalogue
         linked = await self.gate.read_linked(facts, what_for)
-        catalogue = await self._desk.run(lambda store: self.gate.catalogues.read(store, program))
         now, predictor = self._clock.now(), self.predictor  # another may be swapped in meanwhile
         if not predictor.is_prepared(facts, catalogue):
             await asyncio.to_thread(predictor.prepare, facts, catalogue, now)
@@ -100,7 +104,7 @@ class Personalization:
             profile = build_profile(of, catalogue, predictor, now, board.offset_minutes, linked)
             return Scene(of, profile, board, catalogue, predictor, now)
 
-        return Seen(imagine(facts), facts.wishes.document.get("language", "en"), imagine, linked)
+        return Seen(imagine(facts), sight.past, facts.wishes.document.get("language", "en"), imagine, linked)
 
     def _still_holds(self, seen: Seen) -> bool:
         """Whether all that a fan is seen by is granted still, what is linked from other programs among it."""
@@ -125,14 +129,13 @@ class Personalization:
             seen = await self.see(fan, program, "messages")
             if seen is None:
                 break
-            past = await self.gate.read_past(seen.facts)
-            decided = decide(seen.scene, past)
-            if not self._still_holds(seen):
-                continue
+            decided = decide(seen.scene, seen.past)
             if decided.fresh:
+                if not self._still_holds(seen):
+                    continue
                 fresh, now = decided.fresh, self._clock.now()
                 await self._desk.run(lambda store, fresh=fresh, now=now: store.inbox.add(fresh, now))
-            shown = shown_now(seen.scene, decided, past)
+            shown = shown_now(seen.scene, decided, seen.past)
             if self._still_holds(seen):
                 return [show_message(message, seen.language) for message in shown]
         raise PersonalRefused(NOT_GRANTED)
@@ -145,9 +148,8 @@ class Personalization:
             seen = await self.see(fan, program, "questions")
             if seen is None:
                 break
-            past = await self.gate.read_past(seen.facts)
             # messages are decided once for each answer: not in the loop in which all requests are answered
-            found = await asyncio.to_thread(find_question, seen.scene, seen.imagine, past)
+            found = await asyncio.to_thread(find_question, seen.scene, seen.imagine, seen.past)
             if not self._still_holds(seen):
                 continue
             if found is None:

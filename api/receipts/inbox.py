@@ -165,17 +165,6 @@ class Inbox:
             rows = connection.execute(query.order_by(feedback.c.number)).fetchall()
         return [_feedback_of(row) for row in rows]
 
-    def version(self, member: Address, program: ProgramId) -> tuple[int, ...]:
-        """What changes whenever a message or feedback of the account is added or deleted."""
-        of_messages = (messages.c.member == member) & (messages.c.program == program)
-        of_feedback = (feedback.c.member == member) & (feedback.c.program == program)
-        with self._transaction() as connection:
-            found = (
-                connection.execute(select(func.count(), func.max(messages.c.number)).where(of_messages)).one(),
-                connection.execute(select(func.count(), func.max(feedback.c.number)).where(of_feedback)).one(),
-            )
-        return tuple(value or 0 for row in found for value in row)
-
 
 def forget_words(connection: Connection, member: Address, program: ProgramId, since: int) -> None:
     """Take the words from what was decided by way of receipts since a time, because one of these is erased, and drop deliveries.

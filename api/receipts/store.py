@@ -43,7 +43,7 @@ from api.receipts.inbox import Inbox, forget_words
 from api.receipts.nonces import Nonces
 from api.receipts.offer_plans import OfferPlans
 from api.receipts.openings import Openings
-from api.receipts.personal_tables import FANS_OWN, behaviour
+from api.receipts.personal_tables import FANS_OWN
 from api.receipts.preferences import KeptPreferences
 from api.receipts.products import Products
 from api.receipts.revocation_notes import Note, RevocationNotes, delete_notes
@@ -59,6 +59,7 @@ from api.receipts.tables import (
     texts,
 )
 from api.receipts.texts import Texts, erase_texts
+from api.receipts.versions import Versions
 from api.receipts.webhooks import Webhooks
 from ledger.codec import Value, pack, unpack
 from ledger.domains.loyalty.receipts import (
@@ -173,6 +174,8 @@ class ReceiptStore:
             raise NodeError(NOT_SQLITE)
         self._url = url
         self._engine: Engine | None = None
+        self._joined: Connection | None = None
+        """The transaction of `together`. One thread uses a store."""
         self.acceptances = Acceptances(self._transaction)
         self.behaviour = BehaviourLog(self._transaction)
         self.delivery_forms = DeliveryForms(self._transaction)
@@ -187,6 +190,7 @@ class ReceiptStore:
         self.preferences = KeptPreferences(self._transaction)
         self.products = Products(self._transaction)
         self.texts = Texts(self._transaction)
+        self.versions = Versions(self._transaction)
         self.webhooks = Webhooks(self._transaction)
 
     # --- opening ---
@@ -208,8 +212,21 @@ class ReceiptStore:
         return engine
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """One transaction for all that is done within: each of its own takes longer than what it does. Raises as that."""
+        with self._transaction() as connection:
+            self._joined = connection
+            try:
+                yield
+            finally:
+                self._joined = None
+
+    @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        """One database transaction. Raises `NodeError` store.*."""
+        """One database transaction, or the one that is open. Raises `NodeError` store.*."""
+        if self._joined is not None:
+            yield self._joined
+            return
         try:
             with self._open().begin() as connection:
                 yield connection
@@ -333,17 +350,6 @@ class ReceiptStore:
             for row in found
             for member in (Address(row.member),)
         }
-
-    def personal_version(self, member: Address, program: ProgramId) -> tuple[object, ...]:
-        """What changes whenever something is added to, marked in, or erased from what personalization may read of an account."""
-        done = (behaviour.c.member == member) & (behaviour.c.program == program)
-        with self._transaction() as connection:
-            deeds = connection.execute(select(func.count(), func.max(behaviour.c.number)).where(done)).one()
-        return (
-            *deeds,
-            self.preferences.find_each([member], program).get(member),
-            self.receipt_versions([member]).get(member),
-        )
 
     def get(self, member: Address, wanted: ReceiptHash) -> KeptReceipt | None:
         """One receipt of the account; None also where it is another account's."""

@@ -289,11 +289,11 @@ def test_an_erased_receipt_is_seen_though_its_number_is_given_again(tmp_path: Pa
     store = ReceiptStore(f"sqlite:///{tmp_path / 'receipts.sqlite'}")
     till, fan = Till(store), member_address(1)
     first = till.sell(fan, NOW, ("bread", 1, 100, 0))
-    before = store.personal_version(fan, PROGRAM)
+    before = store.versions.read(fan, PROGRAM)
     store.erase(fan, NOW, wanted=first, program=None)
     till.sell(fan, NOW, ("cod", 1, 100, 0))
     assert store.page(fan, program=None, period=None, before=None, limit=9)[0].number == 1
-    assert store.personal_version(fan, PROGRAM) != before
+    assert store.versions.read(fan, PROGRAM) != before
     store.close()
 
 
