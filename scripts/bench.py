@@ -187,6 +187,23 @@ def show_groups(answer: Any) -> list[Figure]:
     return [*figures, Figure("memory for them", answer["memory_mb"], "MB")]
 
 
+def show_messages(answer: Any) -> list[Figure]:
+    """A fan's messages over HTTP from a warm server, and from the answer to a change to the first one that shows it."""
+    of, found = f"of {answer['receipts']} receipts", answer["messages"]
+    figures = [
+        Figure(f"messages {of}, median", found["p50_ms"], "ms"),
+        Figure(f"messages {of}, 99 %", found["p99_ms"], "ms", 10, is_limit=True),
+        Figure("messages shown to a fan", answer["shown"], "messages"),
+    ]
+    for change in ("purchase", "revocation"):
+        figures += [
+            Figure(f"{change} counts: in which answer", answer[f"{change}_answers"], "answer", 1, is_limit=True),
+            Figure(f"{change} to that answer, median", answer[change]["p50_ms"], "ms"),
+            Figure(f"{change} to that answer, 99 %", answer[change]["p99_ms"], "ms"),
+        ]
+    return figures
+
+
 def show_sync(answer: Any) -> list[Figure]:
     """A new node beside one that reads the same blocks from its disk."""
     rate = answer["transactions"] / answer["sync_s"]
@@ -258,6 +275,7 @@ SHOWN: dict[str, Callable[[Any], list[Figure]]] = {
     "stratum": show_stratum,
     "personal": show_personal,
     "groups": show_groups,
+    "messages": show_messages,
     "refunds": show_refunds,
     "sync": show_sync,
     "relay": show_relay,

@@ -1,6 +1,6 @@
 """Reading accounts over HTTP: a node's API in one process, its readers in another, keep-alive connections between them.
 
-    python scripts/bench_http.py FOLDER      serves the store in FOLDER, says its URL, ends with its standard input
+    python scripts/bench_http.py FOLDER NOW      serves the node in FOLDER at that time, says its URL, ends with its standard input
 
 The readers speak just enough HTTP/1.1 to be faster than what they measure: each connection sends the next request when it has the
 whole answer to the one before.
@@ -25,6 +25,7 @@ from api.service import Service, bind_port
 from bench_chain import END_OF_TIME, bench_params, fan
 from bench_world import Sizes
 from ledger.address import encode_address
+from ledger.types import Timestamp
 from node.clock import ManualClock
 from node.node import Node, NodeConfig
 
@@ -44,10 +45,10 @@ GOOD_STATUS = b"HTTP/1.1 200"
 # --- the server --------------------------------------------------------------------------------------------------------------
 
 
-def serve(folder: Path) -> None:
-    """Serve the store in `folder` until standard input ends. No miner runs."""
-    node = Node(NodeConfig(folder, bench_params()), ManualClock(END_OF_TIME))
-    settings = HttpSettings(read_rate=UNREACHED_RATE, tip_age_seconds_max=None)
+def serve(folder: Path, now: Timestamp) -> None:
+    """Serve the node in `folder` until standard input ends. No miner runs, and its clock stands still."""
+    node = Node(NodeConfig(folder, bench_params()), ManualClock(now))
+    settings = HttpSettings(read_rate=UNREACHED_RATE, write_rate=UNREACHED_RATE, tip_age_seconds_max=None)
     service = Service(node, bind_port(HOST, 0), settings)
     service.start()
     print(service.url, flush=True)
@@ -57,19 +58,19 @@ def serve(folder: Path) -> None:
 
 
 @contextmanager
-def started_server(folder: Path) -> Iterator[str]:
+def started_server(folder: Path, now: int = END_OF_TIME) -> Iterator[str]:
     """The URL of a server process on a store's copy."""
-    command = [sys.executable, str(Path(__file__)), str(folder)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin is not None and process.stdout is not None, "both are pipes"
-    try:
-        url = process.stdout.readline().strip()
-        if not url:
-            raise RuntimeError(f"the server did not start, exit status {process.wait()}")
-        yield url
-    finally:
-        process.stdin.close()
-        process.wait(timeout=30)
+    command = [sys.executable, str(Path(__file__)), str(folder), str(now)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None, "both are pipes"
+        try:
+            url = process.stdout.readline().strip()
+            if not url:
+                raise RuntimeError(f"the server did not start, exit status {process.wait()}")
+            yield url
+        finally:
+            process.stdin.close()
+            process.wait(timeout=30)
 
 
 # --- the readers -------------------------------------------------------------------------------------------------------------
@@ -210,4 +211,4 @@ def fetch_one(url: str, request: bytes) -> Any:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), Timestamp(int(sys.argv[2])))

@@ -29,6 +29,7 @@ from bench_finality import measure_finality
 from bench_groups import measure_groups
 from bench_growth import measure_growth
 from bench_http import measure_reads
+from bench_messages import measure_messages
 from bench_mining import measure_mining
 from bench_network import measure_relay, measure_sync
 from bench_personal import judge_fans, measure_personal, serve_fans, train_fans
@@ -59,6 +60,8 @@ from node.signatures import SignatureVerifier
 Answer = dict[str, Any]
 
 HEADERS_AT_ONCE = 2_000
+FANS_AND_ROUNDS = ((10, 2), (200, 10))
+"""How many fans are answered, how often each: in the quick bench, in the whole one."""
 """Headers in one call: what a peer sends in one message."""
 ROUNDS = 10
 POSTGRES_VARIABLE = "FANSUMER_BENCH_POSTGRES_URL"
@@ -248,6 +251,12 @@ def measure_http(world: World) -> Answer:
         return measure_reads(folder, world.sizes)
 
 
+def measure_fans(world: World) -> Answer:
+    """Messages of fans; this process asks, one that it starts answers. What is prepared goes with it: it is changed meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="fansumer-bench-", dir=world.folder) as name:
+        return measure_messages(Path(name), *FANS_AND_ROUNDS[world.sizes is FULL])
+
+
 MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "transfers": measure_transfers,
     "transfers-breakdown": lambda world: measure_transfers(world, watched=True),
@@ -262,6 +271,7 @@ MEASUREMENTS: dict[str, Callable[[World], Answer]] = {
     "ballots": lambda world: measure_ballots(world.sizes.accounts),
     "personal": lambda world: measure_personal(with_models=world.sizes is FULL),
     "groups": lambda world: measure_groups(world.folder, world.sizes.group_members),
+    "messages": measure_fans,
     "refunds": lambda world: measure_refunds(world.sizes.refunds),
     "sync": measure_sync,
     "relay": lambda world: measure_relay(2 * world.sizes.refunds),

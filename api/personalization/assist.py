@@ -158,10 +158,10 @@ def _late_deliveries(scene: Scene) -> Iterator[Candidate]:
 def _unclaimed(scene: Scene) -> Iterator[Candidate]:
     standing = scene.facts.standing
     for purchase in scene.facts.purchases if standing is not None else ():
-        age = scene.now - purchase.time
+        if not purchase.points or scene.now - purchase.time > UNSETTLED_DAYS * DAY_SECONDS:
+            continue
         # a period lasts 92 days at most, and only an entry of the receipt's own period settles it
-        due = scene.settle_by(purchase.time)
-        if not purchase.points or age > UNSETTLED_DAYS * DAY_SECONDS or scene.now <= due:
+        if scene.now <= scene.settle_by(purchase.time):
             continue
         assert standing is not None, "without a standing nothing is looked through"
         if purchase.period in standing.settled_periods:

@@ -43,9 +43,9 @@ def _make_query() -> Select[Any]:
     bought = receipts.c.member == bindparam("member")  # of all programs: that is what is indexed
     marked = select(gifts.c.receipt).where(gifts.c.member == bindparam("member")).order_by(gifts.c.receipt).subquery()
     done, told, heard, said = map(_in_program, (behaviour, messages, feedback, preferences))
+    of_receipts = (_count(receipts, bought), _newest(receipts, receipts.c.receipt, bought))
     of_facts = (
-        _count(receipts, bought),
-        _newest(receipts, receipts.c.receipt, bought),
+        *of_receipts,
         select(func.group_concat(func.hex(marked.c.receipt))).scalar_subquery(),
         _count(behaviour, done),
         _newest(behaviour, behaviour.c.number, done),
@@ -56,6 +56,7 @@ def _make_query() -> Select[Any]:
         ),
     )
     of_inbox = (
+        *of_receipts,  # who erases one takes the words from messages that rested on it
         _count(messages, told),
         _newest(messages, messages.c.message, told),
         _newest(messages, messages.c.ready_at, told),
