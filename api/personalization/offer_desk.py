@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
@@ -171,19 +171,22 @@ class OfferDesk:
         self, program: ProgramId, plan_id: bytes, after: int, limit: int
     ) -> list[tuple[int, OfferEntry | None]]:
         """Offers of a plan beyond a number, with the number of each; None for what is not to be issued: it was, it ended, its fan
-        took the consent back or left, or an equal offer is open to it meanwhile. Raises PlanRefused plan.unknown.
+        took the consent back or left, or an equal offer is open to it meanwhile. What is given counts as open from now on, so that
+        no other plan gives its fan an equal one. One row beyond `limit`, if there is one, says that there are more; it is not
+        given. Raises PlanRefused plan.unknown.
         """
         plan = await self._find(program, plan_id)
         wish = OfferWish.of_document(plan.document)
-        rows = await self._desk.run(lambda store: store.offer_plans.to_issue(plan.id, after, limit))
+        rows = await self._desk.run(lambda store: store.offer_plans.to_issue(plan.id, after, limit + 1))
         theirs = await self._desk.run(
             lambda store: {row.member: store.offer_plans.of_member(row.member, program) for row in rows}
         )
         with self._reader.snapshot() as view:
-            return [
-                (row.number, _entry_of(row) if self._may_issue(view, row, wish, theirs[row.member]) else None)
-                for row in rows
-            ]
+            wanted = [row for row in rows[:limit] if self._may_issue(view, row, wish, theirs[row.member])]
+        seen = {row.member: {one.offer for one in theirs[row.member] if one.given_at} for row in wanted}
+        now = self._clock.now()
+        given = await self._desk.run(lambda store: store.offer_plans.give(wanted, seen, now))
+        return [(row.number, _entry_of(row) if row.number in given else None) for row in rows]
 
     def _may_issue(self, view: Snapshot, row: DrawnOffer, wish: OfferWish, theirs: Sequence[DrawnOffer]) -> bool:
         now = view.tip().header.time
@@ -193,7 +196,8 @@ class OfferDesk:
         if not self._personal.gate.allows_offers(view, row.member, row.program):
             return False
         goals = {one.offer: str(one.document["goal"]) for one in theirs}
-        return not refuse_more(wish, [(goals.get(offer, ""), points) for offer, points in _open_offers(view, row, now)])
+        are_open = [*_open_offers(view, row, now), *_given_offers(view, row, theirs, now)]
+        return not refuse_more(wish, [(goals.get(offer, ""), points) for offer, points in are_open])
 
     # --- telling ---
 
@@ -238,6 +242,15 @@ def _open_offers(view: Snapshot, row: DrawnOffer, now: int) -> list[tuple[Hash, 
         if offer is not None and offer.program == row.program and offer.is_open and offer.expires_at > now:
             found.append((Hash(listed.id), offer.points))
     return found
+
+
+def _given_offers(
+    view: Snapshot, row: DrawnOffer, theirs: Sequence[DrawnOffer], now: int
+) -> Iterator[tuple[Hash, int]]:
+    """What other plans gave the brand for the same fan: it may sign that whenever it likes, until it is over."""
+    for other in theirs:
+        if other.plan != row.plan and other.given_at and other.ends_at > now and look_up(view, other.offer) is None:
+            yield other.offer, decode_offer(other.sealed).points
 
 
 def _entry_of(row: DrawnOffer) -> OfferEntry:

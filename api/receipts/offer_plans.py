@@ -5,7 +5,7 @@ that what offers do can be measured. The brand's key issues the offers; whether 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -52,7 +52,8 @@ class KeptPlan:
 class DrawnOffer:
     """One fan of a plan. `offer` and `sealed` (the personal offer's bytes) are empty for who is held out.
 
-    `document` says what it is about, for the fan: goal and items. `number` is the order in which fans were drawn.
+    `document` says what it is about, for the fan: goal and items. `number` is the order in which fans were drawn; `given_at` is
+    when the brand was given the offer to sign, 0 for not yet.
     """
 
     plan: bytes
@@ -64,6 +65,7 @@ class DrawnOffer:
     drawn_at: int
     ends_at: int
     number: int = 0
+    given_at: int = 0
 
     @property
     def is_held_out(self) -> bool:
@@ -140,6 +142,25 @@ class OfferPlans:
             query = query.where(drawn_offers.c.program == program)
         return self._read(query.order_by(drawn_offers.c.number))
 
+    def give(self, wanted: Sequence[DrawnOffer], seen: Mapping[Address, Collection[Hash]], now: Timestamp) -> set[int]:
+        """Mark offers as given to the brand; the numbers of those that may be: no other plan has given its fan one since.
+
+        `seen` are the offers that were given to each fan when that was judged.
+        """
+        members = [one.member for one in wanted]
+        query = select(drawn_offers.c.member, drawn_offers.c.program, drawn_offers.c.offer)
+        given = query.where(drawn_offers.c.member.in_(members), drawn_offers.c.given_at > 0)
+        with self._transaction() as connection:
+            since = {
+                (bytes(row.member), bytes(row.program))
+                for row in connection.execute(given)
+                if bytes(row.offer) not in seen[Address(bytes(row.member))]
+            }
+            numbers = {one.number for one in wanted if (one.member, one.program) not in since}
+            mine = drawn_offers.c.number.in_(numbers) & (drawn_offers.c.given_at == 0)
+            connection.execute(update(drawn_offers).where(mine).values(given_at=now))
+        return numbers
+
     def _read(self, query: Any) -> list[DrawnOffer]:
         with self._transaction() as connection:
             return [_drawn_of(row) for row in connection.execute(query).fetchall()]
@@ -180,4 +201,5 @@ def _drawn_of(row: Row[Any]) -> DrawnOffer:
         drawn_at=row.drawn_at,
         ends_at=row.ends_at,
         number=row.number,
+        given_at=row.given_at,
     )

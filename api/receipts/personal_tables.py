@@ -139,6 +139,7 @@ drawn_offers = Table(
     Column("document", Text, nullable=False, comment="JSON: what it is about"),
     Column("drawn_at", BigInteger, nullable=False),
     Column("ends_at", BigInteger, nullable=False),
+    Column("given_at", BigInteger, nullable=False, server_default="0", comment="to the brand, to sign; 0: not yet"),
     UniqueConstraint("plan", "member", name="drawn_once"),
     Index("drawn_offers_by_member", "member", "program"),
     Index("drawn_offers_by_time", "ends_at"),

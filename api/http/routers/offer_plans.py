@@ -134,14 +134,14 @@ async def list_entries(
     request: Request, program: IdText, plan: PlanText, cursor: Cursor = None, limit: Limit = PAGE_LIMIT
 ) -> Response:
     """Entries for `offer.issue`, for the brand's own key to sign. What stands on the chain already is left out, and so is a fan who
-    took its consent back since.
+    took its consent back since, or for whom another plan of the same goal has given an entry that is not over.
     """
     services = services_of(request)
     program_id, plan_id = ProgramId(parse_id("program", program)), parse_plan(plan)
     require_brand(services, program_id, await authenticate(request))
     page = Page("plan.entries", (program_id, plan_id), cursor, limit, width=1)
     after = 0 if page.position is None else page.position[0]
-    found = await desk_of(services).entries(program_id, plan_id, after, page.rows_wanted)
+    found = await desk_of(services).entries(program_id, plan_id, after, limit)
 
     def show(row: tuple[int, OfferEntry | None]) -> dict[str, Any] | None:
         return None if row[1] is None else _show_entry(services, row[1])

@@ -35,13 +35,14 @@ from api.personalization.offer_plans import (
     tells_few_apart,
 )
 from api.personalization.predictor import PlainRules
+from api.receipts.store import ReceiptStore
 from api.wallet.offers import read_offer_text
 from ledger.address import decode_address
 from ledger.domains.loyalty.receipts import receipt_hash
 from ledger.domains.loyalty.state import SponsorPolicy
 from ledger.domains.offers.offer_issue import OfferEntry, OfferIssue
 from ledger.domains.offers.offer_settle import Citation, OfferSettle
-from ledger.types import Amount, Hash, Points, Timestamp
+from ledger.types import Address, Amount, Hash, Points, Timestamp
 from tests.api.personalization.test_groups import make_whole
 from tests.support.memory_chain import Signer
 from tests.support.offers import issue, make_offer
@@ -269,6 +270,61 @@ def test_a_fans_cap_counts_what_is_open(stand: Stand) -> None:
     narrow = stand.plan("challenge", points_each=30, fan_points_max=49)
     assert narrow["reach"] is None and narrow["left_out"]["fan_cap"] == 10
     assert stand.plan("challenge", points_each=30, fan_points_max=50)["reach"] == 10
+
+
+def test_of_two_plans_for_one_goal_one_reaches_a_fan_though_neither_is_signed(stand: Stand) -> None:
+    stand.come("bread")
+    stand.desk.pass_time(days=60)
+    first, second = stand.plan(days=5), stand.plan(days=30)
+    stand.draw(first)
+    stand.draw(second)
+    items = stand.entries(first)
+    assert len(items) == 14 and stand.entries(second) == []
+    assert stand.entries(first) == items, "its own are given again"
+    assert set(stand.sign(items[:4])) == {""}
+    assert stand.entries(second) == [] and stand.entries(first) == items[4:]
+    stand.desk.pass_time(days=5)
+    assert stand.entries(first) == [] and len(stand.entries(second)) == 14, "the first is over"
+
+
+def test_what_was_only_drawn_keeps_no_other_plan_from_a_fan(stand: Stand) -> None:
+    stand.come("bread")
+    stand.desk.pass_time(days=60)
+    first, second = stand.plan(), stand.plan()
+    stand.draw(first)
+    stand.draw(second)
+    page = stand.ask(f"/{second['plan']}/entries", limit=4)["items"]
+    assert len(page) == 4 and len(stand.entries(first)) == 10, "what stands on the next page was not given"
+    assert stand.entries(second) == page
+
+
+def test_a_fans_cap_counts_what_was_given_and_is_not_signed(stand: Stand) -> None:
+    stand.come("bread", "coffee")
+    stand.desk.pass_time(days=1)
+    plans = [
+        stand.plan("replenish"),
+        *(stand.plan("challenge", points_each=30, fan_points_max=most) for most in (49, 50)),
+    ]
+    for plan in plans:
+        stand.draw(plan)
+    assert [len(stand.entries(plan)) for plan in plans] == [14, 0, 14]
+
+
+def test_two_that_ask_at_once_are_not_both_given_a_fan(stand: Stand) -> None:
+    stand.come("bread")
+    stand.desk.pass_time(days=60)
+    plans = [stand.plan(), stand.plan()]
+    for plan in plans:
+        stand.draw(plan)
+
+    def give(store: ReceiptStore) -> list[set[int]]:
+        """Both were judged when nothing was given."""
+        drawn = [store.offer_plans.drawn_by(bytes.fromhex(plan["plan"])) for plan in plans]
+        nothing: dict[Address, set[Hash]] = {one.member: set() for one in drawn[0]}
+        return [store.offer_plans.give(each, nothing, Timestamp(1)) for each in drawn]
+
+    first, second = stand.desk.app.state.services.receipts.post(give).result()
+    assert len(first) == 14 and second == set()
 
 
 def test_a_challenge_of_ones_own_is_real(stand: Stand) -> None:
