@@ -1,5 +1,6 @@
 """`fansumer wallet consent`: what a fan allows, and takes back."""
 
+import time
 from enum import StrEnum
 from string import hexdigits
 from typing import TYPE_CHECKING, Annotated
@@ -85,6 +86,12 @@ def grant(
     scope: Scope = "",
     to: To = None,
     days: Annotated[int, typer.Option("--days", min=0, max=36_500, help="How long; 0 is until it is taken back.")] = 0,
+    minutes: Annotated[
+        int,
+        typer.Option(
+            "--minutes", min=0, max=1_440, help="The same in minutes, from now: for one call at a service desk."
+        ),
+    ] = 0,
     pay_own: PayOwn = False,
     wallet: WalletFile = None,
     url: Url = DEFAULT_URL,
@@ -97,6 +104,7 @@ def grant(
     Examples:
       fansumer wallet consent grant 5f5f...5f --purpose personalise --days 365
       fansumer wallet consent grant 5f5f...5f --purpose share --to dfan1p... --scope standing
+      fansumer wallet consent grant 5f5f...5f --purpose personalise --scope service --minutes 30
     """
     from api.cli.output import warn
     from api.cli.session import finish, open_wallet, read_id
@@ -104,18 +112,22 @@ def grant(
     from ledger.types import ProgramId, Timestamp
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
+    if days and minutes:
+        raise typer.BadParameter("name days or minutes, not both", param_hint="--minutes")
     if purpose is Purpose.SHARE and scope not in SHARED:
         warn(f"a node gives a partner nothing for the scope {scope!r}; it knows {', '.join(SHARED[1:])}")
     if purpose is Purpose.PERSONALISE and not opens_something(scope):
         warn(f"a node reads nothing by the scope {scope!r}; it knows {', '.join(PERSONAL)}")
     with open_wallet(url, wallet) as opened:
         grantee = read_grantee(opened, to, purpose)
-        now = int(opened.client.chain()["time"])
+        # the last block may be as old as the consent is short, and the next one must not find it over
+        now = max(int(opened.client.chain()["time"]), int(time.time()) if minutes else 0)
+        lasts = days * 86_400 + minutes * 60
         sent = opened.grant_consent(
             of_program,
             purpose=purpose.number,
             scope=scope,
-            expires_at=Timestamp(now + days * 86_400 if days else 0),
+            expires_at=Timestamp(now + lasts if lasts else 0),
             grantee=grantee,
             payment=OWN_FEE if pay_own else POOL,
         )

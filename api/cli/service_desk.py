@@ -32,7 +32,7 @@ def fan_history(
     """Look at what a fan opened to your service staff. Each look stands in the fan's log, also one that is refused.
 
     \b
-    The fan opens it: wallet consent grant PROGRAM --purpose personalise --scope service --days 1
+    The fan opens it: wallet consent grant PROGRAM --purpose personalise --scope service --minutes 30
     Example:
       fansumer brand fan-history 5f5f...5f dfan1p... --why "points of Saturday are missing" --staff "Desk 3, Mina"
     """

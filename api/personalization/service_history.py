@@ -43,7 +43,7 @@ REDEEM_EVENTS: Final = frozenset({"redeem.opened", "redeem.fulfilled", "redeem.r
 NOT_GRANTED: Final = Code(
     "service.not_granted",
     "the fan has not opened its history to this program's service staff, or not any more",
-    "Ask the fan: `fansumer wallet consent grant PROGRAM --purpose personalise --scope service --days 1`.",
+    "Ask the fan: `fansumer wallet consent grant PROGRAM --purpose personalise --scope service --minutes 30`.",
 )
 
 

@@ -115,6 +115,25 @@ def test_a_fan_opens_its_history_to_service_and_sees_who_looked_and_why(street: 
         assert "receipts: not opened" in brand.run(*look)
 
 
+def test_history_is_open_for_one_call(street: Street) -> None:
+    fan, program = street.fan, street.program
+    look = ("brand", "fan-history", program, street.member, "--why", "points are missing")
+    allow = ("wallet", "consent", "grant", program, "--purpose", "personalise", "--scope", "service")
+    assert "not both" in fan.fail(*allow, "--minutes", 15, "--days", 1, expect=2)
+    chain = street.node.chain
+    chain.clock.set(chain.clock.now() + 20 * 60)  # so long there was no block
+    signed_at = chain.clock.now()
+    with street.now():
+        fan.run(*allow, "--minutes", 15)
+    for late in (0, 15 * 60 - 1):
+        chain.clock.set(max(chain.clock.now(), signed_at + late))
+        with street.now():
+            assert street.partner.read(*look)["member"] == street.member, "as often as the call needs"
+    chain.clock.set(signed_at + 15 * 60)
+    with street.now():
+        assert "service.not_granted" in street.partner.fail(*look)
+
+
 def test_gifts_are_marked_by_file_or_by_id(street: Street) -> None:
     fan, program, file = street.fan, street.program, street.buy()
     with street.now():
