@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -165,7 +166,8 @@ class StratumServer:
         """Close the port and all connections, and write the book. Harmless a second time."""
         loop, stop = self._loop, self._stop
         if loop is not None and stop is not None and self._thread.is_alive():
-            loop.call_soon_threadsafe(stop.set)
+            with suppress(RuntimeError):  # it ended by itself meanwhile, and its loop is closed
+                loop.call_soon_threadsafe(stop.set)
             self._thread.join(timeout=STOP_SECONDS_MAX)
         self._desk.shutdown()
         self.pool.flush()
