@@ -13,6 +13,7 @@ from ledger.errors import BlockViolation, Code
 from node.chain import UNKNOWN_PARENT
 from node.errors import NodeError
 from node.node import Node
+from node.store.blocks import BlockStore
 from node.store.engine import OTHER_CHAIN, STORE_CORRUPT
 from node.store.migrate import STORE_NEWER
 from tests.support.crash.life import STORE_FILE, Life, digest_of, open_node, take
@@ -113,6 +114,13 @@ def test_any_page_may_be_damaged(early: Path, life: Life, tmp_path: Path, spoil:
         assert set(condemned(path)) <= {bad}, f"seed {seed}, page {page}"
         seen.add(code)
     assert "refused" in seen
+
+
+def test_a_scan_that_finds_no_header_is_damage(early: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last block is found by an index, and what lies before it is not: half a page of headers was lost."""
+    monkeypatch.setattr(BlockStore, "active_headers", lambda _: iter(()))
+    with refused(STORE_CORRUPT, NodeError):
+        open_node(early)
 
 
 def test_a_record_that_its_index_lost_condemns_no_block(early: Path, life: Life, tmp_path: Path) -> None:
