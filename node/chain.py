@@ -133,9 +133,7 @@ class Chain(ChainReading):
         self.state.forget()
         self.state_tree = StateTree()
         self.state_tree.rebuild(self._connection)
-        leaves = [
-            known.history_leaf for known in self._blocks.active_headers()
-        ]  # none, where a page of them is damaged
+        leaves = [known.history_leaf for known in self._blocks.active_headers()]
         self._history = IncrementalTree(leaves[:-1])
         commitment = read_commitment(self._connection, block)
         if self.state_tree.root() != commitment.state_root or self._history.root() != commitment.history_root:
