@@ -204,7 +204,7 @@ async def decide_messages(folder: Path, store: ReceiptStore, program: ProgramId,
     """What the node says to each fan in the weeks before, and which of it is opened. Closes the store."""
     reader = Reader(open_engine(f"sqlite:///{folder / DATABASE}", read_only=True))
     clock, desk, nobody, chance = ManualClock(now), ReceiptDesk(store), NobodyRevoked(), random.Random("opened")
-    gate = PersonalGate(reader, ConsentGate(nobody, clock), desk, clock)  # type: ignore[arg-type]
+    gate = PersonalGate(reader, ConsentGate(nobody, clock), desk, clock)  # type: ignore[arg-type] - nobody revokes in a bench
     personal = Personalization(reader, gate, desk, clock)
     for days in DECIDED_BEFORE_DAYS:
         clock.set(Timestamp(now - days * DAY_SECONDS))

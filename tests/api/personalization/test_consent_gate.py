@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,18 +12,16 @@ from api.http.schemas.personal import ProfileAnswer
 from api.personalization.consent_gate import PersonalGate
 from api.personalization.facts import FanFacts
 from ledger.domains.consent.state import SHARE
+from tests.api.personalization.conftest import OpenDesk
 from tests.support import live_votes
 from tests.support.memory_chain import DAY_SECONDS
-from tests.support.personal_shop import PersonalShop, open_personal_shop
+from tests.support.personal_shop import PersonalShop
 from tests.support.shop import FAN, FRIEND, OWNER
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[PersonalShop]:
-    found = open_personal_shop(tmp_path / "data")
-    yield found
-    found.close()
-    found.shop.close()
+def desk(open_desk: OpenDesk) -> PersonalShop:
+    return open_desk()
 
 
 def gate_of(desk: PersonalShop) -> PersonalGate:

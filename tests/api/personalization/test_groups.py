@@ -1,8 +1,6 @@
 """What brands learn of groups: nothing of few, rounded sizes, lift with intervals, the price of opt-outs."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -24,8 +22,9 @@ from api.personalization.pacing import OPT_OUT, Past
 from api.personalization.predictor import PlainRules
 from api.receipts.inbox import Outline
 from ledger.types import Address, ProgramId
+from tests.api.personalization.conftest import OpenDesk
 from tests.support.memory_chain import DAY_SECONDS, Signer
-from tests.support.personal_shop import PersonalShop, open_personal_shop
+from tests.support.personal_shop import PersonalShop
 from tests.support.shop import FAN, OWNER
 
 NOW = 1_800_000_000
@@ -124,11 +123,8 @@ def test_criticism_is_about_the_brand_and_never_against_the_fan() -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[PersonalShop]:
-    found = open_personal_shop(tmp_path / "data")
-    yield found
-    found.close()
-    found.shop.close()
+def desk(open_desk: OpenDesk) -> PersonalShop:
+    return open_desk()
 
 
 def ask(desk: PersonalShop, what: str, who: Signer = OWNER) -> tuple[int, dict[str, object]]:

@@ -1,8 +1,6 @@
 """Odd fans, odd feeds, odd clocks: each has an answer, and the same one everywhere (issue 8, bad input)."""
 
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.personalization import pacing
 from api.personalization.candidates import ANTICIPATE, Candidate, Words
 from api.personalization.messages import recommend
 from api.personalization.pacing import Pace
@@ -19,9 +16,10 @@ from api.personalization.profile import show_profile
 from api.personalization.rhythm import PARTS, find_rhythm, local, next_local
 from api.receipts.inbox import KeptMessage
 from ledger.types import Hash
+from tests.api.personalization.conftest import OpenDesk
 from tests.api.personalization.test_messages import prefer, say
 from tests.support.memory_chain import DAY_SECONDS
-from tests.support.personal_shop import PersonalShop, open_personal_shop
+from tests.support.personal_shop import PersonalShop
 from tests.support.scenes import (
     FAN,
     PROGRAM,
@@ -46,15 +44,11 @@ ZONES = (
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PersonalShop]:
-    monkeypatch.setattr(pacing, "HOLDOUT_SHARE", 0.0)
-    found = open_personal_shop(tmp_path / "data")
-    found.pass_time(seconds=12 * 3_600)
+def desk(open_at_noon: OpenDesk) -> PersonalShop:
+    found = open_at_noon()
     found.feed()
     found.allow("")
-    yield found
-    found.close()
-    found.shop.close()
+    return found
 
 
 def seen(desk: PersonalShop) -> dict[str, Any]:

@@ -16,12 +16,13 @@ from ledger.domains.voice.review import ReviewWrite
 from ledger.domains.voice.reviews import CRITICISE, ENDORSE, Earned, ProgramSubject
 from ledger.domains.voice.texts import TextDocument, text_hash
 from ledger.types import Address, CampaignId, ProgramId, ProposalId
+from tests.api.personalization.conftest import OpenDesk
 from tests.api.personalization.test_messages import messages, prefer, with_product
 from tests.api.personalization.test_offer_plans import Stand
 from tests.api.personalization.test_outreach import Receiver
 from tests.support import live_votes
 from tests.support.memory_chain import DAY_SECONDS
-from tests.support.personal_shop import PersonalShop, open_personal_shop
+from tests.support.personal_shop import PersonalShop
 from tests.support.receipt_shop import SETTINGS
 from tests.support.shop import FAN, FRIEND, OWNER
 
@@ -205,14 +206,10 @@ def test_a_gift_is_in_nothing_that_is_said_of_a_fan_who_grants_all(world: World)
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PersonalShop]:
-    monkeypatch.setattr(pacing, "HOLDOUT_SHARE", 0.0)
-    found = open_personal_shop(tmp_path / "data", settings=SETTINGS.model_copy(update={"webhooks_private": True}))
-    found.pass_time(seconds=12 * 3_600)
+def desk(open_at_noon: OpenDesk) -> PersonalShop:
+    found = open_at_noon(settings=SETTINGS.model_copy(update={"webhooks_private": True}))
     found.feed()
-    yield found
-    found.close()
-    found.shop.close()
+    return found
 
 
 def test_the_consent_that_a_message_names_is_one_that_the_fan_gave(desk: PersonalShop) -> None:

@@ -2,18 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.personalization import pacing
 from ledger.domains.consent.state import CONTACT
+from tests.api.personalization.conftest import OpenDesk
 from tests.api.personalization.test_messages import messages, prefer, say
 from tests.api.personalization.test_outreach import Receiver, make_webhook
 from tests.support.memory_chain import DAY_SECONDS
-from tests.support.personal_shop import FEED, PersonalShop, open_personal_shop
+from tests.support.personal_shop import FEED, PersonalShop
 from tests.support.receipt_shop import SETTINGS
 from tests.support.shop import FAN, OWNER
 
@@ -22,15 +20,11 @@ NAME = "Zwiebelmettwurstbrot"
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PersonalShop]:
-    monkeypatch.setattr(pacing, "HOLDOUT_SHARE", 0.0)
-    found = open_personal_shop(tmp_path / "data", settings=SETTINGS.model_copy(update={"webhooks_private": True}))
-    found.pass_time(seconds=12 * 3_600)
+def desk(open_at_noon: OpenDesk) -> PersonalShop:
+    found = open_at_noon(settings=SETTINGS.model_copy(update={"webhooks_private": True}))
     found.allow("")
     prefer(found)
-    yield found
-    found.close()
-    found.shop.close()
+    return found
 
 
 def feed(desk: PersonalShop, *, is_named: bool) -> None:

@@ -1,24 +1,21 @@
 """A consent for a linked program that ends while an answer is made ends that answer, too (spec PER-1)."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.domains.loyalty.member_join import MemberJoin
 from ledger.types import Address
-from tests.support.personal_shop import PersonalShop, open_personal_shop
+from tests.api.personalization.conftest import OpenDesk
+from tests.support.personal_shop import PersonalShop
 from tests.support.shop import FAN, FRIEND
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[PersonalShop]:
-    found = open_personal_shop(tmp_path / "data")
+def desk(open_desk: OpenDesk) -> PersonalShop:
+    found = open_desk()
     found.feed()
-    yield found
-    found.close()
-    found.shop.close()
+    return found
 
 
 @pytest.mark.parametrize("what", ["profile", "messages", "recommendations", "questions"])

@@ -1,18 +1,16 @@
 """Nobody is pestered: three ignored and no fourth however many wait, and no word of what one has for good (issue 8, 4 and 5)."""
 
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-from api.personalization import pacing
 from api.personalization.catalogue import in_each_language
 from api.personalization.predictor import LOTS, has_lots, stocks_by_item
+from tests.api.personalization.conftest import OpenDesk
 from tests.api.personalization.test_messages import prefer, say
 from tests.support import live_votes
 from tests.support.memory_chain import DAY_SECONDS
-from tests.support.personal_shop import PersonalShop, open_personal_shop
+from tests.support.personal_shop import PersonalShop
 from tests.support.scenes import (
     NOW,
     make_catalogue,
@@ -25,16 +23,12 @@ from tests.support.scenes import (
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PersonalShop]:
+def desk(open_at_noon: OpenDesk) -> PersonalShop:
     """Nobody is held out, it is noon, and there is room for everything."""
-    monkeypatch.setattr(pacing, "HOLDOUT_SHARE", 0.0)
-    found = open_personal_shop(tmp_path / "data")
-    found.pass_time(seconds=12 * 3_600)
+    found = open_at_noon()
     found.allow("")
     prefer(found)
-    yield found
-    found.close()
-    found.shop.close()
+    return found
 
 
 def feed_rolls(desk: PersonalShop, first: int) -> None:

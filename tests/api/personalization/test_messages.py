@@ -1,7 +1,6 @@
 """Messages as a fan gets them: what helps, what may be welcome, why, when, and what stops them."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from api.http.schemas.personal import FeedbackAnswer, MessagesAnswer, Recommenda
 from api.personalization import pacing
 from ledger.domains.crowdfunding.terms import AT_SETTLEMENT
 from ledger.types import Points, Timestamp
+from tests.api.personalization.conftest import OpenDesk
 from tests.support import live_votes
 from tests.support.memory_chain import DAY_SECONDS
 from tests.support.offers import issue, make_offer
@@ -21,15 +21,11 @@ NOON_SECONDS = 12 * 3_600
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PersonalShop]:
+def desk(open_at_noon: OpenDesk) -> PersonalShop:
     """Nobody is held out here, so that every message is seen."""
-    monkeypatch.setattr(pacing, "HOLDOUT_SHARE", 0.0)
-    found = open_personal_shop(tmp_path / "data", offer_day_max=Points(1_000))
-    found.pass_time(seconds=NOON_SECONDS)
+    found = open_at_noon(offer_day_max=Points(1_000))
     found.feed()
-    yield found
-    found.close()
-    found.shop.close()
+    return found
 
 
 def prefer(desk: PersonalShop, **said: Any) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hmac
 import json
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,15 @@ import httpx2
 import pytest
 
 from api.http.schemas.webhooks import WebhookDropped, WebhookMade, WebhooksAnswer
-from api.personalization import outreach, pacing
+from api.personalization import outreach
 from api.personalization.outreach import RETRY_SECONDS, is_public, sign_webhook
 from api.receipts.inbox import KeptMessage
 from api.receipts.store import ReceiptStore
 from api.receipts.webhooks import Delivery
 from ledger.domains.consent.state import CONTACT
 from ledger.types import Hash, ProgramId, Timestamp
-from tests.support.personal_shop import FEED, PersonalShop, open_personal_shop
+from tests.api.personalization.conftest import OpenDesk
+from tests.support.personal_shop import FEED, PersonalShop
 from tests.support.receipt_shop import SETTINGS
 from tests.support.shop import FAN, OWNER
 
@@ -53,16 +53,12 @@ class Receiver:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PersonalShop]:
-    monkeypatch.setattr(pacing, "HOLDOUT_SHARE", 0.0)
-    found = open_personal_shop(tmp_path / "data", settings=SETTINGS.model_copy(update={"webhooks_private": True}))
-    found.pass_time(seconds=NOON_SECONDS)
+def desk(open_at_noon: OpenDesk) -> PersonalShop:
+    found = open_at_noon(settings=SETTINGS.model_copy(update={"webhooks_private": True}))
     found.feed()
     found.allow("")
     found.buy("coffee")
-    yield found
-    found.close()
-    found.shop.close()
+    return found
 
 
 def prefer(desk: PersonalShop, **said: Any) -> None:

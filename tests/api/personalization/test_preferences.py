@@ -1,8 +1,5 @@
 """What a fan says of how to be spoken to outlives a reset; what can't be meant is refused; a feed that adds keeps the zone."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,18 +7,16 @@ from hypothesis import strategies as st
 from api.http.schemas.personal import PreferencesAnswer
 from api.personalization import pacing
 from api.personalization.preferences import DEFAULTS, after_reset
-from tests.support.personal_shop import FEED, PersonalShop, open_personal_shop
+from tests.api.personalization.conftest import OpenDesk
+from tests.support.personal_shop import FEED, PersonalShop
 
 SAID = {"language": "ko", "channel": "stream", "quiet_from": 60, "quiet_until": 120, "day_max": 2, "week_max": 5}
 OFF = ["discovery", "question"]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[PersonalShop]:
-    found = open_personal_shop(tmp_path / "data")
-    yield found
-    found.close()
-    found.shop.close()
+def desk(open_desk: OpenDesk) -> PersonalShop:
+    return open_desk()
 
 
 def test_a_reset_keeps_how_a_fan_wants_to_be_spoken_to(desk: PersonalShop) -> None:

@@ -1,31 +1,25 @@
 """Questions: asked only when the answer would change something, one at a time, skipped, answered, taken back."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.http.schemas.personal import PreferencesAnswer, QuestionsAnswer
-from api.personalization import pacing
 from api.personalization.preferences import ANSWERS, change_preferences, with_answers
 from api.personalization.texts import TEMPLATES
+from tests.api.personalization.conftest import OpenDesk
 from tests.api.personalization.test_messages import messages, say
-from tests.support.personal_shop import PersonalShop, open_personal_shop
+from tests.support.personal_shop import PersonalShop
 
 SAID = {"language": "en", "quiet_from": 0, "quiet_until": 0, "day_max": 20, "week_max": 100}
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PersonalShop]:
+def desk(open_at_noon: OpenDesk) -> PersonalShop:
     """Nobody is held out, and it is noon."""
-    monkeypatch.setattr(pacing, "HOLDOUT_SHARE", 0.0)
-    found = open_personal_shop(tmp_path / "data")
-    found.pass_time(seconds=12 * 3_600)
+    found = open_at_noon()
     found.feed()
-    yield found
-    found.close()
-    found.shop.close()
+    return found
 
 
 def put(desk: PersonalShop, **said: Any) -> Any:

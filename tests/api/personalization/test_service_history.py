@@ -1,22 +1,20 @@
 """A fan's history at hand for service staff: what the fan opened, for as long, each look in its log with who and why."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.http.schemas.own_data import ReadsAnswer
 from api.http.schemas.service_desk import ServiceHistoryAnswer
-from api.personalization import pacing
 from api.receipts import access_log
 from ledger.domains.loyalty.state import SCOPE_ADJUST, SCOPE_TILL
 from ledger.domains.voice.review import ReviewWrite
 from ledger.domains.voice.reviews import CRITICISE, Earned, ProgramSubject
 from ledger.domains.voice.texts import TextDocument, text_hash
+from tests.api.personalization.conftest import OpenDesk
 from tests.api.personalization.test_messages import prefer
 from tests.support.memory_chain import DAY_SECONDS, Signer
-from tests.support.personal_shop import PersonalShop, open_personal_shop
+from tests.support.personal_shop import PersonalShop
 from tests.support.shop import FAN, FRIEND, OWNER, STRANGER
 
 WHY = "She asked where her points of Saturday are."
@@ -24,15 +22,11 @@ DESK = Signer.named("service desk")
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PersonalShop]:
+def desk(open_at_noon: OpenDesk) -> PersonalShop:
     """Nobody is held out, and it is noon."""
-    monkeypatch.setattr(pacing, "HOLDOUT_SHARE", 0.0)
-    found = open_personal_shop(tmp_path / "data")
-    found.pass_time(seconds=12 * 3_600)
+    found = open_at_noon()
     found.feed()
-    yield found
-    found.close()
-    found.shop.close()
+    return found
 
 
 def look(desk: PersonalShop, who: Signer = OWNER, fan: Signer = FAN, **said: Any) -> Any:

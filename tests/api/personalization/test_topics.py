@@ -1,33 +1,27 @@
 """What helps and what is anticipated, topic by topic: that it comes, to whom it does not come, and when it is over."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from api.personalization import board, chain_facts, pacing
+from api.personalization import board, chain_facts
 from ledger.types import Timestamp
+from tests.api.personalization.conftest import OpenDesk
 from tests.api.personalization.test_messages import messages, prefer, with_product
 from tests.support import live_votes
 from tests.support.memory_chain import DAY_SECONDS
-from tests.support.personal_shop import FEED, PersonalShop, open_personal_shop
+from tests.support.personal_shop import FEED, PersonalShop
 from tests.support.shop import FAN, FRIEND
 from tests.support.spoken import speak
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PersonalShop]:
+def desk(open_at_noon: OpenDesk) -> PersonalShop:
     """Nobody is held out; it is noon; both fans let the program personalise, and FAN takes all messages."""
-    monkeypatch.setattr(pacing, "HOLDOUT_SHARE", 0.0)
-    found = open_personal_shop(tmp_path / "data")
-    found.pass_time(seconds=12 * 3_600)
+    found = open_at_noon()
     found.feed()
     found.allow("")
     found.allow("", fan=FRIEND)
     prefer(found)
-    yield found
-    found.close()
-    found.shop.close()
+    return found
 
 
 def topics(desk: PersonalShop) -> set[str]:

@@ -1,16 +1,15 @@
 """What a fan is remembered by costs little and hides nothing: few statements for an answer, and each change in the next one."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from api.http.receipt_desk import ReceiptDesk
-from api.personalization import chain_facts, pacing
+from api.personalization import chain_facts
+from tests.api.personalization.conftest import OpenDesk
 from tests.api.personalization.test_messages import messages, prefer, with_product
-from tests.support.personal_shop import PersonalShop, open_personal_shop
+from tests.support.personal_shop import PersonalShop
 from tests.support.shop import FAN, FRIEND
 
 STATEMENTS_MAX = 6
@@ -18,16 +17,12 @@ STATEMENTS_MAX = 6
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PersonalShop]:
-    monkeypatch.setattr(pacing, "HOLDOUT_SHARE", 0.0)
-    found = open_personal_shop(tmp_path / "data")
-    found.pass_time(seconds=12 * 3_600)
+def desk(open_at_noon: OpenDesk) -> PersonalShop:
+    found = open_at_noon()
     found.feed()
     found.allow("")
     prefer(found)
-    yield found
-    found.close()
-    found.shop.close()
+    return found
 
 
 def test_a_warm_answer_asks_the_store_once(desk: PersonalShop, monkeypatch: pytest.MonkeyPatch) -> None:
