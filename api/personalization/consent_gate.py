@@ -208,7 +208,7 @@ class PersonalGate:
                 lambda store, granted=granted: self._count(store, granted, program, what_for, moment, parts)
             )
             with self._reader.snapshot() as view:
-                ended = {fan for fan, one in found.items() if not one.scopes <= self._active_scopes(view, fan, program)}
+                ended = {fan for fan, one in found.items() if not self._grants(view, fan, program, one.scopes)}
             self._groups.drop(ended, program)
             yield [figures for fan, figures in zip(found, counted, strict=True) if fan not in ended]
 
@@ -298,8 +298,11 @@ class PersonalGate:
     def still_holds(self, facts: FanFacts) -> bool:
         """Whether all that the facts rest on is granted still: asked right before something made of them is shown."""
         with self._reader.snapshot() as view:
-            active = self._active_scopes(view, facts.fan, facts.program)
-        return bool(active) and facts.scopes <= active
+            return self._grants(view, facts.fan, facts.program, facts.scopes)
+
+    def _grants(self, view: Snapshot, fan: Address, program: ProgramId, scopes: frozenset[str]) -> bool:
+        active = self._active_scopes(view, fan, program)
+        return bool(active) and scopes <= active
 
     def allows_offers(self, view: Snapshot, fan: Address, program: ProgramId) -> bool:
         """Whether the law lets the program promise this fan something of its own (spec OFR-3), and no revocation says otherwise."""

@@ -112,6 +112,31 @@ def test_a_revocation_between_two_chunks_counts(tmp_path: Path) -> None:
     members.store.close()
 
 
+@pytest.mark.parametrize("scope", ["receipts", "standing"])
+def test_a_revocation_within_a_chunk_counts_whatever_was_granted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    """Also of a fan of whom figures read nothing, as it granted its standing alone: nothing is granted, so it is not counted."""
+    agreed = set(range(12))
+    gate, members = open_gate(tmp_path, 12, agreed.__contains__)
+    members.scopes = dict.fromkeys(agreed, frozenset({scope}))
+    run = members.run
+
+    async def revoke_meanwhile(work: Any) -> Any:
+        found = await run(work)
+        agreed.discard(3)
+        return found
+
+    monkeypatch.setattr(MadeUpMembers, "run", staticmethod(revoke_meanwhile))
+
+    async def walk() -> list[int]:
+        moment = Moment(NOW, PlainRules(), 0)
+        return [len(found) async for found in gate.walk_group(PROGRAM, "segments", moment, frozenset())]
+
+    assert asyncio.run(walk()) == [11]
+    members.store.close()
+
+
 def make_personal(gate: PersonalGate, members: Any, monkeypatch: pytest.MonkeyPatch) -> Personalization:
     """Personalization over a made-up program."""
 
