@@ -184,9 +184,12 @@ def stocks_by_item(facts: FanFacts) -> dict[str, float]:
 def _find_stocks(facts: FanFacts) -> dict[str, float]:
     bought: dict[str, list[tuple[int, int]]] = {}
     for found in facts.purchases:
+        quantities: dict[str, int] = {}
         for line in found.lines:
             if line.quantity > 0:
-                bought.setdefault(line.item, []).append((found.time, line.quantity))
+                quantities[line.item] = quantities.get(line.item, 0) + line.quantity
+        for item, quantity in quantities.items():
+            bought.setdefault(item, []).append((found.time, quantity))
     gaps = gaps_by_item(facts)
     return {item: _stock_of(found, gaps.get(item)) for item, found in bought.items()}
 

@@ -53,7 +53,7 @@ def fit_churn(crowd: Crowd) -> Array:
 
 
 def _fit_learners(rows: list[Array], truths: list[Array], seed: int) -> list[Logistic | Boosted]:
-    """None where nothing can be learned."""
+    """Empty where nothing can be learned."""
     if not rows:
         return []
     every, truth = numpy.concatenate(rows), numpy.concatenate(truths).astype(numpy.float64)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LEARNED_HOUSEHOLDS_MAX: Final = 5_000
 LEARNED_LINES_MAX: Final = 2_000_000
-"""The grocer's year has 1.5 million lines of 2,469 households, and all models of it need 3.6 GB."""
+"""The grocer's year has 1.5 million lines of 2,469 households: all of it is learned from."""
 RUN_LINES_MAX: Final = 500_000
 """Lines of the households that are scored at a time; one with more is a run of its own."""
 

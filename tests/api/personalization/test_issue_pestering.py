@@ -162,6 +162,14 @@ def test_a_stock_is_used_up_at_ones_own_pace() -> None:
         assert not has_lots("tea", facts, NOW + (count * gap) * DAY_SECONDS)
 
 
+def test_lines_of_one_receipt_are_one_quantity() -> None:
+    """Two cartons that were scanned one by one, week after week, are no growing stock."""
+    weekly = [make_purchase(days, "milk", "milk") for days in range(71, 0, -7)]
+    facts = make_facts(*weekly)
+    assert stocks_by_item(facts)["milk"] == pytest.approx(1)
+    assert "replenish" in topics_in(make_scene(facts, make_catalogue(make_product("milk")), now=NOW + 6 * DAY_SECONDS))
+
+
 def test_a_text_in_one_language_stands_for_both() -> None:
     """A recall is not silent in English since the brand wrote it in Korean only."""
     assert in_each_language({"ko": "유리"}) == {"en": "유리", "ko": "유리"}
