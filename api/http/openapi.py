@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.http.problems import MEDIA_TYPE
+from api.http.problems import MEDIA_TYPE, problem_of
 from api.http.schemas.answer import (
     ADDRESS_PATTERN,
     EXAMPLE_ADDRESS,
@@ -20,6 +20,7 @@ from api.http.schemas.answer import (
 from api.http.schemas.receipts import ReceiptBody
 from api.http.schemas.transactions import TransactionBody
 from ledger.address import encode_id
+from ledger.errors import Code, LedgerError
 
 TITLE: Final = "Fansumer"
 SUMMARY: Final = "Fans earn, spend and back on a ledger with proof of work."
@@ -62,7 +63,7 @@ PROBLEM_REFERENCE: Final = "#/components/schemas/Problem"
 PROBLEM_TEXTS: Final = {
     "400": "The request is not well-formed.",
     "401": "It is not signed by the account's keys; Accept-Signature says how (RFC 9421).",
-    "403": "No fan has granted that to the account that asks, or no longer.",
+    "403": "It is for others: the fan has not granted it, or not any more, or the account that asks owns nothing of it.",
     "404": "There is no such thing.",
     "410": "It was erased by its owner, and stays so.",
     "409": "It conflicts with what is there already.",
@@ -72,7 +73,20 @@ PROBLEM_TEXTS: Final = {
     "429": "Too many requests; Retry-After says when to come back.",
     "503": "The node cannot do it now; Retry-After says when to come back.",
 }
-PROBLEM_CONTENT: Final = {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_REFERENCE}, "example": Problem.EXAMPLE}}
+PROBLEM_EXAMPLES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "400": ("http.parameter", {"parameter": "limit", "reason": "Input should be less than or equal to 200"}),
+    "401": ("signature.missing", {}),
+    "403": ("program.not_yours", {}),
+    "404": ("http.not_found", {"path": "/v1/there"}),
+    "409": ("envelope.repeated", {}),
+    "410": ("receipt.erased", {"receipt": EXAMPLE_HASH}),
+    "413": ("http.body_too_large", {"maximum": 1_048_576}),
+    "415": ("http.media_type", {"found": "text/plain"}),
+    "422": ("coin.insufficient", {"needed": 1_200, "available": 7}),
+    "429": ("http.rate_limited", {"quota": 600, "window": 60}),
+    "503": ("http.busy", {"waiting": 4_096}),
+}
+"""Of each status one fault that has it: a code, and what explains the case."""
 PROBLEMS_READING: Final = ("400", "404", "429", "503")
 PROBLEMS_ERASING: Final = ("400", "401", "404", "429", "503")
 PROBLEMS_WRITING: Final = ("400", "409", "413", "415", "422", "429", "503")
@@ -97,7 +111,13 @@ TRANSACTION_BODY: Final = {
 
 
 def _problem(status: str) -> dict[str, Any]:
-    return {"description": PROBLEM_TEXTS[status], "content": PROBLEM_CONTENT}
+    return {"description": PROBLEM_TEXTS[status], "content": {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_REFERENCE}}}}
+
+
+def make_example(status: str, path: str) -> dict[str, Any]:
+    """A problem of a status, as it would be answered at a path."""
+    name, fields = PROBLEM_EXAMPLES[status]
+    return problem_of(LedgerError(Code.catalogue[name], **fields), int(status), path)
 
 
 def _header(name: str, text: str, example: str, *, required: bool = False) -> dict[str, Any]:
@@ -229,9 +249,9 @@ def make_document(app: FastAPI, prefix: str) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas["Problem"] = Problem.model_json_schema()
     document = _name_network(document, prefix)
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            _add_problems(operation, PROBLEMS_OF.get(method, PROBLEMS_READING))
+            _add_problems(operation, PROBLEMS_OF.get(method, PROBLEMS_READING), path)
     app.openapi_schema = document
     return document
 
@@ -248,8 +268,11 @@ def _name_network(document: dict[str, Any], prefix: str) -> dict[str, Any]:
     return json.loads(text)
 
 
-def _add_problems(operation: dict[str, Any], statuses: tuple[str, ...]) -> None:
+def _add_problems(operation: dict[str, Any], statuses: tuple[str, ...], path: str) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
     for status in statuses:
         responses.setdefault(status, _problem(status))
+    for status, response in responses.items():
+        if MEDIA_TYPE in response.get("content", {}):
+            response["content"][MEDIA_TYPE] = {**response["content"][MEDIA_TYPE], "example": make_example(status, path)}

@@ -167,21 +167,26 @@ def plain_fields(fault: LedgerError) -> dict[str, Any]:
     return {name: value.hex() if isinstance(value, bytes) else value for name, value in fault.fields.items()}
 
 
-def problem_response(
-    fault: LedgerError, *, method: str, path: str, status: int | None = None, headers: Mapping[str, str] | None = None
-) -> Response:
-    """The answer that says what was wrong."""
-    found = status_of(fault, method) if status is None else status
-    document = {
+def problem_of(fault: LedgerError, status: int, path: str) -> dict[str, Any]:
+    """The problem that a fault is (RFC 9457)."""
+    return {
         "type": TYPE_PREFIX + fault.code.name,
         "title": fault.code.name.replace(".", ": ").replace("_", " "),
-        "status": found,
+        "status": status,
         "detail": detail_of(fault),
         "instance": path,
         "code": fault.code.name,
         "advice": fault.advice,
         "fields": plain_fields(fault),
     }
+
+
+def problem_response(
+    fault: LedgerError, *, method: str, path: str, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer that says what was wrong."""
+    found = status_of(fault, method) if status is None else status
+    document = problem_of(fault, found, path)
     sent = dict(headers or {})
     if found in RETRY_STATUSES:
         sent.setdefault("Retry-After", str(fault.fields.get("retry_seconds", RETRY_SECONDS)))

@@ -11,7 +11,9 @@ import pytest
 from fastapi import FastAPI
 
 import api.http.schemas
-from api.http.schemas.answer import EXAMPLE_ADDRESS, Answer, PageAnswer
+from api.http.problems import RequestFault, status_of
+from api.http.schemas.answer import EXAMPLE_ADDRESS, Answer, PageAnswer, Problem
+from ledger.errors import Code, LedgerError
 from tests.api.http.conftest import Story
 
 PATHS = {
@@ -182,6 +184,20 @@ def test_every_operation_has_examples_and_problems(story: Story) -> None:
         assert all(list(found["content"]) == ["application/problem+json"] for found in problems), name
         if name.startswith("post"):
             assert set(operation["requestBody"]["content"]) == {"application/msgpack", "application/json"}
+
+
+def test_each_problem_is_shown_by_a_fault_that_has_its_status(story: Story) -> None:
+    for path, operation in operations(story.app.openapi()):
+        for status, response in operation["responses"].items():
+            if status[0] not in "45":
+                continue
+            example = response["content"]["application/problem+json"]["example"]
+            Problem.model_validate(example, strict=True)
+            fault = LedgerError(Code.catalogue[example["code"]], **example["fields"])
+            kind = RequestFault if status in ("400", "404") else type(fault)
+            assert example["status"] == int(status), path
+            assert status_of(kind(fault.code, **fault.fields), "POST") == int(status), path
+            assert "?" not in example["detail"], "all fields are given"
 
 
 def test_examples_have_the_form_of_their_models() -> None:
