@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from api.cli.fan_words import in_words
 from api.cli.options import DEFAULT_URL, AsJson, Program, Url, WalletFile
 
 profile_app = typer.Typer(no_args_is_help=True, help="What a program's personalization knows of you, by your consent.")
@@ -67,11 +68,12 @@ def messages(
     with open_wallet(url, wallet) as opened:
         sign = opened.owner(of_program)
         found = opened.client.personal.messages(sign, of_program)["items"]
-        language = opened.client.personal.preferences(sign, of_program)["language"] if why and not as_json else "en"
+        needs_words = not as_json and (why or not found)
+        language = opened.client.personal.preferences(sign, of_program)["language"] if needs_words else "en"
     if as_json:
         print_json(found)
     elif not found:
-        say("nothing at the moment; messages wait for your hours: `fansumer wallet preferences PROGRAM` shows them")
+        say(in_words("nothing_now", language))
     elif not why:
         print_rows(found, ("id", "topic", "text"))
     else:
@@ -82,16 +84,20 @@ def messages(
 def _explain(message: Mapping[str, Any], language: str) -> None:
     typer.echo(f"{message['text']}\n  {message['id']}")
     for fact in message["why"]:
-        typer.echo(f"  {fact['rests_on']}: {fact['texts'].get(language) or fact['texts']['en']}")
+        typer.echo(f"  {in_words(fact['rests_on'], language)}: {fact['texts'].get(language) or fact['texts']['en']}")
     about = "".join(f", {name} {text}" for name, text in message["action"].items() if name not in ("kind", "text"))
-    typer.echo(f"  what you can do: {message['action']['kind']}{about}")
+    typer.echo(f"  {in_words('can_do', language)}: {message['action']['kind']}{about}")
     value, rule, maker = message["value"], message["rule"], message["made_by"]
-    typer.echo(f"  rule: {rule['name']} {rule['version']}; made by: {maker['stage']} ({maker['version']})")
-    typer.echo(f"  worth {value['value_minutes']} minutes = {value['formula']}")
-    typer.echo(f"    {', '.join(f'{part} {value[part]}' for part in VALUE_PARTS)}")
-    typer.echo(f"  consent: {message['consent']['purpose']} ({', '.join(message['consent']['scopes'])})")
     typer.echo(
-        f"  to stop this kind: fansumer wallet preferences {message['program']} --off {message['switch']['off']}\n"
+        f"  {in_words('rule', language)}: {rule['name']} {rule['version']}; "
+        f"{in_words('made_by', language)}: {maker['stage']} ({maker['version']})"
+    )
+    typer.echo(f"  {in_words('worth', language, minutes=value['value_minutes'])} = {value['formula']}")
+    typer.echo(f"    {', '.join(f'{part} {value[part]}' for part in VALUE_PARTS)}")
+    scopes = ", ".join(message["consent"]["scopes"])
+    typer.echo(f"  {in_words('consent', language)}: {message['consent']['purpose']} ({scopes})")
+    typer.echo(
+        f"  {in_words('to_stop', language)}: fansumer wallet preferences {message['program']} --off {message['switch']['off']}\n"
     )
 
 

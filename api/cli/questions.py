@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from api.cli.fan_words import in_words
 from api.cli.options import DEFAULT_URL, AsJson, Program, Url, WalletFile
 
 QuestionName = Annotated[
@@ -28,11 +29,11 @@ def questions(program: Program, wallet: WalletFile = None, url: Url = DEFAULT_UR
     with open_wallet(url, wallet) as opened:
         sign = opened.owner(of_program)
         found = opened.client.personal.questions(sign, of_program)["items"]
-        language = opened.client.personal.preferences(sign, of_program)["language"] if found and not as_json else "en"
+        language = "en" if as_json else opened.client.personal.preferences(sign, of_program)["language"]
     if as_json:
         print_json(found)
     elif not found:
-        say("no question: no answer of yours would change anything at the moment")
+        say(in_words("no_question", language))
     else:
         _explain(found[0], language)
 
@@ -41,14 +42,15 @@ def _explain(question: Mapping[str, Any], language: str) -> None:
     typer.echo(f"{question['text']}\n  {question['what_for']}")
     for one in question["answers"]:
         typer.echo(f"  {one['answer']}: {one['texts'][language]}")
-    typer.echo(f"  it would change now: {question['changes']['count']}")
+    typer.echo(f"  {in_words('would_change', language)}: {question['changes']['count']}")
     for change in question["changes"]["first"]:
         for answer, what in change["with"].items():
-            shown = "nothing of it" if what is None else what["text"]
+            shown = in_words("nothing_of_it", language) if what is None else what["text"]
             typer.echo(f"    {answer}: {change['topic']}, {shown}")
-    scopes = ", ".join(question["consent"]["scopes"]) or "nothing of you"
-    typer.echo(f"  rests on: {scopes}; to be asked nothing: --off question")
-    typer.echo(f"  fansumer wallet answer {question['program']} {question['question']!r} ANSWER   # or --skip")
+    scopes = ", ".join(question["consent"]["scopes"]) or in_words("nothing_of_you", language)
+    typer.echo(f"  {in_words('rests_on', language)}: {scopes}; {in_words('ask_nothing', language)}: --off question")
+    skip = f"{in_words('or_skip', language)} --skip"
+    typer.echo(f"  fansumer wallet answer {question['program']} {question['question']!r} ANSWER   # {skip}")
 
 
 def answer(

@@ -1,12 +1,14 @@
 """Messages, profile and preferences from a fan's terminal; products and groups from a brand's."""
 
 import json
+import string
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from api.cli import insights
+from api.cli.fan_words import WORDS
 from api.personalization import groups, offer_plans, offer_report, pacing
 from api.wallet import personal_calls
 from tests.api.cli.conftest import Terminal
@@ -48,25 +50,33 @@ def test_a_fan_reads_why_and_stops_a_kind(street: Street, tmp_path: Path) -> Non
         assert found["topic"] == "discovery" and found["text"] == "우유 상품은 어떠세요?"
         shown = fan.run("wallet", "messages", program, "--why")
         assert (
-            "guessed: 좋아하실 것이라는 것은 추측입니다." in shown
+            "추정: 좋아하실 것이라는 것은 추측입니다." in shown
             and "--off discovery" in shown
-            and "minutes = " in shown
+            and "분의 가치 = " in shown
             and "    trust 0.8, relevance " in shown
-            and "  what you can do: look, item milk\n" in shown
+            and "  할 수 있는 일: look, item milk\n" in shown
         )
+        assert "what you can do" not in shown and "to stop this kind" not in shown
         assert "milk" in fan.run("wallet", "recommendations", program)
         assert fan.read("wallet", "feedback", program, found["id"], "opened")["result"] == "taken"
         assert fan.read("wallet", "feedback", program, found["id"], "opened")["result"] == "repeated"
         assert "unknown" in fan.run("wallet", "feedback", program, "5f" * 32, "opened", expect=1)
         assert fan.read("wallet", "preferences", program, "--off", "discovery")["off"] == ["discovery"]
         assert fan.read("wallet", "messages", program) == []
-        assert "nothing at the moment; messages wait for your hours" in fan.hear("wallet", "messages", program)
+        assert "지금은 안내가 없습니다." in fan.hear("wallet", "messages", program)
         assert "21:30-07:05" in fan.run("wallet", "preferences", program, "--quiet", "21:30-7:05")
         assert "preference.topic" in fan.fail("wallet", "preferences", program, "--off", "recal")
         assert "--purpose contact" in fan.hear("wallet", "preferences", program, "--channel", "webhook")
         assert fan.read("wallet", "preferences", program, "--channel", "stream")["channel"] == "stream"
         assert fan.read("wallet", "preferences", program, "--on", "discovery")["language"] == "ko"
         assert "--quiet" in fan.fail("wallet", "preferences", program, "--quiet", "9-25", expect=2)
+
+
+def test_all_that_a_fan_reads_around_it_is_in_both_languages() -> None:
+    for name, (english, korean) in WORDS.items():
+        assert english.isascii() and any("가" <= letter <= "힣" for letter in korean), name
+        fields = [field for _, field, _, _ in string.Formatter().parse(english) if field]
+        assert fields == [field for _, field, _, _ in string.Formatter().parse(korean) if field], name
 
 
 def test_a_fan_answers_skips_and_takes_back(street: Street) -> None:
