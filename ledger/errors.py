@@ -55,7 +55,11 @@ class LedgerError(Exception):
         super().__init__(code, fields)
 
     def __str__(self) -> str:
-        return f"{self.code.name}: {self.code.text.format_map(_Shown(self.fields))}"
+        return f"{self.code.name}: {self.fill_in(self.code.text)}"
+
+    def fill_in(self, text: str) -> str:
+        """A text that names this fault's fields, such as its code's in another language, with what they are here."""
+        return text.format_map(_Shown(self.fields))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """So that a fault of a worker process arrives whole."""

@@ -97,11 +97,17 @@ def open_master(named: Path | None) -> MasterSeed:
     return Keystore.open(named).master
 
 
+def find_language() -> str:
+    """The language of the terminal, where a node speaks it: `ko`, else `en`. By the variables of POSIX, the first that says one."""
+    said = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return "ko" if said.startswith("ko") else "en"
+
+
 @contextmanager
 def connect(url: str) -> Iterator[Client]:
     """A client of the node at `url`. Its retries are not logged: the error at the end says what a person must know."""
     stamina.instrumentation.set_on_retry_hooks([])
-    with Client(url, attempts_max=ATTEMPTS_MAX) as client:
+    with Client(url, language=find_language(), attempts_max=ATTEMPTS_MAX) as client:
         yield client
 
 

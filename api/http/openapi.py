@@ -27,7 +27,8 @@ SUMMARY: Final = "Fans earn, spend and back on a ledger with proof of work."
 DESCRIPTION: Final = """
 Amounts are integers in the smallest unit of what they count. Addresses are Bech32m texts; other ids are hexadecimal.
 A list gives `next_cursor`: send it back as `cursor`, with the same filters or without them.
-A refusal is a problem (RFC 9457) whose `code` is stable and whose `advice` says what to do.
+A refusal is a problem (RFC 9457) whose `code` is stable and whose `advice` says what to do. What a fan is refused by a program's
+personalization is said in Korean to who prefers that (Accept-Language).
 The node holds no private key: wallets sign, and send the canonical bytes.
 """
 TAGS: Final = [

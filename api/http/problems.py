@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from api.http.history_notice import without_guessing
+from api.http.korean import prefers_korean, say_in_korean
 from api.named_accounts import name_addresses
 from api.request_signature import ACCEPT_SIGNATURE
 from ledger.errors import Code, LedgerError, Malformed
@@ -167,27 +168,36 @@ def plain_fields(fault: LedgerError) -> dict[str, Any]:
     return {name: value.hex() if isinstance(value, bytes) else value for name, value in fault.fields.items()}
 
 
-def problem_of(fault: LedgerError, status: int, path: str) -> dict[str, Any]:
-    """The problem that a fault is (RFC 9457)."""
+def problem_of(fault: LedgerError, status: int, path: str, said: tuple[str, str] | None = None) -> dict[str, Any]:
+    """The problem that a fault is (RFC 9457). `said` is what was wrong and what to do, in another language."""
+    detail, advice = (detail_of(fault), fault.advice) if said is None else said
     return {
         "type": TYPE_PREFIX + fault.code.name,
         "title": fault.code.name.replace(".", ": ").replace("_", " "),
         "status": status,
-        "detail": detail_of(fault),
+        "detail": detail,
         "instance": path,
         "code": fault.code.name,
-        "advice": fault.advice,
+        "advice": advice,
         "fields": plain_fields(fault),
     }
 
 
 def problem_response(
-    fault: LedgerError, *, method: str, path: str, status: int | None = None, headers: Mapping[str, str] | None = None
+    fault: LedgerError,
+    *,
+    method: str,
+    path: str,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    accepted: str = "",
 ) -> Response:
-    """The answer that says what was wrong."""
+    """The answer that says what was wrong, to who accepts these languages."""
     found = status_of(fault, method) if status is None else status
-    document = problem_of(fault, found, path)
-    sent = dict(headers or {})
+    said = say_in_korean(fault) if prefers_korean(accepted) else None
+    document, sent = problem_of(fault, found, path, said), dict(headers or {})
+    if said is not None:
+        sent["Content-Language"] = "ko"
     if found in RETRY_STATUSES:
         sent.setdefault("Retry-After", str(fault.fields.get("retry_seconds", RETRY_SECONDS)))
     if found == STATUS_UNSIGNED:
@@ -198,7 +208,8 @@ def problem_response(
 
 def _respond(request: Request, fault: LedgerError, **more: Any) -> Response:
     shown = name_addresses(fault, request.app.state.services.renderer.address)
-    return problem_response(shown, method=request.method, path=request.url.path, **more)
+    accepted = request.headers.get("accept-language", "")
+    return problem_response(shown, method=request.method, path=request.url.path, accepted=accepted, **more)
 
 
 def without_whereabouts(fault: LedgerError) -> LedgerError:

@@ -92,7 +92,8 @@ def _pause_before_retry(fault: Exception) -> bool | float:
 class Client(OwnDataRequests):
     """A node's API. Use it as a context manager, or `close` it.
 
-    `http` replaces the connection (a test's transport, a connection with other limits); `sleep` and `clock` are for waiting.
+    `http` replaces the connection (a test's transport, a connection with other limits); `language` is that in which refusals are
+    said where the node can: `en`, `ko`; `sleep` and `clock` are for waiting.
     """
 
     def __init__(
@@ -100,13 +101,18 @@ class Client(OwnDataRequests):
         url: str = DEFAULT_URL,
         *,
         http: httpx2.Client | None = None,
+        language: str = "en",
         attempts_max: int = ATTEMPTS_MAX,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.url = url.rstrip("/")
         try:
-            self._http = httpx2.Client(base_url=self.url, timeout=REQUEST_SECONDS_MAX) if http is None else http
+            spoken = {"accept-language": language}
+            own = (
+                httpx2.Client(base_url=self.url, timeout=REQUEST_SECONDS_MAX, headers=spoken) if http is None else http
+            )
+            self._http = own
         except httpx2.InvalidURL as fault:
             raise Unreachable.of_code(UNREACHABLE, url=url, reason=str(fault)) from None
         self._attempts_max = attempts_max
