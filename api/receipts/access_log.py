@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
 
 from api.receipts.tables import reads
 from ledger.errors import Code, LedgerError
@@ -90,6 +90,8 @@ class AccessLog:
         )
         assert len(set(members)) == len(members), "of each member one"
         with self._transaction() as connection:
+            if len(found) == 1 and _count_on(connection, first):
+                return
             same = select(reads.c.member, reads.c.number).where(_is_same(first), reads.c.member.in_(members))
             known = {Address(member): number for member, number in connection.execute(same)}
             counted = [
@@ -151,25 +153,26 @@ def _day_of(time: Timestamp) -> int:
 
 def _count_on(connection: Connection, read: Read) -> bool:
     """Count a read on in the row of its day, if there is one."""
-    same = _is_same(read) & (reads.c.member == read.member)
-    done = connection.execute(
-        update(reads).where(same).values(times=reads.c.times + 1, last_at=read.last_at, given=read.given)
-    )
-    return done.rowcount > 0
+    row = {f"its_{name}": getattr(read, name) for name in ("member", *KIND)}
+    now = {"its_day": _day_of(read.first_at), "its_last_at": read.last_at, "its_given": read.given}
+    return connection.execute(COUNT_ON_OF_DAY, row | now).rowcount > 0
 
 
 def _is_same(read: Read) -> ColumnElement[bool]:
     """Whether a row is of the same kind of read on the same day, of whichever member."""
-    return (
-        (reads.c.reader == read.reader)
-        & (reads.c.program == read.program)
-        & (reads.c.purpose == read.purpose)
-        & (reads.c.scope == read.scope)
-        & (reads.c.code == read.code)
-        & (reads.c.first_at >= _day_of(read.first_at))
+    return and_(*(reads.c[name] == getattr(read, name) for name in KIND), reads.c.first_at >= _day_of(read.first_at))
+
+
+KIND: Final = ("reader", "program", "purpose", "scope", "code")
+COUNT_ON_OF_DAY: Final = (
+    update(reads)
+    .where(
+        *(reads.c[name] == bindparam(f"its_{name}") for name in ("member", *KIND)),
+        reads.c.first_at >= bindparam("its_day"),
     )
-
-
+    .values(times=reads.c.times + 1, last_at=bindparam("its_last_at"), given=bindparam("its_given"))
+)
+"""Count one read on, by what it is. Written once: each answer needs it."""
 COUNT_ON: Final = (
     update(reads)
     .where(reads.c.number == bindparam("row"))

@@ -7,12 +7,14 @@ from random import Random
 
 import pytest
 
-from api.receipts import access_log
+from api.receipts import access_log, nonces
 from api.receipts.access_log import GIVEN, Read, ReadRefused
+from api.receipts.nonces import Nonces
 from api.receipts.revocation_notes import Note
 from api.receipts.store import ReceiptStore
 from ledger.domains.consent.state import SHARE, consent_key
 from ledger.types import Address, Height, ProgramId, Timestamp, TxId
+from node.errors import NodeError
 from tests.api.receipts.test_store import FAN_ADDRESS, FRIEND_ADDRESS, NOW, make_kept
 
 DAY = 86_400
@@ -135,3 +137,21 @@ def test_everything_of_an_account_is_deleted(store: ReceiptStore) -> None:
     store.scrub()
     with pytest.raises(AssertionError):
         store.delete_all(FAN_ADDRESS, NOW, [make_note(fan=FRIEND_ADDRESS)])
+
+
+def test_nonces(store: ReceiptStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third, later = (bytes([number]) * 32 for number in range(4))
+    monkeypatch.setattr(nonces, "NONCES_MAX", 3)
+
+    def use(found: list[bytes], at: int) -> bool:
+        return store.nonces.use(found, Timestamp(NOW + at), Timestamp(NOW + at + 60))
+
+    assert use([first], 0)
+    assert not Nonces(store._transaction).use([first], NOW, NOW), "also after a restart"
+    assert not use([first], 1) and not use([second, first], 2), "none of them is taken twice"
+    assert use([second, third], 3), "what was refused takes no room"
+    with pytest.raises(NodeError) as caught:
+        use([later], 59)
+    assert caught.value.code.name == "signature.busy"
+    assert use([later], 59 + nonces.SWEEP_SECONDS), "those that are too late have made room"
+    assert use([first, second], 59 + nonces.SWEEP_SECONDS), "they may come again: nobody would take their signatures"
