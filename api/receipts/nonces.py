@@ -25,7 +25,7 @@ INSERT: Final = insert(nonces)
 
 
 class Nonces:
-    """`transaction` opens a transaction of the store's database. Every signed request comes by here: one statement is all it costs."""
+    """`transaction` opens one of the store's database. Every signed request comes by here: one statement is all it costs."""
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._transaction = transaction
