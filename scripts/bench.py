@@ -184,6 +184,10 @@ def show_groups(answer: Any) -> list[Figure]:
     of = f"of {answer['members']:,} members, {fans:,} agreed"
     names = {"cold": "first walk", "segments": "segments", "plan": "reach", "report": "report"}
     figures = [Figure(f"{shown} {of}", answer[f"{name}_s"] / fans * 1e3, "ms/fan") for name, shown in names.items()]
+    figures += [
+        Figure("review of a model's fans, first", answer["review_s"] / fans * 1e3, "ms/fan"),
+        Figure("the same with nothing new", answer["review_again_s"] / fans * 1e3, "ms/fan"),
+    ]
     return [*figures, Figure("memory for them", answer["memory_mb"], "MB")]
 
 

@@ -20,8 +20,10 @@ from sqlalchemy import Engine, insert
 
 from api.consent.gate import ConsentGate
 from api.http.receipt_desk import ReceiptDesk
+from api.personalization.basis import basis_of
 from api.personalization.consent_gate import PersonalGate
 from api.personalization.groups import PlanTally, ReportTally, SegmentsTally, Tally
+from api.personalization.model_keeper import LISTED_AT_ONCE, REVIEWED_AT_ONCE
 from api.personalization.service import Personalization
 from api.receipts.personal_tables import feedback, messages
 from api.receipts.store import KeptReceipt, ReceiptStore
@@ -227,6 +229,25 @@ async def time_walks(personal: Personalization) -> dict[str, Any]:
     return answer
 
 
+async def time_reviews(gate: PersonalGate) -> dict[str, float]:
+    """Processor seconds of asking the gate for all fans of a model, as is done every 6 hours: first, and with nothing new."""
+    known, answer = dict[Address, int](), dict[str, float]()
+    for name in ("review", "review_again"):
+        began, position = time.process_time(), None
+        while True:
+            fans, position = await gate.list_buyers(PROGRAM, position, LISTED_AT_ONCE)
+            for first in range(0, len(fans), REVIEWED_AT_ONCE):
+                part = fans[first : first + REVIEWED_AT_ONCE]
+                for one in await gate.read_purchases(part, PROGRAM, "models", known):
+                    if one.purchases is not None:
+                        basis_of(one.purchases, NOW)
+                    known[one.fan] = one.version
+            if position is None:
+                break
+        answer[f"{name}_s"] = time.process_time() - began
+    return answer
+
+
 def measure_groups(folder: Path, members: int) -> dict[str, Any]:
     """Seconds of the walks through so many members, the fans among them who agreed, and the most memory in MB."""
     folder = folder / f"groups-{members}"
@@ -238,7 +259,7 @@ def measure_groups(folder: Path, members: int) -> dict[str, Any]:
     nobody: Any = NoRevocations()
     gate = PersonalGate(reader, ConsentGate(nobody, clock), desk, clock)
     try:
-        answer = asyncio.run(time_walks(Personalization(reader, gate, desk, clock)))
+        answer = asyncio.run(time_walks(Personalization(reader, gate, desk, clock))) | asyncio.run(time_reviews(gate))
     finally:
         desk.close()
         reader.close()

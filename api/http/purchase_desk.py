@@ -16,7 +16,7 @@ from api.http.deps import parse_id, services_of
 from api.http.operator_cookie import check_operator
 from api.http.problems import BAD_BODY, RequestFault
 from api.http.rendering import json_response
-from api.personalization.facts import FanFacts
+from api.personalization.group_reading import Bought
 from ledger.types import Address, ProgramId
 from node.store.reader import Position
 
@@ -56,9 +56,8 @@ async def read_purchases(request: Request) -> Response:
     services = services_of(request)
     program = ProgramId(parse_id("program", request.path_params["program"]))
     fans, received_before = _read_wanted(await read_bounded(request, BODY_BYTES_MAX))
-    found = await services.personal.gate.read_all(fans, program, WHAT_FOR)
-    granted = [facts for facts in found if facts is not None]
-    return await run_in_threadpool(lambda: json_response({"fans": [_show(one, received_before) for one in granted]}))
+    found = await services.personal.gate.read_purchases(fans, program, WHAT_FOR)
+    return await run_in_threadpool(lambda: json_response({"fans": [_show(one, received_before) for one in found]}))
 
 
 PURCHASE_ROUTES: Final = (
@@ -67,16 +66,16 @@ PURCHASE_ROUTES: Final = (
 )
 
 
-def _show(facts: FanFacts, received_before: int) -> dict[str, Any]:
+def _show(found: Bought, received_before: int) -> dict[str, Any]:
     return {
-        "fan": facts.fan.hex(),
+        "fan": found.fan.hex(),
         "purchases": [
             [
                 one.receipt,
                 one.time,
                 [[line.item, line.category, line.quantity, line.cents, line.discount_cents] for line in one.lines],
             ]
-            for one in facts.purchases
+            for one in found.purchases or ()
             if one.received_at < received_before
         ],
     }

@@ -14,7 +14,6 @@ for: what was erased, marked or added counts in the next answer.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -39,13 +38,25 @@ from api.personalization.facts import (
     Purchase,
     Said,
     Wishes,
-    leave_out,
 )
 from api.personalization.figures import VOICE_PART, FanFigures
-from api.personalization.group_reading import PURCHASES_MAX, Granted, GroupMemory, Moment
+from api.personalization.granted_purchases import (
+    Categories,
+    covers_purchases,
+    facts_reader,
+    granted_purchases,
+    purchases_of,
+)
+from api.personalization.group_reading import (
+    PURCHASES_MAX,
+    Bought,
+    Granted,
+    GroupMemory,
+    Moment,
+    read_bought,
+)
 from api.personalization.pacing import Past
 from api.personalization.preferences import with_answers
-from api.personalization.receipt_lines import read_bought_line
 from api.personalization.service_history import (
     NOT_GRANTED,
     SERVICE,
@@ -56,13 +67,13 @@ from api.personalization.service_history import (
     service_parts,
 )
 from api.receipts.access_log import Read
-from api.receipts.store import KeptReceipt, ReceiptStore
+from api.receipts.store import ReceiptStore
 from api.receipts.versions import Version
 from api.wallet.offers import offer_text
 from ledger.domains.consent.state import PERSONALISE
 from ledger.domains.loyalty.state import Member, Program, member_key, program_key
 from ledger.domains.offers.terms import decode_offer
-from ledger.types import Address, ProgramId, Timestamp
+from ledger.types import Address, ProgramId
 from node.clock import Clock
 from node.store.reader import Position, Reader, Snapshot
 
@@ -77,7 +88,6 @@ GROUP_CHUNK: Final = 100
 GROUP_SCOPES: Final = frozenset({RECEIPTS, VOICE})
 """What figures of groups are made of, with `receipts/CATEGORY`: nothing else of a fan is read for them."""
 
-Categories = Mapping[str, str]
 OffChain = tuple[tuple[Purchase, ...], tuple[Behaviour, ...], Wishes]
 
 
@@ -241,15 +251,39 @@ class PersonalGate:
     ) -> list[FanFigures]:
         """What figures need of fans, each with its row in the log."""
         catalogue = self.catalogues.read(store, program)
-
-        def read_facts(one: Granted, said: tuple[str, int, int] | None, receipts: Sequence[KeptReceipt]) -> FanFacts:
-            wishes = Wishes() if said is None else Wishes(with_answers(json.loads(said[0])), said[1], said[2])
-            purchases = _granted_purchases(_purchases_of(receipts, wishes, catalogue.categories), one.scopes)
-            return FanFacts(one.fan, program, one.scopes, 0, purchases, wishes=wishes)
-
+        read_facts = facts_reader(program, catalogue)
         counted = self._groups.read(store, program, granted, moment, parts, catalogue, read_facts)
         self._log(store, [(one.granted.fan, one.items) for one in counted], program, what_for)
         return [one.figures for one in counted]
+
+    async def read_purchases(
+        self, fans: Sequence[Address], program: ProgramId, what_for: str, known: Mapping[Address, int] | None = None
+    ) -> list[Bought]:
+        """What those of some fans bought who let the program read it now, and nothing else of them; each has a row in its log.
+
+        `known`: versions of fans' purchases. Who has the same one still is not read again, and has no row.
+        """
+        await self._consents.ready()
+        with self._reader.snapshot() as view:
+            granted = [one for one in self._granted(view, fans, program, frozenset()) if covers_purchases(one.scopes)]
+        found = await self._desk.run(lambda store: self._read_bought(store, granted, program, what_for, known or {}))
+        with self._reader.snapshot() as view:
+            holds = [self._grants(view, one.fan, program, one.scopes) for one in granted]
+        return [one for one, is_granted in zip(found, holds, strict=True) if is_granted]
+
+    def _read_bought(
+        self,
+        store: ReceiptStore,
+        granted: Sequence[Granted],
+        program: ProgramId,
+        what_for: str,
+        known: Mapping[Address, int],
+    ) -> list[Bought]:
+        catalogue = self.catalogues.read(store, program)
+        found = read_bought(store, program, granted, catalogue, known, facts_reader(program, catalogue))
+        read = [(one.fan, len(one.purchases)) for one in found if one.purchases is not None]
+        self._log(store, read, program, what_for)
+        return found
 
     async def walk_members(self, program: ProgramId) -> AsyncIterator[list[Address]]:
         """All that ever joined a program, in the order of joining, in chunks; others have their turn between two."""
@@ -279,13 +313,17 @@ class PersonalGate:
     ) -> tuple[list[Address], Position | None]:
         """Members after a position of the program's list who let it read receipts, or some of them; and where to go on.
 
-        Nothing of what they bought is read: who reads that asks `read_all`, and is in their logs.
+        Nothing of what they bought is read: who reads that asks `read_purchases`, and is in their logs.
         """
         await self._consents.ready()
         with self._reader.snapshot() as view:
             rows = view.listed(program, "member", after, limit)
-            fans = [Address(row.id) for row in rows]
-            buyers = [fan for fan in fans if _covers_purchases(self._active_scopes(view, fan, program))]
+        fans, buyers = [Address(row.id) for row in rows], list[Address]()
+        for first in range(0, len(fans), GROUP_CHUNK):
+            await asyncio.sleep(0)  # others' turn
+            with self._reader.snapshot() as view:
+                part = fans[first : first + GROUP_CHUNK]
+                buyers += [fan for fan in part if covers_purchases(self._active_scopes(view, fan, program))]
         return buyers, rows[-1].position if len(rows) == limit else None
 
     def _read_past(self, store: ReceiptStore, facts: FanFacts, version: Version) -> Past:
@@ -374,7 +412,7 @@ def _grant(store: ReceiptStore, facts: FanFacts, known: Remembered) -> FanFacts:
     """What the chain says, with what was read off it, as far as it was granted."""
     purchases, behaviour, wishes = known.off_chain
     if facts.scopes not in known.by_scopes:
-        known.by_scopes = {facts.scopes: (_granted_purchases(purchases, facts.scopes), {})}
+        known.by_scopes = {facts.scopes: (granted_purchases(purchases, facts.scopes), {})}
     granted, memo = known.by_scopes[facts.scopes]
     return replace(
         facts,
@@ -412,50 +450,7 @@ def _read_store(store: ReceiptStore, facts: FanFacts, categories: Categories) ->
     deeds = store.behaviour.all_of(facts.fan, facts.program)
     behaviour = [Behaviour(deed.kind, deed.item, deed.seconds, deed.at) for _, deed in deeds]
     return (
-        _purchases_of(rows, wishes, categories),
+        purchases_of(rows, wishes, categories),
         tuple(found for found in behaviour if found.at >= wishes.reset_at),
         wishes,
     )
-
-
-def _purchases_of(rows: Sequence[KeptReceipt], wishes: Wishes, categories: Categories) -> tuple[Purchase, ...]:
-    """Receipts as purchases, the oldest first, as far as the fan's own word lets them count."""
-    purchases = sorted((_purchase_of(row, categories) for row in rows), key=lambda found: (found.time, found.receipt))
-    kept = tuple(found for found in purchases if found.time >= wishes.reset_at)
-    return leave_out(kept, frozenset(wishes.document.get("given", ())))
-
-
-def _purchase_of(kept: KeptReceipt, categories: Categories) -> Purchase:
-    receipt = kept.signed.receipt
-    lines = (read_bought_line(line, categories) for line in kept.lines)
-    return Purchase(
-        receipt=kept.id.hex(),
-        time=Timestamp(receipt.time),
-        period=kept.period,
-        net_cents=receipt.net_cents,
-        points=receipt.points,
-        codes=receipt.codes,
-        lines=tuple(line for line in lines if line is not None),
-        received_at=kept.received_at,
-    )
-
-
-def _covers_purchases(scopes: frozenset[str]) -> bool:
-    """Whether lines of receipts may be read, be it of one category."""
-    return RECEIPTS in scopes or any(scope.startswith(CATEGORY_PREFIX) for scope in scopes)
-
-
-def _granted_purchases(purchases: tuple[Purchase, ...], scopes: frozenset[str]) -> tuple[Purchase, ...]:
-    """All of them, or of each only the lines of categories that were granted."""
-    if RECEIPTS in scopes:
-        return purchases
-    wanted = {scope.removeprefix(CATEGORY_PREFIX) for scope in scopes if scope.startswith(CATEGORY_PREFIX)}
-    if not wanted:
-        return ()
-    found: list[Purchase] = []
-    for purchase in purchases:
-        lines = tuple(line for line in purchase.lines if line.category in wanted)
-        if lines:
-            cents = sum(line.cents for line in lines)
-            found.append(replace(purchase, net_cents=cents, points=0, codes=(), lines=lines))
-    return tuple(found)

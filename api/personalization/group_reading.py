@@ -1,18 +1,21 @@
-"""How the consent gate reads the fans of a large program for figures: a chunk of them in a few statements, and no fan twice.
+"""How the consent gate reads many fans of a large program: a chunk of them in a few statements, and no fan twice.
 
+`read_bought` reads what fans bought, for exports and for the review of models; who asks names the versions that it knows.
+
+`GroupMemory` reads fans for figures.
 Of each fan one `FigureRow` is remembered together with the version of what it rests on: its receipts and their marks, its
 preferences, the scopes it granted, the brand's feed, the shop's zone, and the predictor. A later walk asks for versions alone. A
 row is dropped as soon as its version is another, its consent has ended, or its fan is forgotten; none is used without asking both.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
 from api.personalization.catalogue import Catalogue
-from api.personalization.facts import FanFacts
+from api.personalization.facts import FanFacts, Purchase
 from api.personalization.figures import ANSWERS_PART, MESSAGES_PART, FanFigures, FigureRow, figures_at, make_row
 from api.personalization.predictor import Predictor
 from api.receipts.store import KeptReceipt, ReceiptStore, ReceiptsVersion
@@ -54,6 +57,40 @@ class Counted:
     granted: Granted
     figures: FanFigures
     items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What a fan bought, as far as it granted that. `purchases` None: the same as at the version that was known."""
+
+    fan: Address
+    version: int
+    """63 bits, not 0: another one as soon as anything is that the purchases hang on."""
+    purchases: tuple[Purchase, ...] | None
+
+
+def read_bought(
+    store: ReceiptStore,
+    program: ProgramId,
+    found: Sequence[Granted],
+    catalogue: Catalogue,
+    known: Mapping[Address, int],
+    read_facts: ReadFacts,
+) -> list[Bought]:
+    """Of each fan, in their order; of those whose version is `known` only that."""
+    fans = [one.fan for one in found]
+    bought, said = store.receipt_versions(fans), store.preferences.find_each(fans, program)
+    versions = {
+        one.fan: _number(_version_of(one.scopes, bought.get(one.fan), said.get(one.fan), (0, catalogue.version)))
+        for one in found
+    }
+    cold = {one.fan: one for one in found if known.get(one.fan) != versions[one.fan]}
+    counts = {fan: bought[fan].count if fan in bought else 0 for fan in cold}
+    read = {
+        fan: read_facts(cold[fan], said.get(fan), receipts).purchases
+        for fan, receipts in store.bought_by(counts, program, limit=PURCHASES_MAX)
+    }
+    return [Bought(fan, versions[fan], read.get(fan)) for fan in fans]
 
 
 class GroupMemory:
@@ -150,6 +187,10 @@ class GroupMemory:
     def __len__(self) -> int:
         """How many rows are remembered."""
         return sum(map(len, self._rows.values()))
+
+
+def _number(version: bytes) -> int:
+    return int.from_bytes(version[:8], "big") >> 1 | 1
 
 
 def _version_of(

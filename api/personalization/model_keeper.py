@@ -38,7 +38,6 @@ from api.personalization.service import Personalization
 from ledger.errors import LedgerError
 from ledger.types import ProgramId
 from node.clock import Clock
-from node.store.reader import Position
 
 log = structlog.get_logger()
 
@@ -51,8 +50,9 @@ SERVED_DAYS_MAX: Final = 7
 REBUILT_SECONDS: Final = DAY_SECONDS - REVIEW_SECONDS
 """After a review that took fans out: what others' rows learned from these is gone a day after they took it back."""
 FILES_MAX: Final = 64
-REVIEWED_AT_ONCE: Final = 100
-"""Fans, so that others have their turn."""
+LISTED_AT_ONCE: Final = 1_000
+REVIEWED_AT_ONCE: Final = 25
+"""Members, and of them fans of the models: so few, that who asks for its messages has its turn between them."""
 
 PROGRAM: Final = re.compile("[0-9a-f]{64}")
 
@@ -80,6 +80,8 @@ class Served:
     models: Models
     taken_out: int = 0
     reviewed_at: int | None = None
+    versions: Any = None
+    """int64 of each household: of its purchases when they were last found to be what the models rest on; 0: they never were."""
 
 
 class ModelKeeper:
@@ -135,7 +137,7 @@ class ModelKeeper:
                 continue
             known = served.get(program)
             if file.models is not None and (known is None or (known.path, known.stamp) != (file.path, file.stamp)):
-                served[program] = Served(file.path, file.stamp, file.models)
+                served[program] = Served(file.path, file.stamp, file.models, versions=_none_of(file.models))
                 log.info("models.served", version=file.models.version, as_of=file.models.as_of.isoformat())
         self._swap(served)
 
@@ -174,13 +176,15 @@ class ModelKeeper:
     async def review(self, program: str) -> int:
         """Ask the gate for every fan of a program's models; how many were taken out."""
         one = self._served[program]
-        gone = await self._find_gone(one.models, ProgramId(bytes.fromhex(program)))
+        versions = await self._find_versions(one, ProgramId(bytes.fromhex(program)))
+        stay = versions > 0
+        gone = one.models.households[~stay].tolist()
         less = await asyncio.to_thread(one.models.without, gone) if gone else one.models
         async with self._looking:
             if self._served.get(program) is not one:
                 return 0  # newer ones came meanwhile, and are looked at next
-            taken_out = one.taken_out + len(gone)
-            reviewed = replace(one, models=less, taken_out=taken_out, reviewed_at=self._clock.now())
+            taken_out, now = one.taken_out + len(gone), self._clock.now()
+            reviewed = replace(one, models=less, taken_out=taken_out, reviewed_at=now, versions=versions[stay])
             self._swap({**self._served, program: reviewed})
             file = self._files.get(one.path)
             if file is not None:
@@ -190,20 +194,24 @@ class ModelKeeper:
             log.info("models.masked", version=less.version, fans=len(gone))
         return len(gone)
 
-    async def _find_gone(self, models: Models, program: ProgramId) -> list[int]:
-        gate, gone = self._personal.gate, set(models.households.tolist())
-        position: Position | None = None
+    async def _find_versions(self, served: Served, program: ProgramId) -> Any:
+        """Of each household of the models that of what it bought, where they rest on it still; 0 of the others.
+
+        Who bought, erased and took back nothing since the last review is not read again.
+        """
+        models, before, versions = served.models, served.versions, _none_of(served.models)
+        gate, position = self._personal.gate, None
         while True:
-            fans, position = await gate.list_buyers(program, position, REVIEWED_AT_ONCE)
-            mine = [fan for fan in fans if number_fan(fan) in gone]
-            for facts in await gate.read_all(mine, program, "models") if mine else ():
-                if facts is not None and basis_of(facts.purchases, models.read_at) == models.basis(
-                    number_fan(facts.fan)
-                ):
-                    gone.discard(number_fan(facts.fan))
+            fans, position = await gate.list_buyers(program, position, LISTED_AT_ONCE)
+            places = {fan: place for fan in fans if (place := models.place(number_fan(fan))) is not None}
+            for first in range(0, len(places), REVIEWED_AT_ONCE):
+                known = {fan: int(before[places[fan]]) for fan in list(places)[first : first + REVIEWED_AT_ONCE]}
+                for one in await gate.read_purchases(list(known), program, "models", known):
+                    place = places[one.fan]
+                    is_same = one.purchases is None or basis_of(one.purchases, models.read_at) == models.bases[place]
+                    versions[place] = one.version if is_same else 0
             if position is None:
-                return sorted(gone)
-            await asyncio.sleep(0)  # others' turn
+                return versions
 
     # --- status ---
 
@@ -228,6 +236,12 @@ class ModelKeeper:
                 for path, fault in sorted(self._faults.items())
             ],
         }
+
+
+def _none_of(models: Models) -> Any:
+    import numpy
+
+    return numpy.zeros(len(models.households), dtype=numpy.int64)
 
 
 def _find_newest(files: Collection[KeptFile]) -> dict[str, KeptFile]:

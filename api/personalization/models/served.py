@@ -96,14 +96,14 @@ class Models:
 
     def basis(self, household: int) -> int | None:
         """What stands for all that the models know of a household; None without history."""
-        place = self._place(household)
+        place = self.place(household)
         return None if place is None else int(self.bases[place])
 
     def rank(
         self, task: Task, level: Level, household: int, *, limit: int = 10, bought: Collection[str] = ()
     ) -> tuple[Ranked, ...]:
         """The best items for a household, at most KEPT; for one without history the popular ones."""
-        place = self._place(household)
+        place = self.place(household)
         if place is None:
             return self._rank_stranger(task, level, limit, bought)
         ranking, catalogue = self.rankings[task, level], self.catalogues[level]
@@ -152,7 +152,7 @@ class Models:
 
     def moments(self, moment: Moment, household: int, *, limit: int = 10) -> tuple[Ranked, ...]:
         """Days or parts of the week by how probable a basket is then; for one without history nothing."""
-        place = self._place(household)
+        place = self.place(household)
         if place is None:
             return ()
         shares = self.timings[moment][place]
@@ -162,7 +162,7 @@ class Models:
 
     def churn(self, household: int) -> float | None:
         """The probability of no basket in the 42 days from the as-of day; None without history."""
-        place = self._place(household)
+        place = self.place(household)
         return None if place is None else float(self.churns[place])
 
     def redemption(self, household: int, campaign: int) -> float | None:
@@ -191,7 +191,8 @@ class Models:
             redemptions=self.redemptions[pairs],
         )
 
-    def _place(self, household: int) -> int | None:
+    def place(self, household: int) -> int | None:
+        """Where a household stands among `households`; None without history."""
         if not -(2**63) <= household < 2**63:
             return None
         place = bisect_left(

@@ -374,3 +374,49 @@ def test_a_count_that_fails_says_so_to_who_asks_again(monkeypatch: pytest.Monkey
         assert not found._counts
 
     asyncio.run(ask())
+
+
+async def compare_purchases(world: World) -> dict[Address, int]:
+    """That purchases alone are what reading each fan whole gives, for whoever granted any; their versions."""
+    fans = [member_address(number) for number in range(MEMBERS)]
+    whole = await world.gate.read_all(fans, PROGRAM, "models")
+    buyers, _ = await world.gate.list_buyers(PROGRAM, None, 100)
+    found = await world.gate.read_purchases(fans, PROGRAM, "models")
+    expected = {facts.fan: facts.purchases for facts in whole if facts is not None and facts.fan in set(buyers)}
+    assert {one.fan: one.purchases for one in found} == expected and len(expected) > 20
+    return {one.fan: one.version for one in found}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_purchases_alone_are_read_once_until_something_changes_them(tmp_path: Path, seed: int) -> None:
+    world = World(tmp_path, seed)
+    known = asyncio.run(compare_purchases(world))
+
+    def read_again() -> set[Address]:
+        found = asyncio.run(world.gate.read_purchases(list(known), PROGRAM, "again", known))
+        assert {one.fan for one in found if one.purchases is None} <= known.keys()
+        return {one.fan for one in found if one.purchases is not None}
+
+    assert read_again() == set()
+    number = next(number for number in range(MEMBERS) if member_address(number) in known)
+    fan = member_address(number)
+    assert world.store.log.page(fan, now=NOW, before=None, limit=9)[0].scope == "models", "who is not read has no row"
+    receipt = world.sell(number, NOW - 5)
+    assert read_again() == {fan}
+    changes = (
+        lambda: world.store.gifts.mark(fan, receipt, NOW, is_gift=True),
+        lambda: world.store.gifts.mark(fan, receipt, NOW, is_gift=False),
+        lambda: world.store.erase(fan, NOW, wanted=receipt, program=None),
+        lambda: world.store.preferences.change(fan, PROGRAM, NOW, lambda _: {"given": []}),
+        lambda: world.store.preferences.reset(fan, PROGRAM, NOW, after_reset),
+    )
+    for change in changes:
+        known = asyncio.run(compare_purchases(world))
+        change()
+        assert read_again() == {fan}
+    known = asyncio.run(compare_purchases(world))
+    world.members.scopes[number] = frozenset({"behaviour"})
+    assert fan not in {one.fan for one in asyncio.run(world.gate.read_purchases([fan], PROGRAM, "again", known))}
+    world.store.products.put(PROGRAM, [("cod", {"category": "tea"})], NOW, zone="Asia/Seoul", is_whole=False)
+    assert read_again() == known.keys() - {fan}, "the feed says of which category an item is"
+    world.close()

@@ -165,7 +165,7 @@ class Watched:
 def test_a_fan_is_found_among_a_million_without_reading_all() -> None:
     many = Watched()
     found: Any = replace(make_models([4]), households=cast("Any", many))
-    assert [found._place(household) for household in (0, 2, 3, 999_998, 2 * 10**6 - 2, 2 * 10**6, -1, 2**70)] == [
+    assert [found.place(household) for household in (0, 2, 3, 999_998, 2 * 10**6 - 2, 2 * 10**6, -1, 2**70)] == [
         *(0, 1, None, 499_999, 10**6 - 1),
         *(None, None, None),
     ]
