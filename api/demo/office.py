@@ -28,6 +28,7 @@ from api.demo.journey import Basket, HouseholdId, Journey, Redemption, load_jour
 from api.demo.offers import OfferDesk, cited_id
 from api.demo.paperwork import BRAND, Assignment, Overview, Purchases, Signed, Spent, Week
 from api.demo.plan import Plan
+from api.demo.products import load_feeds
 from api.demo.promotions import PromotionId, load_promotions
 from api.demo.receipts_file import Line, ReceiptRow, ReceiptsFile, hash_lines
 from api.demo.return_desk import ReturnDesk
@@ -87,6 +88,7 @@ class Office:
             periods=tuple(period for period, _ in self._weeks),
             cents=journey.sum_cents(),
             promotions=promotions,
+            feeds=load_feeds(journey, purchases.data_dir),
         )
 
     def begin(self, assignment: Assignment) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from api.demo.journey import HouseholdId
 from api.demo.plan import Plan
+from api.demo.products import Feeds
 from api.demo.promotions import Promotion, PromotionId
 from api.wallet.builder import ChainFacts
 from ledger.domains.loyalty.state import NO_POINTS
@@ -41,6 +42,7 @@ class Overview:
     periods: tuple[int, ...]
     cents: Mapping[HouseholdId, int]
     promotions: tuple[Promotion, ...]
+    feeds: Feeds
 
 
 @dataclass(frozen=True, slots=True)
