@@ -231,7 +231,7 @@ def run_demo(options: UpOptions, console: Console) -> None:
     prepare_demo(folder, console)
     payout = demo_owner().address
     running = Running(options, folder, read_params_file(folder / PARAMS_FILE), payout)
-    _serve(running, console, partial(_hints_for_demo, folder))
+    _serve(running, console, partial(list_hints_for_demo, folder))
 
 
 def demo_owner() -> Signer:
@@ -326,7 +326,8 @@ def _hints_for_miners(running: Running) -> list[str]:
     return lines
 
 
-def _hints_for_demo(folder: Path, running: Running) -> list[str]:
+def list_hints_for_demo(folder: Path, running: Running) -> list[str]:
+    """What to try at the demo that runs on `folder`."""
     owner = encode_address(running.node.chain.params.address_prefix, demo_owner().address)
     return list_hints(read_report(folder), running.url, owner)
 
@@ -369,8 +370,10 @@ def run_smoke(console: Console, *, workers: int = 1) -> None:
 
 def read_message(client: Client, report: Mapping[str, Any]) -> str:
     """What the demo's shown fan is told first. Raises `smoke.failed` where it is told nothing."""
-    program = ProgramId(bytes.fromhex(report["program"]))
-    fan = open_household(HouseholdId(report["shown_fans"]["agreeing"]), program)
+    program, household = ProgramId(bytes.fromhex(report["program"])), report["shown_fans"]["agreeing"]
+    if household is None:
+        raise NodeError(SMOKE_FAILED, reason="no fan of the demo has the app and agreed")
+    fan = open_household(HouseholdId(household), program)
     address = encode_address(str(client.chain()["address_prefix"]), fan.address)
     shown = client.personal.messages(AccountSigner(fan, address), program)["items"]
     if not shown:

@@ -23,7 +23,7 @@ from api.demo.plan import FIRST_HEIGHT, LAST_SECONDS, SECOND_HEIGHT, CampaignTim
 from api.demo.receipts_file import RECEIPTS_FILE
 from api.demo.results import ReplayError, Results, read_results
 from api.demo.sender import SENDERS, Sender
-from api.demo.shop_desk import ShopDesk, find_news_heights
+from api.demo.shop_desk import NEWS_DAYS, OPENED_DAYS, ShopDesk, find_day
 from api.demo.summary import ReplaySummary
 from api.demo.summing_up import STORE_FILE, Run, summarise
 from api.demo.tally import Stopwatch, Tally, Traffic
@@ -157,7 +157,8 @@ class Driver:
         periods = self._overview.periods
         settled = [settlement_height(self._plan, period) for period in periods]
         self._campaign_times = self._plan.plan_campaigns(settled)
-        self._news_heights = find_news_heights(self._plan, self._as_of)
+        self._news = find_day(self._plan, self._as_of, NEWS_DAYS)
+        self._openings = {find_day(self._plan, self._as_of, days) for days in OPENED_DAYS}
         ordered: list[Future[Week]] = [office.order_week(index) for index in range(min(WEEKS_AHEAD, len(periods)))]
         height = FIRST_HEIGHT
         for index in range(len(periods)):
@@ -196,8 +197,12 @@ class Driver:
             with self._watch.phase("send"):
                 self._send_due(height)
                 self._send_wishes(height)
-        if height in self._news_heights:
-            self._tell_news(is_first=height == self._news_heights[0])
+        if height == self._news:
+            with self._watch.phase("products"):
+                self._desk.publish(self._overview.feeds.second, whole=False)
+        if height in self._openings:
+            with self._watch.phase("open apps"):
+                self._desk.open_apps()
         with self._watch.phase("hand over"):
             self._desk.hand_over()
         with self._watch.phase("mine"):
@@ -208,14 +213,6 @@ class Driver:
             raise ReplayError(MINING_FAILED, height=height)
         if height % PROGRESS_BLOCKS == 0:
             self._report("mining hourly blocks", height, self._plan.last)
-
-    def _tell_news(self, *, is_first: bool) -> None:
-        """The shop names what is cheaper or called back, once; and fans look at what they are told."""
-        with self._watch.phase("products"):
-            if is_first:
-                self._desk.publish(self._overview.feeds.second, whole=False)
-        with self._watch.phase("open apps"):
-            self._desk.open_apps()
 
     def _schedule_campaigns(self, times: CampaignTimes) -> None:
         signed = sign_campaigns(self._facts, open_brand(), self._setup.program, times, self._tally.balances)

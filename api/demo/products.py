@@ -1,4 +1,4 @@
-"""The shop's product feed: what `products.parquet` of the data says of all that was bought in the window, with prices.
+"""The shop's product feed: what `products.parquet` of the data says of what was bought in the window, with prices.
 
 The data has no price of its own: a product's is what one of it cost on the last line that has it, before the last week of the
 window, and in it. SCRIPTED are the Korean names of the largest categories, what goes with what, and one recall. Three days before
@@ -6,12 +6,13 @@ the replay ends a second feed says what became cheaper and what is called back, 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from api.demo.journey import Journey, find_data_folder, find_period, read_table
+from api.demo.app_fans import has_app
+from api.demo.journey import HouseholdId, Journey, find_data_folder, find_period, read_table
 
 PRODUCTS_FILE: Final = "products.parquet"
 ZONE: Final = "America/New_York"
@@ -108,15 +109,16 @@ def load_feeds(journey: Journey, data_dir: Path | None = None) -> Feeds:
 
     Raises JourneyError journey.data_missing, journey.file_missing, journey.file_damaged.
     """
-    before, after, lines = _find_prices(journey)
-    described = list(_read_descriptions(data_dir, after))
-    leaders = _find_leaders(described, lines)
+    sales = _count_sales(journey)
+    described = list(_read_descriptions(data_dir, sales.named))
+    leaders = _find_leaders(described, sales.lines)
     both_ways = [*PAIRS, *((other, category) for category, other in PAIRS)]
     goes_with = {category: leaders[other] for category, other in both_ways if other in leaders}
     first: list[Product] = []
     second: list[Product] = []
     for found in described:
-        price, price_now = before.get(found.number, after[found.number]), after[found.number]
+        price_now = sales.price[found.number]
+        price = sales.before.get(found.number, price_now)
         pair = goes_with.get(found.category)
         product = {
             "item": str(found.number),
@@ -151,7 +153,7 @@ class Described:
         return {"en": name} if korean is None else {"en": name, "ko": f"{korean} ({name})"}
 
 
-def _read_descriptions(data_dir: Path | None, wanted: Mapping[int, int]) -> Iterator[Described]:
+def _read_descriptions(data_dir: Path | None, wanted: Set[int]) -> Iterator[Described]:
     texts = dict.fromkeys(("department", "product_category", "product_type", "package_size"), "string")
     table = read_table(find_data_folder(data_dir) / PRODUCTS_FILE, {"product_id": "int64"} | texts, gaps=texts)
     columns = [table[name].to_pylist() for name in table.column_names]
@@ -172,19 +174,32 @@ def _find_leaders(described: Sequence[Described], lines: Counter[int]) -> dict[s
     return leaders
 
 
-def _find_prices(journey: Journey) -> tuple[dict[int, int], dict[int, int], Counter[int]]:
-    """What one of each product cost on its last line, in cents: before the last week, and at the end; and its lines."""
+@dataclass(slots=True)
+class Sales:
+    """What the window's lines say of each product: what one of it cost in cents, before the last week and at the end; on how many
+    lines it stands; and which products are worth a place in the feed.
+    """
+
+    before: dict[int, int] = field(default_factory=dict[int, int])
+    price: dict[int, int] = field(default_factory=dict[int, int])
+    lines: Counter[int] = field(default_factory=Counter[int])
+    named: set[int] = field(default_factory=set[int])
+
+
+def _count_sales(journey: Journey) -> Sales:
+    """Named is what two households bought, or one with the app: of the others nobody would be told."""
     last_period = find_period(journey.baskets[-1].time)
-    prices: dict[int, int] = {}
-    lines: Counter[int] = Counter()
-    before: dict[int, int] | None = None
+    sales, buyer, is_last = Sales(), dict[int, HouseholdId](), False
     for basket in journey.baskets:
-        if before is None and find_period(basket.time) == last_period:
-            before = prices.copy()
+        if not is_last and find_period(basket.time) == last_period:
+            sales.before, is_last = sales.price.copy(), True
+        by_app = has_app(basket.household_id)
         for line in journey.lines_of(basket):
-            lines[line.product_id] += 1
+            product = line.product_id
+            sales.lines[product] += 1
+            if by_app or buyer.setdefault(product, basket.household_id) != basket.household_id:
+                sales.named.add(product)
             price = (line.sales + line.coupon_discount) // line.quantity if line.quantity else 0
-            if price or line.product_id not in prices:
-                prices[line.product_id] = price
-    assert before is not None, "the last basket lies in the last week"
-    return before, prices, lines
+            if price or product not in sales.price:
+                sales.price[product] = price
+    return sales

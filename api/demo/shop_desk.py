@@ -28,13 +28,16 @@ from ledger.types import Address, Height, ProgramId, Timestamp
 from node.clock import Clock
 
 NEWS_DAYS: Final = 3
-"""So many days before the replay ends the second feed comes, and messages are decided; the last block's are shown."""
+"""So many days before the replay ends the second feed comes."""
+OPENED_DAYS: Final = (17, NEWS_DAYS, 0)
+"""So many days before the end the apps are opened: what is decided the first time is old enough for the brand's report (PER-4), the
+second time there are news, and what is shown the last time is still there for whoever looks after the replay."""
 
 
-def find_news_heights(plan: Plan, as_of: Timestamp) -> tuple[Height, Height]:
-    """The blocks before which the apps are opened: with the second feed, and the replay's last."""
-    news = plan.height_once(Timestamp(as_of - NEWS_DAYS * DAY_SECONDS))
-    return Height(max(news, SETUP_BLOCKS + 1)), plan.last
+def find_day(plan: Plan, as_of: Timestamp, days: int) -> Height:
+    """The block before which something is done so many days before the end; never before there is a program."""
+    found = plan.height_once(Timestamp(as_of - days * DAY_SECONDS)) if days else plan.last
+    return Height(max(found, SETUP_BLOCKS + 1))
 
 
 @dataclass(frozen=True, slots=True)
