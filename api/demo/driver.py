@@ -1,7 +1,8 @@
 """Drives a replay: one process holds the node, its API on a loopback port, and this driver, which mines.
 
 The chain's clock stands where the driver puts it. The office (till, settlement desk, fans' wallets) works ahead in a second
-process. Nothing reaches the node but by its API, and every figure of the summary is read from there.
+process. Nothing reaches the node but by its API, and every figure of the summary is read from there. Beside the chain the shop
+names its products, and fans with the app get their receipts and open it (`ShopDesk`).
 """
 
 import json
