@@ -150,8 +150,8 @@ class Driver:
         )
         for height, raws in ((FIRST_HEIGHT, self._setup.first), (SECOND_HEIGHT, self._setup.second)):
             self._due[height] = [Signed(height, BRAND, owner, raw) for raw in raws]
-        self._receipts_path = self._folder / RECEIPTS_FILE
-        office.begin(Assignment(self._facts, self._setup.program, self._setup.rewards, self._plan, self._receipts_path))
+        receipts_path = self._folder / RECEIPTS_FILE
+        office.begin(Assignment(self._facts, self._setup.program, self._setup.rewards, self._plan, receipts_path))
         self._desk = ShopDesk(
             self._client, self._pool, self._clock, program=self._setup.program, prefix=self._facts.address_prefix
         )
@@ -187,7 +187,7 @@ class Driver:
         self._members.update((encode_address(prefix, signed.account), signed.household) for signed in week.joins)
         usable = Timestamp(PERIODS.ends(week.period) + RETURN_WINDOW_DAYS * DAY_SECONDS)
         self._credits[self._plan.height_once(usable)].append(week)
-        self._desk.expect(self._receipts_path, week.period, [signed.household for signed in week.joins])
+        self._desk.expect(week.hand_overs)
 
     def _mine(self, height: Height) -> None:
         """Send what is for this block, and mine it at its time."""

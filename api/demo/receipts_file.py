@@ -9,7 +9,7 @@ at home with its part of the file: no network, no node.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -101,16 +101,6 @@ class ReceiptsFile:
             self._connection.executemany("INSERT INTO receipts VALUES (?, ?, ?, ?, ?)", receipts)
             rows = [(opening.member, opening.period, pack_opening(opening)) for opening in openings]
             self._connection.executemany("INSERT INTO openings VALUES (?, ?, ?)", rows)
-
-    def read_week(self, period: int, members: Collection[Address]) -> list[tuple[SignedReceipt, tuple[Line, ...]]]:
-        """What the tills gave these fans in a week, with the lines, in the till's order. Raises `Malformed`."""
-        query = "SELECT member, receipt, lines FROM receipts WHERE period = ? ORDER BY sequence"
-        found: list[tuple[SignedReceipt, tuple[Line, ...]]] = []
-        for member, receipt, packed in self._connection.execute(query, (period,)):
-            if member in members:
-                lines: Any = unpack(packed, bytes_max=LINES_BYTES_MAX)
-                found.append((decode_receipt(receipt), lines))
-        return found
 
     def finish(self) -> None:
         """Make it quick to find one fan's part."""

@@ -7,24 +7,22 @@ it, a fan's requests by the fan. Everything is done at the replay's own time, so
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from api.demo.app_fans import ShownFans, has_app
+from api.demo.app_fans import ShownFans
 from api.demo.brand import open_brand
 from api.demo.consents import refuses_consent
 from api.demo.households import open_household
 from api.demo.journey import DAY_SECONDS, HouseholdId
+from api.demo.paperwork import HandOver
 from api.demo.plan import SETUP_BLOCKS, Plan
 from api.demo.products import ZONE, Product
-from api.demo.receipts_file import Line, ReceiptsFile
 from api.wallet.builder import Signer
 from api.wallet.client import Client
 from api.wallet.request_signing import AccountSigner
 from ledger.address import encode_address
-from ledger.domains.loyalty.receipts import SignedReceipt, encode_receipt
-from ledger.types import Address, Height, ProgramId, Timestamp
+from ledger.domains.loyalty.receipts import encode_receipt
+from ledger.types import Height, ProgramId, Timestamp
 from node.clock import Clock
 
 NEWS_DAYS: Final = 3
@@ -40,14 +38,6 @@ def find_day(plan: Plan, as_of: Timestamp, days: int) -> Height:
     return Height(max(found, SETUP_BLOCKS + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A receipt as the till wrote it."""
-
-    signed: SignedReceipt
-    lines: tuple[Line, ...]
-
-
 class ShopDesk:
     """One program at a node whose time is `clock`'s. All methods raise `ClientProblem`."""
 
@@ -59,8 +49,7 @@ class ShopDesk:
         self._clock = clock
         self._program = program
         self._prefix = prefix
-        self._waiting: deque[Told] = deque()
-        self._household_of: dict[Address, HouseholdId] = {}
+        self._waiting: deque[HandOver] = deque()
         self._receipts_of: Counter[HouseholdId] = Counter()
         self._told: Counter[HouseholdId] = Counter()
 
@@ -75,23 +64,18 @@ class ShopDesk:
             self._sign_as(open_brand().owner), self._program, products, zone=ZONE, whole=whole
         )
 
-    def expect(self, path: Path, period: int, joined: Iterable[HouseholdId]) -> None:
-        """Take the receipts of fans with the app out of the tills' file. Weeks come in their order, with who joins in each."""
-        self._household_of |= {
-            open_household(household, self._program).address: household for household in joined if has_app(household)
-        }
-        with ReceiptsFile(path) as file:
-            found = [Told(*kept) for kept in file.read_week(period, self._household_of.keys())]
-        self._waiting.extend(sorted(found, key=lambda told: told.signed.receipt.time))
+    def expect(self, hand_overs: Iterable[HandOver]) -> None:
+        """Note a week's receipts, which are handed over at their time. Weeks come in their order."""
+        self._waiting.extend(hand_overs)
 
     def hand_over(self) -> None:
         """Hand over what was bought by now; the same receipt again would be kept once."""
         now = self._clock.now()
-        due: list[Told] = []
+        due: list[HandOver] = []
         while self._waiting and self._waiting[0].signed.receipt.time <= now:
             due.append(self._waiting.popleft())
-        for told in self._pool.map(self._hand_over_one, due):
-            self._receipts_of[self._household_of[told.signed.receipt.member]] += 1
+        for household in self._pool.map(self._hand_over_one, due):
+            self._receipts_of[household] += 1
 
     def open_apps(self) -> None:
         """Every fan who agreed and was handed a receipt before looks at its messages, and opens about every second one."""
@@ -103,9 +87,9 @@ class ShopDesk:
         refusing = {household: count for household, count in self._receipts_of.items() if refuses_consent(household)}
         return ShownFans(_find_most(self._told), _find_most(refusing))
 
-    def _hand_over_one(self, told: Told) -> Told:
-        self._client.hand_over(encode_receipt(told.signed), told.lines)
-        return told
+    def _hand_over_one(self, one: HandOver) -> HouseholdId:
+        self._client.hand_over(encode_receipt(one.signed), one.lines)
+        return one.household
 
     def _open_app(self, household: HouseholdId) -> int:
         sign = self._sign_as(open_household(household, self._program))
