@@ -1,6 +1,6 @@
 """Which fans have the app, to which tills hand receipts over, and what they do with it. SCRIPTED: the data knows of no app.
 
-About one household in twenty, chosen by a hash of its number; the others keep paper. A tenth of these refuse every consent, as of
+About one household in twenty-five, chosen by a hash of its number; the others keep paper. A tenth of these refuse every consent, as of
 all households: their receipts are at the node for them alone to read.
 """
 
@@ -10,9 +10,9 @@ from typing import Final
 
 from api.demo.journey import HouseholdId
 
-CHOICE_TAG: Final = b"fansumer demo app 8456 "
-"""Its number was chosen so that it is a twentieth of the households of the last four weeks: 101 of 2,014, of whom 88 agree."""
-HAS_APP_ONE_IN: Final = 20
+CHOICE_TAG: Final = b"fansumer demo app 1873 "
+"""Its number was chosen so that it is a twenty-fifth of the households of the last four weeks: 79 of 2,014, of whom 73 agree."""
+HAS_APP_ONE_IN: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
