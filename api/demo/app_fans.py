@@ -1,7 +1,7 @@
 """Which fans have the app, to which tills hand receipts over, and what they do with it. SCRIPTED: the data knows of no app.
 
-About one household in twenty-five, chosen by a hash of its number; the others keep paper. A tenth of these refuse every consent, as of
-all households: their receipts are at the node for them alone to read.
+About one household in twenty-five, chosen by a hash of its number; the others keep paper. A tenth of them refuse every consent, as
+of all households: their receipts are at the node for them alone to read.
 """
 
 from dataclasses import dataclass
