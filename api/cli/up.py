@@ -6,20 +6,25 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from api.cli.logs import configure_log
 from api.cli.session import data_folder
-from api.demo.brand import DEMO_PHRASE
 from api.demo.driver import STORE_FILE
+from api.demo.hints import list_hints
+from api.demo.households import open_household
+from api.demo.journey import HouseholdId
 from api.demo.replay import DEMO_WEEKS, ReplayOptions, demo_brand_master, run_replay
 from api.demo.walk import Walk, WalkReport
+from api.http.app import RECEIPTS_FILE
 from api.http.operator import OperatorDesk
 from api.http.settings import HttpSettings
 from api.node_place import remove_url, write_url
@@ -27,6 +32,7 @@ from api.service import STOPPED, Service, bind_port, url_of
 from api.wallet.builder import Signer
 from api.wallet.client import Client
 from api.wallet.derivation import derive_main_seed
+from api.wallet.request_signing import AccountSigner
 from api.wallet.whole_file import PUBLIC, write_whole
 from ledger.address import encode_address
 from ledger.errors import Code
@@ -34,7 +40,7 @@ from ledger.finality.reversal import RENT_PRICE_CENTS
 from ledger.finality.votes import Checkpoint
 from ledger.networks import NETWORKS
 from ledger.params import Params, params_from_mapping, params_to_mapping
-from ledger.types import Address
+from ledger.types import Address, ProgramId
 from node.audit import AuditReport, audit_store
 from node.errors import NodeError
 from node.mempool.policy import MempoolLimits
@@ -49,6 +55,7 @@ from node.stratum.server import StratumServer, listen
 PARAMS_FILE = "params.json"
 WILDCARDS = ("0.0.0.0", "::")
 """Hosts that stand for all addresses of this computer: a miner must be given one of them."""
+REPORT_FILE = "replay.json"
 BEGUN_FILE = "replay.begun"
 """Lies in the demo's folder while its chain is being made: only such a chain is made anew."""
 DEFAULT_PORT = 8780
@@ -223,7 +230,8 @@ def run_demo(options: UpOptions, console: Console) -> None:
     folder = options.data_dir or default_folder("demo")
     prepare_demo(folder, console)
     payout = demo_owner().address
-    _serve(Running(options, folder, read_params_file(folder / PARAMS_FILE), payout), console, _hints_for_demo)
+    running = Running(options, folder, read_params_file(folder / PARAMS_FILE), payout)
+    _serve(running, console, partial(list_hints_for_demo, folder))
 
 
 def demo_owner() -> Signer:
@@ -236,13 +244,13 @@ def prepare_demo(folder: Path, console: Console) -> None:
 
     Raises `demo.folder_in_use` where another chain lies there, `store.in_use` where another process makes one.
     """
-    done, begun = folder / "replay.json", folder / BEGUN_FILE
+    done, begun = folder / REPORT_FILE, folder / BEGUN_FILE
     if done.exists():
         console.print(f"The demo chain is in {folder} already.", soft_wrap=True)
         return
     lock = StoreLock(folder)
     try:
-        stale = list(folder.glob(f"{STORE_FILE}*"))
+        stale = [path for name in (STORE_FILE, RECEIPTS_FILE) for path in folder.glob(f"{name}*")]
         if stale and not begun.exists():
             raise NodeError(FOLDER_IN_USE, folder=str(folder))
         begun.touch()
@@ -318,20 +326,15 @@ def _hints_for_miners(running: Running) -> list[str]:
     return lines
 
 
-def _hints_for_demo(running: Running) -> list[str]:
+def list_hints_for_demo(folder: Path, running: Running) -> list[str]:
+    """What to try at the demo that runs on `folder`."""
     owner = encode_address(running.node.chain.params.address_prefix, demo_owner().address)
-    return [
-        "Try, in another terminal (commands are in .venv/bin):",
-        f"  curl {running.url}/v1/chain",
-        f"  curl {running.url}/v1/programs",
-        f"  curl {running.url}/v1/accounts/{owner}",
-        "  fansumer chain info",
-        "  fansumer wallet create",
-        "To act as the demo brand, put its phrase, which is public, in a file and restore it into a keystore of its own:",
-        f"  echo {DEMO_PHRASE} > phrase.txt",
-        "  fansumer wallet restore --phrase-file phrase.txt --wallet brand.json",
-        "With --wallet brand.json, account 0 owns the program and holds coin, --account 1 is its till, --account 2 settles.",
-    ]
+    return list_hints(read_report(folder), running.url, owner)
+
+
+def read_report(folder: Path) -> Mapping[str, Any]:
+    """What the replay of the demo in `folder` reported."""
+    return json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
 
 
 # --- smoke ---------------------------------------------------------------------------------------------------------------
@@ -352,6 +355,9 @@ def run_smoke(console: Console, *, workers: int = 1) -> None:
             console.print(f"API at {running.url}; a new fan walks through it:")
             with Client(running.url) as client:
                 walk = Walk(client, demo_brand_master(), lambda line: console.print(f"  {line}")).run()
+                console.print(
+                    f"a fan of the demo is told: {read_message(client, read_report(folder))}", highlight=False
+                )
         finally:
             running.close()
         tip, root = running.node.chain.tip, running.node.chain.state_root
@@ -360,6 +366,19 @@ def run_smoke(console: Console, *, workers: int = 1) -> None:
         if not audit.is_good or audit.state_root != root or audit.tip != tip.hash:
             raise NodeError(SMOKE_FAILED, reason="; ".join(f.text for f in audit.findings) or "the roots differ")
         _print_smoke(console, walk, audit, time.perf_counter() - started)
+
+
+def read_message(client: Client, report: Mapping[str, Any]) -> str:
+    """What the demo's shown fan is told first. Raises `smoke.failed` where it is told nothing."""
+    program, household = ProgramId(bytes.fromhex(report["program"])), report["shown_fans"]["agreeing"]
+    if household is None:
+        raise NodeError(SMOKE_FAILED, reason="no fan of the demo has the app and agreed")
+    fan = open_household(HouseholdId(household), program)
+    address = encode_address(str(client.chain()["address_prefix"]), fan.address)
+    shown = client.personal.messages(AccountSigner(fan, address), program)["items"]
+    if not shown:
+        raise NodeError(SMOKE_FAILED, reason="a fan of the demo is told nothing")
+    return str(shown[0]["text"])
 
 
 def _print_smoke(console: Console, walk: WalkReport, audit: AuditReport, seconds: float) -> None:

@@ -1,7 +1,8 @@
 """Drives a replay: one process holds the node, its API on a loopback port, and this driver, which mines.
 
 The chain's clock stands where the driver puts it. The office (till, settlement desk, fans' wallets) works ahead in a second
-process. Nothing reaches the node but by its API, and every figure of the summary is read from there.
+process. Nothing reaches the node but by its API, and every figure of the summary is read from there. Beside the chain the shop
+names its products, and fans with the app get their receipts and open it (`ShopDesk`).
 """
 
 import json
@@ -23,6 +24,7 @@ from api.demo.plan import FIRST_HEIGHT, LAST_SECONDS, SECOND_HEIGHT, CampaignTim
 from api.demo.receipts_file import RECEIPTS_FILE
 from api.demo.results import ReplayError, Results, read_results
 from api.demo.sender import SENDERS, Sender
+from api.demo.shop_desk import NEWS_DAYS, OPENED_DAYS, ShopDesk, find_day
 from api.demo.summary import ReplaySummary
 from api.demo.summing_up import STORE_FILE, Run, summarise
 from api.demo.tally import Stopwatch, Tally, Traffic
@@ -135,7 +137,7 @@ class Driver:
         service.start()
         self._client = stack.enter_context(Client(service.url))
         self._facts = ChainFacts.of_answer(self._client.chain())
-        pool = stack.enter_context(ThreadPoolExecutor(SENDERS, thread_name_prefix="sender"))
+        self._pool = pool = stack.enter_context(ThreadPoolExecutor(SENDERS, thread_name_prefix="sender"))
         self._sender = Sender(self._client, pool)
 
     # --- mining -----------------------------------------------------------------------------------------------------
@@ -150,9 +152,14 @@ class Driver:
             self._due[height] = [Signed(height, BRAND, owner, raw) for raw in raws]
         receipts_path = self._folder / RECEIPTS_FILE
         office.begin(Assignment(self._facts, self._setup.program, self._setup.rewards, self._plan, receipts_path))
+        self._desk = ShopDesk(
+            self._client, self._pool, self._clock, program=self._setup.program, prefix=self._facts.address_prefix
+        )
         periods = self._overview.periods
         settled = [settlement_height(self._plan, period) for period in periods]
         self._campaign_times = self._plan.plan_campaigns(settled)
+        self._news = find_day(self._plan, self._as_of, NEWS_DAYS)
+        self._openings = {find_day(self._plan, self._as_of, days) for days in OPENED_DAYS}
         ordered: list[Future[Week]] = [office.order_week(index) for index in range(min(WEEKS_AHEAD, len(periods)))]
         height = FIRST_HEIGHT
         for index in range(len(periods)):
@@ -164,6 +171,9 @@ class Driver:
             until = settled[index] - 2 if index + 1 < len(periods) else self._plan.last
             while height <= until:
                 self._mine(height)
+                if height == FIRST_HEIGHT:
+                    with self._watch.phase("products"):
+                        self._desk.publish(self._overview.feeds.first, whole=True)
                 height = Height(height + 1)
         assert height == self._plan.switch_height, "every planned block was mined"
 
@@ -177,6 +187,7 @@ class Driver:
         self._members.update((encode_address(prefix, signed.account), signed.household) for signed in week.joins)
         usable = Timestamp(PERIODS.ends(week.period) + RETURN_WINDOW_DAYS * DAY_SECONDS)
         self._credits[self._plan.height_once(usable)].append(week)
+        self._desk.expect(week.hand_overs)
 
     def _mine(self, height: Height) -> None:
         """Send what is for this block, and mine it at its time."""
@@ -187,6 +198,14 @@ class Driver:
             with self._watch.phase("send"):
                 self._send_due(height)
                 self._send_wishes(height)
+        if height == self._news:
+            with self._watch.phase("products"):
+                self._desk.publish(self._overview.feeds.second, whole=False)
+        if height in self._openings:
+            with self._watch.phase("open apps"):
+                self._desk.open_apps()
+        with self._watch.phase("hand over"):
+            self._desk.hand_over()
         with self._watch.phase("mine"):
             time = self._plan.times[height]
             self._clock.set(time)
@@ -263,5 +282,7 @@ class Driver:
             seconds=seconds,
             phases=self._watch.seconds,
             traffic=self._traffic,
+            handed_over=self._desk.handed_over,
+            shown_fans=self._desk.choose_shown_fans(),
         )
         return summarise(run, self._overview, self._setup, self._tally, results)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
@@ -84,7 +84,7 @@ DATA_MISSING = Code(
 FILE_MISSING = Code(
     "journey.file_missing",
     "there is no file {path}",
-    "Name the folder that holds transactions.parquet and coupon_redemptions.parquet with --data-dir.",
+    "Name the folder that holds the data's Parquet files with --data-dir.",
 )
 FILE_DAMAGED = Code(
     "journey.file_damaged",
@@ -297,8 +297,8 @@ def _import_compute() -> Any:
     return importlib.import_module("pyarrow.compute")
 
 
-def read_table(path: Path, columns: dict[str, str]) -> pyarrow.Table:
-    """The named columns of a Parquet file, cast to their types without loss, none of them null."""
+def read_table(path: Path, columns: dict[str, str], *, gaps: Collection[str] = ()) -> pyarrow.Table:
+    """The named columns of a Parquet file, cast to their types without loss, none of them null but in the columns `gaps`."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -319,7 +319,7 @@ def read_table(path: Path, columns: dict[str, str]) -> pyarrow.Table:
     except (OSError, pyarrow.ArrowException) as error:
         raise JourneyError(FILE_DAMAGED, path=str(path), reason=str(error).split("\n")[0][:200]) from None
     for name in columns:
-        if table[name].null_count:
+        if name not in gaps and table[name].null_count:
             raise JourneyError(FILE_DAMAGED, path=str(path), reason=f"column {name} has gaps")
     return table
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api.demo.app_fans import has_app
 from api.demo.brand import (
     PERIODS,
     PROGRAM,
@@ -26,8 +27,9 @@ from api.demo.consents import refuses_consent, sign_grants
 from api.demo.households import open_household
 from api.demo.journey import Basket, HouseholdId, Journey, Redemption, load_journey
 from api.demo.offers import OfferDesk, cited_id
-from api.demo.paperwork import BRAND, Assignment, Overview, Purchases, Signed, Spent, Week
+from api.demo.paperwork import BRAND, Assignment, HandOver, Overview, Purchases, Signed, Spent, Week
 from api.demo.plan import Plan
+from api.demo.products import load_feeds
 from api.demo.promotions import PromotionId, load_promotions
 from api.demo.receipts_file import Line, ReceiptRow, ReceiptsFile, hash_lines
 from api.demo.return_desk import ReturnDesk
@@ -87,6 +89,7 @@ class Office:
             periods=tuple(period for period, _ in self._weeks),
             cents=journey.sum_cents(),
             promotions=promotions,
+            feeds=load_feeds(journey, purchases.data_dir),
         )
 
     def begin(self, assignment: Assignment) -> None:
@@ -118,7 +121,7 @@ class Office:
         settled = settlement_height(self._assignment.plan, period)
         joins = self._sign_joins(baskets_of)
         spent: defaultdict[tuple[bool, int], Spent] = defaultdict(Spent)
-        items, rows = self._write_receipts(period, baskets_of, spent)
+        items, rows, hand_overs = self._write_receipts(period, baskets_of, spent)
         entries, openings = self._seal(period, items, is_last=is_last)
         self._file.write_week([(join.household, join.account) for join in joins], rows, openings)
         if is_last:
@@ -135,6 +138,7 @@ class Office:
             settlements=settlements,
             reversals=reversals,
             offers=(*self._offers.settle(settled), *(() if is_last else self._issue_offers(settled))),
+            hand_overs=tuple(hand_overs),
             promised={household: Points(sum(points for _, points in found)) for household, found in items.items()},
             credited={self._household_of[opening.member]: opening.points for opening in openings},
             returned=returned,
@@ -195,10 +199,11 @@ class Office:
         period: int,
         baskets_of: dict[HouseholdId, list[Basket]],
         spent: defaultdict[tuple[bool, int], Spent],
-    ) -> tuple[dict[HouseholdId, list[ReceiptItem]], list[ReceiptRow]]:
+    ) -> tuple[dict[HouseholdId, list[ReceiptItem]], list[ReceiptRow], list[HandOver]]:
         """The till signs every basket in the order of time, numbering them without gaps."""
         items: dict[HouseholdId, list[ReceiptItem]] = {household: [] for household in baskets_of}
         rows: list[ReceiptRow] = []
+        hand_overs: list[HandOver] = []
         baskets = [basket for group in baskets_of.values() for basket in group]
         for basket in sorted(baskets, key=lambda basket: (basket.time, basket.basket_id)):
             lines = self._journey.rows_of(basket)
@@ -209,13 +214,15 @@ class Office:
             receipt = signed.receipt
             items[basket.household_id].append((hash_of_receipt, receipt.points))
             rows.append((receipt.sequence, receipt.member, period, encode_receipt(signed), pack(lines)))
+            if has_app(basket.household_id):
+                hand_overs.append(HandOver(basket.household_id, signed, lines))
             group = spent[refuses_consent(basket.household_id), receipt.tier]
             group.receipts, group.cents = group.receipts + 1, group.cents + basket.net
             group.points += receipt.points
             sales = [line[SALES_COLUMN] for line in lines]
             offer = None if mailed is None else mailed.offer
             self._desk.take(bring_back(basket.household_id, basket.basket_id, period, signed, sales, offer))
-        return items, rows
+        return items, rows, hand_overs
 
     def _sign_receipt(self, basket: Basket, lines: Sequence[Line], offer: Hash) -> tuple[ReceiptHash, SignedReceipt]:
         assignment = self._assignment

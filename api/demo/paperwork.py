@@ -7,8 +7,10 @@ from typing import Final
 
 from api.demo.journey import HouseholdId
 from api.demo.plan import Plan
+from api.demo.products import Feeds
 from api.demo.promotions import Promotion, PromotionId
 from api.wallet.builder import ChainFacts
+from ledger.domains.loyalty.receipts import SignedReceipt
 from ledger.domains.loyalty.state import NO_POINTS
 from ledger.types import Address, Height, Points, ProgramId, RewardId, Timestamp
 
@@ -41,6 +43,7 @@ class Overview:
     periods: tuple[int, ...]
     cents: Mapping[HouseholdId, int]
     promotions: tuple[Promotion, ...]
+    feeds: Feeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,15 @@ class Signed:
     kind: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """A receipt, as the till wrote it with its lines, for the app of the household that bought."""
+
+    household: HouseholdId
+    signed: SignedReceipt
+    lines: tuple[tuple[int, ...], ...]
+
+
 @dataclass(slots=True)
 class Returned:
     """What came back in a week: lines, and returns; how many of these had earned nothing, and so took no signature; points that
@@ -97,6 +109,7 @@ class Spent:
 class Week:
     """A period's transactions, by what they are.
 
+    `hand_overs` are its receipts for apps, by time.
     `promised` are the points of its receipts by household, `credited` those of its entries. `spent` is by (whether the household
     refuses every consent, the tier that the till applied). `tiers_risen` and `tiers_fallen` count fans since the week before.
     """
@@ -109,6 +122,7 @@ class Week:
     settlements: tuple[Signed, ...]
     reversals: tuple[Signed, ...]
     offers: tuple[Signed, ...]
+    hand_overs: tuple[HandOver, ...]
     promised: Mapping[HouseholdId, Points]
     credited: Mapping[HouseholdId, Points]
     returned: Returned = field(default_factory=Returned)

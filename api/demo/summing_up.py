@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from api.demo.app_fans import ShownFans
 from api.demo.brand import Setup
 from api.demo.consents import refuses_consent
 from api.demo.journey import HouseholdId
@@ -42,6 +43,8 @@ class Run:
     seconds: float
     phases: Mapping[str, float]
     traffic: Traffic
+    handed_over: int
+    shown_fans: ShownFans
 
 
 def summarise(run: Run, overview: Overview, setup: Setup, tally: Tally, results: Results) -> ReplaySummary:
@@ -96,6 +99,8 @@ def summarise(run: Run, overview: Overview, setup: Setup, tally: Tally, results:
         entries=run.traffic.entries,
         bytes=sum(path.stat().st_size for path in run.folder.glob(f"{STORE_FILE}*")),
         transaction_bytes=run.traffic.bytes,
+        handed_over=run.handed_over,
+        shown_fans=run.shown_fans,
         receipts_bytes=(run.folder / RECEIPTS_FILE).stat().st_size,
         seconds=round(run.seconds, 1),
         phases={name: round(spent, 1) for name, spent in run.phases.items()},

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from api.receipts.personal_tables import products, shops
 from ledger.errors import Code, LedgerError
@@ -60,14 +60,12 @@ class Products:
         """
         mine = products.c.program == program
         with self._transaction() as connection:
-            known: dict[str, Any] = {row.item: row for row in connection.execute(select(products).where(mine))}
+            # Only what is named is read: a long feed comes in parts, and each would read all that came before.
+            named = [item for item, _ in feed]
+            again = and_(mine, products.c.item.in_(named))
+            known: dict[str, Any] = {row.item: row for row in connection.execute(select(products).where(again))}
             rows = [_row_of(program, item, document, known.get(item), now) for item, document in feed]
-            named = [row["item"] for row in rows]
-            if is_whole:
-                connection.execute(delete(products).where(mine))
-            elif named:
-                for item in named:
-                    connection.execute(delete(products).where(mine, products.c.item == item))
+            connection.execute(delete(products).where(mine if is_whole else again))
             if rows:
                 connection.execute(insert(products), rows)
             count = int(connection.execute(select(func.count()).select_from(products).where(mine)).scalar_one())

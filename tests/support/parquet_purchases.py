@@ -1,6 +1,6 @@
 """Small made folders with the files and columns of the Complete Journey data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,17 @@ DESCRIPTION_COLUMNS = {
     "end_date": pyarrow.timestamp("ns"),
 }
 RECIPIENT_COLUMNS = {"campaign_id": pyarrow.int64(), "household_id": pyarrow.int64()}
+
+PRODUCT_COLUMNS = {
+    "product_id": pyarrow.int64(),
+    "department": pyarrow.string(),
+    "product_category": pyarrow.string(),
+    "product_type": pyarrow.string(),
+    "package_size": pyarrow.string(),
+}
+
+# (product, department, category, type, package size)
+Sold = tuple[int, str, str | None, str | None, str | None]
 
 # (campaign, type, first day, last day)
 Described = tuple[int, str, str, str]
@@ -75,8 +86,9 @@ def write_purchases(
     *,
     described: Sequence[Described] = DESCRIBED,
     recipients: Sequence[tuple[int, int]] | None = None,
+    sold: Sequence[Sold] = (),
 ) -> Path:
-    """All four files in `folder`, which is returned.
+    """All five files in `folder`, which is returned. `sold` are products that are not the cereal that all others are.
 
     Redemptions are (household, coupon, day), or with their campaign; `recipients` are (campaign, household), by default every
     household with a purchase for every campaign.
@@ -94,7 +106,16 @@ def write_purchases(
     ]
     write_rows(folder / "coupon_redemptions.parquet", coupons, REDEMPTION_COLUMNS)
     write_promotions(folder, lines, described, recipients)
+    write_products(folder, {row["product_id"] for row in rows}, sold)
     return folder
+
+
+def write_products(folder: Path, products: Iterable[int], sold: Sequence[Sold]) -> None:
+    """What the shop sells."""
+    named = {number: (number, "GROCERY", "COLD CEREAL", "ALL FAMILY CEREAL", "16 OZ") for number in products}
+    named |= {one[0]: one for one in sold}
+    rows = [dict(zip(PRODUCT_COLUMNS, named[number], strict=True)) for number in sorted(named)]
+    write_rows(folder / "products.parquet", rows, PRODUCT_COLUMNS)
 
 
 def write_promotions(

@@ -59,10 +59,12 @@ def test_a_replay_that_was_broken_off_is_made_anew(replays: list[Path], tmp_path
     folder = tmp_path / "broken"
     with pytest.raises(KeyboardInterrupt):
         up.prepare_demo(folder, QUIET)
-    (folder / "chain.sqlite-wal").write_text("left behind")
+    left = [folder / name for name in ("chain.sqlite-wal", "receipts.sqlite", "receipts.sqlite-wal")]
+    for path in left:
+        path.write_text("left behind")
     up.prepare_demo(folder, QUIET)
     assert len(replays) == 2
-    assert not (folder / "chain.sqlite-wal").exists()
+    assert [path for path in left if path.exists()] == []
 
 
 def test_the_demo_never_deletes_another_chain(replays: list[Path], tmp_path: Path) -> None:
@@ -80,6 +82,18 @@ def test_two_demos_are_not_made_in_one_folder_at_once(replays: list[Path], tmp_p
     finally:
         lock.release()
     assert replays == []
+
+
+def test_a_demo_whose_fan_is_told_nothing_is_no_good() -> None:
+    report = {"program": "5f" * 32, "shown_fans": {"agreeing": 2, "refusing": 12}}
+    client = Mock()
+    client.chain.return_value = {"address_prefix": "dfan"}
+    client.personal.messages.return_value = {"items": [{"text": "You might like it."}, {"text": "Later."}]}
+    assert up.read_message(client, report) == "You might like it."
+    client.personal.messages.return_value = {"items": []}
+    assert code_of(up.read_message, client, report) == "smoke.failed"
+    nobody = report | {"shown_fans": {"agreeing": None, "refusing": 12}}
+    assert code_of(up.read_message, client, nobody) == "smoke.failed"
 
 
 @pytest.mark.parametrize(

@@ -315,6 +315,16 @@ def test_a_small_challenge_of_ones_own(desk: PersonalShop) -> None:
     assert found["action"]["items"] == ["bread", "coffee", "milk"]
 
 
+@pytest.mark.parametrize("said", [None, {}, {"category": "care", "recall": {"en": "It burns."}}])
+def test_a_challenge_asks_for_nothing_that_is_never_offered(desk: PersonalShop, said: dict[str, Any] | None) -> None:
+    desk.allow("")
+    prefer(desk)
+    desk.feed(FEED if said is None else [*FEED, {"item": "soap", **said}])
+    desk.buy_each(["soap", "bread", "coffee"], times=3, days=2)
+    desk.buy("soap")
+    assert messages(desk)["challenge"]["action"]["items"] == ["bread", "coffee", "milk"]
+
+
 def test_a_product_that_one_helped_to_make(desk: PersonalShop) -> None:
     desk.allow("")
     prefer(desk)
