@@ -91,6 +91,21 @@ def products(
 
 
 @for_brand
+def drop_products(
+    desk: BrandDesk, yes: Annotated[bool, typer.Option("--yes", help="Do not ask before taking it down.")] = False
+) -> Any:
+    """Take your product feed down, with the shop's zone. Messages speak of no product then, until you publish them again.
+
+    \b
+    Example:
+      fansumer brand drop-products 5f5f...5f
+    """
+    if not yes:
+        typer.confirm("Take all products of this program down?", abort=True, err=True)
+    return desk.calls.drop_products(desk.sign, desk.program)
+
+
+@for_brand
 def segments(desk: BrandDesk) -> Any:
     """Show groups of at least ten fans who let your program personalise; each fan sees that it was counted.
 

@@ -11,6 +11,7 @@ from api.words import show_time
 from ledger.errors import LedgerError
 
 COMMANDS = {
+    "DELETE /v1/programs/PROGRAM/products": "fansumer brand drop-products",
     "GET /v1/blocks": "fansumer chain blocks",
     "GET /v1/campaigns": "fansumer chain campaigns",
     "GET /v1/mining/blocks": "fansumer chain mined",

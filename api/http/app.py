@@ -174,7 +174,7 @@ def create_app(
         consents=consents,
         personal=personal,
         models=None if chosen.models is None else ModelKeeper(chosen.models, personal, node.clock),
-        outreach=Outreach(personal, node.reader, consents, desk, node.clock, allows_private=chosen.webhooks_private),
+        outreach=Outreach(personal, node.reader, consents, desk, node.clock, named_hosts=chosen.webhook_hosts),
         exports=ExportDesk(node, node.reader, renderer),
         events=EventFeed(
             node,

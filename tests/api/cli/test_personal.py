@@ -145,6 +145,10 @@ def test_a_brand_asks_for_groups_and_is_told_of_none_that_are_small(street: Stre
         wrong.write_text("[1]")
         assert "cli.bad_file" in brand.fail("brand", "products", program, wrong, expect=2)
         assert "product.zone" in brand.fail("brand", "products", program, publish(street, zone="Mars/Base"))
+        empty = street.till.home / "empty.json"
+        empty.write_text('{"products": []}')
+        refused = brand.fail("brand", "products", program, empty)
+        assert "product.none" in refused and "fansumer brand drop-products" in refused
         added = brand.read("brand", "products", program, publish(street, zone="Europe/Berlin"), "--add")
         assert added["zone"] == "Europe/Berlin"
         refused = brand.fail("brand", "webhook", "add", program, "https://127.0.0.1/hook")
@@ -226,3 +230,12 @@ def test_a_long_feed_goes_in_parts_and_is_counted_whole(street: Street, monkeypa
         assert (taken["products"], taken["new"], taken["zone"]) == (5, 5, "Asia/Seoul")
         monkeypatch.setattr(insights, "FEED_BYTES_MAX", 20)
         assert "cli.file_too_large" in brand.fail("brand", "products", program, publish(street), expect=2)
+
+
+def test_a_feed_is_taken_down_only_if_that_is_meant(street: Street) -> None:
+    brand, drop = street.partner, ("brand", "drop-products", street.program)
+    with street.now():
+        brand.read("brand", "products", street.program, publish(street))
+        brand.run(*drop, input="n\n", expect=1)
+        assert brand.read(*drop, "--yes")["dropped"] == 5
+        assert brand.read(*drop, "--yes")["dropped"] == 0
