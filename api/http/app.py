@@ -132,7 +132,10 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
 def create_app(
     node: Node, settings: HttpSettings | None = None, *, registry: CollectorRegistry | None = None
 ) -> FastAPI:
-    """The HTTP edge of an open node, which stays its caller's to close. `registry` takes the figures of /metrics."""
+    """The HTTP edge of an open node, which stays its caller's to close. `registry` takes the figures of /metrics.
+
+    Raises NodeError store.newer where a newer program has migrated the receipts.
+    """
     chosen = settings or HttpSettings()
     metrics = HttpMetrics(registry or CollectorRegistry())
     ChainMetrics(node, metrics.registry)
@@ -141,6 +144,8 @@ def create_app(
     )
 
     receipts_url = chosen.receipts_url or f"sqlite:///{node.config.data_dir / RECEIPTS_FILE}"
+    receipts_store = ReceiptStore(receipts_url)
+    receipts_store.refuse_newer()
 
     middleware = [Middleware(CountRequests, metrics), Middleware(PrivateAnswers), Middleware(HistoryNotice, node)]
     if chosen.rate_limited:
@@ -156,7 +161,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    renderer, desk = Renderer(node.chain.params.address_prefix), ReceiptDesk(ReceiptStore(receipts_url))
+    renderer, desk = Renderer(node.chain.params.address_prefix), ReceiptDesk(receipts_store)
     revocations = Revocations(node, desk)
     consents = ConsentGate(revocations, node.clock)
     personal = Personalization(node.reader, PersonalGate(node.reader, consents, desk, node.clock), desk, node.clock)

@@ -16,7 +16,7 @@ from node.store.engine import describe_store, explain_fault
 
 STORE_NEWER = Code(
     "store.newer",
-    "the store has the schema version {found}, which this program does not know",
+    "the store {store} has the schema version {found}, which this program does not know",
     "Update the program; an older one must not write to a newer store.",
 )
 
@@ -65,7 +65,7 @@ def migrate(engine: Engine, migrations: Path = MIGRATIONS, version_table: str = 
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             version = read_version(connection, migrations, version_table)
             if not version.is_known:
-                raise NodeError(STORE_NEWER, found=version.found)
+                raise NodeError(STORE_NEWER, store=describe_store(engine.url), found=version.found)
             if not version.is_current:
                 config = Config()
                 config.set_main_option("script_location", str(migrations))
