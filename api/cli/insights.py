@@ -20,7 +20,13 @@ webhook_app = typer.Typer(
 @for_brand
 def add_webhook(
     desk: BrandDesk,
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="An https address on the public internet.")],
+    address: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADDRESS",
+            help="An https address on the public internet, or what the node runs with as --webhook-host.",
+        ),
+    ],
 ) -> Any:
     """Name a webhook; the secret that is printed is shown this once.
 
@@ -28,6 +34,8 @@ def add_webhook(
     Example:
       fansumer brand webhook add 5f5f...5f https://shop.example/fansumer
     """
+    if not address.startswith(("https://", "http://")):
+        raise typer.BadParameter("it begins with https://", param_hint="ADDRESS")
     return desk.calls.make_webhook(desk.sign, desk.program, address)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
@@ -62,13 +63,15 @@ from api.personalization.consent_gate import PersonalGate
 from api.personalization.model_keeper import ModelKeeper
 from api.personalization.outreach import Outreach
 from api.personalization.service import Personalization
-from api.receipts.store import ReceiptStore
+from api.receipts.store import MIGRATIONS, VERSION_TABLE, ReceiptStore
 from api.voice.openings import KeptOpenings
 from ledger.errors import LedgerError
 from node.cookie import Cookie
 from node.metrics import ChainMetrics
 from node.mining.block_templates import BlockTemplates
 from node.node import Node
+from node.store.engine import read_url
+from node.store.migrate import refuse_newer
 
 log = structlog.get_logger()
 
@@ -145,7 +148,8 @@ def create_app(
 
     receipts_url = chosen.receipts_url or f"sqlite:///{node.config.data_dir / RECEIPTS_FILE}"
     receipts_store = ReceiptStore(receipts_url)
-    receipts_store.refuse_newer()
+    if path := read_url(receipts_url).database:  # one that can't read revocations or erase must not serve fans
+        refuse_newer(Path(path), MIGRATIONS, VERSION_TABLE)
 
     middleware = [Middleware(CountRequests, metrics), Middleware(PrivateAnswers), Middleware(HistoryNotice, node)]
     if chosen.rate_limited:

@@ -73,7 +73,7 @@ from ledger.errors import Code, LedgerError
 from ledger.types import Address, ProgramId, ReceiptHash, Timestamp
 from node.errors import NodeError
 from node.store.engine import explain_fault, open_engine, read_url
-from node.store.migrate import STORE_NEWER, migrate, read_version
+from node.store.migrate import migrate
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 VERSION_TABLE: Final = "receipts_version"
@@ -194,26 +194,6 @@ class ReceiptStore:
         self.webhooks = Webhooks(self._transaction)
 
     # --- opening ---
-
-    def refuse_newer(self) -> None:
-        """Raise NodeError store.newer where a newer program has migrated the tables; nothing is made, changed or kept open.
-
-        This one could obey no noted revocation and erase nothing: it must not serve fans beside them. Another fault of the file is
-        left to who uses it first.
-        """
-        path = read_url(self._url).database
-        if not path or not Path(path).exists():
-            return
-        engine = open_engine(self._url, read_only=True)
-        try:
-            with engine.connect() as connection:
-                version = read_version(connection, MIGRATIONS, VERSION_TABLE)
-        except DatabaseError:
-            return
-        finally:
-            engine.dispose()
-        if not version.is_known:
-            raise NodeError(STORE_NEWER, store=path, found=version.found)
 
     def _open(self) -> Engine:
         """Make or update the tables, and finish a scrub that was cut off."""

@@ -26,7 +26,7 @@ SECRET_BYTES: Final = 32
 NOT_PUBLIC = Code(
     "webhook.not_public",
     "the address is not https, or not on the public internet",
-    "Name an https address that others reach, too. For one in the operator's own net, its operator names the host: `webhook_host`.",
+    "Name an https address that others reach, too. One in the node's own net its operator names: --webhook-host HOST:PORT.",
 )
 BAD_ID = Code("webhook.id_format", "a webhook's id is 32 hexadecimal digits", "Copy the whole id again.")
 

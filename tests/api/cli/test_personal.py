@@ -203,7 +203,7 @@ def test_a_brand_plans_offers_and_its_fan_fetches_them(
         second = brand.read(*plan, "discovery", "--points", "20", "--budget", "100", "--fan-max", "40")
         assert second["left_out"]["equal_offer"] == 1 and second["reach"] is None
         assert "plan.unknown" in brand.fail("brand", "offers", "report", program, "ab" * 16)
-        assert "plan.id_format" in brand.fail("brand", "offers", "issue-plan", program, "../..", expect=1)
+        assert "plan.id_format" in brand.fail("brand", "offers", "issue-plan", program, "../..", expect=2)
 
 
 def test_what_a_days_budget_refuses_is_said_and_left_for_later(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,7 +252,7 @@ def test_a_place_that_is_named_no_more_is_called_no_more(open_at_noon: OpenDesk)
     path = f"/v1/programs/{desk.shop.program.hex()}/webhooks"
     refused = desk.put(path, {"url": "http://127.0.0.1:9000/"}, OWNER, "POST")
     assert (refused.status_code, refused.json()["code"]) == (400, "webhook.not_public")
-    assert "webhook_host" in refused.json()["advice"]
+    assert "--webhook-host" in refused.json()["advice"]
     outreach_of: outreach.Outreach = desk.app.state.services.outreach
 
     async def attempt() -> str:

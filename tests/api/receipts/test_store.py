@@ -28,7 +28,7 @@ from ledger.types import Address, Hash, Points, ProgramId, PublicKey, Signature,
 from node.audit import audit_store
 from node.errors import NodeError
 from node.store.engine import open_engine
-from node.store.migrate import STORE_NEWER, migrate
+from node.store.migrate import STORE_NEWER, migrate, refuse_newer
 from tests.support.live_shop import LiveShop
 from tests.support.receipt_shop import LINES, ReceiptShop
 from tests.support.refusal import refused
@@ -266,7 +266,7 @@ def test_receipts_that_a_newer_program_migrated_keep_an_older_one_from_starting(
     """As with the chain: a node that can read no revocation and erase nothing does not serve; and the file stays as it is."""
     shop, path = LiveShop(tmp_path), tmp_path / RECEIPTS_FILE
     store = ReceiptStore(f"sqlite:///{path}")
-    store.refuse_newer()
+    refuse_newer(path, MIGRATIONS, VERSION_TABLE)
     assert not path.exists(), "to look makes nothing"
     store.add(make_kept(Random(7), 1))
     store.close()
@@ -278,5 +278,5 @@ def test_receipts_that_a_newer_program_migrated_keep_an_older_one_from_starting(
         create_app(shop.node)
     assert path.read_bytes() == before
     path.write_bytes(b"no database at all" * 100)
-    ReceiptStore(f"sqlite:///{path}").refuse_newer()
+    refuse_newer(path, MIGRATIONS, VERSION_TABLE)
     shop.close()
