@@ -11,6 +11,7 @@ from api.cli import insights
 from api.cli.fan_words import WORDS
 from api.personalization import groups, offer_plans, offer_report, pacing
 from api.wallet import personal_calls
+from api.words import show_time
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_sharing import Street
 from tests.support.market import TERMS_FILE
@@ -239,3 +240,15 @@ def test_a_feed_is_taken_down_only_if_that_is_meant(street: Street) -> None:
         brand.run(*drop, input="n\n", expect=1)
         assert brand.read(*drop, "--yes")["dropped"] == 5
         assert brand.read(*drop, "--yes")["dropped"] == 0
+
+
+def test_what_a_brand_types_wrong_is_said_before_its_node_is_asked(street: Street) -> None:
+    brand, program = street.partner, street.program
+    with street.now():
+        assert "'growing'" in brand.fail("brand", "plan", program, "discovery", "--stage", "growin", expect=2)
+        offers = ("brand", "offers", "plan", program, "discovery", "--points", "5", "--budget", "50")
+        assert "'ko'" in brand.fail(*offers, "--language", "fr", expect=2)
+        assert "https://" in brand.fail("brand", "webhook", "add", program, "shop.example", expect=2)
+        assert "webhook.not_public" in brand.fail("brand", "webhook", "add", program, "http://10.0.0.1/")
+        assert "webhook.id_format" in brand.fail("brand", "webhook", "drop", program, "ab", expect=2)
+        assert show_time(street.node.chain.clock.now()) in brand.run("brand", "segments", program)
