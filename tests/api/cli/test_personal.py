@@ -158,7 +158,7 @@ def test_a_brand_asks_for_groups_and_is_told_of_none_that_are_small(street: Stre
         assert made["secret"].startswith("whsec_")
         assert [one["id"] for one in brand.read("brand", "webhook", "list", program)] == [made["id"]]
         assert brand.read("brand", "webhook", "drop", program, made["id"])["dropped"] is True
-        assert "webhook.id_format" in brand.fail("brand", "webhook", "drop", program, "3e", expect=1)
+        assert "webhook.id_format" in brand.fail("brand", "webhook", "drop", program, "3e", expect=2)
         assert "WEBHOOK" in brand.fail("brand", "webhook", "drop", program, "xyz", expect=2)
         assert "program.not_yours" in street.fan.fail("brand", "segments", program)
 
