@@ -154,7 +154,7 @@ def _check_schema(connection: Connection, report: CheckReport) -> bool:
         report.lines.append(CheckLine("schema", f"version {version.found}, the newest"))
         return True
     code = STORE_OLDER if version.is_known else STORE_NEWER
-    fault = NodeError(code, found=version.found, newest=version.newest)
+    fault = NodeError(code, store=report.store, found=version.found, newest=version.newest)
     report.lines.append(CheckLine("schema", f"{str(fault).removeprefix(f'{code.name}: ')}. {code.advice}", code.name))
     return False
 

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
 
 import typer
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from api.wallet.wallet import Wallet
     from ledger.types import ProgramId
 
-Stage = Annotated[str | None, typer.Option("--stage", help="new, growing, loyal, cooling or gone.")]
+StageName = Literal["new", "growing", "loyal", "cooling", "gone"]
+Stage = Annotated[StageName | None, typer.Option("--stage", help="How far they are with you.")]
 Category = Annotated[str | None, typer.Option("--category", help="In which they buy most.")]
-Language = Annotated[str | None, typer.Option("--language", help="en or ko.")]
+Language = Annotated[Literal["en", "ko"] | None, typer.Option("--language", help="Which they chose.")]
 
 SHARED: Final[tuple[tuple[str, Any, Any], ...]] = (
     ("wallet", WalletFile, None),

@@ -10,10 +10,16 @@ import typer
 from api.cli.options import DEFAULT_URL, AsJson, PayOwn, Program, Url, Wait, WalletFile
 
 if TYPE_CHECKING:
-    from api.wallet.wallet import Wallet
+    from collections.abc import Sequence
+
+    from api.wallet.client import Answer
+    from api.wallet.errors import ClientProblem
+    from api.wallet.wallet import Sent, Wallet
     from ledger.types import ProgramId
 
 ID_DIGITS = 64
+NOTED = "noted"
+ALL_COLUMNS = ("program", "purpose", "scope", "grantee")
 LIST_COLUMNS = ("purpose", "scope", "grantee", "state", "obeyed", "expires_at")
 
 app = typer.Typer(no_args_is_help=True, help="What others may do with what you did; every consent can be taken back.")
@@ -145,29 +151,125 @@ def revoke(
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Take a consent back, without a fee.
+    """Take a consent back, without a fee; all of them: `revoke-all`.
 
     \b
     Example:
       fansumer wallet consent revoke 5f5f...5f --purpose personalise
     """
-    from api.cli.output import print_answer, say
+    from api.cli.output import print_answer
     from api.cli.session import finish, open_wallet, read_id
-    from api.wallet.errors import ClientProblem
     from ledger.types import ProgramId
 
     of_program = ProgramId(read_id(program, "PROGRAM"))
     with open_wallet(url, wallet) as opened:
         grantee = read_grantee(opened, to, purpose)
+        sent = _send_revocation(opened, of_program, purpose, scope, grantee)
+        if sent is None:
+            print_answer({"status": NOTED}, as_json=as_json)
+        else:
+            finish(opened, sent, wait=wait, as_json=as_json)
+
+
+@app.command()
+def revoke_all(
+    program: Annotated[
+        str | None, typer.Argument(metavar="[PROGRAM]", help="Of the account for this program; by default of all.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before taking them back.")] = False,
+    wallet: WalletFile = None,
+    url: Url = DEFAULT_URL,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Take back every consent that anybody may act on now, without a fee: of one program's account, or of all of yours.
+
+    \b
+    Each is a transaction of its own, and counts once the node has it. What could not be sent is listed: say it again, and only
+    that is sent. A grant that still waits for its block is not among them.
+    Examples:
+      fansumer wallet consent revoke-all 5f5f...5f
+      fansumer wallet consent revoke-all --yes
+    """
+    from api.cli.output import print_answer, print_rows, say
+    from api.cli.session import open_wallet, read_id
+    from ledger.types import ProgramId
+
+    wanted = None if program is None else ProgramId(read_id(program, "PROGRAM"))
+    with open_wallet(url, wallet) as opened:
+        found = [{"program": one.hex(), **row} for one, row in opened.obeyed_consents(wanted)]
+        if not found:
+            say("nobody may act on anything of yours here")
+        elif not yes:
+            print_rows(found, ALL_COLUMNS)
+            typer.confirm(f"Take back all {len(found)}?", abort=True, err=True)
+        sent, remain, fault = _revoke_rows(opened, found)
+        revoked: list[dict[str, object]] = []
+        for row, one in sent:
+            status = NOTED
+            if one is not None:
+                status, fault = _await_block(opened, one, wait=wait, fault=fault)
+            revoked.append({**row, "status": status})
+    print_answer({"revoked": revoked, "remain": remain}, as_json=as_json)
+    if remain:
+        say(f"{len(remain)} of {len(found)} may remain as they were: give the command again")
+    if fault is not None:
+        raise fault
+
+
+def _await_block(
+    wallet: "Wallet", sent: "Sent", *, wait: bool, fault: "ClientProblem | None"
+) -> "tuple[str, ClientProblem | None]":
+    """What became of a revocation that the node has, and the first fault; after one nothing is waited for."""
+    from api.cli.session import settle
+    from api.wallet.errors import ClientProblem
+
+    try:
+        return str(settle(wallet, sent, wait=wait and fault is None)["status"]), fault
+    except ClientProblem as problem:
+        return "unconfirmed", problem
+
+
+def _revoke_rows(
+    wallet: "Wallet", rows: "Sequence[Answer]"
+) -> "tuple[list[tuple[Answer, Sent | None]], list[Answer], ClientProblem | None]":
+    """Send a revocation of each; what was sent, what was not and why, and the first fault. Ends where the node is gone."""
+    from api.wallet.errors import ClientProblem, Unreachable
+    from ledger.types import ProgramId
+
+    sent: list[tuple[Answer, Sent | None]] = []
+    remain: list[Answer] = []
+    first: ClientProblem | None = None
+    for row in rows:
+        shown = {name: row[name] for name in ALL_COLUMNS}
+        if isinstance(first, Unreachable):
+            remain.append({**shown, "code": first.code})
+            continue
+        purpose = Purpose(row["purpose"])
+        grantee = read_grantee(wallet, row["grantee"], purpose)
         try:
-            sent = opened.revoke_consent(of_program, purpose=purpose.number, scope=scope, grantee=grantee)
+            of_program = ProgramId(bytes.fromhex(row["program"]))
+            sent.append((shown, _send_revocation(wallet, of_program, purpose, row["scope"], grantee)))
         except ClientProblem as problem:
-            if not problem.code.startswith("mempool.") or not _is_noted(opened, of_program, purpose, scope, grantee):
-                raise
-            say(f"The node has no room for it ({problem.code}). It obeys it already, and sends it on by itself.")
-            print_answer({"status": "noted"}, as_json=as_json)
-            return
-        finish(opened, sent, wait=wait, as_json=as_json)
+            remain.append({**shown, "code": problem.code})
+            first = problem if first is None or isinstance(problem, Unreachable) else first
+    return sent, remain, first
+
+
+def _send_revocation(
+    wallet: "Wallet", program: "ProgramId", purpose: Purpose, scope: str, grantee: bytes | None
+) -> "Sent | None":
+    """Send one; None: the node had no room for it, obeys it, and sends it on by itself."""
+    from api.cli.output import say
+    from api.wallet.errors import ClientProblem
+
+    try:
+        return wallet.revoke_consent(program, purpose=purpose.number, scope=scope, grantee=grantee)
+    except ClientProblem as problem:
+        if not problem.code.startswith("mempool.") or not _is_noted(wallet, program, purpose, scope, grantee):
+            raise
+        say(f"The node has no room for it ({problem.code}). It obeys it already, and sends it on by itself.")
+    return None
 
 
 def _is_noted(wallet: "Wallet", program: "ProgramId", purpose: Purpose, scope: str, grantee: bytes | None) -> bool:

@@ -20,7 +20,13 @@ webhook_app = typer.Typer(
 @for_brand
 def add_webhook(
     desk: BrandDesk,
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="An https address on the public internet.")],
+    address: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADDRESS",
+            help="An https address on the public internet, or what the node runs with as --webhook-host.",
+        ),
+    ],
 ) -> Any:
     """Name a webhook; the secret that is printed is shown this once.
 
@@ -28,6 +34,8 @@ def add_webhook(
     Example:
       fansumer brand webhook add 5f5f...5f https://shop.example/fansumer
     """
+    if not address.startswith(("https://", "http://")):
+        raise typer.BadParameter("it begins with https://", param_hint="ADDRESS")
     return desk.calls.make_webhook(desk.sign, desk.program, address)
 
 
@@ -88,6 +96,21 @@ def products(
             BAD_FILE, path=str(file), what="product feed", reason="it is no JSON object with `products`"
         ) from None
     return desk.calls.put_products(desk.sign, desk.program, listed, zone=zone, whole=not add)
+
+
+@for_brand
+def drop_products(
+    desk: BrandDesk, yes: Annotated[bool, typer.Option("--yes", help="Do not ask before taking it down.")] = False
+) -> Any:
+    """Take your product feed down, with the shop's zone. Messages speak of no product then, until you publish them again.
+
+    \b
+    Example:
+      fansumer brand drop-products 5f5f...5f
+    """
+    if not yes:
+        typer.confirm("Take all products of this program down?", abort=True, err=True)
+    return desk.calls.drop_products(desk.sign, desk.program)
 
 
 @for_brand

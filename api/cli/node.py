@@ -183,6 +183,7 @@ def _options(found: "Settings", leave_out: tuple[str, ...] = ()) -> "UpOptions":
         rent_price_cents=found["rent_price"],
         log_level=found["log_level"],
         models=found["models"],
+        webhook_hosts=tuple(parse_endpoint(place) for place in found["webhook_host"]),
     )
 
 

@@ -118,6 +118,7 @@ CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     "listen": _check_listening,
     "stratum": _check_port_named,
     "peer": _check_peer,
+    "webhook_host": _check_port_named,
     "public_url": _check_url,
     "minimum_work": _check_work,
     "trust": _check_checkpoint,

@@ -11,6 +11,7 @@ from api.words import show_time
 from ledger.errors import LedgerError
 
 COMMANDS = {
+    "DELETE /v1/programs/PROGRAM/products": "fansumer brand drop-products",
     "GET /v1/blocks": "fansumer chain blocks",
     "GET /v1/campaigns": "fansumer chain campaigns",
     "GET /v1/mining/blocks": "fansumer chain mined",
@@ -28,7 +29,7 @@ SECONDS_SHOWN_MIN = 1_000_000_000
 """What is less is no time of a chain."""
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
-TYPED_WRONG = ("address.", "id.format", "http.parameter")
+TYPED_WRONG = ("address.", "id.format", "plan.id_format", "webhook.id_format", "http.parameter")
 """Codes of what was typed wrong, also where a node says so."""
 EXIT_CODES = (
     "Exit codes: 0 done; 1 refused, by the rules or by what was found: nothing was changed, or a list says what was left out "
@@ -150,7 +151,7 @@ def _shown(name: str, value: Any) -> Any:
     """What a person is shown of a field: times of the chain, which are seconds since 1970, as dates; words instead of nothing."""
     if value is None:
         return "-"
-    if type(value) is int and value >= SECONDS_SHOWN_MIN and (name.endswith("_at") or name == "until"):
+    if type(value) is int and value >= SECONDS_SHOWN_MIN and (name.endswith("_at") or name in ("until", "as_of")):
         return show_time(value)
     if isinstance(value, bool):
         return "yes" if value else "no"

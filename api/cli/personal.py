@@ -94,8 +94,9 @@ def _explain(message: Mapping[str, Any], language: str) -> None:
     )
     typer.echo(f"  {in_words('worth', language, minutes=value['value_minutes'])} = {value['formula']}")
     typer.echo(f"    {', '.join(f'{part} {value[part]}' for part in VALUE_PARTS)}")
-    scopes = ", ".join(message["consent"]["scopes"])
-    typer.echo(f"  {in_words('consent', language)}: {message['consent']['purpose']} ({scopes})")
+    used = message["consent"]
+    scopes = ", ".join((*used["scopes"], *used.get("linked_programs", ())))
+    typer.echo(f"  {in_words('consent', language)}: {used['purpose']} ({scopes})")
     typer.echo(
         f"  {in_words('to_stop', language)}: fansumer wallet preferences {message['program']} --off {message['switch']['off']}\n"
     )

@@ -206,6 +206,15 @@ SETTINGS: Final = (
         kind=Path,
         example="models",
     ),
+    Setting(
+        "webhook_host",
+        "HOST:PORT",
+        "Brands may name webhooks there without https and in your own net: to try a receiver of your own. Elsewhere only https on "
+        "the public internet is called.",
+        default=(),
+        is_list=True,
+        example=["127.0.0.1:9000"],
+    ),
     Setting("read_rate", "RATE", "Reads that one client may make of the API, as 6000/minute.", default="6000/minute"),
     Setting("write_rate", "RATE", "What one client may send to the API, as 1200/minute.", default="1200/minute"),
     Setting(

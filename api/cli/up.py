@@ -101,6 +101,7 @@ class UpOptions:
     rent_price_cents: int = RENT_PRICE_CENTS
     log_level: str = "info"
     models: Path | None = None
+    webhook_hosts: tuple[tuple[str, int], ...] = ()
 
 
 def default_folder(name: str) -> Path:
@@ -162,6 +163,7 @@ class Running:
                 origins=options.origins,
                 rent_price_cents=options.rent_price_cents,
                 models=options.models,
+                webhook_hosts=options.webhook_hosts,
             )
             if options.rates is not None:
                 read_rate, write_rate = options.rates

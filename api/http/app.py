@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
@@ -62,13 +63,15 @@ from api.personalization.consent_gate import PersonalGate
 from api.personalization.model_keeper import ModelKeeper
 from api.personalization.outreach import Outreach
 from api.personalization.service import Personalization
-from api.receipts.store import ReceiptStore
+from api.receipts.store import MIGRATIONS, VERSION_TABLE, ReceiptStore
 from api.voice.openings import KeptOpenings
 from ledger.errors import LedgerError
 from node.cookie import Cookie
 from node.metrics import ChainMetrics
 from node.mining.block_templates import BlockTemplates
 from node.node import Node
+from node.store.engine import read_url
+from node.store.migrate import refuse_newer
 
 log = structlog.get_logger()
 
@@ -132,7 +135,10 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
 def create_app(
     node: Node, settings: HttpSettings | None = None, *, registry: CollectorRegistry | None = None
 ) -> FastAPI:
-    """The HTTP edge of an open node, which stays its caller's to close. `registry` takes the figures of /metrics."""
+    """The HTTP edge of an open node, which stays its caller's to close. `registry` takes the figures of /metrics.
+
+    Raises NodeError store.newer where a newer program has migrated the receipts.
+    """
     chosen = settings or HttpSettings()
     metrics = HttpMetrics(registry or CollectorRegistry())
     ChainMetrics(node, metrics.registry)
@@ -141,6 +147,9 @@ def create_app(
     )
 
     receipts_url = chosen.receipts_url or f"sqlite:///{node.config.data_dir / RECEIPTS_FILE}"
+    receipts_store = ReceiptStore(receipts_url)
+    if path := read_url(receipts_url).database:  # one that can't read revocations or erase must not serve fans
+        refuse_newer(Path(path), MIGRATIONS, VERSION_TABLE)
 
     middleware = [Middleware(CountRequests, metrics), Middleware(PrivateAnswers), Middleware(HistoryNotice, node)]
     if chosen.rate_limited:
@@ -156,7 +165,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    renderer, desk = Renderer(node.chain.params.address_prefix), ReceiptDesk(ReceiptStore(receipts_url))
+    renderer, desk = Renderer(node.chain.params.address_prefix), ReceiptDesk(receipts_store)
     revocations = Revocations(node, desk)
     consents = ConsentGate(revocations, node.clock)
     personal = Personalization(node.reader, PersonalGate(node.reader, consents, desk, node.clock), desk, node.clock)
@@ -174,7 +183,7 @@ def create_app(
         consents=consents,
         personal=personal,
         models=None if chosen.models is None else ModelKeeper(chosen.models, personal, node.clock),
-        outreach=Outreach(personal, node.reader, consents, desk, node.clock, allows_private=chosen.webhooks_private),
+        outreach=Outreach(personal, node.reader, consents, desk, node.clock, named_hosts=chosen.webhook_hosts),
         exports=ExportDesk(node, node.reader, renderer),
         events=EventFeed(
             node,

@@ -31,6 +31,11 @@ KOREAN: Final[Mapping[str, tuple[str, str]]] = {
         "‘{question}’ 질문의 답으로 ‘{answer}’ 항목은 없습니다. 고를 수 있는 답: {known}",
         "이 가운데에서 골라 주세요.",
     ),
+    "answer.not_asked": (
+        "이 계정은 ‘{question}’ 질문을 받은 적이 없습니다",
+        "`fansumer wallet questions PROGRAM`이 보여 주는 질문에 답해 주세요. "
+        "좋아하거나 싫어하는 것은 `fansumer wallet profile correct`로 알려 주세요.",
+    ),
     "member.unknown": (
         "이 계정은 이 프로그램의 회원이 아닙니다",
         "`fansumer wallet join PROGRAM`으로 가입할 수 있습니다.",

@@ -114,6 +114,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "groups.busy": 503,
     "answer.question": 400,
     "answer.unknown": 400,
+    "answer.not_asked": 409,
     "personal.not_granted": 403,
     "personal.no_behaviour": 403,
     "program.not_yours": 403,

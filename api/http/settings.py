@@ -36,7 +36,8 @@ class HttpSettings(BaseModel):
     name is refused; empty takes whatever name the request bears. `receipts_url`, always SQLite's,
     is receipts.sqlite in the node's folder if it is None.
     `models` is a file or a folder of trained models by which fans are answered.
-    `webhooks_private` lets brands name webhooks that are not https or not on the public internet, such as on this computer.
+    `webhook_hosts` are hosts and ports, written as in URLs, at which brands may name webhooks without https and off the public
+    internet, such as on this computer.
     `rent_price_cents`: US cents for renting 1 PH/s of SHA-256d for a day, of which estimates are made (spec FIN-11).
     `event_*` bound streams of events: how many at a time, in all and for one client; how long one lasts before the client resumes;
     how long a client may take nothing before it is dropped; after how much silence a comment keeps the connection open.
@@ -55,7 +56,7 @@ class HttpSettings(BaseModel):
     origins: tuple[Origin, ...] = ()
     receipts_url: str | None = None
     models: Path | None = None
-    webhooks_private: bool = False
+    webhook_hosts: tuple[tuple[str, int], ...] = ()
     rent_price_cents: int = Field(default=RENT_PRICE_CENTS, ge=1, le=RENT_PRICE_CENTS_MAX)
     event_streams_max: int = Field(default=512, ge=1)
     event_streams_of_client_max: int = Field(default=32, ge=1)

@@ -48,7 +48,8 @@ class Candidate:
     """Something that might be said. `subject` and `occasion` make it one of a kind: it is never said twice.
 
     `relevance` 0 to 1; `deadline` is when it stops mattering (0: never), `horizon_days` how long before that it begins to matter;
-    `effort_minutes` is what it asks of the fan. `scopes` are the consents that it uses, `receipts` those that it rests on.
+    `effort_minutes` is what it asks of the fan. `scopes` are the consents that it uses, `receipts` those that it rests on;
+    `linked` are other programs whose consents it uses, too, and then `linked` is among the scopes.
     `is_promised`: a plan drew it, and held others out already, so that it is not held out again.
     """
 
@@ -64,6 +65,7 @@ class Candidate:
     deadline: int = 0
     horizon_days: int = 14
     effort_minutes: float = 1.0
+    linked: tuple[str, ...] = ()
     receipts: frozenset[str] = frozenset()
     is_promised: bool = False
 

@@ -1,13 +1,13 @@
 """Products: what runs out, what is there again or costs less, what is new, and what the fan would not have thought of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from typing import Final
 
 from api.personalization.assist import bought_reason, day_of, receipt_scopes
 from api.personalization.candidates import ANTICIPATE, GUESSED, PROVED, SAID, Candidate, Reason, Scene, Words
 from api.personalization.catalogue import Product
-from api.personalization.facts import BEHAVIOUR, CAMPAIGNS, VOICE, Purchase
+from api.personalization.facts import BEHAVIOUR, CAMPAIGNS, LINKED, VOICE, Purchase
 from api.personalization.predictor import (
     BY_MODEL,
     BY_PAIRS,
@@ -58,6 +58,11 @@ def find_new_things(scene: Scene) -> Iterator[Candidate]:
 def scopes_of(scene: Scene) -> frozenset[str]:
     """The scopes by which taste is known."""
     return receipt_scopes(scene) | ({BEHAVIOUR} & scene.facts.scopes)
+
+
+def linked_scopes(linked: Collection[str]) -> frozenset[str]:
+    """The scope by which what linked programs know is used: none, where they are none."""
+    return frozenset({LINKED}) if linked else frozenset()
 
 
 def _made_with_you(scene: Scene) -> Iterator[Candidate]:
@@ -132,7 +137,7 @@ def _news(scene: Scene) -> Iterator[Candidate]:
     wished = set(document.get("wishes", ())) | {deed.item for deed in scene.facts.behaviour}
     disliked = set(document.get("dislikes", ()))
     usual = set(usual_items(scene.facts, AGAIN_TIMES))
-    again = {taste.name: taste.times for taste in scene.profile.categories if taste.times >= AGAIN_TIMES}
+    again = {taste.name: taste for taste in scene.profile.categories if taste.times >= AGAIN_TIMES}
     known = times_by_item(scene.facts)
     since = scene.now - NEWS_DAYS * DAY_SECONDS
     for product in scene.catalogue.news(since):
@@ -149,9 +154,12 @@ def _news(scene: Scene) -> Iterator[Candidate]:
             prices = {"price": show_money(product.price_cents), "before": show_money(product.price_before_cents)}
             yield _news_item(scene, product, "price_drop", product.cheaper_at, _why_wanted(scene, item, wished), prices)
         elif product.first_at > max(since, scene.catalogue.begun) and product.category in again and item not in known:
-            fields = {"category": product.category, "times": again[product.category]}
-            reason = Reason(Words("why_taste", fields), SAID, {"category": product.category})
-            yield _news_item(scene, product, "new_in_category", product.first_at, reason, fields)
+            taste = again[product.category]
+            fields = {"category": product.category, "times": taste.times}
+            source = {"category": product.category, **({"linked_programs": list(taste.linked)} if taste.linked else {})}
+            words = Words("why_taste_linked" if taste.linked else "why_taste", fields)
+            why = Reason(words, SAID, source)
+            yield _news_item(scene, product, "new_in_category", product.first_at, why, fields, taste.linked)
 
 
 def _why_wanted(scene: Scene, item: str, wished: set[str]) -> Reason:
@@ -165,7 +173,13 @@ def _bought_often(scene: Scene, item: str) -> Reason:
 
 
 def _news_item(
-    scene: Scene, product: Product, topic: str, at: int, why: Reason, fields: Mapping[str, object]
+    scene: Scene,
+    product: Product,
+    topic: str,
+    at: int,
+    why: Reason,
+    fields: Mapping[str, object],
+    linked: tuple[str, ...] = (),
 ) -> Candidate:
     return Candidate(
         topic=topic,
@@ -175,7 +189,8 @@ def _news_item(
         words=Words(topic, {"item": scene.names(product.item), **fields}),
         reasons=(why, Reason(Words("why_brand_says"), SAID, {"product": product.item})),
         relevance=0.7,
-        scopes=scopes_of(scene),
+        scopes=scopes_of(scene) | linked_scopes(linked),
+        linked=linked,
         action={"kind": "buy", "item": product.item},
     )
 
@@ -243,7 +258,8 @@ def find_challenge(scene: Scene) -> Iterator[Candidate]:
             *_reward_reasons(scene, best.item),
         ),
         relevance=min(best.score + 0.3, 1.0),
-        scopes=scopes_of(scene),
+        scopes=scopes_of(scene) | linked_scopes(scene.profile.linked),
+        linked=scene.profile.linked,  # that nothing of the category was bought is true of these, too
         action={"kind": "challenge", "items": [*usual, best.item]},
     )
 

@@ -1,6 +1,6 @@
 """Which messages a fan gets: candidates, their value, their moment; and how each is explained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
@@ -138,10 +138,16 @@ def _make_document(scene: Scene, candidate: Candidate, value: Value) -> dict[str
         "rule": {"name": f"{candidate.kind}.{candidate.topic}", "version": RULES_VERSION},
         "made_by": show_maker(scene),
         "value": value.show(),
-        "consent": {"purpose": "personalise", "scopes": sorted(candidate.scopes)},
+        "consent": show_consent(candidate.scopes, candidate.linked),
         "receipts": sorted(candidate.receipts),
         "switch": {"off": candidate.topic},
     }
+
+
+def show_consent(scopes: Collection[str], linked: Sequence[str] = ()) -> dict[str, Any]:
+    """The consents that were used: scopes as they were granted, and the linked programs whose own consents count with them."""
+    programs = {"linked_programs": list(linked)} if linked else {}
+    return {"purpose": "personalise", "scopes": sorted(scopes), **programs}
 
 
 def show_maker(scene: Scene) -> dict[str, Any]:
@@ -174,6 +180,8 @@ def _lasting(scene: Scene, message: KeptMessage) -> Mapping[str, Any] | None:
     """The document of a message that is no candidate any more and still holds; None if it does not."""
     document = message.document
     if message.topic not in LASTING or not set(document["consent"]["scopes"]) <= scene.facts.scopes:
+        return None
+    if not set(document["consent"].get("linked_programs", ())) <= set(scene.profile.linked):
         return None
     if not set(document["receipts"]) <= {purchase.receipt for purchase in scene.facts.purchases}:
         return None
@@ -225,5 +233,5 @@ def recommend(scene: Scene, language: str, limit: int) -> dict[str, Any]:
         "made_by": show_maker(scene),
         "discoveries": [show(one.item, one.score, discovery_reasons(scene, one)) for one in discovered],
         "next_basket": [show(one.item, one.score, replenish_reasons(scene, one)) for one in due],
-        "consent": {"purpose": "personalise", "scopes": sorted(scene.facts.scopes)},
+        "consent": show_consent(scene.facts.scopes, scene.profile.linked),
     }

@@ -12,6 +12,7 @@ from api.personalization.offer_plans import (
     Crowd,
     Judged,
     OfferWish,
+    Open,
     choose,
     is_in_segment,
     items_of,
@@ -89,7 +90,8 @@ class OfferDesk:
                 raise PlanRefused(NO_POINT_VALUE)
             document["budget_points"] = int(budget_cents / value)
         plan = KeptPlan(secrets.token_bytes(PLAN_BYTES), program, document, self._clock.now())
-        choice = await self._choose(await self._personal.crowd(program, "plan"), OfferWish.of_document(document))
+        crowd = await self._personal.crowd(program, "plan")
+        choice = await self._choose(program, crowd, OfferWish.of_document(document))
         cited = await self._cited_share(program, wish.goal)
         await self._desk.run(lambda store: store.offer_plans.add(plan))
         found = show_choice(choice, OfferWish.of_document(document), cited)
@@ -97,15 +99,20 @@ class OfferDesk:
         cents = None if value is None or expected is None else round(expected * value)
         return {**_show_plan(plan, value), **found, "expected_cents": cents}
 
-    async def _choose(self, crowd: Crowd, wish: OfferWish) -> Choice:
+    async def _choose(self, program: ProgramId, crowd: Crowd, wish: OfferWish) -> Choice:
+        """Whom a plan reaches now; what other plans gave the brand for a fan counts as in `entries`, signed or not."""
         judged: list[Judged] = []
         fans = [fan for fan in crowd.fans if is_in_segment(fan, wish)]
         for first in range(0, len(fans), JUDGED_AT_ONCE):
             await asyncio.sleep(0)  # others' turn
+            chunk = fans[first : first + JUDGED_AT_ONCE]
+            members = [fan.facts.fan for fan in chunk]
+            given = await self._desk.run(lambda store, members=members: store.offer_plans.given_to(members, program))
             with self._reader.snapshot() as view:
-                for fan in fans[first : first + JUDGED_AT_ONCE]:
+                for fan in chunk:
                     allows = self._personal.gate.allows_offers(view, fan.facts.fan, fan.facts.program)
-                    found = judge(crowd, fan, wish, allows_offers=allows)
+                    open_elsewhere = list(_given_offers(view, given.get(fan.facts.fan, ())))
+                    found = judge(crowd, fan, wish, allows_offers=allows, given=open_elsewhere)
                     judged += [] if found is None else [found]
         return choose(crowd, judged, wish)
 
@@ -139,7 +146,7 @@ class OfferDesk:
         plan = await self._find(program, plan_id)
         if not plan.drawn_at:
             crowd, wish = await self._personal.crowd(program, "offers"), OfferWish.of_document(plan.document)
-            choice = await self._choose(crowd, wish)
+            choice = await self._choose(program, crowd, wish)
             if choice.is_too_small:
                 raise PlanRefused(TOO_FEW, minimum=show_choice(choice, wish, None)["minimum"])
             await self._keep(plan, crowd, choice, wish)
@@ -196,8 +203,9 @@ class OfferDesk:
         if not self._personal.gate.allows_offers(view, row.member, row.program):
             return False
         goals = {one.offer: str(one.document["goal"]) for one in theirs}
-        are_open = [*_open_offers(view, row, now), *_given_offers(view, row, theirs, now)]
-        return not refuse_more(wish, [(goals.get(offer, ""), points) for offer, points in are_open])
+        on_chain = [(goals.get(offer, ""), points) for offer, points in _open_offers(view, row, now)]
+        given = _given_offers(view, [one for one in theirs if one.plan != row.plan and one.given_at])
+        return not refuse_more(wish, [*on_chain, *given])
 
     # --- telling ---
 
@@ -244,13 +252,11 @@ def _open_offers(view: Snapshot, row: DrawnOffer, now: int) -> list[tuple[Hash, 
     return found
 
 
-def _given_offers(
-    view: Snapshot, row: DrawnOffer, theirs: Sequence[DrawnOffer], now: int
-) -> Iterator[tuple[Hash, int]]:
-    """What other plans gave the brand for the same fan: it may sign that whenever it likes, until it is over."""
-    for other in theirs:
-        if other.plan != row.plan and other.given_at and other.ends_at > now and look_up(view, other.offer) is None:
-            yield other.offer, decode_offer(other.sealed).points
+def _given_offers(view: Snapshot, given: Sequence[DrawnOffer]) -> Iterator[Open]:
+    """Of what was given to the brand for one fan that which is on no chain: it may sign it whenever it likes, until it is over."""
+    for one in given:
+        if one.ends_at > view.tip().header.time and look_up(view, one.offer) is None:
+            yield str(one.document["goal"]), decode_offer(one.sealed).points
 
 
 def _entry_of(row: DrawnOffer) -> OfferEntry:

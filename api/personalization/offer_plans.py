@@ -112,8 +112,15 @@ class Choice:
     is_too_small: bool
 
 
-def judge(crowd: Crowd, fan: Fan, wish: OfferWish, *, allows_offers: bool) -> Judged | None:
-    """Whether a plan may offer something to a fan of its segment; None if the goal is not true of it."""
+Open = tuple[str, int]
+"""An offer that a fan may still use: for which goal, empty where that is not known, and of how many points."""
+
+
+def judge(crowd: Crowd, fan: Fan, wish: OfferWish, *, allows_offers: bool, given: Sequence[Open] = ()) -> Judged | None:
+    """Whether a plan may offer something to a fan of its segment; None if the goal is not true of it.
+
+    `given`: what other plans gave the brand to sign for the fan, and that is on no chain yet.
+    """
     scene, trust = crowd.scene(fan), find_trust(fan.past, crowd.now)
     found = [one for one in GOALS[wish.goal](scene) if codes_of(scene, wish.goal, one) is not None]
     valued = [(find_value(one, trust, crowd.now).minutes, one) for one in found]
@@ -124,23 +131,21 @@ def judge(crowd: Crowd, fan: Fan, wish: OfferWish, *, allows_offers: bool) -> Ju
     if minutes <= 0 or not (fan.figures.is_open_to(wish.goal) and fan.figures.is_open_to(TOPIC)):
         why_not = SWITCHED_OFF
     if not why_not:
-        why_not = _why_not(fan, wish, crowd.now)
+        why_not = _why_not(fan, wish, given, crowd.now)
     return Judged(fan, best, minutes, why_not, is_held_out(fan.facts, wish.goal, crowd.now))
 
 
-def _why_not(fan: Fan, wish: OfferWish, now: int) -> str:
+def _why_not(fan: Fan, wish: OfferWish, given: Sequence[Open], now: int) -> str:
     facts = fan.facts
     if any(is_backed_off(fan.past, topic, now, facts.wishes.changed_at) for topic in (wish.goal, TOPIC)):
         return BACKED_OFF
     are_open = facts.standing.offers if facts.standing is not None else ()
     goals = {promised.offer: promised.goal for promised in facts.promised}
-    return refuse_more(wish, [(goals.get(offer, ""), points) for offer, points, _ in are_open])
+    return refuse_more(wish, [*((goals.get(offer, ""), points) for offer, points, _ in are_open), *given])
 
 
-def refuse_more(wish: OfferWish, are_open: Sequence[tuple[str, int]]) -> str:
-    """Why a fan with these open offers, as (goal, points), gets no further one; empty if it may. The goal is empty where it is
-    not known: then an offer of as many points is an equal one.
-    """
+def refuse_more(wish: OfferWish, are_open: Sequence[Open]) -> str:
+    """Why a fan with these open offers gets no further one; empty if it may. Of an unknown goal one of as many points is equal."""
     if any(goal == wish.goal or (not goal and points == wish.points_each) for goal, points in are_open):
         return EQUAL_OFFER
     if sum(points for _, points in are_open) + wish.points_each > wish.fan_points_max:

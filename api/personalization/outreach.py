@@ -32,6 +32,8 @@ from node.store.reader import Reader
 
 log = structlog.get_logger()
 
+Hosts = Sequence[tuple[str, int]]
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 CHANNEL: Final = "webhook"
 SECRET_PREFIX: Final = "whsec_"
 RETRY_SECONDS: Final = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000, 50_400, 72_000)
@@ -78,14 +80,14 @@ class Outreach:
         desk: ReceiptDesk,
         clock: Clock,
         *,
-        allows_private: bool,
+        named_hosts: Hosts,
     ) -> None:
         self._personal = personal
         self._reader = reader
         self._consents = consents
         self._desk = desk
         self._clock = clock
-        self._allows_private = allows_private
+        self._named_hosts = named_hosts
 
     async def run(self) -> None:
         """Until it is cancelled: look and send every half minute. A fault of the store is said, and tried again."""
@@ -177,7 +179,7 @@ class Outreach:
 
     async def _post(self, http: httpx2.AsyncClient, url: str, body: bytes, headers: dict[str, str]) -> str:
         """Empty if it was taken; else why not, as a code."""
-        if not self._allows_private and not await is_public(url):
+        if not await may_reach(url, self._named_hosts):
             return "webhook.private_address"
         try:
             answer = await http.post(url, content=body, headers={"content-type": "application/json", **headers})
@@ -186,6 +188,16 @@ class Outreach:
         if answer.status_code == 410:
             return GONE
         return "" if answer.is_success else f"webhook.status_{answer.status_code}"
+
+
+async def may_reach(url: str, named: Hosts) -> bool:
+    """Whether a brand's URL may be called: on the public internet, or where the operator named its host and port."""
+    try:
+        found = httpx2.URL(url)  # as the client reads it
+    except httpx2.InvalidURL:
+        return False
+    place = (found.host, found.port or DEFAULT_PORTS.get(found.scheme, 0))
+    return place in named or await is_public(url)
 
 
 async def is_public(url: str) -> bool:

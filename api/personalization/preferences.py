@@ -4,7 +4,7 @@ Answers to questions (spec PER-7) are part of it, by the question's name: `with_
 outright goes before what it answered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -45,6 +45,11 @@ UNKNOWN_QUESTION = Code(
     "Take the name that `fansumer wallet questions PROGRAM` shows, such as lasts:ITEM.",
 )
 UNKNOWN_ANSWER = Code("answer.unknown", "the question {question} takes {known}, not {answer}", "Choose one of these.")
+NOT_ASKED = Code(
+    "answer.not_asked",
+    "this account was never asked {question}",
+    "Answer what `fansumer wallet questions PROGRAM` shows; likes and dislikes of your own: `fansumer wallet profile correct`.",
+)
 
 
 class AnswerRefused(LedgerError):
@@ -106,6 +111,13 @@ def check_answers(answers: Mapping[str, str]) -> None:
             raise AnswerRefused(UNKNOWN_QUESTION, question=name)
         if answer not in ANSWERS[kind]:
             raise AnswerRefused(UNKNOWN_ANSWER, question=name, known=" or ".join(ANSWERS[kind]), answer=answer)
+
+
+def check_asked(answers: Mapping[str, str], asked: Set[str]) -> None:
+    """Raise AnswerRefused answer.not_asked, where one is about a category or an item that is not in `asked`."""
+    for name in answers:
+        if name.partition(":")[0] in OF_SUBJECT and name not in asked:
+            raise AnswerRefused(NOT_ASKED, question=name)
 
 
 def with_answers(document: Mapping[str, Any]) -> dict[str, Any]:

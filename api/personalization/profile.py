@@ -34,7 +34,10 @@ NOT_KNOWN: Final = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """One category or one item. `weight` sums purchases, each halved every 90 days; `gap_days` between two of them."""
+    """One category or one item. `weight` sums purchases, each halved every 90 days; `gap_days` between two of them.
+
+    `linked`: other programs where some of it was bought, which the fan linked to this one.
+    """
 
     name: str
     weight: float
@@ -43,6 +46,7 @@ class Taste:
     cents: int
     last_at: int
     gap_days: float | None
+    linked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,8 @@ def _both_tastes(everywhere: Sequence[FanFacts], day: int) -> tuple[tuple[Taste,
 def _tastes(everywhere: Sequence[FanFacts], day: int, *, by_category: bool) -> tuple[Taste, ...]:
     """Weights as of a day (UTC); their order is that of `rank_weights`, the same on every day."""
     found: dict[str, list[Any]] = {}
+    own = everywhere[0].program
+    linked: dict[str, set[str]] = {}
     for facts in everywhere:
         for purchase in facts.purchases:
             weight = 0.5 ** (max(day - purchase.time // DAY_SECONDS, 0) / HALF_LIFE_DAYS)
@@ -150,6 +156,8 @@ def _tastes(everywhere: Sequence[FanFacts], day: int, *, by_category: bool) -> t
                 name = line.category if by_category else line.item
                 if not name:
                     continue
+                if facts.program != own:
+                    linked.setdefault(name, set()).add(facts.program.hex())
                 row = found.setdefault(name, [0.0, 0, 0, []])
                 row[1] += line.quantity
                 row[2] += line.cents
@@ -158,7 +166,16 @@ def _tastes(everywhere: Sequence[FanFacts], day: int, *, by_category: bool) -> t
                     row[3].append(purchase.time)
                     seen.add(name)
     tastes = [
-        Taste(name, round(weight, 3), len(times), quantity, cents, max(times), find_gap_days(sorted(times)))
+        Taste(
+            name,
+            weight=round(weight, 3),
+            times=len(times),
+            quantity=quantity,
+            cents=cents,
+            last_at=max(times),
+            gap_days=find_gap_days(sorted(times)),
+            linked=tuple(sorted(linked.get(name, ()))),
+        )
         for name, (weight, quantity, cents, times) in found.items()
     ]
     ranks = rank_weights([one for facts in everywhere for one in facts.purchases], by_category=by_category)

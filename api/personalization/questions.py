@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from api.personalization.candidates import QUESTION, Scene, Words
-from api.personalization.discoveries import AGAIN_TIMES, scopes_of
+from api.personalization.discoveries import AGAIN_TIMES, linked_scopes, scopes_of
 from api.personalization.facts import RECEIPTS, FanFacts, leave_out
-from api.personalization.messages import decide, find_part, make_id, recommend
+from api.personalization.messages import decide, find_part, make_id, recommend, show_consent
 from api.personalization.pacing import (
     CONVERTED,
     DISMISSED,
@@ -62,12 +62,16 @@ Outcome = Mapping[tuple[str, str, str], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What may be asked. `name` is what an answer is kept by; `scopes` are the consents that asking rests on."""
+    """What may be asked. `name` is what an answer is kept by; `scopes` are the consents that asking rests on.
+
+    `linked` are other programs whose consents it rests on, too.
+    """
 
     kind: str
     subject: str
     fields: Mapping[str, Any]
     scopes: frozenset[str]
+    linked: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -151,7 +155,8 @@ def find_possible(scene: Scene, past: Past, leave: Set[str], first: str = "") ->
         wanted.sort(key=lambda subject, kind=kind: f"{kind}:{subject}" != first)
         for subject in wanted[:SUBJECTS_MAX]:
             fields = {"category": subject} if kind == DISLIKE else {"item": scene.names(subject)}
-            yield Question(kind, subject, fields, scopes)
+            linked = scene.profile.linked if kind == DISLIKE else ()  # nothing of the category was bought there, too
+            yield Question(kind, subject, fields, scopes | linked_scopes(linked), linked)
 
 
 def _find_subjects(scene: Scene) -> dict[str, list[str]]:
@@ -271,7 +276,7 @@ def show_question(scene: Scene, weighed: Weighed) -> dict[str, Any]:
             ],
         },
         "value": weighed.value.show(),
-        "consent": {"purpose": "personalise", "scopes": sorted(question.scopes)},
+        "consent": show_consent(question.scopes, question.linked),
         "switch": {"off": QUESTION},
     }
 

@@ -19,7 +19,7 @@ from api.personalization.messages import decide, show_message, shown_now
 from api.personalization.offer_plans import Crowd
 from api.personalization.pacing import CONVERTED, OPT_OUT, Past
 from api.personalization.predictor import PlainRules, Predictor
-from api.personalization.preferences import change_preferences, check_answers
+from api.personalization.preferences import change_preferences, check_answers, check_asked
 from api.personalization.profile import build_profile
 from api.personalization.questions import Imagine, find_question, show_asking
 from api.receipts.inbox import KeptFeedback, KeptMessage
@@ -164,7 +164,7 @@ class Personalization:
     async def prefer(self, fan: Address, program: ProgramId, said: Mapping[str, Any]) -> dict[str, Any]:
         """Let preferences, and answers among them, take the place of those before; returns the new document.
 
-        Raises AnswerRefused answer.question, answer.unknown.
+        Raises AnswerRefused answer.question, answer.unknown, answer.not_asked.
         """
         check_answers(said.get("answers") or {})
         now = self._clock.now()
@@ -242,13 +242,20 @@ def _take_in(
 def _take_preferences(
     store: ReceiptStore, fan: Address, program: ProgramId, said: Mapping[str, Any], now: Timestamp
 ) -> dict[str, Any]:
-    """An answer is also what the fan did with the question: it was not ignored. What was to come is decided anew."""
+    """An answer is also what the fan did with the question: it was not ignored. What was to come is decided anew.
+
+    Raises AnswerRefused answer.not_asked.
+    """
+    answers: Mapping[str, str] = said.get("answers") or {}
+    asked = [one for one in store.inbox.all_of(fan, program) if one.topic == QUESTION] if answers else []
+    before = store.preferences.find(fan, program)
+    given = {} if before is None else before.document.get("answers", {})
+    check_asked(answers, {*given, *(one.document["subject"] for one in asked)})
     store.inbox.drop_waiting(fan, program, now)
     document = store.preferences.change(fan, program, now, lambda before: change_preferences(before, said))
-    if said.get("answers"):
-        for asked in store.inbox.all_of(fan, program):
-            if asked.topic == QUESTION and asked.document["subject"] in said["answers"]:
-                store.inbox.add_feedback(KeptFeedback(asked.id, fan, program, CONVERTED, now, now))
+    for one in asked:
+        if one.document["subject"] in answers:
+            store.inbox.add_feedback(KeptFeedback(one.id, fan, program, CONVERTED, now, now))
     return document
 
 

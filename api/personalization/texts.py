@@ -125,6 +125,10 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
     "why_member": ("You were a member when the vote was called.", "투표가 시작될 때 회원이셨습니다."),
     "why_wish": ("You wished for it, or looked at it.", "찜하셨거나 살펴보신 상품입니다."),
     "why_taste": ("You bought in {category} {times} times.", "{category} 분야에서 {times}번 구매하셨습니다."),
+    "why_taste_linked": (
+        "You bought in {category} {times} times, here and where you linked other programs to this one.",
+        "여기와 연결하신 다른 프로그램에서 {category} 분야를 {times}번 구매하셨습니다.",
+    ),
     "why_together": (
         "Fans who bought what you bought came to buy {item}.",
         "회원님과 같은 상품을 구매한 팬들이 {item} 상품도 구매했습니다.",

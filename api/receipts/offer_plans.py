@@ -142,6 +142,16 @@ class OfferPlans:
             query = query.where(drawn_offers.c.program == program)
         return self._read(query.order_by(drawn_offers.c.number))
 
+    def given_to(self, members: Collection[Address], program: ProgramId) -> dict[Address, list[DrawnOffer]]:
+        """What plans of a program gave the brand for these accounts; none of an account for which there is nothing."""
+        query = select(drawn_offers).where(
+            drawn_offers.c.member.in_(members), drawn_offers.c.program == program, drawn_offers.c.given_at > 0
+        )
+        found: dict[Address, list[DrawnOffer]] = {}
+        for one in self._read(query.order_by(drawn_offers.c.number)):
+            found.setdefault(one.member, []).append(one)
+        return found
+
     def give(self, wanted: Sequence[DrawnOffer], seen: Mapping[Address, Collection[Hash]], now: Timestamp) -> set[int]:
         """Mark offers as given to the brand; the numbers of those that may be: no other plan has given its fan one since.
 

@@ -21,6 +21,12 @@ FULL = Code(
     "product.full", "the program names {maximum} products already", "Take products out of the feed that are not sold."
 )
 
+EMPTY = Code(
+    "product.none",
+    "the feed names no product, and would take every product away",
+    "Send the products. To take the feed down on purpose: `DELETE /v1/programs/PROGRAM/products`.",
+)
+
 
 class ProductsRefused(LedgerError):
     """A feed that is well-formed and not taken."""
@@ -55,9 +61,11 @@ class Products:
     ) -> tuple[int, int]:
         """Take in a feed; (how many products it has now, how many are new). `is_whole`: what it does not name is gone.
 
-        An empty `zone` leaves the one that was named, unless the feed is whole. Raises ProductsRefused product.full, and then
-        nothing is changed.
+        An empty `zone` leaves the one that was named, unless the feed is whole. Raises ProductsRefused product.none (whole,
+        and names nothing), product.full, and then nothing is changed.
         """
+        if is_whole and not feed:
+            raise ProductsRefused(EMPTY)
         mine = products.c.program == program
         with self._transaction() as connection:
             # Only what is named is read: a long feed comes in parts, and each would read all that came before.
@@ -71,16 +79,15 @@ class Products:
             count = int(connection.execute(select(func.count()).select_from(products).where(mine)).scalar_one())
             if count > PRODUCTS_MAX:
                 raise ProductsRefused(FULL, maximum=PRODUCTS_MAX)
-            before = connection.execute(
-                select(shops.c.changed_at).where(shops.c.program == program)
-            ).scalar_one_or_none()
-            if before is None:
-                connection.execute(insert(shops), [{"program": program, "zone": zone, "changed_at": now}])
-            else:
-                stays = not (zone or is_whole)
-                values = ({} if stays else {"zone": zone}) | {"changed_at": max(now, before + 1)}
-                connection.execute(update(shops).where(shops.c.program == program).values(values))
+            _note_change(connection, program, zone if zone or is_whole else None, now)
         return count, sum(1 for item in named if item not in known)
+
+    def drop(self, program: ProgramId, now: Timestamp) -> int:
+        """Take a feed down, with its zone; how many products are gone."""
+        with self._transaction() as connection:
+            dropped = connection.execute(delete(products).where(products.c.program == program)).rowcount
+            _note_change(connection, program, "", now)
+        return dropped
 
     def version(self, program: ProgramId) -> int:
         """A number that rises with each feed."""
@@ -110,6 +117,17 @@ class Products:
             )
             for row in rows
         ]
+
+
+def _note_change(connection: Connection, program: ProgramId, zone: str | None, now: Timestamp) -> None:
+    """A program has another feed now. `zone` None: it stays."""
+    query = select(shops.c.changed_at).where(shops.c.program == program)
+    before = connection.execute(query).scalar_one_or_none()
+    if before is None:
+        connection.execute(insert(shops), [{"program": program, "zone": zone or "", "changed_at": now}])
+        return
+    values = ({} if zone is None else {"zone": zone}) | {"changed_at": max(now, before + 1)}
+    connection.execute(update(shops).where(shops.c.program == program).values(values))
 
 
 def _row_of(

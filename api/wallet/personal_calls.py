@@ -91,6 +91,10 @@ class PersonalCalls:
             new += answer["new"]
         return answer | {"new": new}
 
+    def drop_products(self, sign: SignRequest, program: bytes) -> Answer:
+        """`DELETE /v1/programs/{id}/products`. Harmless a second time."""
+        return self._read("DELETE", f"/v1/programs/{program.hex()}/products", sign=sign)
+
     def segments(self, sign: SignRequest, program: bytes) -> Answer:
         """`GET /v1/programs/{id}/segments`: groups of fans that are large enough."""
         return self._read("GET", f"/v1/programs/{program.hex()}/segments", sign=sign)

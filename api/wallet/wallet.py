@@ -439,6 +439,12 @@ class Wallet:
         """Every consent of the account for `program`, and whether the node lets the grantee act on it now."""
         return list(self.client.every(self.client.own_consents, self.owner(program)))
 
+    def obeyed_consents(self, program: ProgramId | None) -> Iterator[tuple[ProgramId, Answer]]:
+        """What the node lets others act on now: of the account for `program`, or for each program that the node knows."""
+        every = [row["id"] for row in self.client.every(self.client.programs)] if program is None else [program.hex()]
+        for found in (ProgramId(bytes.fromhex(one)) for one in every):
+            yield from ((found, row) for row in self.consents(found) if row["obeyed"])
+
 
 def choose_payment(choice: str, program: ProgramId) -> Payment | None:
     """`pool` or `own` as a payment; None asks the builder for the exact own fee."""

@@ -12,11 +12,11 @@ from sqlalchemy.exc import DatabaseError
 
 from ledger.errors import Code
 from node.errors import NodeError
-from node.store.engine import describe_store, explain_fault
+from node.store.engine import describe_store, explain_fault, open_engine
 
 STORE_NEWER = Code(
     "store.newer",
-    "the store has the schema version {found}, which this program does not know",
+    "the store {store} has the schema version {found}, which this program does not know",
     "Update the program; an older one must not write to a newer store.",
 )
 
@@ -65,7 +65,7 @@ def migrate(engine: Engine, migrations: Path = MIGRATIONS, version_table: str = 
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             version = read_version(connection, migrations, version_table)
             if not version.is_known:
-                raise NodeError(STORE_NEWER, found=version.found)
+                raise NodeError(STORE_NEWER, store=describe_store(engine.url), found=version.found)
             if not version.is_current:
                 config = Config()
                 config.set_main_option("script_location", str(migrations))
@@ -75,3 +75,22 @@ def migrate(engine: Engine, migrations: Path = MIGRATIONS, version_table: str = 
             return version
     except DatabaseError as fault:
         raise explain_fault(fault, describe_store(engine.url)) from fault
+
+
+def refuse_newer(path: Path, migrations: Path, version_table: str) -> None:
+    """Raise `store.newer` where a newer program has migrated an SQLite file; nothing is made, changed or kept open.
+
+    Another fault of the file is left to who uses it first.
+    """
+    if not path.exists():
+        return
+    engine = open_engine(f"sqlite:///{path}", read_only=True)
+    try:
+        with engine.connect() as connection:
+            version = read_version(connection, migrations, version_table)
+    except DatabaseError:
+        return
+    finally:
+        engine.dispose()
+    if not version.is_known:
+        raise NodeError(STORE_NEWER, store=str(path), found=version.found)

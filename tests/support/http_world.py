@@ -287,7 +287,10 @@ def open_http_world(folder: Path) -> HttpWorld:
     app = create_app(
         shop.node,
         HttpSettings(
-            rate_limited=False, tip_age_seconds_max=None, event_stream_seconds_max=0.01, webhooks_private=True
+            rate_limited=False,
+            tip_age_seconds_max=None,
+            event_stream_seconds_max=0.01,
+            webhook_hosts=(("localhost", 80),),
         ),
     )
     world = HttpWorld(shop, app, reward, [hold], programs, [funded, failed, still_open], contests, txids)

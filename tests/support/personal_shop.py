@@ -1,14 +1,17 @@
 """A shop whose fans let its program personalise: consents, purchases with products, and what a brand says of these."""
 
+import asyncio
 import json
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from api.http.schemas.answer import Answer
 from api.http.settings import HttpSettings
+from api.receipts.inbox import KeptMessage
 from ledger.domains.consent.state import PERSONALISE
-from ledger.types import ReceiptHash, Timestamp
+from ledger.types import Hash, ReceiptHash, Timestamp
 from tests.support.live_shop import LiveShop
 from tests.support.memory_chain import DAY_SECONDS, Signer
 from tests.support.partner_shop import PartnerShop
@@ -48,6 +51,25 @@ class PersonalShop(PartnerShop):
     def withdraw(self, scope: str = "", fan: Signer = FAN) -> None:
         """Take that back; in no block yet."""
         self.revoke(scope, fan, to=self.shop.program, purpose=PERSONALISE)
+
+    def ask_once(self, *questions: str, fan: Signer = FAN) -> None:
+        """As if the fan had been asked these, long ago."""
+        asked = [
+            KeptMessage(
+                Hash(sha256(name.encode()).digest()),
+                fan.address,
+                self.shop.program,
+                "question",
+                0,
+                0,
+                1,
+                False,
+                document,
+            )
+            for name in questions
+            for document in [{"kind": "question", "subject": name, "consent": {"scopes": []}}]
+        ]
+        asyncio.run(self.app.state.services.receipts.run(lambda store: store.inbox.add(asked, Timestamp(0))))
 
     def buy(self, *items: str, fan: Signer = FAN, quantity: int = 1, cents: int = 500, **changes: Any) -> ReceiptHash:
         """A purchase now, handed over with its lines."""

@@ -241,7 +241,7 @@ def some_offer_plan(world: HttpWorld, random: Random) -> dict[str, Any]:
 
 
 def some_webhook(world: HttpWorld, random: Random) -> dict[str, Any]:
-    """Where OWNER wants to be told; the world's operator allows any address."""
+    """Where OWNER wants to be told; the world's operator named this host."""
     return {"url": f"http://localhost/{random.getrandbits(16)}"}
 
 
@@ -347,6 +347,7 @@ REQUESTS: Final[Mapping[str, Prepare]] = {
     "GET /v1/me/preferences": sign_for_program,
     "PUT /v1/me/preferences": send_signed_object(FAN, some_preferences),
     "PUT /v1/programs/{program}/products": send_signed_object(OWNER, some_products),
+    "DELETE /v1/programs/{program}/products": sign_as_brand,
     "GET /v1/programs/{program}/segments": sign_as_brand,
     "GET /v1/programs/{program}/message-report": sign_as_brand,
     "POST /v1/programs/{program}/service-looks": send_signed_object(OWNER, some_look),

@@ -12,7 +12,8 @@ from api.http.openapi import SIGNED, answers, refuses, signed_body
 from api.http.pagination import PAGE_LIMIT, Cursor, Limit, Page
 from api.http.problems import RequestFault
 from api.http.rendering import json_response
-from api.http.schemas.products import ProductsAnswer, ProductsBody, ProductsTaken
+from api.http.schemas.products import ProductsAnswer, ProductsBody, ProductsDropped, ProductsTaken
+from api.http.signatures import authenticate
 from api.http.signed_bodies import read_signed
 from api.personalization.catalogue import Product
 from api.personalization.rhythm import is_zone
@@ -44,7 +45,7 @@ async def put_products(request: Request, program: IdText) -> Response:
     """Take in a product feed, by the owner's signature or that of a key with the scope `offer`.
 
     What changed since the last one is noted: a price that fell, a product that is there again, a new one. More than 2,000 products
-    come in several feeds with `whole` false.
+    come in several feeds with `whole` false. A whole feed without products is refused: `DELETE` takes a feed down.
     """
     services = services_of(request)
     program_id = ProgramId(parse_id("program", program))
@@ -66,6 +67,25 @@ async def put_products(request: Request, program: IdText) -> Response:
 
     count, new, zone = await services.receipts.run(take)
     return json_response({"program": program_id.hex(), "products": count, "new": new, "zone": zone})
+
+
+@router.delete(
+    "/{program}/products",
+    summary="Take a program's products down",
+    responses=answers(ProductsDropped) | refuses(401, 403),
+    openapi_extra=SIGNED,
+)
+async def drop_products(request: Request, program: IdText) -> Response:
+    """The program has no products and no zone here from now on; until a next feed no product is spoken of.
+
+    Harmless a second time.
+    """
+    services = services_of(request)
+    program_id = ProgramId(parse_id("program", program))
+    require_brand(services, program_id, await authenticate(request))
+    now = services.node.clock.now()
+    dropped = await services.receipts.run(lambda store: store.products.drop(program_id, now))
+    return json_response({"program": program_id.hex(), "dropped": dropped})
 
 
 @router.get("/{program}/products", summary="A program's products", responses=answers(ProductsAnswer))

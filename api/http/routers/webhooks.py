@@ -15,7 +15,7 @@ from api.http.rendering import json_response
 from api.http.schemas.webhooks import EXAMPLE_WEBHOOK, WebhookBody, WebhookDropped, WebhookMade, WebhooksAnswer
 from api.http.signatures import authenticate
 from api.http.signed_bodies import read_signed
-from api.personalization.outreach import is_public, show_secret
+from api.personalization.outreach import may_reach, show_secret
 from api.receipts.webhooks import Webhook
 from ledger.errors import Code
 from ledger.types import ProgramId
@@ -26,7 +26,7 @@ SECRET_BYTES: Final = 32
 NOT_PUBLIC = Code(
     "webhook.not_public",
     "the address is not https, or not on the public internet",
-    "Name an https address that others reach, too.",
+    "Name an https address that others reach, too. One in the node's own net its operator names: --webhook-host HOST:PORT.",
 )
 BAD_ID = Code("webhook.id_format", "a webhook's id is 32 hexadecimal digits", "Copy the whole id again.")
 
@@ -59,7 +59,7 @@ async def make_webhook(request: Request, program: IdText) -> Response:
     program_id = ProgramId(parse_id("program", program))
     account, body = await read_signed(request, WebhookBody)
     require_brand(services, program_id, account)
-    if not services.settings.webhooks_private and not await is_public(body.url):
+    if not await may_reach(body.url, services.settings.webhook_hosts):
         raise RequestFault(NOT_PUBLIC)
     now = services.node.clock.now()
     made = Webhook(secrets.token_bytes(ID_BYTES), program_id, body.url, secrets.token_bytes(SECRET_BYTES), now)

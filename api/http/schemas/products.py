@@ -43,7 +43,8 @@ class ProductItem(Answer):
 
 
 class ProductsBody(Answer):
-    """A product feed. `whole`: products that it does not name are gone; otherwise it adds to those that are there.
+    """A product feed. `whole`: products that it does not name are gone; otherwise it adds to those that are there. A whole one that
+    names none is refused.
 
     `zone` is the IANA name of the zone that the shop is in, for weekdays, parts of the day and quiet hours, summer time included.
     Left out, it stays as it was, unless the feed is whole.
@@ -65,6 +66,15 @@ class ProductsTaken(Answer):
     zone: str
 
     EXAMPLE: ClassVar[Example] = {"program": EXAMPLE_ID, "products": 8_982, "new": 1, "zone": "America/New_York"}
+
+
+class ProductsDropped(Answer):
+    """The feed is down: how many products it had; 0 where there was none."""
+
+    program: str
+    dropped: int
+
+    EXAMPLE: ClassVar[Example] = {"program": EXAMPLE_ID, "dropped": 8_982}
 
 
 class ProductAnswer(Answer):

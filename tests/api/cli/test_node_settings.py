@@ -86,6 +86,7 @@ def test_every_setting_reaches_the_node_from_each_place(terminal: Terminal, star
         "rent_price": 4_200,
         "log_level": "debug",
         "models": "shop.models",
+        "webhook_host": ["127.0.0.1:9000", "[::1]:80"],
         "database": "postgresql://somebody:secret@localhost/ledger",
         "data_dir": "chain",
     }
@@ -116,6 +117,7 @@ def test_every_setting_reaches_the_node_from_each_place(terminal: Terminal, star
     assert network.begins_with_snapshot and one.keep_blocks == 300
     assert one.trusted == Checkpoint(Height(40), BlockHash(b"\x5f" * 32))
     assert one.models == terminal.home / "shop.models"
+    assert one.webhook_hosts == (("127.0.0.1", 9_000), ("::1", 80))
     assert "secret" not in repr(one)
 
 

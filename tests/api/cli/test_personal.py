@@ -11,6 +11,7 @@ from api.cli import insights
 from api.cli.fan_words import WORDS
 from api.personalization import groups, offer_plans, offer_report, pacing
 from api.wallet import personal_calls
+from api.words import show_time
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_sharing import Street
 from tests.support.market import TERMS_FILE
@@ -145,6 +146,10 @@ def test_a_brand_asks_for_groups_and_is_told_of_none_that_are_small(street: Stre
         wrong.write_text("[1]")
         assert "cli.bad_file" in brand.fail("brand", "products", program, wrong, expect=2)
         assert "product.zone" in brand.fail("brand", "products", program, publish(street, zone="Mars/Base"))
+        empty = street.till.home / "empty.json"
+        empty.write_text('{"products": []}')
+        refused = brand.fail("brand", "products", program, empty)
+        assert "product.none" in refused and "fansumer brand drop-products" in refused
         added = brand.read("brand", "products", program, publish(street, zone="Europe/Berlin"), "--add")
         assert added["zone"] == "Europe/Berlin"
         refused = brand.fail("brand", "webhook", "add", program, "https://127.0.0.1/hook")
@@ -153,7 +158,7 @@ def test_a_brand_asks_for_groups_and_is_told_of_none_that_are_small(street: Stre
         assert made["secret"].startswith("whsec_")
         assert [one["id"] for one in brand.read("brand", "webhook", "list", program)] == [made["id"]]
         assert brand.read("brand", "webhook", "drop", program, made["id"])["dropped"] is True
-        assert "webhook.id_format" in brand.fail("brand", "webhook", "drop", program, "3e", expect=1)
+        assert "webhook.id_format" in brand.fail("brand", "webhook", "drop", program, "3e", expect=2)
         assert "WEBHOOK" in brand.fail("brand", "webhook", "drop", program, "xyz", expect=2)
         assert "program.not_yours" in street.fan.fail("brand", "segments", program)
 
@@ -199,7 +204,7 @@ def test_a_brand_plans_offers_and_its_fan_fetches_them(
         second = brand.read(*plan, "discovery", "--points", "20", "--budget", "100", "--fan-max", "40")
         assert second["left_out"]["equal_offer"] == 1 and second["reach"] is None
         assert "plan.unknown" in brand.fail("brand", "offers", "report", program, "ab" * 16)
-        assert "plan.id_format" in brand.fail("brand", "offers", "issue-plan", program, "../..", expect=1)
+        assert "plan.id_format" in brand.fail("brand", "offers", "issue-plan", program, "../..", expect=2)
 
 
 def test_what_a_days_budget_refuses_is_said_and_left_for_later(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,3 +231,24 @@ def test_a_long_feed_goes_in_parts_and_is_counted_whole(street: Street, monkeypa
         assert (taken["products"], taken["new"], taken["zone"]) == (5, 5, "Asia/Seoul")
         monkeypatch.setattr(insights, "FEED_BYTES_MAX", 20)
         assert "cli.file_too_large" in brand.fail("brand", "products", program, publish(street), expect=2)
+
+
+def test_a_feed_is_taken_down_only_if_that_is_meant(street: Street) -> None:
+    brand, drop = street.partner, ("brand", "drop-products", street.program)
+    with street.now():
+        brand.read("brand", "products", street.program, publish(street))
+        brand.run(*drop, input="n\n", expect=1)
+        assert brand.read(*drop, "--yes")["dropped"] == 5
+        assert brand.read(*drop, "--yes")["dropped"] == 0
+
+
+def test_what_a_brand_types_wrong_is_said_before_its_node_is_asked(street: Street) -> None:
+    brand, program = street.partner, street.program
+    with street.now():
+        assert "'growing'" in brand.fail("brand", "plan", program, "discovery", "--stage", "growin", expect=2)
+        offers = ("brand", "offers", "plan", program, "discovery", "--points", "5", "--budget", "50")
+        assert "'ko'" in brand.fail(*offers, "--language", "fr", expect=2)
+        assert "https://" in brand.fail("brand", "webhook", "add", program, "shop.example", expect=2)
+        assert "webhook.not_public" in brand.fail("brand", "webhook", "add", program, "http://10.0.0.1/")
+        assert "webhook.id_format" in brand.fail("brand", "webhook", "drop", program, "ab", expect=2)
+        assert show_time(street.node.chain.clock.now()) in brand.run("brand", "segments", program)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stamina
@@ -11,6 +12,11 @@ import time_machine
 
 from api.cli.consent import opens_something
 from api.personalization.service_history import PARTS as SERVICE_PARTS
+from api.wallet.client import UNREACHABLE, Client
+from api.wallet.errors import ClientProblem, Unreachable
+from api.wallet.wallet import Sent, Wallet
+from ledger.domains.consent.state import CONTACT
+from ledger.types import ProgramId
 from node.mempool.policy import MempoolLimits
 from tests.api.cli.conftest import Terminal
 from tests.api.cli.test_commands_on_node import enrol, open_shop
@@ -198,6 +204,73 @@ def test_a_revocation_for_which_there_is_no_room_is_obeyed_and_says_so(street: S
         assert "mempool.author_limit" in fan.fail(*unknown)
         states = [row["state"] for row in fan.read("wallet", "consent", "list", program)]
         assert states == ["revocation_received"] * 2
+
+
+def obeyed(street: Street) -> list[tuple[str, str]]:
+    """Purpose and scope of what others may act on now."""
+    rows = street.fan.read("wallet", "consent", "list", street.program)
+    return [(row["purpose"], row["scope"]) for row in rows if row["obeyed"]]
+
+
+def grant_three(street: Street) -> None:
+    grant = ("wallet", "consent", "grant", street.program, "--purpose")
+    street.fan.run(*grant, "share", "--to", street.address, "--scope", "standing")
+    street.fan.run(*grant, "personalise")
+    street.fan.run(*grant, "contact", "--scope", "webhook")
+
+
+def test_all_that_was_granted_is_taken_back_by_one_command(street: Street) -> None:
+    fan = street.fan
+    grant_three(street)
+    with street.now():
+        asked = fan.run("wallet", "consent", "revoke-all", street.program, input="n\n", expect=1)
+        assert "standing" in asked and "webhook" in asked and street.address in asked and len(obeyed(street)) == 3
+        answer = fan.read("wallet", "consent", "revoke-all", "--yes")
+        assert [row["status"] for row in answer["revoked"]] == ["confirmed"] * 3 and not answer["remain"]
+        assert not obeyed(street)
+        again = fan.read("wallet", "consent", "revoke-all", street.program)
+        assert again == {"revoked": [], "remain": []}
+        assert "nobody may act" in fan.hear("wallet", "consent", "revoke-all")
+        assert "cli.bad_id" in fan.fail("wallet", "consent", "revoke-all", "5f", expect=2)
+
+
+def test_what_a_node_did_not_take_of_all_is_named_and_is_taken_back_by_saying_it_again(street: Street) -> None:
+    grant_three(street)
+    send, sent = Client.submit, list[bytes]()
+
+    def fail_at_second(client: Client, raw: bytes) -> Any:
+        if sent:
+            raise Unreachable.of_code(UNREACHABLE, url="http://node", reason="it is gone")
+        sent.append(raw)
+        return send(client, raw)
+
+    with street.now():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Client, "submit", fail_at_second)
+            answer = street.fan.read("wallet", "consent", "revoke-all", "--yes", expect=2)
+        assert len(answer["revoked"]) == 1 and {row["code"] for row in answer["remain"]} == {UNREACHABLE.name}
+        named = {(row["purpose"], row["scope"]) for row in answer["remain"]}
+        assert named == set(obeyed(street)) and len(named) == 2
+        street.fan.run("wallet", "consent", "revoke-all", "--yes", "--no-wait")
+        assert not obeyed(street)
+
+
+def test_what_is_refused_of_all_keeps_nothing_else_from_being_taken_back(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant_three(street)
+    revoke = Wallet.revoke_consent
+
+    def refuse_contact(wallet: Wallet, program: ProgramId, *, purpose: int, **rest: Any) -> Sent:
+        if purpose == CONTACT:
+            raise ClientProblem("consent.unknown", "there is none")
+        return revoke(wallet, program, purpose=purpose, **rest)
+
+    monkeypatch.setattr(Wallet, "revoke_consent", refuse_contact)
+    with street.now():
+        answer = street.fan.read("wallet", "consent", "revoke-all", "--yes", expect=1)
+        assert [row["code"] for row in answer["remain"]] == ["consent.unknown"]
+        assert obeyed(street) == [("contact", "webhook")]
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ PATHS = {
     "/readyz",
     "/metrics",
 }
-OPERATIONS_MORE = 15
+OPERATIONS_MORE = 16
 """Beyond one for each path: receipts are read, added to and erased, one receipt is read and erased, a mark made and taken off, a
 delivery form sent and deleted, a text read, brought and erased, a profile read, corrected and reset, preferences, products and what
 is waited for read and put, webhooks read and named.

@@ -207,7 +207,9 @@ def test_a_gift_is_in_nothing_that_is_said_of_a_fan_who_grants_all(world: World)
 
 @pytest.fixture
 def desk(open_at_noon: OpenDesk) -> PersonalShop:
-    found = open_at_noon(settings=SETTINGS.model_copy(update={"webhooks_private": True}))
+    found = open_at_noon(
+        settings=SETTINGS.model_copy(update={"webhook_hosts": (("shop.example", 80), ("broken.example", 80))})
+    )
     found.feed()
     return found
 

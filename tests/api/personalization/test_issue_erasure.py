@@ -21,7 +21,9 @@ NAME = "Zwiebelmettwurstbrot"
 
 @pytest.fixture
 def desk(open_at_noon: OpenDesk) -> PersonalShop:
-    found = open_at_noon(settings=SETTINGS.model_copy(update={"webhooks_private": True}))
+    found = open_at_noon(
+        settings=SETTINGS.model_copy(update={"webhook_hosts": (("shop.example", 80), ("broken.example", 80))})
+    )
     found.allow("")
     prefer(found)
     return found

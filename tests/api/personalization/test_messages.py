@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from api.http.schemas.personal import FeedbackAnswer, MessagesAnswer, RecommendationsAnswer
+from api.http.schemas.products import ProductsDropped
 from api.personalization import pacing
 from ledger.domains.crowdfunding.terms import AT_SETTLEMENT
 from ledger.types import Points, Timestamp
@@ -491,3 +492,20 @@ def test_a_brand_alone_speaks_of_its_products(desk: PersonalShop) -> None:
     nowhere = desk.put(path, {"products": [], "zone": "Mars/Base"}, OWNER)
     assert (nowhere.status_code, nowhere.json()["code"]) == (400, "product.zone")
     assert desk.http.get(path).json()["items"][0]["item"] == "bread"
+    dropped = desk.send(desk.request("DELETE", path, sign=desk.owner(FAN)))
+    assert (dropped.status_code, dropped.json()["code"]) == (403, "program.not_yours")
+
+
+def test_an_empty_feed_takes_nothing_away_and_a_feed_is_taken_down_by_saying_so(desk: PersonalShop) -> None:
+    path = f"/v1/programs/{desk.shop.program.hex()}/products"
+    before = desk.http.get(path).json()
+    refused = desk.put(path, {"products": []}, OWNER)
+    assert (refused.status_code, refused.json()["code"]) == (422, "product.none")
+    assert desk.http.get(path).json() == before and before["items"]
+    assert desk.feed([], whole=False, zone="Asia/Seoul")["products"] == len(FEED), "to name the zone takes nothing away"
+    for count in (len(FEED), 0):
+        answer = desk.send(desk.request("DELETE", path, sign=desk.owner(OWNER))).json()
+        ProductsDropped.model_validate(answer, strict=True)
+        assert answer["dropped"] == count
+    assert desk.http.get(path).json() == {**before, "items": [], "zone": ""}
+    assert desk.feed()["new"] == len(FEED)

@@ -239,7 +239,7 @@ def test_who_is_left_out(stand: Stand) -> None:
     issue(stand.shop, make_offer(stand.shop, FANS[3], points=20, number=9))
     assert len(stand.entries(plan)) == 10, "an equal offer came meanwhile"
     later = stand.plan(points_each=30, fan_points_max=50)
-    assert later["left_out"] == dict.fromkeys(LEFT_OUT)
+    assert later["left_out"] == {**dict.fromkeys(LEFT_OUT), "equal_offer": 10}, "what was given is open to them"
     stand.sign(stand.entries(plan))
     assert stand.plan(points_each=30, fan_points_max=60)["reach"] is None, "the same goal is open to them"
 
@@ -281,6 +281,27 @@ def test_what_was_only_drawn_keeps_no_other_plan_from_a_fan(stand: Stand) -> Non
     page = stand.ask(f"/{second['plan']}/entries", limit=4)["items"]
     assert len(page) == 4 and len(stand.entries(first)) == 10, "what stands on the next page was not given"
     assert stand.entries(second) == page
+
+
+def test_a_plan_says_and_draws_whom_it_can_reach_beside_what_other_plans_gave(stand: Stand) -> None:
+    """Spec PER-6: what was given for another plan is open, also before it is signed, until it is over."""
+    stand.come("bread")
+    stand.desk.pass_time(days=60)
+    first, second, third = stand.plan(days=5), stand.plan(), stand.plan()
+    stand.draw(first)
+    assert stand.plan()["reach"] == 10, "what was only drawn was given to nobody"
+    page = stand.ask(f"/{first['plan']}/entries", limit=4)["items"]
+    beside = stand.plan()
+    assert (beside["reach"], beside["promised_points"]) == (10, 200)
+    assert stand.draw(second)["proposed"] == 10
+    given = stand.entries(second)
+    assert len(given) == 10 and not {one["member"] for one in given} & {one["member"] for one in page}
+    left = stand.plan()
+    assert (left["reach"], left["promised_points"], left["left_out"]["equal_offer"]) == (None, None, 10)
+    assert stand.draw(third) == (409, "plan.too_few")
+    assert stand.plan("winning_back", days=5)["left_out"]["fan_cap"] is None
+    stand.desk.pass_time(days=31)
+    assert stand.plan()["reach"] == 10, "all of it is over"
 
 
 def test_a_fans_cap_counts_what_was_given_and_is_not_signed(stand: Stand) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from api.http.schemas.webhooks import WebhookDropped, WebhookMade, WebhooksAnswer
 from api.personalization import outreach
-from api.personalization.outreach import RETRY_SECONDS, is_public, sign_webhook
+from api.personalization.outreach import RETRY_SECONDS, is_public, may_reach, sign_webhook
 from api.receipts.inbox import KeptMessage
 from api.receipts.store import ReceiptStore
 from api.receipts.webhooks import Delivery
@@ -54,7 +54,9 @@ class Receiver:
 
 @pytest.fixture
 def desk(open_at_noon: OpenDesk) -> PersonalShop:
-    found = open_at_noon(settings=SETTINGS.model_copy(update={"webhooks_private": True}))
+    found = open_at_noon(
+        settings=SETTINGS.model_copy(update={"webhook_hosts": (("shop.example", 80), ("broken.example", 80))})
+    )
     found.feed()
     found.allow("")
     found.buy("coffee")
@@ -220,6 +222,44 @@ def test_a_name_is_as_public_as_all_its_addresses(
 
     monkeypatch.setattr(outreach, "look_up", look_up)
     assert asyncio.run(is_public("https://shop.example/hook")) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:9000/hook", True),
+        ("https://127.0.0.1:9000/", True),
+        ("http://[::1]/", True),
+        ("http://localhost:8001/", True),
+        ("http://127.0.0.1/", False),
+        ("http://127.0.0.1:9001/hook", False),
+        ("http://127.0.0.2:9000/hook", False),
+        ("http://localhost:9000/", False),
+        ("http://127.0.0.1:9000@10.0.0.1/", False),
+        ("http://10.0.0.1/127.0.0.1:9000", False),
+        ("http://127.0.0.1:99999999/", False),
+        ("https://1.1.1.1/hook", True),
+    ],
+)
+def test_the_operator_names_places_in_its_own_net_one_by_one(url: str, expected: bool) -> None:
+    """Spec PER-5: by host and port as the URL writes them; everywhere else as without."""
+    named = (("127.0.0.1", 9_000), ("::1", 80), ("localhost", 8_001))
+    assert asyncio.run(may_reach(url, named)) is expected
+
+
+def test_a_place_that_is_named_no_more_is_called_no_more(open_at_noon: OpenDesk) -> None:
+    desk = open_at_noon(settings=SETTINGS)
+    path = f"/v1/programs/{desk.shop.program.hex()}/webhooks"
+    refused = desk.put(path, {"url": "http://127.0.0.1:9000/"}, OWNER, "POST")
+    assert (refused.status_code, refused.json()["code"]) == (400, "webhook.not_public")
+    assert "--webhook-host" in refused.json()["advice"]
+    outreach_of: outreach.Outreach = desk.app.state.services.outreach
+
+    async def attempt() -> str:
+        async with httpx2.AsyncClient() as http:
+            return await outreach_of._post(http, "http://127.0.0.1:9000/", b"", {})
+
+    assert asyncio.run(attempt()) == "webhook.private_address"
 
 
 # --- the stream ---

@@ -23,6 +23,7 @@ def test_a_reset_keeps_how_a_fan_wants_to_be_spoken_to(desk: PersonalShop) -> No
     program = desk.shop.program.hex()
     desk.allow("")
     answers = {"lasts:mug": "lasts"}
+    desk.ask_once(*answers)
     assert desk.put("/v1/me/preferences", {"program": program, **SAID, "off": OFF, "answers": answers}).is_success
     assert desk.put("/v1/me/profile", {"program": program, "likes": ["tea"], "wishes": ["mug"]}).is_success
     desk.ask(f"/v1/me/profile?program={program}", method="DELETE")

@@ -10,6 +10,7 @@ from api.personalization.texts import TEMPLATES
 from tests.api.personalization.conftest import OpenDesk
 from tests.api.personalization.test_messages import messages, say
 from tests.support.personal_shop import PersonalShop
+from tests.support.shop import FRIEND
 
 SAID = {"language": "en", "quiet_from": 0, "quiet_until": 0, "day_max": 20, "week_max": 100}
 
@@ -25,6 +26,7 @@ def desk(open_at_noon: OpenDesk) -> PersonalShop:
 def put(desk: PersonalShop, **said: Any) -> Any:
     """Preferences with room for everything; the language is said, the part of the day is answered, unless a test says otherwise."""
     answers = {"part_of_day": "afternoon", **said.pop("answers", {})}
+    desk.ask_once(*(name for name in answers if ":" in name))
     body = {"program": desk.shop.program.hex(), **SAID, "answers": answers, **said}
     response = desk.put("/v1/me/preferences", {name: value for name, value in body.items() if value is not None})
     assert response.status_code == 200, response.text
@@ -93,6 +95,7 @@ def test_the_part_of_the_day_changes_moments(desk: PersonalShop) -> None:
     desk.allow("")
     desk.buy("coffee")
     answers = {"dislike:dairy": "show", "dislike:kitchen": "show", "gift:coffee": "own"}
+    desk.ask_once(*answers)
     desk.put("/v1/me/preferences", {"program": desk.shop.program.hex(), **SAID, "answers": answers})
     found = asked(desk)
     assert found is not None and found["question"] == "part_of_day"
@@ -239,6 +242,39 @@ def test_answers_to_what_nobody_asks_are_refused(desk: PersonalShop, answers: di
     response = desk.put("/v1/me/preferences", {"program": desk.shop.program.hex(), "answers": answers})
     assert (response.status_code, response.json()["code"]) == (400, code)
     assert desk.seen("preferences")["answers"] == {}
+
+
+def test_an_answer_to_what_this_fan_was_not_asked_is_refused_and_nothing_of_it_counts(desk: PersonalShop) -> None:
+    """Spec PER-7: never bought, never asked, or asked of somebody else; in the language that is accepted."""
+    desk.allow("")
+    desk.buy("coffee")
+    desk.ask_once("gift:tea", fan=FRIEND)
+    before = put(desk)
+    for name, answer in (
+        ("gift:piano", "gift"),
+        ("gift:tea", "own"),
+        ("lasts:coffee", "lasts"),
+        ("dislike:x", "never"),
+    ):
+        body = {"program": desk.shop.program.hex(), "channel": "stream", "answers": {"language": "ko", name: answer}}
+        refused = desk.put("/v1/me/preferences", body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "answer.not_asked") and name in refused.text
+        assert desk.seen("preferences") == before
+
+
+def test_an_answer_counts_also_late_again_and_changed(desk: PersonalShop) -> None:
+    desk.allow("")
+    put(desk, answers={"dislike:dairy": "show", "dislike:kitchen": "show"})
+    desk.buy("coffee", "bread")
+    assert name_of(desk) == "gift:coffee"
+    desk.pass_time(days=40)
+    for answer, items in (("gift", ["bread"]), ("gift", ["bread"]), ("own", ["bread", "coffee"])):
+        body = {"program": desk.shop.program.hex(), **SAID, "answers": {"gift:coffee": answer}}
+        assert desk.put("/v1/me/preferences", body).json()["answers"] == {"gift:coffee": answer}
+        assert [one["id"] for one in desk.seen("profile")["items"]] == items
+    desk.ask(f"/v1/me/profile?program={desk.shop.program.hex()}", method="DELETE")
+    refused = desk.put("/v1/me/preferences", {**body, "answers": {"gift:coffee": "gift"}})
+    assert refused.json()["code"] == "answer.not_asked", "the reset forgot that it was asked"
 
 
 def test_a_reset_and_an_export_know_of_questions(desk: PersonalShop) -> None:

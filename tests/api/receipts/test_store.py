@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,6 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from api.http.app import RECEIPTS_FILE, create_app
 from api.http.receipt_desk import ReceiptDesk
 from api.receipts.lines import lines_root
 from api.receipts.store import MIGRATIONS, NOT_SQLITE, VERSION_TABLE, KeptReceipt, ReceiptStore
@@ -25,7 +28,7 @@ from ledger.types import Address, Hash, Points, ProgramId, PublicKey, Signature,
 from node.audit import audit_store
 from node.errors import NodeError
 from node.store.engine import open_engine
-from node.store.migrate import migrate
+from node.store.migrate import STORE_NEWER, migrate, refuse_newer
 from tests.support.live_shop import LiveShop
 from tests.support.receipt_shop import LINES, ReceiptShop
 from tests.support.refusal import refused
@@ -257,3 +260,23 @@ def test_a_damaged_store_is_reported(tmp_path: Path) -> None:
         store.get(FAN_ADDRESS, make_kept(Random(6), 1).id)
     assert fault.value.code.name == "store.corrupt"
     store.close()
+
+
+def test_receipts_that_a_newer_program_migrated_keep_an_older_one_from_starting(tmp_path: Path) -> None:
+    """As with the chain: a node that can read no revocation and erase nothing does not serve; and the file stays as it is."""
+    shop, path = LiveShop(tmp_path), tmp_path / RECEIPTS_FILE
+    store = ReceiptStore(f"sqlite:///{path}")
+    refuse_newer(path, MIGRATIONS, VERSION_TABLE)
+    assert not path.exists(), "to look makes nothing"
+    store.add(make_kept(Random(7), 1))
+    store.close()
+    create_app(shop.node)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    before = path.read_bytes()
+    with refused(STORE_NEWER, NodeError, store=str(path), found="9999"):
+        create_app(shop.node)
+    assert path.read_bytes() == before
+    path.write_bytes(b"no database at all" * 100)
+    refuse_newer(path, MIGRATIONS, VERSION_TABLE)
+    shop.close()

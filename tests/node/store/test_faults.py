@@ -299,7 +299,7 @@ def test_a_newer_schema_is_left_alone(copy: Path) -> None:
     with closing(sqlite3.connect(copy)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     before = copy.read_bytes()
-    with refused(STORE_NEWER, NodeError, found="9999"):
+    with refused(STORE_NEWER, NodeError, store=str(copy), found="9999"):
         Node(NodeConfig(copy.parent, PARAMS))
     assert copy.read_bytes() == before
     with closing(sqlite3.connect(copy)) as connection, connection:

@@ -114,7 +114,7 @@ class UpgradeTrial(Trial):
     def _go_back(self, node: ClusterNode) -> None:
         """The old version on the new one's folder says `store.newer` and leaves the migrated files as they are. Raises `Failed`.
 
-        Only a migrated chain keeps it from running: with newer receipts it runs on and answers for the chain.
+        Versions that did not look at the receipts' version run on, for the chain alone, where only receipts are newer.
         """
         files = {moved.partition(":")[0] for moved in self._migrated}
         before, said = rows_of(node.folder, files), node.log_path.stat().st_size
