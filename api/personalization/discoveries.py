@@ -265,15 +265,15 @@ def find_challenge(scene: Scene) -> Iterator[Candidate]:
 
 
 def _usual_of_two_kinds(scene: Scene) -> list[str]:
-    """The two items that are bought most often, of two category codes, as a receipt tells them apart; nothing that lasts, or that
-    is never offered.
+    """The two items that are bought most often, of two category codes where tills count them by these; nothing that lasts, is in
+    no category, or is never offered.
     """
     by_code: dict[str, str] = {}
     dislikes = dislikes_of(scene.facts)
     for item in usual_items(scene.facts, AGAIN_TIMES):
-        code = scene.catalogue.code(item)
-        if code and not scene.lasts(item) and may_offer(item, scene.catalogue, dislikes):
-            by_code.setdefault(code, item)
+        is_of_some = bool(scene.catalogue.categories.get(item))
+        if is_of_some and not scene.lasts(item) and may_offer(item, scene.catalogue, dislikes):
+            by_code.setdefault(scene.catalogue.code(item) or item, item)
     return list(by_code.values())[:USUAL_ITEMS]
 
 
