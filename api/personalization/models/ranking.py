@@ -75,7 +75,7 @@ def _leave_out(order: Array, own: Array) -> Array:
 def _make_empty(households: int, model: Discovery | NextBasket) -> Ranking:
     if isinstance(model, Discovery):
         popular = model.stage.items["adoption_28"] + 1e-9 * model.history.buyers
-        is_learned = model.trees is not None
+        is_learned = bool(model.forests)
     else:
         popular, is_learned = model.list_popular(), model.logistic is not None or model.trees is not None
     shape = (households, min(KEPT, model.history.item_count))

@@ -15,6 +15,7 @@ from api.personalization.measures import (
     measure_ndcg,
     measure_precision,
 )
+from api.personalization.models.directions import fit_directions
 from api.personalization.models.ease import fit_ease
 from api.personalization.models.history import look_up, make_matrix, place_in_group
 from api.personalization.models.learners import fit_boosted, fit_logistic, sample_rows
@@ -39,6 +40,23 @@ def test_ease_is_its_closed_form_from_either_side(bought: sparse.csr_matrix) -> 
         found = fit_ease(sparse.csr_matrix(matrix.astype(numpy.float32)), ridge=10)
         assert numpy.allclose(found, expected, atol=1e-5)
     assert fit_ease(sparse.csr_matrix((5, 0), dtype=numpy.float32)).shape == (0, 0)
+
+
+@pytest.mark.parametrize(("households", "items", "count"), [(30, 12, 4), (12, 30, 4), (5, 8, 24), (40, 1, 3)])
+def test_the_first_directions_are_those_of_the_singular_value_decomposition(
+    households: int, items: int, count: int
+) -> None:
+    weights = numpy.random.default_rng(households).random((households, items)).astype(numpy.float32)
+    _, _, right = numpy.linalg.svd(weights, full_matrices=False)
+    expected = right[:count].T @ right[:count]
+    found = fit_directions(sparse.csr_matrix(weights), count)
+    assert numpy.allclose(found, expected, atol=1e-4)
+    assert found.tobytes() == fit_directions(sparse.csr_matrix(weights), count).tobytes()
+
+
+def test_without_purchases_there_are_no_directions() -> None:
+    for shape in ((0, 3), (4, 3), (4, 0)):
+        assert not fit_directions(sparse.csr_matrix(shape, dtype=numpy.float32), 24).any()
 
 
 def test_bg_nbd_on_cdnow_gives_the_published_parameters() -> None:
