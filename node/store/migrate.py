@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 
 from ledger.errors import Code
 from node.errors import NodeError
-from node.store.engine import describe_store, explain_fault, open_engine
+from node.store.engine import STORE_CORRUPT, describe_store, explain_fault, open_engine
 
 STORE_NEWER = Code(
     "store.newer",
@@ -47,9 +47,14 @@ class SchemaVersion:
 def read_version(
     connection: Connection, migrations: Path = MIGRATIONS, version_table: str = VERSION_TABLE
 ) -> SchemaVersion:
-    """The schema version of the store."""
+    """The schema version of the store. Raises `store.corrupt` where there are several, as damage leaves them."""
     script = ScriptDirectory(str(migrations))
-    found = MigrationContext.configure(connection, opts={"version_table": version_table}).get_current_revision()
+    context = MigrationContext.configure(connection, opts={"version_table": version_table})
+    heads = context.get_current_heads()
+    if len(heads) > 1:
+        store = describe_store(connection.engine.url)
+        raise NodeError(STORE_CORRUPT, path=store, reason=f"{version_table} has {len(heads)} rows")
+    found = heads[0] if heads else None
     newest = script.get_current_head()
     assert newest is not None, "there is a migration"
     known = {revision.revision for revision in script.walk_revisions()}

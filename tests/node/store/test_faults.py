@@ -16,6 +16,7 @@ from ledger.domains.accounts.transfer import ToAccount, Transfer
 from ledger.errors import Code
 from ledger.fork_choice import Branch, TieKey, choose
 from ledger.types import Amount, Work
+from node.check import check_store
 from node.errors import NodeError
 from node.node import Node, NodeConfig
 from node.store.engine import (
@@ -305,6 +306,15 @@ def test_a_newer_schema_is_left_alone(copy: Path) -> None:
     with closing(sqlite3.connect(copy)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
     Node(NodeConfig(copy.parent, PARAMS)).close()
+
+
+def test_a_store_of_two_schemas_is_called_damaged(copy: Path) -> None:
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        connection.execute("INSERT INTO alembic_version VALUES ('0001x')")
+    with refused(STORE_CORRUPT, NodeError):
+        Node(NodeConfig(copy.parent, PARAMS))
+    with refused(STORE_CORRUPT, NodeError):
+        check_store(f"sqlite:///{copy}", PARAMS)
 
 
 def test_a_store_of_another_chain_is_left_alone(copy: Path, lived: StoredShop) -> None:
