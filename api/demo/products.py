@@ -13,14 +13,11 @@ from typing import Any, Final
 
 from api.demo.app_fans import has_app
 from api.demo.journey import HouseholdId, Journey, find_data_folder, find_period, read_table
+from api.personalization.features.lines import DROPPED
+from api.personalization.sources import FUEL, GASOLINE
 
 PRODUCTS_FILE: Final = "products.parquet"
 ZONE: Final = "America/New_York"
-NO_GOODS: Final = frozenset({"", "COUPON/MISC ITEMS", "COUPONS/STORE & MFG", "COUPON", "MEAT / DELI / PROD SUPPLIES"})
-"""Categories of lines that are no products."""
-FUEL: Final = "FUEL"
-GASOLINE: Final = "GASOLINE"
-"""What is sold under other categories and departments, too, is fuel by its kind."""
 BY_THE_PIECE: Final = frozenset({"GROCERY", "DRUG GM", "NUTRITION", "MEAT-PCKGD"})
 """Departments in which a line's sum by its quantity is a price; elsewhere it is often a weight's."""
 FALL_MIN_PERCENT: Final = 10
@@ -160,7 +157,7 @@ def _read_descriptions(data_dir: Path | None, wanted: Set[int]) -> Iterator[Desc
     for number, department, category, kind, size in zip(*columns, strict=True):
         is_fuel = department == FUEL or (kind or "").startswith(GASOLINE)
         known = FUEL if is_fuel else category or ""
-        if number in wanted and known not in NO_GOODS:
+        if number in wanted and known and known not in DROPPED:
             yield Described(number, known, kind or "", size or "", department in BY_THE_PIECE)
 
 

