@@ -53,7 +53,9 @@ def test_the_feed_names_what_was_bought_and_nothing_else(tmp_path: Path) -> None
     }
     assert found["101"]["names"] == {"en": "Deli meats"}
     assert found["104"]["category"] == "FUEL"
-    assert found.keys() == {"100", "101", "104"}, "coupons, a counter's supplies, and what has no category, are no products"
+    assert found.keys() == {"100", "101", "104"}, (
+        "coupons, a counter's supplies, and what has no category, are no products"
+    )
     assert feeds.second == ()
 
 
