@@ -9,7 +9,7 @@ row is dropped as soon as its version is another, its consent has ended, or its 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -78,19 +78,39 @@ def read_bought(
     read_facts: ReadFacts,
 ) -> list[Bought]:
     """Of each fan, in their order; of those whose version is `known` only that."""
+    asked = _ask_versions(store, program, found, (0, catalogue.version))
+    numbers = {fan: int.from_bytes(version[:8], "big") >> 1 | 1 for fan, version in asked.versions.items()}
+    cold = {one.fan: one for one in found if known.get(one.fan) != numbers[one.fan]}
+    read = {fan: facts.purchases for fan, facts in _read_cold(store, program, cold, asked, read_facts)}
+    return [Bought(one.fan, numbers[one.fan], read.get(one.fan)) for one in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Of some fans the version of all that is read of them, how many receipts each has, and what they said."""
+
+    versions: dict[Address, bytes]
+    counts: dict[Address, int]
+    said: dict[Address, tuple[str, int, int]]
+
+
+def _ask_versions(store: ReceiptStore, program: ProgramId, found: Sequence[Granted], place: tuple[int, int]) -> Asked:
     fans = [one.fan for one in found]
     bought, said = store.receipt_versions(fans), store.preferences.find_each(fans, program)
-    versions = {
-        one.fan: _number(_version_of(one.scopes, bought.get(one.fan), said.get(one.fan), (0, catalogue.version)))
-        for one in found
-    }
-    cold = {one.fan: one for one in found if known.get(one.fan) != versions[one.fan]}
-    counts = {fan: bought[fan].count if fan in bought else 0 for fan in cold}
-    read = {
-        fan: read_facts(cold[fan], said.get(fan), receipts).purchases
-        for fan, receipts in store.bought_by(counts, program, limit=PURCHASES_MAX)
-    }
-    return [Bought(fan, versions[fan], read.get(fan)) for fan in fans]
+    return Asked(
+        {one.fan: _version_of(one.scopes, bought.get(one.fan), said.get(one.fan), place) for one in found},
+        {fan: bought[fan].count if fan in bought else 0 for fan in fans},
+        said,
+    )
+
+
+def _read_cold(
+    store: ReceiptStore, program: ProgramId, cold: Mapping[Address, Granted], asked: Asked, read_facts: ReadFacts
+) -> Iterator[tuple[Address, FanFacts]]:
+    """The fans that have to be read, in few statements."""
+    counts = {fan: asked.counts[fan] for fan in cold}
+    for fan, receipts in store.bought_by(counts, program, limit=PURCHASES_MAX):
+        yield fan, read_facts(cold[fan], asked.said.get(fan), receipts)
 
 
 class GroupMemory:
@@ -137,24 +157,18 @@ class GroupMemory:
         catalogue: Catalogue,
         read_facts: ReadFacts,
     ) -> dict[Address, FigureRow]:
-        fans = [one.fan for one in found]
-        bought, said = store.receipt_versions(fans), store.preferences.find_each(fans, program)
+        asked = _ask_versions(store, program, found, (moment.offset_minutes, catalogue.version))
         known, rows = self._rows_of(program, moment.predictor), dict[Address, FigureRow]()
-        cold: dict[Address, tuple[Granted, bytes]] = {}
+        cold: dict[Address, Granted] = {}
         for one in found:
-            place = (moment.offset_minutes, catalogue.version)
-            version = _version_of(one.scopes, bought.get(one.fan), said.get(one.fan), place)
             kept = known.get(one.fan)
-            if kept is not None and kept[0] == version:
+            if kept is not None and kept[0] == asked.versions[one.fan]:
                 rows[one.fan] = kept[1]
             else:
-                cold[one.fan] = (one, version)
-        counts = {fan: bought[fan].count if fan in bought else 0 for fan in cold}
-        for fan, receipts in store.bought_by(counts, program, limit=PURCHASES_MAX):
-            one, version = cold[fan]
-            facts = read_facts(one, said.get(fan), receipts)
+                cold[one.fan] = one
+        for fan, facts in _read_cold(store, program, cold, asked, read_facts):
             rows[fan] = make_row(facts, catalogue, moment.predictor, moment.offset_minutes)
-            self._keep(program, fan, version, rows[fan])
+            self._keep(program, fan, asked.versions[fan], rows[fan])
         return rows
 
     def _rows_of(self, program: ProgramId, predictor: Predictor) -> dict[Address, tuple[bytes, FigureRow]]:
@@ -187,10 +201,6 @@ class GroupMemory:
     def __len__(self) -> int:
         """How many rows are remembered."""
         return sum(map(len, self._rows.values()))
-
-
-def _number(version: bytes) -> int:
-    return int.from_bytes(version[:8], "big") >> 1 | 1
 
 
 def _version_of(

@@ -34,7 +34,7 @@ HISTORY_DAYS_MIN: Final = 14
 CANDIDATES: Final = 120
 ADOPTION_WEIGHT: Final = 2.0
 FORESTS: Final = {"category": 3, "product": 1}
-"""How many are averaged, each from a seed of its own; of products one takes as long as all others together."""
+"""How many are averaged, each from a seed of its own. Of products it was not tried."""
 FEATURE_SHARE: Final = {"category": 0.3, "product": 0.5}
 """Of the features each tree sees so many; chosen on 2017-10-04 and 2017-09-06."""
 DIRECTIONS: Final = 24
