@@ -151,7 +151,8 @@ def _shown(name: str, value: Any) -> Any:
     """What a person is shown of a field: times of the chain, which are seconds since 1970, as dates; words instead of nothing."""
     if value is None:
         return "-"
-    if type(value) is int and value >= SECONDS_SHOWN_MIN and (name.endswith("_at") or name in ("until", "as_of")):
+    is_time = name.endswith(("_at", "_since")) or name in ("until", "as_of")
+    if is_time and type(value) is int and value >= SECONDS_SHOWN_MIN:
         return show_time(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
